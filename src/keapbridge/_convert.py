@@ -1,0 +1,308 @@
+"""JSON ↔ attrs records. Pure.
+
+Decoding takes one quick pass: unknown properties are folded into the record's `extra`, properties that were asked for and
+are not there become `None` (known to be empty), and msgspec builds the attrs objects. What msgspec refuses is read
+once more by cattrs, which is patient with what Keap is known to vary (ids as numbers, dates with a time) and otherwise names
+every wrong place by its JSON path.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+
+import attrs
+import cattrs
+import msgspec
+
+from keapbridge._flow import UNSET, Answer, Malformed, UnsetType
+from keapbridge.errors import ShapeError
+
+__all__ = ["Codec", "brief", "dump_json", "load_json"]
+
+R = TypeVar("R")
+
+EXTRA = "extra"
+
+
+def dump_json(value: Any) -> bytes:
+    """Compact JSON; dates and times in ISO 8601, decimals as strings."""
+    return msgspec.json.encode(value)
+
+
+def load_json(answer: Answer) -> Any:
+    """The body of an answer; a `ShapeError` without paths when it is no JSON."""
+    try:
+        return msgspec.json.decode(answer.body)
+    except msgspec.DecodeError as error:
+        kind = answer.headers.get("content-type", "no content type").split(";")[0]
+        raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error
+
+
+def brief(record: Any) -> str:
+    """A `repr` that leaves out what is `UNSET` or has no content."""
+    shown = (
+        f"{f.name}={value!r}"
+        for f in attrs.fields(type(record))
+        if (value := getattr(record, f.name)) is not UNSET and (f.name != EXTRA or value)
+    )
+    return f"{type(record).__name__}({', '.join(shown)})"
+
+
+class _Shape:
+    """What decoding needs to know about one attrs class, worked out once."""
+
+    __slots__ = ("attr_of", "cls", "collections", "defaults", "known", "nested", "renamed", "wire_of")
+
+    def __init__(self, cls: type, wire_names: Mapping[str, str]) -> None:
+        hints = typing.get_type_hints(cls)
+        names = [f.name for f in attrs.fields(cls) if f.name != EXTRA]
+        self.cls = cls
+        self.wire_of = {name: wire_names.get(name, name) for name in names}
+        self.attr_of = {wire: name for name, wire in self.wire_of.items()}
+        self.renamed = any(name != wire for name, wire in self.wire_of.items())
+        self.known = frozenset(self.attr_of)
+        self.nested: dict[str, _Shape] = {}
+        self.collections: set[str] = set()
+        for name in names:
+            inner, many = _record_type(hints[name])
+            if inner is not None:
+                self.nested[name] = _Shape(inner, {})
+            if many:
+                self.collections.add(name)
+
+    def prepare(self, data: Any, asked: Collection[str] = ()) -> Any:
+        """The same data under attribute names, unknown properties in `extra`. Anything but an object is left as it is."""
+        if type(data) is not dict:
+            return data
+        if self.renamed or not data.keys() <= self.known:
+            out: dict[str, Any] = {}
+            extra: dict[str, Any] = {}
+            for key, value in data.items():
+                name = self.attr_of.get(key)
+                if name is None:
+                    extra[key] = value
+                else:
+                    out[name] = value
+            if extra:
+                out[EXTRA] = extra
+        else:
+            out = data
+        for name, shape in self.nested.items():
+            value = out.get(name)
+            if value is None:
+                continue
+            out[name] = [shape.prepare(v) for v in value] if type(value) is list else shape.prepare(value)
+        for name in asked:
+            if name not in out:
+                out[name] = None
+        for name in self.collections:
+            if name in out and out[name] is None:
+                out[name] = ()
+        return out
+
+    def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, wire in self.wire_of.items():
+            if only is not None and name not in only:
+                continue
+            value = getattr(record, name)
+            if value is not UNSET:
+                out[wire] = self._dump_value(name, value)
+        out.update({k: v for k, v in getattr(record, EXTRA, {}).items() if only is None or k in only})
+        return out
+
+    def _dump_value(self, name: str, value: Any) -> Any:
+        shape = self.nested.get(name)
+        if shape is None or value is None:
+            return value
+        return [shape.dump(v) for v in value] if name in self.collections else shape.dump(value)
+
+
+def _record_type(hint: Any) -> tuple[type | None, bool]:
+    """The attrs class in a field's type and whether the field holds many values."""
+    options = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    for option in options:
+        if get_origin(option) is tuple:
+            inner = get_args(option)[0]
+            return (inner if attrs.has(inner) else None), True
+        if isinstance(option, type) and attrs.has(option):
+            return option, False
+    return None, False
+
+
+class Codec(Generic[R]):
+    """Reads and writes one kind of record.
+
+    Args:
+        cls: an attrs class whose fields default to `UNSET`, with an `extra` mapping for unknown properties.
+        wire_names: attribute name → property name on the wire, where they differ.
+    """
+
+    def __init__(self, cls: type[R], wire_names: Mapping[str, str] | None = None) -> None:
+        self.cls = cls
+        self._shape = _Shape(cls, wire_names or {})
+        self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The attribute names, without `extra`."""
+        return tuple(self._shape.wire_of)
+
+    def load(self, data: Any, *, asked: Collection[str] = (), path: str = "$") -> R:
+        """A record from decoded JSON.
+
+        Args:
+            asked: attributes that were asked for; those that are not there are `None` then.
+            path: where `data` was found, for the error.
+
+        Raises:
+            ShapeError: with the JSON path of everything that has a wrong type.
+        """
+        prepared = self._shape.prepare(data, asked)
+        try:
+            return msgspec.convert(prepared, self.cls)
+        except msgspec.ValidationError:
+            return self._load_patiently(prepared, path)
+
+    def load_many(
+        self, items: Any, *, asked: Collection[str] = (), path: str = "$", id_name: str = "id"
+    ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        """The records of a page, and those that cannot be read, each with its error."""
+        if type(items) is not list:
+            raise ShapeError(f"{path} is not a list", paths=[path])
+        prepared = [self._shape.prepare(item, asked) for item in items]
+        try:
+            return tuple(msgspec.convert(prepared, list[self.cls])), ()  # type: ignore[name-defined]
+        except msgspec.ValidationError:
+            pass
+        records: list[R] = []
+        malformed: list[Malformed] = []
+        for index, item in enumerate(prepared):
+            try:
+                records.append(msgspec.convert(item, self.cls))
+            except msgspec.ValidationError:
+                try:
+                    records.append(self._load_patiently(item, f"{path}[{index}]"))
+                except ShapeError as error:
+                    found = item.get(id_name) if type(item) is dict else None
+                    malformed.append(Malformed(str(found) if isinstance(found, (str, int)) else None, error))
+        return tuple(records), tuple(malformed)
+
+    def dump(self, record: R, only: Collection[str] | None = None) -> dict[str, Any]:
+        """The record as a JSON object: without what is `UNSET`, with its `extra`; `only` these names."""
+        return self._shape.dump(record, only)
+
+    def _load_patiently(self, prepared: Any, path: str) -> R:
+        try:
+            return _patient.structure(_ids_as_text(prepared), self.cls)
+        except cattrs.BaseValidationError as error:
+            problems = [
+                _Problem.parse(text, path, self.wire_names)
+                for text in cattrs.transform_error(error, path="$", format_exception=_describe)
+            ]
+        except (TypeError, ValueError, AttributeError) as error:
+            problems = [_Problem(path, _describe(error, None))]
+        places = ", ".join(f"{p.path} ({p.what})" for p in problems)
+        raise ShapeError(f"unexpected data at {places}", paths=[p.path for p in problems])
+
+
+@attrs.frozen
+class _Problem:
+    path: str
+    what: str
+
+    @classmethod
+    def parse(cls, text: str, prefix: str, wire_names: Mapping[str, str]) -> _Problem:
+        what, _, path = text.rpartition(" @ $")
+        first = re.match(r"\.(\w+)", path)
+        if first and first[1] in wire_names:
+            path = f".{wire_names[first[1]]}{path[first.end() :]}"
+        return cls(prefix + path, what)
+
+
+def _describe(error: BaseException, expected: type | None) -> str:
+    if isinstance(error, KeyError):
+        return "required property is missing"
+    options = [o for o in get_args(expected) if o not in {UnsetType, type(None)}] if _is_maybe(expected) else [expected]
+    names = [getattr(get_origin(o) or o, "__name__", "another type") for o in options]
+    return f"expected {' or '.join(names)}" if expected is not None else "expected another type"
+
+
+# --- the patient reader -----------------------------------------------------------------------------------------
+
+
+def _is_maybe(hint: Any) -> bool:
+    return get_origin(hint) in {Union, types.UnionType} and UnsetType in get_args(hint)
+
+
+def _structure_maybe(value: Any, hint: Any) -> Any:
+    options = [o for o in get_args(hint) if o is not UnsetType]
+    if value is None and type(None) in options:
+        return None
+    rest = [o for o in options if o is not type(None)]
+    return _patient.structure(value, rest[0] if len(rest) == 1 else Union[tuple(rest)])  # noqa: UP007
+
+
+def _exactly(cls: type, *also: type) -> Any:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is cls or type(value) in also:
+            return value
+        raise TypeError(cls.__name__)
+
+    return structure
+
+
+def _ids_as_text(data: Any) -> Any:
+    # Ids are numbers in v1 and strings in v2, and some v2 answers still carry numbers.
+    if type(data) is list:
+        return [_ids_as_text(item) for item in data]
+    if type(data) is not dict:
+        return data
+    return {
+        key: str(value) if type(value) is int and (key == "id" or key.endswith("_id")) else _ids_as_text(value)
+        for key, value in data.items()
+    }
+
+
+def _structure_datetime(value: Any, _: Any) -> datetime:
+    if type(value) is not str:
+        raise TypeError("datetime")
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _structure_date(value: Any, _: Any) -> date:
+    if type(value) is not str:
+        raise TypeError("date")
+    return date.fromisoformat(value[:10])
+
+
+def _structure_decimal(value: Any, _: Any) -> Decimal:
+    if type(value) not in {str, int, float}:
+        raise TypeError("Decimal")
+    try:
+        return Decimal(str(value))
+    except ArithmeticError as error:
+        raise ValueError("Decimal") from error
+
+
+def _make_patient() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook_func(_is_maybe, _structure_maybe)
+    converter.register_structure_hook(str, _exactly(str))
+    converter.register_structure_hook(bool, _exactly(bool))
+    converter.register_structure_hook(int, _exactly(int))
+    converter.register_structure_hook(float, _exactly(float, int))
+    converter.register_structure_hook(datetime, _structure_datetime)
+    converter.register_structure_hook(date, _structure_date)
+    converter.register_structure_hook(Decimal, _structure_decimal)
+    return converter
+
+
+_patient = _make_patient()

@@ -1,0 +1,69 @@
+"""When a failed call is sent again, and after how long. Pure: no clock, no randomness, no I/O."""
+
+from __future__ import annotations
+
+import attrs
+
+from keapbridge.errors import (
+    ApiError,
+    QuotaExhaustedError,
+    RateLimitedError,
+    ServerError,
+    ShapeError,
+    TransportError,
+)
+
+__all__ = ["Pause", "RetryPolicy", "decide"]
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How patient a client is.
+
+    Attributes:
+        attempts: how often a call is sent at most, the first time included.
+        base: seconds; the pause after the first failure is drawn from 0 to this, then from twice as much, …
+        cap: seconds; no pause is longer, and a longer `Retry-After` is not waited for but raised.
+    """
+
+    attempts: int = 4
+    base: float = 0.5
+    cap: float = 60.0
+
+
+@attrs.frozen
+class Pause:
+    """Wait so many seconds, or with `jitter` a random part of them."""
+
+    seconds: float
+    jitter: bool
+
+
+def decide(error: ApiError, attempt: int, *, repeatable: bool, policy: RetryPolicy) -> Pause | None:
+    """The pause before the next attempt, or `None` to give up.
+
+    A call whose outcome is unknown (connection lost, 5xx) is repeated only when it is `repeatable`; one that surely did
+    not take effect (never sent, 429) always.
+    """
+    if attempt >= policy.attempts or not _worth_it(error, repeatable=repeatable):
+        return None
+    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+        return Pause(error.retry_after, jitter=False) if error.retry_after <= policy.cap else None
+    return Pause(min(policy.cap, policy.base * 2 ** (attempt - 1)), jitter=True)
+
+
+def _worth_it(error: ApiError, *, repeatable: bool) -> bool:
+    match error:
+        case QuotaExhaustedError():
+            return False
+        case RateLimitedError():
+            return True
+        case TransportError():
+            return repeatable or not error.sent
+        case ServerError():
+            return repeatable and error.status != 501
+        case ShapeError():
+            # A body that is no JSON at all comes from an outage page or a broken proxy, not from the record.
+            return repeatable and not error.paths
+        case _:
+            return False

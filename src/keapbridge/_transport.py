@@ -1,0 +1,219 @@
+"""HTTP: a `Call` becomes a request, an answer becomes an `Answer` or an error. The only module that imports httpx."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+import attrs
+import httpx
+import msgspec
+
+from keapbridge._flow import Answer, Call
+from keapbridge._retry import RetryPolicy
+from keapbridge._version import __version__
+from keapbridge.errors import (
+    ApiError,
+    AuthError,
+    ConflictError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    StatusError,
+    TransportError,
+)
+
+__all__ = ["AsyncHttpPort", "Credentials", "HttpSettings", "SyncHttpPort"]
+
+MAX_CONNECTIONS = 8  # more only cost: httpx's pool slows down well before Keap's limits are reached
+_MAX_MESSAGE = 300
+
+
+class Credentials(Protocol):
+    """What proves who is calling. Its `repr` must not show it."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers to add to every request."""
+        ...
+
+
+@attrs.frozen
+class HttpSettings:
+    """What a port needs to know.
+
+    Attributes:
+        base_url: without a slash at the end.
+        timeout: seconds without progress before a request is given up.
+        asgi_app: send requests into this ASGI application instead of the network (async clients only).
+    """
+
+    base_url: str = attrs.field(converter=lambda url: str(url).rstrip("/"))
+    credentials: Credentials | None = attrs.field(default=None, repr=False)
+    timeout: float = 30.0
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
+
+    @base_url.validator
+    def _check_base_url(self, _: object, value: str) -> None:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise ValueError(f"base_url must be an http(s) URL, not {value!r}")
+        if parts.username or parts.password:
+            raise ValueError("base_url must not contain credentials: give them as auth=…")
+
+
+@lru_cache(maxsize=1)
+def _ssl_context() -> ssl.SSLContext:
+    # Shared: building one costs 40 ms, which every client would pay otherwise.
+    return httpx.create_ssl_context()
+
+
+@attrs.define
+class _Http:
+    """What the two ports share: everything but the exchange itself."""
+
+    settings: HttpSettings
+    last_headers: Mapping[str, str] = attrs.field(factory=dict, init=False, repr=False)
+
+    @property
+    def retry(self) -> RetryPolicy:
+        return self.settings.retry
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "timeout": self.settings.timeout,
+            "limits": httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            "verify": _ssl_context() if self.settings.base_url.startswith("https") else False,
+            "headers": {"User-Agent": f"keapbridge/{__version__}", "Accept": "application/json"},
+            "follow_redirects": False,
+        }
+
+    def _request(self, call: Call[Any]) -> dict[str, Any]:
+        headers = dict(self.settings.credentials.headers()) if self.settings.credentials else {}
+        headers.update(call.headers)
+        if call.body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        # Encoded here, because httpx leaves characters bare that filter expressions need encoded.
+        query = "&".join(f"{quote(k, safe='')}={quote(v, safe=',')}" for k, v in call.query)
+        url = f"{self.settings.base_url}{call.path}" + (f"?{query}" if query else "")
+        return {"method": call.method, "url": url, "headers": headers, "content": call.body}
+
+    def _answer(self, call: Call[Any], response: httpx.Response) -> Answer:
+        headers = dict(response.headers)
+        self.last_headers = headers
+        if response.status_code >= 300:
+            raise _status_error(call, f"{self.settings.base_url}{call.path}", response)
+        return Answer(response.status_code, headers, response.content)
+
+    def _transport_error(self, call: Call[Any], error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
+        never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL))
+        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+        return TransportError(
+            f"no answer about {call.subject or call.path}: {what}",
+            method=call.method,
+            url=f"{self.settings.base_url}{call.path}",
+            sent=not never_sent,
+        )
+
+
+class SyncHttpPort(_Http):
+    """One system over HTTP, for threads. Safe to use from several at once."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        if settings.asgi_app is not None:
+            raise ValueError("an ASGI application can only be called by the async clients")
+        super().__init__(settings)
+        self._client = httpx.Client(**self._options())
+
+    def exchange(self, call: Call[Any]) -> Answer:
+        try:
+            response = self._client.request(**self._request(call))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._transport_error(call, error) from error
+        return self._answer(call, response)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class AsyncHttpPort(_Http):
+    """One system over HTTP, for one event loop."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        super().__init__(settings)
+        transport = httpx.ASGITransport(settings.asgi_app) if settings.asgi_app is not None else None
+        self._client = httpx.AsyncClient(transport=transport, **self._options())
+
+    async def exchange(self, call: Call[Any]) -> Answer:
+        try:
+            response = await self._client.request(**self._request(call))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._transport_error(call, error) from error
+        return self._answer(call, response)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiError:
+    status = response.status_code
+    explanation = _explanation(response)
+    message = f"{status} for {call.subject or call.path}" + (f": {explanation}" if explanation else "")
+    request_id = next(
+        (response.headers[h] for h in ("x-request-id", "x-correlation-id", "x-amzn-requestid") if h in response.headers),
+        None,
+    )
+    where = {"method": call.method, "url": url, "status": status, "request_id": request_id}
+    match status:
+        case 401 | 403:
+            return AuthError(f"{message}. Check the credentials", **where)
+        case 404 | 410:
+            return NotFoundError(message, **where)
+        case 409 | 412:
+            return ConflictError(message, **where)
+        case 429:
+            return RateLimitedError(message, **where, retry_after=_retry_after(response))
+        case _ if status >= 500:
+            return ServerError(message, **where)
+        case _:
+            return StatusError(message, **where)
+
+
+def _explanation(response: httpx.Response) -> str:
+    """The server's own words, from whichever of the known error bodies it sent, without personal data."""
+    try:
+        body = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        kind = response.headers.get("content-type", "").split(";")[0]
+        return f"not explained ({kind or 'no'} body)"
+    if not isinstance(body, dict):
+        return ""
+    fault = body.get("fault")
+    candidates = [body.get("detail"), body.get("message"), body.get("title"), body.get("error_description")]
+    if isinstance(fault, dict):
+        candidates.insert(0, fault.get("faultstring"))
+    text = next((c for c in candidates if isinstance(c, str) and c), "")
+    errors = body.get("errors")
+    if isinstance(errors, list):
+        parts = [f"{e.get('field')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
+        text = "; ".join([text, *parts])
+    return scrub(text)[:_MAX_MESSAGE]
+
+
+def scrub(text: str) -> str:
+    """Text without what looks like an e-mail address, a phone number or a key."""
+    text = re.sub(r"[^\s@<>\"']+@[^\s@<>\"']+", "‹e-mail›", text)
+    text = re.sub(r"\+?\d[\d\s().-]{6,}\d", "‹number›", text)
+    return re.sub(r"\b[A-Za-z0-9_-]{24,}\b", "‹key›", text)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        return None

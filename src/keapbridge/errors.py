@@ -1,0 +1,192 @@
+"""Every error that keapbridge raises.
+
+```
+KeapbridgeError
+├── ApiError                     a call to one of the two systems failed
+│   ├── TransportError           no usable answer: connection, time-out, cut in the middle
+│   ├── StatusError              an answer that says no
+│   │   ├── AuthError            401, 403
+│   │   ├── NotFoundError        404, 410
+│   │   ├── ConflictError        409, 412: the record moved
+│   │   ├── RateLimitedError     429
+│   │   │   └── QuotaExhaustedError   the daily quota is spent
+│   │   └── ServerError          5xx
+│   └── ShapeError               an answer that is not what the contract promises
+├── MappingError                 a mapping that cannot work
+│   └── UnfitError               a value that a field cannot understand, or a side cannot take
+└── SyncError
+    ├── BrakeError               the plan would change more than the policy allows
+    ├── StalePlanError           the plan cannot be applied any more
+    ├── SessionBusyError         another process runs this session
+    └── LinkStoreError           the store cannot be opened or used
+```
+
+No message, `repr` or attribute holds credentials; messages name records by id and fields by name, never by value.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "BrakeError",
+    "ConflictError",
+    "KeapbridgeError",
+    "LinkStoreError",
+    "MappingError",
+    "NotFoundError",
+    "QuotaExhaustedError",
+    "RateLimitedError",
+    "ServerError",
+    "SessionBusyError",
+    "ShapeError",
+    "StalePlanError",
+    "StatusError",
+    "SyncError",
+    "TransportError",
+    "UnfitError",
+]
+
+
+class KeapbridgeError(Exception):
+    """The root of all errors of this library."""
+
+
+class ApiError(KeapbridgeError):
+    """A call failed.
+
+    Attributes:
+        status: the HTTP status, `None` without an answer.
+        method: the HTTP method.
+        url: the URL without its query, which may hold personal data.
+        request_id: the server's name for the exchange, where it gave one.
+    """
+
+    def __init__(
+        self, message: str, *, method: str = "", url: str = "", status: int | None = None, request_id: str | None = None
+    ) -> None:
+        where = f" ({method} {url})" if url else ""
+        super().__init__(f"{message}{where}")
+        self.method = method
+        self.url = url
+        self.status = status
+        self.request_id = request_id
+
+
+class TransportError(ApiError):
+    """There was no usable answer.
+
+    Attributes:
+        sent: whether the request may have reached the server and taken effect.
+    """
+
+    def __init__(self, message: str, *, method: str = "", url: str = "", sent: bool = True) -> None:
+        super().__init__(message, method=method, url=url)
+        self.sent = sent
+
+
+class StatusError(ApiError):
+    """The server answered with an error status; the message carries its own explanation, shortened."""
+
+
+class AuthError(StatusError):
+    """401 or 403: the credentials were refused."""
+
+
+class NotFoundError(StatusError):
+    """404 or 410: there is no such record (any more)."""
+
+
+class ConflictError(StatusError):
+    """409 or 412: the record is not in the state the request was made for."""
+
+
+class RateLimitedError(StatusError):
+    """429: too many requests.
+
+    Attributes:
+        retry_after: seconds to wait, where the server said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, method=method, url=url, status=status, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class QuotaExhaustedError(RateLimitedError):
+    """The quota of the day is spent.
+
+    Attributes:
+        resets_at: when the next one begins (UTC).
+    """
+
+    resets_at: datetime | None = None
+
+
+class ServerError(StatusError):
+    """5xx: the server failed."""
+
+
+class ShapeError(ApiError):
+    """An answer has another shape than the contract says.
+
+    Attributes:
+        paths: where, as JSON paths (`$.contacts[3].given_name`).
+    """
+
+    def __init__(
+        self, message: str, *, paths: Sequence[str] = (), method: str = "", url: str = "", status: int | None = None
+    ) -> None:
+        super().__init__(message, method=method, url=url, status=status)
+        self.paths = tuple(paths)
+
+
+class MappingError(KeapbridgeError):
+    """A mapping that cannot work; found when it is built."""
+
+
+class UnfitError(MappingError):
+    """A value that a kind cannot read, or that a side cannot take. The message is the reason, without the value."""
+
+
+class SyncError(KeapbridgeError):
+    """A guard stopped a run. Failures of single records are in the report instead."""
+
+
+class BrakeError(SyncError):
+    """The plan would change more than the policy allows; nothing was written.
+
+    Attributes:
+        plan: the plan that was stopped, to be read and, if it is right, applied with a wider policy.
+    """
+
+    def __init__(self, message: str, plan: object = None) -> None:
+        super().__init__(message)
+        self.plan = plan
+
+
+class StalePlanError(SyncError):
+    """The plan is unknown, was applied already, or belongs to another session."""
+
+
+class SessionBusyError(SyncError):
+    """Another runner holds this session."""
+
+
+class LinkStoreError(SyncError):
+    """The link store cannot be opened or used."""

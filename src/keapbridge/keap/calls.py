@@ -1,0 +1,381 @@
+"""Keap's endpoints as values: each function returns a `Call` and performs nothing. Pure.
+
+What differs between contacts, companies and products is data in an `Endpoint`; the paths, filters and quirks are those of
+Keap's published REST v2 contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from keapbridge._convert import Codec, dump_json, load_json
+from keapbridge._flow import UNSET, Answer, Call, Maybe, Page
+from keapbridge.keap import models
+
+__all__ = ["COMPANIES", "CONTACTS", "PRODUCTS", "Endpoint", "create", "delete", "get", "get_many", "list_page", "update"]
+
+MAX_PAGE = 1000
+MAX_IDS_TEXT = 3000  # characters of ids in one filter: well below what proxies take as a URL
+
+
+class KeapRecord(Protocol):
+    """What the three kinds of record have in common."""
+
+    @property
+    def id(self) -> Maybe[str]: ...
+    @property
+    def update_time(self) -> Maybe[datetime]: ...
+
+
+R = TypeVar("R", bound=KeapRecord)
+
+
+@attrs.frozen
+class Endpoint(Generic[R]):
+    """One of Keap's three resources.
+
+    Attributes:
+        name: its name in the path and in the list answer.
+        singular: for messages.
+        codec: reads and writes the records.
+        read_only: attributes that are never written.
+        choosable: whether single reads and lists take `fields`; what they ask for is every modelled field.
+        answers_all: whether writes take `fields` too.
+        since: the list filter for changes since a moment; `None` where there is none.
+        ids: the list filter for a set of ids; `None` where there is none.
+        id_above: the filter that compares ids.
+        newest_first: `order_by` for a list that can stop at the first record that is too old.
+        on_create, on_update: from a record's JSON to the shape that POST and PATCH want.
+    """
+
+    name: str
+    singular: str
+    codec: Codec[R]
+    read_only: frozenset[str]
+    choosable: bool
+    answers_all: bool
+    since: str | None
+    ids: str | None
+    id_above: str
+    newest_first: str | None = None
+    on_create: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+    on_update: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+
+    @property
+    def path(self) -> str:
+        return f"/v2/{self.name}"
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The fields that every read asks for: all that are modelled."""
+        return self.codec.fields
+
+    @property
+    def writable(self) -> frozenset[str]:
+        """The attributes that can be written."""
+        return frozenset(self.codec.fields) - self.read_only
+
+
+_ITEM_READ_ONLY = frozenset({"is_opt_in", "email_opt_status", "number_e164"})
+_OBJECTS = frozenset({"address", "company", "email_address", "fax_number", "origin", "phone_number"})
+
+
+def _body(body: dict[str, Any]) -> dict[str, Any]:
+    """A record's JSON as Keap takes it: without read-only parts, and with no `null`, which its contract has nowhere.
+
+    A property is cleared by writing it empty. Arrays and nested objects are replaced as a whole, so what is empty in them
+    is left out.
+    """
+    return {name: _written(name, value) for name, value in body.items()}
+
+
+def _written(name: str, value: Any) -> Any:
+    if value is None:
+        return {} if name in _OBJECTS else ""
+    if isinstance(value, list):
+        return [_written(name, item) for item in value]
+    if isinstance(value, dict):
+        return {k: v for k, v in value.items() if v is not None and k not in _ITEM_READ_ONLY}
+    return value
+
+
+def _contact_body(body: dict[str, Any]) -> dict[str, Any]:
+    body = _body(body)
+    if "company" in body:
+        body["company"] = {"id": body["company"].get("id", "")}
+    return body
+
+
+def _product_body(body: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(body.get("price"), dict):
+        # Read as {amount, currency_code, …}, written as the bare amount.
+        body = {**body, "price": body["price"].get("amount")}
+    return body
+
+
+def _product_patch(body: dict[str, Any]) -> dict[str, Any]:
+    inventory = body.get("inventory") or {}
+    flat = {k: v for k, v in inventory.items() if k != "inventory_count"}
+    return _body({**{k: v for k, v in _product_body(body).items() if k != "inventory"}, **flat})
+
+
+_TIMES = frozenset({"id", "create_time", "update_time"})
+
+CONTACTS: Endpoint[models.Contact] = Endpoint(
+    name="contacts",
+    singular="contact",
+    codec=Codec(models.Contact),
+    read_only=_TIMES | {"score_value", "tag_ids"},
+    choosable=True,
+    answers_all=True,
+    since="start_update_time",
+    ids="ids",
+    id_above="contact_id",
+    on_create=_contact_body,
+    on_update=_contact_body,
+)
+COMPANIES: Endpoint[models.Company] = Endpoint(
+    name="companies",
+    singular="company",
+    codec=Codec(models.Company),
+    read_only=_TIMES,
+    choosable=True,
+    answers_all=False,
+    since="since_time",
+    ids=None,
+    id_above="company_id",
+    on_create=_body,
+    on_update=_body,
+)
+PRODUCTS: Endpoint[models.Product] = Endpoint(
+    name="products",
+    singular="product",
+    codec=Codec(models.Product),
+    read_only=_TIMES,
+    choosable=False,
+    answers_all=True,
+    since=None,
+    ids="product_ids",
+    id_above="product_id",
+    newest_first="last_updated_time desc",
+    on_create=_product_body,
+    on_update=_product_patch,
+)
+
+
+# --- calls ------------------------------------------------------------------------------------------------------
+
+
+def list_page(
+    endpoint: Endpoint[R],
+    *,
+    updated_since: datetime | None = None,
+    filters: Iterable[tuple[str, str]] = (),
+    order_by: str | None = None,
+    page_size: int = MAX_PAGE,
+) -> Call[Page[R]]:
+    """A list, from its first page on.
+
+    Args:
+        updated_since: only records changed at or after this moment. Products cannot be filtered so: they are listed
+            newest first, and the list ends at the first one that is older.
+        filters: `(name, value)` compared with `==`, or `(name + operator, value)`.
+    """
+    terms = list(filters)
+    stop_before: datetime | None = None
+    if updated_since is not None:
+        if endpoint.since is not None:
+            terms.append((endpoint.since, moment(updated_since)))
+        else:
+            stop_before, order_by = updated_since, endpoint.newest_first
+    query: list[tuple[str, str]] = [("page_size", str(page_size))]
+    if endpoint.choosable:
+        query.append(("fields", ",".join(endpoint.asked)))
+    if terms:
+        query.append(("filter", filter_text(terms)))
+    if order_by:
+        query.append(("order_by", order_by))
+    return _page_call(endpoint, tuple(query), None, stop_before)
+
+
+def _page_call(
+    endpoint: Endpoint[R], query: tuple[tuple[str, str], ...], token: str | None, stop_before: datetime | None
+) -> Call[Page[R]]:
+    def decode(answer: Answer) -> Page[R]:
+        data = load_json(answer)
+        body = data if isinstance(data, dict) else {}
+        path = f"$.{endpoint.name}"
+        records, malformed = endpoint.codec.load_many(body.get(endpoint.name), asked=endpoint.asked, path=path)
+        following = body.get("next_page_token")
+        if stop_before is not None and any(_older(r, stop_before) for r in records):
+            records, following = tuple(r for r in records if not _older(r, stop_before)), None
+        return Page(
+            records,
+            malformed=malformed,
+            following=_page_call(endpoint, query, str(following), stop_before) if following else None,
+            served_at=answer.served_at,
+        )
+
+    return Call(
+        "GET",
+        endpoint.path,
+        decode,
+        query=query if token is None else (*query, ("page_token", token)),
+        subject=f"the list of {endpoint.name}",
+    )
+
+
+def _older(record: KeapRecord, limit: datetime) -> bool:
+    return bool(record.update_time) and record.update_time < limit  # type: ignore[operator]
+
+
+def get(endpoint: Endpoint[R], id: str) -> Call[R]:
+    """One record, with every modelled field."""
+    query = (("fields", ",".join(endpoint.asked)),) if endpoint.choosable else ()
+    return Call(
+        "GET", _one(endpoint, id), _decode_one(endpoint), query=query, subject=f"{endpoint.singular} {id}"
+    )
+
+
+def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
+    """The calls that read a set of records; the pages may hold others, and miss those that are gone.
+
+    Companies have no filter for a set of ids, so neighbours are read as a range: one call covers every id from the first
+    one up to as many ids as a page is long.
+    """
+    ordered = sorted({i for i in ids if i.isdecimal()}, key=int)
+    if endpoint.ids is None:
+        while ordered:
+            first = int(ordered[0])
+            window = [i for i in ordered if int(i) - first < MAX_PAGE]
+            ordered = ordered[len(window) :]
+            yield list_page(
+                endpoint,
+                filters=[(f"{endpoint.id_above}>=", str(first))],
+                order_by="id asc",
+                page_size=int(window[-1]) - first + 1,
+            )
+        return
+    step = max(1, min(MAX_PAGE, MAX_IDS_TEXT // (len(ordered[-1]) + 1))) if ordered else 1
+    for start in range(0, len(ordered), step):
+        chunk = ordered[start : start + step]
+        yield list_page(endpoint, filters=[(endpoint.ids, ",".join(chunk))], page_size=len(chunk))
+
+
+def create(endpoint: Endpoint[R], record: R) -> Call[R]:
+    """A new record. Keap knows no idempotency key, so this is never repeated blindly."""
+    body = endpoint.codec.dump(record, endpoint.writable)
+    return Call(
+        "POST",
+        endpoint.path,
+        _decode_one(endpoint, written=True),
+        query=_write_fields(endpoint),
+        body=dump_json(endpoint.on_create({k: v for k, v in body.items() if v is not None})),
+        subject=f"a new {endpoint.singular}",
+        repeatable=False,
+    )
+
+
+def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> Call[R]:
+    """Write the masked attributes of `record`; arrays are replaced as a whole.
+
+    Raises:
+        ValueError: when a masked attribute cannot be written or is `UNSET`.
+    """
+    for name in mask:
+        if name not in endpoint.writable:
+            raise ValueError(f"{endpoint.singular}s have no writable field {name!r}")
+        if getattr(record, name) is UNSET:
+            raise ValueError(f"{name!r} is to be written but is UNSET")
+    body = endpoint.on_update(endpoint.codec.dump(record, mask))
+    return Call(
+        "PATCH",
+        _one(endpoint, id),
+        _decode_one(endpoint, written=True),
+        query=(*(("update_mask", name) for name in sorted(body)), *_write_fields(endpoint)),
+        body=dump_json(body),
+        subject=f"{endpoint.singular} {id}",
+    )
+
+
+def delete(endpoint: Endpoint[Any], id: str) -> Call[None]:
+    """Delete a record."""
+    return Call("DELETE", _one(endpoint, id), lambda _: None, subject=f"{endpoint.singular} {id}")
+
+
+def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:
+    """A record that holds only these changes.
+
+    Raises:
+        TypeError: for a name that is not a writable field.
+    """
+    unknown = sorted(changes.keys() - endpoint.writable)
+    if unknown:
+        raise TypeError(f"{endpoint.singular}s have no writable field {', '.join(map(repr, unknown))}")
+    ready = {name: tuple(v) if isinstance(v, list) else v for name, v in changes.items() if v is not UNSET}
+    return endpoint.codec.cls(**ready)
+
+
+# --- parts ------------------------------------------------------------------------------------------------------
+
+
+def moment(value: datetime) -> str:
+    """A time as Keap writes it: ISO 8601, UTC, milliseconds."""
+    if value.tzinfo is None:
+        raise ValueError("times must carry a time zone")
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def filter_text(terms: Iterable[tuple[str, str]]) -> str:
+    """Keap's filter expression: `name==value` terms joined by `;`."""
+    parts = []
+    for name, value in terms:
+        if ";" in value:
+            raise ValueError(f"Keap's filters cannot express a value with a semicolon ({name})")
+        parts.append(f"{name}{value}" if name[-1] in "=<>" else f"{name}=={value}")
+    return ";".join(parts)
+
+
+def _one(endpoint: Endpoint[Any], id: str) -> str:
+    return f"{endpoint.path}/{quote(str(id), safe='')}"
+
+
+def _write_fields(endpoint: Endpoint[Any]) -> tuple[tuple[str, str], ...]:
+    return (("fields", ",".join(endpoint.asked)),) if endpoint.choosable and endpoint.answers_all else ()
+
+
+def _decode_one(endpoint: Endpoint[R], *, written: bool = False) -> Callable[[Answer], R]:
+    asked = endpoint.asked if endpoint.answers_all or not written else ()
+    return lambda answer: endpoint.codec.load(load_json(answer), asked=asked)
+
+
+def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None) -> Call[Page[R]] | None:
+    """The list of records that could be this one: by its strongest property that Keap can filter by, changed since.
+
+    `None` when the record has no such property, or one that a filter cannot express.
+    """
+    for name, value in _likeness(record):
+        if value and ";" not in value and "*" not in value:
+            terms = [(name, value)]
+            if since is not None and endpoint.since is not None:
+                terms.append((endpoint.since, moment(since)))
+            return list_page(endpoint, filters=terms)
+    return None
+
+
+def _likeness(record: Any) -> Iterator[tuple[str, str | None]]:
+    match record:
+        case models.Contact():
+            yield "email", next((e.email or None for e in record.email_addresses or () if e.field == "EMAIL1"), None)
+            yield "family_name", record.family_name or None
+            yield "given_name", record.given_name or None
+        case models.Company():
+            yield "company_name", record.company_name or None
+        case models.Product():
+            yield "sku", record.sku or None
+            yield "name", record.name or None

@@ -1,0 +1,244 @@
+"""Keap's records: contacts, companies and products as REST v2 reads and writes them.
+
+Every field defaults to `UNSET` (not asked for, unknown), which is not `None` (known to be empty). `extra` holds what the
+server sent and this version does not know, so that it survives reading, changing and writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from keapbridge._convert import brief
+from keapbridge._flow import UNSET, Maybe, UnsetType
+
+__all__ = [
+    "Address",
+    "BasicCompany",
+    "Company",
+    "Contact",
+    "CustomFieldValue",
+    "EmailAddress",
+    "FaxNumber",
+    "Money",
+    "Origin",
+    "PhoneNumber",
+    "Product",
+    "ProductInventory",
+    "SocialAccount",
+]
+
+Extra = Mapping[str, Any]
+
+
+@frozen
+class EmailAddress:
+    """An e-mail address in one of the slots EMAIL1 to EMAIL3.
+
+    `opt_in_reason` is written only; `is_opt_in` and `email_opt_status` are read only.
+    """
+
+    email: Maybe[str] = UNSET
+    field: Maybe[str] = UNSET
+    opt_in_reason: Maybe[str] = UNSET
+    is_opt_in: Maybe[bool] = UNSET
+    email_opt_status: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class PhoneNumber:
+    """A phone number in one of the slots PHONE1 to PHONE5; `number_e164` is read only."""
+
+    number: Maybe[str] = UNSET
+    field: Maybe[str] = UNSET
+    type: Maybe[str] = UNSET
+    extension: Maybe[str] = UNSET
+    number_e164: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class FaxNumber:
+    """A fax number in one of the slots FAX1 and FAX2."""
+
+    number: Maybe[str] = UNSET
+    field: Maybe[str] = UNSET
+    type: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class Address:
+    """A postal address: BILLING, SHIPPING or OTHER. Countries are ISO 3166-1 alpha-3, regions ISO 3166-2 codes."""
+
+    line1: Maybe[str] = UNSET
+    line2: Maybe[str] = UNSET
+    locality: Maybe[str] = UNSET
+    postal_code: Maybe[str] = UNSET
+    zip_code: Maybe[str] = UNSET
+    zip_four: Maybe[str] = UNSET
+    region_code: Maybe[str] = UNSET
+    region: Maybe[str] = UNSET
+    country_code: Maybe[str] = UNSET
+    country: Maybe[str] = UNSET
+    field: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class SocialAccount:
+    """A social account, one of each type (`FACEBOOK`, `LINKED_IN`, …)."""
+
+    name: Maybe[str] = UNSET
+    type: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class CustomFieldValue:
+    """The value of a custom field; its type is told by the model of the record type."""
+
+    id: Maybe[str] = UNSET
+    content: Any = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class BasicCompany:
+    """The company of a contact."""
+
+    id: Maybe[str] = UNSET
+    company_name: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class Origin:
+    """Where a contact came from."""
+
+    date: Maybe[str] = UNSET
+    ip_address: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen(kw_only=True)
+class Contact:
+    """A person."""
+
+    id: Maybe[str] = UNSET
+    given_name: Maybe[str] = UNSET
+    family_name: Maybe[str] = UNSET
+    middle_name: Maybe[str] = UNSET
+    preferred_name: Maybe[str] = UNSET
+    prefix: Maybe[str] = UNSET
+    suffix: Maybe[str] = UNSET
+    email_addresses: tuple[EmailAddress, ...] | UnsetType = UNSET
+    phone_numbers: tuple[PhoneNumber, ...] | UnsetType = UNSET
+    fax_numbers: tuple[FaxNumber, ...] | UnsetType = UNSET
+    addresses: tuple[Address, ...] | UnsetType = UNSET
+    social_accounts: tuple[SocialAccount, ...] | UnsetType = UNSET
+    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = UNSET
+    company: Maybe[BasicCompany] = UNSET
+    job_title: Maybe[str] = UNSET
+    website: Maybe[str] = UNSET
+    birth_date: Maybe[date] = UNSET
+    anniversary_date: Maybe[date] = UNSET
+    spouse_name: Maybe[str] = UNSET
+    contact_type: Maybe[str] = UNSET
+    time_zone: Maybe[str] = UNSET
+    preferred_locale: Maybe[str] = UNSET
+    referral_code: Maybe[str] = UNSET
+    leadsource_id: Maybe[str] = UNSET
+    owner_id: Maybe[str] = UNSET
+    source_type: Maybe[str] = UNSET
+    origin: Maybe[Origin] = UNSET
+    assistant_name: Maybe[str] = UNSET
+    assistant_phone: Maybe[str] = UNSET
+    billing_information: Maybe[str] = UNSET
+    score_value: Maybe[str] = UNSET
+    tag_ids: tuple[str, ...] | UnsetType = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen(kw_only=True)
+class Company:
+    """A company. Unlike a contact it has one address, one e-mail address, one phone and one fax number."""
+
+    id: Maybe[str] = UNSET
+    company_name: Maybe[str] = UNSET
+    email_address: Maybe[EmailAddress] = UNSET
+    phone_number: Maybe[PhoneNumber] = UNSET
+    fax_number: Maybe[FaxNumber] = UNSET
+    address: Maybe[Address] = UNSET
+    website: Maybe[str] = UNSET
+    notes: Maybe[str] = UNSET
+    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class Money:
+    """An amount in the smallest unit of its currency (cents for USD, yen for JPY, fils for KWD)."""
+
+    amount: Maybe[int] = UNSET
+    currency_code: Maybe[str] = UNSET
+    formatted_amount: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen
+class ProductInventory:
+    """Stock settings. The count is read only; it moves through `products.adjust_inventory`."""
+
+    inventory_limit: Maybe[int] = UNSET
+    inventory_count: Maybe[int] = UNSET
+    out_of_stock_enabled: Maybe[bool] = UNSET
+    email_for_inventory_notifications: Maybe[str] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief
+
+
+@frozen(kw_only=True)
+class Product:
+    """A product. Its price is read as `Money` and written in the smallest unit; the currency is the application's."""
+
+    id: Maybe[str] = UNSET
+    name: Maybe[str] = UNSET
+    sku: Maybe[str] = UNSET
+    price: Maybe[Money] = UNSET
+    active: Maybe[bool] = UNSET
+    description: Maybe[str] = UNSET
+    short_description: Maybe[str] = UNSET
+    shippable: Maybe[bool] = UNSET
+    weight: Maybe[float] = UNSET
+    taxable: Maybe[bool] = UNSET
+    country_taxable: Maybe[bool] = UNSET
+    state_taxable: Maybe[bool] = UNSET
+    city_taxable: Maybe[bool] = UNSET
+    subscription_only: Maybe[bool] = UNSET
+    storefront_hidden: Maybe[bool] = UNSET
+    inventory: Maybe[ProductInventory] = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = attrs.field(factory=dict)
+    __repr__ = brief

@@ -1,0 +1,70 @@
+"""Keap's arrays of slots: changing one item without losing the others. Pure.
+
+A PATCH replaces `email_addresses`, `phone_numbers`, `fax_numbers`, `addresses`, `social_accounts` and `custom_fields` as a
+whole, so a change of EMAIL1 must carry EMAIL2 and EMAIL3 along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import attrs
+
+from keapbridge._flow import UNSET, UnsetType
+from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
+
+__all__ = ["array_of", "find_item", "put_item", "put_items", "remove_item", "slot_of"]
+
+Item = TypeVar("Item", EmailAddress, PhoneNumber, FaxNumber, Address, SocialAccount, CustomFieldValue)
+
+_ARRAYS: dict[type, tuple[str, str]] = {
+    EmailAddress: ("email_addresses", "field"),
+    PhoneNumber: ("phone_numbers", "field"),
+    FaxNumber: ("fax_numbers", "field"),
+    Address: ("addresses", "field"),
+    SocialAccount: ("social_accounts", "type"),
+    CustomFieldValue: ("custom_fields", "id"),
+}
+
+
+def array_of(item: Any) -> str:
+    """The contact's array that items of this type live in."""
+    return _ARRAYS[type(item)][0]
+
+
+def slot_of(item: Any) -> Any:
+    """What tells an item from its neighbours: `"EMAIL1"`, `"FACEBOOK"`, a custom field's id."""
+    return getattr(item, _ARRAYS[type(item)][1])
+
+
+def find_item(items: tuple[Item, ...] | UnsetType, slot: str) -> Item | None:
+    """The item in a slot, `None` when the slot is empty."""
+    return next((item for item in items or () if slot_of(item) == slot), None)
+
+
+def put_item(items: tuple[Item, ...] | UnsetType, item: Item) -> tuple[Item, ...]:
+    """The items with this one in its slot; what it leaves `UNSET` keeps the value it had there, all else is as before."""
+    slot = slot_of(item)
+    if not slot:
+        raise ValueError(f"{type(item).__name__} needs a slot: set its {_ARRAYS[type(item)][1]!r}")
+    present = find_item(items, slot)
+    if present is None:
+        return (*(items or ()), item)
+    changed = {f.name: getattr(item, f.name) for f in attrs.fields(type(item)) if getattr(item, f.name) is not UNSET}
+    changed["extra"] = {**present.extra, **item.extra}
+    merged = attrs.evolve(present, **changed)
+    return tuple(merged if slot_of(old) == slot else old for old in items or ())
+
+
+def put_items(items: tuple[Item, ...] | UnsetType, new: Iterable[Item]) -> tuple[Item, ...]:
+    """`put_item` for several."""
+    result = items or ()
+    for item in new:
+        result = put_item(result, item)
+    return result
+
+
+def remove_item(items: tuple[Item, ...] | UnsetType, slot: str) -> tuple[Item, ...]:
+    """The items without the one in this slot."""
+    return tuple(item for item in items or () if slot_of(item) != slot)

@@ -1,0 +1,216 @@
+"""A mapper: one synchronization as data, and what follows from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from keapbridge._flow import UNSET
+from keapbridge._side import Side
+from keapbridge.errors import MappingError, UnfitError
+from keapbridge.mapping.kinds import Canonical, Context, Kind, Reference
+from keapbridge.mapping.lens import Direction, Lens
+from keapbridge.mapping.place import customcrm_place, keap_place
+
+__all__ = ["Declared", "Mapper", "MatchKey"]
+
+
+@attrs.frozen
+class MatchKey:
+    """What tells at first contact that two records are the same.
+
+    Attributes:
+        fields: their values must all be there and be equal (ignoring case).
+        apart: fields that tell records with the same key from each other (two people with one e-mail address).
+        strict: a weak key: a single difference in `apart` suffices even when there is but one record on each side.
+    """
+
+    fields: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+    strict: bool = False
+
+    def key(self, values: Mapping[str, Canonical]) -> str | None:
+        """The key of a record, ignoring case; `None` when a part is missing."""
+        parts = self.parts(self.fields, values)
+        return None if None in parts else "\x1f".join(part or "" for part in parts)
+
+    @staticmethod
+    def parts(fields: Iterable[str], values: Mapping[str, Canonical]) -> tuple[str | None, ...]:
+        """Values made comparable: without case."""
+        found = (values.get(name) for name in fields)
+        return tuple(None if value is None else str(value).casefold() for value in found)
+
+
+@attrs.frozen
+class Declared:
+    """A lens as it is declared: places by name, to be looked up in the records of a mapper."""
+
+    name: str
+    kind: Kind
+    keap: str
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def build(self, customcrm_type: type, keap_type: type) -> Lens:
+        options = dict(self.options)
+        return Lens(
+            name=options.pop("as_name", self.name),
+            kind=self.kind,
+            customcrm=customcrm_place(customcrm_type, self.name),
+            keap=keap_place(keap_type, self.keap),
+            **options,
+        )
+
+
+@attrs.frozen
+class Mapper:
+    """One synchronization as data.
+
+    Attributes:
+        name: `"contacts"`, `"companies"` or `"products"`.
+        customcrm_object, keap_object: the names of its records on either side, for people.
+        customcrm_type, keap_type: the classes of its records.
+        lenses: the pairs of fields, scopes before what depends on them.
+        keys: how records are matched at first contact, strongest first.
+        needs_any: per side, fields of which a new record must have at least one.
+    """
+
+    name: str
+    customcrm_object: str
+    keap_object: str
+    customcrm_type: type
+    keap_type: type
+    lenses: tuple[Lens, ...]
+    keys: tuple[MatchKey, ...]
+    needs_any: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        seen: set[str] = set()
+        for lens in self.lenses:
+            if lens.name in seen:
+                raise MappingError(f"{self.name}: {lens.name} is mapped twice")
+            if lens.scope is not None and lens.scope not in seen:
+                raise MappingError(f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it")
+            seen.add(lens.name)
+        for key in self.keys:
+            for name in (*key.fields, *key.apart):
+                if name not in seen:
+                    raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
+
+    def __getitem__(self, name: str) -> Lens:
+        for lens in self.lenses:
+            if lens.name == name:
+                return lens
+        raise MappingError(f"{self.name}: there is no field {name!r}")
+
+    # --- changing it --------------------------------------------------------------------------------------------
+
+    def with_lenses(self, *lenses: Declared | Lens) -> Mapper:
+        """The mapper with further pairs of fields; one with a known name replaces it."""
+        built = [
+            lens if isinstance(lens, Lens) else lens.build(self.customcrm_type, self.keap_type) for lens in lenses
+        ]
+        new = {lens.name: lens for lens in built}
+        kept = tuple(new.pop(lens.name, lens) for lens in self.lenses)
+        return attrs.evolve(self, lenses=(*kept, *new.values()))
+
+    def without(self, *names: str) -> Mapper:
+        """The mapper without these fields."""
+        for name in names:
+            self[name]
+        return attrs.evolve(
+            self,
+            lenses=tuple(lens for lens in self.lenses if lens.name not in names),
+            keys=tuple(key for key in self.keys if not {*key.fields, *key.apart} & set(names)),
+            needs_any={side: tuple(n for n in needed if n not in names) for side, needed in self.needs_any.items()},
+        )
+
+    def only(self, *names: str) -> Mapper:
+        """The mapper with just these fields."""
+        for name in names:
+            self[name]
+        return self.without(*(lens.name for lens in self.lenses if lens.name not in names))
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def read(self, side: Side, record: Any, context: Context) -> tuple[dict[str, Canonical], dict[str, str]]:
+        """The mapped values of a record in canonical form, and why others could not be understood."""
+        values: dict[str, Canonical] = {}
+        unreadable: dict[str, str] = {}
+        for lens in self.lenses:
+            scope = values.get(lens.scope) if lens.scope else None
+            try:
+                value = lens.get(side, record, scope, context)
+            except UnfitError as reason:
+                unreadable[lens.name] = str(reason)
+            else:
+                if value is not UNSET:
+                    values[lens.name] = value
+        return values, unreadable
+
+    def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
+        """The Keap ids that these Keap records refer to, by object."""
+        found: dict[str, set[str]] = {}
+        for lens in self.lenses:
+            if isinstance(lens.kind, Reference):
+                raws = (lens.keap.get(record) for record in records)
+                found.setdefault(lens.kind.object, set()).update(str(raw) for raw in raws if raw)
+        return found
+
+    @property
+    def references(self) -> dict[str, Reference]:
+        """The fields that refer to other records."""
+        return {lens.name: lens.kind for lens in self.lenses if isinstance(lens.kind, Reference)}
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def draft(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
+        """A new record for a side from canonical values that fit it."""
+        record = self.customcrm_type() if side is Side.CUSTOMCRM else self.keap_type()
+        return self.changed(side, record, values, context)[0]
+
+    def changed(
+        self, side: Side, record: Any, values: Mapping[str, Canonical], context: Context
+    ) -> tuple[Any, dict[str, Any]]:
+        """The record with these values, and the attributes that must be written for it."""
+        roots: set[str] = set()
+        for lens in self.lenses:
+            if lens.name in values:
+                record = lens.put(side, record, values[lens.name], context)
+                roots.update(lens.place(side).roots)
+        changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
+        if "extra" in roots:
+            own = {lens.place(side).attributes[0] for lens in self.lenses if lens.name in values and lens.place(side).in_extra}
+            changes["extra"] = {name: record.extra[name] for name in own}
+        return record, changes
+
+    def fill_required(self, side: Side, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The values of a new record with its fallbacks.
+
+        Raises:
+            UnfitError: naming what a new record on this side must have and this one has not.
+        """
+        filled = dict(values)
+        for lens in self.lenses:
+            if side in lens.required and filled.get(lens.name) is None:
+                value = filled.get(lens.fallback) if lens.fallback else None
+                if value is None:
+                    raise UnfitError(f"{side.title} needs {lens.name}")
+                filled[lens.name] = value
+        needed = self.needs_any.get(side, ())
+        if needed and all(filled.get(name) is None for name in needed):
+            raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")
+        return filled
+
+    # --- showing ------------------------------------------------------------------------------------------------
+
+    def property_table(self, format: Direction | str = "rst") -> str:
+        """The table of the dataflow document: Customcrm property, Keap property, Keap data type.
+
+        Args:
+            format: `"rst"`, `"md"` or `"html"`.
+        """
+        from keapbridge.mapping.tables import property_table
+
+        return property_table(self, format)

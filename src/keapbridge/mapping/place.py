@@ -1,0 +1,165 @@
+"""Where a value lives in a record: an attribute, a part of a nested object, a part of the item in a slot. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from keapbridge._flow import UNSET
+from keapbridge.customcrm.models import wire_name
+from keapbridge.errors import MappingError
+from keapbridge.keap import models as keap
+from keapbridge.keap.slots import find_item, remove_item
+
+__all__ = ["Place", "customcrm_place", "keap_place"]
+
+# What is made when the first value arrives in an empty place.
+_ITEMS: Mapping[str, type] = {
+    "email_addresses": keap.EmailAddress,
+    "phone_numbers": keap.PhoneNumber,
+    "fax_numbers": keap.FaxNumber,
+    "addresses": keap.Address,
+    "address": keap.Address,
+    "email_address": keap.EmailAddress,
+    "phone_number": keap.PhoneNumber,
+    "fax_number": keap.FaxNumber,
+    "company": keap.BasicCompany,
+    "price": keap.Money,
+}
+_ARRAYS = frozenset({"email_addresses", "phone_numbers", "fax_numbers", "addresses"})
+# What a path that ends at an item means, and which further parts of the item belong to its value.
+_VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
+    "email_addresses": ("email",),
+    "email_address": ("email",),
+    "phone_numbers": ("number", "extension", "number_e164"),
+    "phone_number": ("number", "extension", "number_e164"),
+    "fax_numbers": ("number",),
+    "fax_number": ("number",),
+    "price": ("amount", "currency_code"),
+    "region_code": ("region_code", "region"),
+    "country_code": ("country_code", "country"),
+}
+
+
+@attrs.frozen
+class Place:
+    """Where a value lives.
+
+    Attributes:
+        path: as it is written in tables (`addresses.BILLING.line1`).
+        attributes: the parts of the value; with more than one, the raw value is a tuple of them.
+        container: `()` for the record itself, `("address",)` for a nested object, `("addresses", "BILLING")` for the
+            item in a slot of an array.
+        in_extra: whether it is a property of the host's own, kept in `extra`.
+    """
+
+    path: str
+    attributes: tuple[str, ...]
+    container: tuple[str, ...] = ()
+    in_extra: bool = False
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The record's attributes that a change here writes."""
+        if self.in_extra:
+            return ("extra",)
+        return self.container[:1] or self.attributes
+
+    def get(self, record: Any) -> Any:
+        """The raw value: `UNSET` when it was not read, `None` when it is known to be empty."""
+        if self.in_extra:
+            return record.extra.get(self.attributes[0])
+        holder = record
+        if self.container:
+            holder = getattr(record, self.container[0])
+            if holder is UNSET:
+                return UNSET
+            if len(self.container) == 2:
+                holder = find_item(holder, self.container[1])
+            if holder is None:
+                return None
+        values = tuple(getattr(holder, name) for name in self.attributes)
+        if self.container:  # the holder was read, so what it does not show is empty
+            values = tuple(None if v is UNSET else v for v in values)
+        if values[0] is UNSET:
+            return UNSET
+        if all(v is None for v in values):
+            return None
+        return values[0] if len(values) == 1 else values
+
+    def put(self, record: Any, raw: Any) -> Any:
+        """The record with this raw value; everything beside it stays as it is."""
+        parts = dict.fromkeys(self.attributes) if raw is None else dict(zip(self.attributes, _tuple(raw), strict=False))
+        if self.in_extra:
+            return attrs.evolve(record, extra={**record.extra, self.attributes[0]: raw})
+        if not self.container:
+            return attrs.evolve(record, **parts)
+        root = self.container[0]
+        present = getattr(record, root)
+        if len(self.container) == 1:
+            holder = _changed(present or _ITEMS[root](), parts)
+            return attrs.evolve(record, **{root: None if _is_empty(holder) else holder})
+        slot = self.container[1]
+        item = find_item(present, slot)
+        changed = _changed(item or _ITEMS[root](field=slot), parts)
+        if item is None:
+            items = (*(present or ()), changed)
+        else:
+            items = tuple(changed if old is item else old for old in present)
+        return attrs.evolve(record, **{root: remove_item(items, slot) if _is_empty(changed) else items})
+
+
+def _tuple(raw: Any) -> tuple[Any, ...]:
+    return raw if isinstance(raw, tuple) else (raw,)
+
+
+def _changed(holder: Any, parts: dict[str, Any]) -> Any:
+    return attrs.evolve(holder, **parts)
+
+
+_NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_status", "opt_in_reason", "number_e164"})
+
+
+def _is_empty(holder: Any) -> bool:
+    names = (f.name for f in attrs.fields(type(holder)) if f.name not in _NO_CONTENT)
+    return not holder.extra and all(getattr(holder, name) in {UNSET, None, ""} for name in names)
+
+
+def customcrm_place(cls: type, name: str) -> Place:
+    """The place of a Customcrm property: a modelled one, or else one of the host's own.
+
+    Args:
+        name: on the wire (`FirstName`); `Price+Currency` for a value in two properties.
+    """
+    known = {wire_name(f.name): f.name for f in attrs.fields(cls) if f.name != "extra"}
+    names = name.split("+")
+    if all(n in known for n in names):
+        return Place(name, tuple(known[n] for n in names))
+    if len(names) > 1:
+        raise MappingError(f"{cls.__name__} has no property {name!r}")
+    return Place(name, (name,), in_extra=True)
+
+
+def keap_place(cls: type, path: str) -> Place:
+    """The place of a Keap property, such as `given_name`, `company.id`, `email_addresses.EMAIL1`, `addresses.BILLING.line1`.
+
+    Raises:
+        MappingError: when the record has no such property.
+    """
+    root, *rest = path.split(".")
+    if root not in {f.name for f in attrs.fields(cls)}:
+        raise MappingError(f"Keap's {cls.__name__} has no property {root!r}")
+    item = _ITEMS.get(root)
+    if item is None:
+        if rest:
+            raise MappingError(f"{root!r} has no parts: {path!r}")
+        return Place(path, (root,))
+    slotted = root in _ARRAYS
+    container = (root, rest.pop(0)) if slotted and rest else (root,)
+    leaf = rest[0] if rest else root
+    attributes = _VALUE_PARTS.get(leaf, (leaf,))
+    if (slotted and len(container) < 2) or not {f.name for f in attrs.fields(item)} >= set(attributes):
+        raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}")
+    return Place(path, attributes, container)

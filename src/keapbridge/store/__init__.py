@@ -1,0 +1,144 @@
+"""The link store: links with their bases, what was observed and is not settled, plans, intents, the journal.
+
+`LinkStore` is what the engine asks of it; `sql.SqlLinkStore` implements it for SQLite and PostgreSQL. Every method is one
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from keapbridge._side import Side
+from keapbridge.sync.match import Candidate
+from keapbridge.sync.plan import Action, Plan
+from keapbridge.sync.records import Canonical, Link, Observation, Pair
+from keapbridge.sync.report import Line, Report
+
+__all__ = ["Commit", "Intent", "JournalEntry", "Key", "LinkStore", "Staged"]
+
+
+@attrs.frozen
+class Key:
+    """A record's match key at one rank, with what tells it from others of the same key."""
+
+    rank: int
+    key: str
+    apart: tuple[str | None, ...]
+    stronger: tuple[str | None, ...]
+
+
+@attrs.frozen
+class Staged:
+    """An observation on its way into the store."""
+
+    observation: Observation
+    digest: str
+    keys: tuple[Key, ...]
+
+
+@attrs.frozen
+class Intent:
+    """Written before a create whose answer could be lost: enough to find out later what became of it.
+
+    Attributes:
+        id: also the idempotency key.
+        draft: the canonical values of the new record.
+    """
+
+    id: str
+    object: str
+    side: Side
+    source_id: str
+    draft: Mapping[str, Canonical]
+    created_at: datetime
+
+
+@attrs.frozen
+class JournalEntry:
+    """A write that was done: the fields it changed, as they were before and as the system stored them."""
+
+    object: str
+    side: Side
+    record_id: str
+    kind: str
+    before: Mapping[str, Canonical]
+    after: Mapping[str, Canonical]
+    written_at: datetime
+
+
+@attrs.frozen
+class Commit:
+    """What is remembered, in one transaction, when a pair has been written.
+
+    Attributes:
+        digests: of what both sides hold now; `None` while something about the pair is open.
+        staged: what is still to be decided about the pair; empty when it is settled.
+        keys: the match keys of records that have become part of a link.
+        intent_id: the intent that this settles.
+    """
+
+    object: str
+    link: Link
+    digests: Mapping[Side, str | None]
+    staged: tuple[Observation, ...] = ()
+    keys: Mapping[Side, tuple[Key, ...]] = attrs.field(factory=dict)
+    journal: tuple[JournalEntry, ...] = ()
+    lines: tuple[Line, ...] = ()
+    intent_id: str | None = None
+
+
+class LinkStore(Protocol):
+    """What the engine asks of a store, for one bridge."""
+
+    def watermark(self, object: str, side: Side) -> datetime | None: ...
+    def fact(self, name: str) -> str | None: ...
+    def set_fact(self, name: str, value: str) -> None: ...
+
+    def stage(self, object: str, side: Side, staged: Sequence[Staged]) -> int:
+        """Keep what differs from what is linked; answer how many did not."""
+        ...
+
+    def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
+        """Linked pairs about which something was observed, by Customcrm id."""
+        ...
+
+    def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]: ...
+    def groups(
+        self, object: str, rank: int, after: str, limit: int, plan_id: str
+    ) -> list[tuple[str, list[Candidate]]]: ...
+    def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]: ...
+    def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]: ...
+    def references(
+        self, object: str, *, customcrm_ids: Collection[str] = (), keap_ids: Collection[str] = (), plan_id: str | None
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Links of these records, and those that a plan will make (`""` for a partner yet to be created)."""
+        ...
+
+    def settle(self, commits: Sequence[Commit]) -> None: ...
+    def commit(self, run_id: str, commit: Commit) -> None: ...
+
+    def begin_plan(self, plan_id: str, created_at: datetime, objects: Sequence[str]) -> None: ...
+    def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None: ...
+    def finish_plan(
+        self,
+        plan_id: str,
+        counts: Mapping[str, Mapping[str, int]],
+        unchanged: Mapping[str, int],
+        watermarks: Mapping[str, Mapping[str, datetime]],
+    ) -> Plan: ...
+    def plan(self, plan_id: str) -> Plan | None: ...
+    def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool: ...
+    def actions(self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int) -> list[tuple[int, Action]]: ...
+    def finish_run(self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]]) -> Report: ...
+    def add_lines(self, run_id: str, lines: Iterable[Line]) -> None: ...
+
+    def intend(self, intents: Sequence[Intent]) -> None: ...
+    def open_intents(self, object: str) -> list[Intent]: ...
+    def drop_intent(self, intent_id: str) -> None: ...
+
+    def links(self, object: str) -> Iterator[Link]: ...
+    def close(self) -> None: ...

@@ -1,0 +1,157 @@
+"""The tables of the link store. `migrations/` brings a database to this state; a test holds the two together.
+
+Every row belongs to a bridge (a session name), so that one database serves many pairs of systems.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, Text
+
+__all__ = ["HEAD", "metadata"]
+
+HEAD = "0001"
+
+metadata = MetaData()
+
+links = Table(
+    "keapbridge_links",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("customcrm_id", String(255), primary_key=True),
+    Column("keap_id", String(255), nullable=False),
+    Column("customcrm_base", Text, nullable=False),
+    Column("keap_base", Text, nullable=False),
+    # Of the last snapshot of each side that needed nothing; NULL while something is open.
+    Column("customcrm_digest", String(32)),
+    Column("keap_digest", String(32)),
+    Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
+)
+
+observed = Table(
+    "keapbridge_observed",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("linked", Boolean, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("unreadable", Text, nullable=False),
+    Column("updated_at", String(40)),
+    Column("version", String(255)),
+    Column("problem", Text),
+    # What the newest plan makes of it: "<plan id>:<kind of action>".
+    Column("decision", String(60)),
+    Index("ix_keapbridge_observed_linked", "bridge", "object", "linked", "side", "id"),
+)
+
+match_keys = Table(
+    "keapbridge_match_keys",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("apart", Text, nullable=False),
+    Column("stronger", Text, nullable=False),
+    Column("linked", Boolean, nullable=False),
+    Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "key"),
+)
+
+cursors = Table(
+    "keapbridge_cursors",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("watermark", String(40), nullable=False),
+)
+
+facts = Table(
+    "keapbridge_facts",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+plans = Table(
+    "keapbridge_plans",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("bridge", String(100), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("objects", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("unchanged", Text, nullable=False),
+    Column("watermarks", Text, nullable=False),
+    Column("applied_at", String(40)),
+)
+
+actions = Table(
+    "keapbridge_actions",
+    metadata,
+    Column("plan_id", String(40), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("object", String(30), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("customcrm_id", String(255)),
+    Column("keap_id", String(255)),
+    Column("body", Text, nullable=False),
+    Index("ix_keapbridge_actions_kind", "plan_id", "object", "kind", "seq"),
+    Index("ix_keapbridge_actions_customcrm", "plan_id", "object", "customcrm_id"),
+    Index("ix_keapbridge_actions_keap", "plan_id", "object", "keap_id"),
+)
+
+runs = Table(
+    "keapbridge_runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("bridge", String(100), nullable=False),
+    Column("plan_id", String(40), nullable=False),
+    Column("started_at", String(40), nullable=False),
+    Column("ended_at", String(40)),
+    Column("counts", Text),
+)
+
+lines = Table(
+    "keapbridge_lines",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_keapbridge_lines_run", "run_id", "seq"),
+)
+
+intents = Table(
+    "keapbridge_intents",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("source_id", String(255), nullable=False),
+    Column("draft", Text, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Index("ux_keapbridge_intents", "bridge", "object", "side", "source_id", unique=True),
+)
+
+journal = Table(
+    "keapbridge_journal",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(40), nullable=False),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("record_id", String(255), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("written_at", String(40), nullable=False),
+    Index("ix_keapbridge_journal_run", "run_id", "seq"),
+    Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
+)

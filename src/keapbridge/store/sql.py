@@ -1,0 +1,678 @@
+"""The link store in a relational database: SQLite or PostgreSQL. The only module that imports SQLAlchemy (with its schema)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.strategies import configure_tagged_union
+from sqlalchemy import Connection, Engine, Row, Table, and_, create_engine, delete, event, func, inspect, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from keapbridge._side import Side
+from keapbridge.errors import LinkStoreError, StalePlanError
+from keapbridge.store import Commit, Intent, JournalEntry, Key, Staged
+from keapbridge.store import schema as t
+from keapbridge.sync.match import Candidate
+from keapbridge.sync.plan import Action, Plan
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
+from keapbridge.sync.report import Line, Report
+
+__all__ = ["SqlLinkStore", "open_store"]
+
+CHUNK = 500  # ids in one IN: within every database's limit of bound values
+
+T = TypeVar("T")
+
+
+def open_store(target: str | Engine, bridge: str) -> SqlLinkStore:
+    """The store of a bridge; its tables are made or brought up to date.
+
+    Args:
+        target: a SQLAlchemy URL (`sqlite:///bridge.db`, `postgresql+psycopg://…`) or the host's own engine.
+
+    Raises:
+        LinkStoreError: when the database cannot be opened.
+    """
+    owned = isinstance(target, str)
+    try:
+        engine = _create(target) if isinstance(target, str) else target
+        _migrate(engine)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        raise LinkStoreError(f"cannot open the link store: {type(error).__name__}: {_reason(error)}") from error
+    return SqlLinkStore(engine, bridge, owned=owned)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+
+
+def _create(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    in_memory = url in {"sqlite://", "sqlite:///:memory:"}
+    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **options)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver would begin transactions late and not at all for reads; they are begun below instead.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    if inspect(engine).has_table("keapbridge_version"):
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("SELECT version_num FROM keapbridge_version").scalar() == t.HEAD:
+                return
+    from keapbridge.store.migrations import upgrade
+
+    upgrade(engine)
+
+
+class SqlLinkStore:
+    """`LinkStore` over SQLAlchemy Core."""
+
+    def __init__(self, engine: Engine, bridge: str, *, owned: bool) -> None:
+        self._engine = engine
+        self._bridge = bridge
+        self._owned = owned
+        self._insert: Callable[[Table], Any] = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        if self._owned:
+            self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[Connection]:
+        try:
+            with self._lock, self._engine.connect() as connection:
+                strict = durable and self._engine.dialect.name == "sqlite"
+                if strict:
+                    # What must survive a power cut is synced; what a look-up can find again need not be.
+                    _pragma(connection, "PRAGMA synchronous=FULL")
+                with connection.begin():
+                    yield connection
+                if strict:
+                    _pragma(connection, "PRAGMA synchronous=NORMAL")
+        except SQLAlchemyError as error:
+            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from error
+
+    def _upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        statement = self._insert(table)
+        keys = [c.name for c in table.primary_key]
+        updates = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updates), rows)
+
+    # --- small things -------------------------------------------------------------------------------------------
+
+    def watermark(self, object: str, side: Side) -> datetime | None:
+        query = select(t.cursors.c.watermark).where(
+            t.cursors.c.bridge == self._bridge, t.cursors.c.object == object, t.cursors.c.side == side.value
+        )
+        with self._transaction() as c:
+            return _moment(c.execute(query).scalar())
+
+    def fact(self, name: str) -> str | None:
+        query = select(t.facts.c.value).where(t.facts.c.bridge == self._bridge, t.facts.c.name == name)
+        with self._transaction() as c:
+            return c.execute(query).scalar()
+
+    def set_fact(self, name: str, value: str) -> None:
+        with self._transaction() as c:
+            self._upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
+
+    # --- observations -------------------------------------------------------------------------------------------
+
+    def stage(self, object: str, side: Side, staged: Sequence[Staged]) -> int:
+        unchanged: list[str] = []
+        rows: list[dict[str, Any]] = []
+        keys: list[dict[str, Any]] = []
+        with self._transaction() as c:
+            known = self._digests(c, object, side, [s.observation.id for s in staged])
+            for item in staged:
+                id = item.observation.id
+                linked = id in known
+                if linked and known[id] == item.digest:
+                    unchanged.append(id)
+                    continue
+                rows.append(self._observed_row(object, item.observation, linked=linked))
+                if not linked:
+                    keys += self._key_rows(object, side, id, item.keys, linked=False)
+            self._unstage(c, object, side, unchanged)
+            self._upsert(c, t.observed, rows)
+            self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
+            self._upsert(c, t.match_keys, keys)
+        return len(unchanged)
+
+    def _digests(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> dict[str, str | None]:
+        id_column, digest = _link_columns(side)
+        found: dict[str, str | None] = {}
+        for chunk in _chunks(ids):
+            query = select(id_column, digest).where(
+                t.links.c.bridge == self._bridge, t.links.c.object == object, id_column.in_(chunk)
+            )
+            found.update((row[0], row[1]) for row in c.execute(query))
+        return found
+
+    def _observed_row(self, object: str, o: Observation, *, linked: bool) -> dict[str, Any]:
+        return {
+            "bridge": self._bridge,
+            "object": object,
+            "side": o.side.value,
+            "id": o.id,
+            "linked": linked,
+            "snapshot": _json(o.snapshot.values),
+            "unreadable": _json(o.snapshot.unreadable),
+            "updated_at": _text(o.updated_at),
+            "version": o.version,
+            "problem": o.problem,
+            "decision": None,
+        }
+
+    def _key_rows(self, object: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool) -> list[dict[str, Any]]:
+        return [
+            {
+                "bridge": self._bridge,
+                "object": object,
+                "side": side.value,
+                "id": id,
+                "rank": k.rank,
+                "key": k.key,
+                "apart": _json(k.apart),
+                "stronger": _json(k.stronger),
+                "linked": linked,
+            }
+            for k in keys
+        ]
+
+    def _unstage(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
+        for chunk in _chunks(ids):
+            c.execute(delete(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk)))
+
+    def _drop_keys(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
+        for chunk in _chunks(ids):
+            c.execute(delete(t.match_keys).where(*self._of(t.match_keys, object, side), t.match_keys.c.id.in_(chunk)))
+
+    def _of(self, table: Table, object: str, side: Side | None = None) -> list[Any]:
+        conditions = [table.c.bridge == self._bridge, table.c.object == object]
+        return conditions if side is None else [*conditions, table.c.side == side.value]
+
+    def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
+        found: dict[str, Observation] = {}
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
+                found.update((row.id, _observation(row)) for row in c.execute(query))
+        return found
+
+    def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
+        o, k = t.observed.c, t.links.c
+        ours = select(o.id).where(
+            *self._of(t.observed, object, Side.CUSTOMCRM), o.linked.is_(True), o.id > after
+        )
+        theirs = (
+            select(k.customcrm_id)
+            .join(t.observed, and_(k.bridge == o.bridge, k.object == o.object, k.keap_id == o.id))
+            .where(*self._of(t.observed, object, Side.KEAP), o.linked.is_(True), k.customcrm_id > after)
+        )
+        either = ours.union(theirs).subquery()
+        with self._transaction() as c:
+            ids = list(c.execute(select(either.c[0]).order_by(either.c[0]).limit(limit)).scalars())
+            return self._pairs(c, object, ids)
+
+    def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]:
+        with self._transaction() as c:
+            return self._pairs(c, object, sorted(customcrm_ids))
+
+    def _pairs(self, c: Connection, object: str, customcrm_ids: Sequence[str]) -> list[Pair]:
+        found: list[Pair] = []
+        for chunk in _chunks(customcrm_ids):
+            query = select(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id.in_(chunk))
+            links = [_link(row) for row in c.execute(query.order_by(t.links.c.customcrm_id))]
+            seen: dict[Side, dict[str, Observation]] = {}
+            for side in Side:
+                ids = [link.id(side) for link in links]
+                query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(ids))
+                seen[side] = {row.id: _observation(row) for row in c.execute(query)}
+            found += [
+                Pair(link, seen[Side.CUSTOMCRM].get(link.customcrm_id), seen[Side.KEAP].get(link.keap_id))
+                for link in links
+            ]
+        return found
+
+    def groups(
+        self, object: str, rank: int, after: str, limit: int, plan_id: str
+    ) -> list[tuple[str, list[Candidate]]]:
+        m, o = t.match_keys.c, t.observed.c
+        wanted = (
+            select(m.key)
+            .distinct()
+            .where(*self._of(t.match_keys, object), m.rank == rank, m.linked.is_(False), m.key > after)
+            .order_by(m.key)
+            .limit(limit)
+        )
+        groups: dict[str, list[Candidate]] = {}
+        with self._transaction() as c:
+            keys = list(c.execute(wanted).scalars())
+            for chunk in _chunks(keys):
+                query = (
+                    select(m.key, m.side, m.id, m.apart, m.stronger, m.linked, o.decision)
+                    .outerjoin(
+                        t.observed,
+                        and_(m.bridge == o.bridge, m.object == o.object, m.side == o.side, m.id == o.id),
+                    )
+                    .where(*self._of(t.match_keys, object), m.rank == rank, m.key.in_(chunk))
+                    .order_by(m.key, m.side, m.id)
+                )
+                for row in c.execute(query):
+                    decision = (row.decision or "").removeprefix(f"{plan_id}:") if _is_of(row.decision, plan_id) else ""
+                    if decision == "skip":
+                        continue
+                    groups.setdefault(row.key, []).append(
+                        Candidate(
+                            Side(row.side),
+                            row.id,
+                            tuple(_load(row.apart)),
+                            tuple(_load(row.stronger)),
+                            linked=bool(row.linked) or decision == "adopt",
+                        )
+                    )
+        return [(key, groups.get(key, [])) for key in keys]
+
+    def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
+        o = t.observed.c
+        query = (
+            select(t.observed)
+            .where(*self._of(t.observed, object, side), o.linked.is_(False), o.id > after)
+            .where((o.decision.is_(None)) | ~o.decision.startswith(f"{plan_id}:"))
+            .order_by(o.id)
+            .limit(limit)
+        )
+        with self._transaction() as c:
+            return [_observation(row) for row in c.execute(query)]
+
+    def references(
+        self, object: str, *, customcrm_ids: Collection[str] = (), keap_ids: Collection[str] = (), plan_id: str | None
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        to_keap: dict[str, str] = {}
+        to_customcrm: dict[str, str] = {}
+        with self._transaction() as c:
+            for column, ids in (("customcrm_id", customcrm_ids), ("keap_id", keap_ids)):
+                for chunk in _chunks(sorted(ids)):
+                    if plan_id is not None:
+                        a = t.actions.c
+                        query = select(a.customcrm_id, a.keap_id).where(
+                            a.plan_id == plan_id,
+                            a.object == object,
+                            a.kind.in_(("create", "adopt")),
+                            t.actions.c[column].in_(chunk),
+                        )
+                        _collect(c.execute(query), to_keap, to_customcrm)
+                    query = select(t.links.c.customcrm_id, t.links.c.keap_id).where(
+                        *self._of(t.links, object), t.links.c[column].in_(chunk)
+                    )
+                    _collect(c.execute(query), to_keap, to_customcrm)
+        return to_keap, to_customcrm
+
+    # --- links --------------------------------------------------------------------------------------------------
+
+    def settle(self, commits: Sequence[Commit]) -> None:
+        with self._transaction() as c:
+            for commit in commits:
+                self._commit(c, None, commit)
+
+    def commit(self, run_id: str, commit: Commit) -> None:
+        with self._transaction() as c:
+            self._commit(c, run_id, commit)
+
+    def _commit(self, c: Connection, run_id: str | None, commit: Commit) -> None:
+        link, object = commit.link, commit.object
+        row = {
+            "bridge": self._bridge,
+            "object": object,
+            "customcrm_id": link.customcrm_id,
+            "keap_id": link.keap_id,
+            "customcrm_base": _json(link.customcrm_base),
+            "keap_base": _json(link.keap_base),
+            "customcrm_digest": commit.digests[Side.CUSTOMCRM],
+            "keap_digest": commit.digests[Side.KEAP],
+        }
+        self._upsert(c, t.links, [row])
+        for side in Side:
+            self._unstage(c, object, side, [link.id(side)])
+        self._upsert(c, t.observed, [self._observed_row(object, o, linked=True) for o in commit.staged])
+        for side, keys in commit.keys.items():
+            self._drop_keys(c, object, side, [link.id(side)])
+            self._upsert(c, t.match_keys, self._key_rows(object, side, link.id(side), keys, linked=True))
+        if commit.intent_id is not None:
+            c.execute(delete(t.intents).where(t.intents.c.id == commit.intent_id))
+        if run_id is not None:
+            if commit.journal:
+                c.execute(t.journal.insert(), [self._journal_row(run_id, entry) for entry in commit.journal])
+            self._add_lines(c, run_id, commit.lines)
+
+    def _journal_row(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
+        return {
+            "run_id": run_id,
+            "bridge": self._bridge,
+            "object": entry.object,
+            "side": entry.side.value,
+            "record_id": entry.record_id,
+            "kind": entry.kind,
+            "before": _json(entry.before),
+            "after": _json(entry.after),
+            "written_at": _text(entry.written_at),
+        }
+
+    def links(self, object: str) -> Iterator[Link]:
+        after = ""
+        while True:
+            query = (
+                select(t.links)
+                .where(*self._of(t.links, object), t.links.c.customcrm_id > after)
+                .order_by(t.links.c.customcrm_id)
+                .limit(CHUNK)
+            )
+            with self._transaction() as c:
+                rows = c.execute(query).all()
+            if not rows:
+                return
+            yield from map(_link, rows)
+            after = rows[-1].customcrm_id
+
+    # --- plans and runs -----------------------------------------------------------------------------------------
+
+    def begin_plan(self, plan_id: str, created_at: datetime, objects: Sequence[str]) -> None:
+        row = {
+            "id": plan_id,
+            "bridge": self._bridge,
+            "created_at": _text(created_at),
+            "objects": _json(objects),
+            "counts": "{}",
+            "unchanged": "{}",
+            "watermarks": "{}",
+        }
+        with self._transaction() as c:
+            c.execute(t.plans.insert(), [row])
+
+    def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
+        rows, decisions = [], []
+        for seq, action in enumerate(actions, first_seq):
+            kind = type(action).__name__.lower()
+            ids = _ids(action)
+            rows.append(
+                {
+                    "plan_id": plan_id,
+                    "seq": seq,
+                    "object": action.object,
+                    "kind": kind,
+                    "customcrm_id": ids.get(Side.CUSTOMCRM),
+                    "keap_id": ids.get(Side.KEAP),
+                    "body": msgspec.json.encode(_converter.unstructure(action, unstructure_as=Action)).decode(),
+                }
+            )
+            decisions += [(action.object, side, id, f"{plan_id}:{kind}") for side, id in ids.items()]
+        if not rows:
+            return
+        with self._transaction() as c:
+            c.execute(t.actions.insert(), rows)
+            for object, side, id, decision in decisions:
+                c.execute(
+                    update(t.observed)
+                    .where(*self._of(t.observed, object, side), t.observed.c.id == id)
+                    .values(decision=decision)
+                )
+
+    def finish_plan(
+        self,
+        plan_id: str,
+        counts: Mapping[str, Mapping[str, int]],
+        unchanged: Mapping[str, int],
+        watermarks: Mapping[str, Mapping[str, datetime]],
+    ) -> Plan:
+        values = {"counts": _json(counts), "unchanged": _json(unchanged), "watermarks": _json(watermarks)}
+        with self._transaction() as c:
+            c.execute(update(t.plans).where(t.plans.c.id == plan_id).values(**values))
+        plan = self.plan(plan_id)
+        assert plan is not None  # it was begun above
+        return plan
+
+    def plan(self, plan_id: str) -> Plan | None:
+        query = select(t.plans).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._bridge)
+        with self._transaction() as c:
+            row = c.execute(query).first()
+        if row is None:
+            return None
+        moment = _moment(row.created_at)
+        assert moment is not None  # the column is not nullable
+        return Plan(
+            row.id,
+            moment,
+            tuple(_load(row.objects)),
+            _load(row.counts),
+            _load(row.unchanged),
+            lambda: self._all_actions(plan_id),
+        )
+
+    def _all_actions(self, plan_id: str) -> Iterator[Action]:
+        after = -1
+        while True:
+            query = (
+                select(t.actions.c.seq, t.actions.c.body)
+                .where(t.actions.c.plan_id == plan_id, t.actions.c.seq > after)
+                .order_by(t.actions.c.seq)
+                .limit(CHUNK)
+            )
+            with self._transaction() as c:
+                rows = c.execute(query).all()
+            if not rows:
+                return
+            for row in rows:
+                yield _action(row.body)
+            after = rows[-1].seq
+
+    def actions(
+        self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int
+    ) -> list[tuple[int, Action]]:
+        a = t.actions.c
+        query = (
+            select(a.seq, a.body)
+            .where(a.plan_id == plan_id, a.object == object, a.kind.in_(list(kinds)), a.seq > after)
+            .order_by(a.seq)
+            .limit(limit)
+        )
+        with self._transaction() as c:
+            return [(row.seq, _action(row.body)) for row in c.execute(query)]
+
+    def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool:
+        """Mark a plan as applied and begin the run; `False` when it was applied before."""
+        p = t.plans.c
+        claim = update(t.plans).where(p.id == plan_id, p.bridge == self._bridge, p.applied_at.is_(None))
+        run = {"id": run_id, "bridge": self._bridge, "plan_id": plan_id, "started_at": _text(started_at)}
+        with self._transaction() as c:
+            if c.execute(claim.values(applied_at=_text(started_at))).rowcount != 1:
+                return False
+            c.execute(t.runs.insert(), [run])
+        return True
+
+    def add_lines(self, run_id: str, lines: Iterable[Line]) -> None:
+        with self._transaction() as c:
+            self._add_lines(c, run_id, lines)
+
+    def _add_lines(self, c: Connection, run_id: str, lines: Iterable[Line]) -> None:
+        rows = [{"run_id": run_id, "body": msgspec.json.encode(_converter.unstructure(line)).decode()} for line in lines]
+        if rows:
+            c.execute(t.lines.insert(), rows)
+
+    def finish_run(self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]]) -> Report:
+        """End the run; its plan's watermarks become the cursors in the same transaction."""
+        with self._transaction() as c:
+            c.execute(update(t.runs).where(t.runs.c.id == run_id).values(ended_at=_text(ended_at), counts=_json(counts)))
+            row = c.execute(
+                select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks)
+                .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
+                .where(t.runs.c.id == run_id)
+            ).one()
+            cursors = [
+                {"bridge": self._bridge, "object": object, "side": side, "watermark": watermark}
+                for object, sides in _load(row.watermarks).items()
+                for side, watermark in sides.items()
+            ]
+            self._upsert(c, t.cursors, cursors)
+        started_at = _moment(row.started_at)
+        assert started_at is not None  # the column is not nullable
+        return Report(
+            run_id, row.id, started_at, ended_at, tuple(_load(row.objects)), counts, lambda: self._all_lines(run_id)
+        )
+
+    def _all_lines(self, run_id: str) -> Iterator[Line]:
+        after = 0
+        while True:
+            query = (
+                select(t.lines.c.seq, t.lines.c.body)
+                .where(t.lines.c.run_id == run_id, t.lines.c.seq > after)
+                .order_by(t.lines.c.seq)
+                .limit(CHUNK)
+            )
+            with self._transaction() as c:
+                rows = c.execute(query).all()
+            if not rows:
+                return
+            for row in rows:
+                yield _converter.structure(_load(row.body), Line)
+            after = rows[-1].seq
+
+    # --- intents ------------------------------------------------------------------------------------------------
+
+    def intend(self, intents: Sequence[Intent]) -> None:
+        rows = [
+            {
+                "id": i.id,
+                "bridge": self._bridge,
+                "object": i.object,
+                "side": i.side.value,
+                "source_id": i.source_id,
+                "draft": _json(i.draft),
+                "created_at": _text(i.created_at),
+            }
+            for i in intents
+        ]
+        with self._transaction(durable=True) as c:
+            c.execute(t.intents.insert(), rows)
+
+    def open_intents(self, object: str) -> list[Intent]:
+        query = select(t.intents).where(*self._of(t.intents, object)).order_by(t.intents.c.created_at, t.intents.c.id)
+        with self._transaction() as c:
+            return [
+                Intent(row.id, row.object, Side(row.side), row.source_id, _load(row.draft), _moment(row.created_at))  # type: ignore[arg-type]
+                for row in c.execute(query)
+            ]
+
+    def drop_intent(self, intent_id: str) -> None:
+        with self._transaction() as c:
+            c.execute(delete(t.intents).where(t.intents.c.id == intent_id))
+
+
+# --- rows ↔ values ----------------------------------------------------------------------------------------------
+
+
+def _pragma(connection: Connection, statement: str) -> None:
+    connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _load(text: str) -> Any:
+    return msgspec.json.decode(text)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _is_of(decision: str | None, plan_id: str) -> bool:
+    return decision is not None and decision.startswith(f"{plan_id}:")
+
+
+def _link_columns(side: Side) -> tuple[Any, Any]:
+    k = t.links.c
+    return (k.customcrm_id, k.customcrm_digest) if side is Side.CUSTOMCRM else (k.keap_id, k.keap_digest)
+
+
+def _observation(row: Row[Any]) -> Observation:
+    return Observation(
+        Side(row.side),
+        row.id,
+        Snapshot(_load(row.snapshot), _load(row.unreadable)),
+        _moment(row.updated_at),
+        row.version,
+        row.problem,
+    )
+
+
+def _link(row: Row[Any]) -> Link:
+    return Link(row.customcrm_id, row.keap_id, _load(row.customcrm_base), _load(row.keap_base))
+
+
+def _collect(rows: Iterable[Row[Any]], to_keap: dict[str, str], to_customcrm: dict[str, str]) -> None:
+    for ours, theirs in rows:
+        if ours is not None:
+            to_keap[ours] = theirs or ""
+        if theirs is not None:
+            to_customcrm[theirs] = ours or ""
+
+
+def _ids(action: Action) -> dict[Side, str]:
+    """The records that an action is about."""
+    if hasattr(action, "customcrm_id"):
+        return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
+    if hasattr(action, "source_id"):
+        return {action.side.other: action.source_id}
+    return {action.side: action.id}
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook(Canonical, lambda value, _: value)
+    converter.register_unstructure_hook(Canonical, lambda value: value)
+    configure_tagged_union(Action, converter, tag_name="action", tag_generator=lambda cls: cls.__name__.lower())
+    return converter
+
+
+_converter = _make_converter()
+
+
+def _action(body: str) -> Action:
+    return _converter.structure(_load(body), Action)  # type: ignore[arg-type]

@@ -1,0 +1,133 @@
+"""What a run works with: both systems, the mappings, the store; and the parts that planning and applying share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import msgspec
+
+from keapbridge._flow import Flow, run
+from keapbridge.mapping.kinds import Context, is_pending
+from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.store import Key, LinkStore
+from keapbridge.sync.policy import Policy
+from keapbridge.sync.records import Canonical, Observation, Side, Snapshot
+from keapbridge.sync.sides import Records
+
+__all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of"]
+
+KEAP_CURRENCY = "keap_currency"
+
+Progress = Callable[[str, str, int, int | None], None]
+"""Called with the synchronization, what is being done, how many are done and how many there are (if known)."""
+
+
+@attrs.frozen
+class Bridge:
+    """Two systems, their mappings, and the store that remembers what is linked.
+
+    Attributes:
+        overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that lag.
+        default_region: the country (ISO 3166-1 alpha-2) of phone numbers that have neither a prefix nor a country.
+    """
+
+    store: LinkStore
+    mappers: Mapping[str, Mapper]
+    systems: Mapping[tuple[str, Side], Records]
+    policy: Policy
+    overlap: timedelta
+    default_region: str | None
+    progress: Progress
+
+    def context(
+        self, object: str, snapshots: Iterable[Snapshot] = (), *, keap_records: Sequence[Any] = (), plan_id: str | None
+    ) -> Flow[Context]:
+        """What these snapshots and records need to be read and written: their references, Keap's currency."""
+        mapper = self.mappers[object]
+        wanted = mapper.keap_references(keap_records)
+        ours: dict[str, set[str]] = {}
+        for snapshot in snapshots:
+            for field, kind in mapper.references.items():
+                value = snapshot.values.get(field)
+                if value is not None:
+                    (wanted if is_pending(value) else ours).setdefault(kind.object, set()).add(
+                        str(value).removeprefix("keap:")
+                    )
+        to_keap: dict[str, Mapping[str, str]] = {}
+        to_customcrm: dict[str, Mapping[str, str]] = {}
+        for name in wanted.keys() | ours.keys():
+            to_keap[name], to_customcrm[name] = yield from run(
+                "look up references",
+                self.store.references,
+                name,
+                customcrm_ids=ours.get(name, set()),
+                keap_ids=wanted.get(name, set()),
+                plan_id=plan_id,
+            )
+        currency = yield from run("read the currency", self.store.fact, KEAP_CURRENCY)
+        return Context(currency, self.default_region, to_customcrm, to_keap)
+
+    def observe(self, object: str, side: Side, record: Any, context: Context) -> Observation:
+        """A record as the engine sees it."""
+        identity = self.systems[object, side].identify(record)
+        values, unreadable = self.mappers[object].read(side, record, context)
+        return Observation(side, identity.id, Snapshot(values, unreadable), identity.updated_at, identity.version)
+
+    def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
+        """The snapshot, with references resolved whose records have been linked since it was taken."""
+        changed = {
+            field: kind.settle(value, context)
+            for field, kind in self.mappers[object].references.items()
+            if is_pending(value := snapshot.values.get(field))
+        }
+        return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
+
+    def rules(self, object: str, context: Context) -> list[Rule]:
+        """The fields of a synchronization as the merge sees them."""
+        return [Rule(lens, context) for lens in self.mappers[object].lenses]
+
+
+@attrs.frozen
+class Rule:
+    """A lens with its context: what the merge needs to know of a field."""
+
+    lens: Lens
+    context: Context
+
+    @property
+    def name(self) -> str:
+        return self.lens.name
+
+    @property
+    def policy(self) -> str | None:
+        return self.lens.policy
+
+    def flows_to(self, side: Side) -> bool:
+        return self.lens.flows_to(side)
+
+    def fit(self, side: Side, value: Canonical) -> Canonical:
+        return self.lens.fit(side, value, self.context)
+
+
+def digest(snapshot: Snapshot) -> str:
+    """A short fingerprint of a snapshot; the order of its fields does not matter."""
+    content = msgspec.json.encode([snapshot.values, snapshot.unreadable], order="sorted")
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:
+    """The match keys of a record, strongest first."""
+    stronger: list[str | None] = []
+    found: list[Key] = []
+    for rank, match_key in enumerate(mapper.keys):
+        key = match_key.key(snapshot.values)
+        if key is not None:
+            apart = match_key.parts(match_key.apart, snapshot.values)
+            found.append(Key(rank, key, apart, tuple(stronger)))
+        stronger.append(key)
+    return tuple(found)

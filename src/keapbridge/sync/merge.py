@@ -1,0 +1,183 @@
+"""The three-way merge of two linked records, field by field. Pure: no I/O, no clock, no randomness.
+
+What each side held after the last sync is its base; an edit is a difference from the side's *own* base, so a value that the other
+side stores in another form is no edit. The decision table, for a field whose value is known on both sides:
+
+| both agree | base      | edited                | outcome                                              |
+|------------|-----------|-----------------------|------------------------------------------------------|
+| yes        | any       | any                   | settled: remember both values                        |
+| no         | both      | neither               | unchanged: a difference that was known already       |
+| no         | both      | one side              | its value is written to the other side               |
+| no         | both      | both sides            | conflict                                             |
+| no         | not both  | one side is empty     | the value is written to the empty side               |
+| no         | not both  | two different values  | conflict                                             |
+
+A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target cannot hold
+is held back with the reason. A field that is unknown on a side is left alone. A field that flows one way only never
+writes the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import attrs
+from msgspec import UNSET
+
+from keapbridge.errors import UnfitError
+from keapbridge.sync.policy import Policy, winner
+from keapbridge.sync.records import Canonical, Pair, Side
+
+__all__ = ["Change", "FieldConflict", "FieldRule", "Held", "Merge", "merge", "merge_field"]
+
+
+class FieldRule(Protocol):
+    """What the merge needs to know of a field."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def policy(self) -> str | None: ...
+    def flows_to(self, side: Side) -> bool: ...
+    def fit(self, side: Side, value: Canonical) -> Canonical:
+        """The value as the side can hold it; raises `UnfitError`."""
+        ...
+
+
+@attrs.frozen
+class Change:
+    """A field to be written.
+
+    Attributes:
+        side: where it is written.
+        before: what that side holds.
+        after: what it will hold.
+        cause: `"edit"`, `"first contact"`, or the rule that decided a conflict.
+    """
+
+    field: str
+    side: Side
+    before: Canonical
+    after: Canonical
+    cause: str = "edit"
+
+
+@attrs.frozen
+class FieldConflict:
+    """A field with two different values that wait for a decision."""
+
+    field: str
+    customcrm: Canonical
+    keap: Canonical
+
+
+@attrs.frozen
+class Held:
+    """A field that cannot flow: what `side` has cannot be understood, or what it should get it cannot take."""
+
+    field: str
+    side: Side
+    reason: str
+
+
+@attrs.frozen
+class Settled:
+    """A field whose two values need nothing."""
+
+    field: str
+    customcrm: Canonical
+    keap: Canonical
+
+
+Outcome = Change | FieldConflict | Held | Settled | None
+
+
+@attrs.frozen
+class Merge:
+    """What is to be done for a pair."""
+
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[FieldConflict, ...] = ()
+    held: tuple[Held, ...] = ()
+    settled: tuple[Settled, ...] = ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing remains to be done or decided."""
+        return not (self.changes or self.conflicts or self.held)
+
+
+def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
+    """Decide every field of a pair."""
+    now = {side: pair.current(side) for side in Side}
+    updated_at = {side: pair.updated_at(side) for side in Side}
+    found: dict[type, list[Any]] = {Change: [], FieldConflict: [], Held: [], Settled: []}
+    for rule in rules:
+        unreadable = [Held(rule.name, s, r) for s in Side if (r := now[s].unreadable.get(rule.name)) is not None]
+        if unreadable:
+            found[Held] += unreadable
+            continue
+        values = {side: now[side].values.get(rule.name, UNSET) for side in Side}
+        base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
+        outcome = merge_field(rule, values, base, policy, updated_at)
+        if outcome is not None:
+            found[type(outcome)].append(outcome)
+    return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
+
+
+def merge_field(
+    rule: FieldRule,
+    now: Mapping[Side, Any],
+    base: Mapping[Side, Any],
+    policy: Policy,
+    updated_at: Mapping[Side, datetime | None],
+) -> Outcome:
+    """Decide one field by the table above."""
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
+    if ours is UNSET or theirs is UNSET:
+        return None
+    if _agree(rule, ours, theirs):
+        return Settled(rule.name, ours, theirs)
+    if UNSET not in base.values():
+        edited = [side for side in Side if now[side] != base[side]]
+        if not edited:
+            return None
+        source, cause = (edited[0], "edit") if len(edited) == 1 else (None, "")
+    elif ours is None or theirs is None:
+        source, cause = (Side.KEAP if ours is None else Side.CUSTOMCRM), "first contact"
+    else:
+        source, cause = None, ""
+    if source is None:
+        cause = rule.policy or policy.rule(rule.name)
+        source = _only_source(rule) or winner(cause, updated_at)
+        if source is None:
+            return FieldConflict(rule.name, ours, theirs)
+    target = source.other
+    if not rule.flows_to(target):
+        return Settled(rule.name, ours, theirs)
+    try:
+        after = rule.fit(target, now[source])
+    except UnfitError as reason:
+        return Held(rule.name, target, str(reason))
+    if after == now[target]:
+        return Settled(rule.name, ours, theirs)
+    return Change(rule.name, target, now[target], after, cause)
+
+
+def _agree(rule: FieldRule, ours: Canonical, theirs: Canonical) -> bool:
+    return ours == theirs or _fits_as(rule, Side.KEAP, ours, theirs) or _fits_as(rule, Side.CUSTOMCRM, theirs, ours)
+
+
+def _fits_as(rule: FieldRule, side: Side, value: Canonical, held: Canonical) -> bool:
+    try:
+        return rule.fit(side, value) == held
+    except UnfitError:
+        return False
+
+
+def _only_source(rule: FieldRule) -> Side | None:
+    """The one side whose edits count, for a field that flows one way."""
+    sources = [side for side in Side if rule.flows_to(side.other)]
+    return sources[0] if len(sources) == 1 else None

@@ -1,0 +1,79 @@
+"""Observing: the lists of both systems stream through, and what differs from what is linked is staged in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from keapbridge._flow import Flow, Malformed, Page, gather, now, run
+from keapbridge.keap import models as keap
+from keapbridge.store import Staged
+from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, digest, keys_of
+from keapbridge.sync.records import Observation, Side, Snapshot
+
+__all__ = ["Scan", "observe"]
+
+
+@attrs.frozen
+class Scan:
+    """What a scan of one side found.
+
+    Attributes:
+        watermark: from where the next scan must look again.
+        nameless: why records could not be read that do not even show an id.
+    """
+
+    side: Side
+    seen: int
+    unchanged: int
+    watermark: datetime
+    nameless: tuple[str, ...] = ()
+
+
+def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
+    """Scan both sides at once: all of them, or what changed since the last run."""
+    return (yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2))
+
+
+def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
+    since = None if full else (yield from run("read the cursor", bridge.store.watermark, object, side))
+    started = yield from now()
+    page: Page[Any] | None = yield from bridge.systems[object, side].list(since)
+    # The system's own clock decides, where it tells it: ours may be wrong.
+    watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
+    seen = unchanged = 0
+    nameless: list[str] = []
+    while page is not None:
+        unchanged += yield from _stage(bridge, object, side, page, plan_id)
+        seen += len(page.items)
+        nameless += [str(item.error) for item in page.malformed if item.id is None]
+        bridge.progress(object, f"reading {side.title}", seen, None)
+        page = (yield from page.next()) if page.next else None
+    return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
+
+
+def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: str) -> Flow[int]:
+    if object == "products" and side is Side.KEAP:
+        yield from _learn_currency(bridge, page.items)
+    on_keap = side is Side.KEAP
+    context = yield from bridge.context(object, keap_records=page.items if on_keap else (), plan_id=plan_id)
+    observations = [bridge.observe(object, side, record, context) for record in page.items]
+    observations += [_unreadable(side, item) for item in page.malformed if item.id is not None]
+    mapper = bridge.mappers[object]
+    staged = [Staged(o, digest(o.snapshot), keys_of(mapper, o.snapshot)) for o in observations]
+    return (yield from run("stage a page", bridge.store.stage, object, side, staged))
+
+
+def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[None]:
+    known = yield from run("read the currency", bridge.store.fact, KEAP_CURRENCY)
+    found = next((p.price.currency_code for p in products if p.price and p.price.currency_code), None)
+    if found and found != known:
+        yield from run("remember the currency", bridge.store.set_fact, KEAP_CURRENCY, found)
+
+
+def _unreadable(side: Side, item: Malformed) -> Observation:
+    assert item.id is not None  # the caller has filtered
+    return Observation(side, item.id, Snapshot({}), problem=str(item.error))

@@ -1,0 +1,206 @@
+"""Plans: what a run will do, as values that a person can read, a store can keep and a test can compare. Pure.
+
+| action   | before                          | after                                                        |
+|----------|---------------------------------|--------------------------------------------------------------|
+| Create   | a record on one side only       | its counterpart on `side`, linked                             |
+| Adopt    | two records that are the same   | linked; `changes` settle their differences                    |
+| Update   | a linked pair that was edited   | both hold the edits; each change names the side it is made on |
+| Delete   | a link, one record proven gone  | the other record deleted, link gone                           |
+| Unlink   | a link, one record proven gone  | link gone, the other record kept                              |
+| Conflict | a field edited on both sides    | as before, until somebody decides                             |
+| Skip     | a record that cannot take part  | as before, with the reason                                    |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from html import escape
+
+import attrs
+
+from keapbridge.sync.merge import Change, FieldConflict, Held
+from keapbridge.sync.records import Canonical, Side
+
+__all__ = ["Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "WRITES"]
+
+
+@attrs.frozen
+class Create:
+    """Make the counterpart of a record. `values` are what the new record on `side` will hold."""
+
+    object: str
+    side: Side
+    source_id: str
+    values: Mapping[str, Canonical]
+    held: tuple[Held, ...] = ()
+
+
+@attrs.frozen
+class Update:
+    """Write the edits of a linked pair."""
+
+    object: str
+    customcrm_id: str
+    keap_id: str
+    changes: tuple[Change, ...]
+    held: tuple[Held, ...] = ()
+
+
+@attrs.frozen
+class Adopt:
+    """Link two existing records. `key` names what they were matched by."""
+
+    object: str
+    customcrm_id: str
+    keap_id: str
+    key: str
+    changes: tuple[Change, ...] = ()
+    held: tuple[Held, ...] = ()
+
+
+@attrs.frozen
+class Delete:
+    """Delete the record on `side`, whose partner is proven gone."""
+
+    object: str
+    side: Side
+    id: str
+    partner_id: str
+
+
+@attrs.frozen
+class Unlink:
+    """Forget a link; no record is touched."""
+
+    object: str
+    customcrm_id: str
+    keap_id: str
+    reason: str
+
+
+@attrs.frozen
+class Conflict:
+    """A field that waits for a decision."""
+
+    object: str
+    customcrm_id: str
+    keap_id: str
+    conflict: FieldConflict
+
+
+@attrs.frozen
+class Skip:
+    """A record, or a field of a pair, that does not take part, and why."""
+
+    object: str
+    side: Side
+    id: str
+    reason: str
+    candidates: tuple[tuple[Side, str], ...] = ()
+
+
+Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip
+WRITES = (Create, Update, Adopt, Delete, Unlink)
+
+
+def describe(action: Action) -> str:
+    """One line about an action: fields by name, values only of the fields it changes."""
+    match action:
+        case Create():
+            return f"create in {action.side.title}: {action.object} {action.source_id} ({', '.join(action.values)})"
+        case Update():
+            return f"update {action.object} {action.customcrm_id} ↔ {action.keap_id}: {_changes(action.changes)}"
+        case Adopt():
+            settled = f": {_changes(action.changes)}" if action.changes else ""
+            return f"link {action.object} {action.customcrm_id} ↔ {action.keap_id} (same {action.key}){settled}"
+        case Delete():
+            return f"delete in {action.side.title}: {action.object} {action.id}"
+        case Unlink():
+            return f"unlink {action.object} {action.customcrm_id} ↔ {action.keap_id}: {action.reason}"
+        case Conflict():
+            c = action.conflict
+            where = f"{action.object} {action.customcrm_id} ↔ {action.keap_id}"
+            return f"conflict in {where}: {c.field} is {c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
+        case Skip():
+            others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
+            return f"skip {action.side.title} {action.object} {action.id}: {action.reason}{others}"
+
+
+def _changes(changes: Iterable[Change]) -> str:
+    parts = []
+    for change in changes:
+        cause = "" if change.cause == "edit" else f" ({change.cause})"
+        parts.append(f"{change.field} in {change.side.title}: {change.before!r} → {change.after!r}{cause}")
+    return "; ".join(parts)
+
+
+def headings(action: Action) -> tuple[str, ...]:
+    """What an action counts as: one heading for each side it writes to."""
+    match action:
+        case Create():
+            return (f"create in {action.side.title}",)
+        case Update():
+            return tuple(f"update in {s.title}" for s in Side if any(c.side is s for c in action.changes))
+        case Adopt():
+            return ("link", *(f"update in {s.title}" for s in Side if any(c.side is s for c in action.changes)))
+        case Delete():
+            return (f"delete in {action.side.title}",)
+        case Unlink():
+            return ("unlink",)
+        case Conflict():
+            return ("conflict",)
+        case Skip():
+            return ("skip",)
+
+
+@attrs.frozen
+class Plan:
+    """What a run will do. Its actions stay in the store and are read as they are iterated over.
+
+    Attributes:
+        counts: heading (`"create in Keap"`) → number, for each synchronization.
+        unchanged: linked pairs that were looked at and need nothing, for each synchronization.
+    """
+
+    id: str
+    created_at: datetime
+    objects: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    unchanged: Mapping[str, int]
+    _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
+
+    @property
+    def actions(self) -> Iterator[Action]:
+        """All actions, in the order they are applied."""
+        return self._load()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether applying it would write nothing; conflicts and skipped records may still be listed."""
+        quiet = {"conflict", "skip"}
+        return not any(n for counts in self.counts.values() for heading, n in counts.items() if heading not in quiet)
+
+    def __str__(self) -> str:
+        lines = [f"Plan {self.id}" + (": nothing to write" if self.is_empty else "")]
+        lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
+        return "\n".join(lines)
+
+    def _rows(self) -> Iterator[tuple[str, str, int]]:
+        for name in self.objects:
+            for heading, number in sorted(self.counts.get(name, {}).items()):
+                yield name, heading, number
+            yield name, "unchanged", self.unchanged.get(name, 0)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
+            for name, heading, number in self._rows()
+        )
+        first = [a for a, _ in zip(self.actions, range(20), strict=False)]
+        lines = "".join(f"<li>{escape(describe(action))}</li>" for action in first)
+        state = "nothing to write" if self.is_empty else "not applied yet"
+        return (
+            f"<b>Plan {escape(self.id)}</b> ({state})<table>{rows}</table>"
+            f"<details><summary>the first {len(first)} actions</summary><ol>{lines}</ol></details>"
+        )

@@ -1,0 +1,341 @@
+"""Planning: what was observed becomes a plan. The decisions are those of `merge` and `match`; here they meet the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from keapbridge._flow import Flow, new_id, now, run
+from keapbridge.errors import UnfitError
+from keapbridge.mapping.kinds import Context
+from keapbridge.store import Commit, Intent
+from keapbridge.sync.bridge import Bridge, digest, keys_of
+from keapbridge.sync.match import Candidate, Unmatched, match_group
+from keapbridge.sync.merge import Held, Merge, merge
+from keapbridge.sync.observe import Scan, observe
+from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+
+__all__ = ["draft", "merge_pairs", "propose", "settled_commit"]
+
+BATCH = 500
+CROWD = 200  # a key that more records share says nothing about who they are
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+def propose(bridge: Bridge, objects: Sequence[str], *, full: bool) -> Flow[Plan]:
+    """Observe both systems and write down what would bring them together. Nothing is written to either of them."""
+    plan_id = (yield from new_id())[:12]
+    started = yield from now()
+    yield from run("begin the plan", bridge.store.begin_plan, plan_id, started, objects)
+    book = _Book(bridge, plan_id)
+    watermarks: dict[str, dict[str, datetime]] = {}
+    for object in objects:
+        yield from _recover(bridge, object, book)
+        scans = yield from observe(bridge, object, plan_id, full=full)
+        watermarks[object] = {scan.side.value: scan.watermark for scan in scans}
+        yield from _plan_nameless(object, scans, book)
+        yield from _plan_pairs(bridge, object, book)
+        yield from _plan_matches(bridge, object, book)
+        for side in Side:
+            yield from _plan_creates(bridge, object, side, book)
+        book.unchanged[object] = max(scan.unchanged for scan in scans)
+    plan = yield from run("finish the plan", bridge.store.finish_plan, plan_id, book.counts, book.unchanged, watermarks)
+    return plan
+
+
+@attrs.define
+class _Book:
+    """The plan while it is being written: the next number, the counts."""
+
+    bridge: Bridge
+    plan_id: str
+    next_seq: int = 0
+    counts: dict[str, Counter[str]] = attrs.field(factory=dict)
+    unchanged: dict[str, int] = attrs.field(factory=dict)
+
+    def add(self, actions: Sequence[Action]) -> Flow[None]:
+        yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)
+        self.next_seq += len(actions)
+        for action in actions:
+            self.counts.setdefault(action.object, Counter()).update(headings(action))
+
+
+def _plan_nameless(object: str, scans: Iterable[Scan], book: _Book) -> Flow[None]:
+    yield from book.add([Skip(object, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
+
+
+# --- linked pairs -----------------------------------------------------------------------------------------------
+
+
+def _plan_pairs(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
+    after = ""
+    while pairs := (yield from run("read pairs", bridge.store.pairs, object, after, BATCH)):
+        after = pairs[-1].link.customcrm_id
+        actions: list[Action] = []
+        settled: list[Commit] = []
+        for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
+            problem = _problem(object, pair)
+            if problem is not None:
+                actions.append(problem)
+            elif outcome.is_settled:
+                settled.append(settled_commit(bridge, object, pair, outcome))
+            else:
+                actions += _pair_actions(object, pair, outcome)
+        yield from run("settle pairs", bridge.store.settle, settled)
+        yield from book.add(actions)
+
+
+def merge_pairs(
+    bridge: Bridge, object: str, pairs: Sequence[Pair], plan_id: str | None
+) -> Flow[list[tuple[Pair, Merge]]]:
+    """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
+    snapshots = [pair.current(side) for pair in pairs for side in Side]
+    context = yield from bridge.context(object, snapshots, plan_id=plan_id)
+    rules = bridge.rules(object, context)
+    result = []
+    for pair in pairs:
+        ready = with_references(bridge, object, pair, context)
+        result.append((ready, merge(ready, rules, bridge.policy)))
+    return result
+
+
+def with_references(bridge: Bridge, object: str, pair: Pair, context: Context) -> Pair:
+    """The pair, with references resolved that can be by now."""
+
+    def ready(seen: Observation | None) -> Observation | None:
+        if seen is None:
+            return None
+        return attrs.evolve(seen, snapshot=bridge.settle_references(object, seen.snapshot, context))
+
+    return Pair(pair.link, ready(pair.customcrm), ready(pair.keap))
+
+
+def settled_commit(bridge: Bridge, object: str, pair: Pair, outcome: Merge) -> Commit:
+    """Remember a pair that needs no write: what both sides hold is the base from now on."""
+    link = pair.link
+    for side in Side:
+        settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
+        link = link.with_base(side, {**link.base(side), **settled})
+    mapper = bridge.mappers[object]
+    return Commit(
+        object,
+        link,
+        {side: digest(pair.current(side)) for side in Side},
+        keys={side: keys_of(mapper, pair.current(side)) for side in Side},
+    )
+
+
+def _problem(object: str, pair: Pair) -> Skip | None:
+    for side in Side:
+        seen = pair.seen(side)
+        if seen is not None and seen.problem is not None:
+            return Skip(object, side, seen.id, seen.problem)
+    return None
+
+
+def _pair_actions(object: str, pair: Pair, outcome: Merge) -> Iterator[Action]:
+    ids = (pair.link.customcrm_id, pair.link.keap_id)
+    if outcome.changes:
+        yield Update(object, *ids, outcome.changes, outcome.held)
+    else:
+        yield from held_skips(object, pair.link, outcome.held)
+    for conflict in outcome.conflicts:
+        yield Conflict(object, *ids, conflict)
+
+
+def held_skips(object: str, link: Link, held: Iterable[Held]) -> Iterator[Skip]:
+    """A line for each field of a pair that cannot flow."""
+    for item in held:
+        yield Skip(object, item.side, link.id(item.side), f"{item.field}: {item.reason}")
+
+
+# --- first contact ----------------------------------------------------------------------------------------------
+
+
+def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
+    for rank, key in enumerate(bridge.mappers[object].keys):
+        after = ""
+        name = "+".join(key.fields)
+        while True:
+            groups = yield from run(
+                "read match keys", bridge.store.groups, object, rank, after, BATCH, book.plan_id
+            )
+            if not groups:
+                break
+            after = groups[-1][0]
+            pairs: list[tuple[str, str]] = []
+            actions: list[Action] = []
+            for _, group in groups:
+                if len(group) > CROWD:
+                    actions += _crowd(object, name, group)
+                    continue
+                outcome = match_group(group, strict=key.strict)
+                pairs += outcome.pairs
+                actions += [_skip(object, name, unmatched) for unmatched in outcome.unmatched]
+            yield from book.add(actions)
+            yield from _plan_adoptions(bridge, object, name, pairs, book)
+
+
+def _crowd(object: str, key: str, group: Sequence[Candidate]) -> list[Skip]:
+    reason = f"{len(group)} records share this {key}"
+    return [Skip(object, c.side, c.id, reason) for c in group if not c.linked]
+
+
+def _skip(object: str, key: str, unmatched: Unmatched) -> Skip:
+    return Skip(object, unmatched.side, unmatched.id, f"{unmatched.reason} (same {key})", unmatched.candidates)
+
+
+def _plan_adoptions(
+    bridge: Bridge, object: str, key: str, ids: Sequence[tuple[str, str]], book: _Book
+) -> Flow[None]:
+    if not ids:
+        return
+    pairs = yield from read_unlinked(bridge, object, ids)
+    actions: list[Action] = []
+    for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
+        problem = _problem(object, pair)
+        if problem is not None:
+            actions.append(problem)
+            continue
+        both = (pair.link.customcrm_id, pair.link.keap_id)
+        actions.append(Adopt(object, *both, key, outcome.changes, outcome.held))
+        actions += [Conflict(object, *both, conflict) for conflict in outcome.conflicts]
+    yield from book.add(actions)
+
+
+def read_unlinked(bridge: Bridge, object: str, ids: Sequence[tuple[str, str]]) -> Flow[list[Pair]]:
+    """Pairs of records that are not linked yet, as far as both were observed."""
+    ours = yield from run("read", bridge.store.observations, object, Side.CUSTOMCRM, [a for a, _ in ids])
+    theirs = yield from run("read", bridge.store.observations, object, Side.KEAP, [b for _, b in ids])
+    return [Pair(Link(a, b), ours[a], theirs[b]) for a, b in ids if a in ours and b in theirs]
+
+
+def _plan_creates(bridge: Bridge, object: str, source: Side, book: _Book) -> Flow[None]:
+    after = ""
+    while True:
+        found = yield from run(
+            "read unlinked records", bridge.store.unlinked, object, source, after, BATCH, book.plan_id
+        )
+        if not found:
+            return
+        after = found[-1].id
+        context = yield from bridge.context(object, [o.snapshot for o in found], plan_id=book.plan_id)
+        yield from book.add([_plan_create(bridge, object, o, context) for o in found])
+
+
+def _plan_create(bridge: Bridge, object: str, source: Observation, context: Context) -> Create | Skip:
+    if source.problem is not None:
+        return Skip(object, source.side, source.id, source.problem)
+    try:
+        values, held = draft(bridge, object, source.side.other, source.snapshot, context)
+    except UnfitError as reason:
+        return Skip(object, source.side, source.id, str(reason))
+    return Create(object, source.side.other, source.id, values, held)
+
+
+def draft(
+    bridge: Bridge, object: str, target: Side, source: Snapshot, context: Context
+) -> tuple[dict[str, Canonical], tuple[Held, ...]]:
+    """What a record's counterpart will hold, and what cannot flow.
+
+    Raises:
+        UnfitError: when the target requires something that the record does not have.
+    """
+    values: dict[str, Canonical] = {}
+    held = [Held(field, target.other, reason) for field, reason in source.unreadable.items()]
+    for rule in bridge.rules(object, context):
+        value = source.values.get(rule.name)
+        if value is None or not rule.flows_to(target):
+            continue
+        try:
+            fitting = rule.fit(target, value)
+        except UnfitError as reason:
+            held.append(Held(rule.name, target, str(reason)))
+        else:
+            if fitting is not None:
+                values[rule.name] = fitting
+    try:
+        return bridge.mappers[object].fill_required(target, values), tuple(held)
+    except UnfitError as reason:
+        why = "; ".join(f"{h.field}: {h.reason}" for h in held)
+        raise UnfitError(f"{reason} ({why})" if why else str(reason)) from None
+
+
+# --- what became of creates whose answers were lost -------------------------------------------------------------
+
+
+def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
+    """Look for records that an earlier run may have made without learning of it.
+
+    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap the record is looked up by what it
+    was to hold: one that is linked to nothing, is no older than the intent, and holds all of it.
+    """
+    for intent in (yield from run("read intents", bridge.store.open_intents, object)):
+        if (yield from is_linked(bridge, object, intent.side.other, intent.source_id)):
+            yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+        elif not bridge.systems[object, intent.side].creates_once:
+            found = yield from _look_up(bridge, intent)
+            if len(found) == 1:
+                yield from _link_found(bridge, intent, found[0])
+            elif not found:
+                yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+            else:
+                names = tuple((intent.side, o.id) for o in found)
+                reason = "its counterpart was made, and several records could be it"
+                yield from book.add([Skip(object, intent.side.other, intent.source_id, reason, names)])
+
+
+def is_linked(bridge: Bridge, object: str, side: Side, id: str) -> Flow[bool]:
+    """Whether a record has a partner by now."""
+    ids = {"customcrm_ids": [id]} if side is Side.CUSTOMCRM else {"keap_ids": [id]}
+    to_keap, to_customcrm = yield from run("look up a link", bridge.store.references, object, plan_id=None, **ids)
+    return id in (to_keap if side is Side.CUSTOMCRM else to_customcrm)
+
+
+def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
+    object, side = intent.object, intent.side
+    system = bridge.systems[object, side]
+    context = yield from bridge.context(object, [Snapshot(intent.draft)], plan_id=None)
+    rules = bridge.rules(object, context)
+    known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.draft.get(r.name))) is not None}
+    since = intent.created_at - CLOCK_TOLERANCE
+    probe = bridge.mappers[object].draft(side, known, context)
+    records = yield from system.find_like(probe, since)
+    context = yield from bridge.context(object, keap_records=records, plan_id=None)
+    found = []
+    for record in records:
+        made = system.identify(record).created_at
+        seen = bridge.observe(object, side, record, context)
+        same = all(seen.snapshot.values.get(field) == value for field, value in known.items())
+        if same and (made is None or made >= since) and not (yield from is_linked(bridge, object, side, seen.id)):
+            found.append(seen)
+    return found
+
+
+def _fitting(fit: Callable[[Side, Canonical], Canonical], side: Side, value: Canonical) -> Canonical:
+    try:
+        return fit(side, value)
+    except UnfitError:
+        return None
+
+
+def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None]:
+    side, source = intent.side, intent.side.other
+    ids = {side: found.id, source: intent.source_id}
+    bases: Mapping[Side, Mapping[str, Canonical]] = {
+        side: {f: v for f, v in found.snapshot.values.items() if f in intent.draft},
+        source: intent.draft,
+    }
+    link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
+    seen = yield from run("read", bridge.store.observations, intent.object, source, [intent.source_id])
+    mapper = bridge.mappers[intent.object]
+    keys = {side: keys_of(mapper, found.snapshot), source: keys_of(mapper, Snapshot(intent.draft))}
+    # Neither digest is known to be settled, so both records are merged as soon as they are seen again.
+    commit = Commit(
+        intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, intent_id=intent.id
+    )
+    yield from run("link a found record", bridge.store.settle, [commit])

@@ -1,0 +1,87 @@
+"""The values the engine works on: snapshots, observations, links. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from keapbridge._side import Side
+
+__all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values"]
+
+Canonical = str | int | bool | None
+Values = Mapping[str, Canonical]
+
+
+@attrs.frozen
+class Snapshot:
+    """The mapped fields of a record in canonical form.
+
+    Attributes:
+        values: field → value; a field that is not there is unknown, `None` is known to be empty.
+        unreadable: field → reason, for what is there and could not be understood.
+    """
+
+    values: Values
+    unreadable: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Observation:
+    """What was seen of one record.
+
+    Attributes:
+        version: the system's own name of this state (an ETag), where it has one.
+        problem: why the record could not be read, when it could not.
+    """
+
+    side: Side
+    id: str
+    snapshot: Snapshot
+    updated_at: datetime | None = None
+    version: str | None = None
+    problem: str | None = None
+
+
+@attrs.frozen
+class Link:
+    """A durable identity pair, and what both sides were known to hold after the last sync."""
+
+    customcrm_id: str
+    keap_id: str
+    customcrm_base: Values = attrs.field(factory=dict)
+    keap_base: Values = attrs.field(factory=dict)
+
+    def id(self, side: Side) -> str:
+        return self.customcrm_id if side is Side.CUSTOMCRM else self.keap_id
+
+    def base(self, side: Side) -> Values:
+        return self.customcrm_base if side is Side.CUSTOMCRM else self.keap_base
+
+    def with_base(self, side: Side, base: Values) -> Link:
+        name = "customcrm_base" if side is Side.CUSTOMCRM else "keap_base"
+        changes: dict[str, Any] = {name: base}
+        return attrs.evolve(self, **changes)
+
+
+@attrs.frozen
+class Pair:
+    """A link and what was seen of its two records; a side that was not seen again is as its base says."""
+
+    link: Link
+    customcrm: Observation | None
+    keap: Observation | None
+
+    def seen(self, side: Side) -> Observation | None:
+        return self.customcrm if side is Side.CUSTOMCRM else self.keap
+
+    def current(self, side: Side) -> Snapshot:
+        seen = self.seen(side)
+        return Snapshot(self.link.base(side)) if seen is None else seen.snapshot
+
+    def updated_at(self, side: Side) -> datetime | None:
+        seen = self.seen(side)
+        return seen.updated_at if seen else None

@@ -1,0 +1,103 @@
+"""Reports: what a run did, record by record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from html import escape
+
+import attrs
+
+from keapbridge.sync.records import Side
+
+__all__ = ["Line", "Report"]
+
+
+@attrs.frozen
+class Line:
+    """What happened to one record.
+
+    Attributes:
+        outcome: `created`, `updated`, `linked`, `deleted`, `unlinked`, `conflict`, `skipped` or `failed`.
+        side: where it happened; `None` when it concerns the pair.
+        fields: the fields that were written or concerned.
+        reason: why, for `conflict`, `skipped` and `failed`; what decided, where a policy did.
+    """
+
+    object: str
+    outcome: str
+    side: Side | None = None
+    customcrm_id: str | None = None
+    keap_id: str | None = None
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        ids = " ↔ ".join(
+            f"{side.title} {id}"
+            for side, id in ((Side.CUSTOMCRM, self.customcrm_id), (Side.KEAP, self.keap_id))
+            if id is not None
+        )
+        where = f" in {self.side.title}" if self.side and self.outcome in {"created", "updated", "deleted"} else ""
+        fields = f" ({', '.join(self.fields)})" if self.fields else ""
+        return f"{self.object}: {ids} {self.outcome}{where}{fields}" + (f": {self.reason}" if self.reason else "")
+
+
+@attrs.frozen
+class Report:
+    """What a run did. Its lines stay in the store and are read as they are iterated over.
+
+    Attributes:
+        counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
+    """
+
+    run_id: str
+    plan_id: str
+    started_at: datetime
+    ended_at: datetime
+    objects: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    _load: Callable[[], Iterator[Line]] = attrs.field(repr=False, eq=False)
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """What happened to every record that was not simply unchanged."""
+        return self._load()
+
+    @property
+    def failures(self) -> list[Line]:
+        """The records that failed, with their reasons."""
+        return [line for line in self.lines if line.outcome == "failed"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not any(counts.get("failed") for counts in self.counts.values())
+
+    def count(self, outcome: str, object: str | None = None) -> int:
+        """How many records had this outcome (`"created"` counts both sides), in one or all synchronizations."""
+        return sum(
+            number
+            for name, counts in self.counts.items()
+            if object in {None, name}
+            for heading, number in counts.items()
+            if heading == outcome or heading.startswith(f"{outcome} in ")
+        )
+
+    def __str__(self) -> str:
+        seconds = (self.ended_at - self.started_at).total_seconds()
+        lines = [f"Run {self.run_id}: {'done' if self.ok else 'done, with failures'} in {seconds:.1f} s"]
+        lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
+        return "\n".join(lines)
+
+    def _rows(self) -> Iterator[tuple[str, str, int]]:
+        for name in self.objects:
+            for heading, number in sorted(self.counts.get(name, {}).items()):
+                yield name, heading, number
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
+            for name, heading, number in self._rows()
+        )
+        return f"<b>Run {escape(self.run_id)}</b><table>{rows}</table>"

@@ -1,0 +1,279 @@
+"""The sessions: what a host embeds. Everything they do is a flow of the engine; the two classes only drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from keapbridge._drive import AsyncDriver, SyncDriver
+from keapbridge._flow import Flow, run
+from keapbridge.errors import BrakeError, StalePlanError
+from keapbridge.mapping import defaults
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.store import LinkStore
+from keapbridge.sync.apply import apply
+from keapbridge.sync.bridge import Bridge, Progress
+from keapbridge.sync.plan import Plan
+from keapbridge.sync.policy import Policy
+from keapbridge.sync.propose import propose
+from keapbridge.sync.records import Link, Side
+from keapbridge.sync.report import Report
+from keapbridge.sync.sides import CustomcrmRecords, KeapRecords
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
+    from keapbridge.keap.client import AsyncKeapClient, KeapClient
+
+__all__ = ["AsyncObjectSync", "AsyncSyncSession", "ObjectSync", "SyncSession"]
+
+ORDER = ("companies", "products", "contacts")  # a contact refers to a company
+OVERLAP = timedelta(minutes=5)
+
+
+@attrs.frozen
+class _Flows:
+    """What a session can do, as flows."""
+
+    bridge: Bridge
+
+    def plan(self, objects: Sequence[str], *, full: bool) -> Flow[Plan]:
+        return propose(self.bridge, objects, full=full)
+
+    def apply(self, plan: Plan | str) -> Flow[Report]:
+        if isinstance(plan, str):
+            found = yield from run("read the plan", self.bridge.store.plan, plan)
+            if found is None:
+                raise StalePlanError(f"there is no plan {plan!r} in this session's store")
+            plan = found
+        _brake(plan, self.bridge.policy)
+        return (yield from apply(self.bridge, plan))
+
+    def sync(self, objects: Sequence[str], *, full: bool) -> Flow[Report]:
+        plan = yield from self.plan(objects, full=full)
+        return (yield from self.apply(plan))
+
+
+def _brake(plan: Plan, policy: Policy) -> None:
+    creates = sum(n for c in plan.counts.values() for heading, n in c.items() if heading.startswith("create in "))
+    if policy.max_creates is not None and creates > policy.max_creates:
+        raise BrakeError(
+            f"the plan would create {creates} records and the policy allows {policy.max_creates}; nothing was written. "
+            "Read the plan, then raise Policy(max_creates=…) if it is right",
+            plan,
+        )
+
+
+def _bridge(
+    customcrm: Any,
+    keap: Any,
+    store: str | Engine,
+    name: str,
+    policy: Policy | None,
+    mappers: dict[str, Mapper],
+    overlap: timedelta,
+    default_region: str | None,
+    progress: Progress | bool,
+) -> Bridge:
+    from keapbridge.store.sql import open_store
+
+    for object, mapper in mappers.items():
+        if mapper.name != object:
+            raise ValueError(f"{object}={mapper.name} mapper: give it as {mapper.name}=…")
+    ours = {"companies": customcrm.customers, "products": customcrm.products, "contacts": customcrm.contacts}
+    theirs = {"companies": keap.companies, "products": keap.products, "contacts": keap.contacts}
+    systems: dict[tuple[str, Side], Any] = {}
+    for object in ORDER:
+        systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
+        systems[object, Side.KEAP] = KeapRecords(theirs[object].flows)
+    opened: LinkStore = open_store(store, name)
+    return Bridge(opened, mappers, systems, policy or Policy(), overlap, default_region, _progress(progress))
+
+
+def _progress(wanted: Progress | bool) -> Progress:
+    if wanted is True:
+        from keapbridge.sync.progress import ProgressBars
+
+        return ProgressBars()
+    return wanted or (lambda *_: None)
+
+
+class ObjectSync:
+    """One of the three synchronizations of a session."""
+
+    def __init__(self, driver: SyncDriver, flows: _Flows, object: str) -> None:
+        self._driver = driver
+        self._flows = flows
+        self._object = object
+
+    def plan(self, *, full: bool = False) -> Plan:
+        """See `SyncSession.plan`."""
+        return self._driver.run(self._flows.plan((self._object,), full=full))
+
+    def sync(self, *, full: bool = False) -> Report:
+        """See `SyncSession.sync`."""
+        return self._driver.run(self._flows.sync((self._object,), full=full))
+
+    def links(self) -> Iterator[Link]:
+        """The linked pairs, with what both sides held after the last sync."""
+        return self._flows.bridge.store.links(self._object)
+
+
+class AsyncObjectSync:
+    """`ObjectSync` for an event loop."""
+
+    def __init__(self, driver: AsyncDriver, flows: _Flows, object: str) -> None:
+        self._driver = driver
+        self._flows = flows
+        self._object = object
+
+    async def plan(self, *, full: bool = False) -> Plan:
+        """See `SyncSession.plan`."""
+        return await self._driver.run(self._flows.plan((self._object,), full=full))
+
+    async def sync(self, *, full: bool = False) -> Report:
+        """See `SyncSession.sync`."""
+        return await self._driver.run(self._flows.sync((self._object,), full=full))
+
+    def links(self) -> Iterator[Link]:
+        """See `ObjectSync.links`."""
+        return self._flows.bridge.store.links(self._object)
+
+
+class SyncSession:
+    """Keeps a Customcrm and Keap in sync. It works inside a running event loop, too (Jupyter).
+
+    Args:
+        customcrm: the host's CRM.
+        keap: Keap.
+        store: where links are remembered: a SQLAlchemy URL (`"sqlite:///bridge.db"`) or the host's own engine.
+        name: keeps several pairs of systems apart in one store.
+        policy: what to do where there is a choice.
+        contacts, companies, products: the mappings, where they are not the default ones.
+        overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
+        default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
+        progress: `True` for progress bars (the `progress` extra), or a function that is called with the synchronization, what
+            is being done, how many are done and of how many.
+
+    Raises:
+        LinkStoreError: when the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        customcrm: CustomcrmClient,
+        keap: KeapClient,
+        store: str | Engine,
+        name: str = "default",
+        policy: Policy | None = None,
+        contacts: Mapper = defaults.contacts,
+        companies: Mapper = defaults.companies,
+        products: Mapper = defaults.products,
+        overlap: timedelta = OVERLAP,
+        default_region: str | None = None,
+        progress: Progress | bool = False,
+    ) -> None:
+        mappers = {"companies": companies, "products": products, "contacts": contacts}
+        self._bridge = _bridge(customcrm, keap, store, name, policy, mappers, overlap, default_region, progress)
+        self._flows = _Flows(self._bridge)
+        self._driver = SyncDriver()
+        self._name = name
+        self.companies = ObjectSync(self._driver, self._flows, "companies")
+        self.products = ObjectSync(self._driver, self._flows, "products")
+        self.contacts = ObjectSync(self._driver, self._flows, "contacts")
+
+    def plan(self, *, full: bool = False) -> Plan:
+        """Look at both systems and say what a sync would do. Nothing is written to either of them.
+
+        Args:
+            full: read everything, not only what changed since the last run.
+
+        Raises:
+            ApiError: when a system cannot be read.
+        """
+        return self._driver.run(self._flows.plan(ORDER, full=full))
+
+    def apply(self, plan: Plan | str) -> Report:
+        """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
+
+        Raises:
+            StalePlanError: when the plan was applied before, or is not of this session.
+            BrakeError: when it would do more than the policy allows.
+            AuthError: when the credentials are refused. Failures of single records are in the report instead.
+        """
+        return self._driver.run(self._flows.apply(plan))
+
+    def sync(self, *, full: bool = False) -> Report:
+        """`apply(plan())`: companies, then products, then contacts."""
+        return self._driver.run(self._flows.sync(ORDER, full=full))
+
+    def close(self) -> None:
+        """Close the store; the clients stay open."""
+        self._bridge.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<SyncSession {self._name!r}>"
+
+
+class AsyncSyncSession:
+    """`SyncSession` for an event loop, over the async clients."""
+
+    def __init__(
+        self,
+        *,
+        customcrm: AsyncCustomcrmClient,
+        keap: AsyncKeapClient,
+        store: str | Engine,
+        name: str = "default",
+        policy: Policy | None = None,
+        contacts: Mapper = defaults.contacts,
+        companies: Mapper = defaults.companies,
+        products: Mapper = defaults.products,
+        overlap: timedelta = OVERLAP,
+        default_region: str | None = None,
+        progress: Progress | bool = False,
+    ) -> None:
+        mappers = {"companies": companies, "products": products, "contacts": contacts}
+        self._bridge = _bridge(customcrm, keap, store, name, policy, mappers, overlap, default_region, progress)
+        self._flows = _Flows(self._bridge)
+        self._driver = AsyncDriver()
+        self._name = name
+        self.companies = AsyncObjectSync(self._driver, self._flows, "companies")
+        self.products = AsyncObjectSync(self._driver, self._flows, "products")
+        self.contacts = AsyncObjectSync(self._driver, self._flows, "contacts")
+
+    async def plan(self, *, full: bool = False) -> Plan:
+        """See `SyncSession.plan`."""
+        return await self._driver.run(self._flows.plan(ORDER, full=full))
+
+    async def apply(self, plan: Plan | str) -> Report:
+        """See `SyncSession.apply`."""
+        return await self._driver.run(self._flows.apply(plan))
+
+    async def sync(self, *, full: bool = False) -> Report:
+        """See `SyncSession.sync`."""
+        return await self._driver.run(self._flows.sync(ORDER, full=full))
+
+    async def aclose(self) -> None:
+        """Close the store; the clients stay open."""
+        self._bridge.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncSyncSession {self._name!r}>"

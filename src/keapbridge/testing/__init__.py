@@ -1,0 +1,22 @@
+"""For the tests of host code: emulators of both systems, as loopback servers or ASGI applications (the `testing` extra)."""
+
+try:
+    import starlette  # noqa: F401 - only to say early and clearly what is missing
+    import uvicorn  # noqa: F401
+except ImportError as error:
+    raise ImportError("the emulators need starlette and uvicorn: pip install 'keapbridge[testing]'") from error
+
+from keapbridge.testing._server import Fault, Faults, Recorded, RequestLog
+from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
+from keapbridge.testing.keap import KeapBehaviour, KeapEmulator
+
+__all__ = [
+    "CustomcrmBehaviour",
+    "CustomcrmEmulator",
+    "Fault",
+    "Faults",
+    "KeapBehaviour",
+    "KeapEmulator",
+    "Recorded",
+    "RequestLog",
+]

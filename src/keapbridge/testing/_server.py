@@ -1,0 +1,269 @@
+"""What the two emulators share: a loopback server in a thread, the recorder and the faults.
+
+An emulator is an ASGI application (`.app`) wrapped in [`Recorder`][keapbridge.testing.Recorder]; as a context
+manager it is also a real HTTP server on a free loopback port. Nothing here knows either system's protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import attrs
+import uvicorn
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SECRET_HEADERS = frozenset({"authorization", "x-keap-api-key"})
+
+
+@attrs.frozen
+class Recorded:
+    """One request a server saw, and how it was answered (`status` is 0 when the connection was cut).
+
+    `query` joins the values of a repeated name with commas; `raw_query` is as it was sent.
+    """
+
+    method: str
+    path: str
+    query: dict[str, str]
+    raw_query: str = attrs.field(repr=False)
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    status: int
+    response_body: bytes = attrs.field(repr=False)
+    response_content_type: str = attrs.field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The decoded request body; `None` without one."""
+        return json.loads(self.body) if self.body else None
+
+
+class RequestLog:
+    """The requests a server saw, oldest first; thread-safe, credentials masked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: list[Recorded] = []
+
+    def add(self, item: Recorded) -> None:
+        with self._lock:
+            self._items.append(item)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._items.clear()
+
+    def matching(self, method: str | None = None, path: str | None = None) -> list[Recorded]:
+        """The requests with this method and this text in their path."""
+        return [
+            r for r in self if (method is None or r.method == method) and (path is None or path in r.path)
+        ]
+
+    @property
+    def writes(self) -> list[Recorded]:
+        """Everything that was not a GET."""
+        return [r for r in self if r.method != "GET"]
+
+    def __iter__(self) -> Iterator[Recorded]:
+        with self._lock:
+            return iter(list(self._items))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Recorded:
+        return self._items[index]
+
+    def __repr__(self) -> str:
+        return f"<RequestLog of {len(self)} requests>"
+
+
+@attrs.frozen
+class Fault:
+    """An answer that replaces the real one.
+
+    `when="before"`: the request never reaches the application; `when="after"`: it takes effect, but the client
+    sees this instead. `cut=True` sends the headers and half of the body, then breaks the connection (with
+    `status=0`: nothing is sent before it breaks).
+    """
+
+    status: int = 500
+    body: bytes = b""
+    content_type: str = "text/plain"
+    headers: tuple[tuple[str, str], ...] = ()
+    when: str = "before"
+    cut: bool = False
+    delay: float = 0.0
+
+
+class Faults:
+    """Planned faults: the first whose condition fits a request is used up by it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: list[list[Any]] = []
+
+    def add(
+        self, fault: Fault, *, method: str | None = None, path: str | None = None, skip: int = 0, times: int = 1
+    ) -> None:
+        """Answer with `fault` the next `times` requests with this method and this text in their path,
+        after letting `skip` of them through."""
+        with self._lock:
+            self._planned.append([fault, method, path, skip, times])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._planned.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            for plan in self._planned:
+                fault, wanted_method, wanted_path, skip, times = plan
+                if times <= 0 or (wanted_method or method) != method or (wanted_path or "") not in path:
+                    continue
+                if skip > 0:
+                    plan[3] -= 1
+                    continue
+                plan[4] -= 1
+                return fault  # type: ignore[no-any-return]
+        return None
+
+
+class _CutError(Exception):
+    """Raised inside the server to make it drop the connection."""
+
+
+class Recorder:
+    """ASGI middleware that records every exchange and plays the planned faults."""
+
+    def __init__(self, app: AsgiApp, requests: RequestLog, faults: Faults) -> None:
+        self._app = app
+        self._requests = requests
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        answer: list[Message] = []
+        fault = self._faults.take(scope["method"], scope["path"])
+        if fault is None or fault.when == "after":
+            await self._app(scope, _replay(bytes(body)), _collect(answer))
+        if fault is not None:
+            await asyncio.sleep(fault.delay)
+            answer = _fault_answer(fault, answer)
+        start, payload = answer[0], b"".join(m.get("body", b"") for m in answer[1:])
+        cut = fault is not None and (fault.cut or fault.status == 0)
+        self._requests.add(_recorded(scope, bytes(body), start, payload, cut=cut))
+        if not cut:
+            await send(start)
+            await send({"type": "http.response.body", "body": payload})
+            return
+        if start["status"]:
+            await send(start)
+            await send({"type": "http.response.body", "body": payload[: len(payload) // 2], "more_body": True})
+        _abort(send)
+        raise _CutError("connection dropped on purpose")
+
+
+def _abort(send: Send) -> None:
+    """Break the connection below uvicorn, which would finish the answer otherwise; without a server there is none."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort() if transport.get_write_buffer_size() == 0 else transport.close()
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _collect(answer: list[Message]) -> Send:
+    async def send(message: Message) -> None:
+        answer.append(message)
+
+    return send
+
+
+def _fault_answer(fault: Fault, real: list[Message]) -> list[Message]:
+    if fault.cut and real:
+        return real
+    headers = [(b"content-type", fault.content_type.encode()), (b"content-length", str(len(fault.body)).encode())]
+    headers += [(k.lower().encode(), v.encode()) for k, v in fault.headers]
+    return [
+        {"type": "http.response.start", "status": fault.status, "headers": headers},
+        {"type": "http.response.body", "body": fault.body},
+    ]
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _recorded(scope: Scope, body: bytes, start: Message, payload: bytes, *, cut: bool) -> Recorded:
+    headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+    answered = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in start.get("headers", ())}
+    return Recorded(
+        method=scope["method"],
+        path=scope["path"],
+        query=_joined(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
+        raw_query=scope["query_string"].decode(),
+        headers={k: "***" if k in _SECRET_HEADERS else v for k, v in headers.items()},
+        body=body,
+        status=0 if cut else start["status"],
+        response_body=payload,
+        response_content_type=answered.get("content-type", ""),
+    )
+
+
+class LoopbackServer:
+    """Runs an ASGI application on a free port of 127.0.0.1, in a thread, until closed."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        # asyncio sets TCP_NODELAY only where the protocol is named; without it small answers wait 40 ms.
+        self._socket = socket.socket(proto=socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name=f"emulator-{self.port}", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        started = threading.Event()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the emulator's server did not start")
+            started.wait(0.005)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()

@@ -1,0 +1,501 @@
+"""Keap's REST v2 over HTTP: the routes, and the gateway in front of them that knows keys and counts calls."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route, Router
+
+from .._server import AsgiApp, Message, Receive, Scope, Send
+from . import _filters
+from ._rules import (
+    COMPANIES,
+    CONTACTS,
+    FIELD_TYPES,
+    PRODUCTS,
+    Document,
+    Invalid,
+    KeapBehaviour,
+    Resource,
+    Writing,
+    dicts,
+    in_slot,
+    stock,
+    write,
+)
+from ._state import MARKETABLE, KeapState, Table
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Refused(Exception):
+    """A request that is answered with an error of Keap's shape."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> AsgiApp:
+    """The emulated Keap as an ASGI application, `/crm/rest/v2/…`."""
+    routes: list[Route] = []
+    for resource in (CONTACTS, COMPANIES, PRODUCTS):
+        routes += _Endpoints(state, behaviour, resource).routes()
+    routes += [
+        Route("/emailAddresses/{email}/status", _email_status(state), methods=["GET"]),
+        Route("/emailAddresses/{email}/status", _change_email_status(state), methods=["PATCH"]),
+    ]
+    served = Starlette(
+        routes=[Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False))],
+        exception_handlers={
+            _Refused: _refusal,
+            Invalid: lambda request, error: _error(request, 400, str(error)),
+            HTTPException: _http_error,
+        },
+    )
+    return _Gateway(served, state, api_key)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def _error(request: Request, status: int, message: str) -> Response:
+    resource = request.url.path.removeprefix("/crm/rest/v2/")
+    content = {
+        "code": status,
+        "message": message,
+        "status": HTTPStatus(status).phrase,
+        "details": [{"domain": resource.split("/")[0].split(":")[0], "resource": resource}],
+    }
+    return _json(content, status)
+
+
+def _refusal(request: Request, error: Any) -> Response:
+    return _error(request, error.status, str(error))
+
+
+def _http_error(request: Request, error: Any) -> Response:
+    answer = _error(request, error.status_code, error.detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+# --- what requests carry --------------------------------------------------------------------------------------------
+
+
+async def _body(request: Request) -> Any:
+    try:
+        return msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, RecursionError):
+        raise Invalid("the body is not valid JSON") from None
+
+
+async def _typed_body(request: Request, allowed: Collection[str], required: Collection[str]) -> Document:
+    body = await _body(request)
+    if not isinstance(body, dict):
+        raise Invalid("the body must be a JSON object")
+    if unknown := body.keys() - set(allowed):
+        raise Invalid(f"{min(unknown)} is not a known property")
+    if missing := [name for name in required if body.get(name) is None]:
+        raise Invalid(f"{', '.join(missing)} must be given")
+    return body
+
+
+def _names(request: Request, parameter: str, known: Collection[str]) -> frozenset[str] | None:
+    """The names of a parameter that is repeated or comma-separated; `None` without any."""
+    given = [n.strip() for text in request.query_params.getlist(parameter) for n in text.split(",")]
+    names = frozenset(n for n in given if n)
+    if unknown := names - set(known):
+        raise Invalid(f"{parameter}: {min(unknown)} is not a known property")
+    return names or None
+
+
+# --- contacts, companies, products ----------------------------------------------------------------------------------
+
+_DUPLICATE_OPTIONS = ("Email", "EmailAndName", "EmailAndNameAndCompany")
+
+
+class _Endpoints:
+    """The endpoints of one object."""
+
+    def __init__(self, state: KeapState, behaviour: KeapBehaviour, resource: Resource) -> None:
+        self._state = state
+        self._behaviour = behaviour
+        self._resource = resource
+        self._table: Table = state.table(resource)
+
+    def routes(self) -> list[Route]:
+        name = self._resource.name
+        routes = [
+            Route(f"/{name}", self._list, methods=["GET"]),
+            Route(f"/{name}", self._create, methods=["POST"]),
+        ]
+        if self._resource.record_type:
+            routes += [
+                Route(f"/{name}/model", self._model, methods=["GET"]),
+                Route(f"/{name}/model/customFields", self._create_field, methods=["POST"]),
+                Route(f"/{name}/model/customFields/{{id}}", self._delete_field, methods=["DELETE"]),
+            ]
+        if self._resource is COMPANIES:
+            routes.append(Route(f"/{name}/model/customFields/{{id}}", self._update_field, methods=["PATCH"]))
+        if self._resource is CONTACTS:
+            routes.append(Route("/contacts:merge", self._merge, methods=["POST"]))
+        if self._resource is PRODUCTS:
+            routes.append(Route("/products/{id}:adjustInventory", self._adjust_inventory, methods=["POST"]))
+        return [
+            *routes,
+            Route(f"/{name}/{{id}}", self._get, methods=["GET"]),
+            Route(f"/{name}/{{id}}", self._update, methods=["PATCH"]),
+            Route(f"/{name}/{{id}}", self._delete, methods=["DELETE"]),
+        ]
+
+    # --- reading
+
+    async def _list(self, request: Request) -> Response:
+        query = request.query_params
+        fields = self._fields(request)
+        wanted = _filters.order(self._resource, query.get("order_by", ""))
+        size = _filters.page_size(query.get("page_size", "1000"))
+        filters = query.get("filter", "")
+        conditions = _filters.conditions(self._resource, filters, self._table.custom_fields)
+        # A token remembers the list it belongs to by a short hash: it stays short and says nothing.
+        asked = hashlib.sha256(f"{self._resource.name}|{filters}|{wanted.sql}".encode()).hexdigest()[:12]
+        if page_token := query.get("page_token"):
+            conditions.append(_filters.after(page_token, asked, wanted))
+        with self._state.lock:
+            rows = self._table.select(conditions, wanted, size + 1)
+            documents = self._answered([document for *_, document in rows[:size]], fields)
+        if self._resource is PRODUCTS:
+            for document in documents:
+                _without_count(document)
+        answer: Document = {self._resource.name: documents}
+        if len(rows) > size:
+            record_id, value, _ = rows[size - 1]
+            answer["next_page_token"] = _filters.token(asked, value, record_id)
+        return _json(answer)
+
+    async def _get(self, request: Request) -> Response:
+        fields = self._fields(request)
+        with self._state.lock:
+            return _json(self._answered([self._stored(request.path_params["id"])], fields)[0])
+
+    def _fields(self, request: Request) -> frozenset[str] | None:
+        return _names(request, "fields", self._resource.fields) if self._resource.fields else None
+
+    def _stored(self, record_id: str) -> Document:
+        document = self._table.stored(record_id)
+        if document is None:
+            raise _Refused(404, f"There is no record {record_id} in {self._resource.name}")
+        return document
+
+    def _answered(self, documents: Sequence[Document], fields: frozenset[str] | None) -> list[Document]:
+        shown = self._table.shown(documents)
+        if fields is not None:
+            asked = fields | {"id"}
+            shown = [{n: v for n, v in document.items() if n in asked} for document in shown]
+        elif omitted := self._resource.omitted:
+            shown = [{n: v for n, v in document.items() if n not in omitted} for document in shown]
+        if self._behaviour.lose_milliseconds:
+            for document in shown:
+                for name in ("create_time", "update_time"):
+                    if isinstance(document.get(name), str):
+                        document[name] = document[name].partition(".")[0].removesuffix("Z") + "Z"
+        return shown
+
+    # --- writing
+
+    async def _create(self, request: Request) -> Response:
+        body = await _body(request)
+        fields = self._write_fields(request)
+        option = request.query_params.get("duplicate_option") if self._resource is CONTACTS else None
+        if option is not None and option not in _DUPLICATE_OPTIONS:
+            raise Invalid(f"duplicate_option must be one of {', '.join(_DUPLICATE_OPTIONS)}")
+        with self._state.lock:
+            new = write(self._resource, {}, body, self._writing(), new=True)
+            known = self._duplicate_of(new, option) if option else None
+            if known is None:
+                if isinstance(new.get("origin"), dict):
+                    new["origin"]["date"] = self._state.tick()
+                record_id = self._table.add(new)
+                return _json(self._answered([self._stored(record_id)], fields)[0], 201)
+            self._table.replace(known, write(self._resource, self._stored(known), body, self._writing(), new=False))
+            return _json(self._answered([self._stored(known)], fields)[0])
+
+    async def _update(self, request: Request) -> Response:
+        body = await _body(request)
+        fields = self._write_fields(request)
+        mask = _names(request, "update_mask", self._resource.mask)
+        record_id = request.path_params["id"]
+        with self._state.lock:
+            before = self._stored(record_id)
+            self._table.replace(record_id, write(self._resource, before, body, self._writing(), new=False, mask=mask))
+            return _json(self._answered([self._stored(record_id)], fields)[0])
+
+    async def _delete(self, request: Request) -> Response:
+        record_id = request.path_params["id"]
+        with self._state.lock:
+            self._stored(record_id)
+            self._table.delete(record_id)
+        return Response(status_code=204)
+
+    def _write_fields(self, request: Request) -> frozenset[str] | None:
+        if self._resource is not COMPANIES:
+            return self._fields(request)
+        # The writes of companies have no such parameter.
+        return self._resource.fields if self._behaviour.company_writes_answer_everything else None
+
+    def _writing(self) -> Writing:
+        return Writing(
+            self._behaviour, self._state.currency, self._state.companies.__contains__, self._table.custom_fields
+        )
+
+    def _duplicate_of(self, document: Document, option: str) -> str | None:
+        """The oldest contact with the same first email, and as the option says name and company."""
+        email = in_slot(document.get("email_addresses"), "EMAIL1", "email")
+        if not email:
+            return None
+        conditions = [_filters.Condition("r.email = ?", (email,))]
+        if option != "Email":
+            conditions += [
+                _filters.Condition(
+                    f"coalesce(json_extract(r.doc, '$.{name}'), '') = ? COLLATE NOCASE", (document.get(name, ""),)
+                )
+                for name in ("given_name", "family_name")
+            ]
+        if option == "EmailAndNameAndCompany":
+            company = document.get("company", {}).get("id", "")
+            conditions.append(_filters.Condition("r.company_id = ?", (company,)))
+        found = self._table.select(conditions, _filters.Order("id", descending=False), 1)
+        return str(found[0][0]) if found else None
+
+    async def _merge(self, request: Request) -> Response:
+        names = ("contact_id", "duplicate_contact_id")
+        body = await _typed_body(request, names, names)
+        fields = self._fields(request)
+        winner, loser = (str(body[name]) for name in names)
+        if winner == loser:
+            raise Invalid("a contact cannot be merged with itself")
+        with self._state.lock:
+            for record_id in (winner, loser):
+                self._stored(record_id)
+            self._state.contacts.merge(winner, loser)
+            return _json(self._answered([self._stored(winner)], fields)[0])
+
+    async def _adjust_inventory(self, request: Request) -> Response:
+        body = await _typed_body(request, ("type", "quantity"), ("type", "quantity"))
+        kind, quantity = body["type"], body["quantity"]
+        if kind not in ("INCREASE", "DECREASE"):
+            raise Invalid("type must be one of INCREASE, DECREASE")
+        if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 < quantity < 2**31:
+            raise Invalid("quantity must be an integer greater than 0")
+        record_id = request.path_params["id"]
+        with self._state.lock:
+            document = self._stored(record_id)
+            inventory = stock(document)
+            before = inventory["inventory_count"] if isinstance(inventory["inventory_count"], int) else 0
+            count = before + (quantity if kind == "INCREASE" else -quantity)
+            if not 0 <= count < 2**31:
+                raise Invalid("the inventory count must not become negative or too large")
+            self._table.replace(record_id, document | {"inventory": inventory | {"inventory_count": count}})
+            return _json(self._answered([self._stored(record_id)], None)[0])
+
+    # --- the model
+
+    async def _model(self, request: Request) -> Response:
+        with self._state.lock:
+            return _json(
+                {
+                    "custom_fields": list(self._table.custom_fields.values()),
+                    "optional_properties": sorted(self._resource.omitted),
+                }
+            )
+
+    async def _create_field(self, request: Request) -> Response:
+        allowed = ("field_type", "label", "options", "group_id", "user_group_id")
+        body = await _typed_body(request, allowed, ("field_type", "label"))
+        if body["field_type"] not in FIELD_TYPES:
+            raise Invalid(f"field_type must be one of {', '.join(FIELD_TYPES)}")
+        label, group = _label(body["label"], "label"), body.get("group_id") or "1"
+        options = body.get("options") or []
+        if not isinstance(group, str) or not isinstance(options, list) or len(dicts(options)) != len(options):
+            raise Invalid("group_id must be an id and options an array of objects")
+        labels = [_label(option.get("label"), "options.label") for option in options]
+        with self._state.lock:
+            field_id = self._table.add_custom_field(label, body["field_type"], options=labels, group_id=group)
+            return _json(self._table.custom_fields[field_id], 201)
+
+    async def _update_field(self, request: Request) -> Response:
+        names = ("label", "options", "group_id")
+        body = await _typed_body(request, names, ("group_id",))
+        mask = _names(request, "update_mask", names)
+        options = body.get("options") or []
+        if not isinstance(body["group_id"], str) or not isinstance(options, list):
+            raise Invalid("group_id must be an id and options an array of objects")
+        with self._state.lock:
+            field = self._field(request)
+            changes: Document = {"group_id": body["group_id"]}
+            if body.get("label") is not None:
+                changes["label"] = _label(body["label"], "label")
+            if options:
+                labels = [_label(option.get("label"), "options.label") for option in dicts(options)]
+                changes["options"] = [{"id": str(n), "label": label} for n, label in enumerate(labels, start=1)]
+            field.update({n: v for n, v in changes.items() if mask is None or n in mask})
+            return _json(field)
+
+    async def _delete_field(self, request: Request) -> Response:
+        with self._state.lock:
+            self._table.delete_custom_field(self._field(request)["id"])
+        return Response(status_code=204)
+
+    def _field(self, request: Request) -> Document:
+        field = self._table.custom_fields.get(request.path_params["id"])
+        if field is None:
+            raise _Refused(404, f"There is no custom field {request.path_params['id']}")
+        return field
+
+
+def _label(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid(f"{path} must be a text")
+    return value
+
+
+def _without_count(product: Document) -> None:
+    # Lists leave the count out; it costs the real Keap a look-up per product.
+    inventory = product.get("inventory")
+    if isinstance(inventory, dict):
+        product["inventory"] = {n: v for n, v in inventory.items() if n != "inventory_count"}
+
+
+# --- consent of an email address ------------------------------------------------------------------------------------
+
+
+def _status_answer(state: KeapState, email: str) -> Response:
+    first_seen = state.first_seen(email)
+    if first_seen is None:
+        raise _Refused(404, "There is no such email address")
+    consent = state.consent(email)
+    return _json(
+        {
+            "email": email,
+            "status": consent.status,
+            "opted_in": consent.status in MARKETABLE,
+            "create_time": first_seen,
+        }
+    )
+
+
+def _email_status(state: KeapState) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        with state.lock:
+            return _status_answer(state, request.path_params["email"])
+
+    return endpoint
+
+
+def _change_email_status(state: KeapState) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        body = await _typed_body(request, ("opted_in", "reason"), ("opted_in", "reason"))
+        if not isinstance(body["opted_in"], bool):
+            raise Invalid("opted_in must be true or false")
+        reason, email = _label(body["reason"], "reason"), request.path_params["email"]
+        with state.lock:
+            if state.first_seen(email) is not None:
+                (state.ask_opt_in if body["opted_in"] else state.opt_out)(email, reason)
+            return _status_answer(state, email)
+
+    return endpoint
+
+
+# --- the gateway ----------------------------------------------------------------------------------------------------
+
+_PER_DAY, _PER_MINUTE, _TENANT_PER_MINUTE, _SPIKE = 30_000, 240, 10_000, "10ps"
+_FAULT = {
+    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
+}
+
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+@attrs.define
+class _Window:
+    """The calls counted since the window began."""
+
+    length: timedelta
+    began: datetime = _BEGINNING
+    used: int = 0
+
+    def count(self, now: datetime) -> None:
+        began = now - (now - _BEGINNING) % self.length
+        if began != self.began:
+            self.began, self.used = began, 0
+        self.used += 1
+
+
+class _Gateway:
+    """Checks the key, counts the calls and says so in the headers of every answer."""
+
+    def __init__(self, app: AsgiApp, state: KeapState, api_key: str) -> None:
+        self._app = app
+        self._state = state
+        self._accepted = {(b"x-keap-api-key", api_key), (b"authorization", f"Bearer {api_key}")}
+        self._day = _Window(timedelta(days=1))
+        self._minute = _Window(timedelta(minutes=1))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = self._counted(self._state.now().astimezone(UTC))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        refusal = self._unauthorized(scope) or self._over_quota()
+        await (refusal or self._app)(scope, receive, answer)
+
+    def _unauthorized(self, scope: Scope) -> Response | None:
+        given = {(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]}
+        return None if given & self._accepted else _json(_FAULT, 401)
+
+    def _over_quota(self) -> Response | None:
+        """The one place where a limit would be enforced; the emulator only counts."""
+        return None
+
+    def _counted(self, now: datetime) -> list[tuple[bytes, bytes]]:
+        with self._state.lock:
+            self._day.count(now)
+            self._minute.count(now)
+            day, minute = self._day.used, self._minute.used
+            midnight = self._day.began + self._day.length
+        headers = {
+            **_limit_headers("x-keap-product-quota", _PER_DAY, "day", day),
+            "x-keap-product-quota-expiry-time": str(int(midnight.timestamp() * 1000)),
+            **_limit_headers("x-keap-product-throttle", _PER_MINUTE, "minute", minute),
+            "x-keap-product-spike-limit": _SPIKE,
+            "x-keap-tenant-id": "emulator",
+            **_limit_headers("x-keap-tenant-throttle", _TENANT_PER_MINUTE, "minute", minute),
+        }
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _limit_headers(prefix: str, limit: int, unit: str, used: int) -> dict[str, str]:
+    values = {"limit": limit, "time-unit": unit, "interval": 1, "available": max(0, limit - used), "used": used}
+    return {f"{prefix}-{name}": str(value) for name, value in values.items()}

@@ -1,9 +1,9 @@
 """JSON ↔ attrs records. Pure.
 
-Decoding takes one quick pass: unknown properties are folded into the record's `extra`, properties that were asked for and
-are not there become `None` (known to be empty), and msgspec builds the attrs objects. What msgspec refuses is read
-once more by cattrs, which is patient with what Keap is known to vary (ids as numbers, dates with a time) and otherwise names
-every wrong place by its JSON path.
+Decoding takes one quick pass: unknown properties are folded into the record's `extra`, properties that were asked for
+and are not there become `None` (known to be empty), and msgspec builds the attrs objects. What msgspec refuses is read
+once more by cattrs, which is patient with what Keap is known to vary (ids as numbers, dates with a time) and
+otherwise names every wrong place by its JSON path.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
@@ -44,14 +44,14 @@ def load_json(answer: Answer) -> Any:
         raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error
 
 
-def brief(record: Any) -> str:
+def brief(self: Any) -> str:
     """A `repr` that leaves out what is `UNSET` or has no content."""
     shown = (
         f"{f.name}={value!r}"
-        for f in attrs.fields(type(record))
-        if (value := getattr(record, f.name)) is not UNSET and (f.name != EXTRA or value)
+        for f in attrs.fields(type(self))
+        if (value := getattr(self, f.name)) is not UNSET and (f.name != EXTRA or value)
     )
-    return f"{type(record).__name__}({', '.join(shown)})"
+    return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class _Shape:
@@ -59,11 +59,11 @@ class _Shape:
 
     __slots__ = ("attr_of", "cls", "collections", "defaults", "known", "nested", "renamed", "wire_of")
 
-    def __init__(self, cls: type, wire_names: Mapping[str, str]) -> None:
+    def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
         hints = typing.get_type_hints(cls)
         names = [f.name for f in attrs.fields(cls) if f.name != EXTRA]
         self.cls = cls
-        self.wire_of = {name: wire_names.get(name, name) for name in names}
+        self.wire_of = {name: wire_name(name) for name in names}
         self.attr_of = {wire: name for name, wire in self.wire_of.items()}
         self.renamed = any(name != wire for name, wire in self.wire_of.items())
         self.known = frozenset(self.attr_of)
@@ -72,27 +72,15 @@ class _Shape:
         for name in names:
             inner, many = _record_type(hints[name])
             if inner is not None:
-                self.nested[name] = _Shape(inner, {})
+                self.nested[name] = _Shape(inner, str)
             if many:
                 self.collections.add(name)
 
     def prepare(self, data: Any, asked: Collection[str] = ()) -> Any:
-        """The same data under attribute names, unknown properties in `extra`. Anything but an object is left as it is."""
+        """The same data under attribute names, unknown properties in `extra`; anything but an object as it is."""
         if type(data) is not dict:
             return data
-        if self.renamed or not data.keys() <= self.known:
-            out: dict[str, Any] = {}
-            extra: dict[str, Any] = {}
-            for key, value in data.items():
-                name = self.attr_of.get(key)
-                if name is None:
-                    extra[key] = value
-                else:
-                    out[name] = value
-            if extra:
-                out[EXTRA] = extra
-        else:
-            out = data
+        out = self._named(data) if self.renamed or not data.keys() <= self.known else data
         for name, shape in self.nested.items():
             value = out.get(name)
             if value is None:
@@ -104,6 +92,19 @@ class _Shape:
         for name in self.collections:
             if name in out and out[name] is None:
                 out[name] = ()
+        return out
+
+    def _named(self, data: dict[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for key, value in data.items():
+            name = self.attr_of.get(key)
+            if name is None:
+                extra[key] = value
+            else:
+                out[name] = value
+        if extra:
+            out[EXTRA] = extra
         return out
 
     def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
@@ -141,12 +142,12 @@ class Codec(Generic[R]):
 
     Args:
         cls: an attrs class whose fields default to `UNSET`, with an `extra` mapping for unknown properties.
-        wire_names: attribute name → property name on the wire, where they differ.
+        wire_name: attribute name → property name on the wire, where they differ.
     """
 
-    def __init__(self, cls: type[R], wire_names: Mapping[str, str] | None = None) -> None:
+    def __init__(self, cls: type[R], wire_name: Callable[[str], str] = str) -> None:
         self.cls = cls
-        self._shape = _Shape(cls, wire_names or {})
+        self._shape = _Shape(cls, wire_name)
         self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
 
     @property
@@ -246,7 +247,8 @@ def _structure_maybe(value: Any, hint: Any) -> Any:
     if value is None and type(None) in options:
         return None
     rest = [o for o in options if o is not type(None)]
-    return _patient.structure(value, rest[0] if len(rest) == 1 else Union[tuple(rest)])  # noqa: UP007
+    hint = rest[0] if len(rest) == 1 else Union[tuple(rest)]
+    return _patient.structure(value, hint)
 
 
 def _exactly(cls: type, *also: type) -> Any:

@@ -44,7 +44,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-Maybe: TypeAlias = Union[T, None, UnsetType]
+Maybe: TypeAlias = Union[T, UnsetType, None]
 """A value, `None` (known to be empty) or `UNSET` (not asked for, unknown)."""
 
 

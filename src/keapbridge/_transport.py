@@ -41,6 +41,10 @@ class Credentials(Protocol):
         ...
 
 
+def _without_slash(url: str) -> str:
+    return str(url).rstrip("/")
+
+
 @attrs.frozen
 class HttpSettings:
     """What a port needs to know.
@@ -51,7 +55,7 @@ class HttpSettings:
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
     """
 
-    base_url: str = attrs.field(converter=lambda url: str(url).rstrip("/"))
+    base_url: str = attrs.field(converter=_without_slash)
     credentials: Credentials | None = attrs.field(default=None, repr=False)
     timeout: float = 30.0
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
@@ -164,10 +168,14 @@ def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiErr
     explanation = _explanation(response)
     message = f"{status} for {call.subject or call.path}" + (f": {explanation}" if explanation else "")
     request_id = next(
-        (response.headers[h] for h in ("x-request-id", "x-correlation-id", "x-amzn-requestid") if h in response.headers),
+        (
+            response.headers[h]
+            for h in ("x-request-id", "x-correlation-id", "x-amzn-requestid")
+            if h in response.headers
+        ),
         None,
     )
-    where = {"method": call.method, "url": url, "status": status, "request_id": request_id}
+    where: dict[str, Any] = {"method": call.method, "url": url, "status": status, "request_id": request_id}
     match status:
         case 401 | 403:
             return AuthError(f"{message}. Check the credentials", **where)

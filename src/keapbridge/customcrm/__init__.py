@@ -4,4 +4,4 @@ from keapbridge.customcrm.auth import BearerToken
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product
 
-__all__ = ["AsyncCustomcrmClient", "BearerToken", "Contact", "Customer", "CustomcrmClient", "Product"]
+__all__ = ["AsyncCustomcrmClient", "BearerToken", "Contact", "CustomcrmClient", "Customer", "Product"]

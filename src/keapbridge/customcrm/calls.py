@@ -1,6 +1,7 @@
 """The default REST profile of a Customcrm, as values: each function returns a `Call` and performs nothing. Pure.
 
-The profile: PascalCase JSON; `GET /contacts?updated_since=…&limit=…&cursor=…` answers `{"Items": […], "NextCursor": …}` with
+The profile: PascalCase JSON; `GET /contacts?updated_since=…&limit=…&cursor=…` answers `{"Items": […], "NextCursor":
+…}` with
 tombstones among the changes; `?ids=` reads many; POST takes an `Idempotency-Key`; PATCH and DELETE take `If-Match`.
 """
 
@@ -18,7 +19,18 @@ from keapbridge._flow import UNSET, Answer, Call, Page
 from keapbridge.customcrm import models
 from keapbridge.customcrm.models import wire_name
 
-__all__ = ["CONTACTS", "CUSTOMERS", "PRODUCTS", "Endpoint", "create", "delete", "get", "get_many", "list_page", "update"]
+__all__ = [
+    "CONTACTS",
+    "CUSTOMERS",
+    "PRODUCTS",
+    "Endpoint",
+    "create",
+    "delete",
+    "get",
+    "get_many",
+    "list_page",
+    "update",
+]
 
 MAX_PAGE = 1000
 MAX_IDS_TEXT = 3000
@@ -43,8 +55,7 @@ class Endpoint(Generic[R]):
 
 
 def _endpoint(path: str, singular: str, cls: type[R]) -> Endpoint[R]:
-    names = (f.name for f in attrs.fields(cls) if f.name != "extra")
-    return Endpoint(path, singular, Codec(cls, {name: wire_name(name) for name in names}))
+    return Endpoint(path, singular, Codec(cls, wire_name))
 
 
 CONTACTS = _endpoint("/contacts", "contact", models.Contact)
@@ -125,9 +136,7 @@ def create(endpoint: Endpoint[R], record: R, *, key: str | None = None) -> Call[
     )
 
 
-def update(
-    endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], *, if_match: str | None = None
-) -> Call[R]:
+def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], *, if_match: str | None = None) -> Call[R]:
     """Write the masked attributes (or extra properties) of `record`; with `if_match` only onto that version."""
     return Call(
         "PATCH",

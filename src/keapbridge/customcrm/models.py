@@ -1,7 +1,8 @@
 """Customcrm's records, as the default REST profile has them.
 
-Attributes are snake_case here and PascalCase on the wire (`street_address1` ↔ `StreetAddress1`). Every field defaults to
-`UNSET` (unknown), which is not `None` (known to be empty). `extra` holds the host's own properties under their wire names.
+Attributes are snake_case here and PascalCase on the wire (`street_address1` ↔ `StreetAddress1`). Every field defaults
+to `UNSET` (unknown), which is not `None` (known to be empty). `extra` holds the host's own properties under their wire
+names.
 """
 
 from __future__ import annotations

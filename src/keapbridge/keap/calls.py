@@ -1,7 +1,7 @@
 """Keap's endpoints as values: each function returns a `Call` and performs nothing. Pure.
 
-What differs between contacts, companies and products is data in an `Endpoint`; the paths, filters and quirks are those of
-Keap's published REST v2 contract.
+What differs between contacts, companies and products is data in an `Endpoint`; the paths, filters and quirks are
+those of Keap's published REST v2 contract.
 """
 
 from __future__ import annotations
@@ -17,7 +17,18 @@ from keapbridge._convert import Codec, dump_json, load_json
 from keapbridge._flow import UNSET, Answer, Call, Maybe, Page
 from keapbridge.keap import models
 
-__all__ = ["COMPANIES", "CONTACTS", "PRODUCTS", "Endpoint", "create", "delete", "get", "get_many", "list_page", "update"]
+__all__ = [
+    "COMPANIES",
+    "CONTACTS",
+    "PRODUCTS",
+    "Endpoint",
+    "create",
+    "delete",
+    "get",
+    "get_many",
+    "list_page",
+    "update",
+]
 
 MAX_PAGE = 1000
 MAX_IDS_TEXT = 3000  # characters of ids in one filter: well below what proxies take as a URL
@@ -88,8 +99,8 @@ _OBJECTS = frozenset({"address", "company", "email_address", "fax_number", "orig
 def _body(body: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON as Keap takes it: without read-only parts, and with no `null`, which its contract has nowhere.
 
-    A property is cleared by writing it empty. Arrays and nested objects are replaced as a whole, so what is empty in them
-    is left out.
+    A property is cleared by writing it empty. Arrays and nested objects are replaced as a whole, so what is empty in
+    them is left out.
     """
     return {name: _written(name, value) for name, value in body.items()}
 
@@ -237,16 +248,14 @@ def _older(record: KeapRecord, limit: datetime) -> bool:
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
     """One record, with every modelled field."""
     query = (("fields", ",".join(endpoint.asked)),) if endpoint.choosable else ()
-    return Call(
-        "GET", _one(endpoint, id), _decode_one(endpoint), query=query, subject=f"{endpoint.singular} {id}"
-    )
+    return Call("GET", _one(endpoint, id), _decode_one(endpoint), query=query, subject=f"{endpoint.singular} {id}")
 
 
 def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
     """The calls that read a set of records; the pages may hold others, and miss those that are gone.
 
-    Companies have no filter for a set of ids, so neighbours are read as a range: one call covers every id from the first
-    one up to as many ids as a page is long.
+    Companies have no filter for a set of ids, so neighbours are read as a range: one call covers every id from the
+    first one up to as many ids as a page is long.
     """
     ordered = sorted({i for i in ids if i.isdecimal()}, key=int)
     if endpoint.ids is None:

@@ -1,4 +1,4 @@
-"""The Keap clients. `KeapResource` holds every operation once, as a flow; the sync and async classes are one-liners over it."""
+"""The Keap clients. `KeapResource` holds every operation once, as a flow; the classes are one-liners over it."""
 
 from __future__ import annotations
 
@@ -117,16 +117,14 @@ class SyncKeapResource(Generic[R]):
 
         Args:
             updated_since: an aware datetime.
-            filters: `("family_name", "Smi*")` terms that must all hold; an operator may follow the name (`"contact_id>"`).
-            order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
+            filters: `("family_name", "Smi*")` terms that must all hold; an operator may follow the name
+            (`"contact_id>"`). order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
             page_size: 1 to 1,000.
 
         Raises:
             ShapeError: at a record that cannot be read, with its JSON path.
         """
-        first = self.flows.list(
-            updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size
-        )
+        first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
         return self._driver.iterate(first)
 
     def get(self, id: str) -> R:
@@ -181,9 +179,7 @@ class AsyncKeapResource(Generic[R]):
         page_size: int = calls.MAX_PAGE,
     ) -> AsyncIterator[R]:
         """See `SyncKeapResource.list`."""
-        first = self.flows.list(
-            updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size
-        )
+        first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
         return self._driver.iterate(first)
 
     async def get(self, id: str) -> R:

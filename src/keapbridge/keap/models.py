@@ -1,7 +1,7 @@
 """Keap's records: contacts, companies and products as REST v2 reads and writes them.
 
-Every field defaults to `UNSET` (not asked for, unknown), which is not `None` (known to be empty). `extra` holds what the
-server sent and this version does not know, so that it survives reading, changing and writing.
+Every field defaults to `UNSET` (not asked for, unknown), which is not `None` (known to be empty). `extra` holds what
+the server sent and this version does not know, so that it survives reading, changing and writing.
 """
 
 from __future__ import annotations

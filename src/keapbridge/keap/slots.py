@@ -1,7 +1,7 @@
 """Keap's arrays of slots: changing one item without losing the others. Pure.
 
-A PATCH replaces `email_addresses`, `phone_numbers`, `fax_numbers`, `addresses`, `social_accounts` and `custom_fields` as a
-whole, so a change of EMAIL1 must carry EMAIL2 and EMAIL3 along.
+A PATCH replaces `email_addresses`, `phone_numbers`, `fax_numbers`, `addresses`, `social_accounts` and `custom_fields`
+as a whole, so a change of EMAIL1 must carry EMAIL2 and EMAIL3 along.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxN
 
 __all__ = ["array_of", "find_item", "put_item", "put_items", "remove_item", "slot_of"]
 
-Item = TypeVar("Item", EmailAddress, PhoneNumber, FaxNumber, Address, SocialAccount, CustomFieldValue)
+Item = TypeVar("Item", bound=EmailAddress | PhoneNumber | FaxNumber | Address | SocialAccount | CustomFieldValue)
 
 _ARRAYS: dict[type, tuple[str, str]] = {
     EmailAddress: ("email_addresses", "field"),
@@ -44,17 +44,18 @@ def find_item(items: tuple[Item, ...] | UnsetType, slot: str) -> Item | None:
 
 
 def put_item(items: tuple[Item, ...] | UnsetType, item: Item) -> tuple[Item, ...]:
-    """The items with this one in its slot; what it leaves `UNSET` keeps the value it had there, all else is as before."""
+    """The items with this one in its slot. What it leaves `UNSET` keeps the value it had there; all else stays."""
     slot = slot_of(item)
     if not slot:
         raise ValueError(f"{type(item).__name__} needs a slot: set its {_ARRAYS[type(item)][1]!r}")
     present = find_item(items, slot)
+    kept: tuple[Item, ...] = items or ()
     if present is None:
-        return (*(items or ()), item)
+        return (*kept, item)
     changed = {f.name: getattr(item, f.name) for f in attrs.fields(type(item)) if getattr(item, f.name) is not UNSET}
     changed["extra"] = {**present.extra, **item.extra}
     merged = attrs.evolve(present, **changed)
-    return tuple(merged if slot_of(old) == slot else old for old in items or ())
+    return tuple(merged if slot_of(old) == slot else old for old in kept)
 
 
 def put_items(items: tuple[Item, ...] | UnsetType, new: Iterable[Item]) -> tuple[Item, ...]:

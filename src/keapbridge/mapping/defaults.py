@@ -1,6 +1,7 @@
 """The default mappings: a superset of the properties that published dataflows synchronise for either system.
 
-Keap's limits are those of its published contract, as KEAP's address and slot rules give them for BILLING, EMAIL1, PHONE1–2 and FAX1.
+Keap's limits are those of its published contract, as KEAP's address and slot rules give them for BILLING, EMAIL1,
+PHONE1–2 and FAX1.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def text(
         name: the Customcrm property.
         keap: the Keap property (`given_name`, `addresses.BILLING.line1`).
         max_length: the most characters that Keap holds.
-        on_too_long: `"truncate"` what is written to Keap (the whole stays in Customcrm), or `"error"`: leave Keap's alone.
+        on_too_long: `"truncate"` what is written to Keap (the whole stays in Customcrm), or `"error"`: leave Keap's
+        alone.
     """
     kind = Text(on_too_long)
     return _declare(
@@ -205,7 +207,17 @@ products = _mapper(
     (MatchKey(("Sku",)), MatchKey(("Name",), apart=("Price",), strict=True)),
 )
 
-_REACHABLE = ("Email", "Email2", "Phone", "MobilePhone", "StreetAddress1", "StreetAddress2", "City", "ZipCode", "Country")
+_REACHABLE = (
+    "Email",
+    "Email2",
+    "Phone",
+    "MobilePhone",
+    "StreetAddress1",
+    "StreetAddress2",
+    "City",
+    "ZipCode",
+    "Country",
+)
 
 contacts = _mapper(
     "contacts",

@@ -1,8 +1,9 @@
 """Kinds of values: their canonical form, how it is read from a record and written into one. Pure.
 
-A canonical value is a `str`, `bool`, `int` or `None` (known to be empty); two values mean the same exactly when their canonical
-forms are equal. `read` takes the raw value of a `Place`; what it cannot understand is an `UnfitError` with the reason, never a
-guess and never an empty value.
+A canonical value is a `str`, `bool`, `int` or `None` (known to be empty); two values mean the same exactly when their
+canonical
+forms are equal. `read` takes the raw value of a `Place`; what it cannot understand is an `UnfitError` with the
+reason, never a guess and never an empty value.
 """
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ class Text:
         return _no_limit(value, limit)
 
 
-_PLAIN_EMAIL = re.compile(r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}")
+_PLAIN_EMAIL = re.compile(
+    r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
+)
 
 
 @frozen
@@ -276,7 +279,7 @@ def _regions(alpha2: str) -> Mapping[str, str]:
     import pycountry
 
     names: dict[str, str] = {}
-    for region in pycountry.subdivisions.get(country_code=alpha2) or ():
+    for region in pycountry.subdivisions.get(country_code=alpha2) or ():  # type: ignore[no-untyped-call]
         code = region.code
         for name in (code, code.partition("-")[2], region.name):
             names.setdefault(_plain(name), code)
@@ -321,12 +324,35 @@ class Boolean:
 
 
 # ISO 4217: currencies whose smallest unit is not a hundredth (list one, minor units).
+_WITHOUT_DECIMALS = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+    *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+)
 _EXPONENTS = {
     **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
     ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
 }
 
 
@@ -339,8 +365,8 @@ def exponent(currency: str) -> int:
 class Money:
     """An amount with its currency: `"USD 12.50"`, always with the currency's decimals.
 
-    Raw it is `(Decimal major units, currency)` in Customcrm and `(integer minor units, currency)` in Keap. Keap's currency is
-    that of the application: an amount in another one does not fit.
+    Raw it is `(Decimal major units, currency)` in Customcrm and `(integer minor units, currency)` in Keap. Keap's
+    currency is that of the application: an amount in another one does not fit.
     """
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
@@ -431,5 +457,3 @@ class Reference:
         if not linked:
             raise UnfitError(f"refers to a record of {self.object} that is not linked")
         return value
-
-

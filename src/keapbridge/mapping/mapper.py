@@ -108,9 +108,7 @@ class Mapper:
 
     def with_lenses(self, *lenses: Declared | Lens) -> Mapper:
         """The mapper with further pairs of fields; one with a known name replaces it."""
-        built = [
-            lens if isinstance(lens, Lens) else lens.build(self.customcrm_type, self.keap_type) for lens in lenses
-        ]
+        built = [lens if isinstance(lens, Lens) else lens.build(self.customcrm_type, self.keap_type) for lens in lenses]
         new = {lens.name: lens for lens in built}
         kept = tuple(new.pop(lens.name, lens) for lens in self.lenses)
         return attrs.evolve(self, lenses=(*kept, *new.values()))
@@ -181,7 +179,11 @@ class Mapper:
                 roots.update(lens.place(side).roots)
         changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
         if "extra" in roots:
-            own = {lens.place(side).attributes[0] for lens in self.lenses if lens.name in values and lens.place(side).in_extra}
+            own = {
+                lens.place(side).attributes[0]
+                for lens in self.lenses
+                if lens.name in values and lens.place(side).in_extra
+            }
             changes["extra"] = {name: record.extra[name] for name in own}
         return record, changes
 

@@ -143,7 +143,8 @@ def customcrm_place(cls: type, name: str) -> Place:
 
 
 def keap_place(cls: type, path: str) -> Place:
-    """The place of a Keap property, such as `given_name`, `company.id`, `email_addresses.EMAIL1`, `addresses.BILLING.line1`.
+    """The place of a Keap property, such as `given_name`, `company.id`, `email_addresses.EMAIL1`,
+    `addresses.BILLING.line1`.
 
     Raises:
         MappingError: when the record has no such property.

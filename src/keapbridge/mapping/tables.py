@@ -13,6 +13,15 @@ __all__ = ["dataflow_document", "property_table"]
 
 _HEADER = ("Customcrm property", "Keap property", "Keap data type")
 
+_INTRODUCTION = (
+    "Customcrm and Keap hold the same customers' data, and this dataflow keeps the two in step, in both directions: a "
+    "record of the one has its counterpart in the other, and an edit on either side reaches the other."
+)
+_SECTION = (
+    "Every {customcrm} in Customcrm is kept equal to one of Keap's {keap}, and the other way round. Once two records "
+    "are linked, it does not matter where they are edited. These properties are kept in step:"
+)
+
 Rows = Sequence[tuple[str, str, str]]
 
 
@@ -27,15 +36,12 @@ def dataflow_document(mappers: Sequence[Mapper], format: str = "rst") -> str:
     heading = _heading(format)
     parts = [
         heading("Customcrm to Keap Dataflow", 1),
-        "Customcrm and Keap hold the same customers' data, and this dataflow keeps the two in step, in both directions: "
-        "a record of the one has its counterpart in the other, and an edit on either side reaches the other.",
+        _INTRODUCTION,
     ]
     for mapper in mappers:
         parts += [
             heading(f"{mapper.customcrm_object} and {mapper.keap_object}", 2),
-            f"Every {mapper.customcrm_object} in Customcrm is kept equal to one of Keap's {mapper.keap_object}, and the "
-            "other way round. Once two records are linked, it does not matter where they are edited. These properties "
-            "are kept in step:",
+            _SECTION.format(customcrm=mapper.customcrm_object, keap=mapper.keap_object),
             property_table(mapper, format),
         ]
     if format == "html":

@@ -1,4 +1,4 @@
-"""The link store in a relational database: SQLite or PostgreSQL. The only module that imports SQLAlchemy (with its schema)."""
+"""The link store in a relational database: SQLite or PostgreSQL. Only this module knows SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import attrs
 import cattrs
 import msgspec
 from cattrs.strategies import configure_tagged_union
-from sqlalchemy import Connection, Engine, Row, Table, and_, create_engine, delete, event, func, inspect, select, update
+from sqlalchemy import Connection, Engine, Row, Table, and_, create_engine, delete, event, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from keapbridge._side import Side
-from keapbridge.errors import LinkStoreError, StalePlanError
+from keapbridge.errors import LinkStoreError
 from keapbridge.store import Commit, Intent, JournalEntry, Key, Staged
 from keapbridge.store import schema as t
 from keapbridge.sync.match import Candidate
-from keapbridge.sync.plan import Action, Plan
+from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.sync.report import Line, Report
 
@@ -93,7 +92,9 @@ class SqlLinkStore:
         self._engine = engine
         self._bridge = bridge
         self._owned = owned
-        self._insert: Callable[[Table], Any] = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert: Callable[[Table], Any] = (
+            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        )
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self._lock = threading.RLock()
 
@@ -228,9 +229,7 @@ class SqlLinkStore:
 
     def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
         o, k = t.observed.c, t.links.c
-        ours = select(o.id).where(
-            *self._of(t.observed, object, Side.CUSTOMCRM), o.linked.is_(True), o.id > after
-        )
+        ours = select(o.id).where(*self._of(t.observed, object, Side.CUSTOMCRM), o.linked.is_(True), o.id > after)
         theirs = (
             select(k.customcrm_id)
             .join(t.observed, and_(k.bridge == o.bridge, k.object == o.object, k.keap_id == o.id))
@@ -261,9 +260,7 @@ class SqlLinkStore:
             ]
         return found
 
-    def groups(
-        self, object: str, rank: int, after: str, limit: int, plan_id: str
-    ) -> list[tuple[str, list[Candidate]]]:
+    def groups(self, object: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
         m, o = t.match_keys.c, t.observed.c
         wanted = (
             select(m.key)
@@ -521,14 +518,18 @@ class SqlLinkStore:
             self._add_lines(c, run_id, lines)
 
     def _add_lines(self, c: Connection, run_id: str, lines: Iterable[Line]) -> None:
-        rows = [{"run_id": run_id, "body": msgspec.json.encode(_converter.unstructure(line)).decode()} for line in lines]
+        rows = [
+            {"run_id": run_id, "body": msgspec.json.encode(_converter.unstructure(line)).decode()} for line in lines
+        ]
         if rows:
             c.execute(t.lines.insert(), rows)
 
     def finish_run(self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]]) -> Report:
         """End the run; its plan's watermarks become the cursors in the same transaction."""
         with self._transaction() as c:
-            c.execute(update(t.runs).where(t.runs.c.id == run_id).values(ended_at=_text(ended_at), counts=_json(counts)))
+            c.execute(
+                update(t.runs).where(t.runs.c.id == run_id).values(ended_at=_text(ended_at), counts=_json(counts))
+            )
             row = c.execute(
                 select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks)
                 .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
@@ -646,8 +647,8 @@ def _link(row: Row[Any]) -> Link:
     return Link(row.customcrm_id, row.keap_id, _load(row.customcrm_base), _load(row.keap_base))
 
 
-def _collect(rows: Iterable[Row[Any]], to_keap: dict[str, str], to_customcrm: dict[str, str]) -> None:
-    for ours, theirs in rows:
+def _collect(rows: Iterable[Any], to_keap: dict[str, str], to_customcrm: dict[str, str]) -> None:
+    for ours, theirs in map(tuple, rows):
         if ours is not None:
             to_keap[ours] = theirs or ""
         if theirs is not None:
@@ -656,11 +657,13 @@ def _collect(rows: Iterable[Row[Any]], to_keap: dict[str, str], to_customcrm: di
 
 def _ids(action: Action) -> dict[Side, str]:
     """The records that an action is about."""
-    if hasattr(action, "customcrm_id"):
-        return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
-    if hasattr(action, "source_id"):
-        return {action.side.other: action.source_id}
-    return {action.side: action.id}
+    match action:
+        case Create():
+            return {action.side.other: action.source_id}
+        case Skip() | Delete():
+            return {action.side: action.id}
+        case _:
+            return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
 
 
 def _make_converter() -> cattrs.Converter:

@@ -1,7 +1,9 @@
 """Applying: re-read what is about to be changed, decide once more, write, and remember what was written.
 
-For every record: intent (creates only) → call → link, bases and journal in one transaction. The cursors move last. What fails
-is a line in the report and stays staged for the next run; it never stops the others. Only refused credentials stop a run.
+For every record: intent (creates only) → call → link, bases and journal in one transaction. The cursors move last.
+What fails
+is a line in the report and stays staged for the next run; it never stops the others. Only refused credentials stop a
+run.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Commit, Intent, JournalEntry
-from keapbridge.sync.bridge import Bridge, digest, keys_of
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update
 from keapbridge.sync.propose import draft, held_skips, read_unlinked, settled_commit, with_references
@@ -122,7 +124,9 @@ def _line_of(action: Action) -> Line:
         return Line(action.object, "conflict", None, *ids, (action.conflict.field,), EDITED_ON_BOTH)
     assert isinstance(action, Skip)
     others = "; ".join(f"{side.title} {id}" for side, id in action.candidates)
-    return _one_sided(action.object, "skipped", action.side, action.id, action.reason + (f": {others}" if others else ""))
+    return _one_sided(
+        action.object, "skipped", action.side, action.id, action.reason + (f": {others}" if others else "")
+    )
 
 
 def _one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Line:
@@ -135,35 +139,6 @@ def _stops_everything(error: Exception) -> bool:
 
 
 # --- linked pairs, old and new ----------------------------------------------------------------------------------
-
-
-def _apply_pairs(book: _Run, object: str) -> Flow[None]:
-    for batch in book.batches(object, ("update", "adopt")):
-        actions = yield from batch
-        if not actions:
-            return
-        pairs = yield from _read_pairs(book, object, actions)
-        works = yield from _reread(book, object, pairs, _planned_targets(actions))
-        unconfirmed = yield from gather((_write_pair(book, object, work) for work in works), WRITERS)
-        yield from _confirm(book, object, [work for work in unconfirmed if work is not None])
-        book.progressed(object, len(actions))
-
-
-def _read_pairs(book: _Run, object: str, actions: Sequence[Action]) -> Flow[list[Pair]]:
-    store = book.bridge.store
-    updates = [a.customcrm_id for a in actions if isinstance(a, Update)]
-    pairs: list[Pair] = yield from run("read pairs", store.pairs_of, object, updates)
-    adoptions = [(a.customcrm_id, a.keap_id) for a in actions if isinstance(a, Adopt)]
-    ours = yield from run("look up links", store.references, object, customcrm_ids=[a for a, _ in adoptions], plan_id=None)
-    theirs = yield from run("look up links", store.references, object, keap_ids=[b for _, b in adoptions], plan_id=None)
-    free = [(a, b) for a, b in adoptions if a not in ours[0] and b not in theirs[1]]
-    return pairs + (yield from read_unlinked(book.bridge, object, free))
-
-
-def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
-    return {
-        a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))
-    }
 
 
 @attrs.define
@@ -223,9 +198,7 @@ def _read_works(book: _Run, object: str, actions: Sequence[Action]) -> Flow[list
         )
         free = [(a, b) for a, b in adoptions if a not in to_keap and b not in to_customcrm]
         pairs += yield from read_unlinked(bridge, object, free)
-    context = yield from bridge.context(
-        object, [pair.current(side) for pair in pairs for side in Side], plan_id=None
-    )
+    context = yield from bridge.context(object, [pair.current(side) for pair in pairs for side in Side], plan_id=None)
     works = []
     for staged in pairs:
         pair = with_references(bridge, object, staged, context)
@@ -240,9 +213,7 @@ def _linked_line(action: Adopt) -> Line:
 
 
 def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
-    return {
-        a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))
-    }
+    return {a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))}
 
 
 def _reread(book: _Run, object: str, works: Sequence[_Work], planned: Mapping[str, frozenset[Side]]) -> Flow[None]:
@@ -287,14 +258,14 @@ def _reread_side(book: _Run, object: str, side: Side, works: Sequence[_Work]) ->
             work.gone = side
 
 
-def _get_each(book: _Run, object: str, side: Side, ids: Iterable[str]) -> Flow[list[Any]]:
+def _get_each(book: _Run, object: str, side: Side, ids: Iterable[str]) -> Flow[tuple[Any, ...]]:
     found: list[Any] = []
     for id in ids:
         try:
             found += yield from book.bridge.systems[object, side].get_many([id])
         except ShapeError:
             continue
-    return found
+    return tuple(found)
 
 
 def _write_pair(book: _Run, object: str, work: _Work) -> Flow[None]:
@@ -359,7 +330,9 @@ def _write_side(book: _Run, object: str, work: _Work, side: Side, changes: Seque
 def _stored(
     bridge: Bridge, object: str, side: Side, answer: Any, sent: Mapping[str, Canonical]
 ) -> Flow[tuple[dict[str, Canonical], str | None]]:
-    """What a system says it stored of the fields that were sent, as far as its answer shows them; and the new version."""
+    """What a system says it stored of the fields that were sent, as far as its answer shows them; and the new
+    version.
+    """
     context = yield from bridge.context(object, keap_records=(answer,) if side is Side.KEAP else (), plan_id=None)
     seen = bridge.observe(object, side, answer, context)
     shown = seen.snapshot.values
@@ -401,7 +374,7 @@ def _held_line(skip: Skip) -> Line:
 
 
 def _confirm(book: _Run, object: str, works: Sequence[_Work]) -> Flow[None]:
-    """Read back, in batches, what the answers to the writes did not show, so that both bases are what is really held."""
+    """Read back, in batches, what the answers to the writes did not show: the bases are what is really held."""
     bridge = book.bridge
     for side in Side:
         by_id = {w.pair.link.id(side): w for w in works if w.unconfirmed.get(side)}
@@ -447,9 +420,7 @@ def _resume_creates(book: _Run, object: str) -> Flow[None]:
     intents = yield from run("read intents", bridge.store.open_intents, object)
     for intent in intents:
         if bridge.systems[object, intent.side].creates_once:
-            seen = yield from run(
-                "read", bridge.store.observations, object, intent.side.other, [intent.source_id]
-            )
+            seen = yield from run("read", bridge.store.observations, object, intent.side.other, [intent.source_id])
             source = seen.get(intent.source_id) or Observation(
                 intent.side.other, intent.source_id, Snapshot(intent.draft)
             )
@@ -467,7 +438,7 @@ def _apply_creates(book: _Run, object: str) -> Flow[None]:
 
 
 def _intend(book: _Run, object: str, actions: Sequence[Create]) -> Flow[list[tuple[Observation, Intent]]]:
-    """Write down what is about to be made: from the newest observation of each record that is still without a partner."""
+    """Write down what is about to be made, from the newest observation of each record still without a partner."""
     bridge = book.bridge
     ready: list[tuple[Observation, Intent]] = []
     open_now = {(i.side, i.source_id) for i in (yield from run("read intents", bridge.store.open_intents, object))}
@@ -498,7 +469,7 @@ def _intend(book: _Run, object: str, actions: Sequence[Create]) -> Flow[list[tup
 
 
 def _create(book: _Run, object: str, source: Observation, intent: Intent) -> Flow[_Work | None]:
-    """Make a record's counterpart and link the two; answers the pair where the answer did not show all that was sent."""
+    """Make a record's counterpart and link the two; the pair, where the answer did not show all that was sent."""
     bridge, side = book.bridge, intent.side
     context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
     try:
@@ -514,7 +485,9 @@ def _create(book: _Run, object: str, source: Observation, intent: Intent) -> Flo
         return None
     moment = yield from now()
     stored, version = yield from _stored(bridge, object, side, answer, intent.draft)
-    answer_context = yield from bridge.context(object, keap_records=(answer,) if side is Side.KEAP else (), plan_id=None)
+    answer_context = yield from bridge.context(
+        object, keap_records=(answer,) if side is Side.KEAP else (), plan_id=None
+    )
     made = bridge.observe(object, side, answer, answer_context)
     ids = {side: made.id, source.side: source.id}
     empty = {f: v for f, v in made.snapshot.values.items() if f not in intent.draft}
@@ -537,8 +510,9 @@ def _create(book: _Run, object: str, source: Observation, intent: Intent) -> Flo
 
 
 def _defaults(source: Observation, empty: Mapping[str, Canonical]) -> dict[str, Canonical]:
-    """What the system filled in by itself where the source has nothing: known from now on, and no edit."""
-    return {field: value for field, value in empty.items() if source.snapshot.values.get(field) is None and field in source.snapshot.values}
+    """What the system filled in by itself where the source is known to have nothing: no edit of anybody's."""
+    values = source.snapshot.values
+    return {field: value for field, value in empty.items() if field in values and values[field] is None}
 
 
 def _is_ambiguous(error: Exception) -> bool:

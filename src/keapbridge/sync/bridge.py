@@ -32,7 +32,8 @@ class Bridge:
     """Two systems, their mappings, and the store that remembers what is linked.
 
     Attributes:
-        overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that lag.
+        overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that
+        lag.
         default_region: the country (ISO 3166-1 alpha-2) of phone numbers that have neither a prefix nor a country.
     """
 

@@ -4,10 +4,11 @@ Records are compared within groups that share a key (an e-mail address, a SKU). 
 
 1. One on each side, and nothing linked: they are the same, unless a stronger key tells them apart. If everything that
    could tell them apart does (one e-mail address, two quite different names), they are reported.
-2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, going by the
+2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, going
+by the
    fields that tell people with the same key apart.
-3. Whatever could be more than one record, or one that is linked already, is reported with its candidates and left alone.
-4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
+3. Whatever could be more than one record, or one that is linked already, is reported with its candidates and left
+alone. 4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
 5. All others go on to the next key, and in the end are created on the other side.
 """
 
@@ -67,8 +68,13 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
     linked = [c for c in group if c.linked]
     lonely = not linked and all(len(records) <= 1 for records in free.values())
     could_be = _not_told_apart if strict or not lonely else _same_key
-    options = {(c.side, c.id): [o for o in free[c.side.other] if could_be(c, o)] for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])}
-    taken = {(c.side, c.id): [o for o in linked if _not_told_apart(c, o)] for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])}
+    options = {
+        (c.side, c.id): [o for o in free[c.side.other] if could_be(c, o)]
+        for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])
+    }
+    taken = {
+        (c.side, c.id): [o for o in linked if _not_told_apart(c, o)] for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])
+    }
     pairs: list[tuple[str, str]] = []
     unmatched: list[Unmatched] = []
     for record in (*free[Side.CUSTOMCRM], *free[Side.KEAP]):
@@ -82,7 +88,9 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
             if len(options[mine]) > 1 or len(options[theirs]) > 1 or taken[theirs]:
                 unmatched.append(Unmatched(*mine, "could be more than one record", _names(options[mine])))
             elif lonely and _all_differ(record.apart, partner.apart):
-                unmatched.append(Unmatched(*mine, "shares its key with a record that looks different", _names([partner])))
+                unmatched.append(
+                    Unmatched(*mine, "shares its key with a record that looks different", _names([partner]))
+                )
             elif record.side is Side.CUSTOMCRM:
                 pairs.append((record.id, partner.id))
         elif twins:

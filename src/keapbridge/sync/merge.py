@@ -1,6 +1,7 @@
 """The three-way merge of two linked records, field by field. Pure: no I/O, no clock, no randomness.
 
-What each side held after the last sync is its base; an edit is a difference from the side's *own* base, so a value that the other
+What each side held after the last sync is its base; an edit is a difference from the side's *own* base, so a value
+that the other
 side stores in another form is no edit. The decision table, for a field whose value is known on both sides:
 
 | both agree | base      | edited                | outcome                                              |
@@ -12,7 +13,8 @@ side stores in another form is no edit. The decision table, for a field whose va
 | no         | not both  | one side is empty     | the value is written to the empty side               |
 | no         | not both  | two different values  | conflict                                             |
 
-A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target cannot hold
+A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
+cannot hold
 is held back with the reason. A field that is unknown on a side is left alone. A field that flows one way only never
 writes the other way.
 """

@@ -22,7 +22,7 @@ import attrs
 from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.records import Canonical, Side
 
-__all__ = ["Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "WRITES"]
+__all__ = ["WRITES", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update"]
 
 
 @attrs.frozen

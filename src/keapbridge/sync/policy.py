@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -17,7 +17,7 @@ Rule = Literal["newest", "customcrm", "keap", "manual"]
 _RULES = frozenset({"newest", "customcrm", "keap", "manual"})
 
 
-def _check_rules(_: object, attribute: attrs.Attribute[object], value: object) -> None:
+def _check_rules(_: object, attribute: Any, value: object) -> None:
     rules = value.values() if isinstance(value, Mapping) else (value,)
     for rule in rules:
         if rule not in _RULES:
@@ -29,7 +29,8 @@ class Policy:
     """What a session does where it has a choice.
 
     Attributes:
-        conflicts: who wins a field that was edited on both sides: `"newest"` (by the systems' own time stamps; parked when
+        conflicts: who wins a field that was edited on both sides: `"newest"` (by the systems' own time stamps; parked
+        when
             one is missing), `"customcrm"`, `"keap"` or `"manual"` (parked until somebody decides); or a mapping from
             field to one of these, with `"*"` for all others.
         max_creates: the most records that one plan may create in all; `None` for no limit.

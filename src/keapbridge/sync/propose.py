@@ -1,4 +1,4 @@
-"""Planning: what was observed becomes a plan. The decisions are those of `merge` and `match`; here they meet the store."""
+"""Planning: what was observed becomes a plan. `merge` and `match` decide; here they meet the store."""
 
 from __future__ import annotations
 
@@ -161,9 +161,7 @@ def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
         after = ""
         name = "+".join(key.fields)
         while True:
-            groups = yield from run(
-                "read match keys", bridge.store.groups, object, rank, after, BATCH, book.plan_id
-            )
+            groups = yield from run("read match keys", bridge.store.groups, object, rank, after, BATCH, book.plan_id)
             if not groups:
                 break
             after = groups[-1][0]
@@ -189,9 +187,7 @@ def _skip(object: str, key: str, unmatched: Unmatched) -> Skip:
     return Skip(object, unmatched.side, unmatched.id, f"{unmatched.reason} (same {key})", unmatched.candidates)
 
 
-def _plan_adoptions(
-    bridge: Bridge, object: str, key: str, ids: Sequence[tuple[str, str]], book: _Book
-) -> Flow[None]:
+def _plan_adoptions(bridge: Bridge, object: str, key: str, ids: Sequence[tuple[str, str]], book: _Book) -> Flow[None]:
     if not ids:
         return
     pairs = yield from read_unlinked(bridge, object, ids)
@@ -271,8 +267,8 @@ def draft(
 def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
     """Look for records that an earlier run may have made without learning of it.
 
-    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap the record is looked up by what it
-    was to hold: one that is linked to nothing, is no older than the intent, and holds all of it.
+    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap the record is looked up
+    by what it was to hold: one that is linked to nothing, is no older than the intent, and holds all of it.
     """
     for intent in (yield from run("read intents", bridge.store.open_intents, object)):
         if (yield from is_linked(bridge, object, intent.side.other, intent.source_id)):
@@ -335,7 +331,5 @@ def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None
     mapper = bridge.mappers[intent.object]
     keys = {side: keys_of(mapper, found.snapshot), source: keys_of(mapper, Snapshot(intent.draft))}
     # Neither digest is known to be settled, so both records are merged as soon as they are seen again.
-    commit = Commit(
-        intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, intent_id=intent.id
-    )
+    commit = Commit(intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, intent_id=intent.id)
     yield from run("link a found record", bridge.store.settle, [commit])

@@ -156,7 +156,8 @@ class SyncSession:
         contacts, companies, products: the mappings, where they are not the default ones.
         overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
-        progress: `True` for progress bars (the `progress` extra), or a function that is called with the synchronization, what
+        progress: `True` for progress bars (the `progress` extra), or a function that is called with the
+        synchronization, what
             is being done, how many are done and of how many.
 
     Raises:

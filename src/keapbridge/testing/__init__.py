@@ -1,4 +1,4 @@
-"""For the tests of host code: emulators of both systems, as loopback servers or ASGI applications (the `testing` extra)."""
+"""For the tests of host code: emulators of both systems, as servers or ASGI applications (extra `testing`)."""
 
 try:
     import starlette  # noqa: F401 - only to say early and clearly what is missing

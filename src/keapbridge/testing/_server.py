@@ -66,9 +66,7 @@ class RequestLog:
 
     def matching(self, method: str | None = None, path: str | None = None) -> list[Recorded]:
         """The requests with this method and this text in their path."""
-        return [
-            r for r in self if (method is None or r.method == method) and (path is None or path in r.path)
-        ]
+        return [r for r in self if (method is None or r.method == method) and (path is None or path in r.path)]
 
     @property
     def writes(self) -> list[Recorded]:
@@ -118,7 +116,8 @@ class Faults:
         self, fault: Fault, *, method: str | None = None, path: str | None = None, skip: int = 0, times: int = 1
     ) -> None:
         """Answer with `fault` the next `times` requests with this method and this text in their path,
-        after letting `skip` of them through."""
+        after letting `skip` of them through.
+        """
         with self._lock:
             self._planned.append([fault, method, path, skip, times])
 

@@ -67,13 +67,13 @@ Check = Callable[[Any], Any]
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a string")
+        raise ValueError("must be a string")  # noqa: TRY004 - a wrong value of the wire
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")
+        raise ValueError("must be true or false")  # noqa: TRY004 - a wrong value of the wire
     return value
 
 
@@ -93,7 +93,7 @@ def _price(value: Any) -> str:
             raise ValueError("must be a decimal that is not negative")
         return f"{number.copy_abs():f}"
     if not isinstance(value, str):
-        raise ValueError("must be a decimal, as a string or a number")
+        raise ValueError("must be a decimal, as a string or a number")  # noqa: TRY004 - a wrong value of the wire
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise ValueError("must be a decimal that is not negative")
     return value

@@ -1,6 +1,7 @@
 """An emulator of Keap's REST v2 for contacts, companies, products and the consent of email addresses.
 
-It follows Keap's published contract, and where that is silent the switches of [`KeapBehaviour`][keapbridge.testing.KeapBehaviour] say what happens.
+It follows Keap's published contract, and where that is silent the switches of
+[`KeapBehaviour`][keapbridge.testing.KeapBehaviour] say what happens.
 
 ```python
 with KeapEmulator() as keap:
@@ -13,10 +14,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from .._server import AsgiApp, Faults, LoopbackServer, Recorder, RequestLog
-from ._app import application
-from ._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
-from ._state import Clock, Contacts, KeapState, Table
+from keapbridge.testing._server import AsgiApp, Faults, LoopbackServer, Recorder, RequestLog
+from keapbridge.testing.keap._app import application
+from keapbridge.testing.keap._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
+from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
 __all__ = ["Contacts", "KeapBehaviour", "KeapEmulator", "KeapState", "Table"]
 

@@ -16,15 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
-from .._server import AsgiApp, Message, Receive, Scope, Send
-from . import _filters
-from ._rules import (
+from keapbridge.testing._server import AsgiApp, Message, Receive, Scope, Send
+from keapbridge.testing.keap import _filters
+from keapbridge.testing.keap._rules import (
     COMPANIES,
     CONTACTS,
     FIELD_TYPES,
     PRODUCTS,
     Document,
-    Invalid,
+    InvalidError,
     KeapBehaviour,
     Resource,
     Writing,
@@ -33,12 +33,12 @@ from ._rules import (
     stock,
     write,
 )
-from ._state import MARKETABLE, KeapState, Table
+from keapbridge.testing.keap._state import MARKETABLE, KeapState, Table
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A request that is answered with an error of Keap's shape."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -58,8 +58,8 @@ def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> Asg
     served = Starlette(
         routes=[Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False))],
         exception_handlers={
-            _Refused: _refusal,
-            Invalid: lambda request, error: _error(request, 400, str(error)),
+            _RefusedError: _refusal,
+            InvalidError: lambda request, error: _error(request, 400, str(error)),
             HTTPException: _http_error,
         },
     )
@@ -101,17 +101,17 @@ async def _body(request: Request) -> Any:
     try:
         return msgspec.json.decode(await request.body())
     except (msgspec.DecodeError, RecursionError):
-        raise Invalid("the body is not valid JSON") from None
+        raise InvalidError("the body is not valid JSON") from None
 
 
 async def _typed_body(request: Request, allowed: Collection[str], required: Collection[str]) -> Document:
     body = await _body(request)
     if not isinstance(body, dict):
-        raise Invalid("the body must be a JSON object")
+        raise InvalidError("the body must be a JSON object")
     if unknown := body.keys() - set(allowed):
-        raise Invalid(f"{min(unknown)} is not a known property")
+        raise InvalidError(f"{min(unknown)} is not a known property")
     if missing := [name for name in required if body.get(name) is None]:
-        raise Invalid(f"{', '.join(missing)} must be given")
+        raise InvalidError(f"{', '.join(missing)} must be given")
     return body
 
 
@@ -120,7 +120,7 @@ def _names(request: Request, parameter: str, known: Collection[str]) -> frozense
     given = [n.strip() for text in request.query_params.getlist(parameter) for n in text.split(",")]
     names = frozenset(n for n in given if n)
     if unknown := names - set(known):
-        raise Invalid(f"{parameter}: {min(unknown)} is not a known property")
+        raise InvalidError(f"{parameter}: {min(unknown)} is not a known property")
     return names or None
 
 
@@ -199,7 +199,7 @@ class _Endpoints:
     def _stored(self, record_id: str) -> Document:
         document = self._table.stored(record_id)
         if document is None:
-            raise _Refused(404, f"There is no record {record_id} in {self._resource.name}")
+            raise _RefusedError(404, f"There is no record {record_id} in {self._resource.name}")
         return document
 
     def _answered(self, documents: Sequence[Document], fields: frozenset[str] | None) -> list[Document]:
@@ -223,7 +223,7 @@ class _Endpoints:
         fields = self._write_fields(request)
         option = request.query_params.get("duplicate_option") if self._resource is CONTACTS else None
         if option is not None and option not in _DUPLICATE_OPTIONS:
-            raise Invalid(f"duplicate_option must be one of {', '.join(_DUPLICATE_OPTIONS)}")
+            raise InvalidError(f"duplicate_option must be one of {', '.join(_DUPLICATE_OPTIONS)}")
         with self._state.lock:
             new = write(self._resource, {}, body, self._writing(), new=True)
             known = self._duplicate_of(new, option) if option else None
@@ -288,7 +288,7 @@ class _Endpoints:
         fields = self._fields(request)
         winner, loser = (str(body[name]) for name in names)
         if winner == loser:
-            raise Invalid("a contact cannot be merged with itself")
+            raise InvalidError("a contact cannot be merged with itself")
         with self._state.lock:
             for record_id in (winner, loser):
                 self._stored(record_id)
@@ -299,9 +299,9 @@ class _Endpoints:
         body = await _typed_body(request, ("type", "quantity"), ("type", "quantity"))
         kind, quantity = body["type"], body["quantity"]
         if kind not in ("INCREASE", "DECREASE"):
-            raise Invalid("type must be one of INCREASE, DECREASE")
+            raise InvalidError("type must be one of INCREASE, DECREASE")
         if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 < quantity < 2**31:
-            raise Invalid("quantity must be an integer greater than 0")
+            raise InvalidError("quantity must be an integer greater than 0")
         record_id = request.path_params["id"]
         with self._state.lock:
             document = self._stored(record_id)
@@ -309,7 +309,7 @@ class _Endpoints:
             before = inventory["inventory_count"] if isinstance(inventory["inventory_count"], int) else 0
             count = before + (quantity if kind == "INCREASE" else -quantity)
             if not 0 <= count < 2**31:
-                raise Invalid("the inventory count must not become negative or too large")
+                raise InvalidError("the inventory count must not become negative or too large")
             self._table.replace(record_id, document | {"inventory": inventory | {"inventory_count": count}})
             return _json(self._answered([self._stored(record_id)], None)[0])
 
@@ -328,11 +328,11 @@ class _Endpoints:
         allowed = ("field_type", "label", "options", "group_id", "user_group_id")
         body = await _typed_body(request, allowed, ("field_type", "label"))
         if body["field_type"] not in FIELD_TYPES:
-            raise Invalid(f"field_type must be one of {', '.join(FIELD_TYPES)}")
+            raise InvalidError(f"field_type must be one of {', '.join(FIELD_TYPES)}")
         label, group = _label(body["label"], "label"), body.get("group_id") or "1"
         options = body.get("options") or []
         if not isinstance(group, str) or not isinstance(options, list) or len(dicts(options)) != len(options):
-            raise Invalid("group_id must be an id and options an array of objects")
+            raise InvalidError("group_id must be an id and options an array of objects")
         labels = [_label(option.get("label"), "options.label") for option in options]
         with self._state.lock:
             field_id = self._table.add_custom_field(label, body["field_type"], options=labels, group_id=group)
@@ -344,7 +344,7 @@ class _Endpoints:
         mask = _names(request, "update_mask", names)
         options = body.get("options") or []
         if not isinstance(body["group_id"], str) or not isinstance(options, list):
-            raise Invalid("group_id must be an id and options an array of objects")
+            raise InvalidError("group_id must be an id and options an array of objects")
         with self._state.lock:
             field = self._field(request)
             changes: Document = {"group_id": body["group_id"]}
@@ -364,13 +364,13 @@ class _Endpoints:
     def _field(self, request: Request) -> Document:
         field = self._table.custom_fields.get(request.path_params["id"])
         if field is None:
-            raise _Refused(404, f"There is no custom field {request.path_params['id']}")
+            raise _RefusedError(404, f"There is no custom field {request.path_params['id']}")
         return field
 
 
 def _label(value: Any, path: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise Invalid(f"{path} must be a text")
+        raise InvalidError(f"{path} must be a text")
     return value
 
 
@@ -387,7 +387,7 @@ def _without_count(product: Document) -> None:
 def _status_answer(state: KeapState, email: str) -> Response:
     first_seen = state.first_seen(email)
     if first_seen is None:
-        raise _Refused(404, "There is no such email address")
+        raise _RefusedError(404, "There is no such email address")
     consent = state.consent(email)
     return _json(
         {
@@ -411,7 +411,7 @@ def _change_email_status(state: KeapState) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = await _typed_body(request, ("opted_in", "reason"), ("opted_in", "reason"))
         if not isinstance(body["opted_in"], bool):
-            raise Invalid("opted_in must be true or false")
+            raise InvalidError("opted_in must be true or false")
         reason, email = _label(body["reason"], "reason"), request.path_params["email"]
         with state.lock:
             if state.first_seen(email) is not None:
@@ -425,7 +425,7 @@ def _change_email_status(state: KeapState) -> Endpoint:
 
 _PER_DAY, _PER_MINUTE, _TENANT_PER_MINUTE, _SPIKE = 30_000, 240, 10_000, "10ps"
 _FAULT = {
-    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
+    "fault": {"faultstring": "InvalidError access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
 }
 
 

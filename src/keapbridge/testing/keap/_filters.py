@@ -18,7 +18,7 @@ from typing import Any, Literal
 import attrs
 import msgspec
 
-from ._rules import (
+from keapbridge.testing.keap._rules import (
     ADDRESS_SLOTS,
     COMPANIES,
     CONTACTS,
@@ -28,7 +28,7 @@ from ._rules import (
     PHONE_SLOTS,
     PRODUCTS,
     Document,
-    Invalid,
+    InvalidError,
     Resource,
 )
 
@@ -121,7 +121,7 @@ def conditions(resource: Resource, text: str, custom_fields: Mapping[str, Docume
     """The conditions of a `filter=`.
 
     Raises:
-        Invalid: On an unknown name, an operator or a value that the name does not take.
+        InvalidError: On an unknown name, an operator or a value that the name does not take.
     """
     clauses = [_clause(part) for part in text.split(";") if part]
     known = _FILTERS[resource.name]
@@ -136,14 +136,14 @@ def conditions(resource: Resource, text: str, custom_fields: Mapping[str, Docume
         elif name.lower() in by_name:
             found.append(_custom(by_name[name.lower()], name, operator, value))
         else:
-            raise Invalid(f"filter: {name} is not a field to filter by")
+            raise InvalidError(f"filter: {name} is not a field to filter by")
     return found
 
 
 def _clause(part: str) -> tuple[str, str, str]:
     match = _CLAUSE.fullmatch(part.strip())
     if match is None:
-        raise Invalid("filter: expected field==value")
+        raise InvalidError("filter: expected field==value")
     return match[1], match[2], match[3].strip()
 
 
@@ -154,16 +154,16 @@ def _condition(wanted: Filter, name: str, operator: str, value: str) -> Conditio
 
 def _test(kind: Kind, name: str, operator: str, value: str) -> tuple[str, Any]:
     if operator != "==" and kind != "number":
-        raise Invalid(f"filter: {name} supports == only")
+        raise InvalidError(f"filter: {name} supports == only")
     match kind:
         case "number":
             if not _NUMBER.fullmatch(value):
-                raise Invalid(f"filter: {name} needs a number")
+                raise InvalidError(f"filter: {name} needs a number")
             return f"{operator} ?", float(value) if "." in value else int(value)
         case "ids":
             ids = [part.strip() for part in value.split(",")]
             if not all(_ID.fullmatch(i) for i in ids):
-                raise Invalid(f"filter: {name} needs a list of ids")
+                raise InvalidError(f"filter: {name} needs a list of ids")
             return "IN (SELECT value FROM json_each(?))", json.dumps([int(i) for i in ids])
         case "moment":
             return "?", moment(value, name)
@@ -186,7 +186,7 @@ def moment(value: str, name: str) -> str:
             return stamp(datetime.fromisoformat(value))
     except (ValueError, OverflowError):
         pass
-    raise Invalid(f"filter: {name} needs an ISO-8601 time with milliseconds and offset")
+    raise InvalidError(f"filter: {name} needs an ISO-8601 time with milliseconds and offset")
 
 
 def stamp(at: datetime) -> str:
@@ -198,16 +198,16 @@ def _phone(clauses: list[tuple[str, str, str]]) -> list[Condition]:
     given = {name: (operator, value) for name, operator, value in clauses}
     slots = [s.strip() for s in given.get("phone_fields", ("==", ""))[1].split(",") if s.strip()]
     if unknown := set(slots) - PHONE_SLOTS.keys():
-        raise Invalid(f"filter: {min(unknown)} is not a phone field")
+        raise InvalidError(f"filter: {min(unknown)} is not a phone field")
     if any(given[n][0] != "==" for n in ("phone_number", "phone_fields") if n in given):
-        raise Invalid("filter: phone_number and phone_fields support == only")
+        raise InvalidError("filter: phone_number and phone_fields support == only")
     if "phone_number" not in given:
         return []
     if not slots:
-        raise Invalid("filter: phone_number requires phone_fields")
+        raise InvalidError("filter: phone_number requires phone_fields")
     number = given["phone_number"][1]
     if number.endswith("*") and len(number) < 4:
-        raise Invalid("filter: phone_number needs at least 3 characters before the *")
+        raise InvalidError("filter: phone_number needs at least 3 characters before the *")
     test, parameter = _test("text", "phone_number", "==", number)
     sql = (
         "EXISTS (SELECT 1 FROM json_each(r.doc, '$.phone_numbers') a WHERE CASE a.type WHEN 'object' THEN "
@@ -261,15 +261,15 @@ def order(resource: Resource, text: str) -> Order:
     if not words:
         return Order("id", descending=False)
     if words[0] not in resource.orders:
-        raise Invalid(f"order_by: {words[0]} is not a field to order by")
+        raise InvalidError(f"order_by: {words[0]} is not a field to order by")
     if len(words) > 2 or (len(words) == 2 and words[1].lower() not in ("asc", "desc")):
-        raise Invalid("order_by: expected a field and asc or desc")
+        raise InvalidError("order_by: expected a field and asc or desc")
     return Order(resource.orders[words[0]], descending=words[-1].lower() == "desc")
 
 
 def page_size(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= 1000:
-        raise Invalid("page_size must be an integer from 1 to 1000")
+        raise InvalidError("page_size must be an integer from 1 to 1000")
     return int(text)
 
 
@@ -286,9 +286,9 @@ def after(text: str, asked: str, wanted: Order) -> Condition:
             type=tuple[str, str | int, int],
         )
     except (binascii.Error, msgspec.DecodeError, ValueError):
-        raise Invalid("page_token is not valid") from None
+        raise InvalidError("page_token is not valid") from None
     if said != asked:
-        raise Invalid("page_token belongs to another list")
+        raise InvalidError("page_token belongs to another list")
     comparison = "<" if wanted.descending else ">"
     if wanted.column == "id":
         return Condition(f"r.id {comparison} ?", (record_id,))

@@ -2,7 +2,7 @@
 
 Everything here is pure. A *document* is the JSON object that Keap would answer with, before anything that is looked up
 at the moment of the answer (consent of an address, name of a company) and before `fields`. A *check* takes one value of
-a request body and returns what is stored, `None` for "nothing to store"; it raises `Invalid` with the words of the
+a request body and returns what is stored, `None` for "nothing to store"; it raises `InvalidError` with the words of the
 400 answer.
 """
 
@@ -27,7 +27,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-class Invalid(Exception):
+class InvalidError(Exception):
     """A request that Keap answers with 400; the text is the message of the answer."""
 
 
@@ -83,13 +83,13 @@ def text(limit: int | None = None, *, required: bool = False) -> Check:
 
     def check(value: Any, path: str, writing: Writing) -> str | None:
         if not isinstance(value, str):
-            raise Invalid(f"{path} must be a string")
+            raise InvalidError(f"{path} must be a string")
         if limit is not None and len(value) > limit:
             if not writing.behaviour.truncate_silently:
-                raise Invalid(f"{path} must be at most {limit} characters")
+                raise InvalidError(f"{path} must be at most {limit} characters")
             value = value[:limit]
         if required and not value.strip():
-            raise Invalid(f"{path} must not be blank")
+            raise InvalidError(f"{path} must not be blank")
         return value or None
 
     return check
@@ -100,7 +100,7 @@ def one_of(*allowed: str) -> Check:
 
     def check(value: Any, path: str, writing: Writing) -> str:
         if value not in allowed or not isinstance(value, str):
-            raise Invalid(f"{path} must be one of {', '.join(allowed)}")
+            raise InvalidError(f"{path} must be one of {', '.join(allowed)}")
         return value
 
     return check
@@ -108,7 +108,7 @@ def one_of(*allowed: str) -> Check:
 
 def boolean(value: Any, path: str, writing: Writing) -> bool:
     if not isinstance(value, bool):
-        raise Invalid(f"{path} must be true or false")
+        raise InvalidError(f"{path} must be true or false")
     return value
 
 
@@ -117,7 +117,7 @@ def whole(largest: int) -> Check:
 
     def check(value: Any, path: str, writing: Writing) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= largest:
-            raise Invalid(f"{path} must be an integer greater than or equal to 0")
+            raise InvalidError(f"{path} must be an integer greater than or equal to 0")
         return value
 
     return check
@@ -125,14 +125,14 @@ def whole(largest: int) -> Check:
 
 def weight(value: Any, path: str, writing: Writing) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
-        raise Invalid(f"{path} must be a number greater than or equal to 0")
+        raise InvalidError(f"{path} must be a number greater than or equal to 0")
     return value
 
 
 def identifier(value: Any, path: str, writing: Writing) -> str | None:
     """The id of another record, as a string of digits."""
     if not isinstance(value, str) or (value and not _DIGITS.fullmatch(value)):
-        raise Invalid(f"{path} must be a numeric id")
+        raise InvalidError(f"{path} must be a numeric id")
     return value or None
 
 
@@ -146,7 +146,7 @@ def day(value: Any, path: str, writing: Writing) -> str | None:
             return str(value)
     except (TypeError, ValueError):
         pass
-    raise Invalid(f"{path} must be a date in the form YYYY-MM-DD")
+    raise InvalidError(f"{path} must be a date in the form YYYY-MM-DD")
 
 
 def email(limit: int) -> Check:
@@ -156,7 +156,7 @@ def email(limit: int) -> Check:
     def check(value: Any, path: str, writing: Writing) -> str | None:
         stored: str | None = fits(value, path, writing)
         if stored is not None and not _EMAIL.fullmatch(stored):
-            raise Invalid(f"{path} is not a valid email address")
+            raise InvalidError(f"{path} is not a valid email address")
         return stored.lower() if stored and writing.behaviour.case_fold_emails else stored
 
     return check
@@ -224,23 +224,23 @@ def _place(item: Document, path: str) -> None:
     if "country_code" not in item and "country" in item:
         code = _country_named(item["country"])
         if code is None:
-            raise Invalid(f"{path}.country is not known, use country_code")
+            raise InvalidError(f"{path}.country is not known, use country_code")
         item["country_code"] = code
     country_code = item.get("country_code")
     if country_code is None:
         if "region" in item or "region_code" in item:
-            raise Invalid(f"{path}.country_code is required when a region is given")
+            raise InvalidError(f"{path}.country_code is required when a region is given")
         return
     country = _country(country_code)
     if country is None:
-        raise Invalid(f"{path}.country_code must be an ISO 3166-1 alpha-3 code")
+        raise InvalidError(f"{path}.country_code must be an ISO 3166-1 alpha-3 code")
     if "region_code" not in item and "region" in item:
         code = _region_named(country.alpha_2, item["region"])
         if code is not None:
             item["region_code"] = code
     region_code = item.get("region_code")
     if region_code is not None and getattr(_regions().get(region_code), "country_code", None) != country.alpha_2:
-        raise Invalid(f"{path}.region_code is not a region of {country_code}")
+        raise InvalidError(f"{path}.region_code is not a region of {country_code}")
 
 
 def _name_place(item: Document) -> None:
@@ -330,16 +330,16 @@ def slotted(
 
     def check(value: Any, path: str, writing: Writing) -> Document | None:
         if not isinstance(value, dict):
-            raise Invalid(f"{path} must be an object")
+            raise InvalidError(f"{path} must be an object")
         slot = value.get("field") or default
         if not isinstance(slot, str) or slot not in slots:
-            raise Invalid(f"{path}.field must be one of {', '.join(slots)}")
+            raise InvalidError(f"{path}.field must be one of {', '.join(slots)}")
         stored: Document = {"field": slot}
         for name, given in value.items():
             if name == "field" or name in ignored or given is None:
                 continue
             if name not in slots[slot]:
-                raise Invalid(f"{path}.{name} is not a known property")
+                raise InvalidError(f"{path}.{name} is not a known property")
             kept = slots[slot][name](given, f"{path}.{name}", writing)
             if kept is not None:
                 stored[name] = kept
@@ -357,13 +357,13 @@ def many(item: Check, *, key: str, what: str, limit: int = 1000) -> Check:
 
     def check(value: Any, path: str, writing: Writing) -> list[Any]:
         if not isinstance(value, list):
-            raise Invalid(f"{path} must be an array")
+            raise InvalidError(f"{path} must be an array")
         if len(value) > limit:
-            raise Invalid(f"{path} has too many items")
+            raise InvalidError(f"{path} has too many items")
         given = [(each, item(each, f"{path}[{n}]", writing)) for n, each in enumerate(value)]
         keys = [each.get(key) for each, _ in given]
         if len(set(keys)) != len(keys):
-            raise Invalid(f"{path} has more than one item for the same {what}")
+            raise InvalidError(f"{path} has more than one item for the same {what}")
         return [kept for _, kept in given if kept is not None]
 
     return check
@@ -394,20 +394,20 @@ def _content(value: Any, path: str, writing: Writing, field: Document) -> Any:
     if kind in LIST_FIELDS:
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(i, str) and len(i) <= _LONGEST_CONTENT for i in items):
-            raise Invalid(f"{path} must be a list of options")
+            raise InvalidError(f"{path} must be a list of options")
         _known_options(items, path, field)
         return value or None
     if kind in NUMERIC_FIELDS:
         if isinstance(value, bool) or not isinstance(value, str | int | float) or not _is_number(value):
-            raise Invalid(f"{path} must be a number")
+            raise InvalidError(f"{path} must be a number")
         return None if value == "" else value
     if kind == "YES_NO":
         if not isinstance(value, str | bool | int) or str(value).lower() not in ("", "0", "1", "true", "false"):
-            raise Invalid(f"{path} must be true or false")
+            raise InvalidError(f"{path} must be true or false")
         return None if value == "" else value
     stored = text(_LONGEST_CONTENT)(value, path, writing)
     if kind in DATE_FIELDS and stored is not None and not _DATE_TIME.fullmatch(stored):
-        raise Invalid(f"{path} must be an ISO-8601 date")
+        raise InvalidError(f"{path} must be an ISO-8601 date")
     if kind in ("DROPDOWN", "RADIO") and stored is not None:
         _known_options([stored], path, field)
     return stored
@@ -425,18 +425,18 @@ def _is_number(value: str | float) -> bool:
 def _known_options(values: list[str], path: str, field: Document) -> None:
     options = {o[k] for o in field.get("options", ()) for k in ("id", "label")}
     if options and not options.issuperset(values):
-        raise Invalid(f"{path} is not one of the options of the custom field")
+        raise InvalidError(f"{path} is not one of the options of the custom field")
 
 
 def custom_value(value: Any, path: str, writing: Writing) -> Document | None:
     """One custom field of a record; a `null` or empty content stores nothing."""
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
-        raise Invalid(f"{path}.id is required")
+        raise InvalidError(f"{path}.id is required")
     if unknown := value.keys() - {"id", "content"}:
-        raise Invalid(f"{path}.{min(unknown)} is not a known property")
+        raise InvalidError(f"{path}.{min(unknown)} is not a known property")
     field = writing.custom_fields.get(value["id"])
     if field is None:
-        raise Invalid(f"{path}.id is not a custom field of this object")
+        raise InvalidError(f"{path}.id is not a custom field of this object")
     if value.get("content") is None:
         return None
     content = _content(value["content"], f"{path}.content", writing, field)
@@ -448,13 +448,13 @@ def custom_value(value: Any, path: str, writing: Writing) -> Document | None:
 
 def _company(value: Any, path: str, writing: Writing) -> Document | None:
     if not isinstance(value, dict) or (value and not isinstance(value.get("id"), str)):
-        raise Invalid(f"{path}.id is required")
+        raise InvalidError(f"{path}.id is required")
     if unknown := value.keys() - {"id", "company_name"}:
-        raise Invalid(f"{path}.{min(unknown)} is not a known property")
+        raise InvalidError(f"{path}.{min(unknown)} is not a known property")
     if not value.get("id"):
         return None
     if not writing.company_exists(value["id"]):
-        raise Invalid(f"{path}.id is not the id of a company")
+        raise InvalidError(f"{path}.id is not the id of a company")
     return {"id": value["id"]}
 
 
@@ -463,18 +463,18 @@ def _plain(properties: Mapping[str, Check], *, required: Collection[str] = (), i
 
     def check(value: Any, path: str, writing: Writing) -> Document | None:
         if not isinstance(value, dict):
-            raise Invalid(f"{path} must be an object")
+            raise InvalidError(f"{path} must be an object")
         stored: Document = {}
         for name, given in value.items():
             if name in ignored or given is None:
                 continue
             if name not in properties:
-                raise Invalid(f"{path}.{name} is not a known property")
+                raise InvalidError(f"{path}.{name} is not a known property")
             kept = properties[name](given, f"{path}.{name}", writing)
             if kept is not None:
                 stored[name] = kept
         if missing := set(required) - stored.keys():
-            raise Invalid(f"{path}.{min(missing)} is required")
+            raise InvalidError(f"{path}.{min(missing)} is required")
         return stored or None
 
     return check
@@ -745,9 +745,9 @@ def write(
     """
     allowed = resource.create if new else resource.update
     if not isinstance(body, dict):
-        raise Invalid("the body must be a JSON object")
+        raise InvalidError("the body must be a JSON object")
     if unknown := body.keys() - allowed.keys() - resource.read_only:
-        raise Invalid(f"{min(unknown)} is not a known property")
+        raise InvalidError(f"{min(unknown)} is not a known property")
     changed = dict(document)
     for name, value in body.items():
         if name in resource.read_only or (mask is not None and name not in mask):
@@ -759,9 +759,9 @@ def write(
             kept = _custom_fields(changed, value, kept, writing.behaviour)
         _put(resource, changed, name, kept)
     if new and (missing := resource.required - changed.keys()):
-        raise Invalid(f"{', '.join(sorted(missing))} must be given")
+        raise InvalidError(f"{', '.join(sorted(missing))} must be given")
     if new and resource is CONTACTS and not any(changed.get(n) for n in _REACHABLE_BY):
-        raise Invalid(f"a contact needs at least one of {', '.join(_REACHABLE_BY)}")
+        raise InvalidError(f"a contact needs at least one of {', '.join(_REACHABLE_BY)}")
     if writing.behaviour.reformat_phones:
         _reformat(changed, body.keys() if mask is None else body.keys() & set(mask))
     return changed
@@ -779,7 +779,7 @@ def _custom_fields(document: Document, given: Any, kept: list[Document], behavio
 
 def _put(resource: Resource, document: Document, name: str, value: Any) -> None:
     if value is None and name in resource.required:
-        raise Invalid(f"{name} must not be empty")
+        raise InvalidError(f"{name} must not be empty")
     if resource is PRODUCTS and name in _INVENTORY:
         document["inventory"] = document = stock(document)
     if value is None:

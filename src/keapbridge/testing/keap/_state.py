@@ -17,8 +17,8 @@ from typing import Any
 import attrs
 import msgspec
 
-from ._filters import Condition, Order, stamp
-from ._rules import (
+from keapbridge.testing.keap._filters import Condition, Order, stamp
+from keapbridge.testing.keap._rules import (
     COMPANIES,
     CONTACTS,
     FIELD_TYPES,

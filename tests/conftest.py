@@ -1,0 +1,238 @@
+"""Two emulators, clients for them and sessions between them: new ones for every test, and each held to Keap's contract.
+
+What passes between the library and the Keap emulator is checked against Keap's published contract when a test ends. A test
+that breaks answers on purpose asks for `broken_answers`: its requests are checked all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import keapbridge as kb
+from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
+
+sys.path.insert(0, str(Path(__file__).parent / "testing"))  # where keap_contract lies
+
+SEED = "KEAPBRIDGE_TEST_SEED"
+PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)
+MOST_CHECKED = 5  # exchanges of one form that are held against the contract; more of the same would tell nothing new
+MOST_ITEMS = 6  # records of a page that are held against the contract
+
+Json = dict[str, Any]
+Sessions = Callable[..., kb.SyncSession]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Set once, before the workers of a parallel run are started, so that they all have the same.
+    os.environ.setdefault(SEED, str(random.SystemRandom().randrange(10**6)))
+
+
+def pytest_report_header() -> str:
+    return f"seed: {SEED}={os.environ[SEED]}"
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Randomness that can be had again: the seed is printed with a failure."""
+    seed = os.environ[SEED]
+    print(f"{SEED}={seed}")  # noqa: T201 - shown when the test fails
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def vcr_config() -> Json:
+    """Cassettes hold no credentials; see `test_wire` for how they are made."""
+    return {
+        "record_mode": "none",
+        "filter_headers": ["authorization", "x-keap-api-key", "user-agent", "host", "connection", "accept-encoding"],
+        "match_on": ["method", "scheme", "host", "path", "query", "body"],
+        "decode_compressed_response": True,
+    }
+
+
+# --- the two systems ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keap_behaviour() -> KeapBehaviour:
+    """Parametrize it for a Keap with odd habits."""
+    return KeapBehaviour()
+
+
+@pytest.fixture
+def crm_behaviour() -> CustomcrmBehaviour:
+    """Parametrize it for a Customcrm with odd habits."""
+    return CustomcrmBehaviour()
+
+
+@pytest.fixture
+def broken_answers() -> None:
+    """Asked for by tests whose Keap answers what its contract forbids."""
+
+
+@pytest.fixture
+def keap_server(request: pytest.FixtureRequest, keap_behaviour: KeapBehaviour) -> Iterator[KeapEmulator]:
+    with KeapEmulator(behaviour=keap_behaviour) as server:
+        exchanges = _all_exchanges(server.requests)
+        yield server
+    _hold_to_the_contract(exchanges, answers="broken_answers" not in request.fixturenames)
+
+
+@pytest.fixture
+def crm_server(crm_behaviour: CustomcrmBehaviour) -> Iterator[CustomcrmEmulator]:
+    with CustomcrmEmulator(behaviour=crm_behaviour) as server:
+        yield server
+
+
+@pytest.fixture
+def keap(keap_server: KeapEmulator) -> Iterator[kb.KeapClient]:
+    with kb.KeapClient(
+        auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, retry=PATIENCE
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def crm(crm_server: CustomcrmEmulator) -> Iterator[kb.CustomcrmClient]:
+    with kb.CustomcrmClient(
+        crm_server.base_url, auth=kb.BearerToken(crm_server.token), retry=PATIENCE
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """The address of a link store of the test's own."""
+    return f"sqlite:///{tmp_path / 'bridge.db'}"
+
+
+@pytest.fixture
+def sessions(keap: kb.KeapClient, crm: kb.CustomcrmClient, store: str) -> Iterator[Sessions]:
+    """Makes sessions between the two systems, by default all over the same store."""
+    made: list[kb.SyncSession] = []
+
+    def make(**options: Any) -> kb.SyncSession:
+        made.append(kb.SyncSession(**{"customcrm": crm, "keap": keap, "store": store, **options}))
+        return made[-1]
+
+    yield make
+    for session in made:
+        session.close()
+
+
+# --- both of them and a session, as most tests want them ------------------------------------------------------------
+
+
+@attrs.frozen
+class World:
+    """Both systems and the means to sync them; what a test looks at is the state of the two emulators."""
+
+    keap: KeapEmulator
+    crm: CustomcrmEmulator
+    sessions: Sessions
+
+    def sync(self, *, full: bool = False, **options: Any) -> kb.Report:
+        """One run in a session of its own, as a scheduled job would do it."""
+        with self.sessions(**options) as session:
+            return session.sync(full=full)
+
+    def forget_requests(self) -> None:
+        self.keap.requests.clear()
+        self.crm.requests.clear()
+
+    @property
+    def writes(self) -> list[Recorded]:
+        """What was written to either system."""
+        return [*self.keap.requests.writes, *self.crm.requests.writes]
+
+    def snapshot(self) -> dict[str, Any]:
+        """What both systems hold."""
+        return {"keap": self.keap.state.snapshot(), "customcrm": self.crm.state.snapshot()}
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Number of records in Customcrm and in Keap, by synchronization."""
+        ours, theirs = self.crm.state, self.keap.state
+        return {
+            "companies": (len(ours.customers), len(theirs.companies)),
+            "products": (len(ours.products), len(theirs.products)),
+            "contacts": (len(ours.contacts), len(theirs.contacts)),
+        }
+
+    def assert_quiet(self, **options: Any) -> None:
+        """Nothing is written by another run, nor by one that looks at everything again."""
+        before = self.snapshot()
+        for full in (False, True):
+            self.forget_requests()
+            with self.sessions(**options) as session:
+                plan = session.plan(full=full)
+                assert plan.is_empty, "\n".join(map(str, plan.actions))
+                session.apply(plan)
+            assert [(w.method, w.path, w.body) for w in self.writes] == []
+        assert self.snapshot() == before
+
+
+@pytest.fixture
+def world(keap_server: KeapEmulator, crm_server: CustomcrmEmulator, sessions: Sessions) -> World:
+    return World(keap_server, crm_server, sessions)
+
+
+# --- the contract ---------------------------------------------------------------------------------------------------
+
+
+def _all_exchanges(log: RequestLog) -> list[Recorded]:
+    """Everything the log will see, also what the test makes it forget."""
+    kept: list[Recorded] = []
+    add = log.add
+
+    def keep(item: Recorded) -> None:
+        kept.append(item)
+        add(item)
+
+    log.add = keep  # type: ignore[method-assign]
+    return kept
+
+
+def _hold_to_the_contract(exchanges: list[Recorded], *, answers: bool) -> None:
+    if not exchanges:
+        return
+    import keap_contract
+
+    if not keap_contract.AVAILABLE:
+        return  # test_contract.py says so
+    checked: Counter[tuple[Any, ...]] = Counter()
+    for exchange in exchanges:
+        form = _form(exchange)
+        checked[form] += 1
+        if checked[form] <= MOST_CHECKED:
+            keap_contract.validate_exchange(_sampled(exchange), answer=answers)
+
+
+def _form(exchange: Recorded) -> tuple[Any, ...]:
+    path = "/".join("…" if part.isdecimal() else part for part in exchange.path.split("/"))
+    body = exchange.json if exchange.body else None
+    shape = tuple(sorted((name, type(value).__name__) for name, value in body.items())) if body else ()
+    return exchange.method, path, exchange.status, tuple(sorted(exchange.query)), shape
+
+
+def _sampled(exchange: Recorded) -> Recorded:
+    """The exchange, with a few records of a long page: the first, the last, and some between."""
+    if len(exchange.response_body) < 20_000:
+        return exchange
+    try:
+        answer = json.loads(exchange.response_body)
+    except ValueError:
+        return exchange
+    for name, value in answer.items():
+        if isinstance(value, list) and len(value) > MOST_ITEMS:
+            answer[name] = [*value[:: len(value) // (MOST_ITEMS - 1)], value[-1]]
+    return attrs.evolve(exchange, response_body=json.dumps(answer).encode())

@@ -45,6 +45,14 @@ def _without_slash(url: str) -> str:
     return str(url).rstrip("/")
 
 
+def _is_plain_url(_: object, __: object, value: str) -> None:
+    parts = urlsplit(value)
+    if parts.username or parts.password:
+        raise ValueError("base_url must not contain credentials: give them as auth=…")
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"base_url must be an http(s) URL, not {value!r}")
+
+
 @attrs.frozen
 class HttpSettings:
     """What a port needs to know.
@@ -55,19 +63,11 @@ class HttpSettings:
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
     """
 
-    base_url: str = attrs.field(converter=_without_slash)
+    base_url: str = attrs.field(converter=_without_slash, validator=_is_plain_url)
     credentials: Credentials | None = attrs.field(default=None, repr=False)
     timeout: float = 30.0
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
-
-    @base_url.validator
-    def _check_base_url(self, _: object, value: str) -> None:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise ValueError(f"base_url must be an http(s) URL, not {value!r}")
-        if parts.username or parts.password:
-            raise ValueError("base_url must not contain credentials: give them as auth=…")
 
 
 @lru_cache(maxsize=1)

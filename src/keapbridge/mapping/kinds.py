@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, Union
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from keapbridge._side import Side
 from keapbridge.errors import UnfitError
@@ -56,6 +56,23 @@ class Context:
     default_region: str | None = None
     to_customcrm: Mapping[str, Mapping[str, str]] = field(factory=dict)
     to_keap: Mapping[str, Mapping[str, str]] = field(factory=dict)
+
+    def mirrored(self) -> Context:
+        """The same references, readable in both directions: what was written with it can be read back with it."""
+        return evolve(
+            self,
+            to_customcrm=_merged(self.to_customcrm, self.to_keap),
+            to_keap=_merged(self.to_keap, self.to_customcrm),
+        )
+
+
+def _merged(
+    known: Mapping[str, Mapping[str, str]], reverse: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    return {
+        name: {**{b: a for a, b in reverse.get(name, {}).items() if b}, **known.get(name, {})}
+        for name in known.keys() | reverse.keys()
+    }
 
 
 class Kind(Protocol):

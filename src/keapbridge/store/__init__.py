@@ -102,6 +102,10 @@ class LinkStore(Protocol):
         """Keep what differs from what is linked; answer how many did not."""
         ...
 
+    def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
+        """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
+        ...
+
     def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
         """Linked pairs about which something was observed, by Customcrm id."""
         ...

@@ -41,6 +41,8 @@ observed = Table(
     Column("updated_at", String(40)),
     Column("version", String(255)),
     Column("problem", Text),
+    # The plan whose scan saw it last.
+    Column("seen_in", String(40)),
     # What the newest plan makes of it: "<plan id>:<kind of action>".
     Column("decision", String(60)),
     Index("ix_keapbridge_observed_linked", "bridge", "object", "linked", "side", "id"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import attrs
 import cattrs
 import msgspec
 from cattrs.strategies import configure_tagged_union
@@ -56,10 +57,12 @@ def _reason(error: Exception) -> str:
 
 def _create(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     in_memory = url in {"sqlite://", "sqlite:///:memory:"}
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **options)
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30}, **options
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
@@ -85,6 +88,16 @@ def _migrate(engine: Engine) -> None:
     upgrade(engine)
 
 
+@attrs.define
+class _Ticket:
+    """A commit that waits for its transaction."""
+
+    run_id: str
+    commit: Commit
+    done: bool = False
+    error: LinkStoreError | None = None
+
+
 class SqlLinkStore:
     """`LinkStore` over SQLAlchemy Core."""
 
@@ -97,6 +110,7 @@ class SqlLinkStore:
         )
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self._lock = threading.RLock()
+        self._waiting: list[_Ticket] = []
 
     def close(self) -> None:
         if self._owned:
@@ -115,7 +129,8 @@ class SqlLinkStore:
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
-            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from error
+            # Not chained: SQLAlchemy's error shows the values of the statement.
+            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
 
     def _upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
@@ -166,6 +181,23 @@ class SqlLinkStore:
             self._upsert(c, t.match_keys, keys)
         return len(unchanged)
 
+    def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
+        o, m = t.observed.c, t.match_keys.c
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                self._forget(c, object, side, o.id.in_(chunk), m.id.in_(chunk))
+            if except_seen_in:
+                stale = select(o.id).where(
+                    *self._of(t.observed, object, side), o.linked.is_(False), o.seen_in != except_seen_in
+                )
+                for chunk in _chunks(list(c.execute(stale).scalars())):
+                    self._forget(c, object, side, o.id.in_(chunk), m.id.in_(chunk))
+
+    def _forget(self, c: Connection, object: str, side: Side, observed: Any, keys: Any) -> None:
+        o, m = t.observed, t.match_keys
+        c.execute(delete(o).where(*self._of(o, object, side), o.c.linked.is_(False), observed))
+        c.execute(delete(m).where(*self._of(m, object, side), m.c.linked.is_(False), keys))
+
     def _digests(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> dict[str, str | None]:
         id_column, digest = _link_columns(side)
         found: dict[str, str | None] = {}
@@ -188,6 +220,7 @@ class SqlLinkStore:
             "updated_at": _text(o.updated_at),
             "version": o.version,
             "problem": o.problem,
+            "seen_in": o.seen_in,
             "decision": None,
         }
 
@@ -336,38 +369,66 @@ class SqlLinkStore:
 
     def settle(self, commits: Sequence[Commit]) -> None:
         with self._transaction() as c:
-            for commit in commits:
-                self._commit(c, None, commit)
+            self._write_commits(c, [(None, commit) for commit in commits])
 
     def commit(self, run_id: str, commit: Commit) -> None:
-        with self._transaction() as c:
-            self._commit(c, run_id, commit)
+        """Writers that come while another one writes wait, and the next of them writes for all: one transaction."""
+        ticket = _Ticket(run_id, commit)
+        self._waiting.append(ticket)
+        with self._lock:
+            if not ticket.done:
+                tickets, self._waiting = self._waiting, []
+                self._write_tickets(tickets)
+        if ticket.error is not None:
+            raise ticket.error
 
-    def _commit(self, c: Connection, run_id: str | None, commit: Commit) -> None:
-        link, object = commit.link, commit.object
-        row = {
+    def _write_tickets(self, tickets: Sequence[_Ticket]) -> None:
+        error: LinkStoreError | None = None
+        try:
+            with self._transaction() as c:
+                self._write_commits(c, [(each.run_id, each.commit) for each in tickets])
+        except LinkStoreError as failed:
+            error = failed
+        for each in tickets:
+            each.done, each.error = True, error
+
+    def _write_commits(self, c: Connection, commits: Sequence[tuple[str | None, Commit]]) -> None:
+        by_object: dict[str, list[Commit]] = {}
+        for _, commit in commits:
+            by_object.setdefault(commit.object, []).append(commit)
+        for object, group in by_object.items():
+            self._upsert(c, t.links, [self._link_row(commit) for commit in group])
+            for side in Side:
+                self._unstage(c, object, side, [commit.link.id(side) for commit in group])
+                linked = [commit for commit in group if side in commit.keys]
+                self._drop_keys(c, object, side, [commit.link.id(side) for commit in linked])
+                keys = [
+                    row
+                    for commit in linked
+                    for row in self._key_rows(object, side, commit.link.id(side), commit.keys[side], linked=True)
+                ]
+                self._upsert(c, t.match_keys, keys)
+            staged = [self._observed_row(object, o, linked=True) for commit in group for o in commit.staged]
+            self._upsert(c, t.observed, staged)
+        settled = [commit.intent_id for _, commit in commits if commit.intent_id is not None]
+        for chunk in _chunks(settled):
+            c.execute(delete(t.intents).where(t.intents.c.id.in_(chunk)))
+        journal = [self._journal_row(run, entry) for run, commit in commits if run for entry in commit.journal]
+        if journal:
+            c.execute(t.journal.insert(), journal)
+        self._add_lines(c, [(run, line) for run, commit in commits if run for line in commit.lines])
+
+    def _link_row(self, commit: Commit) -> dict[str, Any]:
+        return {
             "bridge": self._bridge,
-            "object": object,
-            "customcrm_id": link.customcrm_id,
-            "keap_id": link.keap_id,
-            "customcrm_base": _json(link.customcrm_base),
-            "keap_base": _json(link.keap_base),
+            "object": commit.object,
+            "customcrm_id": commit.link.customcrm_id,
+            "keap_id": commit.link.keap_id,
+            "customcrm_base": _json(commit.link.customcrm_base),
+            "keap_base": _json(commit.link.keap_base),
             "customcrm_digest": commit.digests[Side.CUSTOMCRM],
             "keap_digest": commit.digests[Side.KEAP],
         }
-        self._upsert(c, t.links, [row])
-        for side in Side:
-            self._unstage(c, object, side, [link.id(side)])
-        self._upsert(c, t.observed, [self._observed_row(object, o, linked=True) for o in commit.staged])
-        for side, keys in commit.keys.items():
-            self._drop_keys(c, object, side, [link.id(side)])
-            self._upsert(c, t.match_keys, self._key_rows(object, side, link.id(side), keys, linked=True))
-        if commit.intent_id is not None:
-            c.execute(delete(t.intents).where(t.intents.c.id == commit.intent_id))
-        if run_id is not None:
-            if commit.journal:
-                c.execute(t.journal.insert(), [self._journal_row(run_id, entry) for entry in commit.journal])
-            self._add_lines(c, run_id, commit.lines)
 
     def _journal_row(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
         return {
@@ -426,7 +487,7 @@ class SqlLinkStore:
                     "kind": kind,
                     "customcrm_id": ids.get(Side.CUSTOMCRM),
                     "keap_id": ids.get(Side.KEAP),
-                    "body": msgspec.json.encode(_converter.unstructure(action, unstructure_as=Action)).decode(),
+                    "body": _json(_converter.unstructure(action, unstructure_as=Action)),
                 }
             )
             decisions += [(action.object, side, id, f"{plan_id}:{kind}") for side, id in ids.items()]
@@ -515,12 +576,10 @@ class SqlLinkStore:
 
     def add_lines(self, run_id: str, lines: Iterable[Line]) -> None:
         with self._transaction() as c:
-            self._add_lines(c, run_id, lines)
+            self._add_lines(c, [(run_id, line) for line in lines])
 
-    def _add_lines(self, c: Connection, run_id: str, lines: Iterable[Line]) -> None:
-        rows = [
-            {"run_id": run_id, "body": msgspec.json.encode(_converter.unstructure(line)).decode()} for line in lines
-        ]
+    def _add_lines(self, c: Connection, lines: Sequence[tuple[str, Line]]) -> None:
+        rows = [{"run_id": run, "body": _json(_converter.unstructure(line))} for run, line in lines]
         if rows:
             c.execute(t.lines.insert(), rows)
 
@@ -640,6 +699,7 @@ def _observation(row: Row[Any]) -> Observation:
         _moment(row.updated_at),
         row.version,
         row.problem,
+        row.seen_in,
     )
 
 

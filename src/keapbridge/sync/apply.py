@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -41,6 +42,7 @@ __all__ = ["apply"]
 BATCH = 200
 WRITERS = 8
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
+RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough to make a new record from
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 
 
@@ -313,13 +315,13 @@ def _write_side(book: _Run, object: str, work: _Work, side: Side, changes: Seque
     _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
     answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
     moment = yield from now()
-    stored, version = yield from _stored(bridge, object, side, answer, sent)
+    stored, version = _stored(bridge.observe(object, side, answer, work.context), sent)
     work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
     _remember(work, side, stored, version)
     work.outcome = attrs.evolve(
         work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
     )
-    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause != "edit"]
+    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     work.lines += (work.line("updated", side, sent, "; ".join(notes)),)
     before = {change.field: change.before for change in changes}
@@ -327,16 +329,10 @@ def _write_side(book: _Run, object: str, work: _Work, side: Side, changes: Seque
     yield from _commit_pair(book, object, work, (entry,))
 
 
-def _stored(
-    bridge: Bridge, object: str, side: Side, answer: Any, sent: Mapping[str, Canonical]
-) -> Flow[tuple[dict[str, Canonical], str | None]]:
-    """What a system says it stored of the fields that were sent, as far as its answer shows them; and the new
-    version.
-    """
-    context = yield from bridge.context(object, keap_records=(answer,) if side is Side.KEAP else (), plan_id=None)
-    seen = bridge.observe(object, side, answer, context)
-    shown = seen.snapshot.values
-    return {field: shown[field] for field in sent if field in shown}, seen.version
+def _stored(answer: Observation, sent: Mapping[str, Canonical]) -> tuple[dict[str, Canonical], str | None]:
+    """What a system says it stored of what was sent, as far as its answer shows it, and the new version."""
+    shown = answer.snapshot.values
+    return {field: shown[field] for field in sent if field in shown}, answer.version
 
 
 def _remember(work: _Work, side: Side, stored: Mapping[str, Canonical], version: str | None) -> None:
@@ -414,105 +410,123 @@ def is_stored_form(sent: Canonical, held: Canonical) -> bool:
 # --- creates ----------------------------------------------------------------------------------------------------
 
 
+@attrs.frozen
+class _Ready:
+    """A record whose counterpart is about to be made."""
+
+    source: Observation
+    intent: Intent
+    context: Context
+
+
 def _resume_creates(book: _Run, object: str) -> Flow[None]:
     """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
     bridge = book.bridge
-    intents = yield from run("read intents", bridge.store.open_intents, object)
-    for intent in intents:
-        if bridge.systems[object, intent.side].creates_once:
-            seen = yield from run("read", bridge.store.observations, object, intent.side.other, [intent.source_id])
-            source = seen.get(intent.source_id) or Observation(
-                intent.side.other, intent.source_id, Snapshot(intent.draft)
-            )
-            work = yield from _create(book, object, source, intent)
-            yield from _confirm(book, object, [work] if work else [])
+    for intent in (yield from run("read intents", bridge.store.open_intents, object)):
+        if not bridge.systems[object, intent.side].creates_once:
+            continue
+        side = intent.side.other
+        staged = yield from run("read", bridge.store.observations, object, side, [intent.source_id])
+        source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
+        context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
+        work = yield from _create(book, object, _Ready(source, intent, context))
+        yield from _confirm(book, object, [work] if work else [])
 
 
 def _apply_creates(book: _Run, object: str) -> Flow[None]:
     for batch in book.batches(object, ("create",)):
         actions = [action for action in (yield from batch) if isinstance(action, Create)]
-        ready = yield from _intend(book, object, actions)
-        works = yield from gather((_create(book, object, source, intent) for source, intent in ready), WRITERS)
+        ready: list[_Ready] = []
+        for side in Side:
+            ids = [action.source_id for action in actions if action.side is side.other]
+            if ids:
+                ready += yield from _intend(book, object, side, ids)
+        works = yield from gather((_create(book, object, item) for item in ready), WRITERS)
         yield from _confirm(book, object, [work for work in works if work is not None])
         book.progressed(object, len(actions))
 
 
-def _intend(book: _Run, object: str, actions: Sequence[Create]) -> Flow[list[tuple[Observation, Intent]]]:
+def _intend(book: _Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
     """Write down what is about to be made, from the newest observation of each record still without a partner."""
     bridge = book.bridge
-    ready: list[tuple[Observation, Intent]] = []
-    open_now = {(i.side, i.source_id) for i in (yield from run("read intents", bridge.store.open_intents, object))}
-    for source_side in Side:
-        ids = [a.source_id for a in actions if a.side is source_side.other]
-        if not ids:
+    sources = yield from _still_unlinked(book, object, side, ids)
+    context = yield from bridge.context(object, [o.snapshot for o in sources], plan_id=None)
+    ready: list[_Ready] = []
+    for seen in sources:
+        source = attrs.evolve(seen, snapshot=bridge.settle_references(object, seen.snapshot, context))
+        try:
+            values, _ = draft(bridge, object, side.other, source.snapshot, context)
+        except UnfitError as reason:
+            yield from book.report(_one_sided(object, "skipped", side, source.id, str(reason)))
             continue
-        which = {"customcrm_ids": ids} if source_side is Side.CUSTOMCRM else {"keap_ids": ids}
-        links = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
-        linked = links[0] if source_side is Side.CUSTOMCRM else links[1]
-        seen = yield from run("read", bridge.store.observations, object, source_side, ids)
-        context = yield from bridge.context(object, [o.snapshot for o in seen.values()], plan_id=None)
-        for source in seen.values():
-            if source.id in linked or (source_side.other, source.id) in open_now:
-                continue
-            snapshot = bridge.settle_references(object, source.snapshot, context)
-            try:
-                values, _ = draft(bridge, object, source_side.other, snapshot, context)
-            except UnfitError as reason:
-                yield from book.report(_one_sided(object, "skipped", source_side, source.id, str(reason)))
-                continue
-            key, moment = (yield from new_id()), (yield from now())
-            intent = Intent(key, object, source_side.other, source.id, values, moment)
-            ready.append((attrs.evolve(source, snapshot=snapshot), intent))
+        key, moment = (yield from new_id()), (yield from now())
+        ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context))
     if ready:
-        yield from run("write intents", bridge.store.intend, [intent for _, intent in ready])
+        yield from run("write intents", bridge.store.intend, [item.intent for item in ready])
     return ready
 
 
-def _create(book: _Run, object: str, source: Observation, intent: Intent) -> Flow[_Work | None]:
+def _still_unlinked(book: _Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[Observation]]:
+    """The records that still need a counterpart; those that were not seen just now are looked at again."""
+    bridge = book.bridge
+    intents = yield from run("read intents", bridge.store.open_intents, object)
+    busy = {intent.source_id for intent in intents if intent.side is side.other}
+    which = {"customcrm_ids": ids} if side is Side.CUSTOMCRM else {"keap_ids": ids}
+    to_keap, to_customcrm = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
+    linked = to_keap if side is Side.CUSTOMCRM else to_customcrm
+    staged = yield from run("read", bridge.store.observations, object, side, [i for i in ids if i not in busy])
+    free = [seen for seen in staged.values() if seen.id not in linked]
+    moment = yield from now()
+    is_recent = moment - book.plan.created_at <= RECENT
+    old = [seen.id for seen in free if not (is_recent and seen.seen_in == book.plan.id)]
+    if not old:
+        return free
+    records = yield from bridge.systems[object, side].get_many(old)
+    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+    again = {seen.id: seen for seen in (bridge.observe(object, side, record, context) for record in records)}
+    gone = [id for id in old if id not in again]
+    if gone:
+        yield from run("forget", bridge.store.forget_unlinked, object, side, ids=gone)
+    return [again.get(seen.id, seen) for seen in free if seen.id not in gone]
+
+
+def _create(book: _Run, object: str, ready: _Ready) -> Flow[_Work | None]:
     """Make a record's counterpart and link the two; the pair, where the answer did not show all that was sent."""
-    bridge, side = book.bridge, intent.side
-    context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
+    bridge, source, intent = book.bridge, ready.source, ready.intent
+    side, sent = intent.side, intent.draft
     try:
-        record = bridge.mappers[object].draft(side, intent.draft, context)
+        record = bridge.mappers[object].draft(side, sent, ready.context)
         answer = yield from bridge.systems[object, side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
-        if not _is_ambiguous(error):
+        lost = _is_ambiguous(error)
+        if not lost:
             yield from run("drop an intent", bridge.store.drop_intent, intent.id)
         if _stops_everything(error):
             raise
-        reason = f"{error}; the next run finds out whether it was made" if _is_ambiguous(error) else str(error)
+        reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
         yield from book.report(_one_sided(object, "failed", source.side, source.id, reason))
         return None
     moment = yield from now()
-    stored, version = yield from _stored(bridge, object, side, answer, intent.draft)
-    answer_context = yield from bridge.context(
-        object, keap_records=(answer,) if side is Side.KEAP else (), plan_id=None
-    )
-    made = bridge.observe(object, side, answer, answer_context)
+    made = bridge.observe(object, side, answer, ready.context)
+    stored, version = _stored(made, sent)
     ids = {side: made.id, source.side: source.id}
-    empty = {f: v for f, v in made.snapshot.values.items() if f not in intent.draft}
-    pair = Pair(
-        Link(ids[Side.CUSTOMCRM], ids[Side.KEAP]),
-        source if source.side is Side.CUSTOMCRM else made,
-        made if source.side is Side.CUSTOMCRM else source,
-    )
-    work = _Work(object, pair, context, Merge())
-    work.unconfirmed[side] = {f: v for f, v in intent.draft.items() if f not in stored}
-    _remember(work, side, {**_defaults(source, empty), **stored}, version)
+    seen = {side: made, source.side: source}
+    pair = Pair(Link(ids[Side.CUSTOMCRM], ids[Side.KEAP]), seen[Side.CUSTOMCRM], seen[Side.KEAP])
+    work = _Work(object, pair, ready.context, Merge())
+    work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
+    _remember(work, side, {**_defaults(source, made, sent), **stored}, version)
     _decide(book, object, work)
-    work.outcome = attrs.evolve(work.outcome, changes=())
-    kept = [f for f, v in stored.items() if not is_stored_form(intent.draft[f], v)]
-    notes = "; ".join(f"{side.title} kept another {f}" for f in kept)
-    work.lines += (work.line("created", side, intent.draft, notes),)
-    entry = JournalEntry(object, side, made.id, "create", {}, {**intent.draft, **stored}, moment)
+    notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    work.lines += (work.line("created", side, sent, "; ".join(notes)),)
+    entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment)
     yield from _commit_pair(book, object, work, (entry,), intent.id)
     return work if work.unconfirmed[side] else None
 
 
-def _defaults(source: Observation, empty: Mapping[str, Canonical]) -> dict[str, Canonical]:
-    """What the system filled in by itself where the source is known to have nothing: no edit of anybody's."""
+def _defaults(source: Observation, made: Observation, sent: Mapping[str, Canonical]) -> dict[str, Canonical]:
+    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's."""
     values = source.snapshot.values
-    return {field: value for field, value in empty.items() if field in values and values[field] is None}
+    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in values and values[f] is None}
 
 
 def _is_ambiguous(error: Exception) -> bool:

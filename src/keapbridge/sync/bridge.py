@@ -70,14 +70,18 @@ class Bridge:
                 keap_ids=wanted.get(name, set()),
                 plan_id=plan_id,
             )
-        currency = yield from run("read the currency", self.store.fact, KEAP_CURRENCY)
-        return Context(currency, self.default_region, to_customcrm, to_keap)
+        currency = (
+            (yield from run("read the currency", self.store.fact, KEAP_CURRENCY)) if object == "products" else None
+        )
+        return Context(currency, self.default_region, to_customcrm, to_keap).mirrored()
 
-    def observe(self, object: str, side: Side, record: Any, context: Context) -> Observation:
-        """A record as the engine sees it."""
+    def observe(
+        self, object: str, side: Side, record: Any, context: Context, *, plan_id: str | None = None
+    ) -> Observation:
+        """A record as the engine sees it, in the scan of a plan or later."""
         identity = self.systems[object, side].identify(record)
-        values, unreadable = self.mappers[object].read(side, record, context)
-        return Observation(side, identity.id, Snapshot(values, unreadable), identity.updated_at, identity.version)
+        snapshot = Snapshot(*self.mappers[object].read(side, record, context))
+        return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
 
     def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""

@@ -52,6 +52,9 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         bridge.progress(object, f"reading {side.title}", seen, None)
         page = (yield from page.next()) if page.next else None
+    if since is None:
+        # The scan was complete: what is neither linked nor seen is not there any more.
+        yield from run("forget", bridge.store.forget_unlinked, object, side, except_seen_in=plan_id)
     return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
 
 
@@ -60,8 +63,10 @@ def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: st
         yield from _learn_currency(bridge, page.items)
     on_keap = side is Side.KEAP
     context = yield from bridge.context(object, keap_records=page.items if on_keap else (), plan_id=plan_id)
-    observations = [bridge.observe(object, side, record, context) for record in page.items]
-    observations += [_unreadable(side, item) for item in page.malformed if item.id is not None]
+    observations = [bridge.observe(object, side, record, context, plan_id=plan_id) for record in page.items]
+    observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
+    if page.deleted:
+        yield from run("forget deleted records", bridge.store.forget_unlinked, object, side, ids=page.deleted)
     mapper = bridge.mappers[object]
     staged = [Staged(o, digest(o.snapshot), keys_of(mapper, o.snapshot)) for o in observations]
     return (yield from run("stage a page", bridge.store.stage, object, side, staged))
@@ -74,6 +79,6 @@ def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[No
         yield from run("remember the currency", bridge.store.set_fact, KEAP_CURRENCY, found)
 
 
-def _unreadable(side: Side, item: Malformed) -> Observation:
+def _unreadable(side: Side, item: Malformed, plan_id: str) -> Observation:
     assert item.id is not None  # the caller has filtered
-    return Observation(side, item.id, Snapshot({}), problem=str(item.error))
+    return Observation(side, item.id, Snapshot({}), problem=str(item.error), seen_in=plan_id)

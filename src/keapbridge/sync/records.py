@@ -36,6 +36,7 @@ class Observation:
     Attributes:
         version: the system's own name of this state (an ETag), where it has one.
         problem: why the record could not be read, when it could not.
+        seen_in: the plan whose scan saw it last.
     """
 
     side: Side
@@ -44,6 +45,7 @@ class Observation:
     updated_at: datetime | None = None
     version: str | None = None
     problem: str | None = None
+    seen_in: str | None = None
 
 
 @attrs.frozen

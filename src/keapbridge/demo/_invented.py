@@ -282,7 +282,11 @@ def _company_records(rng: random.Random, c: _Company) -> dict[Side, Record]:
             "Website": rng.choice((f"https://www.{c.domain}/", c.domain, f"http://{c.domain}/?lang=en&ref=crm")),
         }
         customer = _spoiled(rng, _thinned(rng, customer, kept), kept, _CUSTOMER_MISTAKES)
-        own = {"CreditLimit": rng.randint(0, 90) * 1000, "Segments": rng.sample(["A", "B", "ø", "赤"], 2), "Blocked": False}
+        own = {
+            "CreditLimit": rng.randint(0, 90) * 1000,
+            "Segments": rng.sample(["A", "B", "ø", "赤"], 2),
+            "Blocked": False,
+        }
         records[Side.CUSTOMCRM] = Record(c.thing, customer | own)
     if Side.KEAP in c.sides:
         phone = {"field": "PHONE1", "number": c.phone.written(rng), "type": "Work"}
@@ -366,7 +370,11 @@ def _person_records(rng: random.Random, p: _Person) -> dict[Side, Record]:
     records = {}
     if Side.CUSTOMCRM in p.sides:
         wire = _spoiled(rng, _thinned(rng, _customcrm_person(rng, p), kept), kept, _CONTACT_MISTAKES)
-        own = {"LoyaltyTier": rng.choice(("gold", "silver", None)), "Children": rng.randint(0, 4), "Tags": ["vip", "ål", "猫"]}
+        own = {
+            "LoyaltyTier": rng.choice(("gold", "silver", None)),
+            "Children": rng.randint(0, 4),
+            "Tags": ["vip", "ål", "猫"],
+        }
         works_for = p.company.thing if p.company and Side.CUSTOMCRM in p.company.sides else None
         records[Side.CUSTOMCRM] = Record(p.thing, wire | own, works_for)
     if Side.KEAP in p.sides:
@@ -489,7 +497,9 @@ def _product_records(rng: random.Random, number: int) -> dict[Side, Record]:
 def _price(rng: random.Random, cents: int, *, foreign: bool) -> tuple[str | float | None, str | None]:
     """A price as a CRM keeps it: decimals as text or number; in foreign currency, or not quite a price."""
     if not foreign:
-        return rng.choice((f"{cents / 100:.2f}", f"{cents / 100:g}" if cents < 1e7 else f"{cents / 100:.2f}", cents / 100)), "USD"
+        return rng.choice(
+            (f"{cents / 100:.2f}", f"{cents / 100:g}" if cents < 1e7 else f"{cents / 100:.2f}", cents / 100)
+        ), "USD"
     return rng.choice(
         (
             (f"{cents / 100:.2f}", "EUR"),
@@ -537,7 +547,11 @@ _COMPANY_MISTAKES: Mistakes = (
 _KEAP_CONTACT_MISTAKES: Mistakes = (
     (40, "given_name", (None, "")),
     (60, "phone_numbers", ([{"field": "PHONE1", "number": "mornings only"}, {"field": "PHONE3", "number": "0"}],)),
-    (80, "email_addresses", ([{"field": "EMAIL1", "email": "invalid@"}, {"field": "EMAIL3", "email": "x@example.org"}],)),
+    (
+        80,
+        "email_addresses",
+        ([{"field": "EMAIL1", "email": "invalid@"}, {"field": "EMAIL3", "email": "x@example.org"}],),
+    ),
     (60, "addresses", ([{"field": "BILLING", "region": "California", "line1": "1 Infinite Loop"}],)),
 )
 
@@ -565,19 +579,33 @@ def _edited_long_ago(rng: random.Random) -> Wire:
     """A time of the last edit; without one, the record was edited just now."""
     if _often(rng, 0.5):
         return {}
-    return {"create_time": "2019-05-01T00:00:00.000Z", "update_time": _fill(rng, "2024-0{month}-1#T1#:00:00.000Z", month="3")}
+    return {
+        "create_time": "2019-05-01T00:00:00.000Z",
+        "update_time": _fill(rng, "2024-0{month}-1#T1#:00:00.000Z", month="3"),
+    }
 
 
 def _duplicates(rng: random.Random, records: Sequence[Record]) -> Iterator[Record]:
     """What somebody entered again: the same once more, or less of it."""
     for record in records:
         if rng.randrange(45) == 0:
-            optional = {"MiddleName", "JobTitle", "Website", "BirthDate", "job_title", "birth_date", "notes", "Description"}
+            optional = {
+                "MiddleName",
+                "JobTitle",
+                "Website",
+                "BirthDate",
+                "job_title",
+                "birth_date",
+                "notes",
+                "Description",
+            }
             again = {k: v for k, v in record.properties.items() if k not in optional or _often(rng, 0.5)}
             yield attrs.evolve(record, properties=again)
 
 
 def _statuses(rng: random.Random, contacts: Sequence[Record]) -> dict[str, str]:
     known = ("SINGLE_OPT_IN", "CONFIRMED", "LIST_UNSUBSCRIBE", "HARD_BOUNCE", "NON_MARKETABLE")
-    emails = [item["email"] for r in contacts for item in r.properties.get("email_addresses") or () if "@" in item["email"]]
+    emails = [
+        item["email"] for r in contacts for item in r.properties.get("email_addresses") or () if "@" in item["email"]
+    ]
     return {email: rng.choice(known) for email in emails if _often(rng, 0.4)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +11,12 @@ import attrs
 
 from keapbridge._flow import Flow, Malformed, Page, gather, now, run
 from keapbridge.keap import models as keap
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Staged
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, digest, keys_of
 from keapbridge.sync.records import Observation, Side, Snapshot
 
-__all__ = ["Scan", "observe"]
+__all__ = ["Scan", "observe", "observe_ids"]
 
 
 @attrs.frozen
@@ -22,20 +24,45 @@ class Scan:
     """What a scan of one side found.
 
     Attributes:
-        watermark: from where the next scan must look again.
+        watermark: from where the next scan must look again; `None` where this one looked at some records only.
         nameless: why records could not be read that do not even show an id.
     """
 
     side: Side
     seen: int
     unchanged: int
-    watermark: datetime
+    watermark: datetime | None
     nameless: tuple[str, ...] = ()
 
 
 def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
-    """Scan both sides at once: all of them, or what changed since the last run."""
-    return (yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2))
+    """Scan both sides at once: all of them, or what changed since the last run.
+
+    After a change of the mapping everything is scanned once: records that nobody edits differ by the new fields.
+    """
+    mapping = _fingerprint(bridge.mappers[object])
+    known = yield from run("read the mapping", bridge.store.fact, f"{object}_mapping")
+    full = full or (known is not None and known != mapping)
+    scans = yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2)
+    if known != mapping:
+        yield from run("remember the mapping", bridge.store.set_fact, f"{object}_mapping", mapping)
+    return scans
+
+
+def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
+    """Look at these records only."""
+    return (yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2))
+
+
+def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
+    records = (yield from bridge.systems[object, side].get_many(ids)) if ids else ()
+    unchanged = yield from _stage(bridge, object, side, Page(tuple(records)), plan_id)
+    return Scan(side, len(records), unchanged, None)
+
+
+def _fingerprint(mapper: Mapper) -> str:
+    lenses = sorted(f"{x.name} {x.customcrm.path} {x.keap.path} {x.kind!r} {x.direction}" for x in mapper.lenses)
+    return hashlib.blake2b("\n".join(lenses).encode(), digest_size=16).hexdigest()
 
 
 def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:

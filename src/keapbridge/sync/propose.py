@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -15,7 +15,7 @@ from keapbridge.store import Commit, Intent
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.match import Candidate, Unmatched, match_group
 from keapbridge.sync.merge import Held, Merge, merge
-from keapbridge.sync.observe import Scan, observe
+from keapbridge.sync.observe import Scan, observe, observe_ids
 from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
 
@@ -26,8 +26,19 @@ CROWD = 200  # a key that more records share says nothing about who they are
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
-def propose(bridge: Bridge, objects: Sequence[str], *, full: bool) -> Flow[Plan]:
-    """Observe both systems and write down what would bring them together. Nothing is written to either of them."""
+def propose(
+    bridge: Bridge,
+    objects: Sequence[str],
+    *,
+    full: bool = False,
+    ids: Mapping[Side, Collection[str]] | None = None,
+) -> Flow[Plan]:
+    """Observe both systems and write down what would bring them together. Nothing is written to either of them.
+
+    Args:
+        full: everything, not only what changed since the last run.
+        ids: only these records, and what was left open before.
+    """
     plan_id = (yield from new_id())[:12]
     started = yield from now()
     yield from run("begin the plan", bridge.store.begin_plan, plan_id, started, objects)
@@ -35,8 +46,11 @@ def propose(bridge: Bridge, objects: Sequence[str], *, full: bool) -> Flow[Plan]
     watermarks: dict[str, dict[str, datetime]] = {}
     for object in objects:
         yield from _recover(bridge, object, book)
-        scans = yield from observe(bridge, object, plan_id, full=full)
-        watermarks[object] = {scan.side.value: scan.watermark for scan in scans}
+        if ids is None:
+            scans = yield from observe(bridge, object, plan_id, full=full)
+        else:
+            scans = yield from observe_ids(bridge, object, plan_id, ids)
+        watermarks[object] = {scan.side.value: scan.watermark for scan in scans if scan.watermark is not None}
         yield from _plan_nameless(object, scans, book)
         yield from _plan_pairs(bridge, object, book)
         yield from _plan_matches(bridge, object, book)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -52,6 +52,11 @@ class _Flows:
             plan = found
         _brake(plan, self.bridge.policy)
         return (yield from apply(self.bridge, plan))
+
+    def sync_ids(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[Report]:
+        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        plan = yield from propose(self.bridge, (object,), ids=ids)
+        return (yield from self.apply(plan))
 
     def sync(self, objects: Sequence[str], *, full: bool) -> Flow[Report]:
         plan = yield from self.plan(objects, full=full)
@@ -118,6 +123,10 @@ class ObjectSync:
         """See `SyncSession.sync`."""
         return self._driver.run(self._flows.sync((self._object,), full=full))
 
+    def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> Report:
+        """Sync these records only, and what earlier runs left open: what a webhook calls."""
+        return self._driver.run(self._flows.sync_ids(self._object, keap, customcrm))
+
     def links(self) -> Iterator[Link]:
         """The linked pairs, with what both sides held after the last sync."""
         return self._flows.bridge.store.links(self._object)
@@ -138,6 +147,10 @@ class AsyncObjectSync:
     async def sync(self, *, full: bool = False) -> Report:
         """See `SyncSession.sync`."""
         return await self._driver.run(self._flows.sync((self._object,), full=full))
+
+    async def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> Report:
+        """See `ObjectSync.sync_ids`."""
+        return await self._driver.run(self._flows.sync_ids(self._object, keap, customcrm))
 
     def links(self) -> Iterator[Link]:
         """See `ObjectSync.links`."""

@@ -118,7 +118,7 @@ def _wire(
     if record.company is not None:
         id = companies[record.company]
         properties |= {"CustomerId": id} if side is Side.CUSTOMCRM else {"company": {"id": id}}
-    if "custom_fields" in properties:
+    if properties.get("custom_fields"):
         properties["custom_fields"] = [
             {**field, "id": fields[object, field["id"]]} for field in properties["custom_fields"]
         ]

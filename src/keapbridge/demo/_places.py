@@ -188,5 +188,5 @@ REMARKABLE_NAMES = (
 
 PRODUCT_NAMES = (
     ("Kayak", "Kajakk 'Fjord'", "カヤック", "Каяк", "Tent, 4-person", "Dry bag", "Compass", "Παγούρι", "Life jacket", "Paddle"),
-    ("small", "medium", "large", "XXL", "Ø 40 cm", "24\" × 36\"", "赤", "bleu nuit", "“Pro”", "2nd edition"),
+    ("small", "medium", "large", "XXL", "Ø 40 cm", '24" × 36"', "赤", "bleu nuit", "“Pro”", "2nd edition"),
 )  # fmt: skip

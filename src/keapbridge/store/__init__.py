@@ -18,7 +18,7 @@ from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Canonical, Link, Observation, Pair
 from keapbridge.sync.report import Line, Report
 
-__all__ = ["Commit", "Intent", "JournalEntry", "Key", "LinkStore", "Staged"]
+__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Key", "LinkStore", "Missing", "Removal", "Staged"]
 
 
 @attrs.frozen
@@ -79,6 +79,7 @@ class Commit:
         staged: what is still to be decided about the pair; empty when it is settled.
         keys: the match keys of records that have become part of a link.
         intent_id: the intent that this settles.
+        replaces: the Keap record that this link had before, if it moves to another.
     """
 
     object: str
@@ -89,6 +90,46 @@ class Commit:
     journal: tuple[JournalEntry, ...] = ()
     lines: tuple[Line, ...] = ()
     intent_id: str | None = None
+    replaces: str | None = None
+
+
+@attrs.frozen
+class Removal:
+    """A link that ends, in one transaction.
+
+    Attributes:
+        survivor: the record that is left, to be kept in view; it is given no new counterpart.
+        reason: why it has none any more.
+    """
+
+    object: str
+    link: Link
+    survivor: Observation | None = None
+    survivor_keys: tuple[Key, ...] = ()
+    reason: str = ""
+    journal: tuple[JournalEntry, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+@attrs.frozen
+class Missing:
+    """A linked record that was not shown, or is called deleted; `proven` once a look-up has answered 404."""
+
+    side: Side
+    pair: Pair
+    proven: bool
+
+
+@attrs.frozen
+class Failure:
+    """A record that failed: why, how often, and when it is tried again (`None`: not by itself)."""
+
+    object: str
+    side: Side
+    id: str
+    reason: str
+    tries: int
+    next_try_at: datetime | None
 
 
 class LinkStore(Protocol):
@@ -98,9 +139,47 @@ class LinkStore(Protocol):
     def fact(self, name: str) -> str | None: ...
     def set_fact(self, name: str, value: str) -> None: ...
 
-    def stage(self, object: str, side: Side, staged: Sequence[Staged]) -> int:
-        """Keep what differs from what is linked; answer how many did not."""
+    def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
+        """Keep what differs from what is linked; answer how many did not. A `complete` scan also notes what it saw."""
         ...
+
+    def begin_scan(self, object: str, side: Side) -> None:
+        """Forget what the last complete scan saw."""
+        ...
+
+    def end_scan(self, object: str, side: Side) -> None:
+        """Note the linked records that a complete scan did not see."""
+        ...
+
+    def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
+        """Note linked records that a change list calls deleted."""
+        ...
+
+    def missing(self, object: str, after: str, limit: int) -> list[Missing]: ...
+    def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
+    def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
+    def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
+        """The records of a side that share one of these match keys, and whether they are linked."""
+        ...
+
+    def remove(self, run_id: str, removal: Removal) -> None: ...
+    def tombstones(self, object: str, side: Side, ids: Collection[str]) -> dict[str, str]: ...
+    def count_links(self, object: str) -> int: ...
+
+    def fail(self, failure: Failure) -> None: ...
+    def failures(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]: ...
+    def all_failures(self) -> list[Failure]: ...
+    def clear_failure(self, object: str, side: Side, id: str) -> None: ...
+
+    def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
+        """Take the lease of the bridge; `False` while another holder's has not expired."""
+        ...
+
+    def renew(self, holder: str, until: datetime) -> None:
+        """Keep the lease. Raises `SessionBusyError` when it was lost."""
+        ...
+
+    def release(self, holder: str) -> None: ...
 
     def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
         """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
@@ -133,6 +212,7 @@ class LinkStore(Protocol):
         counts: Mapping[str, Mapping[str, int]],
         unchanged: Mapping[str, int],
         watermarks: Mapping[str, Mapping[str, datetime]],
+        totals: Mapping[str, Mapping[str, int]],
     ) -> Plan: ...
     def plan(self, plan_id: str) -> Plan | None: ...
     def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool: ...

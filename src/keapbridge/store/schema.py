@@ -63,6 +63,58 @@ match_keys = Table(
     Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "key"),
 )
 
+seen = Table(
+    "keapbridge_seen",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+)
+
+# Linked records that a complete scan did not show or a change list calls deleted; proven once a look-up answers 404.
+missing = Table(
+    "keapbridge_missing",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("proven", Boolean, nullable=False),
+)
+
+# Records that lost their partner and must not be given another one by themselves.
+tombstones = Table(
+    "keapbridge_tombstones",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+failures = Table(
+    "keapbridge_failures",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", String(40)),
+)
+
+leases = Table(
+    "keapbridge_leases",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("token", Integer, nullable=False),
+    Column("holder", String(40)),
+    Column("expires_at", String(40), nullable=False),
+)
+
 cursors = Table(
     "keapbridge_cursors",
     metadata,
@@ -90,6 +142,7 @@ plans = Table(
     Column("counts", Text, nullable=False),
     Column("unchanged", Text, nullable=False),
     Column("watermarks", Text, nullable=False),
+    Column("totals", Text, nullable=False),
     Column("applied_at", String(40)),
 )
 

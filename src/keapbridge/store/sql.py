@@ -12,14 +12,28 @@ import attrs
 import cattrs
 import msgspec
 from cattrs.strategies import configure_tagged_union
-from sqlalchemy import Connection, Engine, Row, Table, and_, create_engine, delete, event, inspect, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Table,
+    and_,
+    create_engine,
+    delete,
+    event,
+    func,
+    inspect,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from keapbridge._side import Side
-from keapbridge.errors import LinkStoreError
-from keapbridge.store import Commit, Intent, JournalEntry, Key, Staged
+from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
 from keapbridge.store import schema as t
 from keapbridge.sync.match import Candidate
 from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
@@ -160,7 +174,7 @@ class SqlLinkStore:
 
     # --- observations -------------------------------------------------------------------------------------------
 
-    def stage(self, object: str, side: Side, staged: Sequence[Staged]) -> int:
+    def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
         unchanged: list[str] = []
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
@@ -179,7 +193,182 @@ class SqlLinkStore:
             self._upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
             self._upsert(c, t.match_keys, keys)
+            if complete:
+                ids = [item.observation.id for item in staged]
+                rows = [{"bridge": self._bridge, "object": object, "side": side.value, "id": id} for id in ids]
+                if rows:
+                    c.execute(self._insert(t.seen).on_conflict_do_nothing(), rows)
         return len(unchanged)
+
+    def begin_scan(self, object: str, side: Side) -> None:
+        with self._transaction() as c:
+            c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
+
+    def end_scan(self, object: str, side: Side) -> None:
+        id_column, _ = _link_columns(side)
+        k, s = t.links.c, t.seen.c
+        unseen = (
+            select(k.bridge, k.object, literal(side.value), id_column, literal(False))
+            .outerjoin(
+                t.seen, and_(s.bridge == k.bridge, s.object == k.object, s.side == side.value, s.id == id_column)
+            )
+            .where(*self._of(t.links, object), s.id.is_(None))
+        )
+        names = ["bridge", "object", "side", "id", "proven"]
+        with self._transaction() as c:
+            seen_again = select(s.id).where(*self._of(t.seen, object, side))
+            c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(seen_again)))
+            c.execute(self._insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
+            c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
+
+    def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
+        id_column, _ = _link_columns(side)
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                query = select(id_column).where(*self._of(t.links, object), id_column.in_(chunk))
+                rows = [
+                    {"bridge": self._bridge, "object": object, "side": side.value, "id": id, "proven": False}
+                    for id in c.execute(query).scalars()
+                ]
+                if rows:
+                    c.execute(self._insert(t.missing).on_conflict_do_nothing(), rows)
+
+    def missing(self, object: str, after: str, limit: int) -> list[Missing]:
+        m = t.missing.c
+        query = (
+            select(m.side, m.id, m.proven, (m.side + ":" + m.id).label("name"))
+            .where(*self._of(t.missing, object), (m.side + ":" + m.id) > after)
+            .order_by("name")
+            .limit(limit)
+        )
+        with self._transaction() as c:
+            rows = c.execute(query).all()
+            found: list[Missing] = []
+            for side in Side:
+                mine = {row.id: bool(row.proven) for row in rows if row.side == side.value}
+                if not mine:
+                    continue
+                id_column, _ = _link_columns(side)
+                linked = select(t.links.c.customcrm_id).where(*self._of(t.links, object), id_column.in_(list(mine)))
+                pairs = self._pairs(c, object, list(c.execute(linked).scalars()))
+                found += [Missing(side, pair, mine[pair.link.id(side)]) for pair in pairs]
+        return found
+
+    def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                which = [*self._of(t.missing, object, side), t.missing.c.id.in_(chunk)]
+                c.execute(update(t.missing).where(*which).values(proven=True))
+
+    def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(chunk)))
+
+    def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
+        m = t.match_keys.c
+        found: dict[str, bool] = {}
+        with self._transaction() as c:
+            for key in keys:
+                query = select(m.id, m.linked).where(
+                    *self._of(t.match_keys, object, side), m.rank == key.rank, m.key == key.key
+                )
+                found.update((row.id, bool(row.linked)) for row in c.execute(query))
+        return sorted(found.items())
+
+    def tombstones(self, object: str, side: Side, ids: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                query = select(t.tombstones.c.id, t.tombstones.c.reason).where(
+                    *self._of(t.tombstones, object, side), t.tombstones.c.id.in_(chunk)
+                )
+                found.update((row.id, row.reason) for row in c.execute(query))
+        return found
+
+    def count_links(self, object: str) -> int:
+        query = select(func.count()).select_from(t.links).where(*self._of(t.links, object))
+        with self._transaction() as c:
+            return int(c.execute(query).scalar_one())
+
+    def remove(self, run_id: str, removal: Removal) -> None:
+        object, link = removal.object, removal.link
+        with self._transaction() as c:
+            c.execute(delete(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id == link.customcrm_id))
+            for side in Side:
+                self._unstage(c, object, side, [link.id(side)])
+                self._drop_keys(c, object, side, [link.id(side)])
+                for table in (t.missing, t.failures):
+                    c.execute(delete(table).where(*self._of(table, object, side), table.c.id == link.id(side)))
+            left = removal.survivor
+            if left is not None:
+                self._upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
+                self._upsert(
+                    c, t.match_keys, self._key_rows(object, left.side, left.id, removal.survivor_keys, linked=False)
+                )
+                row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
+                self._upsert(c, t.tombstones, [{**row, "reason": removal.reason}])
+            journal = [self._journal_row(run_id, entry) for entry in removal.journal]
+            if journal:
+                c.execute(t.journal.insert(), journal)
+            self._add_lines(c, [(run_id, line) for line in removal.lines])
+
+    # --- failures -----------------------------------------------------------------------------------------------
+
+    def fail(self, failure: Failure) -> None:
+        row = {
+            "bridge": self._bridge,
+            "object": failure.object,
+            "side": failure.side.value,
+            "id": failure.id,
+            "reason": failure.reason,
+            "tries": failure.tries,
+            "next_try_at": _text(failure.next_try_at),
+        }
+        with self._transaction() as c:
+            self._upsert(c, t.failures, [row])
+
+    def failures(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
+        found: dict[str, Failure] = {}
+        with self._transaction() as c:
+            for chunk in _chunks(sorted(ids)):
+                query = select(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(chunk))
+                found.update((row.id, _failure(row)) for row in c.execute(query))
+        return found
+
+    def all_failures(self) -> list[Failure]:
+        f = t.failures.c
+        query = select(t.failures).where(f.bridge == self._bridge).order_by(f.object, f.side, f.id)
+        with self._transaction() as c:
+            return [_failure(row) for row in c.execute(query)]
+
+    def clear_failure(self, object: str, side: Side, id: str) -> None:
+        with self._transaction() as c:
+            for table in (t.failures, t.tombstones):
+                c.execute(delete(table).where(*self._of(table, object, side), table.c.id == id))
+
+    # --- the lease ----------------------------------------------------------------------------------------------
+
+    def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
+        k = t.leases.c
+        with self._transaction() as c:
+            row = {"bridge": self._bridge, "token": 0, "holder": None, "expires_at": ""}
+            c.execute(self._insert(t.leases).on_conflict_do_nothing(), [row])
+            free = (k.holder.is_(None)) | (k.expires_at <= _text(now))
+            claim = update(t.leases).where(k.bridge == self._bridge, free)
+            return c.execute(claim.values(holder=holder, token=k.token + 1, expires_at=_text(until))).rowcount == 1
+
+    def renew(self, holder: str, until: datetime) -> None:
+        with self._transaction() as c:
+            k = t.leases.c
+            mine = update(t.leases).where(k.bridge == self._bridge, k.holder == holder)
+            if c.execute(mine.values(expires_at=_text(until))).rowcount != 1:
+                raise SessionBusyError("another runner took this session over; this one stops")
+
+    def release(self, holder: str) -> None:
+        with self._transaction() as c:
+            k = t.leases.c
+            c.execute(update(t.leases).where(k.bridge == self._bridge, k.holder == holder).values(holder=None))
 
     def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
         o, m = t.observed.c, t.match_keys.c
@@ -397,9 +586,16 @@ class SqlLinkStore:
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
         for object, group in by_object.items():
+            moved = [commit.replaces for commit in group if commit.replaces is not None]
+            self._unstage(c, object, Side.KEAP, moved)
+            self._drop_keys(c, object, Side.KEAP, moved)
             self._upsert(c, t.links, [self._link_row(commit) for commit in group])
             for side in Side:
-                self._unstage(c, object, side, [commit.link.id(side) for commit in group])
+                ids = [commit.link.id(side) for commit in group]
+                self._unstage(c, object, side, ids)
+                for chunk in _chunks(ids + (moved if side is Side.KEAP else [])):
+                    for table in (t.missing, t.failures, t.tombstones):
+                        c.execute(delete(table).where(*self._of(table, object, side), table.c.id.in_(chunk)))
                 linked = [commit for commit in group if side in commit.keys]
                 self._drop_keys(c, object, side, [commit.link.id(side) for commit in linked])
                 keys = [
@@ -470,6 +666,7 @@ class SqlLinkStore:
             "counts": "{}",
             "unchanged": "{}",
             "watermarks": "{}",
+            "totals": "{}",
         }
         with self._transaction() as c:
             c.execute(t.plans.insert(), [row])
@@ -508,8 +705,14 @@ class SqlLinkStore:
         counts: Mapping[str, Mapping[str, int]],
         unchanged: Mapping[str, int],
         watermarks: Mapping[str, Mapping[str, datetime]],
+        totals: Mapping[str, Mapping[str, int]],
     ) -> Plan:
-        values = {"counts": _json(counts), "unchanged": _json(unchanged), "watermarks": _json(watermarks)}
+        values = {
+            "counts": _json(counts),
+            "unchanged": _json(unchanged),
+            "watermarks": _json(watermarks),
+            "totals": _json(totals),
+        }
         with self._transaction() as c:
             c.execute(update(t.plans).where(t.plans.c.id == plan_id).values(**values))
         plan = self.plan(plan_id)
@@ -530,6 +733,7 @@ class SqlLinkStore:
             tuple(_load(row.objects)),
             _load(row.counts),
             _load(row.unchanged),
+            _load(row.totals),
             lambda: self._all_actions(plan_id),
         )
 
@@ -701,6 +905,10 @@ def _observation(row: Row[Any]) -> Observation:
         row.problem,
         row.seen_in,
     )
+
+
+def _failure(row: Row[Any]) -> Failure:
+    return Failure(row.object, Side(row.side), row.id, row.reason, row.tries, _moment(row.next_try_at))
 
 
 def _link(row: Row[Any]) -> Link:

@@ -29,7 +29,7 @@ import attrs
 from msgspec import UNSET
 
 from keapbridge.errors import UnfitError
-from keapbridge.sync.policy import Policy, winner
+from keapbridge.sync.policy import Contest, Policy, Settle, decide
 from keapbridge.sync.records import Canonical, Pair, Side
 
 __all__ = ["Change", "FieldConflict", "FieldRule", "Held", "Merge", "merge", "merge_field"]
@@ -68,11 +68,12 @@ class Change:
 
 @attrs.frozen
 class FieldConflict:
-    """A field with two different values that wait for a decision."""
+    """A field with two different values that wait for a decision, and why the policy did not decide."""
 
     field: str
     customcrm: Canonical
     keap: Canonical
+    reason: str = ""
 
 
 @attrs.frozen
@@ -93,7 +94,7 @@ class Settled:
     keap: Canonical
 
 
-Outcome = Change | FieldConflict | Held | Settled | None
+Outcome = Change | FieldConflict | Held | Settled
 
 
 @attrs.frozen
@@ -123,8 +124,7 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
             continue
         values = {side: now[side].values.get(rule.name, UNSET) for side in Side}
         base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
-        outcome = merge_field(rule, values, base, policy, updated_at)
-        if outcome is not None:
+        for outcome in merge_field(rule, values, base, policy, updated_at):
             found[type(outcome)].append(outcome)
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
 
@@ -135,36 +135,57 @@ def merge_field(
     base: Mapping[Side, Any],
     policy: Policy,
     updated_at: Mapping[Side, datetime | None],
-) -> Outcome:
-    """Decide one field by the table above."""
+) -> tuple[Outcome, ...]:
+    """Decide one field by the table above; empty when there is nothing to do or to remember."""
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     if ours is UNSET or theirs is UNSET:
-        return None
+        return ()
     if _agree(rule, ours, theirs):
-        return Settled(rule.name, ours, theirs)
+        return (Settled(rule.name, ours, theirs),)
     if UNSET not in base.values():
         edited = [side for side in Side if now[side] != base[side]]
         if not edited:
-            return None
-        source, cause = (edited[0], "edit") if len(edited) == 1 else (None, "")
+            return ()
+        if len(edited) == 1:
+            return (_flow(rule, now, edited[0], "edit"),)
     elif ours is None or theirs is None:
-        source, cause = (Side.KEAP if ours is None else Side.CUSTOMCRM), "first contact"
-    else:
-        source, cause = None, ""
-    if source is None:
-        cause = rule.policy or policy.rule(rule.name)
-        source = _only_source(rule) or winner(cause, updated_at)
-        if source is None:
-            return FieldConflict(rule.name, ours, theirs)
-    target = source.other
-    if not rule.flows_to(target):
-        return Settled(rule.name, ours, theirs)
+        return (_flow(rule, now, Side.KEAP if ours is None else Side.CUSTOMCRM, "first contact"),)
+    return _decide(rule, now, policy, updated_at)
+
+
+def _decide(
+    rule: FieldRule, now: Mapping[Side, Any], policy: Policy, updated_at: Mapping[Side, datetime | None]
+) -> tuple[Outcome, ...]:
+    """Two different values, none of which is just the old one."""
+    only = _only_source(rule)
+    if only is not None:
+        return (_flow(rule, now, only, "edit"),)
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
+    contest = Contest(rule.name, ours, theirs, updated_at[Side.CUSTOMCRM], updated_at[Side.KEAP])
+    decision = decide(policy, contest, rule.policy)
+    match decision.winner:
+        case Side() as source:
+            return (_flow(rule, now, source, decision.by),)
+        case Settle(value):
+            return tuple(_write(rule, side, now, value, decision.by) for side in Side)
+        case _:
+            return (FieldConflict(rule.name, ours, theirs, decision.by),)
+
+
+def _flow(rule: FieldRule, now: Mapping[Side, Any], source: Side, cause: str) -> Outcome:
+    """The value of one side, on its way to the other."""
+    if not rule.flows_to(source.other):
+        return Settled(rule.name, now[Side.CUSTOMCRM], now[Side.KEAP])
+    return _write(rule, source.other, now, now[source], cause)
+
+
+def _write(rule: FieldRule, target: Side, now: Mapping[Side, Any], value: Canonical, cause: str) -> Outcome:
     try:
-        after = rule.fit(target, now[source])
+        after = rule.fit(target, value)
     except UnfitError as reason:
         return Held(rule.name, target, str(reason))
     if after == now[target]:
-        return Settled(rule.name, ours, theirs)
+        return Settled(rule.name, now[Side.CUSTOMCRM], now[Side.KEAP])
     return Change(rule.name, target, now[target], after, cause)
 
 

@@ -56,7 +56,7 @@ def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Co
 
 def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
     records = (yield from bridge.systems[object, side].get_many(ids)) if ids else ()
-    unchanged = yield from _stage(bridge, object, side, Page(tuple(records)), plan_id)
+    unchanged = yield from _stage(bridge, object, side, Page(tuple(records)), plan_id, complete=False)
     return Scan(side, len(records), unchanged, None)
 
 
@@ -71,10 +71,12 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     page: Page[Any] | None = yield from bridge.systems[object, side].list(since)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
+    if since is None:
+        yield from run("begin a complete scan", bridge.store.begin_scan, object, side)
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
-        unchanged += yield from _stage(bridge, object, side, page, plan_id)
+        unchanged += yield from _stage(bridge, object, side, page, plan_id, complete=since is None)
         seen += len(page.items)
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         bridge.progress(object, f"reading {side.title}", seen, None)
@@ -82,10 +84,11 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     if since is None:
         # The scan was complete: what is neither linked nor seen is not there any more.
         yield from run("forget", bridge.store.forget_unlinked, object, side, except_seen_in=plan_id)
+        yield from run("end a complete scan", bridge.store.end_scan, object, side)
     return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
 
 
-def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: str) -> Flow[int]:
+def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: str, *, complete: bool) -> Flow[int]:
     if object == "products" and side is Side.KEAP:
         yield from _learn_currency(bridge, page.items)
     on_keap = side is Side.KEAP
@@ -94,9 +97,10 @@ def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: st
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
     if page.deleted:
         yield from run("forget deleted records", bridge.store.forget_unlinked, object, side, ids=page.deleted)
+        yield from run("note deleted records", bridge.store.note_deleted, object, side, page.deleted)
     mapper = bridge.mappers[object]
     staged = [Staged(o, digest(o.snapshot), keys_of(mapper, o.snapshot)) for o in observations]
-    return (yield from run("stage a page", bridge.store.stage, object, side, staged))
+    return (yield from run("stage a page", bridge.store.stage, object, side, staged, complete=complete))
 
 
 def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[None]:

@@ -49,7 +49,11 @@ class Update:
 
 @attrs.frozen
 class Adopt:
-    """Link two existing records. `key` names what they were matched by."""
+    """Link two existing records. `key` names what they were matched by.
+
+    Attributes:
+        replaces: the Keap record that the Customcrm record was linked to before, when that was merged into this one.
+    """
 
     object: str
     customcrm_id: str
@@ -57,16 +61,18 @@ class Adopt:
     key: str
     changes: tuple[Change, ...] = ()
     held: tuple[Held, ...] = ()
+    replaces: str | None = None
 
 
 @attrs.frozen
 class Delete:
-    """Delete the record on `side`, whose partner is proven gone."""
+    """Delete the record on `side`, whose partner is proven gone; or `archive` it instead."""
 
     object: str
     side: Side
     id: str
     partner_id: str
+    archive: bool = False
 
 
 @attrs.frozen
@@ -81,7 +87,7 @@ class Unlink:
 
 @attrs.frozen
 class Conflict:
-    """A field that waits for a decision."""
+    """A field that waits for a decision; the field `*` stands for the whole record (deleted here, edited there)."""
 
     object: str
     customcrm_id: str
@@ -115,7 +121,7 @@ def describe(action: Action) -> str:
             settled = f": {_changes(action.changes)}" if action.changes else ""
             return f"link {action.object} {action.customcrm_id} ↔ {action.keap_id} (same {action.key}){settled}"
         case Delete():
-            return f"delete in {action.side.title}: {action.object} {action.id}"
+            return f"{_deletion(action)} in {action.side.title}: {action.object} {action.id}"
         case Unlink():
             return f"unlink {action.object} {action.customcrm_id} ↔ {action.keap_id}: {action.reason}"
         case Conflict():
@@ -125,6 +131,10 @@ def describe(action: Action) -> str:
         case Skip():
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
             return f"skip {action.side.title} {action.object} {action.id}: {action.reason}{others}"
+
+
+def _deletion(action: Delete) -> str:
+    return "archive" if action.archive else "delete"
 
 
 def _changes(changes: Iterable[Change]) -> str:
@@ -145,7 +155,7 @@ def headings(action: Action) -> tuple[str, ...]:
         case Adopt():
             return ("link", *(f"update in {s.title}" for s in Side if any(c.side is s for c in action.changes)))
         case Delete():
-            return (f"delete in {action.side.title}",)
+            return (f"{_deletion(action)} in {action.side.title}",)
         case Unlink():
             return ("unlink",)
         case Conflict():
@@ -161,6 +171,7 @@ class Plan:
     Attributes:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
         unchanged: linked pairs that were looked at and need nothing, for each synchronization.
+        totals: for each synchronization, how many records were seen on each side and how many links there were.
     """
 
     id: str
@@ -168,6 +179,7 @@ class Plan:
     objects: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
     unchanged: Mapping[str, int]
+    totals: Mapping[str, Mapping[str, int]]
     _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
 
     @property

@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
 from keapbridge.errors import MappingError
-from keapbridge.sync.records import Side
+from keapbridge.sync.records import Canonical, Side
 
-__all__ = ["Policy", "winner"]
+__all__ = ["Contest", "Decision", "Deletions", "Policy", "Settle", "decide"]
 
 Rule = Literal["newest", "customcrm", "keap", "manual"]
-_RULES = frozenset({"newest", "customcrm", "keap", "manual"})
+Deletions = Literal["unlink", "delete", "archive", "ignore"]
 
 
-def _check_rules(_: object, attribute: Any, value: object) -> None:
-    rules = value.values() if isinstance(value, Mapping) else (value,)
-    for rule in rules:
-        if rule not in _RULES:
-            raise MappingError(f"{attribute.name}: {rule!r} is none of {', '.join(sorted(_RULES))}")
+@attrs.frozen
+class Contest:
+    """A field that holds two different values, as a host's own rule sees it."""
+
+    field: str
+    customcrm: Canonical
+    keap: Canonical
+    customcrm_updated_at: datetime | None = None
+    keap_updated_at: datetime | None = None
+
+
+@attrs.frozen
+class Settle:
+    """A decision for a value that both sides shall hold."""
+
+    value: Canonical
+
+
+Verdict = Side | Settle | None
+HostRule = Callable[[Contest], Verdict]
+"""A host's own rule: the side that wins, `Settle(value)` for both, or `None` to park the conflict."""
+
+
+@attrs.frozen
+class Decision:
+    """Who wins, and what decided it (or why nothing could)."""
+
+    winner: Verdict
+    by: str
+
+
+def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, Any, object], None]:
+    def check(_: object, attribute: Any, value: object) -> None:
+        for rule in value.values() if isinstance(value, Mapping) else (value,):
+            if rule not in names and not (or_function and callable(rule)):
+                raise MappingError(f"Policy({attribute.name}=…): {rule!r} is none of {', '.join(names)}")
+
+    return check
+
+
+def _sides_only(_: object, attribute: Any, value: object) -> None:
+    names = {side.value for side in Side}
+    if isinstance(value, Mapping) and not value.keys() <= names:
+        raise MappingError(f"Policy({attribute.name}=…) goes by side: {' and '.join(sorted(names))}")
 
 
 @attrs.frozen
@@ -30,33 +69,71 @@ class Policy:
 
     Attributes:
         conflicts: who wins a field that was edited on both sides: `"newest"` (by the systems' own time stamps; parked
-        when
-            one is missing), `"customcrm"`, `"keap"` or `"manual"` (parked until somebody decides); or a mapping from
-            field to one of these, with `"*"` for all others.
+            when they do not tell), `"customcrm"`, `"keap"`, `"manual"` (parked until somebody decides), a function of
+            the host; or a mapping from field to one of these, with `"*"` for all others.
+        deletions: what the deletion of a record does to its counterpart: `"unlink"` (it is kept, and not linked any
+            more), `"delete"`, `"archive"` (it is changed as `archive` says) or `"ignore"`; or a mapping from the side
+            of the counterpart (`"customcrm"`, `"keap"`) to one of these.
+        archive: side → the attributes that mark an archived record there (`{"keap": {"contact_type": "Former"}}`).
+        max_deletes: the most records that one plan may delete, archive or unlink; `None` for no limit.
+        max_delete_share: the same as a share of the linked records of a synchronization (from 20 linked records on).
+        max_updates_share: the largest share of the linked records that one plan may change (from 20 on); `None` for no
+            limit.
         max_creates: the most records that one plan may create in all; `None` for no limit.
+        max_first_create_share: at first contact, the largest share of a side's records that may have no counterpart
+            although the other side is not empty (from 50 records on): more looks like a mapping that cannot match.
     """
 
-    conflicts: Rule | Mapping[str, Rule] = attrs.field(default="newest", validator=_check_rules)
+    conflicts: Rule | HostRule | Mapping[str, Rule | HostRule] = attrs.field(
+        default="newest", validator=_one_of(get_args(Rule), or_function=True)
+    )
+    deletions: Deletions | Mapping[str, Deletions] = attrs.field(
+        default="unlink", validator=[_one_of(get_args(Deletions), or_function=False), _sides_only]
+    )
+    archive: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, validator=_sides_only)
+    max_deletes: int | None = 50
+    max_delete_share: float | None = 0.05
+    max_updates_share: float | None = None
     max_creates: int | None = None
+    max_first_create_share: float | None = 0.8
 
-    def rule(self, field: str) -> str:
+    def __attrs_post_init__(self) -> None:
+        for side in Side:
+            if self.deletion(side) == "archive" and not self.archive.get(side.value):
+                raise MappingError(f"Policy: to archive in {side.title}, say how: archive={{{side.value!r}: {{…}}}}")
+
+    def conflict_rule(self, field: str) -> Rule | HostRule:
         """The rule for conflicts in a field."""
-        if isinstance(self.conflicts, str):
-            return self.conflicts
-        return self.conflicts.get(field) or self.conflicts.get("*", "newest")
+        if isinstance(self.conflicts, Mapping):
+            return self.conflicts.get(field) or self.conflicts.get("*", "newest")
+        return self.conflicts
+
+    def deletion(self, side: Side) -> Deletions:
+        """What happens to the counterpart on `side` of a record that was deleted."""
+        if isinstance(self.deletions, Mapping):
+            return self.deletions.get(side.value, "unlink")
+        return self.deletions
 
 
-def winner(rule: str, updated_at: Mapping[Side, datetime | None]) -> Side | None:
-    """The side whose value wins under a rule; `None` parks the conflict."""
+def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision:
+    """Apply the rule for a field: the field's own, or else the policy's."""
+    rule = own or policy.conflict_rule(contest.field)
+    if callable(rule):
+        return Decision(rule(contest), "the host's own rule")
     match rule:
         case "customcrm":
-            return Side.CUSTOMCRM
+            return Decision(Side.CUSTOMCRM, rule)
         case "keap":
-            return Side.KEAP
+            return Decision(Side.KEAP, rule)
         case "newest":
-            ours, theirs = updated_at[Side.CUSTOMCRM], updated_at[Side.KEAP]
-            if ours is None or theirs is None or ours == theirs:
-                return None
-            return Side.CUSTOMCRM if ours > theirs else Side.KEAP
+            return _newest(contest.customcrm_updated_at, contest.keap_updated_at)
         case _:
-            return None
+            return Decision(None, "manual")
+
+
+def _newest(ours: datetime | None, theirs: datetime | None) -> Decision:
+    if ours is None or theirs is None:
+        return Decision(None, "newest could not tell: a time stamp is missing")
+    if ours == theirs:
+        return Decision(None, "newest could not tell: the time stamps are equal")
+    return Decision(Side.CUSTOMCRM if ours > theirs else Side.KEAP, "newest")

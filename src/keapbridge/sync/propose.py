@@ -57,8 +57,20 @@ def propose(
         for side in Side:
             yield from _plan_creates(bridge, object, side, book)
         book.unchanged[object] = max(scan.unchanged for scan in scans)
-    plan = yield from run("finish the plan", bridge.store.finish_plan, plan_id, book.counts, book.unchanged, watermarks)
-    return plan
+        book.totals[object] = {scan.side.value: scan.seen for scan in scans}
+        if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
+            book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
+    return (
+        yield from run(
+            "finish the plan",
+            bridge.store.finish_plan,
+            plan_id,
+            book.counts,
+            book.unchanged,
+            watermarks,
+            book.totals,
+        )
+    )
 
 
 @attrs.define
@@ -70,6 +82,7 @@ class _Book:
     next_seq: int = 0
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     unchanged: dict[str, int] = attrs.field(factory=dict)
+    totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)

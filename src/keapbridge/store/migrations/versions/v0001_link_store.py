@@ -46,6 +46,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bridge", "name"),
     )
     op.create_table(
+        "keapbridge_failures",
+        sa.Column("bridge", sa.String(length=100), nullable=False),
+        sa.Column("object", sa.String(length=30), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.String(length=40), nullable=True),
+        sa.PrimaryKeyConstraint("bridge", "object", "side", "id"),
+    )
+    op.create_table(
         "keapbridge_intents",
         sa.Column("id", sa.String(length=60), nullable=False),
         sa.Column("bridge", sa.String(length=100), nullable=False),
@@ -77,6 +88,14 @@ def upgrade() -> None:
         "ix_keapbridge_journal_record", "keapbridge_journal", ["bridge", "object", "side", "record_id"], unique=False
     )
     op.create_index("ix_keapbridge_journal_run", "keapbridge_journal", ["run_id", "seq"], unique=False)
+    op.create_table(
+        "keapbridge_leases",
+        sa.Column("bridge", sa.String(length=100), nullable=False),
+        sa.Column("token", sa.Integer(), nullable=False),
+        sa.Column("holder", sa.String(length=40), nullable=True),
+        sa.Column("expires_at", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("bridge"),
+    )
     op.create_table(
         "keapbridge_lines",
         sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
@@ -115,6 +134,15 @@ def upgrade() -> None:
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "key"], unique=False
     )
     op.create_table(
+        "keapbridge_missing",
+        sa.Column("bridge", sa.String(length=100), nullable=False),
+        sa.Column("object", sa.String(length=30), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("proven", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("bridge", "object", "side", "id"),
+    )
+    op.create_table(
         "keapbridge_observed",
         sa.Column("bridge", sa.String(length=100), nullable=False),
         sa.Column("object", sa.String(length=30), nullable=False),
@@ -145,6 +173,7 @@ def upgrade() -> None:
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("unchanged", sa.Text(), nullable=False),
         sa.Column("watermarks", sa.Text(), nullable=False),
+        sa.Column("totals", sa.Text(), nullable=False),
         sa.Column("applied_at", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -157,4 +186,21 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.String(length=40), nullable=True),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "keapbridge_seen",
+        sa.Column("bridge", sa.String(length=100), nullable=False),
+        sa.Column("object", sa.String(length=30), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("bridge", "object", "side", "id"),
+    )
+    op.create_table(
+        "keapbridge_tombstones",
+        sa.Column("bridge", sa.String(length=100), nullable=False),
+        sa.Column("object", sa.String(length=30), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("bridge", "object", "side", "id"),
     )

@@ -22,7 +22,7 @@ from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehavi
 
 SEED = "KEAPBRIDGE_TEST_SEED"
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)
-MOST_CHECKED = 5  # exchanges of one form that a process holds against the contract; more would tell nothing new
+MOST_CHECKED = 2  # exchanges of one form that a process holds against the contract; more would tell nothing new
 MOST_ITEMS = 6  # records of a page that are held against the contract
 
 Json = dict[str, Any]

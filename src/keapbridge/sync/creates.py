@@ -1,0 +1,154 @@
+"""Making counterparts: the intent first, then the call, then the link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import attrs
+
+from keapbridge._flow import Flow, gather, new_id, now, run
+from keapbridge.errors import (
+    ApiError,
+    MappingError,
+    ServerError,
+    ShapeError,
+    TransportError,
+    UnfitError,
+)
+from keapbridge.mapping.kinds import Context
+from keapbridge.store import Intent, JournalEntry
+from keapbridge.sync.merge import Merge
+from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, is_stored_form, remember, stored_of
+from keapbridge.sync.plan import Create
+from keapbridge.sync.propose import draft
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+from keapbridge.sync.run import Run, one_sided, stops_everything
+
+__all__ = ["apply_creates", "resume_creates"]
+
+RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough to make a new record from
+
+
+@attrs.frozen
+class _Ready:
+    """A record whose counterpart is about to be made."""
+
+    source: Observation
+    intent: Intent
+    context: Context
+
+
+def resume_creates(book: Run, object: str) -> Flow[None]:
+    """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
+    bridge = book.bridge
+    for intent in (yield from run("read intents", bridge.store.open_intents, object)):
+        if not bridge.systems[object, intent.side].creates_once:
+            continue
+        side = intent.side.other
+        staged = yield from run("read", bridge.store.observations, object, side, [intent.source_id])
+        source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
+        context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
+        work = yield from _create(book, object, _Ready(source, intent, context))
+        yield from confirm(book, object, [work] if work else [])
+
+
+def apply_creates(book: Run, object: str) -> Flow[None]:
+    for batch in book.batches(object, ("create",)):
+        actions = [action for action in (yield from batch) if isinstance(action, Create)]
+        ready: list[_Ready] = []
+        for side in Side:
+            ids = [action.source_id for action in actions if action.side is side.other]
+            if ids:
+                ready += yield from _intend(book, object, side, ids)
+        works = yield from gather((_create(book, object, item) for item in ready), WRITERS)
+        yield from confirm(book, object, [work for work in works if work is not None])
+        book.progressed(object, len(actions))
+
+
+def _intend(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
+    """Write down what is about to be made, from the newest observation of each record still without a partner."""
+    bridge = book.bridge
+    sources = yield from _still_unlinked(book, object, side, ids)
+    context = yield from bridge.context(object, [o.snapshot for o in sources], plan_id=None)
+    ready: list[_Ready] = []
+    for seen in sources:
+        source = attrs.evolve(seen, snapshot=bridge.settle_references(object, seen.snapshot, context))
+        try:
+            values, _ = draft(bridge, object, side.other, source.snapshot, context)
+        except UnfitError as reason:
+            yield from book.report(one_sided(object, "skipped", side, source.id, str(reason)))
+            continue
+        key, moment = (yield from new_id()), (yield from now())
+        ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context))
+    if ready:
+        yield from run("write intents", bridge.store.intend, [item.intent for item in ready])
+    return ready
+
+
+def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[Observation]]:
+    """The records that still need a counterpart; those that were not seen just now are looked at again."""
+    bridge = book.bridge
+    intents = yield from run("read intents", bridge.store.open_intents, object)
+    busy = {intent.source_id for intent in intents if intent.side is side.other}
+    which = {"customcrm_ids": ids} if side is Side.CUSTOMCRM else {"keap_ids": ids}
+    to_keap, to_customcrm = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
+    linked = to_keap if side is Side.CUSTOMCRM else to_customcrm
+    staged = yield from run("read", bridge.store.observations, object, side, [i for i in ids if i not in busy])
+    free = [seen for seen in staged.values() if seen.id not in linked]
+    moment = yield from now()
+    is_recent = moment - book.plan.created_at <= RECENT
+    old = [seen.id for seen in free if not (is_recent and seen.seen_in == book.plan.id)]
+    if not old:
+        return free
+    records = yield from bridge.systems[object, side].get_many(old)
+    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+    again = {seen.id: seen for seen in (bridge.observe(object, side, record, context) for record in records)}
+    gone = [id for id in old if id not in again]
+    if gone:
+        yield from run("forget", bridge.store.forget_unlinked, object, side, ids=gone)
+    return [again.get(seen.id, seen) for seen in free if seen.id not in gone]
+
+
+def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
+    """Make a record's counterpart and link the two; the pair, where the answer did not show all that was sent."""
+    bridge, source, intent = book.bridge, ready.source, ready.intent
+    side, sent = intent.side, intent.draft
+    try:
+        record = bridge.mappers[object].draft(side, sent, ready.context)
+        answer = yield from bridge.systems[object, side].create(record, intent.id)
+    except (ApiError, MappingError, KeyError) as error:
+        lost = _is_ambiguous(error)
+        if not lost:
+            yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+        if stops_everything(error):
+            raise
+        reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
+        yield from book.report(one_sided(object, "failed", source.side, source.id, reason))
+        return None
+    moment = yield from now()
+    made = bridge.observe(object, side, answer, ready.context)
+    stored, version = stored_of(made, sent)
+    ids = {side: made.id, source.side: source.id}
+    seen = {side: made, source.side: source}
+    pair = Pair(Link(ids[Side.CUSTOMCRM], ids[Side.KEAP]), seen[Side.CUSTOMCRM], seen[Side.KEAP])
+    work = Work(object, pair, ready.context, Merge())
+    work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
+    remember(work, side, {**_defaults(source, made, sent), **stored}, version)
+    decide_again(book, object, work)
+    notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    work.lines += (work.line("created", side, sent, "; ".join(notes)),)
+    entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment)
+    yield from commit_pair(book, object, work, (entry,), intent.id)
+    return work if work.unconfirmed[side] else None
+
+
+def _defaults(source: Observation, made: Observation, sent: Mapping[str, Canonical]) -> dict[str, Canonical]:
+    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's."""
+    values = source.snapshot.values
+    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in values and values[f] is None}
+
+
+def _is_ambiguous(error: Exception) -> bool:
+    """Whether a create may have taken effect although it failed."""
+    return isinstance(error, (ServerError, ShapeError)) or (isinstance(error, TransportError) and error.sent)

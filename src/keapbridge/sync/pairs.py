@@ -1,0 +1,294 @@
+"""Writing to linked pairs, old and new: read again what is about to be changed, decide once more, write, remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from keapbridge._flow import Flow, gather, now, run
+from keapbridge.errors import (
+    ApiError,
+    ConflictError,
+    MappingError,
+    ShapeError,
+)
+from keapbridge.mapping.kinds import Context
+from keapbridge.store import JournalEntry
+from keapbridge.sync.merge import Change, Merge, merge
+from keapbridge.sync.plan import Action, Adopt, Skip, Update
+from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
+from keapbridge.sync.records import Canonical, Observation, Pair, Side
+from keapbridge.sync.report import Line
+from keapbridge.sync.run import Run, one_sided, stops_everything
+
+__all__ = ["Work", "apply_pairs", "commit_pair", "confirm", "decide_again", "is_stored_form", "remember", "stored_of"]
+
+WRITERS = 8
+ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
+EDITED_ON_BOTH = "different on both sides; waits for a decision"
+
+
+@attrs.define
+class Work:
+    """A pair while it is written.
+
+    Attributes:
+        outcome: what is to be done; decided on what was staged, and again on what was re-read.
+        raw: the records as they were re-read; a write needs the record it changes.
+        lines: what is to be reported with the next commit.
+        unconfirmed: fields that were written and that the answer did not show, with what was sent.
+        gone: the side whose record could not be read again.
+    """
+
+    object: str
+    pair: Pair
+    context: Context
+    outcome: Merge
+    lines: tuple[Line, ...] = ()
+    raw: dict[Side, Any] = attrs.field(factory=dict)
+    unconfirmed: dict[Side, dict[str, Canonical]] = attrs.field(factory=dict)
+    gone: Side | None = None
+
+    def see(self, seen: Observation) -> None:
+        name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
+        changes: dict[str, Any] = {name: seen}
+        self.pair = attrs.evolve(self.pair, **changes)
+
+    def line(self, outcome: str, side: Side | None, fields: Iterable[str], reason: str) -> Line:
+        link = self.pair.link
+        return Line(self.object, outcome, side, link.customcrm_id, link.keap_id, tuple(sorted(fields)), reason)
+
+
+def apply_pairs(book: Run, object: str) -> Flow[None]:
+    for batch in book.batches(object, ("update", "adopt")):
+        actions = yield from batch
+        works = yield from _read_works(book, object, actions)
+        yield from _reread(book, object, works, _planned_targets(actions))
+        yield from gather((_write_pair(book, object, work) for work in works), WRITERS)
+        yield from confirm(book, object, [work for work in works if work.unconfirmed])
+        book.progressed(object, len(actions))
+
+
+def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[Work]]:
+    bridge = book.bridge
+    updates = [a.customcrm_id for a in actions if isinstance(a, Update)]
+    pairs: list[Pair] = yield from run("read pairs", bridge.store.pairs_of, object, updates)
+    adoptions = {(a.customcrm_id, a.keap_id): a for a in actions if isinstance(a, Adopt)}
+    if adoptions:
+        to_keap, to_customcrm = yield from run(
+            "look up links",
+            bridge.store.references,
+            object,
+            customcrm_ids=[ours for ours, _ in adoptions],
+            keap_ids=[theirs for _, theirs in adoptions],
+            plan_id=None,
+        )
+        free = [(a, b) for a, b in adoptions if a not in to_keap and b not in to_customcrm]
+        pairs += yield from read_unlinked(bridge, object, free)
+    context = yield from bridge.context(object, [pair.current(side) for pair in pairs for side in Side], plan_id=None)
+    works = []
+    for staged in pairs:
+        pair = with_references(bridge, object, staged, context)
+        adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
+        lines = () if adoption is None else (_linked_line(adoption),)
+        works.append(Work(object, pair, context, merge(pair, bridge.rules(object, context), bridge.policy), lines))
+    return works
+
+
+def _linked_line(action: Adopt) -> Line:
+    return Line(action.object, "linked", None, action.customcrm_id, action.keap_id, (), f"same {action.key}")
+
+
+def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
+    return {a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))}
+
+
+def _reread(book: Run, object: str, works: Sequence[Work], planned: Mapping[str, frozenset[Side]]) -> Flow[None]:
+    """Read again, in batches, every record that is to be written, and decide on what it holds now."""
+    wanted = {id(work): planned.get(work.pair.link.customcrm_id, frozenset()) for work in works}
+    while True:
+        for side in Side:
+            missing = [w for w in works if side in wanted[id(w)] and side not in w.raw and w.gone is None]
+            yield from reread_side(book, object, side, missing)
+        for work in works:
+            decide_again(book, object, work)
+            wanted[id(work)] = frozenset(change.side for change in work.outcome.changes)
+        if all(work.gone is not None or wanted[id(work)] <= work.raw.keys() for work in works):
+            return
+
+
+def decide_again(book: Run, object: str, work: Work) -> None:
+    """Merge what was read last; a conflict that was not in the plan is reported."""
+    known = {conflict.field for conflict in work.outcome.conflicts}
+    work.outcome = merge(work.pair, book.bridge.rules(object, work.context), book.bridge.policy)
+    new = {conflict.field for conflict in work.outcome.conflicts} - known
+    work.lines += tuple(work.line("conflict", None, (field,), EDITED_ON_BOTH) for field in sorted(new))
+
+
+def reread_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Flow[None]:
+    if not works:
+        return
+    bridge = book.bridge
+    by_id = {work.pair.link.id(side): work for work in works}
+    try:
+        records = yield from bridge.systems[object, side].get_many(by_id)
+    except ShapeError:
+        # One of them cannot be read: ask for each alone, so that it does not stop the others.
+        records = yield from _get_each(book, object, side, by_id)
+    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+    for record in records:
+        seen = bridge.observe(object, side, record, context)
+        by_id[seen.id].raw[side] = record
+        by_id[seen.id].see(seen)
+    for work in works:
+        if side not in work.raw:
+            work.gone = side
+
+
+def _get_each(book: Run, object: str, side: Side, ids: Iterable[str]) -> Flow[tuple[Any, ...]]:
+    found: list[Any] = []
+    for id in ids:
+        try:
+            found += yield from book.bridge.systems[object, side].get_many([id])
+        except ShapeError:
+            continue
+    return tuple(found)
+
+
+def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
+    """Write what a pair needs and remember it; what fails is reported."""
+    if work.gone is not None:
+        reason = f"could not be read again in {work.gone.title}: it was deleted, or has an unexpected form"
+        yield from book.report(work.line("failed", work.gone, (), reason))
+        return
+    try:
+        for _ in range(ATTEMPTS):
+            try:
+                yield from _write_changes(book, object, work)
+            except ConflictError:
+                # It moved between the second reading and the write: read once more, decide once more.
+                sides, work.raw = tuple(work.raw), {}
+                for side in sides:
+                    yield from reread_side(book, object, side, [work])
+                decide_again(book, object, work)
+            else:
+                return
+        reason = "it kept changing while it was to be written"
+    except (ApiError, MappingError) as error:
+        if stops_everything(error):
+            raise
+        reason = str(error)
+    yield from book.report(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
+
+
+def _write_changes(book: Run, object: str, work: Work) -> Flow[None]:
+    changes = work.outcome.changes
+    for side in Side:
+        mine = [change for change in changes if change.side is side]
+        if mine:
+            yield from _write_side(book, object, work, side, mine)
+    if not changes:
+        # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
+        yield from commit_pair(book, object, work)
+
+
+def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequence[Change]) -> Flow[None]:
+    bridge, link = book.bridge, work.pair.link
+    seen = work.pair.seen(side)
+    assert seen is not None  # it was re-read
+    sent = {change.field: change.after for change in changes}
+    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
+    answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
+    moment = yield from now()
+    stored, version = stored_of(bridge.observe(object, side, answer, work.context), sent)
+    work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
+    remember(work, side, stored, version)
+    work.outcome = attrs.evolve(
+        work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
+    )
+    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
+    notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    work.lines += (work.line("updated", side, sent, "; ".join(notes)),)
+    before = {change.field: change.before for change in changes}
+    entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment)
+    yield from commit_pair(book, object, work, (entry,))
+
+
+def stored_of(answer: Observation, sent: Mapping[str, Canonical]) -> tuple[dict[str, Canonical], str | None]:
+    """What a system says it stored of what was sent, as far as its answer shows it, and the new version."""
+    shown = answer.snapshot.values
+    return {field: shown[field] for field in sent if field in shown}, answer.version
+
+
+def remember(work: Work, side: Side, stored: Mapping[str, Canonical], version: str | None) -> None:
+    """The pair as it is after a write: the written fields as stored, all others as they were read.
+
+    Only what was written is taken from the answer: an edit of another field that came in between is still to be found.
+    """
+    pair, seen = work.pair, work.pair.seen(side)
+    assert seen is not None  # it was re-read, or made just now
+    source = pair.current(side.other).values
+    link = pair.link.with_base(side, {**pair.link.base(side), **stored})
+    link = link.with_base(side.other, {**link.base(side.other), **{f: source[f] for f in stored if f in source}})
+    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
+    work.pair = attrs.evolve(pair, link=link)
+    work.see(attrs.evolve(seen, snapshot=snapshot, version=version))
+
+
+def commit_pair(
+    book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
+) -> Flow[None]:
+    pair = work.pair
+    lines = (*work.lines, *(_held_line(skip) for skip in held_skips(object, pair.link, work.outcome.held)))
+    commit = settled_commit(book.bridge, object, pair, work.outcome)
+    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id)
+    if not work.outcome.is_settled or any(work.unconfirmed.values()):
+        # Keep both sides in view until the rest is decided.
+        staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)
+        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), staged=staged)
+    yield from book.commit(commit)
+    work.lines = ()
+
+
+def _held_line(skip: Skip) -> Line:
+    return one_sided(skip.object, "skipped", skip.side, skip.id, skip.reason)
+
+
+def confirm(book: Run, object: str, works: Sequence[Work]) -> Flow[None]:
+    """Read back, in batches, what the answers to the writes did not show: the bases are what is really held."""
+    bridge = book.bridge
+    for side in Side:
+        by_id = {w.pair.link.id(side): w for w in works if w.unconfirmed.get(side)}
+        if not by_id:
+            continue
+        try:
+            records = yield from bridge.systems[object, side].get_many(by_id)
+        except ApiError:
+            continue  # they stay staged, and the next run compares both sides without these bases
+        context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+        for record in records:
+            seen = bridge.observe(object, side, record, context)
+            work = by_id[seen.id]
+            sent = work.unconfirmed.pop(side)
+            held = {f: seen.snapshot.values[f] for f in sent if f in seen.snapshot.values}
+            # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
+            stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
+            remember(work, side, stored, seen.version)
+            if stored == held:
+                yield from commit_pair(book, object, work)
+            else:
+                work.see(seen)
+                work.unconfirmed[side] = {f: sent[f] for f in held if stored[f] != held[f]}
+                yield from commit_pair(book, object, work)
+
+
+def is_stored_form(sent: Canonical, held: Canonical) -> bool:
+    """Whether a system could have made `held` out of `sent` by itself: cut, trimmed, in another case or punctuation."""
+    if sent == held:
+        return True
+    if not isinstance(sent, str) or not isinstance(held, str):
+        return False
+    ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
+    return bool(theirs) and ours.startswith(theirs)

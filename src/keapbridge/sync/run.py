@@ -1,0 +1,77 @@
+"""A run under way: what it counts, reports and commits; shared by all that writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+import attrs
+
+from keapbridge._flow import Flow, run
+from keapbridge.errors import (
+    AuthError,
+    QuotaExhaustedError,
+)
+from keapbridge.store import Commit
+from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.plan import Action, Plan
+from keapbridge.sync.records import Side
+from keapbridge.sync.report import Line
+
+__all__ = ["Run", "one_sided", "stops_everything"]
+
+BATCH = 200
+
+
+@attrs.define
+class Run:
+    """A run under way."""
+
+    bridge: Bridge
+    plan: Plan
+    run_id: str
+    counts: dict[str, Counter[str]] = attrs.field(factory=dict)
+    done: Counter[str] = attrs.field(factory=Counter)
+
+    def count(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            heading = line.outcome
+            if line.side is not None and line.outcome in {"created", "updated", "deleted"}:
+                heading = f"{line.outcome} in {line.side.title}"
+            self.counts.setdefault(line.object, Counter())[heading] += 1
+
+    def report(self, *lines: Line) -> Flow[None]:
+        self.count(lines)
+        yield from run("write lines", self.bridge.store.add_lines, self.run_id, lines)
+
+    def commit(self, commit: Commit) -> Flow[None]:
+        yield from run("commit", self.bridge.store.commit, self.run_id, commit)
+        self.count(commit.lines)
+
+    def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+        after = -1
+        empty = False
+
+        def next_batch() -> Flow[list[Action]]:
+            nonlocal after, empty
+            rows = yield from run("read the plan", self.bridge.store.actions, self.plan.id, object, kinds, after, BATCH)
+            empty = not rows
+            after = rows[-1][0] if rows else after
+            return [action for _, action in rows]
+
+        while not empty:
+            yield next_batch()
+
+    def progressed(self, object: str, number: int) -> None:
+        self.done[object] += number
+        total = sum(self.plan.counts.get(object, {}).values())
+        self.bridge.progress(object, "writing", self.done[object], max(total, self.done[object]))
+
+
+def one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Line:
+    ours, theirs = (id, None) if side is Side.CUSTOMCRM else (None, id)
+    return Line(object, outcome, side, ours, theirs, (), reason)
+
+
+def stops_everything(error: Exception) -> bool:
+    return isinstance(error, QuotaExhaustedError) or (isinstance(error, AuthError) and error.status == 401)

@@ -1,0 +1,245 @@
+"""Quiescence: a second run writes nothing, also where a system stores what it is given in its own form."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import keapbridge as kb
+from keapbridge.testing import CustomcrmBehaviour, KeapBehaviour
+
+if TYPE_CHECKING:
+    from conftest import World
+
+Json = dict[str, Any]
+
+ODD = {
+    "keap-cuts": (KeapBehaviour(truncate_silently=True), CustomcrmBehaviour()),
+    "keap-folds-case": (KeapBehaviour(case_fold_emails=True), CustomcrmBehaviour()),
+    "keap-reformats-phones": (KeapBehaviour(reformat_phones=True), CustomcrmBehaviour()),
+    "keap-loses-milliseconds": (KeapBehaviour(lose_milliseconds=True), CustomcrmBehaviour()),
+    "keap-answers-everything": (KeapBehaviour(company_writes_answer_everything=True), CustomcrmBehaviour()),
+    "keap-ignores-null": (KeapBehaviour(null_clears=False), CustomcrmBehaviour()),
+    "crm-trims": (KeapBehaviour(), CustomcrmBehaviour(trim_strings=True)),
+    "crm-folds-case": (KeapBehaviour(), CustomcrmBehaviour(case_fold_emails=True)),
+    "crm-cuts": (
+        KeapBehaviour(),
+        CustomcrmBehaviour(
+            trim_strings=True,
+            max_lengths={
+                "FirstName": 5,
+                "LastName": 8,
+                "Name": 10,
+                "Description": 12,
+                "City": 6,
+                "JobTitle": 7,
+                "StreetAddress1": 9,
+                "ShortDescription": 4,
+            },
+        ),
+    ),
+    "all": (
+        KeapBehaviour(True, "merge", True, True, True, True, True),
+        CustomcrmBehaviour(trim_strings=True, case_fold_emails=True, max_lengths={"LastName": 8, "Name": 10}),
+    ),
+}
+odd = pytest.mark.parametrize(("keap_behaviour", "crm_behaviour"), ODD.values(), ids=ODD)
+
+NAMES = ["Ada", "Zoë", "Łukasz", "Wolfeschlegelsteinhausenbergerdorff the elder of that name", "王秀英", "O'Brien "]
+PHONES = ["(602) 555-0101", "+44 20 7946 0018", "030 123456", "+1 212 555 0199 x 12", "call me", "0033 1 23 45 67 89"]
+PLACES = [("US", "Arizona"), ("GB", None), ("DE", "BE"), ("Canada", "CA-ON"), (None, None), ("Atlantis", "Nowhere")]
+
+
+def _load(world: World, rng: random.Random) -> None:
+    """Messy records: some in both systems, some in one."""
+    for n in range(12):
+        name, phone, (country, region) = rng.choice(NAMES), rng.choice(PHONES), rng.choice(PLACES)
+        world.crm.state.customers.add(
+            {
+                "Name": f"{n} {name} & Sons",
+                "Description": "line one\r\nline two  ",
+                "Phone": phone,
+                "Country": country,
+                "Region": region,
+                "City": " Springfield ",
+                "Email": f"Office{n}@Example.org",
+            }
+        )
+        world.crm.state.contacts.add(
+            {
+                "FirstName": name,
+                "LastName": f" {rng.choice(NAMES)}{n}",
+                "Email": f"Person{n}@Example.ORG",
+                "Phone": phone,
+                "MobilePhone": rng.choice(PHONES),
+                "Country": country,
+                "Region": region,
+                "StreetAddress1": "x" * rng.choice([5, 90]),
+                "JobTitle": "Director of everything",
+                "BirthDate": rng.choice([None, "1815-12-10"]),
+                "CustomerId": f"C{n + 1}",
+            }
+        )
+        world.crm.state.products.add(
+            {
+                "Name": f"Widget {n}",
+                "Sku": f"W{n}",
+                "Price": rng.choice(["1", "12.5", "12.50", "0", "1.999"]),
+                "Currency": rng.choice(["USD", "usd", "EUR"]),
+                "Description": "<b>x</b> " * 30,
+            }
+        )
+    for n in range(6, 18):
+        name, phone = rng.choice(NAMES), rng.choice(PHONES)
+        company = world.keap.state.companies.add(
+            {
+                "company_name": f"{n} {name} & Daughters",
+                "phone_number": {"number": phone, "field": "PHONE1"},
+                "address": {"field": "BILLING", "locality": "Springfield of the many", "country_code": "DEU"},
+                "notes": "a note",
+            }
+        )
+        world.keap.state.contacts.add(
+            {
+                "given_name": name,
+                "family_name": f"{rng.choice(NAMES)}{n}",
+                "email_addresses": [
+                    {"email": f"person{n}@example.org", "field": "EMAIL1"},
+                    {"email": f"Second{n}@Example.org", "field": rng.choice(["EMAIL2", "EMAIL3"])},
+                ],
+                "phone_numbers": [{"number": phone, "field": "PHONE1", "extension": "7"}],
+                "addresses": [{"field": "BILLING", "line1": "y" * 70, "locality": "Springfield of the many"}],
+                "company": {"id": company},
+            }
+        )
+        world.keap.state.products.add(
+            {"name": f"Widget {n}", "sku": f"w{n}", "price": rng.randrange(5000), "short_description": "short, really"}
+        )
+
+
+@odd
+def test_a_second_run_writes_nothing(world: World, rng: random.Random) -> None:
+    _load(world, rng)
+    report = world.sync()
+    assert report.ok, report.failures
+    world.assert_quiet()
+
+
+@odd
+def test_edits_flow_and_are_quiet_afterwards(world: World, rng: random.Random) -> None:
+    _load(world, rng)
+    world.sync()
+    counts = world.counts()
+    for id in list(world.crm.state.contacts)[:6]:
+        world.crm.state.contacts.edit(id, JobTitle=f" Chief of {id} and much more than that ", Email=f"New.{id}@Example.org")
+    for id in list(world.keap.state.contacts)[-6:]:
+        phones = [{"number": "(212) 555-0142", "field": "PHONE1"}, {"number": "+49 30 7654321", "field": "PHONE2"}]
+        world.keap.state.contacts.edit(id, phone_numbers=phones, given_name="Maximiliane ")
+    for id in list(world.crm.state.customers)[:6]:
+        world.crm.state.customers.edit(id, Phone="+44 20 7946 0099", Description=None)
+    for id in list(world.keap.state.companies)[-6:]:
+        world.keap.state.companies.edit(id, notes="another note, longer than before", website="https://example.org")
+    for id in list(world.keap.state.products)[:6]:
+        world.keap.state.products.edit(id, price=777, short_description="a new and much longer description")
+    report = world.sync()
+    assert report.ok, report.failures
+    assert world.counts() == counts
+    world.assert_quiet()
+
+
+@odd
+def test_what_one_side_cut_or_changed_does_not_come_back(world: World) -> None:
+    """The side that was edited keeps what was typed there, whatever the other side made of it."""
+    typed = {
+        "FirstName": "Maximiliane Wilhelmine Friederike von und zu Hohen",
+        "JobTitle": "Director of everything",
+        "City": "Springfield of the many",
+        "Phone": "(602) 555-0101",
+        "Country": "US",
+        "Email": "Max@Example.org",
+    }
+    world.crm.state.contacts.add(typed)
+    stored = world.crm.state.contacts["A1"]
+    world.sync()
+    world.sync(full=True)
+    world.keap.state.contacts.edit("1", family_name="Hohenstaufen")
+    world.sync()
+    world.assert_quiet()
+    kept = world.crm.state.contacts["A1"]
+    assert {name: kept[name] for name in typed} == {name: stored[name] for name in typed}
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_nothing_is_written_when_nothing_is_there(world: World, full: bool) -> None:
+    assert world.sync(full=full).ok
+    assert world.writes == []
+
+
+def test_touching_a_record_without_a_change_writes_nothing(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.sync()
+    world.crm.state.contacts.edit("A1")
+    world.crm.state.contacts.edit("A1", Email=" ADA@example.org ")
+    world.assert_quiet()
+
+
+def test_another_spelling_of_the_same_value_is_no_edit(world: World) -> None:
+    world.crm.state.contacts.add(
+        {"FirstName": "Ada", "Email": "ada@example.org", "Phone": "+1 602 555 0101", "Country": "US", "Region": "AZ"}
+    )
+    world.sync()
+    phones = [{"number": "602.555.0101", "field": "PHONE1"}]
+    world.keap.state.contacts.edit("1", phone_numbers=phones)
+    world.crm.state.contacts.edit("A1", Country="United States", Region="Arizona")
+    world.assert_quiet()
+
+
+def test_runs_without_changes_read_one_page_a_side(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.sync()
+    world.forget_requests()
+    world.sync()
+    assert len(world.keap.requests) == 3
+    assert len(world.crm.requests) == 3
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_plan_writes_nothing(world: World, full: bool, rng: random.Random) -> None:
+    _load(world, rng)
+    before = world.snapshot()
+    with world.sessions() as session:
+        plan = session.plan(full=full)
+    assert not plan.is_empty
+    assert world.writes == []
+    assert world.snapshot() == before
+    assert sum(1 for _ in plan.actions) > 0
+
+
+def test_three_synchronizations_one_by_one_do_what_one_sync_does(world: World, rng: random.Random) -> None:
+    _load(world, rng)
+    with world.sessions() as session:
+        for part in (session.companies, session.products, session.contacts):
+            assert part.sync().ok
+    world.assert_quiet()
+
+
+def test_default_region_reads_numbers_without_a_prefix(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org", "Phone": "(602) 555-0101"})
+    assert world.sync(default_region="US").ok
+    [ada] = world.keap.state.contacts.values()
+    assert [p["number_e164"] for p in ada["phone_numbers"]] == ["+16025550101"]
+    world.assert_quiet(default_region="US")
+
+
+def test_a_number_nobody_can_read_is_left_alone_and_reported(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org", "Phone": "call me"})
+    report = world.sync()
+    assert report.ok
+    [ada] = world.keap.state.contacts.values()
+    assert ada["phone_numbers"] == []
+    assert any("Phone" in str(line) for line in report.lines)
+    assert isinstance(report, kb.Report)
+    world.assert_quiet()
+    assert world.crm.state.contacts["A1"]["Phone"] == "call me"

@@ -136,14 +136,14 @@ class _Number:
     digits: str
     extension: str | None = None
 
-    def written(self, rng: random.Random, *, abroad: bool = False) -> str:
-        """In one of the ways people write it; `abroad` so that it can be dialled from anywhere."""
+    def written(self, rng: random.Random, near: Locale | None = None) -> str:
+        """In one of the ways people write it; `near` is where it can be dialled without a country's prefix."""
         ways = [f"+{self.locale.calling} {self.digits}", f"+{self.locale.calling}{_only_digits(self.digits)}"]
-        if not abroad:
+        if near is self.locale:
             home = self.locale.trunk + self.digits
             ways += [home, _only_digits(home), home.replace(" ", "."), home.replace(" ", "-")]
-            if self.locale.calling != "1":
-                ways.append(f"00{self.locale.calling} {self.digits}")
+        if near is not None and near.country in _DIAL_00:
+            ways.append(f"00{self.locale.calling} {self.digits}")
         return rng.choice(ways)
 
 
@@ -157,6 +157,7 @@ def _fill(rng: random.Random, pattern: str, **parts: str) -> str:
     return "".join(rng.choice("0123456789") if c == "#" else c for c in filled)
 
 
+_DIAL_00 = frozenset("GB NO SE DE FR ES GR UA EG IL CN KW IN".split())  # where 00 begins a call to another country
 _AREAS = ("602", "212", "512", "312", "305", "408")
 
 
@@ -187,15 +188,17 @@ def _address(rng: random.Random, locale: Locale) -> _Address:
     return _Address(locale, town, _fill(rng, town.zip), _fill(rng, rng.choice(locale.streets)), line2)
 
 
-def _customcrm_address(rng: random.Random, address: _Address) -> Wire:
+def _customcrm_address(rng: random.Random, address: _Address, *, clear: bool = False) -> Wire:
+    """`clear`: the country by its code, so that everybody understands it."""
     locale, town = address.locale, address.town
+    countries = (locale.country, locale.alpha3, rng.choice(locale.written))
     return {
         "StreetAddress1": address.line1,
         "StreetAddress2": address.line2,
         "ZipCode": address.zip,
         "City": town.name,
         "Region": rng.choice(town.region_written) if town.region_written else None,
-        "Country": rng.choice((locale.country, locale.country, locale.alpha3, rng.choice(locale.written))),
+        "Country": locale.country if clear else rng.choice((locale.country, *countries)),
     }
 
 
@@ -276,8 +279,8 @@ def _company_records(rng: random.Random, c: _Company) -> dict[Side, Record]:
             "Name": _retyped(rng, c.name),
             "Description": c.described,
             **_customcrm_address(rng, c.address),
-            "Phone": c.phone.written(rng),
-            "Fax": c.fax.written(rng) if _often(rng, 0.3) else None,
+            "Phone": c.phone.written(rng, c.address.locale),
+            "Fax": c.fax.written(rng, c.address.locale) if _often(rng, 0.3) else None,
             "Email": _retyped(rng, f"post@{c.domain}"),
             "Website": rng.choice((f"https://www.{c.domain}/", c.domain, f"http://{c.domain}/?lang=en&ref=crm")),
         }
@@ -289,14 +292,14 @@ def _company_records(rng: random.Random, c: _Company) -> dict[Side, Record]:
         }
         records[Side.CUSTOMCRM] = Record(c.thing, customer | own)
     if Side.KEAP in c.sides:
-        phone = {"field": "PHONE1", "number": c.phone.written(rng), "type": "Work"}
+        phone = {"field": "PHONE1", "number": c.phone.written(rng, c.address.locale), "type": "Work"}
         company = {
             "company_name": _retyped(rng, c.name),
             "notes": c.described,
             "address": _keap_address(c.address),
             "email_address": {"email": f"post@{c.domain}", "field": "EMAIL1"},
             "phone_number": phone,
-            "fax_number": {"field": "FAX1", "number": c.fax.written(rng, abroad=True)} if _often(rng, 0.3) else None,
+            "fax_number": {"field": "FAX1", "number": c.fax.written(rng)} if _often(rng, 0.3) else None,
             "website": f"https://www.{c.domain}/",
         }
         kept_in_keap = frozenset({"company_name", "address"})
@@ -316,6 +319,7 @@ class _Person:
     given: str | None
     family: str | None
     email: str | None
+    shares_mailbox: bool
     email2: str | None
     address: _Address
     phone: _Number
@@ -343,12 +347,13 @@ def _people(rng: random.Random, number: int, companies: Sequence[_Company]) -> l
         phone, mobile = _number(rng, locale, locale.phone), _number(rng, locale, locale.mobile)
         if company and _often(rng, 0.3):
             phone = attrs.evolve(company.phone, extension=str(n))  # the switchboard
-        shared = people[-1].email if n % 45 == 31 else None  # a couple with one mailbox
+        couple = n % 45 in {30, 31}
+        shared = people[-1].email if n % 45 == 31 else None
         named = given is not None and family is not None
         people.append(
             _Person(
                 f"person {n}", rng.choices(_PLACEMENTS, _SHARES)[0], given, family,
-                (shared or email) if _often(rng, 0.85) or not named else None,
+                (shared or email) if _often(rng, 0.85) or couple or not named else None, couple,
                 f"privat{n}@example.net" if _often(rng, 0.2) else None,
                 _address(rng, locale), phone, mobile,
                 f"{rng.randint(1935, 2006)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
@@ -364,12 +369,12 @@ def _domain(rng: random.Random, company: _Company | None) -> str:
 
 def _person_records(rng: random.Random, p: _Person) -> dict[Side, Record]:
     """What both systems hold of a person; somebody in both can be recognised by e-mail address, or by name and phone."""
-    recognised_by = ("Email",) if p.email else ("FirstName", "LastName", "Phone", "Country")
+    name = ("FirstName", "LastName")
+    recognised_by = ("Email", *(name if p.shares_mailbox else ())) if p.email else (*name, "Phone", "Country")
     kept = frozenset(recognised_by) if p.sides == BOTH else frozenset()
-    in_both = p.company is not None and p.sides <= p.company.sides
     records = {}
     if Side.CUSTOMCRM in p.sides:
-        wire = _spoiled(rng, _thinned(rng, _customcrm_person(rng, p), kept), kept, _CONTACT_MISTAKES)
+        wire = _spoiled(rng, _thinned(rng, _customcrm_person(rng, p, kept), kept), kept, _CONTACT_MISTAKES)
         own = {
             "LoyaltyTier": rng.choice(("gold", "silver", None)),
             "Children": rng.randint(0, 4),
@@ -381,17 +386,15 @@ def _person_records(rng: random.Random, p: _Person) -> dict[Side, Record]:
         theirs = {"Email": "email_addresses", "FirstName": "given_name", "LastName": "family_name",
                   "Phone": "phone_numbers", "Country": "addresses"}  # fmt: skip
         kept_in_keap = frozenset(theirs[name] for name in kept)
-        document = _thinned(rng, _keap_person(rng, p, kept), kept_in_keap)
+        document = _thinned(rng, _keap_person(rng, p), kept_in_keap)
         document = _spoiled(rng, document, kept_in_keap, _KEAP_CONTACT_MISTAKES)
         works_for = p.company.thing if p.company and Side.KEAP in p.company.sides else None
-        if not in_both and _often(rng, 0.5):
-            works_for = None
         records[Side.KEAP] = Record(p.thing, document | _edited_long_ago(rng), works_for)
     return records
 
 
-def _customcrm_person(rng: random.Random, p: _Person) -> Wire:
-    phone = p.phone.written(rng) + (f" x{p.phone.extension}" if p.phone.extension else "")
+def _customcrm_person(rng: random.Random, p: _Person, kept: frozenset[str]) -> Wire:
+    phone = p.phone.written(rng, p.address.locale) + (f" x{p.phone.extension}" if p.phone.extension else "")
     return {
         "FirstName": p.given,
         "LastName": p.family,
@@ -401,19 +404,24 @@ def _customcrm_person(rng: random.Random, p: _Person) -> Wire:
         "Email": _retyped(rng, p.email) if p.email else None,
         "Email2": p.email2,
         "Phone": phone,
-        "MobilePhone": p.mobile.written(rng),
+        "MobilePhone": p.mobile.written(rng, p.address.locale),
         "JobTitle": p.job,
         "Website": "https://example.org/~me" if _often(rng, 0.2) else None,
         "BirthDate": p.born,
-        **_customcrm_address(rng, p.address),
+        **_customcrm_address(rng, p.address, clear="Country" in kept),
     }
 
 
-def _keap_person(rng: random.Random, p: _Person, kept: frozenset[str]) -> Wire:
-    phone = {"field": "PHONE1", "number": p.phone.written(rng), "type": rng.choice(("Work", "Home"))}
+def _keap_person(rng: random.Random, p: _Person) -> Wire:
+    phone = {"field": "PHONE1", "number": p.phone.written(rng, p.address.locale), "type": rng.choice(("Work", "Home"))}
     if p.phone.extension:
         phone["extension"] = p.phone.extension
-    phones = [phone, *_occasionally(rng, 0.6, {"field": "PHONE2", "number": p.mobile.written(rng), "type": "Mobile"})]
+    phones = [
+        phone,
+        *_occasionally(
+            rng, 0.6, {"field": "PHONE2", "number": p.mobile.written(rng, p.address.locale), "type": "Mobile"}
+        ),
+    ]
     for slot in ("PHONE3", "PHONE4", "PHONE5"):
         phones += _occasionally(rng, 0.15, {"field": slot, "number": _fill(rng, "(555) ###-####")})
     emails = [] if p.email is None else [{"email": p.email, "field": "EMAIL1"}]
@@ -567,7 +575,7 @@ def _spoiled(rng: random.Random, record: Wire, kept: frozenset[str], mistakes: M
 
 def _thinned(rng: random.Random, record: Wire, kept: frozenset[str]) -> Wire:
     """The record without what nobody has filled in."""
-    return {name: value if name in kept or _often(rng, 0.85) else None for name, value in record.items()}
+    return {name: value if name in kept or _often(rng, 0.9) else None for name, value in record.items()}
 
 
 def _retyped(rng: random.Random, text: str) -> str:

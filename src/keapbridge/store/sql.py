@@ -190,6 +190,8 @@ class SqlLinkStore:
                 if not linked:
                     keys += self._key_rows(object, side, id, item.keys, linked=False)
             self._unstage(c, object, side, unchanged)
+            self._requeue_edited(c, object, side, rows)
+            self._forget_missing(c, object, side, [item.observation.id for item in staged])
             self._upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
             self._upsert(c, t.match_keys, keys)
@@ -199,6 +201,21 @@ class SqlLinkStore:
                 if rows:
                     c.execute(self._insert(t.seen).on_conflict_do_nothing(), rows)
         return len(unchanged)
+
+    def _requeue_edited(self, c: Connection, object: str, side: Side, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A record that failed before is tried again when it has been edited."""
+        new = {row["id"]: row["snapshot"] for row in rows}
+        for chunk in _chunks(list(new)):
+            query = select(t.observed.c.id, t.observed.c.snapshot).where(
+                *self._of(t.observed, object, side), t.observed.c.id.in_(chunk)
+            )
+            edited = [row.id for row in c.execute(query) if row.snapshot != new[row.id]]
+            if edited:
+                c.execute(delete(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(edited)))
+
+    def _forget_missing(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
+        for chunk in _chunks(ids):
+            c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(chunk)))
 
     def begin_scan(self, object: str, side: Side) -> None:
         with self._transaction() as c:
@@ -457,9 +474,22 @@ class SqlLinkStore:
             .join(t.observed, and_(k.bridge == o.bridge, k.object == o.object, k.keap_id == o.id))
             .where(*self._of(t.observed, object, Side.KEAP), o.linked.is_(True), k.customcrm_id > after)
         )
-        either = ours.union(theirs).subquery()
+        either = ours.union(theirs).subquery().c[0]
+        # What is missing on a side is planned as a deletion instead.
+        m = t.missing.c
+        gone = select(k.customcrm_id).join(
+            t.missing,
+            and_(
+                m.bridge == k.bridge,
+                m.object == k.object,
+                m.proven.is_(True),
+                ((m.side == Side.CUSTOMCRM.value) & (m.id == k.customcrm_id))
+                | ((m.side == Side.KEAP.value) & (m.id == k.keap_id)),
+            ),
+        )
+        wanted = select(either).where(either.not_in(gone.where(*self._of(t.links, object))))
         with self._transaction() as c:
-            ids = list(c.execute(select(either.c[0]).order_by(either.c[0]).limit(limit)).scalars())
+            ids = list(c.execute(wanted.order_by(either).limit(limit)).scalars())
             return self._pairs(c, object, ids)
 
     def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]:

@@ -1,9 +1,8 @@
 """Applying: re-read what is about to be changed, decide once more, write, and remember what was written.
 
 For every record: intent (creates only) → call → link, bases and journal in one transaction. The cursors move last.
-What fails
-is a line in the report and stays staged for the next run; it never stops the others. Only refused credentials stop a
-run.
+What fails is a line in the report and stays staged for a later run; it never stops the others. Only refused
+credentials and a spent quota stop a run.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.creates import apply_creates, resume_creates
 from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs
 from keapbridge.sync.plan import Action, Conflict, Plan, Skip
+from keapbridge.sync.removals import apply_removals
 from keapbridge.sync.report import Line, Report
 from keapbridge.sync.run import Run, one_sided
 
@@ -39,6 +39,7 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
         yield from resume_creates(book, object)
         yield from apply_pairs(book, object)
         yield from apply_creates(book, object)
+        yield from apply_removals(book, object)
         yield from _list_rest(book, object)
         book.counts.setdefault(object, Counter())["unchanged"] += plan.unchanged.get(object, 0)
     ended = yield from now()
@@ -56,7 +57,8 @@ def _list_rest(book: Run, object: str) -> Flow[None]:
 def _line_of(action: Action) -> Line:
     if isinstance(action, Conflict):
         ids = (action.customcrm_id, action.keap_id)
-        return Line(action.object, "conflict", None, *ids, (action.conflict.field,), EDITED_ON_BOTH)
+        reason = action.conflict.reason or EDITED_ON_BOTH
+        return Line(action.object, "conflict", None, *ids, (action.conflict.field,), reason)
     assert isinstance(action, Skip)
     others = "; ".join(f"{side.title} {id}" for side, id in action.candidates)
     return one_sided(

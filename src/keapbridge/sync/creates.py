@@ -124,7 +124,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
         if stops_everything(error):
             raise
         reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
-        yield from book.report(one_sided(object, "failed", source.side, source.id, reason))
+        yield from book.fail(one_sided(object, "failed", source.side, source.id, reason))
         return None
     moment = yield from now()
     made = bridge.observe(object, side, answer, ready.context)

@@ -40,6 +40,7 @@ class Work:
         lines: what is to be reported with the next commit.
         unconfirmed: fields that were written and that the answer did not show, with what was sent.
         gone: the side whose record could not be read again.
+        replaces: the Keap record that the Customcrm record was linked to before.
     """
 
     object: str
@@ -50,6 +51,7 @@ class Work:
     raw: dict[Side, Any] = attrs.field(factory=dict)
     unconfirmed: dict[Side, dict[str, Canonical]] = attrs.field(factory=dict)
     gone: Side | None = None
+    replaces: str | None = None
 
     def see(self, seen: Observation) -> None:
         name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
@@ -87,14 +89,30 @@ def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[
         )
         free = [(a, b) for a, b in adoptions if a not in to_keap and b not in to_customcrm]
         pairs += yield from read_unlinked(bridge, object, free)
+        moved = {a: b for (a, b), x in adoptions.items() if x.replaces == to_keap.get(a) and b not in to_customcrm}
+        pairs += yield from _read_moved(book, object, moved)
     context = yield from bridge.context(object, [pair.current(side) for pair in pairs for side in Side], plan_id=None)
     works = []
     for staged in pairs:
         pair = with_references(bridge, object, staged, context)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
         lines = () if adoption is None else (_linked_line(adoption),)
-        works.append(Work(object, pair, context, merge(pair, bridge.rules(object, context), bridge.policy), lines))
+        outcome = merge(pair, bridge.rules(object, context), bridge.policy)
+        replaces = None if adoption is None else adoption.replaces
+        works.append(Work(object, pair, context, outcome, lines, replaces=replaces))
     return works
+
+
+def _read_moved(book: Run, object: str, moved: Mapping[str, str]) -> Flow[list[Pair]]:
+    """Pairs whose Keap record was merged into another one: the link keeps its bases."""
+    store = book.bridge.store
+    pairs = yield from run("read pairs", store.pairs_of, object, moved)
+    staged = yield from run("read", store.observations, object, Side.KEAP, list(moved.values()))
+    return [
+        Pair(attrs.evolve(pair.link, keap_id=new_id), pair.customcrm, staged[new_id])
+        for pair in pairs
+        if (new_id := moved[pair.link.customcrm_id]) in staged
+    ]
 
 
 def _linked_line(action: Adopt) -> Line:
@@ -161,7 +179,7 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
     """Write what a pair needs and remember it; what fails is reported."""
     if work.gone is not None:
         reason = f"could not be read again in {work.gone.title}: it was deleted, or has an unexpected form"
-        yield from book.report(work.line("failed", work.gone, (), reason))
+        yield from book.fail(work.line("failed", work.gone, (), reason))
         return
     try:
         for _ in range(ATTEMPTS):
@@ -180,7 +198,7 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
         if stops_everything(error):
             raise
         reason = str(error)
-    yield from book.report(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
+    yield from book.fail(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
 
 
 def _write_changes(book: Run, object: str, work: Work) -> Flow[None]:
@@ -243,7 +261,7 @@ def commit_pair(
     pair = work.pair
     lines = (*work.lines, *(_held_line(skip) for skip in held_skips(object, pair.link, work.outcome.held)))
     commit = settled_commit(book.bridge, object, pair, work.outcome)
-    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id)
+    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=work.replaces)
     if not work.outcome.is_settled or any(work.unconfirmed.values()):
         # Keep both sides in view until the rest is decided.
         staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)

@@ -77,11 +77,12 @@ class Delete:
 
 @attrs.frozen
 class Unlink:
-    """Forget a link; no record is touched."""
+    """Forget a link; no record is touched. `gone` is the side whose record is proven gone."""
 
     object: str
     customcrm_id: str
     keap_id: str
+    gone: Side
     reason: str
 
 
@@ -127,6 +128,8 @@ def describe(action: Action) -> str:
         case Conflict():
             c = action.conflict
             where = f"{action.object} {action.customcrm_id} ↔ {action.keap_id}"
+            if c.reason and c.customcrm is None and c.keap is None:
+                return f"conflict in {where}: {c.reason}"
             return f"conflict in {where}: {c.field} is {c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
         case Skip():
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""

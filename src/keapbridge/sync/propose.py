@@ -13,6 +13,7 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Commit, Intent
 from keapbridge.sync.bridge import Bridge, digest, keys_of
+from keapbridge.sync.deletions import plan_deletions
 from keapbridge.sync.match import Candidate, Unmatched, match_group
 from keapbridge.sync.merge import Held, Merge, merge
 from keapbridge.sync.observe import Scan, observe, observe_ids
@@ -52,6 +53,7 @@ def propose(
             scans = yield from observe_ids(bridge, object, plan_id, ids)
         watermarks[object] = {scan.side.value: scan.watermark for scan in scans if scan.watermark is not None}
         yield from _plan_nameless(object, scans, book)
+        yield from plan_deletions(bridge, object, plan_id, book.add)
         yield from _plan_pairs(bridge, object, book)
         yield from _plan_matches(bridge, object, book)
         for side in Side:
@@ -104,16 +106,38 @@ def _plan_pairs(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
         after = pairs[-1].link.customcrm_id
         actions: list[Action] = []
         settled: list[Commit] = []
+        waiting = yield from _waiting(bridge, object, [(s, pair.link.id(s)) for pair in pairs for s in Side])
         for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
             problem = _problem(object, pair)
             if problem is not None:
                 actions.append(problem)
             elif outcome.is_settled:
                 settled.append(settled_commit(bridge, object, pair, outcome))
+            elif all((side, pair.link.id(side)) in waiting for side in Side):
+                ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
+                actions.append(Skip(object, *ours, waiting[ours]))
             else:
                 actions += _pair_actions(object, pair, outcome)
         yield from run("settle pairs", bridge.store.settle, settled)
         yield from book.add(actions)
+
+
+def _waiting(bridge: Bridge, object: str, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
+    """Those of the records that failed before and are not due yet, with what to say about them."""
+    moment = yield from now()
+    waiting: dict[tuple[Side, str], str] = {}
+    for side in Side:
+        ids = [id for s, id in records if s is side]
+        failures = (yield from run("read failures", bridge.store.failures, object, side, ids)) if ids else {}
+        for id, failure in failures.items():
+            if failure.next_try_at is None or failure.next_try_at > moment:
+                when = (
+                    "when it is edited"
+                    if failure.next_try_at is None
+                    else f"after {failure.next_try_at:%Y-%m-%d %H:%M} UTC"
+                )
+                waiting[side, id] = f"failed {failure.tries} times, tried again {when}: {failure.reason}"
+    return waiting
 
 
 def merge_pairs(
@@ -247,7 +271,17 @@ def _plan_creates(bridge: Bridge, object: str, source: Side, book: _Book) -> Flo
             return
         after = found[-1].id
         context = yield from bridge.context(object, [o.snapshot for o in found], plan_id=book.plan_id)
-        yield from book.add([_plan_create(bridge, object, o, context) for o in found])
+        kept = yield from run("read tombstones", bridge.store.tombstones, object, source, [o.id for o in found])
+        waiting = yield from _waiting(bridge, object, [(source, o.id) for o in found])
+        reasons = {**{id: reason for (_, id), reason in waiting.items()}, **kept}
+        yield from book.add(
+            [
+                Skip(object, source, o.id, reasons[o.id])
+                if o.id in reasons
+                else _plan_create(bridge, object, o, context)
+                for o in found
+            ]
+        )
 
 
 def _plan_create(bridge: Bridge, object: str, source: Observation, context: Context) -> Create | Skip:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 
 import attrs
 
-from keapbridge._flow import Flow, run
+from keapbridge._flow import Flow, now, run
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
 )
-from keapbridge.store import Commit
+from keapbridge.store import Commit, Failure, Removal
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Side
@@ -21,6 +22,9 @@ from keapbridge.sync.report import Line
 __all__ = ["Run", "one_sided", "stops_everything"]
 
 BATCH = 200
+MAX_TRIES = 8
+FIRST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(days=1)
 
 
 @attrs.define
@@ -36,7 +40,7 @@ class Run:
     def count(self, lines: Iterable[Line]) -> None:
         for line in lines:
             heading = line.outcome
-            if line.side is not None and line.outcome in {"created", "updated", "deleted"}:
+            if line.side is not None and line.outcome in {"created", "updated", "deleted", "archived"}:
                 heading = f"{line.outcome} in {line.side.title}"
             self.counts.setdefault(line.object, Counter())[heading] += 1
 
@@ -47,6 +51,21 @@ class Run:
     def commit(self, commit: Commit) -> Flow[None]:
         yield from run("commit", self.bridge.store.commit, self.run_id, commit)
         self.count(commit.lines)
+
+    def remove(self, removal: Removal) -> Flow[None]:
+        yield from run("remove a link", self.bridge.store.remove, self.run_id, removal)
+        self.count(removal.lines)
+
+    def fail(self, line: Line) -> Flow[None]:
+        """Report a failure, and note when its record is tried again."""
+        yield from self.report(line)
+        moment = yield from now()
+        for side, id in ((Side.CUSTOMCRM, line.customcrm_id), (Side.KEAP, line.keap_id)):
+            if id is not None:
+                before = yield from run("read failures", self.bridge.store.failures, line.object, side, [id])
+                tries = before[id].tries + 1 if id in before else 1
+                failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
+                yield from run("note a failure", self.bridge.store.fail, failure)
 
     def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         after = -1
@@ -66,6 +85,13 @@ class Run:
         self.done[object] += number
         total = sum(self.plan.counts.get(object, {}).values())
         self.bridge.progress(object, "writing", self.done[object], max(total, self.done[object]))
+
+
+def next_try(tries: int, moment: datetime) -> datetime | None:
+    """When a record that failed so often is tried again: at once, then later and later, in the end not by itself."""
+    if tries >= MAX_TRIES:
+        return None
+    return moment if tries == 1 else moment + min(FIRST_PAUSE * 2 ** (tries - 2), LONGEST_PAUSE)
 
 
 def one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Line:

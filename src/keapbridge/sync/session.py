@@ -15,6 +15,7 @@ from keapbridge.mapping import defaults
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import LinkStore
 from keapbridge.sync.apply import apply
+from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
 from keapbridge.sync.plan import Plan
 from keapbridge.sync.policy import Policy
@@ -50,7 +51,12 @@ class _Flows:
             if found is None:
                 raise StalePlanError(f"there is no plan {plan!r} in this session's store")
             plan = found
-        _brake(plan, self.bridge.policy)
+        reasons = exceeded(plan, self.bridge.policy)
+        if reasons:
+            raise BrakeError(
+                f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy",
+                plan,
+            )
         return (yield from apply(self.bridge, plan))
 
     def sync_ids(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[Report]:
@@ -61,16 +67,6 @@ class _Flows:
     def sync(self, objects: Sequence[str], *, full: bool) -> Flow[Report]:
         plan = yield from self.plan(objects, full=full)
         return (yield from self.apply(plan))
-
-
-def _brake(plan: Plan, policy: Policy) -> None:
-    creates = sum(n for c in plan.counts.values() for heading, n in c.items() if heading.startswith("create in "))
-    if policy.max_creates is not None and creates > policy.max_creates:
-        raise BrakeError(
-            f"the plan would create {creates} records and the policy allows {policy.max_creates}; nothing was written. "
-            "Read the plan, then raise Policy(max_creates=…) if it is right",
-            plan,
-        )
 
 
 def _bridge(

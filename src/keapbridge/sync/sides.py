@@ -38,10 +38,12 @@ class Records(Protocol):
 
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
+    def get(self, id: str) -> Flow[Any]: ...
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]: ...
     def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]: ...
     def create(self, record: Any, key: str) -> Flow[Any]: ...
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]: ...
+    def delete(self, id: str, version: str | None) -> Flow[None]: ...
 
 
 @attrs.frozen
@@ -58,6 +60,9 @@ class CustomcrmRecords:
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.flows.list(updated_since=updated_since)
 
+    def get(self, id: str) -> Flow[Any]:
+        return self.flows.get(id)
+
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         return self.flows.get_many(ids)
 
@@ -69,6 +74,9 @@ class CustomcrmRecords:
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, dict(changes), if_match=version)
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        return self.flows.delete(id, if_match=version)
 
 
 @attrs.frozen
@@ -85,6 +93,9 @@ class KeapRecords:
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.flows.list(updated_since=updated_since)
 
+    def get(self, id: str) -> Flow[Any]:
+        return self.flows.get(id)
+
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         return self.flows.get_many(ids)
 
@@ -96,3 +107,6 @@ class KeapRecords:
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, dict(changes))
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        return self.flows.delete(id)

@@ -1,0 +1,137 @@
+"""Deletions, planned: a linked record that was not shown is looked up, and only a 404 proves that it is gone.
+
+What then happens is decided by policy, except that nothing is deleted that could be a contact that Keap merged into
+another: there the link moves to the survivor of the merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from keapbridge._flow import Flow, gather, run
+from keapbridge.errors import NotFoundError
+from keapbridge.store import Missing, Staged
+from keapbridge.sync.bridge import Bridge, digest, keys_of
+from keapbridge.sync.merge import FieldConflict, merge
+from keapbridge.sync.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
+from keapbridge.sync.records import Link, Pair, Side, Snapshot
+
+__all__ = ["RECORD", "is_edited", "plan_deletions"]
+
+RECORD = "*"  # stands for the whole record where a conflict is not about one field
+BATCH = 500
+LOOK_UPS = 4
+
+Add = Callable[[Sequence[Action]], Flow[None]]
+
+
+def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[None]:
+    """Plan what follows from every linked record that is missing on one side."""
+    allowed = yield from _allowed(bridge, object)
+    since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)
+    after, looked_up = "", 0
+    handled: set[str] = set()
+    while batch := (yield from run("read missing records", bridge.store.missing, object, after, BATCH)):
+        after = max(f"{item.side.value}:{_id(item)}" for item in batch)
+        open_items = [item for item in batch if not item.proven]
+        within = open_items[: max(0, allowed - looked_up)]
+        looked_up += len(within)
+        proofs = yield from gather((_look_up(bridge, object, item, plan_id) for item in within), LOOK_UPS)
+        proven = [item for item in batch if item.proven] + [i for i, gone in zip(within, proofs, strict=True) if gone]
+        actions: list[Action] = [
+            Skip(
+                object, item.side, _id(item), "not shown by the list; more are missing than the policy lets be removed"
+            )
+            for item in open_items[len(within) :]
+        ]
+        for item in proven:
+            if item.pair.link.customcrm_id not in handled:
+                handled.add(item.pair.link.customcrm_id)
+                actions += yield from _plan_missing(bridge, object, item, since, plan_id)
+        yield from add(actions)
+
+
+def _allowed(bridge: Bridge, object: str) -> Flow[int]:
+    """How many look-ups make sense: one more than the brakes would let pass."""
+    policy = bridge.policy
+    limits: list[float] = [] if policy.max_deletes is None else [policy.max_deletes]
+    if policy.max_delete_share is not None:
+        links = yield from run("count links", bridge.store.count_links, object)
+        limits.append(max(20.0, policy.max_delete_share * links))
+    return int(min(limits)) + 1 if limits else 1_000_000_000
+
+
+def _id(item: Missing) -> str:
+    return item.pair.link.id(item.side)
+
+
+def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[bool]:
+    system = bridge.systems[object, item.side]
+    try:
+        record = yield from system.get(_id(item))
+    except NotFoundError:
+        yield from run("note a proof", bridge.store.prove_missing, object, item.side, [_id(item)])
+        return True
+    context = yield from bridge.context(
+        object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
+    )
+    seen = bridge.observe(object, item.side, record, context, plan_id=plan_id)
+    staged = [Staged(seen, digest(seen.snapshot), keys_of(bridge.mappers[object], seen.snapshot))]
+    yield from run("stage", bridge.store.stage, object, item.side, staged, complete=False)
+    yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
+    return False
+
+
+def _plan_missing(
+    bridge: Bridge, object: str, item: Missing, since: datetime | None, plan_id: str
+) -> Flow[list[Action]]:
+    pair, gone = item.pair, item.side
+    ids = (pair.link.customcrm_id, pair.link.keap_id)
+    if object == "contacts" and gone is Side.KEAP:
+        survivor = yield from _plan_survivor(bridge, object, pair, since, plan_id)
+        if survivor:
+            return survivor
+    left = gone.other
+    match bridge.policy.deletion(left):
+        case "ignore":
+            return [Skip(object, left, pair.link.id(left), f"deleted in {gone.title}, and the policy is to ignore it")]
+        case "unlink":
+            return [Unlink(object, *ids, gone, f"deleted in {gone.title}")]
+        case rule:
+            if is_edited(pair, left):
+                reason = f"deleted in {gone.title}, edited in {left.title}"
+                return [Conflict(object, *ids, FieldConflict(RECORD, None, None, reason))]
+            return [Delete(object, left, pair.link.id(left), pair.link.id(gone), archive=rule == "archive")]
+
+
+def is_edited(pair: Pair, side: Side) -> bool:
+    """Whether a record holds something else than after the last sync."""
+    base = pair.link.base(side)
+    return any(base[field] != value for field, value in pair.current(side).values.items() if field in base)
+
+
+def _plan_survivor(bridge: Bridge, object: str, pair: Pair, since: datetime | None, plan_id: str) -> Flow[list[Action]]:
+    """The contact that a vanished one was merged into: it shares a match key and was changed since the last run."""
+    link = pair.link
+    keys = keys_of(bridge.mappers[object], Snapshot(link.keap_base))
+    found = yield from run("look for a survivor", bridge.store.same_key, object, Side.KEAP, keys)
+    others = {id: linked for id, linked in found if id != link.keap_id}
+    free = [id for id, linked in others.items() if not linked]
+    staged = yield from run("read", bridge.store.observations, object, Side.KEAP, free)
+    recent = [o for o in staged.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
+    if len(recent) == 1:
+        moved = Pair(
+            Link(link.customcrm_id, recent[0].id, link.customcrm_base, link.keap_base), pair.customcrm, recent[0]
+        )
+        snapshots = [moved.current(side) for side in Side]
+        context = yield from bridge.context(object, snapshots, plan_id=plan_id)
+        outcome = merge(moved, bridge.rules(object, context), bridge.policy)
+        both = (link.customcrm_id, recent[0].id)
+        adopt = Adopt(object, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)
+        return [adopt, *(Conflict(object, *both, conflict) for conflict in outcome.conflicts)]
+    if others:
+        names = ", ".join(sorted(others))
+        reason = f"deleted in Keap, perhaps merged into {names}: nothing is deleted"
+        return [Unlink(object, link.customcrm_id, link.keap_id, Side.KEAP, reason)]
+    return []

@@ -51,8 +51,9 @@ from keapbridge.mapping import (
     text,
 )
 from keapbridge.sync.plan import Plan
-from keapbridge.sync.policy import Policy
+from keapbridge.sync.policy import Contest, Policy, Settle
 from keapbridge.sync.report import Report
+from keapbridge.sync.resolve import OpenConflict
 from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "BearerToken",
     "BrakeError",
     "ConflictError",
+    "Contest",
     "CustomcrmClient",
     "KeapApiKey",
     "KeapClient",
@@ -72,6 +74,7 @@ __all__ = [
     "LinkStoreError",
     "MappingError",
     "NotFoundError",
+    "OpenConflict",
     "Plan",
     "Policy",
     "QuotaExhaustedError",
@@ -80,6 +83,7 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "SessionBusyError",
+    "Settle",
     "ShapeError",
     "Side",
     "StalePlanError",

@@ -1,4 +1,4 @@
-"""What the demo claims, each proven against what the two systems hold and were asked. Pure.
+"""What the demo claims, each claim proven against what the two systems hold and were asked. Pure.
 
 A claim is a sentence and what contradicts it. The engine's own report is never believed: it is compared with the records.
 """
@@ -6,7 +6,6 @@ A claim is a sentence and what contradicts it. The engine's own report is never 
 from __future__ import annotations
 
 import copy
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -29,16 +28,19 @@ if TYPE_CHECKING:
     from keapbridge.testing import Recorded
 
 __all__ = [
+    "Asked",
     "Claim",
     "Documents",
     "Links",
     "accounted_for",
     "agree",
+    "alike",
     "consent_kept",
-    "equal",
-    "nothing_twice",
+    "made_once",
     "nothing_written",
+    "reading",
     "recognised",
+    "unchanged",
     "unmapped_kept",
 ]
 
@@ -47,6 +49,8 @@ Documents = Mapping[tuple[str, Side], Mapping[str, Wire]]
 """Synchronization and side → id → the record as its system holds it."""
 Links = Mapping[str, Sequence[Link]]
 Mappers = Mapping[str, Mapper]
+Asked = Mapping[Side, Sequence["Recorded"]]
+"""The requests that each system has seen."""
 
 
 @attrs.frozen
@@ -56,88 +60,82 @@ class Claim:
     sentence: str
     against: tuple[str, ...] = ()
 
-    @property
-    def holds(self) -> bool:
-        return not self.against
-
 
 # --- who is who -------------------------------------------------------------------------------------------------
 
 
-def recognised(things: Things, links: Links, lines: Sequence[Line]) -> Claim:
+def recognised(things: Things, links: Links, lines: Iterable[Line]) -> Claim:
     """Whoever was in both systems was linked or is reported, and nobody was taken for somebody else."""
+    left = _left_alone(lines)
     against: list[str] = []
     found = 0
-    reported = {(line.object, side, id) for line in lines for side, id in _ids(line) if line.outcome in _LEFT_ALONE}
     for object, pairs in links.items():
-        ours, theirs = things[object, Side.CUSTOMCRM], things[object, Side.KEAP]
-        linked: set[str] = set()
-        for link in pairs:
-            a, b = ours.get(link.customcrm_id), theirs.get(link.keap_id)
-            if a is not None and b is not None:
-                found += 1
-                linked.add(a)
-                if a != b:
-                    against.append(f"{object} {link.customcrm_id} ({a}) is linked to {link.keap_id} ({b})")
-        for side, known in ((Side.CUSTOMCRM, ours), (Side.KEAP, theirs)):
+        ours, theirs = (things[object, side] for side in Side)
+        met = [(link, ours[link.customcrm_id], theirs[link.keap_id]) for link in pairs if _both_old(link, ours, theirs)]
+        found += len(met)
+        against += [f"{object} {_pair(link)} are linked, and are {a} and {b}" for link, a, b in met if a != b]
+        linked = {thing for _, thing, _ in met}
+        for side in Side:
             elsewhere = set(things[object, side.other].values()) - linked
             against += [
-                f"{object} {side.title} {id} ({thing}) is in both systems and was not linked"
-                for id, thing in known.items()
-                if thing in elsewhere and (object, side, id) not in reported
+                f"{object} {side.title} {id}: {thing} is in both systems, and the two were not linked"
+                for id, thing in things[object, side].items()
+                if thing in elsewhere and (object, side, id) not in left
             ]
     return Claim(
-        f"{found:,} records that were in both systems found each other, and none was taken for another", tuple(against)
+        f"{found:,} records that were in both systems found each other; none was taken for another", tuple(against)
     )
 
 
-def nothing_twice(
-    before: Documents, after: Documents, links: Links, report: Report, writes: Mapping[Side, Sequence[Recorded]]
-) -> Claim:
+def _both_old(link: Link, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
+    return link.customcrm_id in ours and link.keap_id in theirs
+
+
+def made_once(before: Documents, after: Documents, links: Links, report: Report, asked: Asked) -> Claim:
     """Each record that is new on a side is the one counterpart of an older one, and was asked for once."""
     against: list[str] = []
     made = 0
     for (object, side), records in after.items():
-        new = records.keys() - before[object, side].keys()
-        ids = Counter(link.id(side) for link in links[object])
-        sources = Counter(link.id(side.other) for link in links[object])
+        then = before[object, side]
+        new = records.keys() - then.keys()
         made += len(new)
-        against += [f"{object}: {side.title} {id} is new and not linked" for id in sorted(new) if not ids[id]]
-        against += [f"{object}: {side.title} {id} is linked {n} times" for id, n in ids.items() if n > 1]
-        against += [f"{object}: {side.other.title} {id} is linked {n} times" for id, n in sources.items() if n > 1]
+        linked = Counter(link.id(side) for link in links[object])
+        against += [f"{object}: {side.title} {id} is new and not linked" for id in sorted(new - linked.keys())]
+        against += [f"{object}: {side.title} {id} is linked {n} times" for id, n in linked.items() if n > 1]
+        against += [f"{object}: {side.title} {id} was deleted" for id in sorted(then.keys() - records.keys())]
         reported = report.counts.get(object, {}).get(f"created in {side.title}", 0)
         if reported != len(new):
-            against.append(f"{object}: {len(new)} are new in {side.title}, and {reported} are reported")
-        lost = before[object, side].keys() - records.keys()
-        against += [f"{object}: {side.title} {id} is gone" for id in sorted(lost)]
-    asked = sum(1 for requests in writes.values() for r in requests if r.method == "POST" and r.status == 201)
-    if asked != made:
-        against.append(f"{made} records are new, and {asked} creates were answered")
+            against.append(f"{object}: {len(new)} are new in {side.title}, and the report says {reported}")
+    answered = len(list(_creates(asked)))
+    if answered != made:
+        against.append(f"{made} records are new, and {answered} were asked for")
     return Claim(f"{made:,} counterparts were made, each once; nothing was deleted", tuple(against))
 
 
-def accounted_for(after: Documents, links: Links, lines: Sequence[Line]) -> Claim:
-    """Every record is linked or has a line that says why not."""
-    reported = {(line.object, side, id) for line in lines for side, id in _ids(line) if line.outcome in _LEFT_ALONE}
+def accounted_for(after: Documents, links: Links, lines: Iterable[Line]) -> Claim:
+    """Every record is linked, or a line says why not."""
+    left = _left_alone(lines)
     against: list[str] = []
-    linked = left = 0
+    linked = alone = 0
     for (object, side), records in after.items():
         ids = {link.id(side) for link in links[object]}
-        linked += len(records.keys() & ids)
-        rest = records.keys() - ids
-        left += len(rest)
+        rest = sorted(records.keys() - ids)
+        linked, alone = linked + len(ids), alone + len(rest)
         against += [
-            f"{object}: {side.title} {id} is neither linked nor reported"
-            for id in sorted(rest)
-            if (object, side, id) not in reported
+            f"{object}: {side.title} {i} is neither linked nor reported" for i in rest if (object, side, i) not in left
         ]
-        against += [f"{object}: {side.title} {id} is linked and not there" for id in sorted(ids - records.keys())]
+        against += [f"{object}: {side.title} {i} is linked and not there" for i in sorted(ids - records.keys())]
     return Claim(
-        f"every record is accounted for: {linked:,} are linked, {left:,} were left alone for a reason", tuple(against)
+        f"every record is accounted for: {linked:,} are linked, {alone:,} are reported as left alone", tuple(against)
     )
 
 
-_LEFT_ALONE = frozenset({"skipped", "failed", "conflict"})
+def _left_alone(lines: Iterable[Line]) -> set[tuple[str, Side, str]]:
+    return {(line.object, side, id) for line in lines if line.outcome in _OPEN for side, id in _ids(line)}
+
+
+# What a line says of a record or a field that could not be brought in step.
+_OPEN = frozenset({"skipped", "held", "failed", "conflict"})
 
 
 def _ids(line: Line) -> Iterator[tuple[Side, str]]:
@@ -147,128 +145,188 @@ def _ids(line: Line) -> Iterator[tuple[Side, str]]:
         yield Side.KEAP, line.keap_id
 
 
+def _pair(link: Link) -> str:
+    return f"{link.customcrm_id} ↔ {link.keap_id}"
+
+
 # --- what they hold ---------------------------------------------------------------------------------------------
 
 
-def agree(documents: Documents, links: Links, lines: Sequence[Line], mappers: Mappers, currency: str) -> Claim:
-    """Every linked pair means the same in every mapped field, as far as both sides can hold it."""
-    companies = links["companies"]
-    context = Context(
-        keap_currency=currency,
-        to_customcrm={"companies": {link.keap_id: link.customcrm_id for link in companies}},
-        to_keap={"companies": {link.customcrm_id: link.keap_id for link in companies}},
-    )
-    reported = {(line.object, side, id, line.reason.partition(":")[0]) for line in lines for side, id in _ids(line)}
+def agree(
+    documents: Documents, links: Links, lines: Iterable[Line], made: Asked, mappers: Mappers, currency: str
+) -> Claim:
+    """Every linked pair means the same in every mapped field, as far as both sides can hold it.
+
+    Args:
+        made: the requests by which records were made: what was not in them, their system has filled in by itself.
+    """
+    context = reading(links, currency)
+    open_fields = {(line.object, side, id, f) for line in lines for side, id in _ids(line) for f in _fields(line)}
+    bodies = {(object, side, id): body for side, object, id, body in _creates(made)}
     against: list[str] = []
-    pairs, tally = 0, Counter[str]()
+    tally: Counter[str] = Counter()
     for object, mapper in mappers.items():
         for link in links[object]:
-            pairs += 1
-            read = {side: _read(mapper, side, documents[object, side].get(link.id(side), {}), context) for side in Side}
+            tally["pairs"] += 1
+            values = alike(mapper, link, documents, context)
             for lens in mapper.lenses:
-                how = _compare(lens, read, context)
-                if how == "not" and any((object, side, link.id(side), lens.name) in reported for side in Side):
+                how = values[lens.name][0]
+                if how == "not" and any((object, side, link.id(side), lens.name) in open_fields for side in Side):
                     how = "reported"
+                if how == "not" and _filled_in(
+                    lens, link, values, {s: bodies.get((object, s, link.id(s))) for s in Side}
+                ):
+                    how = "filled"
                 tally[how] += 1
                 if how == "not":
-                    ours, theirs = (read[side].get(lens.name) for side in Side)
-                    where = f"{object} {link.customcrm_id} ↔ {link.keap_id}"
-                    against.append(f"{where}: {lens.name} is {ours!r} in Customcrm and {theirs!r} in Keap")
+                    _, ours, theirs = values[lens.name]
+                    against.append(f"{object} {_pair(link)}: {lens.name} is {ours!r} in Customcrm, {theirs!r} in Keap")
     return Claim(
-        f"{pairs:,} linked pairs agree in all {sum(tally.values()):,} fields, but for {tally['cut']:,} that Keap holds cut to its "
-        f"length and {tally['reported']:,} that are reported, with the reason",
+        f"{tally.pop('pairs', 0):,} linked pairs agree in all {tally.total():,} fields, apart from {tally['reported']:,} that the "
+        f"report names; {tally['cut']:,} are cut to what Keap can hold, {tally['filled']:,} a system has filled in by itself",
         tuple(against),
     )
 
 
+def reading(links: Links, currency: str) -> Context:
+    """What it takes to read the records of both sides: who is linked with whom, and what Keap sells in."""
+    companies = links["companies"]
+    return Context(
+        keap_currency=currency,
+        to_customcrm={"companies": {link.keap_id: link.customcrm_id for link in companies}},
+        to_keap={"companies": {link.customcrm_id: link.keap_id for link in companies}},
+    )
+
+
+def alike(
+    mapper: Mapper, link: Link, documents: Documents, context: Context
+) -> dict[str, tuple[str, Canonical, Canonical]]:
+    """Field → how its two values agree (`"equal"`, `"cut"`, `"not"`), and what they are.
+
+    A value that cannot be understood agrees with nothing, and is shown as `"?"`.
+    """
+    read = {side: _read(mapper, side, documents[mapper.name, side].get(link.id(side), {}), context) for side in Side}
+    return {lens.name: _compare(lens, read, context) for lens in mapper.lenses}
+
+
 def _read(mapper: Mapper, side: Side, document: Wire, context: Context) -> dict[str, Canonical]:
-    """The mapped values of a record; those that cannot be understood are not there."""
-    codec = _codec(mapper.customcrm_type if side is Side.CUSTOMCRM else mapper.keap_type)
+    codec = _codec(mapper.keap_type if side is Side.KEAP else mapper.customcrm_type, side)
     # Decoding takes the document apart.
     record = codec.load(copy.deepcopy(dict(document)), asked=codec.fields)
     return mapper.read(side, record, context)[0]
 
 
 @cache
-def _codec(cls: type) -> Codec[Any]:
-    return Codec(cls, wire_name if cls.__module__.startswith("keapbridge.customcrm") else str)
+def _codec(cls: type, side: Side) -> Codec[Any]:
+    return Codec(cls, str if side is Side.KEAP else wire_name)
 
 
-def _compare(lens: Lens, read: Mapping[Side, Mapping[str, Canonical]], context: Context) -> str:
+def _compare(
+    lens: Lens, read: Mapping[Side, Mapping[str, Canonical]], context: Context
+) -> tuple[str, Canonical, Canonical]:
+    ours, theirs = (read[side].get(lens.name, "?") for side in Side)
     if any(lens.name not in values for values in read.values()):
-        return "not"
-    ours, theirs = (read[side][lens.name] for side in Side)
+        return "not", ours, theirs
     if ours == theirs:
-        return "equal"
-    for side, value, held in ((Side.KEAP, ours, theirs), (Side.CUSTOMCRM, theirs, ours)):
-        try:
-            if lens.fit(side, value, context) == held:
-                return "cut"
-        except UnfitError:
+        return "equal", ours, theirs
+    fits = _held_as(lens, Side.KEAP, ours, context) == theirs or _held_as(lens, Side.CUSTOMCRM, theirs, context) == ours
+    return ("cut" if fits else "not"), ours, theirs
+
+
+def _held_as(lens: Lens, side: Side, value: Canonical, context: Context) -> Canonical:
+    """A value as a side can hold it; `"?"` when it cannot."""
+    try:
+        return lens.fit(side, value, context)
+    except UnfitError:
+        return "?"
+
+
+def _fields(line: Line) -> Iterator[str]:
+    """The fields that a line says are open: by name, or at the beginning of its reason."""
+    if line.outcome in _OPEN:
+        yield from line.fields
+        yield line.reason.partition(":")[0]
+
+
+def _filled_in(
+    lens: Lens,
+    link: Link,
+    values: Mapping[str, tuple[str, Canonical, Canonical]],
+    bodies: Mapping[Side, Wire | None],
+) -> bool:
+    """Whether one side has nothing here, and the other got something that nobody sent, or that it demands."""
+    for side, source in ((Side.KEAP, 1), (Side.CUSTOMCRM, 2)):
+        body = bodies[side]
+        if body is None or values[lens.name][source] is not None:
             continue
-    return "not"
+        names = lens.keap.roots if side is Side.KEAP else lens.customcrm.path.split("+")
+        if lens.fallback and side in lens.required:
+            return values[lens.name][3 - source] == values[lens.fallback][3 - source]
+        return not set(names) & body.keys()
+    return False
+
+
+def _creates(asked: Asked) -> Iterator[tuple[Side, str, str, Wire]]:
+    """The answered creates: side, synchronization, id and body."""
+    for side, requests in asked.items():
+        for request in requests:
+            if request.method == "POST" and request.status == 201:
+                answer = msgspec.json.decode(request.response_body)
+                object = request.path.rstrip("/").rpartition("/")[2]
+                yield (
+                    side,
+                    "companies" if object == "customers" else object,
+                    answer.get("Id") or answer["id"],
+                    request.json,
+                )
 
 
 def unmapped_kept(before: Documents, after: Documents, mappers: Mappers) -> Claim:
     """Whatever is not mapped is as it was, byte for byte."""
     against: list[str] = []
-    size = records = 0
+    records = size = 0
     for (object, side), then in before.items():
         for id, document in then.items():
-            old = msgspec.json.encode(_unmapped(mappers[object], side, document))
-            new = msgspec.json.encode(_unmapped(mappers[object], side, after[object, side].get(id, {})))
-            records, size = records + 1, size + len(old)
-            if old != new:
-                against.append(f"{object}: {side.title} {id} held {old.decode()} and holds {new.decode()}")
+            was, now = (
+                _encode(_unmapped(mappers[object], side, d)) for d in (document, after[object, side].get(id, {}))
+            )
+            records, size = records + 1, size + len(was)
+            if was != now:
+                against.append(f"{object}: {side.title} {id} held {was.decode()}, now {now.decode()}")
     return Claim(
         f"what is not mapped is as it was, byte for byte: {size:,} bytes in {records:,} records", tuple(against)
     )
 
 
-_STAMPS = {
-    Side.CUSTOMCRM: frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"}),
-    Side.KEAP: frozenset({"id", "create_time", "update_time"}),
-}
-# What Keap works out by itself from other fields; the consent of addresses has a claim of its own.
-_DERIVED = frozenset({"company_name", "country", "region", "number_e164", "is_opt_in", "email_opt_status"})
+_encode = msgspec.json.Encoder(order="sorted").encode
+_STAMPS = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag", "id", "create_time", "update_time"})
+# What Keap works out by itself from mapped values; the consent of addresses has a claim of its own.
+_DERIVED = frozenset(
+    {"company_name", "country", "region", "number_e164", "formatted_amount", "is_opt_in", "email_opt_status"}
+)
 
 
 def _unmapped(mapper: Mapper, side: Side, document: Wire) -> Wire:
     """A record without its mapped values, and without what its system works out from them."""
-    rest = {name: copy.deepcopy(value) for name, value in document.items() if name not in _STAMPS[side]}
+    rest = {name: copy.deepcopy(value) for name, value in document.items() if name not in _STAMPS}
+    containers = set()
     for lens in mapper.lenses:
         if side is Side.CUSTOMCRM:
             for name in lens.customcrm.path.split("+"):
                 rest.pop(name, None)
-            continue
-        place = lens.keap
-        if not place.container:
-            rest.pop(place.attributes[0], None)
-        for item in _items(rest, place.container):
-            for name in place.attributes:
-                item.pop(name, None)
-    return {name: _bare(value) if name in _CONTAINERS else value for name, value in rest.items() if _bare(value) != {}}
-
-
-_CONTAINERS = frozenset(
-    [
-        "addresses",
-        "email_addresses",
-        "phone_numbers",
-        "fax_numbers",
-        "address",
-        "email_address",
-        "phone_number",
-        "fax_number",
-        "company",
-    ]
-)
+        elif not lens.keap.container:
+            rest.pop(lens.keap.attributes[0], None)
+        else:
+            containers.add(lens.keap.container[0])
+            for item in _items(rest, lens.keap.container):
+                for name in lens.keap.attributes:
+                    item.pop(name, None)
+    bare = {name: _bare(value) if name in containers else value for name, value in rest.items()}
+    return {name: value for name, value in bare.items() if name not in containers or value}
 
 
 def _items(document: Wire, container: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The objects at a place: the nested one, or those in its slot."""
-    if not container:
-        return
     found = document.get(container[0])
     for item in found if isinstance(found, list) else [found]:
         if isinstance(item, dict) and (len(container) == 1 or item.get("field") == container[1]):
@@ -278,7 +336,7 @@ def _items(document: Wire, container: Sequence[str]) -> Iterator[dict[str, Any]]
 def _bare(value: Any) -> Any:
     """Slots with what is left in them, without those that hold nothing else."""
     if isinstance(value, list):
-        return [bare for item in value if (bare := _bare(item)) != {}]
+        return [bare for item in value if (bare := _bare(item))]
     if not isinstance(value, dict):
         return value
     left = {name: part for name, part in value.items() if name not in _DERIVED}
@@ -288,44 +346,36 @@ def _bare(value: Any) -> Any:
 def consent_kept(before: Documents, after: Documents) -> Claim:
     """Nobody's consent to e-mails has changed."""
     then, now = (_consents(documents["contacts", Side.KEAP].values()) for documents in (before, after))
-    against = tuple(f"{email} was {s} and is {now.get(email)}" for email, s in then.items() if now.get(email, s) != s)
+    against = tuple(f"{email} was {s} and is {now[email]}" for email, s in then.items() if now.get(email, s) != s)
     return Claim(f"the consent of {len(then):,} e-mail addresses in Keap is as it was", against)
 
 
 def _consents(contacts: Iterable[Wire]) -> dict[str, str]:
-    return {
-        str(item["email"]).casefold(): item["email_opt_status"]
-        for contact in contacts
-        for item in contact["email_addresses"]
-    }
+    return {str(i["email"]).casefold(): i["email_opt_status"] for c in contacts for i in c["email_addresses"]}
 
 
 # --- that nothing happens ---------------------------------------------------------------------------------------
 
 
-def equal(before: Documents, after: Documents) -> Claim:
-    """Both systems are exactly as they were."""
-    against = [
-        f"{object}: {side.title} {id} has changed"
-        for (object, side), then in before.items()
-        for id in then.keys() | after[object, side].keys()
-        if then.get(id) != after[object, side].get(id)
-    ]
-    number = sum(len(records) for records in after.values())
-    return Claim(f"all {number:,} records are as before, times of their last edit included", tuple(against))
+def unchanged(before: Documents, after: Documents, *, apart_from: Iterable[tuple[str, Side, str]] = ()) -> Claim:
+    """All records are exactly as they were, apart from these."""
+    apart = set(apart_from)
+    against: list[str] = []
+    same = 0
+    for (object, side), then in before.items():
+        now = after[object, side]
+        ids = sorted(id for id in then.keys() | now.keys() if (object, side, id) not in apart)
+        same += len(ids)
+        against += [f"{object}: {side.title} {id} has changed" for id in ids if then.get(id) != now.get(id)]
+    others = "other " if apart else ""
+    return Claim(
+        f"all {others}{same:,} records are exactly as they were, the time of their last edit included", tuple(against)
+    )
 
 
-def nothing_written(requests: Mapping[Side, Sequence[Recorded]]) -> Claim:
+def nothing_written(asked: Asked) -> Claim:
     """Neither system was asked to write anything."""
     against = tuple(
-        f"{r.method} {r.path} in {side.title}" for side, rs in requests.items() for r in rs if r.method != "GET"
+        f"{r.method} {r.path} in {side.title}" for side, rs in asked.items() for r in rs if r.method != "GET"
     )
-    return Claim(f"of {sum(map(len, requests.values()))} requests none was a write", against)
-
-
-_NAMES = re.compile(r": (Customcrm|Keap) \w+.*$", re.DOTALL)
-
-
-def without_names(reason: str) -> str:
-    """A reason without the records it names, to be counted."""
-    return _NAMES.sub("", reason)
+    return Claim(f"none of the {sum(map(len, asked.values())):,} requests was a write", against)

@@ -157,7 +157,9 @@ def _fill(rng: random.Random, pattern: str, **parts: str) -> str:
     return "".join(rng.choice("0123456789") if c == "#" else c for c in filled)
 
 
-_DIAL_00 = frozenset("GB NO SE DE FR ES GR UA EG IL CN KW IN".split())  # where 00 begins a call to another country
+_DIAL_00 = frozenset(
+    ["GB", "NO", "SE", "DE", "FR", "ES", "GR", "UA", "EG", "IL", "CN", "KW", "IN"]
+)  # where 00 begins a call to another country
 _AREAS = ("602", "212", "512", "312", "305", "408")
 
 

@@ -7,7 +7,7 @@ one transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
@@ -175,8 +175,12 @@ class LinkStore(Protocol):
         """Take the lease of the bridge; `False` while another holder's has not expired."""
         ...
 
-    def renew(self, holder: str, until: datetime) -> None:
-        """Keep the lease. Raises `SessionBusyError` when it was lost."""
+    def lease_is_due(self, now: datetime, margin: timedelta) -> bool:
+        """Whether the lease ends within a margin. No look at the database."""
+        ...
+
+    def renew(self, until: datetime) -> None:
+        """Prolong the lease. Raises `SessionBusyError` when it was lost; so does every write of a run from then on."""
         ...
 
     def release(self, holder: str) -> None: ...

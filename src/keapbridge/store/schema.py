@@ -110,7 +110,6 @@ leases = Table(
     "keapbridge_leases",
     metadata,
     Column("bridge", String(100), primary_key=True),
-    Column("token", Integer, nullable=False),
     Column("holder", String(40)),
     Column("expires_at", String(40), nullable=False),
 )

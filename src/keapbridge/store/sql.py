@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
@@ -32,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from keapbridge._side import Side
-from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.errors import LinkStoreError, SessionBusyError, SyncError
 from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
 from keapbridge.store import schema as t
 from keapbridge.sync.match import Candidate
@@ -109,7 +109,7 @@ class _Ticket:
     run_id: str
     commit: Commit
     done: bool = False
-    error: LinkStoreError | None = None
+    error: SyncError | None = None
 
 
 class SqlLinkStore:
@@ -125,6 +125,7 @@ class SqlLinkStore:
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self._lock = threading.RLock()
         self._waiting: list[_Ticket] = []
+        self._lease: tuple[str, datetime] | None = None
 
     def close(self) -> None:
         if self._owned:
@@ -311,6 +312,7 @@ class SqlLinkStore:
     def remove(self, run_id: str, removal: Removal) -> None:
         object, link = removal.object, removal.link
         with self._transaction() as c:
+            self._fence(c)
             c.execute(delete(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id == link.customcrm_id))
             for side in Side:
                 self._unstage(c, object, side, [link.id(side)])
@@ -369,23 +371,38 @@ class SqlLinkStore:
     def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
         k = t.leases.c
         with self._transaction() as c:
-            row = {"bridge": self._bridge, "token": 0, "holder": None, "expires_at": ""}
+            row = {"bridge": self._bridge, "holder": None, "expires_at": ""}
             c.execute(self._insert(t.leases).on_conflict_do_nothing(), [row])
             free = (k.holder.is_(None)) | (k.expires_at <= _text(now))
             claim = update(t.leases).where(k.bridge == self._bridge, free)
-            return c.execute(claim.values(holder=holder, token=k.token + 1, expires_at=_text(until))).rowcount == 1
+            taken = c.execute(claim.values(holder=holder, expires_at=_text(until))).rowcount == 1
+        if taken:
+            self._lease = (holder, until)
+        return taken
 
-    def renew(self, holder: str, until: datetime) -> None:
+    def lease_is_due(self, now: datetime, margin: timedelta) -> bool:
+        return self._lease is not None and self._lease[1] - now < margin
+
+    def renew(self, until: datetime) -> None:
         with self._transaction() as c:
-            k = t.leases.c
-            mine = update(t.leases).where(k.bridge == self._bridge, k.holder == holder)
-            if c.execute(mine.values(expires_at=_text(until))).rowcount != 1:
-                raise SessionBusyError("another runner took this session over; this one stops")
+            self._fence(c)
+            if self._lease is not None:
+                c.execute(update(t.leases).where(t.leases.c.bridge == self._bridge).values(expires_at=_text(until)))
+                self._lease = (self._lease[0], until)
 
     def release(self, holder: str) -> None:
         with self._transaction() as c:
             k = t.leases.c
             c.execute(update(t.leases).where(k.bridge == self._bridge, k.holder == holder).values(holder=None))
+        self._lease = None
+
+    def _fence(self, c: Connection) -> None:
+        """A runner that was taken for dead must not write any more."""
+        if self._lease is None:
+            return
+        query = select(t.leases.c.holder).where(t.leases.c.bridge == self._bridge)
+        if c.execute(query).scalar() != self._lease[0]:
+            raise SessionBusyError("another runner took this session over; this one stops")
 
     def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
         o, m = t.observed.c, t.match_keys.c
@@ -602,16 +619,17 @@ class SqlLinkStore:
             raise ticket.error
 
     def _write_tickets(self, tickets: Sequence[_Ticket]) -> None:
-        error: LinkStoreError | None = None
+        error: SyncError | None = None
         try:
             with self._transaction() as c:
                 self._write_commits(c, [(each.run_id, each.commit) for each in tickets])
-        except LinkStoreError as failed:
+        except SyncError as failed:
             error = failed
         for each in tickets:
             each.done, each.error = True, error
 
     def _write_commits(self, c: Connection, commits: Sequence[tuple[str | None, Commit]]) -> None:
+        self._fence(c)
         by_object: dict[str, list[Commit]] = {}
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
@@ -873,6 +891,7 @@ class SqlLinkStore:
             for i in intents
         ]
         with self._transaction(durable=True) as c:
+            self._fence(c)
             c.execute(t.intents.insert(), rows)
 
     def open_intents(self, object: str) -> list[Intent]:

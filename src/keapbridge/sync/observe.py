@@ -14,6 +14,7 @@ from keapbridge.keap import models as keap
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Staged
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, digest, keys_of
+from keapbridge.sync.lease import keep
 from keapbridge.sync.records import Observation, Side, Snapshot
 
 __all__ = ["Scan", "observe", "observe_ids"]
@@ -76,6 +77,7 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
+        yield from keep(bridge.store)
         unchanged += yield from _stage(bridge, object, side, page, plan_id, complete=since is None)
         seen += len(page.items)
         nameless += [str(item.error) for item in page.malformed if item.id is None]

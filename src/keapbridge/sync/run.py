@@ -15,6 +15,7 @@ from keapbridge.errors import (
 )
 from keapbridge.store import Commit, Failure, Removal
 from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.lease import keep
 from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Side
 from keapbridge.sync.report import Line
@@ -49,6 +50,7 @@ class Run:
         yield from run("write lines", self.bridge.store.add_lines, self.run_id, lines)
 
     def commit(self, commit: Commit) -> Flow[None]:
+        yield from keep(self.bridge.store)
         yield from run("commit", self.bridge.store.commit, self.run_id, commit)
         self.count(commit.lines)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,11 +17,13 @@ from keapbridge.store import LinkStore
 from keapbridge.sync.apply import apply
 from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
+from keapbridge.sync.lease import holding
 from keapbridge.sync.plan import Plan
 from keapbridge.sync.policy import Policy
 from keapbridge.sync.propose import propose
-from keapbridge.sync.records import Link, Side
+from keapbridge.sync.records import Canonical, Link, Side
 from keapbridge.sync.report import Report
+from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
 from keapbridge.sync.sides import CustomcrmRecords, KeapRecords
 
 if TYPE_CHECKING:
@@ -32,20 +34,45 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncObjectSync", "AsyncSyncSession", "ObjectSync", "SyncSession"]
 
+Ids = Mapping[Side, Collection[str]]
+
 ORDER = ("companies", "products", "contacts")  # a contact refers to a company
 OVERLAP = timedelta(minutes=5)
 
 
 @attrs.frozen
 class _Flows:
-    """What a session can do, as flows."""
+    """What a session can do, as flows; whatever plans or writes holds the session's lease."""
 
     bridge: Bridge
 
-    def plan(self, objects: Sequence[str], *, full: bool) -> Flow[Plan]:
-        return propose(self.bridge, objects, full=full)
+    def plan(self, objects: Sequence[str], *, full: bool, wait: float) -> Flow[Plan]:
+        return holding(self.bridge.store, propose(self.bridge, objects, full=full), wait)
 
-    def apply(self, plan: Plan | str) -> Flow[Report]:
+    def apply(self, plan: Plan | str, *, wait: float) -> Flow[Report]:
+        return holding(self.bridge.store, self._apply(plan), wait)
+
+    def sync(
+        self, objects: Sequence[str], *, full: bool = False, ids: Ids | None = None, wait: float = 0.0
+    ) -> Flow[Report]:
+        return holding(self.bridge.store, self._sync(objects, full, ids), wait)
+
+    def conflicts(self, objects: Sequence[str]) -> Flow[list[OpenConflict]]:
+        return conflicts(self.bridge, objects)
+
+    def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float) -> Flow[Report]:
+        return holding(self.bridge.store, resolve(self.bridge, conflict, decision), wait)
+
+    def retry(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
+        for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
+            for id in ids:
+                yield from run("queue a record again", self.bridge.store.clear_failure, object, side, id)
+
+    def _sync(self, objects: Sequence[str], full: bool, ids: Ids | None) -> Flow[Report]:
+        plan = yield from propose(self.bridge, objects, full=full, ids=ids)
+        return (yield from self._apply(plan))
+
+    def _apply(self, plan: Plan | str) -> Flow[Report]:
         if isinstance(plan, str):
             found = yield from run("read the plan", self.bridge.store.plan, plan)
             if found is None:
@@ -54,19 +81,9 @@ class _Flows:
         reasons = exceeded(plan, self.bridge.policy)
         if reasons:
             raise BrakeError(
-                f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy",
-                plan,
+                f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
             )
         return (yield from apply(self.bridge, plan))
-
-    def sync_ids(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[Report]:
-        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        plan = yield from propose(self.bridge, (object,), ids=ids)
-        return (yield from self.apply(plan))
-
-    def sync(self, objects: Sequence[str], *, full: bool) -> Flow[Report]:
-        plan = yield from self.plan(objects, full=full)
-        return (yield from self.apply(plan))
 
 
 def _bridge(
@@ -111,17 +128,26 @@ class ObjectSync:
         self._flows = flows
         self._object = object
 
-    def plan(self, *, full: bool = False) -> Plan:
+    def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
         """See `SyncSession.plan`."""
-        return self._driver.run(self._flows.plan((self._object,), full=full))
+        return self._driver.run(self._flows.plan((self._object,), full=full, wait=wait))
 
-    def sync(self, *, full: bool = False) -> Report:
+    def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
         """See `SyncSession.sync`."""
-        return self._driver.run(self._flows.sync((self._object,), full=full))
+        return self._driver.run(self._flows.sync((self._object,), full=full, wait=wait))
 
-    def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> Report:
+    def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0) -> Report:
         """Sync these records only, and what earlier runs left open: what a webhook calls."""
-        return self._driver.run(self._flows.sync_ids(self._object, keap, customcrm))
+        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        return self._driver.run(self._flows.sync((self._object,), ids=ids, wait=wait))
+
+    def conflicts(self) -> list[OpenConflict]:
+        """See `SyncSession.conflicts`."""
+        return self._driver.run(self._flows.conflicts((self._object,)))
+
+    def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
+        """Let these records take part again: those that failed, and those that were unlinked because of a deletion."""
+        self._driver.run(self._flows.retry(self._object, keap, customcrm))
 
     def links(self) -> Iterator[Link]:
         """The linked pairs, with what both sides held after the last sync."""
@@ -136,17 +162,28 @@ class AsyncObjectSync:
         self._flows = flows
         self._object = object
 
-    async def plan(self, *, full: bool = False) -> Plan:
+    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
         """See `SyncSession.plan`."""
-        return await self._driver.run(self._flows.plan((self._object,), full=full))
+        return await self._driver.run(self._flows.plan((self._object,), full=full, wait=wait))
 
-    async def sync(self, *, full: bool = False) -> Report:
+    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._flows.sync((self._object,), full=full))
+        return await self._driver.run(self._flows.sync((self._object,), full=full, wait=wait))
 
-    async def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> Report:
+    async def sync_ids(
+        self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0
+    ) -> Report:
         """See `ObjectSync.sync_ids`."""
-        return await self._driver.run(self._flows.sync_ids(self._object, keap, customcrm))
+        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        return await self._driver.run(self._flows.sync((self._object,), ids=ids, wait=wait))
+
+    async def conflicts(self) -> list[OpenConflict]:
+        """See `SyncSession.conflicts`."""
+        return await self._driver.run(self._flows.conflicts((self._object,)))
+
+    async def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
+        """See `ObjectSync.retry`."""
+        await self._driver.run(self._flows.retry(self._object, keap, customcrm))
 
     def links(self) -> Iterator[Link]:
         """See `ObjectSync.links`."""
@@ -197,18 +234,20 @@ class SyncSession:
         self.products = ObjectSync(self._driver, self._flows, "products")
         self.contacts = ObjectSync(self._driver, self._flows, "contacts")
 
-    def plan(self, *, full: bool = False) -> Plan:
+    def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
         """Look at both systems and say what a sync would do. Nothing is written to either of them.
 
         Args:
-            full: read everything, not only what changed since the last run.
+            full: read everything, not only what changed since the last run: finds deletions, too.
+            wait: seconds to wait for another runner of this session.
 
         Raises:
             ApiError: when a system cannot be read.
+            SessionBusyError: when another runner is at work.
         """
-        return self._driver.run(self._flows.plan(ORDER, full=full))
+        return self._driver.run(self._flows.plan(ORDER, full=full, wait=wait))
 
-    def apply(self, plan: Plan | str) -> Report:
+    def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Report:
         """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
 
         Raises:
@@ -216,11 +255,27 @@ class SyncSession:
             BrakeError: when it would do more than the policy allows.
             AuthError: when the credentials are refused. Failures of single records are in the report instead.
         """
-        return self._driver.run(self._flows.apply(plan))
+        return self._driver.run(self._flows.apply(plan, wait=wait))
 
-    def sync(self, *, full: bool = False) -> Report:
+    def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
         """`apply(plan())`: companies, then products, then contacts."""
-        return self._driver.run(self._flows.sync(ORDER, full=full))
+        return self._driver.run(self._flows.sync(ORDER, full=full, wait=wait))
+
+    def conflicts(self) -> list[OpenConflict]:
+        """What waits for a decision, as far as the systems have been read. Calls neither of them."""
+        return self._driver.run(self._flows.conflicts(ORDER))
+
+    def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
+        """Settle a conflict at once, in both systems.
+
+        Args:
+            decision: the side whose value wins, or a value that both sides shall hold.
+
+        Raises:
+            StalePlanError: when the record has moved on since the conflict was listed.
+            UnfitError: when the value is none for this field.
+        """
+        return self._driver.run(self._flows.resolve(conflict, decision, wait=wait))
 
     def close(self) -> None:
         """Close the store; the clients stay open."""
@@ -263,17 +318,25 @@ class AsyncSyncSession:
         self.products = AsyncObjectSync(self._driver, self._flows, "products")
         self.contacts = AsyncObjectSync(self._driver, self._flows, "contacts")
 
-    async def plan(self, *, full: bool = False) -> Plan:
+    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
         """See `SyncSession.plan`."""
-        return await self._driver.run(self._flows.plan(ORDER, full=full))
+        return await self._driver.run(self._flows.plan(ORDER, full=full, wait=wait))
 
-    async def apply(self, plan: Plan | str) -> Report:
+    async def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Report:
         """See `SyncSession.apply`."""
-        return await self._driver.run(self._flows.apply(plan))
+        return await self._driver.run(self._flows.apply(plan, wait=wait))
 
-    async def sync(self, *, full: bool = False) -> Report:
+    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._flows.sync(ORDER, full=full))
+        return await self._driver.run(self._flows.sync(ORDER, full=full, wait=wait))
+
+    async def conflicts(self) -> list[OpenConflict]:
+        """See `SyncSession.conflicts`."""
+        return await self._driver.run(self._flows.conflicts(ORDER))
+
+    async def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
+        """See `SyncSession.resolve`."""
+        return await self._driver.run(self._flows.resolve(conflict, decision, wait=wait))
 
     async def aclose(self) -> None:
         """Close the store; the clients stay open."""

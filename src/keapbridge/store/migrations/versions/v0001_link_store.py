@@ -91,7 +91,6 @@ def upgrade() -> None:
     op.create_table(
         "keapbridge_leases",
         sa.Column("bridge", sa.String(length=100), nullable=False),
-        sa.Column("token", sa.Integer(), nullable=False),
         sa.Column("holder", sa.String(length=40), nullable=True),
         sa.Column("expires_at", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("bridge"),

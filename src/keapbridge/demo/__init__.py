@@ -1,8 +1,8 @@
 """`python -m keapbridge demo`: the three synchronizations between two emulators, over real HTTP, with messy data.
 
-It loads two systems that partly hold the same, shows a plan, applies it, lets users edit on both sides, syncs again, and shows that
-there is nothing left to do. Whatever it says is proven against what the two systems hold and were asked; if anything is
-not so, it says what, and fails. It needs no service and no account, and leaves nothing behind.
+It loads two systems that partly hold the same, shows a plan, applies it, lets users edit on both sides, syncs again,
+and shows that there is nothing left to do. Whatever it says is proven against what the two systems hold and were
+asked; if anything is not so, it says what, and fails. It needs no service and no account, and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -43,6 +43,7 @@ _WIDTH = 160  # characters of an example, at most
 _SHOWN = 5  # of what contradicts a claim
 
 Out = Callable[[str], object]
+T = TypeVar("T")
 
 
 def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: int = 1000, products: int = 150) -> int:
@@ -300,4 +301,4 @@ def _counted(lines: Iterable[Line]) -> Counter[tuple[str, str, str]]:
 
 def _impersonal(reason: str) -> str:
     """A reason without the records it names, so that it can be counted."""
-    return re.sub(r": (Customcrm|Keap) \w+.*$|(?<=for )\w+ \w+(?=:)|\(\w+ http.*$", "", reason).strip()
+    return re.sub(r": (Customcrm|Keap) \w+.*$| for \w+ \w+(?=:)| \(\w+ http.*$", "", reason)

@@ -1,13 +1,13 @@
 """What the demo claims, each claim proven against what the two systems hold and were asked. Pure.
 
-A claim is a sentence and what contradicts it. The engine's own report is never believed: it is compared with the records.
+A claim is a sentence and what contradicts it. The engine's report is never believed: it is compared with the records.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -181,9 +181,10 @@ def agree(
                 if how == "not":
                     _, ours, theirs = values[lens.name]
                     against.append(f"{object} {_pair(link)}: {lens.name} is {ours!r} in Customcrm, {theirs!r} in Keap")
+    pairs = tally.pop("pairs", 0)
     return Claim(
-        f"{tally.pop('pairs', 0):,} linked pairs agree in all {tally.total():,} fields, apart from {tally['reported']:,} that the "
-        f"report names; {tally['cut']:,} are cut to what Keap can hold, {tally['filled']:,} a system has filled in by itself",
+        f"{pairs:,} linked pairs agree in all {tally.total():,} fields, apart from {tally['reported']:,} that the "
+        f"report names; {tally['cut']:,} are cut to what Keap can hold, {tally['filled']:,} were filled in by a system itself",
         tuple(against),
     )
 
@@ -282,14 +283,15 @@ def _creates(asked: Asked) -> Iterator[tuple[Side, str, str, Wire]]:
 
 
 def unmapped_kept(before: Documents, after: Documents, mappers: Mappers) -> Claim:
-    """Whatever is not mapped is as it was, byte for byte."""
+    """Whatever is not mapped is as it was, byte for byte; what stands beside a value in its slot may go with it."""
     against: list[str] = []
     records = size = 0
     for (object, side), then in before.items():
+        mapper = mappers[object]
         for id, document in then.items():
-            was, now = (
-                _encode(_unmapped(mappers[object], side, d)) for d in (document, after[object, side].get(id, {}))
-            )
+            later = after[object, side].get(id, {})
+            was = _encode(_unmapped(mapper, side, document, _emptied(mapper, side, document, later)))
+            now = _encode(_unmapped(mapper, side, later))
             records, size = records + 1, size + len(was)
             if was != now:
                 against.append(f"{object}: {side.title} {id} held {was.decode()}, now {now.decode()}")
@@ -306,9 +308,17 @@ _DERIVED = frozenset(
 )
 
 
-def _unmapped(mapper: Mapper, side: Side, document: Wire) -> Wire:
-    """A record without its mapped values, and without what its system works out from them."""
+def _emptied(mapper: Mapper, side: Side, before: Wire, after: Wire) -> set[tuple[str, str]]:
+    """The mapped slots of a Keap record that held something and are empty."""
+    slots = {(lens.keap.container[0], lens.keap.container[1]) for lens in mapper.lenses if len(lens.keap.container) > 1}
+    return {slot for slot in slots if side is Side.KEAP and any(_items(before, slot)) and not any(_items(after, slot))}
+
+
+def _unmapped(mapper: Mapper, side: Side, document: Wire, emptied: Collection[tuple[str, str]] = ()) -> Wire:
+    """A record without its mapped values, without what its system works out from them, and without these slots."""
     rest = {name: copy.deepcopy(value) for name, value in document.items() if name not in _STAMPS}
+    for array, slot in emptied:
+        rest[array] = [item for item in rest[array] if item.get("field") != slot]
     containers = set()
     for lens in mapper.lenses:
         if side is Side.CUSTOMCRM:

@@ -1,6 +1,6 @@
 """What users do in the two systems between two syncs, and what must come of it.
 
-Every edit is made to a pair whose two records agree in every mapped field, so that what must be written is known to the field.
+Every edit is made to a pair that agrees in every mapped field, so that what must be written is known to the field.
 """
 
 from __future__ import annotations

@@ -59,7 +59,12 @@ class Intent:
 
 @attrs.frozen
 class JournalEntry:
-    """A write that was done: the fields it changed, as they were before and as the system stored them."""
+    """A write that was done: the fields it changed, as they were before and as the system stored them.
+
+    Attributes:
+        kind: `create`, `update`, `delete`, `archive` or `link`.
+        partner_id: the linked record on the other side.
+    """
 
     object: str
     side: Side
@@ -68,6 +73,7 @@ class JournalEntry:
     before: Mapping[str, Canonical]
     after: Mapping[str, Canonical]
     written_at: datetime
+    partner_id: str = ""
 
 
 @attrs.frozen
@@ -100,6 +106,7 @@ class Removal:
     Attributes:
         survivor: the record that is left, to be kept in view; it is given no new counterpart.
         reason: why it has none any more.
+        apart: whether it must not be matched with another record either.
     """
 
     object: str
@@ -107,6 +114,7 @@ class Removal:
     survivor: Observation | None = None
     survivor_keys: tuple[Key, ...] = ()
     reason: str = ""
+    apart: bool = False
     journal: tuple[JournalEntry, ...] = ()
     lines: tuple[Line, ...] = ()
 
@@ -162,6 +170,19 @@ class LinkStore(Protocol):
         """The records of a side that share one of these match keys, and whether they are linked."""
         ...
 
+    def keep_apart(self, object: str, observation: Observation, reason: str) -> None:
+        """Keep a record that shall be given no counterpart by itself."""
+        ...
+
+    def journal(self, run_id: str) -> list[JournalEntry] | None:
+        """What a run wrote, in order; `None` when there is no such run."""
+        ...
+
+    def history(self, object: str, side: Side, id: str) -> list[JournalEntry]: ...
+    def prune(self, before: datetime) -> None:
+        """Forget plans, reports and journal entries older than this."""
+        ...
+
     def remove(self, run_id: str, removal: Removal) -> None: ...
     def tombstones(self, object: str, side: Side, ids: Collection[str]) -> dict[str, str]: ...
     def count_links(self, object: str) -> int: ...
@@ -208,7 +229,9 @@ class LinkStore(Protocol):
     def settle(self, commits: Sequence[Commit]) -> None: ...
     def commit(self, run_id: str, commit: Commit) -> None: ...
 
-    def begin_plan(self, plan_id: str, created_at: datetime, objects: Sequence[str]) -> None: ...
+    def begin_plan(
+        self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync"
+    ) -> None: ...
     def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None: ...
     def finish_plan(
         self,

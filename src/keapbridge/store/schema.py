@@ -83,7 +83,7 @@ missing = Table(
     Column("proven", Boolean, nullable=False),
 )
 
-# Records that lost their partner and must not be given another one by themselves.
+# Records that lost their partner. None is made for them anew; those kept `apart` are not matched with others either.
 tombstones = Table(
     "keapbridge_tombstones",
     metadata,
@@ -92,6 +92,7 @@ tombstones = Table(
     Column("side", String(10), primary_key=True),
     Column("id", String(255), primary_key=True),
     Column("reason", Text, nullable=False),
+    Column("apart", Boolean, nullable=False),
 )
 
 failures = Table(
@@ -142,6 +143,7 @@ plans = Table(
     Column("unchanged", Text, nullable=False),
     Column("watermarks", Text, nullable=False),
     Column("totals", Text, nullable=False),
+    Column("purpose", String(10), nullable=False),
     Column("applied_at", String(40)),
 )
 
@@ -202,6 +204,7 @@ journal = Table(
     Column("object", String(30), nullable=False),
     Column("side", String(10), nullable=False),
     Column("record_id", String(255), nullable=False),
+    Column("partner_id", String(255), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),

@@ -304,6 +304,42 @@ class SqlLinkStore:
                 found.update((row.id, row.reason) for row in c.execute(query))
         return found
 
+    def keep_apart(self, object: str, observation: Observation, reason: str) -> None:
+        with self._transaction() as c:
+            self._fence(c)
+            self._keep(c, object, observation, (), reason, apart=True)
+
+    def _keep(
+        self, c: Connection, object: str, left: Observation, keys: Iterable[Key], reason: str, *, apart: bool
+    ) -> None:
+        self._upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
+        self._upsert(c, t.match_keys, self._key_rows(object, left.side, left.id, keys, linked=False))
+        row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
+        self._upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
+
+    def journal(self, run_id: str) -> list[JournalEntry] | None:
+        known = select(t.runs.c.id).where(t.runs.c.id == run_id, t.runs.c.bridge == self._bridge)
+        query = select(t.journal).where(t.journal.c.run_id == run_id).order_by(t.journal.c.seq)
+        with self._transaction() as c:
+            if c.execute(known).first() is None:
+                return None
+            return [_entry(row) for row in c.execute(query)]
+
+    def history(self, object: str, side: Side, id: str) -> list[JournalEntry]:
+        query = select(t.journal).where(*self._of(t.journal, object, side), t.journal.c.record_id == id)
+        with self._transaction() as c:
+            return [_entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]
+
+    def prune(self, before: datetime) -> None:
+        old_plans = select(t.plans.c.id).where(t.plans.c.bridge == self._bridge, t.plans.c.created_at < _text(before))
+        old_runs = select(t.runs.c.id).where(t.runs.c.bridge == self._bridge, t.runs.c.started_at < _text(before))
+        with self._transaction() as c:
+            c.execute(delete(t.actions).where(t.actions.c.plan_id.in_(old_plans)))
+            c.execute(delete(t.lines).where(t.lines.c.run_id.in_(old_runs)))
+            c.execute(delete(t.journal).where(t.journal.c.run_id.in_(old_runs)))
+            c.execute(delete(t.runs).where(t.runs.c.id.in_(old_runs)))
+            c.execute(delete(t.plans).where(t.plans.c.id.in_(old_plans)))
+
     def count_links(self, object: str) -> int:
         query = select(func.count()).select_from(t.links).where(*self._of(t.links, object))
         with self._transaction() as c:
@@ -321,12 +357,7 @@ class SqlLinkStore:
                     c.execute(delete(table).where(*self._of(table, object, side), table.c.id == link.id(side)))
             left = removal.survivor
             if left is not None:
-                self._upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
-                self._upsert(
-                    c, t.match_keys, self._key_rows(object, left.side, left.id, removal.survivor_keys, linked=False)
-                )
-                row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
-                self._upsert(c, t.tombstones, [{**row, "reason": removal.reason}])
+                self._keep(c, object, left, removal.survivor_keys, removal.reason, apart=removal.apart)
             journal = [self._journal_row(run_id, entry) for entry in removal.journal]
             if journal:
                 c.execute(t.journal.insert(), journal)
@@ -538,6 +569,7 @@ class SqlLinkStore:
             .order_by(m.key)
             .limit(limit)
         )
+        kept_apart = select(t.tombstones.c.id).where(*self._of(t.tombstones, object), t.tombstones.c.apart.is_(True))
         groups: dict[str, list[Candidate]] = {}
         with self._transaction() as c:
             keys = list(c.execute(wanted).scalars())
@@ -549,6 +581,7 @@ class SqlLinkStore:
                         and_(m.bridge == o.bridge, m.object == o.object, m.side == o.side, m.id == o.id),
                     )
                     .where(*self._of(t.match_keys, object), m.rank == rank, m.key.in_(chunk))
+                    .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
                     .order_by(m.key, m.side, m.id)
                 )
                 for row in c.execute(query):
@@ -681,6 +714,7 @@ class SqlLinkStore:
             "object": entry.object,
             "side": entry.side.value,
             "record_id": entry.record_id,
+            "partner_id": entry.partner_id,
             "kind": entry.kind,
             "before": _json(entry.before),
             "after": _json(entry.after),
@@ -705,7 +739,7 @@ class SqlLinkStore:
 
     # --- plans and runs -----------------------------------------------------------------------------------------
 
-    def begin_plan(self, plan_id: str, created_at: datetime, objects: Sequence[str]) -> None:
+    def begin_plan(self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync") -> None:
         row = {
             "id": plan_id,
             "bridge": self._bridge,
@@ -715,6 +749,7 @@ class SqlLinkStore:
             "unchanged": "{}",
             "watermarks": "{}",
             "totals": "{}",
+            "purpose": purpose,
         }
         with self._transaction() as c:
             c.execute(t.plans.insert(), [row])
@@ -782,6 +817,7 @@ class SqlLinkStore:
             _load(row.counts),
             _load(row.unchanged),
             _load(row.totals),
+            row.purpose,
             lambda: self._all_actions(plan_id),
         )
 
@@ -954,6 +990,13 @@ def _observation(row: Row[Any]) -> Observation:
         row.problem,
         row.seen_in,
     )
+
+
+def _entry(row: Row[Any]) -> JournalEntry:
+    moment = _moment(row.written_at)
+    assert moment is not None  # the column is not nullable
+    values = (_load(row.before), _load(row.after), moment, row.partner_id)
+    return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
 
 
 def _failure(row: Row[Any]) -> Failure:

@@ -138,7 +138,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     decide_again(book, object, work)
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     work.lines += (work.line("created", side, sent, "; ".join(notes)),)
-    entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment)
+    entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment, source.id)
     yield from commit_pair(book, object, work, (entry,), intent.id)
     return work if work.unconfirmed[side] else None
 

@@ -41,6 +41,7 @@ class Work:
         unconfirmed: fields that were written and that the answer did not show, with what was sent.
         gone: the side whose record could not be read again.
         replaces: the Keap record that the Customcrm record was linked to before.
+        is_new: whether the link is about to be made.
     """
 
     object: str
@@ -52,6 +53,7 @@ class Work:
     unconfirmed: dict[Side, dict[str, Canonical]] = attrs.field(factory=dict)
     gone: Side | None = None
     replaces: str | None = None
+    is_new: bool = False
 
     def see(self, seen: Observation) -> None:
         name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
@@ -99,7 +101,8 @@ def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[
         lines = () if adoption is None else (_linked_line(adoption),)
         outcome = merge(pair, bridge.rules(object, context), bridge.policy)
         replaces = None if adoption is None else adoption.replaces
-        works.append(Work(object, pair, context, outcome, lines, replaces=replaces))
+        is_new = adoption is not None
+        works.append(Work(object, pair, context, outcome, lines, replaces=replaces, is_new=is_new))
     return works
 
 
@@ -230,7 +233,7 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     work.lines += (work.line("updated", side, sent, "; ".join(notes)),)
     before = {change.field: change.before for change in changes}
-    entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment)
+    entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment, link.id(side.other))
     yield from commit_pair(book, object, work, (entry,))
 
 
@@ -259,6 +262,11 @@ def commit_pair(
     book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
 ) -> Flow[None]:
     pair = work.pair
+    if work.is_new:
+        moment = yield from now()
+        ours, theirs = pair.link.customcrm_id, pair.link.keap_id
+        journal = (JournalEntry(object, Side.CUSTOMCRM, ours, "link", {}, {}, moment, theirs), *journal)
+        work.is_new = False
     lines = (*work.lines, *(_held_line(skip) for skip in held_skips(object, pair.link, work.outcome.held)))
     commit = settled_commit(book.bridge, object, pair, work.outcome)
     commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=work.replaces)

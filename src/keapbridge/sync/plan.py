@@ -174,6 +174,7 @@ class Plan:
     Attributes:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
         unchanged: linked pairs that were looked at and need nothing, for each synchronization.
+        purpose: `"sync"`, or `"undo"` for a plan that takes a run back.
         totals: for each synchronization, how many records were seen on each side and how many links there were.
     """
 
@@ -183,6 +184,7 @@ class Plan:
     counts: Mapping[str, Mapping[str, int]]
     unchanged: Mapping[str, int]
     totals: Mapping[str, Mapping[str, int]]
+    purpose: str
     _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
 
     @property

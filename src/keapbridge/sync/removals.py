@@ -94,7 +94,8 @@ def _remove(
     reason = f"deleted in {gone.title}"
     kind, outcome = ("archive", "archived") if action.archive else ("delete", "deleted")
     line = _line(pair, object, outcome, action.side, reason)
-    entry = JournalEntry(object, action.side, action.id, kind, observation.snapshot.values, {}, moment)
+    before = observation.snapshot.values
+    entry = JournalEntry(object, action.side, action.id, kind, before, {}, moment, action.partner_id)
     if action.archive:
         yield from book.remove(_keeping(book, object, pair, observation, reason, (entry,), line))
     else:
@@ -123,7 +124,7 @@ def _keeping(
     line: Line,
 ) -> Removal:
     keys = keys_of(book.bridge.mappers[object], left.snapshot)
-    return Removal(object, pair.link, left, keys, reason, journal, (line,))
+    return Removal(object, pair.link, left, keys, reason, journal=journal, lines=(line,))
 
 
 def _line(pair: Pair, object: str, outcome: str, side: Side | None, reason: str) -> Line:

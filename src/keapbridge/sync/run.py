@@ -13,11 +13,11 @@ from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
 )
-from keapbridge.store import Commit, Failure, Removal
+from keapbridge.store import Commit, Failure, JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
 from keapbridge.sync.plan import Action, Plan
-from keapbridge.sync.records import Side
+from keapbridge.sync.records import Link, Side
 from keapbridge.sync.report import Line
 
 __all__ = ["Run", "one_sided", "stops_everything"]
@@ -57,6 +57,10 @@ class Run:
     def remove(self, removal: Removal) -> Flow[None]:
         yield from run("remove a link", self.bridge.store.remove, self.run_id, removal)
         self.count(removal.lines)
+
+    def rebase(self, object: str, link: Link, journal: tuple[JournalEntry, ...], lines: tuple[Line, ...]) -> Flow[None]:
+        """Remember other bases for a pair, whose records are compared anew as soon as they are seen again."""
+        yield from self.commit(Commit(object, link, dict.fromkeys(Side), journal=journal, lines=lines))
 
     def fail(self, line: Line) -> Flow[None]:
         """Report a failure, and note when its record is tried again."""

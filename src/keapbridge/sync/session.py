@@ -13,10 +13,11 @@ from keapbridge._flow import Flow, run
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.mapping import defaults
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import LinkStore
+from keapbridge.store import JournalEntry, LinkStore
 from keapbridge.sync.apply import apply
 from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
+from keapbridge.sync.explain import Explanation, explain, history
 from keapbridge.sync.lease import holding
 from keapbridge.sync.plan import Plan
 from keapbridge.sync.policy import Policy
@@ -25,6 +26,7 @@ from keapbridge.sync.records import Canonical, Link, Side
 from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
 from keapbridge.sync.sides import CustomcrmRecords, KeapRecords
+from keapbridge.sync.undo import UNDO, plan_undo, undo
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -63,6 +65,22 @@ class _Flows:
     def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float) -> Flow[Report]:
         return holding(self.bridge.store, resolve(self.bridge, conflict, decision), wait)
 
+    def explain(self, object: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
+        return explain(self.bridge, object, _one_id(keap, customcrm))
+
+    def history(self, object: str, keap: str | None, customcrm: str | None) -> Flow[tuple[JournalEntry, ...]]:
+        return history(self.bridge, object, _one_id(keap, customcrm))
+
+    def plan_undo(self, run_id: str) -> Flow[Plan]:
+        return plan_undo(self.bridge, run_id)
+
+    def undo(self, run_id: str, *, wait: float) -> Flow[Report]:
+        return holding(self.bridge.store, self._undo(run_id), wait)
+
+    def _undo(self, run_id: str) -> Flow[Report]:
+        plan = yield from plan_undo(self.bridge, run_id)
+        return (yield from undo(self.bridge, plan))
+
     def retry(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
         for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
             for id in ids:
@@ -78,12 +96,21 @@ class _Flows:
             if found is None:
                 raise StalePlanError(f"there is no plan {plan!r} in this session's store")
             plan = found
+        if plan.purpose == UNDO:
+            return (yield from undo(self.bridge, plan))
         reasons = exceeded(plan, self.bridge.policy)
         if reasons:
             raise BrakeError(
                 f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
             )
         return (yield from apply(self.bridge, plan))
+
+
+def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:
+    given = {side: id for side, id in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)) if id is not None}
+    if len(given) != 1:
+        raise TypeError("name the record by keap=… or by customcrm=…")
+    return given
 
 
 def _bridge(
@@ -277,6 +304,32 @@ class SyncSession:
         """
         return self._driver.run(self._flows.resolve(conflict, decision, wait=wait))
 
+    def audit(self, *, wait: float = 0.0) -> Plan:
+        """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""
+        return self._driver.run(self._flows.plan(ORDER, full=True, wait=wait))
+
+    def explain(self, object: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+        """What a record is linked to, what both sides hold and held, and what the next sync would do."""
+        return self._driver.run(self._flows.explain(object, keap, customcrm))
+
+    def history(
+        self, object: str, *, keap: str | None = None, customcrm: str | None = None
+    ) -> tuple[JournalEntry, ...]:
+        """What this session has written to a record, newest first."""
+        return self._driver.run(self._flows.history(object, keap, customcrm))
+
+    def plan_undo(self, run_id: str) -> Plan:
+        """What taking a run back would do; `apply` does it.
+
+        Raises:
+            StalePlanError: when there is no such run in this session's store (any more).
+        """
+        return self._driver.run(self._flows.plan_undo(run_id))
+
+    def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
+        """Take a run back on both sides. What was edited since is left alone and reported as skipped."""
+        return self._driver.run(self._flows.undo(run_id, wait=wait))
+
     def close(self) -> None:
         """Close the store; the clients stay open."""
         self._bridge.store.close()
@@ -337,6 +390,28 @@ class AsyncSyncSession:
     async def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
         """See `SyncSession.resolve`."""
         return await self._driver.run(self._flows.resolve(conflict, decision, wait=wait))
+
+    async def audit(self, *, wait: float = 0.0) -> Plan:
+        """See `SyncSession.audit`."""
+        return await self._driver.run(self._flows.plan(ORDER, full=True, wait=wait))
+
+    async def explain(self, object: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+        """See `SyncSession.explain`."""
+        return await self._driver.run(self._flows.explain(object, keap, customcrm))
+
+    async def history(
+        self, object: str, *, keap: str | None = None, customcrm: str | None = None
+    ) -> tuple[JournalEntry, ...]:
+        """See `SyncSession.history`."""
+        return await self._driver.run(self._flows.history(object, keap, customcrm))
+
+    async def plan_undo(self, run_id: str) -> Plan:
+        """See `SyncSession.plan_undo`."""
+        return await self._driver.run(self._flows.plan_undo(run_id))
+
+    async def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
+        """See `SyncSession.undo`."""
+        return await self._driver.run(self._flows.undo(run_id, wait=wait))
 
     async def aclose(self) -> None:
         """Close the store; the clients stay open."""

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("object", sa.String(length=30), nullable=False),
         sa.Column("side", sa.String(length=10), nullable=False),
         sa.Column("record_id", sa.String(length=255), nullable=False),
+        sa.Column("partner_id", sa.String(length=255), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("before", sa.Text(), nullable=False),
         sa.Column("after", sa.Text(), nullable=False),
@@ -173,6 +174,7 @@ def upgrade() -> None:
         sa.Column("unchanged", sa.Text(), nullable=False),
         sa.Column("watermarks", sa.Text(), nullable=False),
         sa.Column("totals", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.String(length=10), nullable=False),
         sa.Column("applied_at", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -201,5 +203,6 @@ def upgrade() -> None:
         sa.Column("side", sa.String(length=10), nullable=False),
         sa.Column("id", sa.String(length=255), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("apart", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("bridge", "object", "side", "id"),
     )

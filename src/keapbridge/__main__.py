@@ -1,0 +1,70 @@
+"""The command line, thin: `python -m keapbridge demo` and `python -m keapbridge dataflow`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+from keapbridge._version import __version__
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: what stands behind `python -m keapbridge`; without it, what this process was started with.
+
+    Returns:
+        The exit code: 0 when all is well, 1 when the demo shows something that is not so, 2 when a command cannot run.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of all the world on a terminal that may know only some letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    return _demo(options) if options.command == "demo" else _dataflow(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m keapbridge", description="Keeps a Customcrm and Keap in sync.")
+    parser.add_argument("--version", action="version", version=f"keapbridge {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="show the three synchronizations between two emulators",
+        description="Needs no service and no account.",
+    )
+    demo.add_argument("--seed", type=int, help="the same data for the same seed")
+    for what, number in (("customers", 200), ("contacts", 1000), ("products", 150)):
+        demo.add_argument(f"--{what}", type=_number, default=number, metavar="N", help=f"how many {what} (%(default)s)")
+    dataflow = commands.add_parser("dataflow", help="print the dataflow document of the default mappings")
+    dataflow.add_argument("--format", choices=("rst", "md", "html"), default="rst", help="its format (%(default)s)")
+    return parser
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from keapbridge.demo import SEED, run
+
+    seed = SEED if options.seed is None else options.seed
+    return run(seed=seed, customers=options.customers, contacts=options.contacts, products=options.products)
+
+
+def _dataflow(options: argparse.Namespace) -> int:
+    from keapbridge.mapping import companies, contacts, dataflow_document, products
+
+    print(dataflow_document([companies, products, contacts], options.format), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

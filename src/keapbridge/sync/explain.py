@@ -1,0 +1,148 @@
+"""Looking back: what a record is linked to and why, what was written to it, how far the two systems differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+import attrs
+
+from keapbridge._flow import Flow, run
+from keapbridge.store import Failure, JournalEntry
+from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.merge import Change, FieldConflict, Held
+from keapbridge.sync.propose import merge_pairs
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+
+__all__ = ["Explanation", "explain", "history"]
+
+
+@attrs.frozen
+class Explanation:
+    """What is known about a record and its counterpart.
+
+    Attributes:
+        link: the identity pair with both bases; `None` when the record is not linked.
+        customcrm, keap: what the two systems hold now, as the mapping sees it; `None` when there is no such record.
+        changes, conflicts, held: what the next sync would do with the pair.
+        failures: what failed before, and when it is tried again.
+        why: for a record without a link, why it has none (as far as it is known).
+        history: what was written to either record, newest first.
+    """
+
+    object: str
+    link: Link | None
+    customcrm: Snapshot | None
+    keap: Snapshot | None
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[FieldConflict, ...] = ()
+    held: tuple[Held, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    why: str = ""
+    history: tuple[JournalEntry, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        if self.link is None:
+            yield f"{self.object}: not linked" + (f": {self.why}" if self.why else "")
+        else:
+            yield f"{self.object}: Customcrm {self.link.customcrm_id} ↔ Keap {self.link.keap_id}"
+            for field, ours, theirs, note in self._fields():
+                yield f"  {field:<16} {ours!r:<32} {theirs!r:<32} {note}".rstrip()
+        yield from (f"  failed {f.tries} times: {f.reason}" for f in self.failures)
+        for entry in self.history:
+            where = f"{entry.side.title} {entry.record_id}"
+            fields = ", ".join(entry.after or entry.before)
+            yield f"  {entry.written_at:%Y-%m-%d %H:%M:%S} {entry.kind} {where}: {fields}"
+
+    def _fields(self) -> Iterator[tuple[str, Canonical, Canonical, str]]:
+        ours = {} if self.customcrm is None else self.customcrm.values
+        theirs = {} if self.keap is None else self.keap.values
+        notes: dict[str, str] = {c.field: f"→ {c.side.title} ({c.cause})" for c in self.changes}
+        notes |= {c.field: f"conflict: {c.reason}" for c in self.conflicts}
+        notes |= {h.field: f"held: {h.reason}" for h in self.held}
+        for field in dict.fromkeys([*ours, *theirs]):
+            known = "" if ours.get(field) == theirs.get(field) else "known difference"
+            yield field, ours.get(field), theirs.get(field), notes.get(field, known)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(f)}</td><td>{escape(str(a))}</td><td>{escape(str(b))}</td><td>{escape(n)}</td></tr>"
+            for f, a, b, n in self._fields()
+        )
+        head = escape(next(self._lines()))
+        return f"<b>{head}</b><table><tr><th></th><th>Customcrm</th><th>Keap</th><th></th></tr>{rows}</table>"
+
+
+def explain(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[Explanation]:
+    """Read a record and its counterpart now, and say what is known of them. Writes nothing."""
+    side, id = next(iter(ids.items()))
+    link = yield from find_link(bridge, object, side, id)
+    if link is None:
+        kept = yield from run("read tombstones", bridge.store.tombstones, object, side, [id])
+        seen = yield from _read(bridge, object, side, id)
+        ours, theirs = (seen, None) if side is Side.CUSTOMCRM else (None, seen)
+        failures = yield from _failures(bridge, object, {side: id})
+        entries = yield from history(bridge, object, {side: id})
+        return Explanation(
+            object, None, _shown(ours), _shown(theirs), why=kept.get(id, ""), failures=failures, history=entries
+        )
+    both = {s: link.id(s) for s in Side}
+    current: dict[Side, Observation | None] = {}
+    for s in Side:
+        current[s] = yield from _read(bridge, object, s, both[s])
+    pair = Pair(link, current[Side.CUSTOMCRM], current[Side.KEAP])
+    [(_, outcome)] = yield from merge_pairs(bridge, object, [pair], None)
+    failures = yield from _failures(bridge, object, both)
+    entries = yield from history(bridge, object, both)
+    there = all(current.values())
+    return Explanation(
+        object,
+        link,
+        _shown(pair.customcrm),
+        _shown(pair.keap),
+        changes=outcome.changes if there else (),
+        conflicts=outcome.conflicts if there else (),
+        held=outcome.held if there else (),
+        failures=failures,
+        history=entries,
+    )
+
+
+def _shown(seen: Observation | None) -> Snapshot | None:
+    return None if seen is None else seen.snapshot
+
+
+def find_link(bridge: Bridge, object: str, side: Side, id: str) -> Flow[Link | None]:
+    """The link of a record."""
+    which = {"customcrm_ids": [id]} if side is Side.CUSTOMCRM else {"keap_ids": [id]}
+    _, to_customcrm = yield from run("look up a link", bridge.store.references, object, plan_id=None, **which)
+    ours = next(iter(to_customcrm.values()), None)
+    pairs = yield from run("read a pair", bridge.store.pairs_of, object, [] if ours is None else [ours])
+    return pairs[0].link if pairs else None
+
+
+def history(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[JournalEntry, ...]]:
+    """What was written to these records, newest first."""
+    found: list[JournalEntry] = []
+    for side, id in ids.items():
+        found += yield from run("read the journal", bridge.store.history, object, side, id)
+    return tuple(sorted(found, key=lambda entry: entry.written_at, reverse=True))
+
+
+def _read(bridge: Bridge, object: str, side: Side, id: str) -> Flow[Observation | None]:
+    records = yield from bridge.systems[object, side].get_many([id])
+    if not records:
+        return None
+    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+    return bridge.observe(object, side, records[0], context)
+
+
+def _failures(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[Failure, ...]]:
+    found: Sequence[Failure] = ()
+    for side, id in ids.items():
+        failures = yield from run("read failures", bridge.store.failures, object, side, [id])
+        found = (*found, *failures.values())
+    return tuple(found)

@@ -23,11 +23,13 @@ import msgspec
 from keapbridge._flow import UNSET, Answer, Malformed, UnsetType
 from keapbridge.errors import ShapeError
 
-__all__ = ["Codec", "brief", "dump_json", "load_json"]
+__all__ = ["WRITE_ONLY", "Codec", "brief", "dump_json", "load_json"]
 
 R = TypeVar("R")
 
 EXTRA = "extra"
+WRITE_ONLY: Mapping[str, bool] = {"write_only": True}
+"""Metadata of a field that is never taken from an answer: read and written back it would be said again."""
 
 
 def dump_json(value: Any) -> bytes:
@@ -57,7 +59,7 @@ def brief(self: Any) -> str:
 class _Shape:
     """What decoding needs to know about one attrs class, worked out once."""
 
-    __slots__ = ("attr_of", "cls", "collections", "defaults", "known", "nested", "renamed", "wire_of")
+    __slots__ = ("attr_of", "cls", "collections", "defaults", "known", "nested", "renamed", "wire_of", "write_only")
 
     def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
         hints = typing.get_type_hints(cls)
@@ -66,7 +68,8 @@ class _Shape:
         self.wire_of = {name: wire_name(name) for name in names}
         self.attr_of = {wire: name for name, wire in self.wire_of.items()}
         self.renamed = any(name != wire for name, wire in self.wire_of.items())
-        self.known = frozenset(self.attr_of)
+        self.write_only = frozenset(f.name for f in attrs.fields(cls) if f.metadata.get("write_only"))
+        self.known = frozenset(self.attr_of) - self.write_only
         self.nested: dict[str, _Shape] = {}
         self.collections: set[str] = set()
         for name in names:
@@ -101,7 +104,7 @@ class _Shape:
             name = self.attr_of.get(key)
             if name is None:
                 extra[key] = value
-            else:
+            elif name not in self.write_only:
                 out[name] = value
         if extra:
             out[EXTRA] = extra
@@ -154,6 +157,11 @@ class Codec(Generic[R]):
     def fields(self) -> tuple[str, ...]:
         """The attribute names, without `extra`."""
         return tuple(self._shape.wire_of)
+
+    @property
+    def arrays(self) -> frozenset[str]:
+        """The attributes that hold many values."""
+        return frozenset(self._shape.collections)
 
     def load(self, data: Any, *, asked: Collection[str] = (), path: str = "$") -> R:
         """A record from decoded JSON.

@@ -180,6 +180,7 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
             answer: Answer = yield Send(port, call)
             return call.decode(answer)
         except ApiError as error:
+            error.method, error.url = error.method or call.method, error.url or call.path
             pause = _retry.decide(error, attempt, repeatable=call.repeatable, policy=port.retry)
             if pause is None:
                 raise

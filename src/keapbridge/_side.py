@@ -15,8 +15,10 @@ class Side(Enum):
 
     @property
     def other(self) -> Side:
+        """The opposite side."""
         return Side.KEAP if self is Side.CUSTOMCRM else Side.CUSTOMCRM
 
     @property
     def title(self) -> str:
+        """Its name, for people."""
         return self.value.capitalize()

@@ -178,7 +178,7 @@ def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiErr
     where: dict[str, Any] = {"method": call.method, "url": url, "status": status, "request_id": request_id}
     match status:
         case 401 | 403:
-            return AuthError(f"{message}. Check the credentials", **where)
+            return AuthError(f"{message.rstrip('.')}: check the credentials", **where)
         case 404 | 410:
             return NotFoundError(message, **where)
         case 409 | 412:
@@ -208,7 +208,7 @@ def _explanation(response: httpx.Response) -> str:
     errors = body.get("errors")
     if isinstance(errors, list):
         parts = [f"{e.get('field')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
-        text = "; ".join([text, *parts])
+        text = "; ".join([text.rstrip("."), *parts])
     return scrub(text)[:_MAX_MESSAGE]
 
 

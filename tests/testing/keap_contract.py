@@ -80,9 +80,7 @@ def _fits(part: str, given: str) -> bool:
     return given.endswith(suffix) and (":" in given) == (":" in suffix)
 
 
-def validate_exchange(
-    recorded: Recorded, *, request: bool = True, answer: bool = True, nulls: bool = False
-) -> None:
+def validate_exchange(recorded: Recorded, *, request: bool = True, answer: bool = True, nulls: bool = False) -> None:
     """Raises openapi-core's error when the answer, or a request that was not refused, breaks the contract.
 
     An answer that the contract does not know for the operation (a gateway's 429, an outage) is not looked at; neither

@@ -5,7 +5,6 @@ A claim is a sentence and what contradicts it. The engine's report is never beli
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -171,7 +170,9 @@ def agree(
             values = alike(mapper, link, documents, context)
             for lens in mapper.lenses:
                 how = values[lens.name][0]
-                if how == "not" and any((object, side, link.id(side), lens.name) in open_fields for side in Side):
+                if how == "not" and any(
+                    (object, side, link.id(side), name) in open_fields for side in Side for name in (lens.name, _ALL)
+                ):
                     how = "reported"
                 if how == "not" and _filled_in(
                     lens, link, values, {s: bodies.get((object, s, link.id(s))) for s in Side}
@@ -184,7 +185,7 @@ def agree(
     pairs = tally.pop("pairs", 0)
     return Claim(
         f"{pairs:,} linked pairs agree in all {tally.total():,} fields, apart from {tally['reported']:,} that the "
-        f"report names; {tally['cut']:,} are cut to what Keap can hold, {tally['filled']:,} were filled in by a system itself",
+        f"report names; {tally['cut']:,} are cut to what Keap can hold, {tally['filled']:,} were filled in by a system",
         tuple(against),
     )
 
@@ -213,7 +214,7 @@ def alike(
 def _read(mapper: Mapper, side: Side, document: Wire, context: Context) -> dict[str, Canonical]:
     codec = _codec(mapper.keap_type if side is Side.KEAP else mapper.customcrm_type, side)
     # Decoding takes the document apart.
-    record = codec.load(copy.deepcopy(dict(document)), asked=codec.fields)
+    record = codec.load(_copied(document), asked=codec.fields)
     return mapper.read(side, record, context)[0]
 
 
@@ -243,10 +244,15 @@ def _held_as(lens: Lens, side: Side, value: Canonical, context: Context) -> Cano
 
 
 def _fields(line: Line) -> Iterator[str]:
-    """The fields that a line says are open: by name, or at the beginning of its reason."""
+    """The fields that a line says are open: by name, or at the beginning of its reason; all of a pair that failed."""
     if line.outcome in _OPEN:
         yield from line.fields
         yield line.reason.partition(":")[0]
+        if line.outcome == "failed" or line.reason.startswith("failed"):
+            yield _ALL
+
+
+_ALL = "*"
 
 
 def _filled_in(
@@ -300,6 +306,11 @@ def unmapped_kept(before: Documents, after: Documents, mappers: Mappers) -> Clai
     )
 
 
+def _copied(document: Wire) -> dict[str, Any]:
+    copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    return copied
+
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 _STAMPS = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag", "id", "create_time", "update_time"})
 # What Keap works out by itself from mapped values; the consent of addresses has a claim of its own.
@@ -316,7 +327,7 @@ def _emptied(mapper: Mapper, side: Side, before: Wire, after: Wire) -> set[tuple
 
 def _unmapped(mapper: Mapper, side: Side, document: Wire, emptied: Collection[tuple[str, str]] = ()) -> Wire:
     """A record without its mapped values, without what its system works out from them, and without these slots."""
-    rest = {name: copy.deepcopy(value) for name, value in document.items() if name not in _STAMPS}
+    rest = {name: value for name, value in _copied(document).items() if name not in _STAMPS}
     for array, slot in emptied:
         rest[array] = [item for item in rest[array] if item.get("field") != slot]
     containers = set()

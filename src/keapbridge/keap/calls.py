@@ -298,7 +298,7 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> 
     """
     for name in mask:
         if name not in endpoint.writable:
-            raise ValueError(f"{endpoint.singular}s have no writable field {name!r}")
+            raise ValueError(f"{endpoint.name} have no writable field {name!r}")
         if getattr(record, name) is UNSET:
             raise ValueError(f"{name!r} is to be written but is UNSET")
     body = endpoint.on_update(endpoint.codec.dump(record, mask))
@@ -325,8 +325,9 @@ def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:
     """
     unknown = sorted(changes.keys() - endpoint.writable)
     if unknown:
-        raise TypeError(f"{endpoint.singular}s have no writable field {', '.join(map(repr, unknown))}")
-    ready = {name: tuple(v) if isinstance(v, list) else v for name, v in changes.items() if v is not UNSET}
+        raise TypeError(f"{endpoint.name} have no writable field {', '.join(map(repr, unknown))}")
+    arrays = endpoint.codec.arrays
+    ready = {name: tuple(v or ()) if name in arrays else v for name, v in changes.items() if v is not UNSET}
     return endpoint.codec.cls(**ready)
 
 

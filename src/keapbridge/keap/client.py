@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, Page, Port, fetch, gather, send
+from keapbridge._flow import UNSET, Flow, Page, Port, fetch, gather, send
 from keapbridge._retry import RetryPolicy
 from keapbridge._transport import AsyncHttpPort, Credentials, HttpSettings, SyncHttpPort
 from keapbridge.keap import calls
@@ -84,7 +84,8 @@ class KeapResource(Generic[R]):
 
     def update(self, id: str, changes: dict[str, Any]) -> Flow[R]:
         record = calls.changes_to_record(self.endpoint, changes)
-        return send(self.port, calls.update(self.endpoint, id, record, changes.keys()))
+        mask = [name for name, value in changes.items() if value is not UNSET]
+        return send(self.port, calls.update(self.endpoint, id, record, mask))
 
     def put_items(self, id: str, items: Collection[SlotItem]) -> Flow[R]:
         arrays: dict[str, list[Any]] = {}
@@ -117,8 +118,8 @@ class SyncKeapResource(Generic[R]):
 
         Args:
             updated_since: an aware datetime.
-            filters: `("family_name", "Smi*")` terms that must all hold; an operator may follow the name
-            (`"contact_id>"`). order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
+            filters: `("family_name", "Smi*")` terms that must all hold; an operator may follow a name (`"contact_id>"`).
+            order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
             page_size: 1 to 1,000.
 
         Raises:

@@ -6,14 +6,14 @@ the server sent and this version does not know, so that it survives reading, cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from attrs import frozen
 
-from keapbridge._convert import brief
+from keapbridge._convert import WRITE_ONLY, brief
 from keapbridge._flow import UNSET, Maybe, UnsetType
 
 __all__ = [
@@ -33,6 +33,12 @@ __all__ = [
 ]
 
 Extra = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def as_tuple(items: Iterable[T] | UnsetType) -> tuple[T, ...] | UnsetType:
+    """Lists are welcome; what a record holds cannot be changed."""
+    return items if isinstance(items, UnsetType) else tuple(items)
 
 
 @frozen
@@ -44,7 +50,7 @@ class EmailAddress:
 
     email: Maybe[str] = UNSET
     field: Maybe[str] = UNSET
-    opt_in_reason: Maybe[str] = UNSET
+    opt_in_reason: Maybe[str] = attrs.field(default=UNSET, metadata=WRITE_ONLY)
     is_opt_in: Maybe[bool] = UNSET
     email_opt_status: Maybe[str] = UNSET
     extra: Extra = attrs.field(factory=dict)
@@ -145,12 +151,12 @@ class Contact:
     preferred_name: Maybe[str] = UNSET
     prefix: Maybe[str] = UNSET
     suffix: Maybe[str] = UNSET
-    email_addresses: tuple[EmailAddress, ...] | UnsetType = UNSET
-    phone_numbers: tuple[PhoneNumber, ...] | UnsetType = UNSET
-    fax_numbers: tuple[FaxNumber, ...] | UnsetType = UNSET
-    addresses: tuple[Address, ...] | UnsetType = UNSET
-    social_accounts: tuple[SocialAccount, ...] | UnsetType = UNSET
-    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = UNSET
+    email_addresses: tuple[EmailAddress, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    phone_numbers: tuple[PhoneNumber, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    fax_numbers: tuple[FaxNumber, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    addresses: tuple[Address, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    social_accounts: tuple[SocialAccount, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     company: Maybe[BasicCompany] = UNSET
     job_title: Maybe[str] = UNSET
     website: Maybe[str] = UNSET
@@ -169,7 +175,7 @@ class Contact:
     assistant_phone: Maybe[str] = UNSET
     billing_information: Maybe[str] = UNSET
     score_value: Maybe[str] = UNSET
-    tag_ids: tuple[str, ...] | UnsetType = UNSET
+    tag_ids: tuple[str, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
     extra: Extra = attrs.field(factory=dict)
@@ -188,7 +194,7 @@ class Company:
     address: Maybe[Address] = UNSET
     website: Maybe[str] = UNSET
     notes: Maybe[str] = UNSET
-    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = UNSET
+    custom_fields: tuple[CustomFieldValue, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
     extra: Extra = attrs.field(factory=dict)

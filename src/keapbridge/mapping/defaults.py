@@ -87,8 +87,7 @@ def text(
         name: the Customcrm property.
         keap: the Keap property (`given_name`, `addresses.BILLING.line1`).
         max_length: the most characters that Keap holds.
-        on_too_long: `"truncate"` what is written to Keap (the whole stays in Customcrm), or `"error"`: leave Keap's
-        alone.
+        on_too_long: `"truncate"` what is written to Keap (the whole stays in Customcrm), or `"error"`: write nothing.
     """
     kind = Text(on_too_long)
     return _declare(

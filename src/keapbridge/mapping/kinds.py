@@ -421,6 +421,11 @@ class Money:
                 raise UnfitError("a negative price")
         return value
 
+    def incomparable(self, a: Canonical, b: Canonical) -> str | None:
+        """Amounts in two currencies do not take each other's place."""
+        currencies = {str(value)[:3] for value in (a, b) if value is not None}
+        return f"prices in {' and '.join(sorted(currencies))}" if len(currencies) > 1 else None
+
 
 _PENDING = "keap:"
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import attrs
 
 from keapbridge._flow import UNSET
 from keapbridge._side import Side
+from keapbridge.errors import MappingError
 from keapbridge.mapping.kinds import Canonical, Context, Kind
 from keapbridge.mapping.place import Place
 
 __all__ = ["Direction", "Lens"]
 
 Direction = Literal["both", "to_keap", "to_customcrm"]
+
+
+def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
+    def check(lens: Any, attribute: Any, value: object) -> None:
+        if value not in allowed:
+            names = ", ".join(repr(name) for name in allowed if name is not None)
+            raise MappingError(f"{lens.name}: {attribute.name} must be one of {names}, not {value!r}")
+
+    return check
 
 
 @attrs.frozen
@@ -35,14 +46,15 @@ class Lens:
     customcrm: Place
     keap: Place
     keap_type: str = "string"
-    direction: Direction = "both"
+    direction: Direction = attrs.field(default="both", validator=_one_of(*get_args(Direction)))
     limits: dict[Side, int] = attrs.field(factory=dict)
     scope: str | None = None
     required: frozenset[Side] = frozenset()
     fallback: str | None = None
-    policy: str | None = None
+    policy: str | None = attrs.field(default=None, validator=_one_of(None, "newest", "customcrm", "keap", "manual"))
 
     def place(self, side: Side) -> Place:
+        """Where the value lives on a side."""
         return self.customcrm if side is Side.CUSTOMCRM else self.keap
 
     def flows_to(self, side: Side) -> bool:

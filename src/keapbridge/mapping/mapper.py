@@ -87,7 +87,11 @@ class Mapper:
 
     def __attrs_post_init__(self) -> None:
         seen: set[str] = set()
+        paths: set[str] = set()
         for lens in self.lenses:
+            if lens.keap.path in paths:
+                raise MappingError(f"{self.name}: Keap's {lens.keap.path} is mapped twice")
+            paths.add(lens.keap.path)
             if lens.name in seen:
                 raise MappingError(f"{self.name}: {lens.name} is mapped twice")
             if lens.scope is not None and lens.scope not in seen:
@@ -120,7 +124,11 @@ class Mapper:
         return attrs.evolve(
             self,
             lenses=tuple(lens for lens in self.lenses if lens.name not in names),
-            keys=tuple(key for key in self.keys if not {*key.fields, *key.apart} & set(names)),
+            keys=tuple(
+                attrs.evolve(key, apart=tuple(name for name in key.apart if name not in names))
+                for key in self.keys
+                if not set(key.fields) & set(names)
+            ),
             needs_any={side: tuple(n for n in needed if n not in names) for side, needed in self.needs_any.items()},
         )
 

@@ -28,7 +28,13 @@ _ITEMS: Mapping[str, type] = {
     "company": keap.BasicCompany,
     "price": keap.Money,
 }
-_ARRAYS = frozenset({"email_addresses", "phone_numbers", "fax_numbers", "addresses"})
+_SLOTS: Mapping[str, frozenset[str]] = {
+    "email_addresses": frozenset({"EMAIL1", "EMAIL2", "EMAIL3"}),
+    "phone_numbers": frozenset({"PHONE1", "PHONE2", "PHONE3", "PHONE4", "PHONE5"}),
+    "fax_numbers": frozenset({"FAX1", "FAX2"}),
+    "addresses": frozenset({"BILLING", "SHIPPING", "OTHER"}),
+}
+_READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_ids"})
 # What a path that ends at an item means, and which further parts of the item belong to its value.
 _VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
     "email_addresses": ("email",),
@@ -152,15 +158,19 @@ def keap_place(cls: type, path: str) -> Place:
     root, *rest = path.split(".")
     if root not in {f.name for f in attrs.fields(cls)}:
         raise MappingError(f"Keap's {cls.__name__} has no property {root!r}")
+    if root in _READ_ONLY:
+        raise MappingError(f"Keap's {root!r} cannot be written")
     item = _ITEMS.get(root)
     if item is None:
         if rest:
             raise MappingError(f"{root!r} has no parts: {path!r}")
         return Place(path, (root,))
-    slotted = root in _ARRAYS
+    slotted = root in _SLOTS
     container = (root, rest.pop(0)) if slotted and rest else (root,)
     leaf = rest[0] if rest else root
     attributes = _VALUE_PARTS.get(leaf, (leaf,))
-    if (slotted and len(container) < 2) or not {f.name for f in attrs.fields(item)} >= set(attributes):
+    if (slotted and (len(container) < 2 or container[1] not in _SLOTS[root])) or not {
+        f.name for f in attrs.fields(item)
+    } >= set(attributes):
         raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}")
     return Place(path, attributes, container)

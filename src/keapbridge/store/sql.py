@@ -191,7 +191,7 @@ class SqlLinkStore:
                 if not linked:
                     keys += self._key_rows(object, side, id, item.keys, linked=False)
             self._unstage(c, object, side, unchanged)
-            self._requeue_edited(c, object, side, rows)
+            self._compare_with_staged(c, object, side, rows)
             self._forget_missing(c, object, side, [item.observation.id for item in staged])
             self._upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
@@ -203,16 +203,23 @@ class SqlLinkStore:
                     c.execute(self._insert(t.seen).on_conflict_do_nothing(), rows)
         return len(unchanged)
 
-    def _requeue_edited(self, c: Connection, object: str, side: Side, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A record that failed before is tried again when it has been edited."""
-        new = {row["id"]: row["snapshot"] for row in rows}
+    def _compare_with_staged(self, c: Connection, object: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
+        """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
+
+        A record's own time stamp also moves when this library writes another field of it.
+        """
+        new = {row["id"]: row for row in rows}
+        edited: list[str] = []
         for chunk in _chunks(list(new)):
-            query = select(t.observed.c.id, t.observed.c.snapshot).where(
-                *self._of(t.observed, object, side), t.observed.c.id.in_(chunk)
-            )
-            edited = [row.id for row in c.execute(query) if row.snapshot != new[row.id]]
-            if edited:
-                c.execute(delete(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(edited)))
+            query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
+            for old in c.execute(query):
+                row = new[old.id]
+                if (old.snapshot, old.unreadable) != (row["snapshot"], row["unreadable"]):
+                    edited.append(old.id)
+                elif old.updated_at is not None:
+                    row["updated_at"] = old.updated_at
+        for chunk in _chunks(edited):
+            c.execute(delete(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(chunk)))
 
     def _forget_missing(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
         for chunk in _chunks(ids):
@@ -469,7 +476,7 @@ class SqlLinkStore:
             "side": o.side.value,
             "id": o.id,
             "linked": linked,
-            "snapshot": _json(o.snapshot.values),
+            "snapshot": _json(dict(sorted(o.snapshot.values.items()))),
             "unreadable": _json(o.snapshot.unreadable),
             "updated_at": _text(o.updated_at),
             "version": o.version,

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, run
-from keapbridge.mapping.kinds import Context, is_pending
+from keapbridge.mapping.kinds import Context, Money, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Key, LinkStore
@@ -117,6 +117,9 @@ class Rule:
 
     def fit(self, side: Side, value: Canonical) -> Canonical:
         return self.lens.fit(side, value, self.context)
+
+    def incomparable(self, a: Canonical, b: Canonical) -> str | None:
+        return self.lens.kind.incomparable(a, b) if isinstance(self.lens.kind, Money) else None
 
 
 def digest(snapshot: Snapshot) -> str:

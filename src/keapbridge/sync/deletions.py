@@ -93,7 +93,7 @@ def _plan_missing(
         if survivor:
             return survivor
     left = gone.other
-    match bridge.policy.deletion(left):
+    match bridge.policy.deletion(left, object):
         case "ignore":
             return [Skip(object, left, pair.link.id(left), f"deleted in {gone.title}, and the policy is to ignore it")]
         case "unlink":

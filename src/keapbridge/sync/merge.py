@@ -15,7 +15,7 @@ side stores in another form is no edit. The decision table, for a field whose va
 
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
 cannot hold
-is held back with the reason. A field that is unknown on a side is left alone. A field that flows one way only never
+is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A field that is unknown on a side is left alone. A field that flows one way only never
 writes the other way.
 """
 
@@ -45,6 +45,10 @@ class FieldRule(Protocol):
     def flows_to(self, side: Side) -> bool: ...
     def fit(self, side: Side, value: Canonical) -> Canonical:
         """The value as the side can hold it; raises `UnfitError`."""
+        ...
+
+    def incomparable(self, a: Canonical, b: Canonical) -> str | None:
+        """Why neither of two values may take the place of the other, if that is so (prices in two currencies)."""
         ...
 
 
@@ -142,6 +146,9 @@ def merge_field(
         return ()
     if _agree(rule, ours, theirs):
         return (Settled(rule.name, ours, theirs),)
+    hindrance = rule.incomparable(ours, theirs)
+    if hindrance is not None:
+        return (Held(rule.name, Side.KEAP, hindrance),)
     if UNSET not in base.values():
         edited = [side for side in Side if now[side] != base[side]]
         if not edited:
@@ -157,10 +164,10 @@ def _decide(
     rule: FieldRule, now: Mapping[Side, Any], policy: Policy, updated_at: Mapping[Side, datetime | None]
 ) -> tuple[Outcome, ...]:
     """Two different values, none of which is just the old one."""
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     only = _only_source(rule)
     if only is not None:
         return (_flow(rule, now, only, "edit"),)
-    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     contest = Contest(rule.name, ours, theirs, updated_at[Side.CUSTOMCRM], updated_at[Side.KEAP])
     decision = decide(policy, contest, rule.policy)
     match decision.winner:

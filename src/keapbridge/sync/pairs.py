@@ -119,7 +119,15 @@ def _read_moved(book: Run, object: str, moved: Mapping[str, str]) -> Flow[list[P
 
 
 def _linked_line(action: Adopt) -> Line:
-    return Line(action.object, "linked", None, action.customcrm_id, action.keap_id, (), f"same {action.key}")
+    return Line(
+        action.object,
+        "linked",
+        None,
+        action.customcrm_id,
+        action.keap_id,
+        (),
+        action.key if action.replaces else f"same {action.key}",
+    )
 
 
 def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:

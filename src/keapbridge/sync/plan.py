@@ -35,6 +35,9 @@ class Create:
     values: Mapping[str, Canonical]
     held: tuple[Held, ...] = ()
 
+    def __str__(self) -> str:
+        return describe(self)
+
 
 @attrs.frozen
 class Update:
@@ -45,6 +48,9 @@ class Update:
     keap_id: str
     changes: tuple[Change, ...]
     held: tuple[Held, ...] = ()
+
+    def __str__(self) -> str:
+        return describe(self)
 
 
 @attrs.frozen
@@ -63,6 +69,9 @@ class Adopt:
     held: tuple[Held, ...] = ()
     replaces: str | None = None
 
+    def __str__(self) -> str:
+        return describe(self)
+
 
 @attrs.frozen
 class Delete:
@@ -73,6 +82,9 @@ class Delete:
     id: str
     partner_id: str
     archive: bool = False
+
+    def __str__(self) -> str:
+        return describe(self)
 
 
 @attrs.frozen
@@ -85,6 +97,9 @@ class Unlink:
     gone: Side
     reason: str
 
+    def __str__(self) -> str:
+        return describe(self)
+
 
 @attrs.frozen
 class Conflict:
@@ -94,6 +109,9 @@ class Conflict:
     customcrm_id: str
     keap_id: str
     conflict: FieldConflict
+
+    def __str__(self) -> str:
+        return describe(self)
 
 
 @attrs.frozen
@@ -106,6 +124,9 @@ class Skip:
     reason: str
     candidates: tuple[tuple[Side, str], ...] = ()
 
+    def __str__(self) -> str:
+        return describe(self)
+
 
 Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip
 WRITES = (Create, Update, Adopt, Delete, Unlink)
@@ -115,12 +136,15 @@ def describe(action: Action) -> str:
     """One line about an action: fields by name, values only of the fields it changes."""
     match action:
         case Create():
-            return f"create in {action.side.title}: {action.object} {action.source_id} ({', '.join(action.values)})"
+            what = f"{action.object} {action.source_id} ({', '.join(action.values)})"
+            return f"create in {action.side.title}: {what}{_held(action.held)}"
         case Update():
-            return f"update {action.object} {action.customcrm_id} ↔ {action.keap_id}: {_changes(action.changes)}"
+            changes = f"{_changes(action.changes)}{_held(action.held)}"
+            return f"update {action.object} {action.customcrm_id} ↔ {action.keap_id}: {changes}"
         case Adopt():
-            settled = f": {_changes(action.changes)}" if action.changes else ""
-            return f"link {action.object} {action.customcrm_id} ↔ {action.keap_id} (same {action.key}){settled}"
+            settled = (f": {_changes(action.changes)}" if action.changes else "") + _held(action.held)
+            key = action.key if action.replaces else f"same {action.key}"
+            return f"link {action.object} {action.customcrm_id} ↔ {action.keap_id} ({key}){settled}"
         case Delete():
             return f"{_deletion(action)} in {action.side.title}: {action.object} {action.id}"
         case Unlink():
@@ -134,6 +158,11 @@ def describe(action: Action) -> str:
         case Skip():
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
             return f"skip {action.side.title} {action.object} {action.id}: {action.reason}{others}"
+
+
+def _held(held: Iterable[Held]) -> str:
+    text = "; ".join(f"{item.field}: {item.reason}" for item in held)
+    return f" [left out: {text}]" if text else ""
 
 
 def _deletion(action: Delete) -> str:

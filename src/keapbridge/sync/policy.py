@@ -74,7 +74,8 @@ class Policy:
         deletions: what the deletion of a record does to its counterpart: `"unlink"` (it is kept, and not linked any
             more), `"delete"`, `"archive"` (it is changed as `archive` says) or `"ignore"`; or a mapping from the side
             of the counterpart (`"customcrm"`, `"keap"`) to one of these.
-        archive: side → the attributes that mark an archived record there (`{"keap": {"contact_type": "Former"}}`).
+        archive: side → synchronization → the attributes that mark an archived record there
+            (`{"keap": {"contacts": {"contact_type": "Former"}}}`); records of other synchronizations are unlinked.
         max_deletes: the most records that one plan may delete, archive or unlink; `None` for no limit.
         max_delete_share: the same as a share of the linked records of a synchronization (from 20 linked records on).
         max_updates_share: the largest share of the linked records that one plan may change (from 20 on); `None` for no
@@ -90,7 +91,7 @@ class Policy:
     deletions: Deletions | Mapping[str, Deletions] = attrs.field(
         default="unlink", validator=[_one_of(get_args(Deletions), or_function=False), _sides_only]
     )
-    archive: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, validator=_sides_only)
+    archive: Mapping[str, Mapping[str, Mapping[str, Any]]] = attrs.field(factory=dict, validator=_sides_only)
     max_deletes: int | None = 50
     max_delete_share: float | None = 0.05
     max_updates_share: float | None = None
@@ -100,7 +101,9 @@ class Policy:
     def __attrs_post_init__(self) -> None:
         for side in Side:
             if self.deletion(side) == "archive" and not self.archive.get(side.value):
-                raise MappingError(f"Policy: to archive in {side.title}, say how: archive={{{side.value!r}: {{…}}}}")
+                raise MappingError(
+                    f"Policy: to archive in {side.title}, say how: archive={{{side.value!r}: {{'contacts': {{…}}}}}}"
+                )
 
     def conflict_rule(self, field: str) -> Rule | HostRule:
         """The rule for conflicts in a field."""
@@ -108,11 +111,14 @@ class Policy:
             return self.conflicts.get(field) or self.conflicts.get("*", "newest")
         return self.conflicts
 
-    def deletion(self, side: Side) -> Deletions:
+    def deletion(self, side: Side, object: str | None = None) -> Deletions:
         """What happens to the counterpart on `side` of a record that was deleted."""
-        if isinstance(self.deletions, Mapping):
-            return self.deletions.get(side.value, "unlink")
-        return self.deletions
+        rule = self.deletions
+        if isinstance(rule, Mapping):
+            rule = rule.get(side.value, "unlink")
+        if rule == "archive" and object is not None and object not in self.archive[side.value]:
+            return "unlink"
+        return rule
 
 
 def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision:

@@ -58,7 +58,8 @@ def propose(
         yield from _plan_matches(bridge, object, book)
         for side in Side:
             yield from _plan_creates(bridge, object, side, book)
-        book.unchanged[object] = max(scan.unchanged for scan in scans)
+        quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
+        book.unchanged[object] = max(0, quiet)
         book.totals[object] = {scan.side.value: scan.seen for scan in scans}
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
             book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
@@ -85,6 +86,7 @@ class _Book:
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     unchanged: dict[str, int] = attrs.field(factory=dict)
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)
@@ -118,6 +120,7 @@ def _plan_pairs(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
                 actions.append(Skip(object, *ours, waiting[ours]))
             else:
                 actions += _pair_actions(object, pair, outcome)
+        book.pairs[object] = book.pairs.get(object, 0) + len(pairs)
         yield from run("settle pairs", bridge.store.settle, settled)
         yield from book.add(actions)
 

@@ -85,7 +85,7 @@ def _remove(
         return
     try:
         yield from _delete(book, object, action, observation)
-    except ApiError as error:
+    except (ApiError, TypeError) as error:  # TypeError: the policy archives by a field that cannot be written
         if stops_everything(error):
             raise
         yield from book.fail(_line(pair, object, "failed", action.side, str(error)))
@@ -105,7 +105,7 @@ def _remove(
 def _delete(book: Run, object: str, action: Delete, seen: Observation) -> Flow[None]:
     system = book.bridge.systems[object, action.side]
     if action.archive:
-        changes: Mapping[str, Any] = book.bridge.policy.archive[action.side.value]
+        changes: Mapping[str, Any] = book.bridge.policy.archive[action.side.value][action.object]
         yield from system.update(action.id, changes, seen.version)
         return
     try:

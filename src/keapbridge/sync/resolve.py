@@ -58,7 +58,7 @@ def conflicts(bridge: Bridge, objects: Sequence[str]) -> Flow[list[OpenConflict]
             after = max(f"{item.side.value}:{item.pair.link.id(item.side)}" for item in missing)
             for item in missing:
                 left = item.side.other
-                asks = item.proven and bridge.policy.deletion(left) in {"delete", "archive"}
+                asks = item.proven and bridge.policy.deletion(left, object) in {"delete", "archive"}
                 if asks and is_edited(item.pair, left):
                     ids = (item.pair.link.customcrm_id, item.pair.link.keap_id)
                     reason = f"deleted in {item.side.title}, edited in {left.title}"

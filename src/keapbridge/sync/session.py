@@ -123,9 +123,16 @@ def _bridge(
     overlap: timedelta,
     default_region: str | None,
     progress: Progress | bool,
+    *,
+    asynchronous: bool,
 ) -> Bridge:
     from keapbridge.store.sql import open_store
 
+    for given, expected in ((customcrm, "Customcrm"), (keap, "Keap")):
+        kind = type(given).__name__
+        if kind.startswith("Async") is not asynchronous and kind.endswith(f"{expected}Client"):
+            wanted = f"{'Async' if asynchronous else ''}{expected}Client"
+            raise TypeError(f"this session needs {wanted}, not {kind}")
     for object, mapper in mappers.items():
         if mapper.name != object:
             raise ValueError(f"{object}={mapper.name} mapper: give it as {mapper.name}=…")
@@ -226,12 +233,13 @@ class SyncSession:
         store: where links are remembered: a SQLAlchemy URL (`"sqlite:///bridge.db"`) or the host's own engine.
         name: keeps several pairs of systems apart in one store.
         policy: what to do where there is a choice.
-        contacts, companies, products: the mappings, where they are not the default ones.
+        contacts: the mapping of contacts, where it is not the default one.
+        companies: the same for companies.
+        products: the same for products.
         overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
-        synchronization, what
-            is being done, how many are done and of how many.
+            synchronization, what is being done, how many are done and of how many.
 
     Raises:
         LinkStoreError: when the store cannot be opened.
@@ -253,7 +261,9 @@ class SyncSession:
         progress: Progress | bool = False,
     ) -> None:
         mappers = {"companies": companies, "products": products, "contacts": contacts}
-        self._bridge = _bridge(customcrm, keap, store, name, policy, mappers, overlap, default_region, progress)
+        self._bridge = _bridge(
+            customcrm, keap, store, name, policy, mappers, overlap, default_region, progress, asynchronous=False
+        )
         self._flows = _Flows(self._bridge)
         self._driver = SyncDriver()
         self._name = name
@@ -363,7 +373,9 @@ class AsyncSyncSession:
         progress: Progress | bool = False,
     ) -> None:
         mappers = {"companies": companies, "products": products, "contacts": contacts}
-        self._bridge = _bridge(customcrm, keap, store, name, policy, mappers, overlap, default_region, progress)
+        self._bridge = _bridge(
+            customcrm, keap, store, name, policy, mappers, overlap, default_region, progress, asynchronous=True
+        )
         self._flows = _Flows(self._bridge)
         self._driver = AsyncDriver()
         self._name = name

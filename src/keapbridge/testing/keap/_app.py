@@ -425,7 +425,7 @@ def _change_email_status(state: KeapState) -> Endpoint:
 
 _PER_DAY, _PER_MINUTE, _TENANT_PER_MINUTE, _SPIKE = 30_000, 240, 10_000, "10ps"
 _FAULT = {
-    "fault": {"faultstring": "InvalidError access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
+    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
 }
 
 

@@ -1,0 +1,80 @@
+"""Few calls: as many list calls as there are pages, one write for each record that must change, and nothing more."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+import keapbridge as kb
+
+if TYPE_CHECKING:
+    from conftest import World
+
+NO_OVERLAP = timedelta(0)
+slow = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("source", kb.Side, ids=lambda side: f"all-in-{side.value}")
+@pytest.mark.parametrize("number", [1001, pytest.param(10_000, marks=slow)])
+def test_many_contacts_take_a_call_for_each_page_and_each_record(world: World, source: kb.Side, number: int) -> None:
+    if source is kb.Side.CUSTOMCRM:
+        world.crm.state.contacts.add_many(
+            {"FirstName": f"A{n}", "LastName": "L", "Email": f"a{n}@example.org"} for n in range(number)
+        )
+    else:
+        world.keap.state.contacts.add_many(
+            {"given_name": f"A{n}", "email_addresses": [{"email": f"a{n}@example.org", "field": "EMAIL1"}]}
+            for n in range(number)
+        )
+    report = world.sync()
+    assert report.ok
+    assert world.counts()["contacts"] == (number, number)
+    pages = math.ceil(number / 1000)
+    keap, crm = _by_method(world, "keap"), _by_method(world, "customcrm")
+    if source is kb.Side.CUSTOMCRM:
+        assert (keap, crm) == ({"GET": 1, "POST": number}, {"GET": pages})
+    else:
+        assert (keap, crm) == ({"GET": pages}, {"GET": 1, "POST": number})
+    assert len(world.keap.requests) + len(world.crm.requests) == pages + 1 + number + 4
+
+
+def _by_method(world: World, side: str) -> Counter[str]:
+    """Requests for contacts only."""
+    requests = world.keap.requests if side == "keap" else world.crm.requests
+    return Counter(r.method for r in requests if "/contacts" in r.path)
+
+
+def test_linking_what_is_the_same_on_both_sides_takes_the_pages_only(world: World) -> None:
+    number = 1200
+    world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(number))
+    world.keap.state.contacts.add_many(
+        {"given_name": f"A{n}", "email_addresses": [{"email": f"a{n}@example.org", "field": "EMAIL1"}]}
+        for n in range(number)
+    )
+    report = world.sync()
+    assert report.count("linked") == number
+    assert (_by_method(world, "keap"), _by_method(world, "customcrm")) == ({"GET": 2}, {"GET": 2})
+
+
+def test_a_hundred_edits_take_the_changed_pages_one_batch_read_and_a_write_each(world: World) -> None:
+    number = 1200
+    world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(number))
+    world.keap.state.contacts.add_many(
+        {"given_name": f"A{n}", "email_addresses": [{"email": f"a{n}@example.org", "field": "EMAIL1"}]}
+        for n in range(number)
+    )
+    assert world.sync(overlap=NO_OVERLAP).count("linked") == number
+    world.forget_requests()
+    for n in range(1, 101):
+        world.crm.state.contacts.edit(f"A{n}", JobTitle="Countess")
+    report = world.sync(overlap=NO_OVERLAP)
+    assert report.count("updated") == 100
+    keap, crm = _by_method(world, "keap"), _by_method(world, "customcrm")
+    assert keap["PATCH"] == 100
+    assert keap["GET"] <= 4
+    assert crm == {"GET": crm["GET"]}
+    assert crm["GET"] <= 3

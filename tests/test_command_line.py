@@ -1,0 +1,89 @@
+"""`python -m keapbridge`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import keapbridge as kb
+from keapbridge import demo
+from keapbridge.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("format", "heading", "row"),
+    [
+        ("rst", "Customcrm to Keap Dataflow\n==", "FirstName"),
+        ("md", "# Customcrm to Keap Dataflow", "| FirstName | given_name | string |"),
+        ("html", "<h1>Customcrm to Keap Dataflow</h1>", "<td>FirstName</td><td>given_name</td>"),
+    ],
+)
+def test_dataflow_prints_the_document(capsys: pytest.CaptureFixture[str], format: str, heading: str, row: str) -> None:
+    assert main(["dataflow", "--format", format]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(heading)
+    assert row in printed
+    assert printed.endswith("\n")
+    assert not printed.endswith("\n\n")
+    for object in ("Companies", "Products", "Contacts"):
+        assert f"and {object}" in printed
+
+
+def test_dataflow_is_rst_unless_asked_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["dataflow"])
+    default = capsys.readouterr().out
+    main(["dataflow", "--format", "rst"])
+    assert capsys.readouterr().out == default
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"keapbridge {kb.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["dataflow", "--format", "pdf"], ["demo", "--contacts", "0"], ["demo", "--contacts", "many"]],
+)
+def test_what_it_does_not_understand_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: python -m keapbridge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_the_demo_gets_its_numbers_and_gives_its_exit_code(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(**options: Any) -> int:
+        asked.update(options)
+        return code
+
+    monkeypatch.setattr(demo, "run", run)
+    assert main(["demo", "--seed", "7", "--customers", "3", "--contacts", "4", "--products", "5"]) == code
+    assert asked == {"seed": 7, "customers": 3, "contacts": 4, "products": 5}
+
+
+def test_the_demo_has_200_customers_1000_contacts_and_150_products_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(demo, "run", lambda **options: asked.update(options) or 0)
+    assert main(["demo"]) == 0
+    assert asked == {"seed": demo.SEED, "customers": 200, "contacts": 1000, "products": 150}
+
+
+def test_it_runs_as_a_module_on_a_terminal_that_knows_only_ascii() -> None:
+    command = [sys.executable, "-X", "utf8=0", "-m", "keapbridge", "dataflow", "--format", "md"]
+    done = subprocess.run(command, capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"} | _paths())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"# Customcrm to Keap Dataflow")
+
+
+def _paths() -> dict[str, str]:
+    """Where this process finds the package, for another one."""
+    return {"PYTHONPATH": ":".join(p for p in sys.path if p)}

@@ -1,0 +1,280 @@
+"""The two drivers: they perform the same effects with the same outcomes, one on threads and one on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from keapbridge._drive import AsyncDriver, SyncDriver
+from keapbridge._flow import Flow, Malformed, Page, Sleep, gather, new_id, now, run
+from keapbridge.errors import NotFoundError, ShapeError
+
+Drive = Callable[[Flow[Any]], Any]
+
+
+def _sync(flow: Flow[Any]) -> Any:
+    return SyncDriver().run(flow)
+
+
+def _async(flow: Flow[Any]) -> Any:
+    return asyncio.run(AsyncDriver().run(flow))
+
+
+both = pytest.mark.parametrize("drive", [_sync, _async], ids=["threads", "loop"])
+
+
+def _value(value: Any) -> Flow[Any]:
+    return (yield from run("make a value", lambda: value))
+
+
+def _failing(error: BaseException) -> Flow[Any]:
+    def fail() -> None:
+        raise error
+
+    return (yield from run("fail", fail))
+
+
+@both
+def test_a_flow_returns_its_value(drive: Drive) -> None:
+    assert drive(_value(7)) == 7
+
+
+@both
+def test_an_error_of_an_effect_is_raised_where_the_flow_waits_for_it(drive: Drive) -> None:
+    def flow() -> Flow[str]:
+        try:
+            yield from _failing(NotFoundError("gone"))
+        except NotFoundError:
+            return (yield from _value("caught"))
+        return "not raised"
+
+    assert drive(flow()) == "caught"
+
+
+@both
+def test_the_clock_is_aware_and_ids_differ(drive: Drive) -> None:
+    def flow() -> Flow[tuple[datetime, str, str]]:
+        return (yield from now()), (yield from new_id()), (yield from new_id())
+
+    moment, one, other = drive(flow())
+    assert abs(datetime.now(UTC) - moment) < timedelta(seconds=5)
+    assert one != other
+
+
+@both
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_gathered_values_come_in_order_whatever_ends_first(drive: Drive, limit: int) -> None:
+    def one(n: int) -> Flow[int]:
+        yield Sleep(0.002 * (10 - n))
+        return n
+
+    assert drive(gather((one(n) for n in range(10)), limit)) == list(range(10))
+
+
+@both
+def test_gathering_nothing_is_an_empty_list(drive: Drive) -> None:
+    assert drive(gather([], 4)) == []
+
+
+@both
+def test_gathering_keeps_values_that_are_none(drive: Drive) -> None:
+    assert drive(gather([_value(None), _value(1), _value(None)], 2)) == [None, 1, None]
+
+
+@both
+@pytest.mark.parametrize("limit", [1, 4])
+def test_no_more_flows_run_at_once_than_the_limit_allows(drive: Drive, limit: int) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    drive(gather((run("work", work) for _ in range(12)), limit))
+    assert most == limit
+
+
+@both
+def test_flows_are_taken_from_a_generator_only_as_they_are_begun(drive: Drive) -> None:
+    begun: list[int] = []
+
+    def flows() -> Iterator[Flow[int]]:
+        for n in range(1000):
+            begun.append(n)
+            yield _failing(ValueError("stop")) if n == 5 else _value(n)
+
+    with pytest.raises(ValueError, match="stop"):
+        drive(gather(flows(), 2))
+    assert len(begun) < 20
+
+
+@both
+def test_the_first_error_is_raised_after_all_that_had_begun_have_ended(drive: Drive) -> None:
+    ended: list[str] = []
+
+    def slow() -> Flow[None]:
+        yield Sleep(0.05)
+        ended.append("slow")
+
+    with pytest.raises(NotFoundError):
+        drive(gather([slow(), _failing(NotFoundError("gone"))], 2))
+    assert ended == ["slow"]
+
+
+@both
+def test_an_error_of_the_generator_of_flows_is_raised(drive: Drive) -> None:
+    def flows() -> Iterator[Flow[int]]:
+        yield _value(1)
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError):
+        drive(gather(flows(), 2))
+
+
+@both
+def test_gathers_nest(drive: Drive) -> None:
+    def row(a: int) -> Flow[list[Any]]:
+        return gather((_value((a, b)) for b in range(3)), 2)
+
+    assert drive(gather(map(row, range(3)), 2)) == [[(a, b) for b in range(3)] for a in range(3)]
+
+
+def test_sleeps_go_through_the_injected_sleep() -> None:
+    slept: list[float] = []
+
+    def flow() -> Flow[None]:
+        yield Sleep(3.0)
+        yield Sleep(4.0, jitter=True)
+
+    SyncDriver(sleep=slept.append).run(flow())
+    assert slept[0] == 3.0
+    assert 0 <= slept[1] <= 4.0
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    asyncio.run(AsyncDriver(sleep=sleep).run(flow()))
+    assert slept[2] == 3.0
+    assert 0 <= slept[3] <= 4.0
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def _pages(fetched: list[int], malformed: tuple[Malformed, ...] = ()) -> Flow[Page[str]]:
+    def page(n: int) -> Flow[Page[str]]:
+        yield from run("fetch", fetched.append, n)
+        return Page((f"{n}a", f"{n}b"), malformed if n == 1 else (), next=(lambda: page(n + 1)) if n < 3 else None)
+
+    return page(1)
+
+
+def test_pages_are_fetched_as_they_are_needed() -> None:
+    fetched: list[int] = []
+    items = SyncDriver().iterate(_pages(fetched))
+    assert fetched == []
+    assert [next(items), next(items)] == ["1a", "1b"]
+    assert fetched == [1]
+    assert list(items) == ["2a", "2b", "3a", "3b"]
+
+
+def test_pages_are_fetched_as_they_are_needed_on_a_loop() -> None:
+    async def scenario() -> None:
+        fetched: list[int] = []
+        items = AsyncDriver().iterate(_pages(fetched))
+        assert fetched == []
+        assert [await anext(items), await anext(items)] == ["1a", "1b"]
+        assert fetched == [1]
+        assert [item async for item in items] == ["2a", "2b", "3a", "3b"]
+
+    asyncio.run(scenario())
+
+
+def test_a_record_that_cannot_be_read_is_raised_after_its_neighbours() -> None:
+    error = ShapeError("wrong", paths=["$.contacts[1].id"])
+    items = SyncDriver().iterate(_pages([], (Malformed("7", error),)))
+    assert [next(items), next(items)] == ["1a", "1b"]
+    with pytest.raises(ShapeError) as caught:
+        next(items)
+    assert caught.value.paths == ("$.contacts[1].id",)
+
+
+# --- surroundings ---------------------------------------------------------------------------------------------------
+
+
+def test_the_sync_driver_works_inside_a_running_loop() -> None:
+    async def notebook() -> Any:
+        return SyncDriver().run(gather([_value(1), _value(2)], 2))
+
+    assert asyncio.run(notebook()) == [1, 2]
+
+
+def test_blocking_work_leaves_the_loop_free() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(AsyncDriver().run(run("block", time.sleep, 0.2)))
+        worst = 0.0
+        while not task.done():
+            before = loop.time()
+            await asyncio.sleep(0.005)
+            worst = max(worst, loop.time() - before)
+        return worst
+
+    assert asyncio.run(scenario()) < 0.15
+
+
+def test_cancelling_reaches_the_flow() -> None:
+    seen: list[BaseException] = []
+
+    def flow() -> Flow[None]:
+        try:
+            yield Sleep(60)
+        except BaseException as error:
+            seen.append(error)
+            raise
+
+    async def scenario() -> None:
+        task = asyncio.create_task(AsyncDriver().run(flow()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert isinstance(seen[0], asyncio.CancelledError)
+
+
+def test_cancelling_ends_gathered_flows_too() -> None:
+    ended: list[int] = []
+
+    def one(n: int) -> Flow[None]:
+        try:
+            yield Sleep(60)
+        finally:
+            ended.append(n)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(AsyncDriver().run(gather((one(n) for n in range(3)), 3)))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert sorted(ended) == [0, 1, 2]
+
+
+def test_an_interrupt_in_a_thread_reaches_the_caller() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        SyncDriver().run(gather([_failing(KeyboardInterrupt()), _value(1)], 2))

@@ -1,0 +1,225 @@
+"""The public API as a typed host uses it. Checked by mypy and pyright, never executed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import assert_type
+
+from sqlalchemy import create_engine
+
+import keapbridge as kb
+from keapbridge.mapping import Lens, Mapper, MatchKey
+from keapbridge.sync.merge import Change
+from keapbridge.sync.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.sync.records import Link
+from keapbridge.sync.report import Line
+from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour, KeapEmulator, Recorded
+
+# --- clients ----------------------------------------------------------------------------------------------------
+
+
+def keap_client(moment: datetime) -> None:
+    keap = kb.KeapClient(auth=kb.KeapApiKey("KeapAK-…"), base_url="http://127.0.0.1:8801/crm/rest", timeout=10)
+    assert_type(keap.contacts.list(updated_since=moment), Iterator[kb.keap.Contact])
+    assert_type(keap.companies.get("12"), kb.keap.Company)
+    assert_type(keap.products.get_many(["12", "13"]), tuple[kb.keap.Product, ...])
+    assert_type(keap.contacts.create(kb.keap.Contact(given_name="Ada")), kb.keap.Contact)
+    assert_type(keap.contacts.update("12", given_name="Ada L.", job_title=None, website=kb.UNSET), kb.keap.Contact)
+    assert_type(keap.contacts.put_items("12", kb.keap.EmailAddress("ada@example.org", "EMAIL1")), kb.keap.Contact)
+    assert_type(keap.limits.day.available, int | None)
+    assert_type(keap.limits.day.resets_at, datetime | None)
+    list(keap.companies.list(filters=[("company_id>", "100")], order_by="id asc", page_size=500))
+    keap.contacts.delete("12")
+    keap.close()
+
+
+def records_in_detail(contact: kb.keap.Contact, product: kb.customcrm.Product) -> None:
+    # UNSET and None are false, so that `or` leaves the value.
+    assert_type(contact.given_name or "", str)
+    assert_type(product.price or Decimal(0), Decimal)
+    if contact.birth_date:
+        assert_type(contact.birth_date, date)
+    for item in contact.email_addresses or ():
+        assert_type(item, kb.keap.EmailAddress)
+    if contact.email_addresses:
+        found = kb.keap.find_item(contact.email_addresses, "EMAIL1")
+        assert_type(found, kb.keap.EmailAddress | None)
+        assert_type(kb.keap.remove_item(contact.email_addresses, "EMAIL2"), tuple[kb.keap.EmailAddress, ...])
+    if contact.company:
+        assert_type(contact.company, kb.keap.BasicCompany)
+
+
+def new_records() -> None:
+    kb.keap.Contact(
+        given_name="Ada",
+        family_name=None,
+        birth_date=date(1815, 12, 10),
+        email_addresses=(kb.keap.EmailAddress("ada@example.org", "EMAIL1"),),
+        addresses=(kb.keap.Address(line1="Storgata 1", country_code="NOR", field="BILLING"),),
+    )
+    kb.keap.Product(name="Widget", short_description="A widget", price=kb.keap.Money(1250))
+    kb.customcrm.Contact(first_name="Ada", email="ada@example.org", extra={"ShoeSize": 38})
+    kb.customcrm.Customer(name="Acme", street_address1="Storgata 1")
+    kb.customcrm.Product(name="Widget", sku="W1", price=Decimal("12.50"), currency="USD", active=True)
+
+
+def customcrm_client() -> None:
+    with kb.CustomcrmClient("https://crm.example.com/api", auth=kb.BearerToken("…")) as crm:
+        assert_type(crm.customers.list(), Iterator[kb.customcrm.Customer])
+        contact = crm.contacts.get("A1")
+        assert_type(contact, kb.customcrm.Contact)
+        crm.contacts.update("A1", first_name="Ada", if_match=contact.etag or None)
+        crm.contacts.create(kb.customcrm.Contact(first_name="Ada"), idempotency_key="import-17")
+        assert_type(crm.products.get_many({"P1"}), tuple[kb.customcrm.Product, ...])
+
+
+async def async_clients() -> None:
+    async with kb.AsyncKeapClient(auth=kb.KeapApiKey("…"), retry=kb.RetryPolicy(attempts=2)) as keap:
+        assert_type(keap.companies.list(), AsyncIterator[kb.keap.Company])
+        async for company in keap.companies.list():
+            assert_type(company, kb.keap.Company)
+        assert_type(await keap.contacts.get("12"), kb.keap.Contact)
+    async with kb.AsyncCustomcrmClient("https://crm.example.com/api") as crm:
+        assert_type(await crm.contacts.get("A1"), kb.customcrm.Contact)
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+def session(crm: kb.CustomcrmClient, keap: kb.KeapClient) -> None:
+    with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db", default_region="NO") as session:
+        plan = session.plan()
+        assert_type(plan, kb.Plan)
+        assert_type(plan.id, str)
+        assert_type(plan.is_empty, bool)
+        report = session.apply(plan)
+        assert_type(report, kb.Report)
+        assert_type(session.apply(plan.id), kb.Report)
+        assert_type(session.sync(full=True), kb.Report)
+        assert_type(session.companies.sync(), kb.Report)
+        assert_type(session.products.plan(full=True), kb.Plan)
+        assert_type(session.contacts.sync_ids(keap=["12"], customcrm=["A7"]), kb.Report)
+        assert_type(session.contacts.links(), Iterator[Link])
+    engine = create_engine("sqlite:///host.db")
+    kb.SyncSession(customcrm=crm, keap=keap, store=engine, name="acme", overlap=timedelta(minutes=1), progress=True)
+
+
+def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
+    for conflict in session.conflicts():
+        assert_type(conflict, kb.OpenConflict)
+        assert_type(session.resolve(conflict, kb.Side.KEAP), kb.Report)
+        session.resolve(conflict, "a value of its own", wait=30)
+    assert_type(session.audit().is_empty, bool)
+    assert_type(session.explain("contacts", keap="12").link, Link | None)
+    assert_type(session.plan_undo(report.run_id), kb.Plan)
+    assert_type(session.undo(report.run_id), kb.Report)
+    session.contacts.retry(keap=["12"])
+
+
+def progress(synchronization: str, doing: str, done: int, total: int | None) -> None: ...
+
+
+async def async_session(crm: kb.AsyncCustomcrmClient, keap: kb.AsyncKeapClient) -> None:
+    async with kb.AsyncSyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db", progress=progress) as session:
+        assert_type(await session.plan(), kb.Plan)
+        assert_type(await session.sync(), kb.Report)
+        assert_type(await session.contacts.sync(), kb.Report)
+
+
+def plan_in_detail(plan: kb.Plan) -> list[str]:
+    lines: list[str] = []
+    for action in plan.actions:
+        match action:
+            case Create():
+                assert_type(action.side, kb.Side)
+                lines.append(action.source_id)
+            case Update() | Adopt():
+                assert_type(action.changes, tuple[Change, ...])
+                lines += [change.field for change in action.changes if change.side is kb.Side.KEAP]
+            case Conflict():
+                lines.append(action.conflict.field)
+            case Skip():
+                assert_type(action.candidates, tuple[tuple[kb.Side, str], ...])
+                lines.append(action.reason)
+            case Delete():
+                assert_type(action.archive, bool)
+            case Unlink():
+                lines.append(action.reason)
+    return lines
+
+
+def report_in_detail(report: kb.Report) -> None:
+    assert_type(report.lines, Iterator[Line])
+    assert_type(report.failures, list[Line])
+    assert_type(report.count("created", "contacts"), int)
+    assert_type(report.ok, bool)
+    for line in report.lines:
+        assert_type(line.side, kb.Side | None)
+        assert_type(line.customcrm_id, str | None)
+
+
+# --- mapping and policy -------------------------------------------------------------------------------------------
+
+
+def mapping() -> None:
+    mapper = kb.mapping.contacts.with_lenses(
+        kb.text("Nickname", keap="preferred_name", max_length=100, direction="to_keap"),
+        kb.phone("HomePhone", keap="phone_numbers.PHONE3", scope="Country"),
+    ).without("BirthDate")
+    assert_type(mapper, Mapper)
+    assert_type(mapper["Nickname"], Lens)
+    assert_type(mapper.keys, tuple[MatchKey, ...])
+    assert_type(mapper.property_table("md"), str)
+    assert_type(kb.mapping.dataflow_document([kb.mapping.companies, kb.mapping.products, mapper]), str)
+
+
+def policies() -> None:
+    kb.Policy(conflicts="newest", max_creates=None)
+    kb.Policy(conflicts={"Phone": "keap", "JobTitle": longer, "*": "manual"}, max_creates=100)
+    kb.Policy(deletions={"keap": "archive"}, archive={"keap": {"contact_type": "Former"}}, max_deletes=None)
+
+
+def longer(contest: kb.Contest) -> kb.Side | kb.Settle | None:
+    if contest.customcrm is None or contest.keap is None:
+        return None
+    if contest.customcrm_updated_at is None:
+        return kb.Settle(f"{contest.customcrm} / {contest.keap}")
+    return kb.Side.KEAP if len(str(contest.keap)) > len(str(contest.customcrm)) else kb.Side.CUSTOMCRM
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def errors(session: kb.SyncSession) -> None:
+    try:
+        session.sync()
+    except kb.RateLimitedError as error:
+        assert_type(error.retry_after, float | None)
+    except kb.ShapeError as error:
+        assert_type(error.paths, tuple[str, ...])
+    except kb.TransportError as error:
+        assert_type(error.sent, bool)
+    except kb.ApiError as error:
+        assert_type(error.status, int | None)
+        assert_type(error.url, str)
+        assert_type(error.request_id, str | None)
+    except kb.KeapbridgeError:
+        raise
+
+
+# --- tests of host code ---------------------------------------------------------------------------------------------
+
+
+def emulators() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    with (
+        KeapEmulator(currency="EUR", behaviour=KeapBehaviour(reformat_phones=True)) as keap_server,
+        CustomcrmEmulator(clock=lambda: now) as crm_server,
+    ):
+        assert_type(keap_server.base_url, str)
+        assert_type(keap_server.state.contacts.add({"given_name": "Ada"}), str)
+        crm_server.state.customers.edit("C1", Name="Acme Ltd")
+        keap_server.faults.add(Fault(status=503), method="POST", times=2)
+        assert_type(keap_server.requests.writes, list[Recorded])

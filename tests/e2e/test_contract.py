@@ -1,7 +1,7 @@
 """What passes between the library and the Keap emulator keeps to Keap's published contract.
 
-Every test's exchanges are checked when its `keap_server` ends; here is one that has every kind of them, and that says so
-where the contract is not at hand.
+Every test's exchanges are checked when its `keap_server` ends; here is one that has every kind of them, and that says
+so where the contract is not at hand.
 """
 
 from __future__ import annotations

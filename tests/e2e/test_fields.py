@@ -320,7 +320,7 @@ def test_a_new_country_in_customcrm_reaches_keap_with_its_new_region(world: Worl
 @pytest.mark.parametrize("object", ["contacts", "companies"])
 def test_a_new_country_in_keap_reaches_customcrm_with_its_new_region(world: World, object: str) -> None:
     _settle(world)
-    ours, theirs = IDS[object]
+    _, theirs = IDS[object]
     document = getattr(world.keap.state, object)[theirs]
     address = document.get("address") or next(a for a in document["addresses"] if a["field"] == "BILLING")
     for name in ("country", "region"):
@@ -365,7 +365,7 @@ def test_a_field_emptied_in_customcrm_is_empty_in_keap(world: World, object: str
 @pytest.mark.parametrize("object", TABLES)
 def test_a_field_emptied_in_keap_is_empty_in_customcrm(world: World, object: str) -> None:
     _settle(world)
-    ours, theirs = IDS[object]
+    _, theirs = IDS[object]
     table = getattr(world.keap.state, object)
     for field in _can_be_empty(object):
         document = _without(table[theirs], field.keap, derived=("region",) if field.name == "Region" else ())

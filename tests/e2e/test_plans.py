@@ -1,4 +1,4 @@
-"""Plans are kept: another session may apply them, once, and what moved in between is decided anew, never overwritten."""
+"""Plans are kept: another session may apply them, once; what moved in between is decided anew, never overwritten."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class SyncKeapResource(Generic[R]):
 
         Args:
             updated_since: an aware datetime.
-            filters: `("family_name", "Smi*")` terms that must all hold; an operator may follow a name (`"contact_id>"`).
+            filters: `("family_name", "Smi*")` terms that must all hold; a name may end in an operator (`contact_id>`).
             order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
             page_size: 1 to 1,000.
 

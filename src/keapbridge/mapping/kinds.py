@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 
 from keapbridge._side import Side
 from keapbridge.errors import UnfitError
+from keapbridge.mapping.geography import alpha2, countries, plain, regions
 
 __all__ = [
     "Boolean",
@@ -165,14 +166,12 @@ class Phone:
     """A phone or fax number in E.164, an extension as `;ext=12`. Its scope is the country of the record."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        number, extension, e164 = (*raw, None, None)[:3] if isinstance(raw, tuple) else (raw, None, None)
+        number, extension = (*raw, None)[:2] if isinstance(raw, tuple) else (raw, None)
         if number is None or not str(number).strip():
             return None
-        region = _alpha2(scope) if isinstance(scope, str) else None
+        region = alpha2(scope) if isinstance(scope, str) else None
         text = str(number) + (f" ext. {extension}" if extension else "")
         parsed = _parse_phone(text, region or context.default_region)
-        if parsed is None and e164:
-            parsed = _parse_phone(str(e164) + (f" ext. {extension}" if extension else ""), None)
         if parsed is None:
             raise UnfitError("not a possible phone number" if region or context.default_region else _NO_COUNTRY)
         return parsed
@@ -182,7 +181,7 @@ class Phone:
             return None
         number, _, extension = str(value).partition(";ext=")
         if side is Side.KEAP:
-            return (number, extension or None, None)
+            return (number, extension or None)
         return f"{number} x{extension}" if extension else number
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
@@ -213,7 +212,9 @@ def _parse_phone(text: str, region: str | None) -> str | None:
         parsed = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(parsed):
+    # A local number without its area code would be another number elsewhere; a second 0 is a misread prefix.
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not possible or (parsed.number_of_leading_zeros or 0) > 1:
         return None
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return f"{number};ext={parsed.extension}" if parsed.extension else number
@@ -227,7 +228,7 @@ class Country:
         for text in raw if isinstance(raw, tuple) else (raw,):
             if text is None or not str(text).strip():
                 continue
-            found = _countries().get(_plain(str(text)))
+            found = countries().get(plain(str(text)))
             if found is None:
                 raise UnfitError("not a known country")
             return found
@@ -236,7 +237,7 @@ class Country:
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         if value is None:
             return None
-        return (value, None) if side is Side.KEAP else _alpha2(str(value))
+        return (value, None) if side is Side.KEAP else alpha2(str(value))
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         return value
@@ -252,7 +253,7 @@ class Region:
                 continue
             if not isinstance(scope, str):
                 raise UnfitError("a region without a country")
-            found = _regions(_alpha2(scope) or "").get(_plain(str(text)))
+            found = regions(alpha2(scope) or "").get(plain(str(text)))
             if found is None:
                 raise UnfitError("not a known region of its country")
             return found
@@ -263,44 +264,6 @@ class Region:
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         return value
-
-
-def _plain(text: str) -> str:
-    stripped = unicodedata.normalize("NFKD", text.strip().casefold())
-    return re.sub(r"[\W_]+", " ", "".join(c for c in stripped if not unicodedata.combining(c))).strip()
-
-
-@lru_cache(maxsize=1)
-def _countries() -> Mapping[str, str]:
-    import pycountry
-
-    names = {"uk": "GBR", "england": "GBR", "scotland": "GBR", "wales": "GBR", "turkey": "TUR", "russia": "RUS"}
-    for country in pycountry.countries:
-        for attribute in ("alpha_2", "alpha_3", "name", "common_name", "official_name"):
-            name = getattr(country, attribute, None)
-            if name:
-                names.setdefault(_plain(name), country.alpha_3)
-    return names
-
-
-@lru_cache(maxsize=512)
-def _alpha2(alpha3: str) -> str | None:
-    import pycountry
-
-    country = pycountry.countries.get(alpha_3=alpha3)
-    return country.alpha_2 if country else None
-
-
-@lru_cache(maxsize=512)
-def _regions(alpha2: str) -> Mapping[str, str]:
-    import pycountry
-
-    names: dict[str, str] = {}
-    for region in pycountry.subdivisions.get(country_code=alpha2) or ():  # type: ignore[no-untyped-call]
-        code = region.code
-        for name in (code, code.partition("-")[2], region.name):
-            names.setdefault(_plain(name), code)
-    return names
 
 
 @frozen

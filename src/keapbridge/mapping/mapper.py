@@ -12,7 +12,7 @@ from keapbridge._side import Side
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Canonical, Context, Kind, Reference
 from keapbridge.mapping.lens import Direction, Lens
-from keapbridge.mapping.place import customcrm_place, keap_place
+from keapbridge.mapping.place import customcrm_place, keap_place, without_stray_regions
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
 
@@ -155,6 +155,15 @@ class Mapper:
                     values[lens.name] = value
         return values, unreadable
 
+    def shortened(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The values as the side that holds less can hold them: what is cut there is still the same."""
+        short = dict(values)
+        for lens in self.lenses:
+            value = short.get(lens.name)
+            if lens.limits and isinstance(value, str):
+                short[lens.name] = value[: min(lens.limits.values())].rstrip()
+        return short
+
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
         """The Keap ids that these Keap records refer to, by object."""
         found: dict[str, set[str]] = {}
@@ -185,6 +194,8 @@ class Mapper:
             if lens.name in values:
                 record = lens.put(side, record, values[lens.name], context)
                 roots.update(lens.place(side).roots)
+        if side is Side.KEAP:
+            record = without_stray_regions(record, roots)
         changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
         if "extra" in roots:
             own = {

@@ -12,8 +12,9 @@ from keapbridge.customcrm.models import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap import models as keap
 from keapbridge.keap.slots import find_item, remove_item
+from keapbridge.mapping.geography import alpha2
 
-__all__ = ["Place", "customcrm_place", "keap_place"]
+__all__ = ["Place", "customcrm_place", "keap_place", "without_stray_regions"]
 
 # What is made when the first value arrives in an empty place.
 _ITEMS: Mapping[str, type] = {
@@ -39,8 +40,8 @@ _READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_
 _VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
     "email_addresses": ("email",),
     "email_address": ("email",),
-    "phone_numbers": ("number", "extension", "number_e164"),
-    "phone_number": ("number", "extension", "number_e164"),
+    "phone_numbers": ("number", "extension"),
+    "phone_number": ("number", "extension"),
     "fax_numbers": ("number",),
     "fax_number": ("number",),
     "price": ("amount", "currency_code"),
@@ -131,6 +132,22 @@ _NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_statu
 def _is_empty(holder: Any) -> bool:
     names = (f.name for f in attrs.fields(type(holder)) if f.name not in _NO_CONTENT)
     return not holder.extra and all(getattr(holder, name) in {UNSET, None, ""} for name in names)
+
+
+def without_stray_regions(record: Any, roots: set[str]) -> Any:
+    """The Keap record without regions that belong to another country than their address: Keap refuses those."""
+
+    def clean(address: keap.Address) -> keap.Address:
+        code, country = address.region_code, address.country_code
+        if not code or not country or code.partition("-")[0] == alpha2(country):
+            return address
+        return attrs.evolve(address, region_code=None, region=None)
+
+    if "address" in roots and record.address:
+        return attrs.evolve(record, address=clean(record.address))
+    if "addresses" in roots and record.addresses:
+        return attrs.evolve(record, addresses=tuple(map(clean, record.addresses)))
+    return record
 
 
 def customcrm_place(cls: type, name: str) -> Place:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    exists,
     func,
     inspect,
     literal,
@@ -673,6 +674,7 @@ class SqlLinkStore:
         by_object: dict[str, list[Commit]] = {}
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
+        rare = self._rare_rows(c)
         for object, group in by_object.items():
             moved = [commit.replaces for commit in group if commit.replaces is not None]
             self._unstage(c, object, Side.KEAP, moved)
@@ -682,7 +684,7 @@ class SqlLinkStore:
                 ids = [commit.link.id(side) for commit in group]
                 self._unstage(c, object, side, ids)
                 for chunk in _chunks(ids + (moved if side is Side.KEAP else [])):
-                    for table in (t.missing, t.failures, t.tombstones):
+                    for table in rare:
                         c.execute(delete(table).where(*self._of(table, object, side), table.c.id.in_(chunk)))
                 linked = [commit for commit in group if side in commit.keys]
                 self._drop_keys(c, object, side, [commit.link.id(side) for commit in linked])
@@ -701,6 +703,13 @@ class SqlLinkStore:
         if journal:
             c.execute(t.journal.insert(), journal)
         self._add_lines(c, [(run, line) for run, commit in commits if run for line in commit.lines])
+
+    def _rare_rows(self, c: Connection) -> list[Table]:
+        """Those of the mostly empty tables that hold anything."""
+        tables = (t.missing, t.failures, t.tombstones)
+        some = [exists(select(literal(1)).where(table.c.bridge == self._bridge)) for table in tables]
+        found = c.execute(select(*some)).one()
+        return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
     def _link_row(self, commit: Commit) -> dict[str, Any]:
         return {

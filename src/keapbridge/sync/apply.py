@@ -15,7 +15,7 @@ from keapbridge.errors import (
 )
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.creates import apply_creates, resume_creates
-from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs
+from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs, held_line
 from keapbridge.sync.plan import Action, Conflict, Plan, Skip
 from keapbridge.sync.removals import apply_removals
 from keapbridge.sync.report import Line, Report
@@ -60,6 +60,8 @@ def _line_of(action: Action) -> Line:
         reason = action.conflict.reason or EDITED_ON_BOTH
         return Line(action.object, "conflict", None, *ids, (action.conflict.field,), reason)
     assert isinstance(action, Skip)
+    if action.field is not None:
+        return held_line(action)
     others = "; ".join(f"{side.title} {id}" for side, id in action.candidates)
     return one_sided(
         action.object, "skipped", action.side, action.id, action.reason + (f": {others}" if others else "")

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, run
-from keapbridge.mapping.kinds import Context, Money, is_pending
+from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Key, LinkStore
@@ -112,6 +112,10 @@ class Rule:
     def policy(self) -> str | None:
         return self.lens.policy
 
+    @property
+    def follows(self) -> str | None:
+        return self.lens.scope if isinstance(self.lens.kind, Region) else None
+
     def flows_to(self, side: Side) -> bool:
         return self.lens.flows_to(side)
 
@@ -129,13 +133,14 @@ def digest(snapshot: Snapshot) -> str:
 
 
 def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:
-    """The match keys of a record, strongest first."""
+    """The match keys of a record, strongest first: of its values as both sides can hold them."""
+    values = mapper.shortened(snapshot.values)
     stronger: list[str | None] = []
     found: list[Key] = []
     for rank, match_key in enumerate(mapper.keys):
-        key = match_key.key(snapshot.values)
+        key = match_key.key(values)
         if key is not None:
-            apart = match_key.parts(match_key.apart, snapshot.values)
+            apart = match_key.parts(match_key.apart, values)
             found.append(Key(rank, key, apart, tuple(stronger)))
         stronger.append(key)
     return tuple(found)

@@ -18,7 +18,7 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Intent, JournalEntry
-from keapbridge.sync.merge import Merge
+from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, is_stored_form, remember, stored_of
 from keapbridge.sync.plan import Create
 from keapbridge.sync.propose import draft
@@ -37,6 +37,7 @@ class _Ready:
     source: Observation
     intent: Intent
     context: Context
+    held: tuple[Held, ...] = ()
 
 
 def resume_creates(book: Run, object: str) -> Flow[None]:
@@ -75,12 +76,12 @@ def _intend(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list
     for seen in sources:
         source = attrs.evolve(seen, snapshot=bridge.settle_references(object, seen.snapshot, context))
         try:
-            values, _ = draft(bridge, object, side.other, source.snapshot, context)
+            values, held = draft(bridge, object, side.other, source.snapshot, context)
         except UnfitError as reason:
             yield from book.report(one_sided(object, "skipped", side, source.id, str(reason)))
             continue
         key, moment = (yield from new_id()), (yield from now())
-        ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context))
+        ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context, held))
     if ready:
         yield from run("write intents", bridge.store.intend, [item.intent for item in ready])
     return ready
@@ -136,6 +137,10 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
     remember(work, side, {**_defaults(source, made, sent), **stored}, version)
     decide_again(book, object, work)
+    known = {item.field for item in work.outcome.held}
+    work.outcome = attrs.evolve(
+        work.outcome, held=(*work.outcome.held, *(item for item in ready.held if item.field not in known))
+    )
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     work.lines += (work.line("created", side, sent, "; ".join(notes)),)
     entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment, source.id)

@@ -2,11 +2,10 @@
 
 Records are compared within groups that share a key (an e-mail address, a SKU). The rules, for the records of one group:
 
-1. One on each side, and nothing linked: they are the same, unless a stronger key tells them apart. If everything that
-   could tell them apart does (one e-mail address, two quite different names), they are reported.
-2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, going
-by the
-   fields that tell people with the same key apart.
+1. One on each side, and nothing linked: they are the same, unless a stronger key tells them apart. If what tells such
+   records apart speaks against it (one e-mail address, two quite different first names), they are reported.
+2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, and has
+   no double on its own side, going by the fields that tell people with the same key apart.
 3. Whatever could be more than one record, or one that is linked already, is reported with its candidates and left
 alone. 4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
 5. All others go on to the next key, and in the end are created on the other side.
@@ -39,6 +38,11 @@ class Candidate:
     stronger: tuple[str | None, ...] = ()
     linked: bool = False
 
+    @property
+    def name(self) -> tuple[Side, str]:
+        """What tells it from all others."""
+        return self.side, self.id
+
 
 @attrs.frozen
 class Unmatched:
@@ -68,33 +72,30 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
     linked = [c for c in group if c.linked]
     lonely = not linked and all(len(records) <= 1 for records in free.values())
     could_be = _not_told_apart if strict or not lonely else _same_key
-    options = {
-        (c.side, c.id): [o for o in free[c.side.other] if could_be(c, o)]
-        for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])
-    }
-    taken = {
-        (c.side, c.id): [o for o in linked if _not_told_apart(c, o)] for c in (*free[Side.CUSTOMCRM], *free[Side.KEAP])
-    }
+    records = (*free[Side.CUSTOMCRM], *free[Side.KEAP])
+    options = {c.name: [o for o in free[c.side.other] if could_be(c, o)] for c in records}
+    taken = {c.name: [o for o in linked if _not_told_apart(c, o)] for c in records}
+    twins = {c.name: [o for o in free[c.side] if o is not c and _not_told_apart(c, o)] for c in records}
     pairs: list[tuple[str, str]] = []
     unmatched: list[Unmatched] = []
-    for record in (*free[Side.CUSTOMCRM], *free[Side.KEAP]):
+    for record in records:
         mine = (record.side, record.id)
-        twins = [c for c in free[record.side] if c is not record and _not_told_apart(record, c)]
-        if taken[mine]:
-            unmatched.append(Unmatched(*mine, "could be a record that is linked already", _names(taken[mine])))
-        elif options[mine]:
-            partner = options[mine][0]
-            theirs = (partner.side, partner.id)
-            if len(options[mine]) > 1 or len(options[theirs]) > 1 or taken[theirs]:
-                unmatched.append(Unmatched(*mine, "could be more than one record", _names(options[mine])))
-            elif lonely and _all_differ(record.apart, partner.apart):
-                unmatched.append(
-                    Unmatched(*mine, "shares its key with a record that looks different", _names([partner]))
-                )
+        if taken[record.name]:
+            unmatched.append(Unmatched(*mine, "could be a record that is linked already", _names(taken[record.name])))
+        elif options[record.name]:
+            partner = options[record.name][0]
+            alone = len(options[record.name]) == len(options[partner.name]) == 1
+            if not alone or taken[partner.name] or twins[record.name] or twins[partner.name]:
+                candidates = _names([*options[record.name], *twins[record.name]])
+                unmatched.append(Unmatched(*mine, "could be more than one record", candidates))
+            elif lonely and _looks_different(record.apart, partner.apart):
+                reason = "shares its key with a record that looks different"
+                unmatched.append(Unmatched(*mine, reason, _names([partner])))
             elif record.side is Side.CUSTOMCRM:
                 pairs.append((record.id, partner.id))
-        elif twins:
-            unmatched.append(Unmatched(*mine, f"duplicate within {record.side.title}", _names(twins)))
+        elif twins[record.name]:
+            reason = f"duplicate within {record.side.title}"
+            unmatched.append(Unmatched(*mine, reason, _names(twins[record.name])))
     return GroupOutcome(tuple(pairs), tuple(unmatched))
 
 
@@ -110,8 +111,19 @@ def _no_difference(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool
     return all(x is None or y is None or x == y for x, y in zip(a, b, strict=True))
 
 
-def _all_differ(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool:
-    return bool(a) and all(x is not None and y is not None and x != y for x, y in zip(a, b, strict=True))
+def _looks_different(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool:
+    """Whether the first (the most telling) field differs, or all that are known on both sides do.
+
+    A shorter form of the same is no difference (`J.` and `John`, `Ada` and `Ada Maria`).
+    """
+    known = [None if x is None or y is None else not _same_start(x, y) for x, y in zip(a, b, strict=True)]
+    told = [different for different in known if different is not None]
+    return bool(told) and (known[0] is True or all(told))
+
+
+def _same_start(x: str, y: str) -> bool:
+    x, y = x.rstrip("."), y.rstrip(".")
+    return x.startswith(y) or y.startswith(x)
 
 
 def _names(candidates: Sequence[Candidate]) -> tuple[tuple[Side, str], ...]:

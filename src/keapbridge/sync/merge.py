@@ -15,8 +15,9 @@ side stores in another form is no edit. The decision table, for a field whose va
 
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
 cannot hold
-is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A field that is unknown on a side is left alone. A field that flows one way only never
-writes the other way.
+is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A field that is
+unknown on a side is left alone. A field that flows one way only never writes the other way. A field that follows
+another (a region its country) comes from the same side.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class FieldRule(Protocol):
     def name(self) -> str: ...
     @property
     def policy(self) -> str | None: ...
+    @property
+    def follows(self) -> str | None:
+        """The field without which this one means nothing (a region's country), named before it."""
+        ...
+
     def flows_to(self, side: Side) -> bool: ...
     def fit(self, side: Side, value: Canonical) -> Canonical:
         """The value as the side can hold it; raises `UnfitError`."""
@@ -128,9 +134,22 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
             continue
         values = {side: now[side].values.get(rule.name, UNSET) for side in Side}
         base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
-        for outcome in merge_field(rule, values, base, policy, updated_at):
+        leader = next((o for kind in found for o in found[kind] if o.field == rule.follows), None)
+        for outcome in _following(rule, values, leader) or merge_field(rule, values, base, policy, updated_at):
             found[type(outcome)].append(outcome)
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
+
+
+def _following(rule: FieldRule, now: Mapping[Side, Any], leader: Outcome | None) -> tuple[Outcome, ...]:
+    """What becomes of a field because of the one it follows; empty when it is free to go its own way."""
+    match leader:
+        case Change() if UNSET not in now.values():
+            # Both come from one side: a region of one country must not end up in another.
+            return (_write(rule, leader.side, now, now[leader.side.other], leader.cause),)
+        case Held() | FieldConflict():
+            return (Held(rule.name, Side.KEAP, f"waits for {leader.field}"),)
+        case _:
+            return ()
 
 
 def merge_field(

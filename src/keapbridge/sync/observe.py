@@ -83,6 +83,7 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         bridge.progress(object, f"reading {side.title}", seen, None)
         page = (yield from page.next()) if page.next else None
+    bridge.progress(object, f"reading {side.title}", seen, seen)
     if since is None:
         # The scan was complete: what is neither linked nor seen is not there any more.
         yield from run("forget", bridge.store.forget_unlinked, object, side, except_seen_in=plan_id)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from keapbridge._flow import Flow, gather, now, run
+from keapbridge._flow import UNSET, Flow, gather, now, run
 from keapbridge.errors import (
     ApiError,
     ConflictError,
     MappingError,
     ShapeError,
+    StatusError,
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import JournalEntry
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
-from keapbridge.sync.records import Canonical, Observation, Pair, Side
+from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot
 from keapbridge.sync.report import Line
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
@@ -42,6 +43,7 @@ class Work:
         gone: the side whose record could not be read again.
         replaces: the Keap record that the Customcrm record was linked to before.
         is_new: whether the link is about to be made.
+        told: the held fields that were reported.
     """
 
     object: str
@@ -54,11 +56,18 @@ class Work:
     gone: Side | None = None
     replaces: str | None = None
     is_new: bool = False
+    told: set[str] = attrs.field(factory=set)
 
     def see(self, seen: Observation) -> None:
         name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
         changes: dict[str, Any] = {name: seen}
         self.pair = attrs.evolve(self.pair, **changes)
+
+    def held_lines(self) -> tuple[Line, ...]:
+        """A line for each field that is held and was not reported yet."""
+        new = [item for item in self.outcome.held if item.field not in self.told]
+        self.told.update(item.field for item in new)
+        return tuple(held_line(skip) for skip in held_skips(self.object, self.pair.link, new))
 
     def line(self, outcome: str, side: Side | None, fields: Iterable[str], reason: str) -> Line:
         link = self.pair.link
@@ -170,10 +179,17 @@ def reread_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Fl
     for record in records:
         seen = bridge.observe(object, side, record, context)
         by_id[seen.id].raw[side] = record
-        by_id[seen.id].see(seen)
+        by_id[seen.id].see(_with_edit_time(seen, by_id[seen.id].pair.seen(side)))
     for work in works:
         if side not in work.raw:
             work.gone = side
+
+
+def _with_edit_time(seen: Observation, before: Observation | None) -> Observation:
+    """A record that holds what it held keeps the time of that edit: its own time stamp moves when we write to it."""
+    if before is None or before.updated_at is None or before.snapshot != seen.snapshot:
+        return seen
+    return attrs.evolve(seen, updated_at=before.updated_at)
 
 
 def _get_each(book: Run, object: str, side: Side, ids: Iterable[str]) -> Flow[tuple[Any, ...]]:
@@ -198,10 +214,8 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
                 yield from _write_changes(book, object, work)
             except ConflictError:
                 # It moved between the second reading and the write: read once more, decide once more.
-                sides, work.raw = tuple(work.raw), {}
-                for side in sides:
-                    yield from reread_side(book, object, side, [work])
-                decide_again(book, object, work)
+                sides, work.raw = frozenset(work.raw), {}
+                yield from _reread(book, object, [work], {work.pair.link.customcrm_id: sides})
             else:
                 return
         reason = "it kept changing while it was to be written"
@@ -210,17 +224,47 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
             raise
         reason = str(error)
     yield from book.fail(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
+    yield from book.report(*work.held_lines())
 
 
 def _write_changes(book: Run, object: str, work: Work) -> Flow[None]:
-    changes = work.outcome.changes
-    for side in Side:
-        mine = [change for change in changes if change.side is side]
-        if mine:
-            yield from _write_side(book, object, work, side, mine)
-    if not changes:
+    """Write both sides, and then what the first writes made readable (a phone number whose country was missing)."""
+    if not work.outcome.changes:
         # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
         yield from commit_pair(book, object, work)
+    refused: list[Line] = []
+    for _ in range(ATTEMPTS):
+        changes = work.outcome.changes
+        for side in Side:
+            mine = [change for change in changes if change.side is side]
+            if mine:
+                refused += yield from _write_accepted(book, object, work, side, mine)
+        if refused or any(work.unconfirmed.values()):
+            break
+        yield from _reread(book, object, [work], {})
+        if not work.outcome.changes or work.gone is not None:
+            break
+    for line in refused:
+        yield from book.fail(line)
+
+
+def _write_accepted(book: Run, object: str, work: Work, side: Side, changes: Sequence[Change]) -> Flow[list[Line]]:
+    """Write what the system accepts: if it refuses the whole, then property by property. Answers what it refused."""
+    try:
+        yield from _write_side(book, object, work, side, changes)
+    except StatusError as error:
+        if error.status not in {400, 422}:
+            raise
+        lens_of = book.bridge.mappers[object]
+        roots = sorted({lens_of[change.field].place(side).roots for change in changes})
+        if len(roots) == 1:
+            return [work.line("failed", side, (change.field for change in changes), str(error))]
+        refused: list[Line] = []
+        for root in roots:
+            part = [change for change in changes if lens_of[change.field].place(side).roots == root]
+            refused += yield from _write_accepted(book, object, work, side, part)
+        return refused
+    return []
 
 
 def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequence[Change]) -> Flow[None]:
@@ -231,9 +275,13 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
     answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
     moment = yield from now()
-    stored, version = stored_of(bridge.observe(object, side, answer, work.context), sent)
+    held = bridge.observe(object, side, answer, work.context)
+    stored, version = stored_of(held, sent)
     work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
     remember(work, side, stored, version)
+    if not work.unconfirmed[side]:
+        work.raw[side] = answer
+        _read_anew(book, work, side, sent, held.snapshot)
     work.outcome = attrs.evolve(
         work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
     )
@@ -266,6 +314,31 @@ def remember(work: Work, side: Side, stored: Mapping[str, Canonical], version: s
     work.see(attrs.evolve(seen, snapshot=snapshot, version=version))
 
 
+def _read_anew(book: Run, work: Work, side: Side, sent: Collection[str], answer: Snapshot) -> None:
+    """Fields that are read by the light of one that was written (a phone number by its country) are read anew.
+
+    Nobody has edited them: where a base was known, it is known in the new reading.
+    """
+    seen = work.pair.seen(side)
+    assert seen is not None  # it was written just now
+    values, unreadable = dict(seen.snapshot.values), dict(seen.snapshot.unreadable)
+    base = dict(work.pair.link.base(side))
+    for lens in book.bridge.mappers[work.object].lenses:
+        field = lens.name
+        if lens.scope not in sent or field in sent or not (field in answer.values or field in answer.unreadable):
+            continue
+        before = values.pop(field, UNSET)
+        unreadable.pop(field, None)
+        if field in answer.unreadable:
+            unreadable[field] = answer.unreadable[field]
+            continue
+        values[field] = answer.values[field]
+        if field in base and base[field] == before:
+            base[field] = answer.values[field]
+    work.see(attrs.evolve(seen, snapshot=Snapshot(values, unreadable)))
+    work.pair = attrs.evolve(work.pair, link=work.pair.link.with_base(side, base))
+
+
 def commit_pair(
     book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
 ) -> Flow[None]:
@@ -275,7 +348,7 @@ def commit_pair(
         ours, theirs = pair.link.customcrm_id, pair.link.keap_id
         journal = (JournalEntry(object, Side.CUSTOMCRM, ours, "link", {}, {}, moment, theirs), *journal)
         work.is_new = False
-    lines = (*work.lines, *(_held_line(skip) for skip in held_skips(object, pair.link, work.outcome.held)))
+    lines = (*work.lines, *work.held_lines())
     commit = settled_commit(book.bridge, object, pair, work.outcome)
     commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=work.replaces)
     if not work.outcome.is_settled or any(work.unconfirmed.values()):
@@ -286,36 +359,51 @@ def commit_pair(
     work.lines = ()
 
 
-def _held_line(skip: Skip) -> Line:
-    return one_sided(skip.object, "skipped", skip.side, skip.id, skip.reason)
+def held_line(skip: Skip) -> Line:
+    line = one_sided(skip.object, "held", skip.side, skip.id, skip.reason)
+    return attrs.evolve(line, fields=(skip.field or "",))
 
 
-def confirm(book: Run, object: str, works: Sequence[Work]) -> Flow[None]:
-    """Read back, in batches, what the answers to the writes did not show: the bases are what is really held."""
-    bridge = book.bridge
+def confirm(book: Run, object: str, works: Sequence[Work], rounds: int = 2) -> Flow[None]:
+    """Read back, in batches, what the answers to the writes did not show: the bases are what is really held.
+
+    What can be understood only now (a phone number whose country was just written) is written in a further round.
+    """
+    seen_again: list[Work] = []
     for side in Side:
-        by_id = {w.pair.link.id(side): w for w in works if w.unconfirmed.get(side)}
-        if not by_id:
-            continue
-        try:
-            records = yield from bridge.systems[object, side].get_many(by_id)
-        except ApiError:
-            continue  # they stay staged, and the next run compares both sides without these bases
-        context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-        for record in records:
-            seen = bridge.observe(object, side, record, context)
-            work = by_id[seen.id]
-            sent = work.unconfirmed.pop(side)
-            held = {f: seen.snapshot.values[f] for f in sent if f in seen.snapshot.values}
-            # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
-            stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
-            remember(work, side, stored, seen.version)
-            if stored == held:
-                yield from commit_pair(book, object, work)
-            else:
-                work.see(seen)
-                work.unconfirmed[side] = {f: sent[f] for f in held if stored[f] != held[f]}
-                yield from commit_pair(book, object, work)
+        waiting = [work for work in works if work.unconfirmed.get(side)]
+        if waiting:
+            seen_again += yield from _confirm_side(book, object, side, waiting)
+    more = [work for work in seen_again if work.outcome.changes]
+    if more and rounds > 1:
+        yield from _reread(book, object, more, {})
+        yield from gather((_write_pair(book, object, work) for work in more), WRITERS)
+        yield from confirm(book, object, [work for work in more if any(work.unconfirmed.values())], rounds - 1)
+
+
+def _confirm_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Flow[list[Work]]:
+    bridge = book.bridge
+    by_id = {work.pair.link.id(side): work for work in works}
+    try:
+        records = yield from bridge.systems[object, side].get_many(by_id)
+    except ApiError:
+        return []  # they stay staged, and the next run compares both sides without these bases
+    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+    for record in records:
+        seen = bridge.observe(object, side, record, context)
+        work = by_id[seen.id]
+        sent = work.unconfirmed.pop(side)
+        held = {f: seen.snapshot.values[f] for f in sent if f in seen.snapshot.values}
+        # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
+        stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
+        remember(work, side, stored, seen.version)
+        if stored != held:
+            work.see(seen)
+        _read_anew(book, work, side, sent, seen.snapshot)
+        work.raw[side] = record
+        decide_again(book, object, work)
+        yield from commit_pair(book, object, work)
+    return list(works)
 
 
 def is_stored_form(sent: Canonical, held: Canonical) -> bool:

@@ -22,7 +22,7 @@ import attrs
 from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.records import Canonical, Side
 
-__all__ = ["WRITES", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update"]
+__all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update"]
 
 
 @attrs.frozen
@@ -116,20 +116,21 @@ class Conflict:
 
 @attrs.frozen
 class Skip:
-    """A record, or a field of a pair, that does not take part, and why."""
+    """A record, or one `field` of a linked pair, that does not take part, and why."""
 
     object: str
     side: Side
     id: str
     reason: str
     candidates: tuple[tuple[Side, str], ...] = ()
+    field: str | None = None
 
     def __str__(self) -> str:
         return describe(self)
 
 
 Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip
-WRITES = (Create, Update, Adopt, Delete, Unlink)
+HELD = "held field"
 
 
 def describe(action: Action) -> str:
@@ -157,7 +158,8 @@ def describe(action: Action) -> str:
             return f"conflict in {where}: {c.field} is {c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
         case Skip():
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
-            return f"skip {action.side.title} {action.object} {action.id}: {action.reason}{others}"
+            what = "skip" if action.field is None else f"hold {action.field} of"
+            return f"{what} {action.side.title} {action.object} {action.id}: {action.reason}{others}"
 
 
 def _held(held: Iterable[Held]) -> str:
@@ -178,14 +180,14 @@ def _changes(changes: Iterable[Change]) -> str:
 
 
 def headings(action: Action) -> tuple[str, ...]:
-    """What an action counts as: one heading for each side it writes to."""
+    """What an action counts as: one heading for each side it writes to, one for each field that it leaves out."""
     match action:
         case Create():
-            return (f"create in {action.side.title}",)
+            return (f"create in {action.side.title}", *_left_out(action.held))
         case Update():
-            return tuple(f"update in {s.title}" for s in Side if any(c.side is s for c in action.changes))
+            return (*_updates(action.changes), *_left_out(action.held))
         case Adopt():
-            return ("link", *(f"update in {s.title}" for s in Side if any(c.side is s for c in action.changes)))
+            return ("link", *_updates(action.changes), *_left_out(action.held))
         case Delete():
             return (f"{_deletion(action)} in {action.side.title}",)
         case Unlink():
@@ -193,7 +195,16 @@ def headings(action: Action) -> tuple[str, ...]:
         case Conflict():
             return ("conflict",)
         case Skip():
-            return ("skip",)
+            return ("skip",) if action.field is None else (HELD,)
+
+
+def _updates(changes: Iterable[Change]) -> tuple[str, ...]:
+    sides = {change.side for change in changes}
+    return tuple(f"update in {side.title}" for side in Side if side in sides)
+
+
+def _left_out(held: Iterable[Held]) -> tuple[str, ...]:
+    return tuple(HELD for _ in held)
 
 
 @attrs.frozen
@@ -224,7 +235,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether applying it would write nothing; conflicts and skipped records may still be listed."""
-        quiet = {"conflict", "skip"}
+        quiet = {"conflict", "skip", HELD}
         return not any(n for counts in self.counts.values() for heading, n in counts.items() if heading not in quiet)
 
     def __str__(self) -> str:

@@ -60,7 +60,7 @@ def propose(
             yield from _plan_creates(bridge, object, side, book)
         quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
         book.unchanged[object] = max(0, quiet)
-        book.totals[object] = {scan.side.value: scan.seen for scan in scans}
+        book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
             book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
     return (
@@ -86,12 +86,14 @@ class _Book:
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     unchanged: dict[str, int] = attrs.field(factory=dict)
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    actions: Counter[str] = attrs.field(factory=Counter)
     pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)
         self.next_seq += len(actions)
         for action in actions:
+            self.actions[action.object] += 1
             self.counts.setdefault(action.object, Counter()).update(headings(action))
 
 
@@ -204,7 +206,7 @@ def _pair_actions(object: str, pair: Pair, outcome: Merge) -> Iterator[Action]:
 def held_skips(object: str, link: Link, held: Iterable[Held]) -> Iterator[Skip]:
     """A line for each field of a pair that cannot flow."""
     for item in held:
-        yield Skip(object, item.side, link.id(item.side), f"{item.field}: {item.reason}")
+        yield Skip(object, item.side, link.id(item.side), item.reason, field=item.field)
 
 
 # --- first contact ----------------------------------------------------------------------------------------------
@@ -246,10 +248,15 @@ def _plan_adoptions(bridge: Bridge, object: str, key: str, ids: Sequence[tuple[s
         return
     pairs = yield from read_unlinked(bridge, object, ids)
     actions: list[Action] = []
+    waiting = yield from _waiting(bridge, object, [(s, pair.link.id(s)) for pair in pairs for s in Side])
     for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
         problem = _problem(object, pair)
         if problem is not None:
             actions.append(problem)
+            continue
+        ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
+        if all((side, pair.link.id(side)) in waiting for side in Side):
+            actions.append(Skip(object, *ours, waiting[ours]))
             continue
         both = (pair.link.customcrm_id, pair.link.keap_id)
         actions.append(Adopt(object, *both, key, outcome.changes, outcome.held))

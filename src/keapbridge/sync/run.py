@@ -89,7 +89,7 @@ class Run:
 
     def progressed(self, object: str, number: int) -> None:
         self.done[object] += number
-        total = sum(self.plan.counts.get(object, {}).values())
+        total = self.plan.totals.get(object, {}).get("actions", 0)
         self.bridge.progress(object, "writing", self.done[object], max(total, self.done[object]))
 
 

@@ -120,6 +120,8 @@ class Port(Protocol):
     """Where calls go: one system, its base URL, its credentials. Its `exchange` belongs to the drivers."""
 
     @property
+    def base_url(self) -> str: ...
+    @property
     def retry(self) -> _retry.RetryPolicy: ...
 
 
@@ -180,7 +182,7 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
             answer: Answer = yield Send(port, call)
             return call.decode(answer)
         except ApiError as error:
-            error.method, error.url = error.method or call.method, error.url or call.path
+            _locate(error, port, call)
             pause = _retry.decide(error, attempt, repeatable=call.repeatable, policy=port.retry)
             if pause is None:
                 raise
@@ -188,9 +190,17 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
         attempt += 1
 
 
+def _locate(error: ApiError, port: Port, call: Call[Any]) -> None:
+    """Errors from reading an answer do not know yet which call it answered."""
+    error.method = error.method or call.method
+    error.url = error.url or f"{port.base_url}{call.path}"
+
+
 def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:
     """Send a call for a page; the page knows how to fetch the next one."""
     page = yield from send(port, call)
+    for item in page.malformed:
+        _locate(item.error, port, call)
     following = page.following
     return page if following is None else attrs.evolve(page, next=lambda: fetch(port, following))
 

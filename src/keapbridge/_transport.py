@@ -84,6 +84,10 @@ class _Http:
     last_headers: Mapping[str, str] = attrs.field(factory=dict, init=False, repr=False)
 
     @property
+    def base_url(self) -> str:
+        return self.settings.base_url
+
+    @property
     def retry(self) -> RetryPolicy:
         return self.settings.retry
 

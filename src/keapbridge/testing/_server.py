@@ -57,10 +57,12 @@ class RequestLog:
         self._items: list[Recorded] = []
 
     def add(self, item: Recorded) -> None:
+        """Note a request; for the server."""
         with self._lock:
             self._items.append(item)
 
     def clear(self) -> None:
+        """Forget all requests so far."""
         with self._lock:
             self._items.clear()
 
@@ -122,10 +124,12 @@ class Faults:
             self._planned.append([fault, method, path, skip, times])
 
     def clear(self) -> None:
+        """Drop what is planned."""
         with self._lock:
             self._planned.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
+        """The fault for a request, used up by it; for the server."""
         with self._lock:
             for plan in self._planned:
                 fault, wanted_method, wanted_path, skip, times = plan

@@ -41,7 +41,10 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
         yield from apply_creates(book, object)
         yield from apply_removals(book, object)
         yield from _list_rest(book, object)
-        book.counts.setdefault(object, Counter())["unchanged"] += plan.unchanged.get(object, 0)
+        counter = book.counts.setdefault(object, Counter())
+        counter["unchanged"] += plan.unchanged.get(object, 0)
+        if recovered := plan.totals.get(object, {}).get("recovered"):
+            counter["linked"] += recovered  # made by an earlier run that did not live to know it
     ended = yield from now()
     counts = {object: dict(counter) for object, counter in book.counts.items()}
     return (yield from run("finish the run", bridge.store.finish_run, run_id, ended, counts))

@@ -34,6 +34,7 @@ class Bridge:
     Attributes:
         overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that
         lag.
+        retention: how long plans, reports and the journal are kept.
         default_region: the country (ISO 3166-1 alpha-2) of phone numbers that have neither a prefix nor a country.
     """
 
@@ -42,6 +43,7 @@ class Bridge:
     systems: Mapping[tuple[str, Side], Records]
     policy: Policy
     overlap: timedelta
+    retention: timedelta | None
     default_region: str | None
     progress: Progress
 

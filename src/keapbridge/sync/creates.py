@@ -19,10 +19,10 @@ from keapbridge.errors import (
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Intent, JournalEntry
 from keapbridge.sync.merge import Held, Merge
-from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, is_stored_form, remember, stored_of
+from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, remember, stored_of
 from keapbridge.sync.plan import Create
 from keapbridge.sync.propose import draft
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
 __all__ = ["apply_creates", "resume_creates"]

@@ -20,7 +20,7 @@ from keapbridge.store import JournalEntry
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
-from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot
+from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.report import Line
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
@@ -404,13 +404,3 @@ def _confirm_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> 
         decide_again(book, object, work)
         yield from commit_pair(book, object, work)
     return list(works)
-
-
-def is_stored_form(sent: Canonical, held: Canonical) -> bool:
-    """Whether a system could have made `held` out of `sent` by itself: cut, trimmed, in another case or punctuation."""
-    if sent == held:
-        return True
-    if not isinstance(sent, str) or not isinstance(held, str):
-        return False
-    ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
-    return bool(theirs) and ours.startswith(theirs)

@@ -18,7 +18,7 @@ from keapbridge.sync.match import Candidate, Unmatched, match_group
 from keapbridge.sync.merge import Held, Merge, merge
 from keapbridge.sync.observe import Scan, observe, observe_ids
 from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 
 __all__ = ["draft", "merge_pairs", "propose", "settled_commit"]
 
@@ -61,6 +61,7 @@ def propose(
         quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
         book.unchanged[object] = max(0, quiet)
         book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
+        book.totals[object]["recovered"] = book.recovered[object]
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
             book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
     return (
@@ -87,6 +88,7 @@ class _Book:
     unchanged: dict[str, int] = attrs.field(factory=dict)
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
     actions: Counter[str] = attrs.field(factory=Counter)
+    recovered: Counter[str] = attrs.field(factory=Counter)
     pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
@@ -348,6 +350,7 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
             found = yield from _look_up(bridge, intent)
             if len(found) == 1:
                 yield from _link_found(bridge, intent, found[0])
+                book.recovered[object] += 1
             elif not found:
                 yield from run("drop an intent", bridge.store.drop_intent, intent.id)
             else:
@@ -377,7 +380,7 @@ def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
     for record in records:
         made = system.identify(record).created_at
         seen = bridge.observe(object, side, record, context)
-        same = all(seen.snapshot.values.get(field) == value for field, value in known.items())
+        same = all(is_stored_form(value, seen.snapshot.values.get(field)) for field, value in known.items())
         if same and (made is None or made >= since) and not (yield from is_linked(bridge, object, side, seen.id)):
             found.append(seen)
     return found

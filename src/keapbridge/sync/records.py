@@ -10,7 +10,7 @@ import attrs
 
 from keapbridge._side import Side
 
-__all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values"]
+__all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values", "is_stored_form"]
 
 Canonical = str | int | bool | None
 Values = Mapping[str, Canonical]
@@ -87,3 +87,13 @@ class Pair:
     def updated_at(self, side: Side) -> datetime | None:
         seen = self.seen(side)
         return seen.updated_at if seen else None
+
+
+def is_stored_form(sent: Canonical, held: Canonical) -> bool:
+    """Whether a system could have made `held` out of `sent` by itself: cut, trimmed, in another case or punctuation."""
+    if sent == held:
+        return True
+    if not isinstance(sent, str) or not isinstance(held, str):
+        return False
+    ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
+    return bool(theirs) and ours.startswith(theirs)

@@ -40,6 +40,7 @@ Ids = Mapping[Side, Collection[str]]
 
 ORDER = ("companies", "products", "contacts")  # a contact refers to a company
 OVERLAP = timedelta(minutes=5)
+RETENTION = timedelta(days=90)
 
 
 @attrs.frozen
@@ -103,7 +104,10 @@ class _Flows:
             raise BrakeError(
                 f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
             )
-        return (yield from apply(self.bridge, plan))
+        report = yield from apply(self.bridge, plan)
+        if self.bridge.retention is not None:
+            yield from run("forget old runs", self.bridge.store.prune, report.started_at - self.bridge.retention)
+        return report
 
 
 def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:
@@ -121,6 +125,7 @@ def _bridge(
     policy: Policy | None,
     mappers: dict[str, Mapper],
     overlap: timedelta,
+    retention: timedelta | None,
     default_region: str | None,
     progress: Progress | bool,
     *,
@@ -143,7 +148,7 @@ def _bridge(
         systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
         systems[object, Side.KEAP] = KeapRecords(theirs[object].flows)
     opened: LinkStore = open_store(store, name)
-    return Bridge(opened, mappers, systems, policy or Policy(), overlap, default_region, _progress(progress))
+    return Bridge(opened, mappers, systems, policy or Policy(), overlap, retention, default_region, _progress(progress))
 
 
 def _progress(wanted: Progress | bool) -> Progress:
@@ -237,6 +242,7 @@ class SyncSession:
         companies: the same for companies.
         products: the same for products.
         overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
+        retention: how long plans, reports and the journal (and with it the ability to undo) are kept; `None`: for ever.
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
             synchronization, what is being done, how many are done and of how many.
@@ -257,12 +263,23 @@ class SyncSession:
         companies: Mapper = defaults.companies,
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
+        retention: timedelta | None = RETENTION,
         default_region: str | None = None,
         progress: Progress | bool = False,
     ) -> None:
         mappers = {"companies": companies, "products": products, "contacts": contacts}
         self._bridge = _bridge(
-            customcrm, keap, store, name, policy, mappers, overlap, default_region, progress, asynchronous=False
+            customcrm,
+            keap,
+            store,
+            name,
+            policy,
+            mappers,
+            overlap,
+            retention,
+            default_region,
+            progress,
+            asynchronous=False,
         )
         self._flows = _Flows(self._bridge)
         self._driver = SyncDriver()
@@ -369,12 +386,23 @@ class AsyncSyncSession:
         companies: Mapper = defaults.companies,
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
+        retention: timedelta | None = RETENTION,
         default_region: str | None = None,
         progress: Progress | bool = False,
     ) -> None:
         mappers = {"companies": companies, "products": products, "contacts": contacts}
         self._bridge = _bridge(
-            customcrm, keap, store, name, policy, mappers, overlap, default_region, progress, asynchronous=True
+            customcrm,
+            keap,
+            store,
+            name,
+            policy,
+            mappers,
+            overlap,
+            retention,
+            default_region,
+            progress,
+            asynchronous=True,
         )
         self._flows = _Flows(self._bridge)
         self._driver = AsyncDriver()

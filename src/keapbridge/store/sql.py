@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ from keapbridge._side import Side
 from keapbridge.errors import LinkStoreError, SessionBusyError, SyncError
 from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
 from keapbridge.store import schema as t
+from keapbridge.store.seal import Seal, seal_for
 from keapbridge.sync.match import Candidate
 from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
@@ -48,22 +50,24 @@ CHUNK = 500  # ids in one IN: within every database's limit of bound values
 T = TypeVar("T")
 
 
-def open_store(target: str | Engine, bridge: str) -> SqlLinkStore:
+def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = ()) -> SqlLinkStore:
     """The store of a bridge; its tables are made or brought up to date.
 
     Args:
         target: a SQLAlchemy URL (`sqlite:///bridge.db`, `postgresql+psycopg://…`) or the host's own engine.
+        keys: encrypt what is known of people with these; see `FernetSeal`.
 
     Raises:
         LinkStoreError: when the database cannot be opened.
     """
     owned = isinstance(target, str)
+    seal = seal_for(keys)
     try:
         engine = _create(target) if isinstance(target, str) else target
         _migrate(engine)
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise LinkStoreError(f"cannot open the link store: {type(error).__name__}: {_reason(error)}") from error
-    return SqlLinkStore(engine, bridge, owned=owned)
+    return SqlLinkStore(engine, bridge, owned=owned, seal=seal)
 
 
 def _reason(error: Exception) -> str:
@@ -116,10 +120,11 @@ class _Ticket:
 class SqlLinkStore:
     """`LinkStore` over SQLAlchemy Core."""
 
-    def __init__(self, engine: Engine, bridge: str, *, owned: bool) -> None:
+    def __init__(self, engine: Engine, bridge: str, *, owned: bool, seal: Seal) -> None:
         self._engine = engine
         self._bridge = bridge
         self._owned = owned
+        self._seal = seal
         self._insert: Callable[[Table], Any] = (
             postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         )
@@ -213,12 +218,12 @@ class SqlLinkStore:
         edited: list[str] = []
         for chunk in _chunks(list(new)):
             query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
-            for old in c.execute(query):
-                row = new[old.id]
-                if (old.snapshot, old.unreadable) != (row["snapshot"], row["unreadable"]):
-                    edited.append(old.id)
-                elif old.updated_at is not None:
-                    row["updated_at"] = old.updated_at
+            for old in c.execute(query).mappings():
+                row = new[old["id"]]
+                if any(self._open(old[c]) != self._open(row[c]) for c in ("snapshot", "unreadable")):
+                    edited.append(old["id"])
+                elif old["updated_at"] is not None:
+                    row["updated_at"] = old["updated_at"]
         for chunk in _chunks(edited):
             c.execute(delete(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(chunk)))
 
@@ -297,7 +302,7 @@ class SqlLinkStore:
         with self._transaction() as c:
             for key in keys:
                 query = select(m.id, m.linked).where(
-                    *self._of(t.match_keys, object, side), m.rank == key.rank, m.key == key.key
+                    *self._of(t.match_keys, object, side), m.rank == key.rank, m.key == _key_digest(key.key)
                 )
                 found.update((row.id, bool(row.linked)) for row in c.execute(query))
         return sorted(found.items())
@@ -331,12 +336,12 @@ class SqlLinkStore:
         with self._transaction() as c:
             if c.execute(known).first() is None:
                 return None
-            return [_entry(row) for row in c.execute(query)]
+            return [self._entry(row) for row in c.execute(query)]
 
     def history(self, object: str, side: Side, id: str) -> list[JournalEntry]:
         query = select(t.journal).where(*self._of(t.journal, object, side), t.journal.c.record_id == id)
         with self._transaction() as c:
-            return [_entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]
+            return [self._entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]
 
     def prune(self, before: datetime) -> None:
         old_plans = select(t.plans.c.id).where(t.plans.c.bridge == self._bridge, t.plans.c.created_at < _text(before))
@@ -477,8 +482,8 @@ class SqlLinkStore:
             "side": o.side.value,
             "id": o.id,
             "linked": linked,
-            "snapshot": _json(dict(sorted(o.snapshot.values.items()))),
-            "unreadable": _json(o.snapshot.unreadable),
+            "snapshot": self._close(dict(sorted(o.snapshot.values.items()))),
+            "unreadable": self._close(o.snapshot.unreadable),
             "updated_at": _text(o.updated_at),
             "version": o.version,
             "problem": o.problem,
@@ -494,9 +499,9 @@ class SqlLinkStore:
                 "side": side.value,
                 "id": id,
                 "rank": k.rank,
-                "key": k.key,
-                "apart": _json(k.apart),
-                "stronger": _json(k.stronger),
+                "key": _key_digest(k.key),
+                "apart": self._close(k.apart),
+                "stronger": self._close(k.stronger),
                 "linked": linked,
             }
             for k in keys
@@ -519,7 +524,7 @@ class SqlLinkStore:
         with self._transaction() as c:
             for chunk in _chunks(sorted(ids)):
                 query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
-                found.update((row.id, _observation(row)) for row in c.execute(query))
+                found.update((row.id, self._observation(row)) for row in c.execute(query))
         return found
 
     def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
@@ -556,12 +561,12 @@ class SqlLinkStore:
         found: list[Pair] = []
         for chunk in _chunks(customcrm_ids):
             query = select(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id.in_(chunk))
-            links = [_link(row) for row in c.execute(query.order_by(t.links.c.customcrm_id))]
+            links = [self._link(row) for row in c.execute(query.order_by(t.links.c.customcrm_id))]
             seen: dict[Side, dict[str, Observation]] = {}
             for side in Side:
                 ids = [link.id(side) for link in links]
                 query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(ids))
-                seen[side] = {row.id: _observation(row) for row in c.execute(query)}
+                seen[side] = {row.id: self._observation(row) for row in c.execute(query)}
             found += [
                 Pair(link, seen[Side.CUSTOMCRM].get(link.customcrm_id), seen[Side.KEAP].get(link.keap_id))
                 for link in links
@@ -600,8 +605,8 @@ class SqlLinkStore:
                         Candidate(
                             Side(row.side),
                             row.id,
-                            tuple(_load(row.apart)),
-                            tuple(_load(row.stronger)),
+                            tuple(self._open(row.apart)),
+                            tuple(self._open(row.stronger)),
                             linked=bool(row.linked) or decision == "adopt",
                         )
                     )
@@ -617,7 +622,7 @@ class SqlLinkStore:
             .limit(limit)
         )
         with self._transaction() as c:
-            return [_observation(row) for row in c.execute(query)]
+            return [self._observation(row) for row in c.execute(query)]
 
     def references(
         self, object: str, *, customcrm_ids: Collection[str] = (), keap_ids: Collection[str] = (), plan_id: str | None
@@ -717,8 +722,8 @@ class SqlLinkStore:
             "object": commit.object,
             "customcrm_id": commit.link.customcrm_id,
             "keap_id": commit.link.keap_id,
-            "customcrm_base": _json(commit.link.customcrm_base),
-            "keap_base": _json(commit.link.keap_base),
+            "customcrm_base": self._close(commit.link.customcrm_base),
+            "keap_base": self._close(commit.link.keap_base),
             "customcrm_digest": commit.digests[Side.CUSTOMCRM],
             "keap_digest": commit.digests[Side.KEAP],
         }
@@ -732,8 +737,8 @@ class SqlLinkStore:
             "record_id": entry.record_id,
             "partner_id": entry.partner_id,
             "kind": entry.kind,
-            "before": _json(entry.before),
-            "after": _json(entry.after),
+            "before": self._close(entry.before),
+            "after": self._close(entry.after),
             "written_at": _text(entry.written_at),
         }
 
@@ -750,7 +755,7 @@ class SqlLinkStore:
                 rows = c.execute(query).all()
             if not rows:
                 return
-            yield from map(_link, rows)
+            yield from map(self._link, rows)
             after = rows[-1].customcrm_id
 
     # --- plans and runs -----------------------------------------------------------------------------------------
@@ -783,7 +788,7 @@ class SqlLinkStore:
                     "kind": kind,
                     "customcrm_id": ids.get(Side.CUSTOMCRM),
                     "keap_id": ids.get(Side.KEAP),
-                    "body": _json(_converter.unstructure(action, unstructure_as=Action)),
+                    "body": self._close(_converter.unstructure(action, unstructure_as=Action)),
                 }
             )
             decisions += [(action.object, side, id, f"{plan_id}:{kind}") for side, id in ids.items()]
@@ -824,11 +829,9 @@ class SqlLinkStore:
             row = c.execute(query).first()
         if row is None:
             return None
-        moment = _moment(row.created_at)
-        assert moment is not None  # the column is not nullable
         return Plan(
             row.id,
-            moment,
+            datetime.fromisoformat(row.created_at),
             tuple(_load(row.objects)),
             _load(row.counts),
             _load(row.unchanged),
@@ -851,7 +854,7 @@ class SqlLinkStore:
             if not rows:
                 return
             for row in rows:
-                yield _action(row.body)
+                yield self._action(row.body)
             after = rows[-1].seq
 
     def actions(
@@ -865,7 +868,7 @@ class SqlLinkStore:
             .limit(limit)
         )
         with self._transaction() as c:
-            return [(row.seq, _action(row.body)) for row in c.execute(query)]
+            return [(row.seq, self._action(row.body)) for row in c.execute(query)]
 
     def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool:
         """Mark a plan as applied and begin the run; `False` when it was applied before."""
@@ -904,8 +907,7 @@ class SqlLinkStore:
                 for side, watermark in sides.items()
             ]
             self._upsert(c, t.cursors, cursors)
-        started_at = _moment(row.started_at)
-        assert started_at is not None  # the column is not nullable
+        started_at = datetime.fromisoformat(row.started_at)
         return Report(
             run_id, row.id, started_at, ended_at, tuple(_load(row.objects)), counts, lambda: self._all_lines(run_id)
         )
@@ -937,7 +939,7 @@ class SqlLinkStore:
                 "object": i.object,
                 "side": i.side.value,
                 "source_id": i.source_id,
-                "draft": _json(i.draft),
+                "draft": self._close(i.draft),
                 "created_at": _text(i.created_at),
             }
             for i in intents
@@ -950,13 +952,50 @@ class SqlLinkStore:
         query = select(t.intents).where(*self._of(t.intents, object)).order_by(t.intents.c.created_at, t.intents.c.id)
         with self._transaction() as c:
             return [
-                Intent(row.id, row.object, Side(row.side), row.source_id, _load(row.draft), _moment(row.created_at))  # type: ignore[arg-type]
+                Intent(
+                    id=row.id,
+                    object=row.object,
+                    side=Side(row.side),
+                    source_id=row.source_id,
+                    draft=self._open(row.draft),
+                    created_at=datetime.fromisoformat(row.created_at),
+                )
                 for row in c.execute(query)
             ]
 
     def drop_intent(self, intent_id: str) -> None:
         with self._transaction() as c:
             c.execute(delete(t.intents).where(t.intents.c.id == intent_id))
+
+    # --- rows ↔ values --------------------------------------------------------------------------------------------
+
+    def _close(self, value: Any) -> str:
+        """What the store knows of people, as it is stored."""
+        return self._seal.close(_json(value))
+
+    def _open(self, stored: str) -> Any:
+        return _load(self._seal.open(stored))
+
+    def _entry(self, row: Row[Any]) -> JournalEntry:
+        values = (self._open(row.before), self._open(row.after), datetime.fromisoformat(row.written_at), row.partner_id)
+        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
+
+    def _observation(self, row: Row[Any]) -> Observation:
+        return Observation(
+            Side(row.side),
+            row.id,
+            Snapshot(self._open(row.snapshot), self._open(row.unreadable)),
+            _moment(row.updated_at),
+            row.version,
+            row.problem,
+            row.seen_in,
+        )
+
+    def _link(self, row: Row[Any]) -> Link:
+        return Link(row.customcrm_id, row.keap_id, self._open(row.customcrm_base), self._open(row.keap_base))
+
+    def _action(self, body: str) -> Action:
+        return _converter.structure(self._open(body), Action)  # type: ignore[arg-type]
 
 
 # --- rows ↔ values ----------------------------------------------------------------------------------------------
@@ -972,6 +1011,11 @@ def _json(value: Any) -> str:
 
 def _load(text: str) -> Any:
     return msgspec.json.decode(text)
+
+
+def _key_digest(key: str) -> str:
+    # Match keys are e-mail addresses and names: equality is all that is asked of them.
+    return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -996,31 +1040,8 @@ def _link_columns(side: Side) -> tuple[Any, Any]:
     return (k.customcrm_id, k.customcrm_digest) if side is Side.CUSTOMCRM else (k.keap_id, k.keap_digest)
 
 
-def _observation(row: Row[Any]) -> Observation:
-    return Observation(
-        Side(row.side),
-        row.id,
-        Snapshot(_load(row.snapshot), _load(row.unreadable)),
-        _moment(row.updated_at),
-        row.version,
-        row.problem,
-        row.seen_in,
-    )
-
-
-def _entry(row: Row[Any]) -> JournalEntry:
-    moment = _moment(row.written_at)
-    assert moment is not None  # the column is not nullable
-    values = (_load(row.before), _load(row.after), moment, row.partner_id)
-    return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
-
-
 def _failure(row: Row[Any]) -> Failure:
     return Failure(row.object, Side(row.side), row.id, row.reason, row.tries, _moment(row.next_try_at))
-
-
-def _link(row: Row[Any]) -> Link:
-    return Link(row.customcrm_id, row.keap_id, _load(row.customcrm_base), _load(row.keap_base))
 
 
 def _collect(rows: Iterable[Any], to_keap: dict[str, str], to_customcrm: dict[str, str]) -> None:
@@ -1051,7 +1072,3 @@ def _make_converter() -> cattrs.Converter:
 
 
 _converter = _make_converter()
-
-
-def _action(body: str) -> Action:
-    return _converter.structure(_load(body), Action)  # type: ignore[arg-type]

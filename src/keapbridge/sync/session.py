@@ -126,6 +126,7 @@ def _bridge(
     mappers: dict[str, Mapper],
     overlap: timedelta,
     retention: timedelta | None,
+    encryption_keys: Sequence[str | bytes],
     default_region: str | None,
     progress: Progress | bool,
     *,
@@ -147,7 +148,7 @@ def _bridge(
     for object in ORDER:
         systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
         systems[object, Side.KEAP] = KeapRecords(theirs[object].flows)
-    opened: LinkStore = open_store(store, name)
+    opened: LinkStore = open_store(store, name, encryption_keys)
     return Bridge(opened, mappers, systems, policy or Policy(), overlap, retention, default_region, _progress(progress))
 
 
@@ -243,6 +244,8 @@ class SyncSession:
         products: the same for products.
         overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
         retention: how long plans, reports and the journal (and with it the ability to undo) are kept; `None`: for ever.
+        encryption_keys: encrypt what the store knows of people (the `encryption` extra); the first key encrypts, all
+            decrypt.
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
             synchronization, what is being done, how many are done and of how many.
@@ -264,6 +267,7 @@ class SyncSession:
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
         retention: timedelta | None = RETENTION,
+        encryption_keys: Sequence[str | bytes] = (),
         default_region: str | None = None,
         progress: Progress | bool = False,
     ) -> None:
@@ -277,6 +281,7 @@ class SyncSession:
             mappers,
             overlap,
             retention,
+            encryption_keys,
             default_region,
             progress,
             asynchronous=False,
@@ -387,6 +392,7 @@ class AsyncSyncSession:
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
         retention: timedelta | None = RETENTION,
+        encryption_keys: Sequence[str | bytes] = (),
         default_region: str | None = None,
         progress: Progress | bool = False,
     ) -> None:
@@ -400,6 +406,7 @@ class AsyncSyncSession:
             mappers,
             overlap,
             retention,
+            encryption_keys,
             default_region,
             progress,
             asynchronous=True,

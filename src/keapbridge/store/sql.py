@@ -43,7 +43,7 @@ from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.sync.report import Line, Report
 
-__all__ = ["SqlLinkStore", "open_store"]
+__all__ = ["SqlLinkStore", "memory_engine", "open_store"]
 
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
@@ -68,6 +68,11 @@ def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = 
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise LinkStoreError(f"cannot open the link store: {type(error).__name__}: {_reason(error)}") from error
     return SqlLinkStore(engine, bridge, owned=owned, seal=seal)
+
+
+def memory_engine() -> Engine:
+    """A store in memory, for tests: it lasts as long as the engine."""
+    return _create("sqlite://")
 
 
 def _reason(error: Exception) -> str:

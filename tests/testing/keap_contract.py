@@ -22,6 +22,8 @@ UNAVAILABLE = "Keap's OpenAPI document is not beside the project (../shared/keap
 _BASE = "/crm"
 # What a request was refused for may be just what the contract forbids.
 _REFUSED = frozenset({400, 404, 405})
+# Repeated by the contract; the emulator takes them comma-separated, too.
+_REPEATED = frozenset({"update_mask"})
 
 
 @attrs.define
@@ -121,4 +123,7 @@ def _without_nulls(body: bytes) -> bytes:
 
 
 def _query(recorded: Recorded) -> ImmutableMultiDict[str, str]:
-    return ImmutableMultiDict(parse_qsl(recorded.raw_query, keep_blank_values=True))
+    given = parse_qsl(recorded.raw_query, keep_blank_values=True)
+    return ImmutableMultiDict(
+        [(name, part) for name, text in given for part in (text.split(",") if name in _REPEATED else [text])]
+    )

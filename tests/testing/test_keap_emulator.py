@@ -513,8 +513,9 @@ def test_nothing_makes_it_fail(
     except UnicodeEncodeError:
         content = b""
     assert client.request(method, target, content=content).status_code in (200, 201, 400, 404, 405)
+    listed = path.partition("/")[0].partition(":")[0]
     for parameter in ("filter", "order_by", "page_token", "page_size", "fields"):
-        assert client.get(f"/{path.split('/')[0].split(':')[0]}", params={parameter: clauses}).status_code in (200, 400)
+        assert client.get(f"/{listed}", params={parameter: clauses}).status_code in (200, 400)
 
 
 # --- lists ----------------------------------------------------------------------------------------------------------
@@ -1028,7 +1029,7 @@ def test_the_contract_is_not_toothless(keap: KeapEmulator, client: httpx.Client)
     keap.state.contacts.corrupt(record, given_name=7)
     client.get("/contacts")
     client.get("/companies", params={"colour": "red"})
-    client.patch(f"/contacts/{record}", params={"update_mask": "given_name,family_name"}, json={"family_name": None})
+    client.patch(f"/contacts/{record}", params={"update_mask": ["family_name"]}, json={"family_name": None})
     keap.state.contacts.edit(record, given_name="Ada")
     client.patch(f"/contacts/{record}", params={"fields": "id"}, json={"family_name": "x"})
     wrong_answer, wrong_parameter, wrong_body, fine = keap.requests

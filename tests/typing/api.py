@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 
 import keapbridge as kb
 from keapbridge.mapping import Lens, Mapper, MatchKey
+from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.merge import Change
 from keapbridge.sync.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.sync.records import Link
@@ -100,10 +101,11 @@ def session(crm: kb.CustomcrmClient, keap: kb.KeapClient) -> None:
         assert_type(session.sync(full=True), kb.Report)
         assert_type(session.companies.sync(), kb.Report)
         assert_type(session.products.plan(full=True), kb.Plan)
-        assert_type(session.contacts.sync_ids(keap=["12"], customcrm=["A7"]), kb.Report)
+        assert_type(session.contacts.sync_ids(keap=["12"], customcrm=["A7"], wait=60), kb.Report)
         assert_type(session.contacts.links(), Iterator[Link])
     engine = create_engine("sqlite:///host.db")
     kb.SyncSession(customcrm=crm, keap=keap, store=engine, name="acme", overlap=timedelta(minutes=1), progress=True)
+    kb.SyncSession(customcrm=crm, keap=keap, store=engine, retention=None)
 
 
 def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
@@ -111,8 +113,12 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
         assert_type(conflict, kb.OpenConflict)
         assert_type(session.resolve(conflict, kb.Side.KEAP), kb.Report)
         session.resolve(conflict, "a value of its own", wait=30)
-    assert_type(session.audit().is_empty, bool)
-    assert_type(session.explain("contacts", keap="12").link, Link | None)
+    assert_type(session.contacts.conflicts(), list[kb.OpenConflict])
+    assert_type(session.audit(wait=30).is_empty, bool)
+    explanation = session.explain("contacts", keap="12")
+    assert_type(explanation.link, Link | None)
+    assert_type(explanation.failures, tuple[Failure, ...])
+    assert_type(session.history("companies", customcrm="C1"), tuple[JournalEntry, ...])
     assert_type(session.plan_undo(report.run_id), kb.Plan)
     assert_type(session.undo(report.run_id), kb.Report)
     session.contacts.retry(keap=["12"])
@@ -178,7 +184,8 @@ def mapping() -> None:
 def policies() -> None:
     kb.Policy(conflicts="newest", max_creates=None)
     kb.Policy(conflicts={"Phone": "keap", "JobTitle": longer, "*": "manual"}, max_creates=100)
-    kb.Policy(deletions={"keap": "archive"}, archive={"keap": {"contact_type": "Former"}}, max_deletes=None)
+    kb.Policy(deletions={"keap": "archive"}, archive={"keap": {"contacts": {"contact_type": "Former"}}})
+    kb.Policy(max_deletes=None, max_delete_share=None, max_updates_share=0.5, max_first_create_share=None)
 
 
 def longer(contest: kb.Contest) -> kb.Side | kb.Settle | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 from attrs import frozen
@@ -33,10 +33,9 @@ __all__ = [
 ]
 
 Extra = Mapping[str, Any]
-T = TypeVar("T")
 
 
-def as_tuple(items: Iterable[T] | UnsetType) -> tuple[T, ...] | UnsetType:
+def as_tuple(items: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:
     """Lists are welcome; what a record holds cannot be changed."""
     return items if isinstance(items, UnsetType) else tuple(items)
 

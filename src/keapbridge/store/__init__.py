@@ -81,7 +81,8 @@ class Commit:
     """What is remembered, in one transaction, when a pair has been written.
 
     Attributes:
-        digests: of what both sides hold now; `None` while something about the pair is open.
+        digests: of what both sides hold now; `None` while something about the pair is open. A side that is left out was
+            not seen, and keeps the digest it has.
         staged: what is still to be decided about the pair; empty when it is settled.
         keys: the match keys of records that have become part of a link.
         intent_id: the intent that this settles.

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     Table,
     and_,
+    case,
     create_engine,
     delete,
     event,
@@ -45,6 +46,7 @@ from keapbridge.sync.report import Line, Report
 
 __all__ = ["SqlLinkStore", "memory_engine", "open_store"]
 
+KEEP = "="  # in place of a digest: the one that is there
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
 T = TypeVar("T")
@@ -689,7 +691,7 @@ class SqlLinkStore:
             moved = [commit.replaces for commit in group if commit.replaces is not None]
             self._unstage(c, object, Side.KEAP, moved)
             self._drop_keys(c, object, Side.KEAP, moved)
-            self._upsert(c, t.links, [self._link_row(commit) for commit in group])
+            self._upsert_links(c, [self._link_row(commit) for commit in group])
             for side in Side:
                 ids = [commit.link.id(side) for commit in group]
                 self._unstage(c, object, side, ids)
@@ -721,6 +723,15 @@ class SqlLinkStore:
         found = c.execute(select(*some)).one()
         return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
+    def _upsert_links(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        statement = self._insert(t.links)
+        new = statement.excluded
+        updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base")}
+        for name in ("customcrm_digest", "keap_digest"):
+            updates[name] = case((new[name] == KEEP, t.links.c[name]), else_=new[name])
+        keys = [column.name for column in t.links.primary_key]
+        c.execute(statement.on_conflict_do_update(index_elements=keys, set_=updates), rows)
+
     def _link_row(self, commit: Commit) -> dict[str, Any]:
         return {
             "bridge": self._bridge,
@@ -729,8 +740,8 @@ class SqlLinkStore:
             "keap_id": commit.link.keap_id,
             "customcrm_base": self._close(commit.link.customcrm_base),
             "keap_base": self._close(commit.link.keap_base),
-            "customcrm_digest": commit.digests[Side.CUSTOMCRM],
-            "keap_digest": commit.digests[Side.KEAP],
+            "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, KEEP),
+            "keap_digest": commit.digests.get(Side.KEAP, KEEP),
         }
 
     def _journal_row(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _following(rule: FieldRule, now: Mapping[Side, Any], leader: Outcome | None)
         case Change() if UNSET not in now.values():
             # Both come from one side: a region of one country must not end up in another.
             return (_write(rule, leader.side, now, now[leader.side.other], leader.cause),)
-        case Held() | FieldConflict():
+        case Held() | FieldConflict() if not _agree(rule, now[Side.CUSTOMCRM], now[Side.KEAP]):
             return (Held(rule.name, Side.KEAP, f"waits for {leader.field}"),)
         case _:
             return ()

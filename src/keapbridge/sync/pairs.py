@@ -397,8 +397,13 @@ def _confirm_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> 
         # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
         stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
         remember(work, side, stored, seen.version)
-        if stored != held:
+        known = work.pair.seen(side)
+        if stored != held or known is None:
             work.see(seen)
+        else:
+            # What no answer has shown yet is known from now on.
+            values = {**seen.snapshot.values, **known.snapshot.values}
+            work.see(attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values)))
         _read_anew(book, work, side, sent, seen.snapshot)
         work.raw[side] = record
         decide_again(book, object, work)

@@ -59,7 +59,7 @@ def propose(
         for side in Side:
             yield from _plan_creates(bridge, object, side, book)
         quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
-        book.unchanged[object] = max(0, quiet)
+        book.unchanged[object] = max(0, quiet) + book.settled[object]
         book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
         book.totals[object]["recovered"] = book.recovered[object]
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
@@ -88,6 +88,7 @@ class _Book:
     unchanged: dict[str, int] = attrs.field(factory=dict)
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
     actions: Counter[str] = attrs.field(factory=Counter)
+    settled: Counter[str] = attrs.field(factory=Counter)
     recovered: Counter[str] = attrs.field(factory=Counter)
     pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
 
@@ -125,6 +126,7 @@ def _plan_pairs(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
             else:
                 actions += _pair_actions(object, pair, outcome)
         book.pairs[object] = book.pairs.get(object, 0) + len(pairs)
+        book.settled[object] += len(settled)
         yield from run("settle pairs", bridge.store.settle, settled)
         yield from book.add(actions)
 
@@ -182,7 +184,7 @@ def settled_commit(bridge: Bridge, object: str, pair: Pair, outcome: Merge) -> C
     return Commit(
         object,
         link,
-        {side: digest(pair.current(side)) for side in Side},
+        {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
         keys={side: keys_of(mapper, pair.current(side)) for side in Side},
     )
 

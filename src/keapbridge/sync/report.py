@@ -13,6 +13,9 @@ from keapbridge.sync.records import Side
 __all__ = ["Line", "Report"]
 
 
+SIDED = frozenset({"created", "updated", "deleted", "archived"})  # outcomes that happen on one side
+
+
 @attrs.frozen
 class Line:
     """What happened to one record.
@@ -39,7 +42,7 @@ class Line:
             for side, id in ((Side.CUSTOMCRM, self.customcrm_id), (Side.KEAP, self.keap_id))
             if id is not None
         )
-        where = f" in {self.side.title}" if self.side and self.outcome in {"created", "updated", "deleted"} else ""
+        where = f" in {self.side.title}" if self.side and self.outcome in SIDED else ""
         fields = f" ({', '.join(self.fields)})" if self.fields else ""
         return f"{self.object}: {ids} {self.outcome}{where}{fields}" + (f": {self.reason}" if self.reason else "")
 

@@ -18,14 +18,13 @@ from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
 from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Link, Side
-from keapbridge.sync.report import Line
+from keapbridge.sync.report import SIDED, Line
 
 __all__ = ["Run", "one_sided", "stops_everything"]
 
 BATCH = 200
 MAX_TRIES = 8
 FIRST_PAUSE = timedelta(minutes=5)
-LONGEST_PAUSE = timedelta(days=1)
 
 
 @attrs.define
@@ -41,7 +40,7 @@ class Run:
     def count(self, lines: Iterable[Line]) -> None:
         for line in lines:
             heading = line.outcome
-            if line.side is not None and line.outcome in {"created", "updated", "deleted", "archived"}:
+            if line.side is not None and line.outcome in SIDED:
                 heading = f"{line.outcome} in {line.side.title}"
             self.counts.setdefault(line.object, Counter())[heading] += 1
 
@@ -97,7 +96,7 @@ def next_try(tries: int, moment: datetime) -> datetime | None:
     """When a record that failed so often is tried again: at once, then later and later, in the end not by itself."""
     if tries >= MAX_TRIES:
         return None
-    return moment if tries == 1 else moment + min(FIRST_PAUSE * 2 ** (tries - 2), LONGEST_PAUSE)
+    return moment if tries == 1 else moment + FIRST_PAUSE * 2 ** (tries - 2)
 
 
 def one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Line:

@@ -39,6 +39,7 @@ from keapbridge.errors import (
 
 @attrs.frozen
 class Port:
+    base_url: str = "https://crm.example.org"
     retry: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(attempts=3, base=1.0, cap=10.0))
 
 
@@ -118,7 +119,7 @@ def test_retry_after_beyond_the_cap_is_raised_at_once() -> None:
 
 
 def test_pauses_are_capped() -> None:
-    port = Port(RetryPolicy(attempts=8, base=1.0, cap=5.0))
+    port = Port(retry=RetryPolicy(attempts=8, base=1.0, cap=5.0))
     ceilings = [pause.ceiling for pause in _pauses(send(port, _call()), ServerError("x", status=500))]
     assert ceilings == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0]
 

@@ -19,6 +19,8 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 import attrs
 import cattrs
 import msgspec
+from cattrs.errors import IterableValidationError, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._flow import UNSET, Answer, Malformed, UnsetType
 from keapbridge.errors import ShapeError
@@ -28,6 +30,7 @@ __all__ = ["WRITE_ONLY", "Codec", "brief", "dump_json", "load_json"]
 R = TypeVar("R")
 
 EXTRA = "extra"
+ID = "id"
 WRITE_ONLY: Mapping[str, bool] = {"write_only": True}
 """Metadata of a field that is never taken from an answer: read and written back it would be said again."""
 
@@ -173,34 +176,42 @@ class Codec(Generic[R]):
         Raises:
             ShapeError: with the JSON path of everything that has a wrong type.
         """
-        prepared = self._shape.prepare(data, asked)
+        return self._load_prepared(self._shape.prepare(data, asked), path)
+
+    def _load_prepared(self, prepared: Any, path: str) -> R:
         try:
-            return msgspec.convert(prepared, self.cls)
+            record = msgspec.convert(prepared, self.cls)
         except msgspec.ValidationError:
-            return self._load_patiently(prepared, path)
+            record = self._load_patiently(prepared, path)
+        if not self._has_id(record):
+            place = f"{path}.{self.wire_names[ID]}"
+            raise ShapeError(f"unexpected data at {place} (a record without an id)", paths=[place])
+        return record
+
+    def _has_id(self, record: R) -> bool:
+        return ID not in self.wire_names or bool(getattr(record, ID))
 
     def load_many(
-        self, items: Any, *, asked: Collection[str] = (), path: str = "$", id_name: str = "id"
+        self, items: Any, *, asked: Collection[str] = (), path: str = "$"
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """The records of a page, and those that cannot be read, each with its error."""
         if type(items) is not list:
             raise ShapeError(f"{path} is not a list", paths=[path])
         prepared = [self._shape.prepare(item, asked) for item in items]
         try:
-            return tuple(msgspec.convert(prepared, list[self.cls])), ()  # type: ignore[name-defined]
+            quick = tuple(msgspec.convert(prepared, list[self.cls]))  # type: ignore[name-defined]
         except msgspec.ValidationError:
-            pass
+            quick = ()
+        if len(quick) == len(items) and all(map(self._has_id, quick)):
+            return quick, ()
         records: list[R] = []
         malformed: list[Malformed] = []
         for index, item in enumerate(prepared):
             try:
-                records.append(msgspec.convert(item, self.cls))
-            except msgspec.ValidationError:
-                try:
-                    records.append(self._load_patiently(item, f"{path}[{index}]"))
-                except ShapeError as error:
-                    found = item.get(id_name) if type(item) is dict else None
-                    malformed.append(Malformed(str(found) if isinstance(found, (str, int)) else None, error))
+                records.append(self._load_prepared(item, f"{path}[{index}]"))
+            except ShapeError as error:
+                found = item.get(ID) if type(item) is dict else None
+                malformed.append(Malformed(str(found) if isinstance(found, (str, int)) else None, error))
         return tuple(records), tuple(malformed)
 
     def dump(self, record: R, only: Collection[str] | None = None) -> dict[str, Any]:
@@ -259,6 +270,37 @@ def _structure_maybe(value: Any, hint: Any) -> Any:
     return _patient.structure(value, hint)
 
 
+def _structure_record(cls: type) -> Callable[[Any, Any], Any]:
+    structure: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, _patient)
+
+    def checked(value: Any, hint: Any) -> Any:
+        # cattrs would make an object without content out of any text or list.
+        if type(value) is not dict:
+            raise TypeError(cls.__name__)
+        return structure(value, hint)
+
+    return checked
+
+
+def _is_array(hint: Any) -> bool:
+    return get_origin(hint) is tuple
+
+
+def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
+    if type(value) not in {list, tuple}:
+        raise TypeError("list")
+    found, problems = [], []
+    for index, item in enumerate(value):
+        try:
+            found.append(_patient.structure(item, get_args(hint)[0]))
+        except Exception as error:  # noqa: BLE001 - all are raised together below
+            error.__notes__ = [IterableValidationNote(f"item {index}", index, get_args(hint)[0])]
+            problems.append(error)
+    if problems:
+        raise IterableValidationError(f"while structuring {hint}", problems, hint)
+    return tuple(found)
+
+
 def _exactly(cls: type, *also: type) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if type(value) is cls or type(value) in also:
@@ -305,6 +347,8 @@ def _structure_decimal(value: Any, _: Any) -> Decimal:
 def _make_patient() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook_func(_is_maybe, _structure_maybe)
+    converter.register_structure_hook_factory(attrs.has, _structure_record)
+    converter.register_structure_hook_func(_is_array, _structure_array)
     converter.register_structure_hook(str, _exactly(str))
     converter.register_structure_hook(bool, _exactly(bool))
     converter.register_structure_hook(int, _exactly(int))

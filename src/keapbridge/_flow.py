@@ -192,8 +192,9 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
 
 def _locate(error: ApiError, port: Port, call: Call[Any]) -> None:
     """Errors from reading an answer do not know yet which call it answered."""
-    error.method = error.method or call.method
-    error.url = error.url or f"{port.base_url}{call.path}"
+    if not error.method:
+        error.method, error.url = call.method, f"{port.base_url}{call.path}"
+        error.args = (f"{call.subject or call.path}: {error} ({error.method} {error.url})",)
 
 
 def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:

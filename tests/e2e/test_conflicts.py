@@ -171,7 +171,6 @@ def test_a_parked_conflict_is_decided_by_a_later_policy(world: World) -> None:
     world.assert_quiet()
 
 
-@pytest.mark.xfail(strict=True, reason="a parked conflict is decided by the time stamp of our own write")
 def test_what_the_sync_wrote_itself_does_not_make_a_side_the_newest(world: World) -> None:
     ours, theirs = _linked(world)
     values = {kb.Side.CUSTOMCRM: "Analyst", kb.Side.KEAP: "Engineer"}

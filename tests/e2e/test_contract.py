@@ -7,6 +7,7 @@ so where the contract is not at hand.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import keap_contract
 import pytest
@@ -44,5 +45,8 @@ def test_every_kind_of_request_and_answer_keeps_to_the_contract(world: World, ke
     for object in ("contacts", "companies", "products"):
         expected = {("GET", object, 200), ("GET", object, 404), ("PATCH", object, 200), ("DELETE", object, 204)}
         assert expected | {("POST", object, 201)} <= methods
+    masks = [value for r in world.keap.requests for name, value in parse_qsl(r.raw_query) if name == "update_mask"]
+    assert masks
+    assert not any("," in mask for mask in masks)
     for exchange in world.keap.requests:
         keap_contract.validate_exchange(exchange)

@@ -132,7 +132,6 @@ def test_a_source_that_is_edited_again_between_plan_and_apply_ends_with_its_last
     world.assert_quiet()
 
 
-@pytest.mark.xfail(strict=True, reason="what has to be written to the other side after the 412 was not read: KeyError")
 def test_an_edit_between_the_second_reading_and_the_write_is_noticed_by_customcrm(world: World) -> None:
     """If-Match: the write is refused with 412, the record is read once more, and both edits survive."""
     theirs = _linked(world)

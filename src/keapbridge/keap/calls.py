@@ -367,7 +367,7 @@ def _decode_one(endpoint: Endpoint[R], *, written: bool = False) -> Callable[[An
 def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None) -> Call[Page[R]] | None:
     """The list of records that could be this one: by its strongest property that Keap can filter by, changed since.
 
-    `None` when the record has no such property, or one that a filter cannot express.
+    Without such a property, or with one that a filter cannot express, all that were changed since; `None` without that.
     """
     for name, value in _likeness(record):
         if value and ";" not in value and "*" not in value:
@@ -375,7 +375,7 @@ def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None
             if since is not None and endpoint.since is not None:
                 terms.append((endpoint.since, moment(since)))
             return list_page(endpoint, filters=terms)
-    return None
+    return None if since is None else list_page(endpoint, updated_since=since)
 
 
 def _likeness(record: Any) -> Iterator[tuple[str, str | None]]:

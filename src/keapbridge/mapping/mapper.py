@@ -224,6 +224,15 @@ class Mapper:
             raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")
         return filled
 
+    def as_given(self, side: Side, draft: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The other way round: what the source had of a draft, without what its fallbacks filled in."""
+        given = dict(draft)
+        for lens in self.lenses:
+            filled = lens.fallback is not None and side in lens.required
+            if filled and lens.name in draft and draft[lens.name] == draft.get(lens.fallback or ""):
+                given[lens.name] = None
+        return given
+
     # --- showing ------------------------------------------------------------------------------------------------
 
     def property_table(self, format: Direction | str = "rst") -> str:

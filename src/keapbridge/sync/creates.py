@@ -38,6 +38,7 @@ class _Ready:
     intent: Intent
     context: Context
     held: tuple[Held, ...] = ()
+    resumed: bool = False
 
 
 def resume_creates(book: Run, object: str) -> Flow[None]:
@@ -50,7 +51,7 @@ def resume_creates(book: Run, object: str) -> Flow[None]:
         staged = yield from run("read", bridge.store.observations, object, side, [intent.source_id])
         source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
         context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
-        work = yield from _create(book, object, _Ready(source, intent, context))
+        work = yield from _create(book, object, _Ready(source, intent, context, resumed=True))
         yield from confirm(book, object, [work] if work else [])
 
 
@@ -135,7 +136,11 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     pair = Pair(Link(ids[Side.CUSTOMCRM], ids[Side.KEAP]), seen[Side.CUSTOMCRM], seen[Side.KEAP])
     work = Work(object, pair, ready.context, Merge())
     work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
-    remember(work, side, {**_defaults(source, made, sent), **stored}, version)
+    if ready.resumed:
+        remember(work, side, stored, version)
+        _rebase_on_draft(work, side, sent)
+    else:
+        remember(work, side, {**_defaults(source, made, sent), **stored}, version)
     decide_again(book, object, work)
     known = {item.field for item in work.outcome.held}
     work.outcome = attrs.evolve(
@@ -146,6 +151,18 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment, source.id)
     yield from commit_pair(book, object, work, (entry,), intent.id)
     return work if work.unconfirmed[side] else None
+
+
+def _rebase_on_draft(work: Work, side: Side, sent: Mapping[str, Canonical]) -> None:
+    """A create that is resumed: both records may have been edited since it was sent, so its draft is their base."""
+    link = work.pair.link
+    for each in Side:
+        now_held = work.pair.current(each).values
+        base = {f: now_held[f] if f in now_held and is_stored_form(now_held[f], v) else v for f, v in sent.items()}
+        if each is side:
+            base = {f: now_held[f] if f in now_held and is_stored_form(v, now_held[f]) else v for f, v in sent.items()}
+        link = link.with_base(each, base)
+    work.pair = attrs.evolve(work.pair, link=link)
 
 
 def _defaults(source: Observation, made: Observation, sent: Mapping[str, Canonical]) -> dict[str, Canonical]:

@@ -397,14 +397,14 @@ def _fitting(fit: Callable[[Side, Canonical], Canonical], side: Side, value: Can
 
 def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None]:
     side, source = intent.side, intent.side.other
+    mapper = bridge.mappers[intent.object]
     ids = {side: found.id, source: intent.source_id}
     bases: Mapping[Side, Mapping[str, Canonical]] = {
         side: {f: v for f, v in found.snapshot.values.items() if f in intent.draft},
-        source: intent.draft,
+        source: mapper.as_given(side, intent.draft),
     }
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
     seen = yield from run("read", bridge.store.observations, intent.object, source, [intent.source_id])
-    mapper = bridge.mappers[intent.object]
     keys = {side: keys_of(mapper, found.snapshot), source: keys_of(mapper, Snapshot(intent.draft))}
     # Neither digest is known to be settled, so both records are merged as soon as they are seen again.
     commit = Commit(intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, intent_id=intent.id)

@@ -12,6 +12,8 @@ from keapbridge._side import Side
 
 __all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values", "is_stored_form"]
 
+NATIONAL = 7  # digits at the end of a phone number that no country code or trunk prefix reaches
+
 Canonical = str | int | bool | None
 Values = Mapping[str, Canonical]
 
@@ -95,5 +97,7 @@ def is_stored_form(sent: Canonical, held: Canonical) -> bool:
         return True
     if not isinstance(sent, str) or not isinstance(held, str):
         return False
+    if sent.startswith("+") and held.startswith("+"):
+        return sent[-NATIONAL:] == held[-NATIONAL:]  # a phone number in national form, read by another country
     ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
     return bool(theirs) and ours.startswith(theirs)

@@ -339,7 +339,8 @@ def slotted(
             if name == "field" or name in ignored or given is None:
                 continue
             if name not in slots[slot]:
-                raise InvalidError(f"{path}.{name} is not a known property")
+                stored[name] = given  # what a newer Keap knows of an item is taken back as it was given
+                continue
             kept = slots[slot][name](given, f"{path}.{name}", writing)
             if kept is not None:
                 stored[name] = kept

@@ -294,7 +294,8 @@ def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
         try:
             found.append(_patient.structure(item, get_args(hint)[0]))
         except Exception as error:  # noqa: BLE001 - all are raised together below
-            error.__notes__ = [IterableValidationNote(f"item {index}", index, get_args(hint)[0])]
+            note = IterableValidationNote(f"item {index}", index, get_args(hint)[0])  # pyright: ignore[reportCallIssue]
+            error.__notes__ = [note]
             problems.append(error)
     if problems:
         raise IterableValidationError(f"while structuring {hint}", problems, hint)

@@ -286,6 +286,9 @@ def _is_array(hint: Any) -> bool:
     return get_origin(hint) is tuple
 
 
+_note: Any = IterableValidationNote  # a str with more arguments than type checkers expect of one
+
+
 def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
     if type(value) not in {list, tuple}:
         raise TypeError("list")
@@ -294,7 +297,7 @@ def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
         try:
             found.append(_patient.structure(item, get_args(hint)[0]))
         except Exception as error:  # noqa: BLE001 - all are raised together below
-            note = IterableValidationNote(f"item {index}", index, get_args(hint)[0])  # pyright: ignore[reportCallIssue]
+            note = _note(f"item {index}", index, get_args(hint)[0])
             error.__notes__ = [note]
             problems.append(error)
     if problems:

@@ -286,7 +286,9 @@ def _is_array(hint: Any) -> bool:
     return get_origin(hint) is tuple
 
 
-_note: Any = IterableValidationNote  # a str with more arguments than type checkers expect of one
+# A str and an exception group with more arguments than type checkers expect of such.
+_note: Any = IterableValidationNote
+_iterable_error: Any = IterableValidationError
 
 
 def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
@@ -301,7 +303,7 @@ def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
             error.__notes__ = [note]
             problems.append(error)
     if problems:
-        raise IterableValidationError(f"while structuring {hint}", problems, hint)
+        raise _iterable_error(f"while structuring {hint}", problems, hint)
     return tuple(found)
 
 

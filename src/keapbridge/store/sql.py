@@ -145,7 +145,7 @@ class SqlLinkStore:
             self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[Connection]:
+    def _transaction(self, *, durable: bool = False, fenced: bool = True) -> Iterator[Connection]:
         try:
             with self._lock, self._engine.connect() as connection:
                 strict = durable and self._engine.dialect.name == "sqlite"
@@ -153,6 +153,8 @@ class SqlLinkStore:
                     # What must survive a power cut is synced; what a look-up can find again need not be.
                     _pragma(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
+                    if fenced:
+                        self._fence(connection)
                     yield connection
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
@@ -326,7 +328,6 @@ class SqlLinkStore:
 
     def keep_apart(self, object: str, observation: Observation, reason: str) -> None:
         with self._transaction() as c:
-            self._fence(c)
             self._keep(c, object, observation, (), reason, apart=True)
 
     def _keep(
@@ -368,7 +369,6 @@ class SqlLinkStore:
     def remove(self, run_id: str, removal: Removal) -> None:
         object, link = removal.object, removal.link
         with self._transaction() as c:
-            self._fence(c)
             c.execute(delete(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id == link.customcrm_id))
             for side in Side:
                 self._unstage(c, object, side, [link.id(side)])
@@ -421,7 +421,7 @@ class SqlLinkStore:
 
     def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
         k = t.leases.c
-        with self._transaction() as c:
+        with self._transaction(fenced=False) as c:
             row = {"bridge": self._bridge, "holder": None, "expires_at": ""}
             c.execute(self._insert(t.leases).on_conflict_do_nothing(), [row])
             free = (k.holder.is_(None)) | (k.expires_at <= _text(now))
@@ -436,13 +436,12 @@ class SqlLinkStore:
 
     def renew(self, until: datetime) -> None:
         with self._transaction() as c:
-            self._fence(c)
             if self._lease is not None:
                 c.execute(update(t.leases).where(t.leases.c.bridge == self._bridge).values(expires_at=_text(until)))
                 self._lease = (self._lease[0], until)
 
     def release(self, holder: str) -> None:
-        with self._transaction() as c:
+        with self._transaction(fenced=False) as c:
             k = t.leases.c
             c.execute(update(t.leases).where(k.bridge == self._bridge, k.holder == holder).values(holder=None))
         self._lease = None
@@ -682,7 +681,6 @@ class SqlLinkStore:
             each.done, each.error = True, error
 
     def _write_commits(self, c: Connection, commits: Sequence[tuple[str | None, Commit]]) -> None:
-        self._fence(c)
         by_object: dict[str, list[Commit]] = {}
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
@@ -961,7 +959,6 @@ class SqlLinkStore:
             for i in intents
         ]
         with self._transaction(durable=True) as c:
-            self._fence(c)
             c.execute(t.intents.insert(), rows)
 
     def open_intents(self, object: str) -> list[Intent]:

@@ -18,6 +18,7 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Intent, JournalEntry
+from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, remember, stored_of
 from keapbridge.sync.plan import Create
@@ -118,6 +119,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     side, sent = intent.side, intent.draft
     try:
         record = bridge.mappers[object].draft(side, sent, ready.context)
+        yield from keep(bridge.store)  # a runner that slept too long must not make a second record
         answer = yield from bridge.systems[object, side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
         lost = _is_ambiguous(error)

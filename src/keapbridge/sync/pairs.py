@@ -17,6 +17,7 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import JournalEntry
+from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
@@ -273,6 +274,7 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
     _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
+    yield from keep(bridge.store)
     answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
     moment = yield from now()
     held = bridge.observe(object, side, answer, work.context)

@@ -10,6 +10,7 @@ from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.store import JournalEntry, Removal
 from keapbridge.sync.bridge import keys_of
 from keapbridge.sync.deletions import is_edited
+from keapbridge.sync.lease import keep
 from keapbridge.sync.plan import Delete, Unlink
 from keapbridge.sync.records import Observation, Pair, Side
 from keapbridge.sync.report import Line
@@ -104,6 +105,7 @@ def _remove(
 
 def _delete(book: Run, object: str, action: Delete, seen: Observation) -> Flow[None]:
     system = book.bridge.systems[object, action.side]
+    yield from keep(book.bridge.store)
     if action.archive:
         changes: Mapping[str, Any] = book.bridge.policy.archive[action.side.value][action.object]
         yield from system.update(action.id, changes, seen.version)

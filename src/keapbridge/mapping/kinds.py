@@ -119,7 +119,7 @@ class Text:
             if isinstance(raw, (int, float, Decimal)) and not isinstance(raw, bool):
                 return str(raw)
             raise UnfitError("not a text")
-        text = raw.replace("\r\n", "\n").strip()
+        text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
         return (text if text.isascii() else unicodedata.normalize("NFC", text)) or None
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
@@ -364,7 +364,7 @@ class Money:
             raise UnfitError("not an amount") from None
         if rounded != major:
             raise UnfitError(f"more decimals than {currency} has")
-        return f"{currency} {rounded}"
+        return f"{currency} {abs(rounded) if rounded == 0 else rounded}"
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         if value is None:

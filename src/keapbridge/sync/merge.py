@@ -134,20 +134,32 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
             continue
         values = {side: now[side].values.get(rule.name, UNSET) for side in Side}
         base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
-        leader = next((o for kind in found for o in found[kind] if o.field == rule.follows), None)
-        for outcome in _following(rule, values, leader) or merge_field(rule, values, base, policy, updated_at):
+        leaders = [o for kind in found for o in found[kind] if o.field == rule.follows]
+        for outcome in _following(rule, values, base, leaders) or merge_field(rule, values, base, policy, updated_at):
             found[type(outcome)].append(outcome)
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
 
 
-def _following(rule: FieldRule, now: Mapping[Side, Any], leader: Outcome | None) -> tuple[Outcome, ...]:
+def _following(
+    rule: FieldRule, now: Mapping[Side, Any], base: Mapping[Side, Any], leaders: list[Outcome]
+) -> tuple[Outcome, ...]:
     """What becomes of a field because of the one it follows; empty when it is free to go its own way."""
-    match leader:
-        case Change() if UNSET not in now.values():
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
+    if ours is UNSET or theirs is UNSET or _agree(rule, ours, theirs):
+        return ()
+    match leaders:
+        case [Change() as leader]:
             # Both come from one side: a region of one country must not end up in another.
-            return (_write(rule, leader.side, now, now[leader.side.other], leader.cause),)
-        case Held() | FieldConflict() if not _agree(rule, now[Side.CUSTOMCRM], now[Side.KEAP]):
-            return (Held(rule.name, Side.KEAP, f"waits for {leader.field}"),)
+            target = leader.side
+            if not rule.flows_to(target):
+                return ()
+            if base[target] is not UNSET and now[target] != base[target]:
+                return (
+                    FieldConflict(rule.name, ours, theirs, f"edited where {leader.field} comes from the other side"),
+                )
+            return (_write(rule, target, now, now[target.other], leader.cause),)
+        case [Change(), *_] | [Held() | FieldConflict(), *_]:
+            return (Held(rule.name, Side.KEAP, f"waits for {leaders[0].field}"),)
         case _:
             return ()
 

@@ -1,0 +1,262 @@
+"""The laws of matching: one-to-one or not at all, and everybody concerned is told. Pure and quick."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keapbridge.sync.match import Candidate, GroupOutcome, Unmatched, match_group
+from keapbridge.sync.records import Side
+
+LAWS = settings(
+    max_examples=120,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
+
+RECORDS = st.builds(
+    Candidate,
+    side=st.sampled_from(Side),
+    id=st.sampled_from(("1", "2", "9", "10")),
+    apart=st.tuples(*[st.sampled_from((None, "ada", "a.", "bob"))] * 2),
+    stronger=st.tuples(st.sampled_from((None, None, "x", "y"))),
+    linked=st.sampled_from((False, False, False, True)),
+)
+GROUPS = st.lists(RECORDS, min_size=1, max_size=6, unique_by=lambda c: c.name)
+STRICT = st.booleans()
+
+
+# --- the specification, in other words ------------------------------------------------------------------------------
+
+
+def told_apart(a: Candidate, b: Candidate) -> bool:
+    """Whether something known of both differs."""
+    known = zip((*a.stronger, *a.apart), (*b.stronger, *b.apart), strict=True)
+    return any(None not in (x, y) and x != y for x, y in known)
+
+
+def could_be_one(a: Candidate, b: Candidate, group: Sequence[Candidate], *, strict: bool) -> bool:
+    lonely = len(group) == 2 and not (a.linked or b.linked) and a.side is not b.side
+    if lonely and not strict:
+        return not told_apart(attrs.evolve(a, apart=()), attrs.evolve(b, apart=()))
+    return not told_apart(a, b)
+
+
+def rivals(record: Candidate, group: Sequence[Candidate], *, strict: bool) -> set[tuple[Side, str]]:
+    """All others that could be the same as this record."""
+    return {o.name for o in group if o is not record and could_be_one(record, o, group, strict=strict)}
+
+
+def paired(outcome: GroupOutcome) -> set[tuple[Side, str]]:
+    return {(OURS, a) for a, _ in outcome.pairs} | {(THEIRS, b) for _, b in outcome.pairs}
+
+
+def reported(outcome: GroupOutcome) -> dict[tuple[Side, str], Unmatched]:
+    return {(item.side, item.id): item for item in outcome.unmatched}
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+
+@LAWS
+@given(GROUPS, STRICT, st.randoms(use_true_random=False))
+def test_the_order_of_the_candidates_does_not_matter(group: list[Candidate], strict: bool, random: Any) -> None:
+    other = list(group)
+    random.shuffle(other)
+    assert match_group(other, strict=strict) == match_group(group, strict=strict)
+
+
+@LAWS
+@given(GROUPS, STRICT)
+def test_swapping_the_sides_mirrors_the_outcome(group: list[Candidate], strict: bool) -> None:
+    here = match_group(group, strict=strict)
+    there = match_group([attrs.evolve(c, side=c.side.other) for c in group], strict=strict)
+    assert {(b, a) for a, b in there.pairs} == set(here.pairs)
+    turned = {(u.side.other, u.id, u.reason, frozenset((s.other, i) for s, i in u.candidates)) for u in there.unmatched}
+    mine = {(u.side, u.id, u.reason, frozenset(u.candidates)) for u in here.unmatched}
+    titles = {"Keap": "Customcrm", "Customcrm": "Keap"}
+    assert {(s, i, " ".join(titles.get(w, w) for w in reason.split()), c) for s, i, reason, c in turned} == mine
+
+
+@LAWS
+@given(GROUPS, STRICT)
+def test_every_record_has_one_part_and_a_linked_one_has_none(group: list[Candidate], strict: bool) -> None:
+    outcome = match_group(group, strict=strict)
+    parts = Counter([(OURS, a) for a, _ in outcome.pairs])
+    parts.update((THEIRS, b) for _, b in outcome.pairs)
+    parts.update((u.side, u.id) for u in outcome.unmatched)
+    assert set(parts.values()) <= {1}
+    assert parts.keys() <= {c.name for c in group if not c.linked}
+
+
+@LAWS
+@given(GROUPS, STRICT)
+def test_two_are_one_when_neither_could_be_anything_else(group: list[Candidate], strict: bool) -> None:
+    outcome = match_group(group, strict=strict)
+    found = {c.name: c for c in group}
+    looked_alike = {name for name, u in reported(outcome).items() if "different" not in u.reason}
+    for record in (c for c in group if not c.linked):
+        others = rivals(record, group, strict=strict)
+        only = found[next(iter(others))] if len(others) == 1 else None
+        mutual = (
+            only is not None
+            and only.side is not record.side
+            and not only.linked
+            and rivals(only, group, strict=strict) == {record.name}
+        )
+        if not others:
+            assert record.name not in {*paired(outcome), *reported(outcome)}
+        elif mutual:
+            assert record.name not in looked_alike
+            assert record.name in {*paired(outcome), *reported(outcome)}
+        else:
+            assert record.name in looked_alike
+
+
+@LAWS
+@given(GROUPS, STRICT)
+def test_what_is_reported_is_reported_for_all_concerned_with_what_it_could_be(
+    group: list[Candidate], strict: bool
+) -> None:
+    outcome = match_group(group, strict=strict)
+    told = reported(outcome)
+    linked = {c.name for c in group if c.linked}
+    by_name = {c.name: c for c in group}
+    for name, item in told.items():
+        others = rivals(by_name[name], group, strict=strict)
+        assert item.candidates
+        assert name not in item.candidates
+        assert list(item.candidates) == sorted(item.candidates, key=lambda c: (c[0].value, len(c[1]), c[1]))
+        assert set(item.candidates) == (others & linked or others)
+        assert not set(item.candidates) & paired(outcome)
+        assert all(other in told for other in set(item.candidates) - linked)
+
+
+@LAWS
+@given(GROUPS, STRICT)
+def test_the_reason_says_what_stands_in_the_way(group: list[Candidate], strict: bool) -> None:
+    by_name = {c.name: c for c in group}
+    for name, item in reported(match_group(group, strict=strict)).items():
+        others = [by_name[other] for other in rivals(by_name[name], group, strict=strict)]
+        if any(other.linked for other in others):
+            assert item.reason == "could be a record that is linked already"
+        elif all(other.side is name[0] for other in others):
+            assert item.reason == f"duplicate within {name[0].title}"
+        elif "looks different" in item.reason:
+            assert len(group) == 2
+            assert not strict or not told_apart(*group)
+        else:
+            assert item.reason == "could be more than one record"
+
+
+@LAWS
+@given(RECORDS, st.integers(2, 4), st.integers(0, 1))
+def test_duplicates_are_never_multiplied(record: Candidate, copies: int, partners: int) -> None:
+    """Copies of one record, on one side, are all told of, with or without one on the other side."""
+    twins = [attrs.evolve(record, id=str(n), linked=False) for n in range(copies)]
+    other = [attrs.evolve(record, id="x", side=record.side.other, linked=False)] * partners
+    outcome = match_group([*twins, *other])
+    assert outcome.pairs == ()
+    assert reported(outcome).keys() == {c.name for c in (*twins, *other)}
+
+
+@LAWS
+@given(RECORDS, RECORDS)
+def test_a_weak_key_makes_no_pair_that_a_strong_one_would_not(one: Candidate, other: Candidate) -> None:
+    couple = [attrs.evolve(one, side=OURS, linked=False), attrs.evolve(other, side=THEIRS, linked=False)]
+    strict, easy = match_group(couple, strict=True), match_group(couple)
+    assert set(strict.pairs) <= set(easy.pairs)
+    assert strict.unmatched == ()
+
+
+# --- examples -------------------------------------------------------------------------------------------------------
+
+
+def pair_of(ours: Sequence[str | None], theirs: Sequence[str | None], *, strict: bool = False) -> GroupOutcome:
+    return match_group([Candidate(OURS, "1", tuple(ours)), Candidate(THEIRS, "2", tuple(theirs))], strict=strict)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ((), (), True),
+        ((None, None), (None, None), True),
+        (("ada", "king"), ("ada", "king"), True),
+        (("ada", "king"), ("ada", "lovelace"), True),  # married, perhaps
+        (("adX", "king"), ("ady", "king"), False),
+        (("ady", "king"), ("adX", "king"), False),
+        (("j.", "king"), ("john", "king"), True),
+        (("john", "king"), ("j.", "king"), True),
+        (("ada maria", "king"), ("ada", "king"), True),
+        (("ada", "king"), ("bob", "king"), False),
+        ((None, "king"), ("bob", "king"), True),
+        ((None, "king"), ("bob", "lovelace"), False),
+        ((None, "king", "x"), (None, "lovelace", "x"), True),
+        (("ada", None), ("bob", None), False),
+        (("ada", None), (None, "king"), True),
+    ],
+)
+def test_a_lonely_pair_that_shares_its_key(
+    ours: tuple[str | None, ...], theirs: tuple[str | None, ...], same: bool
+) -> None:
+    if same:
+        assert pair_of(ours, theirs) == GroupOutcome(pairs=(("1", "2"),))
+    else:
+        reason = "shares its key with a record that looks different"
+        assert pair_of(ours, theirs) == GroupOutcome(
+            unmatched=(Unmatched(OURS, "1", reason, ((THEIRS, "2"),)), Unmatched(THEIRS, "2", reason, ((OURS, "1"),)))
+        )
+
+
+def test_under_a_weak_key_one_difference_tells_a_lonely_pair_apart() -> None:
+    assert pair_of(("ada", "king"), ("ada", "lovelace"), strict=True) == GroupOutcome()
+    assert pair_of(("ada", None), ("ada", "lovelace"), strict=True).pairs == (("1", "2"),)
+
+
+def test_a_stronger_key_tells_a_lonely_pair_apart() -> None:
+    group = [Candidate(OURS, "1", (), ("a",)), Candidate(THEIRS, "2", (), ("b",))]
+    assert match_group(group) == GroupOutcome()
+
+
+def test_a_crowd_is_matched_by_what_tells_its_people_apart() -> None:
+    group = [Candidate(s, s.value[0] + name, (name,)) for s in Side for name in ("ada", "bob", "eve")]
+    assert match_group(group).pairs == (("cada", "kada"), ("cbob", "kbob"), ("ceve", "keve"))
+    assert match_group(group).unmatched == ()
+
+
+def test_records_are_listed_in_the_order_of_their_numbers() -> None:
+    outcome = match_group([Candidate(OURS, id) for id in ("10", "9", "2")])
+    assert [u.id for u in outcome.unmatched] == ["2", "9", "10"]
+    assert outcome.unmatched[0].candidates == ((OURS, "9"), (OURS, "10"))
+    assert {u.reason for u in outcome.unmatched} == {"duplicate within Customcrm"}
+
+
+@pytest.mark.parametrize("side", Side)
+def test_one_that_could_be_a_linked_record_is_left_alone(side: Side) -> None:
+    group = [Candidate(side, "1", linked=True), Candidate(OURS, "2"), Candidate(THEIRS, "3")]
+    outcome = match_group(group)
+    assert outcome.pairs == ()
+    assert [(u.id, u.candidates) for u in outcome.unmatched] == [("2", ((side, "1"),)), ("3", ((side, "1"),))]
+
+
+def test_records_of_one_group_have_as_many_values() -> None:
+    for strict in (False, True):
+        with pytest.raises(ValueError, match="zip"):
+            pair_of(("a",), ("a", "b"), strict=strict)
+    with pytest.raises(ValueError, match="zip"):
+        match_group([Candidate(OURS, "1", ("a",)), Candidate(OURS, "2", ("a", "b"))])
+
+
+def test_candidates_need_an_identity_only() -> None:
+    assert Candidate(OURS, "1") == Candidate(OURS, "1", (), (), linked=False)
+    assert match_group([Candidate(OURS, "1", ("a", "b")), Candidate(THEIRS, "2", ("a", "c"))]).pairs == (("1", "2"),)
+    assert match_group([]) == GroupOutcome((), ())

@@ -1,0 +1,485 @@
+"""Plans, brakes and policies: what is shown, counted, kept and stopped. Pure and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keapbridge.errors import MappingError
+from keapbridge.store.sql import SqlLinkStore, open_store
+from keapbridge.sync.brake import exceeded
+from keapbridge.sync.merge import Change, FieldConflict, Held
+from keapbridge.sync.plan import (
+    HELD,
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Delete,
+    Plan,
+    Skip,
+    Unlink,
+    Update,
+    describe,
+    headings,
+)
+from keapbridge.sync.policy import Contest, Decision, Policy, Settle, decide
+from keapbridge.sync.records import Side
+
+LAWS = settings(
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=1)
+
+# --- any action -----------------------------------------------------------------------------------------------------
+
+SIDES = st.sampled_from(Side)
+IDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
+FIELDS = st.sampled_from(("FirstName", "Email", "Price", "Active", "*"))
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(max_size=8), st.just("1"))
+OBJECTS = st.sampled_from(("contacts", "companies", "products"))
+CHANGES = st.builds(Change, FIELDS, SIDES, VALUES, VALUES, st.sampled_from(("edit", "newest")))
+HELDS = st.lists(st.builds(Held, FIELDS, SIDES, IDS), max_size=3).map(tuple)
+SOME = st.lists(CHANGES, max_size=3).map(tuple)
+ACTIONS: st.SearchStrategy[Action] = st.one_of(
+    st.builds(Create, OBJECTS, SIDES, IDS, st.dictionaries(FIELDS, VALUES), HELDS),
+    st.builds(Update, OBJECTS, IDS, IDS, SOME, HELDS),
+    st.builds(Adopt, OBJECTS, IDS, IDS, IDS, SOME, HELDS, st.none() | IDS),
+    st.builds(Delete, OBJECTS, SIDES, IDS, IDS, st.booleans()),
+    st.builds(Unlink, OBJECTS, IDS, IDS, SIDES, IDS),
+    st.builds(Conflict, OBJECTS, IDS, IDS, st.builds(FieldConflict, FIELDS, VALUES, VALUES, st.just("") | IDS)),
+    st.builds(
+        Skip, OBJECTS, SIDES, IDS, IDS, st.lists(st.tuples(SIDES, IDS), max_size=2).map(tuple), st.none() | FIELDS
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[SqlLinkStore]:
+    opened = open_store("sqlite://", "laws")
+    yield opened
+    opened.close()
+
+
+_numbers = iter(range(10**6))
+
+
+@LAWS
+@given(actions=st.lists(ACTIONS, max_size=5))
+def test_actions_survive_the_store(store: SqlLinkStore, actions: list[Action]) -> None:
+    plan_id = f"p{next(_numbers)}"
+    store.begin_plan(plan_id, NOON, ("contacts", "companies", "products"))
+    store.add_actions(plan_id, 0, actions)
+    plan = store.finish_plan(plan_id, {"contacts": {"link": 1}}, {"contacts": 2}, {}, {"contacts": {"links": 3}})
+    assert list(map(_typed, plan.actions)) == list(map(_typed, actions))
+    assert list(map(_typed, plan.actions)) == list(map(_typed, actions))  # as often as one likes
+    assert plan.counts == {"contacts": {"link": 1}}
+    assert (plan.unchanged, plan.totals, plan.created_at) == ({"contacts": 2}, {"contacts": {"links": 3}}, NOON)
+
+
+def _typed(action: Action) -> tuple[type, str]:
+    """`True == 1` must not hide a difference."""
+    return type(action), repr(attrs.astuple(action))
+
+
+@LAWS
+@given(ACTIONS)
+def test_an_action_is_one_line_that_says_what_it_is_about(action: Action) -> None:
+    assert str(action) == describe(action)
+    assert action.object in str(action)
+    assert str(action).startswith(
+        {Create: "create", Update: "update", Adopt: "link", Unlink: "unlink", Conflict: "conflict in"}.get(
+            type(action),
+            ("skip ", "hold ", "delete in ", "archive in "),
+        )
+    )
+
+
+@LAWS
+@given(ACTIONS)
+def test_the_headings_count_each_side_once_and_each_field_left_out(action: Action) -> None:
+    found = headings(action)
+    held = getattr(action, "held", ())
+    skipped = isinstance(action, Skip) and action.field is not None
+    assert found.count(HELD) == len(held) + skipped
+    for side in Side:
+        touched = any(change.side is side for change in getattr(action, "changes", ()))
+        assert found.count(f"update in {side.title}") == touched
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_create_shows_names_of_fields_and_no_values(side: Side) -> None:
+    action = Create("contacts", side, "A1", {"FirstName": SECRET, "Email": SECRET}, (Held("Phone", side, "bad"),))
+    assert str(action) == f"create in {side.title}: contacts A1 (FirstName, Email) [left out: Phone: bad]"
+
+
+LINK = ("contacts", "A1", "7")
+CHANGED = (Change("City", THEIRS, None, "Oslo"), Change("Email", OURS, "a", "b", "newest"))
+DESCRIBED: list[tuple[Action, str, tuple[str, ...]]] = [
+    (
+        Create("contacts", THEIRS, "A1", {"City": "x"}),
+        "create in Keap: contacts A1 (City)",
+        ("create in Keap",),
+    ),
+    (
+        Update(*LINK, CHANGED),
+        "update contacts A1 ↔ 7: City in Keap: None → 'Oslo'; Email in Customcrm: 'a' → 'b' (newest)",
+        ("update in Customcrm", "update in Keap"),
+    ),
+    (
+        Update(*LINK, CHANGED[:1], (Held("Fax", THEIRS, "why"), Held("Url", THEIRS, "so"))),
+        "update contacts A1 ↔ 7: City in Keap: None → 'Oslo' [left out: Fax: why; Url: so]",
+        ("update in Keap", HELD, HELD),
+    ),
+    (Adopt(*LINK, "Email"), "link contacts A1 ↔ 7 (same Email)", ("link",)),
+    (
+        Adopt(*LINK, "Email", CHANGED[:1], (Held("Fax", THEIRS, "why"),)),
+        "link contacts A1 ↔ 7 (same Email): City in Keap: None → 'Oslo' [left out: Fax: why]",
+        ("link", "update in Keap", HELD),
+    ),
+    (Adopt(*LINK, "merged", replaces="6"), "link contacts A1 ↔ 7 (merged)", ("link",)),
+    (Delete("contacts", THEIRS, "7", "A1"), "delete in Keap: contacts 7", ("delete in Keap",)),
+    (Delete("contacts", OURS, "A1", "7", archive=True), "archive in Customcrm: contacts A1", ("archive in Customcrm",)),
+    (Unlink(*LINK, OURS, "gone"), "unlink contacts A1 ↔ 7: gone", ("unlink",)),
+    (
+        Conflict(*LINK, FieldConflict("City", "Oslo", None, "manual")),
+        "conflict in contacts A1 ↔ 7: City is 'Oslo' in Customcrm, None in Keap",
+        ("conflict",),
+    ),
+    (
+        Conflict(*LINK, FieldConflict("City", None, "Oslo", "manual")),
+        "conflict in contacts A1 ↔ 7: City is None in Customcrm, 'Oslo' in Keap",
+        ("conflict",),
+    ),
+    (
+        Conflict(*LINK, FieldConflict("*", None, None, "deleted here, edited there")),
+        "conflict in contacts A1 ↔ 7: deleted here, edited there",
+        ("conflict",),
+    ),
+    (
+        Conflict(*LINK, FieldConflict("City", None, None)),
+        "conflict in contacts A1 ↔ 7: City is None in Customcrm, None in Keap",
+        ("conflict",),
+    ),
+    (Skip("contacts", OURS, "A1", "why"), "skip Customcrm contacts A1: why", ("skip",)),
+    (
+        Skip("contacts", THEIRS, "7", "could be two", ((OURS, "A1"), (OURS, "A2"))),
+        "skip Keap contacts 7: could be two (Customcrm A1, Customcrm A2)",
+        ("skip",),
+    ),
+    (Skip("contacts", OURS, "A1", "why", (), "Fax"), "hold Fax of Customcrm contacts A1: why", (HELD,)),
+]
+
+
+@pytest.mark.parametrize(("action", "line", "counted"), DESCRIBED)
+def test_what_an_action_says_and_counts_as(action: Action, line: str, counted: tuple[str, ...]) -> None:
+    assert str(action) == line
+    assert headings(action) == counted
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+def plan(
+    counts: Mapping[str, int] | None = None,
+    *,
+    links: int = 0,
+    ours: int = 0,
+    theirs: int = 0,
+    actions: tuple[Action, ...] = (),
+) -> Plan:
+    totals = {"contacts": {"links": links, "customcrm": ours, "keap": theirs}}
+    found = {"contacts": counts or {}}
+    return Plan("p<1>", NOON, ("contacts",), found, {"contacts": 4}, totals, "sync", lambda: iter(actions))
+
+
+def test_a_plan_shows_its_counts_and_nothing_of_its_records() -> None:
+    shown = plan({"update in Keap": 2, "create in Keap": 1}, actions=(Update(*LINK, CHANGED),))
+    assert str(shown).splitlines() == [
+        "Plan p<1>",
+        "  contacts   create in Keap               1",
+        "  contacts   update in Keap               2",
+        "  contacts   unchanged                    4",
+    ]
+    assert "Oslo" not in repr(shown)
+
+
+@pytest.mark.parametrize("heading", ["conflict", "skip", HELD])
+def test_a_plan_that_writes_nothing_says_so(heading: str) -> None:
+    assert plan({heading: 3}).is_empty
+    assert str(plan({heading: 3})).startswith("Plan p<1>: nothing to write\n")
+    assert not plan({heading: 3, "link": 1}).is_empty
+    assert plan({"link": 0}).is_empty
+
+
+@pytest.mark.parametrize(("action", "counted"), [(action, counted) for action, _, counted in DESCRIBED])
+def test_a_plan_is_empty_when_no_action_writes(action: Action, counted: tuple[str, ...]) -> None:
+    assert plan(dict.fromkeys(counted, 1)).is_empty == isinstance(action, (Conflict, Skip))
+
+
+def test_a_plan_for_a_synchronization_without_counts_shows_it_as_unchanged() -> None:
+    bare = Plan("p", NOON, ("contacts", "companies"), {}, {"companies": 2}, {}, "sync", lambda: iter(()))
+    assert str(bare).splitlines()[1:] == [
+        f"  {name:<10} {'unchanged':<22} {n:>7}" for name, n in (("contacts", 0), ("companies", 2))
+    ]
+
+
+def test_the_html_of_a_plan_is_escaped_and_short() -> None:
+    many = tuple(Skip("contacts", OURS, f"<{n}>", "&") for n in range(25))
+    html = plan({"skip": 25, "a & b": 1}, actions=many)._repr_html_()
+    rows = (("a &amp; b", 1), ("skip", 25), ("unchanged", 4))
+    table = "".join(
+        f"<tr><td>contacts</td><td>{name}</td><td style='text-align:right'>{n}</td></tr>" for name, n in rows
+    )
+    items = "".join(f"<li>skip Customcrm contacts &lt;{n}&gt;: &amp;</li>" for n in range(20))
+    assert html == (
+        f"<b>Plan p&lt;1&gt;</b> (not applied yet)<table>{table}</table>"
+        f"<details><summary>the first 20 actions</summary><ol>{items}</ol></details>"
+    )
+    assert "<b>Plan p&lt;1&gt;</b> (nothing to write)<table>" in plan({"skip": 1})._repr_html_()
+
+
+def test_the_actions_of_a_plan_can_be_read_again() -> None:
+    twice = plan(actions=(Adopt(*LINK, "Email"),))
+    assert list(twice.actions) == list(twice.actions) == [Adopt(*LINK, "Email")]
+
+
+def test_plans_are_equal_by_what_they_will_do() -> None:
+    assert plan({"link": 1}) == plan({"link": 1})
+    assert plan({"link": 1}) != plan({"link": 2})
+
+
+# --- brakes ---------------------------------------------------------------------------------------------------------
+
+OPEN: dict[str, Any] = {"max_deletes": None, "max_delete_share": None, "max_first_create_share": None}
+LIMITS: list[tuple[dict[str, Any], str, int, int, str]] = [
+    # setting, heading, how many are allowed, linked records, the reason for one more
+    ({"max_deletes": 3}, "delete in Keap", 3, 100, "4 records would be deleted or unlinked; max_deletes is 3"),
+    ({"max_deletes": 0}, "unlink", 0, 100, "1 records would be deleted or unlinked; max_deletes is 0"),
+    ({"max_deletes": 1}, "archive in Keap", 1, 100, "2 records would be deleted or unlinked; max_deletes is 1"),
+    ({"max_creates": 2}, "create in Customcrm", 2, 100, "3 records would be created; max_creates is 2"),
+    ({"max_creates": 0}, "create in Keap", 0, 100, "1 records would be created; max_creates is 0"),
+    (
+        {"max_delete_share": 0.05},
+        "delete in Customcrm",
+        1,
+        20,
+        "2 of 20 linked contacts would be deleted or unlinked; max_delete_share is 0.05",
+    ),
+    (
+        {"max_updates_share": 0.5},
+        "update in Keap",
+        10,
+        20,
+        "11 of 20 linked contacts would be changed; max_updates_share is 0.5",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setting", "heading", "allowed", "links", "reason"), LIMITS)
+def test_a_brake_holds_at_one_more_than_its_limit(
+    setting: dict[str, Any], heading: str, allowed: int, links: int, reason: str
+) -> None:
+    policy = Policy(**{**OPEN, **setting})
+    assert exceeded(plan({heading: allowed}, links=links), policy) == []
+    assert exceeded(plan({heading: allowed + 1}, links=links), policy) == [reason]
+    assert exceeded(plan({heading: 10**6}, links=links), Policy(**OPEN)) == []
+
+
+@pytest.mark.parametrize("setting", ["max_delete_share", "max_updates_share"])
+def test_a_share_says_nothing_of_a_few_linked_records(setting: str) -> None:
+    heading = "delete in Keap" if "delete" in setting else "update in Keap"
+    policy = Policy(**{**OPEN, setting: 0.0})
+    assert exceeded(plan({heading: 19}, links=19), policy) == []
+    assert len(exceeded(plan({heading: 1}, links=20), policy)) == 1
+    assert exceeded(plan({heading: 1}), policy) == []
+
+
+@pytest.mark.parametrize("side", Side)
+def test_the_brake_of_the_first_contact(side: Side) -> None:
+    policy = Policy(max_first_create_share=0.8)
+    heading = f"create in {side.title}"
+
+    def first(created: int, here: int, there: int, links: int = 0) -> list[str]:
+        sizes = (here, there) if side is OURS else (there, here)
+        return exceeded(plan({heading: created}, ours=sizes[0], theirs=sizes[1], links=links), policy)
+
+    assert first(40, 1, 50) == []
+    reason = (
+        f"41 of 50 contacts of {side.other.title} have no counterpart in {side.title}, which is not empty "
+        "(1 contacts): do the match keys fit? max_first_create_share is 0.8"
+    )
+    assert first(41, 1, 50) == [reason]
+    assert first(49, 1, 49) == []
+    assert first(50, 0, 50) == []
+    assert first(50, 1, 50, links=1) == []
+    assert exceeded(plan({heading: 50}, ours=50, theirs=50), Policy(**OPEN)) == []
+
+
+def test_both_sides_are_looked_at_at_first_contact() -> None:
+    counts = {"create in Keap": 60, "create in Customcrm": 60}
+    assert len(exceeded(plan(counts, ours=60, theirs=60), Policy())) == 2
+    assert len(exceeded(plan({"create in Keap": 60}, ours=60, theirs=10), Policy())) == 1
+
+
+def test_deletions_are_summed_over_all_synchronizations_and_creates_too() -> None:
+    counts = {
+        "contacts": {"delete in Keap": 1, "unlink": 1, "create in Keap": 2, "update in Keap": 9, "link": 9},
+        "products": {"archive in Customcrm": 1, "create in Customcrm": 2, "skip": 9},
+    }
+    both = Plan("p", NOON, ("contacts", "products"), counts, {}, {}, "sync", lambda: iter(()))
+    reasons = exceeded(both, Policy(max_deletes=2, max_creates=3))
+    assert reasons == [
+        "3 records would be deleted or unlinked; max_deletes is 2",
+        "4 records would be created; max_creates is 3",
+    ]
+    assert exceeded(both, Policy(max_deletes=3, max_creates=4)) == []
+
+
+def test_a_synchronization_without_counts_stops_nothing() -> None:
+    bare = Plan("p", NOON, ("contacts",), {}, {}, {"contacts": {"customcrm": 60, "keap": 60}}, "sync", lambda: iter(()))
+    assert exceeded(bare, Policy(max_deletes=0, max_creates=0, max_updates_share=0.0)) == []
+
+
+def test_what_a_plan_does_not_count_is_none() -> None:
+    def stops(counts: dict[str, int], totals: dict[str, int], share: float = 0.8) -> bool:
+        found = Plan("p", NOON, ("contacts",), {"contacts": counts}, {}, {"contacts": totals}, "sync", lambda: iter(()))
+        return bool(exceeded(found, Policy(max_first_create_share=share)))
+
+    assert stops({"create in Customcrm": 60}, {"customcrm": 1, "keap": 60})
+    assert not stops({"create in Customcrm": 60}, {"keap": 60})
+    assert not stops({"create in Customcrm": 60}, {"customcrm": 60})
+    assert not stops({}, {"customcrm": 60, "keap": 60}, share=0.0)
+
+
+def test_the_brake_looks_on_after_a_small_synchronization() -> None:
+    counts = {name: {"delete in Keap": 10, "update in Keap": 10} for name in ("few", "many")}
+    totals = {"few": {"links": 10}, "many": {"links": 100}}
+    two = Plan("p", NOON, ("few", "many"), counts, {}, totals, "sync", lambda: iter(()))
+    reasons = exceeded(two, Policy(max_delete_share=0.05, max_updates_share=0.05))
+    assert [reason.split(";")[0] for reason in reasons] == [
+        "10 of 100 linked many would be deleted or unlinked",
+        "10 of 100 linked many would be changed",
+    ]
+
+
+@LAWS
+@given(st.integers(0, 200), st.integers(0, 200), st.sampled_from((0.0, 0.05, 0.25, 1.0)))
+def test_a_looser_brake_never_stops_what_a_tighter_one_lets_through(number: int, links: int, share: float) -> None:
+    doing = plan({"delete in Keap": number}, links=links, ours=links, theirs=links)
+    tight, loose = (
+        exceeded(doing, Policy(max_deletes=int(200 * s), max_delete_share=s)) for s in (share, min(1.0, share * 2))
+    )
+    assert len(loose) <= len(tight)
+    assert exceeded(plan(), Policy(max_deletes=0, max_delete_share=0.0)) == []
+
+
+# --- policies -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "ours", "theirs", "expected"),
+    [
+        ("customcrm", None, None, Decision(OURS, "customcrm")),
+        ("keap", None, None, Decision(THEIRS, "keap")),
+        ("manual", NOON, LATER, Decision(None, "manual")),
+        ("newest", NOON, LATER, Decision(THEIRS, "newest")),
+        ("newest", LATER, NOON, Decision(OURS, "newest")),
+        ("newest", NOON, NOON, Decision(None, "newest could not tell: the time stamps are equal")),
+        ("newest", NOON, None, Decision(None, "newest could not tell: a time stamp is missing")),
+        ("newest", None, NOON, Decision(None, "newest could not tell: a time stamp is missing")),
+    ],
+)
+def test_who_wins(rule: str, ours: datetime | None, theirs: datetime | None, expected: Decision) -> None:
+    contest = Contest("City", "a", "b", ours, theirs)
+    assert decide(Policy(conflicts=rule), contest) == expected  # type: ignore[arg-type]
+    assert decide(Policy(conflicts={"City": rule, "*": "manual"}), contest) == expected  # type: ignore[dict-item]
+    assert decide(Policy(conflicts={"*": rule}), contest) == expected  # type: ignore[dict-item]
+    assert decide(Policy(conflicts="manual"), contest, rule) == expected
+    assert decide(Policy(conflicts=lambda _: OURS), contest, rule) == expected
+
+
+@pytest.mark.parametrize("verdict", [OURS, THEIRS, None, Settle("c"), Settle(None)])
+def test_a_host_decides_for_itself(verdict: Any) -> None:
+    asked: list[Contest] = []
+
+    def rule(contest: Contest) -> Any:
+        asked.append(contest)
+        return verdict
+
+    contest = Contest("City", "a", "b", NOON, LATER)
+    assert decide(Policy(conflicts=rule), contest) == Decision(verdict, "the host's own rule")
+    assert decide(Policy(conflicts={"City": rule}), contest) == Decision(verdict, "the host's own rule")
+    assert asked == [contest, contest]
+
+
+def test_without_a_rule_of_its_own_a_field_goes_by_the_newest() -> None:
+    assert Policy(conflicts={"Zip": "keap"}).conflict_rule("City") == "newest"
+    assert Policy().conflict_rule("City") == "newest"
+    assert Contest("City", 1, 2).customcrm_updated_at is Contest("City", 1, 2).keap_updated_at is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"conflicts": "oldest"}, "Policy(conflicts=…): 'oldest' is none of newest, customcrm, keap, manual"),
+        ({"conflicts": {"City": "x"}}, "Policy(conflicts=…): 'x' is none of newest, customcrm, keap, manual"),
+        ({"deletions": "x"}, "Policy(deletions=…): 'x' is none of unlink, delete, archive, ignore"),
+        ({"deletions": {"keap": "x"}}, "Policy(deletions=…): 'x' is none of unlink, delete, archive, ignore"),
+        ({"deletions": {"crm": "delete"}}, "Policy(deletions=…) goes by side: customcrm and keap"),
+        ({"archive": {"crm": {}}}, "Policy(archive=…) goes by side: customcrm and keap"),
+        (
+            {"deletions": "archive", "archive": {"customcrm": {"contacts": {}}}},
+            "Policy: to archive in Keap, say how: archive={'keap': {'contacts': {…}}}",
+        ),
+        (
+            {"deletions": {"customcrm": "archive"}},
+            "Policy: to archive in Customcrm, say how: archive={'customcrm': {'contacts': {…}}}",
+        ),
+    ],
+)
+def test_a_policy_that_says_nothing_sensible_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(MappingError) as refused:
+        Policy(**options)
+    assert str(refused.value) == message
+
+
+def test_deletions_are_no_matter_for_a_function() -> None:
+    with pytest.raises(MappingError):
+        Policy(deletions=lambda _: "delete")  # type: ignore[arg-type]
+
+
+def test_what_a_deletion_does_goes_by_side_and_synchronization() -> None:
+    assert [Policy().deletion(side) for side in Side] == ["unlink", "unlink"]
+    assert [Policy(deletions="delete").deletion(side, "contacts") for side in Side] == ["delete", "delete"]
+    one = Policy(deletions={"keap": "ignore"})
+    assert [one.deletion(side) for side in Side] == ["unlink", "ignore"]
+    each = Policy(deletions={"keap": "ignore", "customcrm": "delete"})
+    assert [each.deletion(side, "contacts") for side in Side] == ["delete", "ignore"]
+    filed = Policy(deletions={"keap": "archive"}, archive={"keap": {"contacts": {"contact_type": "Former"}}})
+    assert filed.deletion(THEIRS) == "archive"
+    assert filed.deletion(THEIRS, "contacts") == "archive"
+    assert filed.deletion(THEIRS, "products") == "unlink"
+    assert filed.deletion(OURS, "contacts") == "unlink"
+
+
+def test_the_brakes_that_are_on_by_default() -> None:
+    policy = Policy()
+    assert (policy.max_deletes, policy.max_delete_share, policy.max_first_create_share) == (50, 0.05, 0.8)
+    assert policy.max_creates is policy.max_updates_share is None
+    assert policy.archive == {}

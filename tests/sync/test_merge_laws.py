@@ -607,7 +607,8 @@ def test_an_edit_of_a_follower_on_the_other_side_is_not_silently_overwritten() -
     """The country was changed here, the region there: no conflict says what became of the region."""
     ours, theirs = {"land": "CA", "part": "AZ"}, {"land": "US", "part": "NM"}
     found = together(ours, theirs, (LAND, PART), Policy(conflicts="manual"))
-    assert "part" not in {change.field for change in found.changes}
+    assert found.changes == (Change("land", THEIRS, "US", "CA"),)
+    assert found.conflicts == (FieldConflict("part", "AZ", "NM", "edited where land comes from the other side"),)
 
 
 def test_a_follower_of_a_leader_with_a_third_value_favours_no_side() -> None:

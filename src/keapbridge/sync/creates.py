@@ -20,7 +20,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.store import Intent, JournalEntry
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
-from keapbridge.sync.pairs import WRITERS, Work, commit_pair, confirm, decide_again, remember, stored_of
+from keapbridge.sync.pairs import WRITERS, Work, assume, commit_pair, confirm, decide_again, remember, stored_of
 from keapbridge.sync.plan import Create
 from keapbridge.sync.propose import draft
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
@@ -151,8 +151,9 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     work.lines += (work.line("created", side, sent, "; ".join(notes)),)
     entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment, source.id)
+    assume(work, side)
     yield from commit_pair(book, object, work, (entry,), intent.id)
-    return work if work.unconfirmed[side] else None
+    return work if work.unconfirmed[side] or work.outcome.changes else None
 
 
 def _rebase_on_draft(work: Work, side: Side, sent: Mapping[str, Canonical]) -> None:

@@ -25,7 +25,17 @@ from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot
 from keapbridge.sync.report import Line
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
-__all__ = ["Work", "apply_pairs", "commit_pair", "confirm", "decide_again", "is_stored_form", "remember", "stored_of"]
+__all__ = [
+    "Work",
+    "apply_pairs",
+    "assume",
+    "commit_pair",
+    "confirm",
+    "decide_again",
+    "is_stored_form",
+    "remember",
+    "stored_of",
+]
 
 WRITERS = 8
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
@@ -281,6 +291,7 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     stored, version = stored_of(held, sent)
     work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
     remember(work, side, stored, version)
+    assume(work, side)
     if not work.unconfirmed[side]:
         work.raw[side] = answer
         _read_anew(book, work, side, sent, held.snapshot)
@@ -314,6 +325,16 @@ def remember(work: Work, side: Side, stored: Mapping[str, Canonical], version: s
     snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
     work.pair = attrs.evolve(pair, link=link)
     work.see(attrs.evolve(seen, snapshot=snapshot, version=version))
+
+
+def assume(work: Work, side: Side) -> None:
+    """Until what was written is read back, the bases say what was sent: an edit meanwhile is an edit."""
+    sent = work.unconfirmed[side]
+    source = work.pair.current(side.other).values
+    link = work.pair.link
+    link = link.with_base(side, {**link.base(side), **sent})
+    link = link.with_base(side.other, {**link.base(side.other), **{f: source[f] for f in sent if f in source}})
+    work.pair = attrs.evolve(work.pair, link=link)
 
 
 def _read_anew(book: Run, work: Work, side: Side, sent: Collection[str], answer: Snapshot) -> None:
@@ -376,7 +397,8 @@ def confirm(book: Run, object: str, works: Sequence[Work], rounds: int = 2) -> F
         waiting = [work for work in works if work.unconfirmed.get(side)]
         if waiting:
             seen_again += yield from _confirm_side(book, object, side, waiting)
-    more = [work for work in seen_again if work.outcome.changes]
+    done = {id(work) for work in seen_again}
+    more = [w for w in works if w.outcome.changes and (id(w) in done or not any(w.unconfirmed.values()))]
     if more and rounds > 1:
         yield from _reread(book, object, more, {})
         yield from gather((_write_pair(book, object, work) for work in more), WRITERS)

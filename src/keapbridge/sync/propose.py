@@ -382,7 +382,9 @@ def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
     for record in records:
         made = system.identify(record).created_at
         seen = bridge.observe(object, side, record, context)
-        same = all(is_stored_form(value, seen.snapshot.values.get(field)) for field, value in known.items())
+        # What cannot be understood (a number in national form, without a country) does not tell them apart.
+        told = {field: value for field, value in known.items() if field not in seen.snapshot.unreadable}
+        same = bool(told) and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
         if same and (made is None or made >= since) and not (yield from is_linked(bridge, object, side, seen.id)):
             found.append(seen)
     return found

@@ -1,0 +1,46 @@
+"""A process that syncs whenever it is told to: what the tests of this folder kill, and let compete.
+
+Started with a JSON object (`Options`), it answers `ready`; for every line it reads it runs one sync in a session of its
+own and answers `done`, `busy`, or `failed` with what the report says.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from typing import Any
+
+import keapbridge as kb
+from keapbridge.sync import lease
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def main(options: dict[str, Any]) -> None:
+    if options["term"] is not None:
+        lease.TERM = timedelta(seconds=options["term"])
+    crm = kb.CustomcrmClient(options["crm_url"], auth=kb.BearerToken(options["crm_token"]))
+    keap = kb.KeapClient(auth=kb.KeapApiKey(options["keap_key"]), base_url=options["keap_url"])
+    with crm, keap:
+        _say("ready")
+        for line in sys.stdin:
+            _say(_sync(crm, keap, options, full=line.strip() == "full"))
+
+
+def _sync(crm: kb.CustomcrmClient, keap: kb.KeapClient, options: dict[str, Any], *, full: bool) -> str:
+    with kb.SyncSession(customcrm=crm, keap=keap, store=options["store"]) as session:
+        try:
+            report = session.sync(full=full, wait=options["wait"])
+        except kb.SessionBusyError:
+            return "busy"
+    if report.ok:
+        return "done"
+    return "failed " + "; ".join(str(line) for line in report.lines if line.outcome == "failed")
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

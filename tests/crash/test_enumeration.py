@@ -1,0 +1,606 @@
+"""Crash safety by enumeration: a run is stopped at each single effect, and another one, knowing nothing, goes on.
+
+The driver below counts the requests and the store's transactions of a run and stops the world before or after the k-th:
+a request that was performed but whose answer nobody saw, a transaction that was committed but not acted upon. What is
+left is what a dead process leaves: both systems, the file of the store, a lease that nobody will release. Users go on
+editing; then a fresh session over the same file runs to the end, and both systems are compared, record by record.
+
+The clock belongs to the test, so that the dead process's lease is over when the next one starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import httpx
+import pytest
+
+import keapbridge as kb
+from keapbridge._drive import SyncDriver
+from keapbridge._flow import Effect, Flow, Gather, NewId, Now, Run, Send, Sleep
+from keapbridge.sync.lease import TERM
+from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
+
+T = TypeVar("T")
+
+STRIDE = 149  # without the full enumeration, every so many-th effect is enough to notice what has broken
+SOON = TERM + timedelta(seconds=1)  # as soon as the lease is over: changes of before are listed again
+LATER = timedelta(days=1)  # long after what is listed again by default
+
+POLICY = kb.Policy(conflicts={"JobTitle": "manual", "*": "newest"}, deletions="delete")
+ODD_KEAP = KeapBehaviour(truncate_silently=True, reformat_phones=True)
+
+
+# --- the world that is stopped ----------------------------------------------------------------------------------------
+
+
+class KilledError(BaseException):
+    """The process is dead: not an error that a flow could handle."""
+
+
+class Clock:
+    """The time of both systems and of the runs; it goes on by a millisecond whenever somebody looks."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+    def pass_by(self, time: timedelta) -> None:
+        self.moment += time
+
+
+class CountingDriver(SyncDriver):
+    """Performs effects in an order that is always the same, on one thread, and may stop the world at one of them.
+
+    Args:
+        stop_at: the number of the effect, from 0; `None` to go on to the end.
+        stop_after: whether it is performed before the world stops.
+        side_by_side: let the flows of a Gather take turns, as threads would, not run one after the other.
+    """
+
+    def __init__(
+        self, clock: Clock, *, stop_at: int | None = None, stop_after: bool = False, side_by_side: bool = False
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._stop_at = stop_at
+        self._stop_after = stop_after
+        self._side_by_side = side_by_side
+        self._dead = False
+        self.log: list[str] = []
+
+    def run(self, flow: Flow[T]) -> T:
+        step: Callable[[], Effect] = flow.__next__
+        while True:
+            try:
+                effect = step()
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            step = self._next_step(flow, effect)
+
+    def _next_step(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
+        try:
+            result = self.perform(effect)
+        except KilledError:
+            flow.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
+            failure = error
+            return lambda: flow.throw(failure)
+        return lambda: flow.send(result)
+
+    def perform(self, effect: Effect) -> Any:
+        assert not self._dead, f"a dead process performs {effect}"
+        match effect:
+            case Send() | Run():
+                return self._counted(effect)
+            case Now():
+                return self._clock()
+            case NewId():
+                return _new_id()
+            case Sleep():
+                self._clock.pass_by(timedelta(seconds=effect.ceiling))
+                return None
+            case Gather():
+                return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]
+
+    def _counted(self, effect: Send | Run) -> Any:
+        stops = len(self.log) == self._stop_at
+        self.log.append(f"{effect.call.method} {effect.call.path}" if isinstance(effect, Send) else effect.label)
+        if stops and not self._stop_after:
+            self._die()
+        try:
+            return super().perform(effect)
+        finally:
+            if stops:
+                self._die()
+
+    def _die(self) -> None:
+        self._dead = True
+        raise KilledError
+
+    def _take_turns(self, effect: Gather) -> list[Any]:
+        waiting = enumerate(effect.flows)
+        active: deque[tuple[int, Flow[Any], Callable[[], Effect]]] = deque()
+        results: dict[int, Any] = {}
+        failures: list[BaseException] = []
+        while True:
+            while len(active) < effect.limit and not failures and (new := next(waiting, None)) is not None:
+                index, flow = new
+                active.append((index, flow, flow.__next__))
+            if not active:
+                break
+            index, flow, step = active.popleft()
+            try:
+                active.append((index, flow, self._next_step(flow, step())))
+            except StopIteration as stop:
+                results[index] = stop.value
+            except KilledError:
+                for _, other, _ in active:
+                    other.close()
+                raise
+            except Exception as error:  # noqa: BLE001 - raised below, when all that had begun have ended
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return [results[i] for i in sorted(results)]
+
+
+_numbers = itertools.count(1)
+
+
+def _new_id() -> str:
+    number = next(_numbers)
+    return f"{number:012d}{number:020d}"  # unique as a whole and in its first twelve characters
+
+
+class InProcess(httpx.BaseTransport):
+    """Sends requests into an ASGI application, without sockets."""
+
+    def __init__(self, app: Any, loop: asyncio.Runner) -> None:
+        self._app = app
+        self._loop = loop
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        messages: list[Any] = []
+        body = request.read()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": request.url.path,
+            "raw_path": request.url.raw_path.partition(b"?")[0],
+            "root_path": "",
+            "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "client": ("127.0.0.1", 1),
+            "server": (request.url.host, 80),
+        }
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        self._loop.run(self._app(scope, receive, send))
+        content = b"".join(message.get("body", b"") for message in messages[1:])
+        return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], content=content)
+
+
+@attrs.frozen
+class World:
+    """Both systems, the file of the store and the clock."""
+
+    clock: Clock
+    keap: KeapEmulator
+    crm: CustomcrmEmulator
+    store: Path
+    loop: asyncio.Runner = attrs.field(factory=asyncio.Runner)
+
+    @contextmanager
+    def session(self, driver: SyncDriver) -> Iterator[kb.SyncSession]:
+        """What one process has: clients, session and store of its own."""
+        crm = kb.CustomcrmClient(self.crm.base_url, auth=kb.BearerToken(self.crm.token))
+        keap = kb.KeapClient(auth=kb.KeapApiKey(self.keap.api_key), base_url=self.keap.base_url)
+        for client, app in ((crm, self.crm.app), (keap, self.keap.app)):
+            client.close()
+            client._port._client = httpx.Client(transport=InProcess(app, self.loop), trust_env=False)
+        with (
+            crm,
+            keap,
+            kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{self.store}", policy=POLICY) as session,
+        ):
+            session._driver = driver
+            yield session
+
+    def sync(self, *, full: bool, driver: CountingDriver | None = None) -> kb.Report:
+        with self.session(driver or CountingDriver(self.clock)) as session:
+            return session.sync(full=full)
+
+    @property
+    def writes(self) -> list[tuple[str, str, bytes]]:
+        return [(w.method, w.path, w.body) for w in (*self.keap.requests.writes, *self.crm.requests.writes)]
+
+    def forget_requests(self) -> None:
+        self.keap.requests.clear()
+        self.crm.requests.clear()
+
+    def copy(self, store: Path) -> World:
+        """The same world once more, to be stopped at another moment."""
+        for file in self.store.parent.glob(f"{self.store.name}*"):
+            shutil.copyfile(file, store.parent / file.name.replace(self.store.name, store.name))
+        clock = Clock(self.clock.moment)
+        keap, crm = KeapEmulator(clock=clock, behaviour=self.keap.behaviour), CustomcrmEmulator(clock=clock)
+        ours, theirs = crm._ledger, self.crm._ledger
+        ours._connection.deserialize(theirs._connection.serialize())
+        ours._issued = dict(theirs._issued)
+        ours._last_write, ours._last_request = theirs._last_write, theirs._last_request
+        keap.state._db.deserialize(self.keap.state._db.serialize())
+        keap.state._last_write = self.keap.state._last_write
+        for name in ("contacts", "companies", "products"):
+            getattr(keap.state, name)._last_id = getattr(self.keap.state, name)._last_id
+        return World(clock, keap, crm, store)
+
+    def close(self) -> None:
+        self.keap.close()
+        self.crm.close()
+        self.loop.close()
+
+
+# --- the scenario ---------------------------------------------------------------------------------------------------
+
+LONG = "von " + "Longenough" * 6  # more than Keap holds of a family name
+LONG_NOTE = ("Notes " * 20).strip()
+
+
+def _email(address: str, slot: str = "EMAIL1") -> dict[str, str]:
+    return {"email": address, "field": slot}
+
+
+def _populate(world: World, *, full: bool) -> None:
+    """Linked records, synced some days ago; then what users of both systems did since."""
+    ours, theirs = world.crm.state, world.keap.state
+    for name in ("Oak", "Birch"):
+        ours.customers.add({"Name": name, "City": "Oslo", "Country": "NO"})
+    theirs.companies.add({"company_name": "Elm", "address": {"locality": "Oslo", "country_code": "NOR"}})
+    ours.products.add({"Name": "Widget", "Sku": "W1", "Price": "10.00", "Currency": "USD"})
+    theirs.products.add({"name": "Gadget", "sku": "G1", "price": 2000, "short_description": "A gadget"})
+    for name in ("Uma", "Kai", "Both", "Conny", "Newton", "Dora", "Delia"):
+        ours.contacts.add(
+            {"FirstName": name, "LastName": "Linked", "JobTitle": "Clerk", "Email": f"{name.lower()}@example.org"}
+        )
+    assert world.sync(full=False).ok
+    world.clock.pass_by(LATER)
+
+    # Updates in both directions, and one pair with edits of different fields on both sides.
+    crm_id = {name: _crm(world, table, name)["Id"] for table, name in _ALL_LINKED}
+    keap_id = {name: _keap(world, table, name)["id"] for table, name in _ALL_LINKED}
+    ours.customers.edit(crm_id["Oak"], City="Bergen")
+    theirs.companies.edit(keap_id["Birch"], notes="A note of Keap")
+    theirs.companies.edit(keap_id["Elm"], notes="Another note")
+    ours.products.edit(crm_id["Widget"], Price="12.50")
+    theirs.products.edit(keap_id["Gadget"], description="Described in Keap")
+    ours.contacts.edit(crm_id["Uma"], JobTitle="Chief")
+    theirs.contacts.edit(keap_id["Kai"], family_name="Edited")
+    ours.contacts.edit(crm_id["Both"], JobTitle="Ours")
+    theirs.contacts.edit(keap_id["Both"], middle_name="Theirs")
+    # One conflict that waits, one that the time stamps decide.
+    ours.contacts.edit(crm_id["Conny"], JobTitle="Analyst", MiddleName="Flows")
+    theirs.contacts.edit(keap_id["Conny"], job_title="Engineer")
+    ours.contacts.edit(crm_id["Newton"], LastName="Earlier")
+    world.clock.pass_by(timedelta(seconds=1))
+    theirs.contacts.edit(keap_id["Newton"], family_name="Newer")
+    # Deletions; what was deleted in Keap shows in a complete scan only.
+    ours.contacts.delete(crm_id["Dora"])
+    if full:
+        theirs.contacts.delete(keap_id["Delia"])
+
+    # Creates in both directions: with and without e-mail, contacts of companies that are new themselves, and values
+    # of which the other side stores another form.
+    newco = ours.customers.add({"Name": "Newco", "City": "Lund", "Country": "SE", "Description": LONG_NOTE})
+    ours.contacts.add({"FirstName": "Nina", "LastName": "New", "Email": "nina@example.org", "CustomerId": newco})
+    ours.contacts.add({"FirstName": "Nomail", "LastName": LONG, "Phone": "+1 602-555-0143", "Country": "US"})
+    ours.contacts.add({"FirstName": "Nocountry", "LastName": "New", "Phone": "+1 602 555 0177"})
+    ours.contacts.add({"FirstName": "Noreach", "LastName": "Nameonly", "City": "Malmö", "CustomerId": newco})
+    ours.contacts.add({"FirstName": "Nophone", "LastName": LONG, "City": "Gävle"})
+    ours.products.add({"Name": "Novum", "Price": "3.50", "Currency": "USD"})
+    ours.products.add({"Name": "Nova", "Sku": "N1", "Price": "4.50", "Currency": "USD", "Description": "New"})
+    keapco = theirs.companies.add({"company_name": "Keapco", "address": {"locality": "Paris", "country_code": "FRA"}})
+    theirs.contacts.add(
+        {"given_name": "Kim", "email_addresses": [_email("kim@example.org")], "company": {"id": keapco}}
+    )
+    theirs.contacts.add(
+        {
+            "given_name": "Kasper",
+            "family_name": "Quiet",
+            "phone_numbers": [{"number": "(602) 555-0188", "field": "PHONE1"}],
+            "addresses": [{"field": "BILLING", "country_code": "USA", "locality": "Tempe"}],
+        }
+    )
+    theirs.products.add({"name": "Kappa", "price": 700, "short_description": "From Keap", "active": True})
+
+    # Records that both systems have, with differences.
+    ours.customers.add({"Name": "Acme", "City": "Turku"})
+    theirs.companies.add({"company_name": "Acme", "notes": "Known to Keap"})
+    ours.products.add({"Name": "Alpha", "Sku": "A1", "Price": "5.00", "Currency": "USD", "Description": "Ours"})
+    theirs.products.add({"name": "Alpha", "sku": "A1", "price": 500, "short_description": "Keap's"})
+    ours.contacts.add({"FirstName": "Ada", "LastName": "Older", "Email": "ada@example.org", "JobTitle": "Countess"})
+    world.clock.pass_by(timedelta(seconds=1))
+    theirs.contacts.add(
+        {
+            "given_name": "Ada",
+            "family_name": "Newer",
+            "email_addresses": [_email("ada@example.org"), _email("ada.two@example.org", "EMAIL2")],
+        }
+    )
+
+
+_ALL_LINKED = [
+    *(("customers", name) for name in ("Oak", "Birch", "Elm")),
+    *(("products", name) for name in ("Widget", "Gadget")),
+    *(("contacts", name) for name in ("Uma", "Kai", "Both", "Conny", "Newton", "Dora", "Delia")),
+]
+_KEAP_TABLE = {"customers": "companies", "products": "products", "contacts": "contacts"}
+_KEAP_NAME = {"customers": "company_name", "products": "name", "contacts": "given_name"}
+_CRM_NAME = {"customers": "Name", "products": "Name", "contacts": "FirstName"}
+
+
+def _crm(world: World, table: str, name: str) -> dict[str, Any]:
+    record: dict[str, Any]
+    [record] = [r for r in getattr(world.crm.state, table).values() if r[_CRM_NAME[table]] == name]
+    return record
+
+
+def _keap(world: World, table: str, name: str) -> dict[str, Any]:
+    records = getattr(world.keap.state, _KEAP_TABLE[table]).values()
+    record: dict[str, Any]
+    [record] = [r for r in records if r[_KEAP_NAME[table]] == name]
+    return record
+
+
+def _edit_meanwhile(world: World) -> list[tuple[str, str, str, Any]]:
+    """What users do between the crash and the next run; answers what must be in both systems in the end."""
+    edits: list[tuple[str, str, str, Any]] = []
+    for table, name, field, value in (
+        ("contacts", "Uma", "Website", "https://uma.example.org"),
+        ("contacts", "Nina", "JobTitle", "Novice"),  # its counterpart may be half made
+        ("contacts", "Nomail", "FirstName", "Nomail"),  # saved without any change
+        ("contacts", "Nophone", "JobTitle", "Listener"),
+        ("customers", "Newco", "City", "Kiruna"),
+        ("customers", "Newco", "Description", None),  # cleared: not to come back from the other side
+        ("contacts", "Nina", "LastName", None),
+        ("products", "Novum", "Price", "3.75"),
+    ):
+        getattr(world.crm.state, table).edit(_crm(world, table, name)["Id"], **{field: value})
+        edits.append((table, name, field, value))
+    for table, name, theirs, ours, value in (
+        ("contacts", "Kai", "job_title", "JobTitle", "Edited in Keap"),
+        ("contacts", "Kasper", "middle_name", "MiddleName", "K."),  # its counterpart may be half made
+        ("contacts", "Nomail", "middle_name", "MiddleName", "Nowhere"),  # if it is there by now
+        ("contacts", "Noreach", "job_title", "JobTitle", "Noted"),
+        ("contacts", "Ada", "middle_name", "MiddleName", "King"),
+        ("customers", "Keapco", "notes", "Description", "Noted in Keap"),
+        ("products", "Kappa", "description", "Description", "Described meanwhile"),
+        ("products", "Nova", "description", "Description", "Changed in Keap"),  # what the create wrote itself
+    ):
+        records = getattr(world.keap.state, _KEAP_TABLE[table])
+        for id_, record in records.items():
+            if record[_KEAP_NAME[table]] == name:
+                records.edit(id_, **{theirs: value})
+                edits.append((table, name, ours, value))
+    return edits
+
+
+# --- what must be true in the end -------------------------------------------------------------------------------------
+
+
+def _digits(number: str | None) -> str | None:
+    """A phone number of the United States, without the prefix and without punctuation."""
+    return "".join(c for c in number if c.isdigit())[-10:] if number else None
+
+
+def _slot(record: dict[str, Any], array: str, slot: str, name: str) -> Any:
+    return next((item.get(name) for item in record.get(array) or () if item["field"] == slot), None)
+
+
+_Comparable = tuple[str, Callable[[dict[str, Any]], Any], Callable[[dict[str, Any]], Any]]
+_COMPARED: dict[str, tuple[_Comparable, ...]] = {
+    "customers": (
+        ("City", lambda c: c["City"], lambda k: (k.get("address") or {}).get("locality")),
+        ("Description", lambda c: c["Description"], lambda k: k.get("notes")),
+    ),
+    "products": (
+        ("Sku", lambda c: c["Sku"], lambda k: k.get("sku")),
+        ("Price", lambda c: round(float(c["Price"]) * 100), lambda k: k["price"]["amount"]),
+        ("Description", lambda c: c["Description"], lambda k: k.get("description")),
+    ),
+    "contacts": (
+        ("LastName", lambda c: (c["LastName"] or "")[:40], lambda k: k.get("family_name") or ""),
+        ("MiddleName", lambda c: c["MiddleName"], lambda k: k.get("middle_name")),
+        ("JobTitle", lambda c: c["JobTitle"], lambda k: k.get("job_title")),
+        ("Website", lambda c: c["Website"], lambda k: k.get("website")),
+        ("City", lambda c: c["City"], lambda k: _slot(k, "addresses", "BILLING", "locality")),
+        ("Email", lambda c: c["Email"], lambda k: _slot(k, "email_addresses", "EMAIL1", "email")),
+        ("Email2", lambda c: c["Email2"], lambda k: _slot(k, "email_addresses", "EMAIL2", "email")),
+        ("Phone", lambda c: _digits(c["Phone"]), lambda k: _digits(_slot(k, "phone_numbers", "PHONE1", "number"))),
+    ),
+}
+
+_NAMES = {
+    "customers": {"Oak", "Birch", "Elm", "Newco", "Keapco", "Acme"},
+    "products": {"Widget", "Gadget", "Novum", "Nova", "Kappa", "Alpha"},
+    "contacts": {"Uma", "Kai", "Both", "Conny", "Newton", "Delia", "Ada"}
+    | {"Nina", "Nomail", "Nocountry", "Noreach", "Nophone", "Kim", "Kasper"},
+}
+_EDITED_BEFORE: list[tuple[str, str, str, Any]] = [
+    ("customers", "Oak", "City", "Bergen"),
+    ("customers", "Birch", "Description", "A note of Keap"),
+    ("customers", "Elm", "Description", "Another note"),
+    ("customers", "Acme", "City", "Turku"),
+    ("customers", "Acme", "Description", "Known to Keap"),
+    ("products", "Widget", "Price", "12.50"),
+    ("products", "Gadget", "Description", "Described in Keap"),
+    ("products", "Alpha", "Description", "Ours"),
+    ("contacts", "Uma", "JobTitle", "Chief"),
+    ("contacts", "Kai", "LastName", "Edited"),
+    ("contacts", "Both", "JobTitle", "Ours"),
+    ("contacts", "Both", "MiddleName", "Theirs"),
+    ("contacts", "Conny", "MiddleName", "Flows"),
+    ("contacts", "Newton", "LastName", "Newer"),
+    ("contacts", "Ada", "LastName", "Newer"),
+    ("contacts", "Ada", "Email2", "ada.two@example.org"),
+    ("contacts", "Nomail", "LastName", LONG),
+    ("contacts", "Nomail", "Phone", "+1 602-555-0143"),
+    ("contacts", "Nophone", "LastName", LONG),
+]
+_COMPANY_OF = {"Nina": "Newco", "Noreach": "Newco", "Kim": "Keapco"}
+_WAITING = ("Conny", "JobTitle")
+
+
+def _assert_in_step(world: World, edits: list[tuple[str, str, str, Any]], *, full: bool) -> None:
+    """Every record has exactly one counterpart that holds the same, and no edit was lost."""
+    for table, expected in _NAMES.items():
+        names = expected - {"Delia"} if full else expected
+        crm = [r[_CRM_NAME[table]] for r in getattr(world.crm.state, table).values()]
+        keap = [r[_KEAP_NAME[table]] for r in getattr(world.keap.state, _KEAP_TABLE[table]).values()]
+        assert (sorted(crm), sorted(keap)) == (sorted(names), sorted(names)), f"{table}: {crm} {keap}"
+        differences = [
+            (name, field, ours(_crm(world, table, name)), theirs(_keap(world, table, name)))
+            for name in names
+            for field, ours, theirs in _COMPARED[table]
+            if (name, field) != _WAITING and ours(_crm(world, table, name)) != theirs(_keap(world, table, name))
+        ]
+        assert not differences, f"{table}: {differences}"
+    wanted = {(table, name, field): value for table, name, field, value in (*_EDITED_BEFORE, *edits)}
+    held = {(table, name, field): _crm(world, table, name)[field] for table, name, field in wanted}
+    assert held == wanted
+    waiting = (_crm(world, "contacts", "Conny")["JobTitle"], _keap(world, "contacts", "Conny")["job_title"])
+    assert waiting == ("Analyst", "Engineer")
+    for name, company in _COMPANY_OF.items():
+        assert _crm(world, "contacts", name)["CustomerId"] == _crm(world, "customers", company)["Id"]
+        assert _keap(world, "contacts", name)["company"]["id"] == _keap(world, "customers", company)["id"]
+
+
+def _assert_linked(world: World, session: kb.SyncSession, *, full: bool) -> None:
+    for table, expected in _NAMES.items():
+        names = expected - {"Delia"} if full else expected
+        links = {(link.customcrm_id, link.keap_id) for link in getattr(session, _KEAP_TABLE[table]).links()}
+        assert links == {(_crm(world, table, n)["Id"], _keap(world, table, n)["id"]) for n in names}, table
+        assert session._bridge.store.open_intents(_KEAP_TABLE[table]) == [], table
+    assert [(c.object, c.field) for c in session.conflicts()] == [("contacts", "JobTitle")]
+
+
+def _finish(world: World, gap: timedelta, *, full: bool) -> None:
+    """What happens after a crash, and what must be true then."""
+    world.clock.pass_by(gap)
+    edits = _edit_meanwhile(world)
+    report = world.sync(full=full)
+    assert report.ok, "\n".join(str(line) for line in report.lines if line.outcome == "failed")
+    _assert_in_step(world, edits, full=full)
+    world.clock.pass_by(gap)
+    world.forget_requests()
+    world.sync(full=True)
+    assert world.writes == []
+    with world.session(CountingDriver(world.clock)) as session:
+        _assert_linked(world, session, full=full)
+
+
+# --- the tests ------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Scene:
+    """A world that waits for the run that is going to be stopped, and the effects which that run has."""
+
+    world: World
+    full: bool
+    side_by_side: bool
+    effects: list[str]
+
+
+@pytest.fixture(
+    scope="module", params=itertools.product((False, True), (False, True)),
+    ids=lambda p: f"{'full' if p[0] else 'changes'}-{'side_by_side' if p[1] else 'in_order'}",
+)  # fmt: skip
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    full, side_by_side = request.param
+    folder = tmp_path_factory.mktemp("scene")
+    clock = Clock(datetime(2026, 3, 1, tzinfo=UTC))
+    world = World(
+        clock, KeapEmulator(clock=clock, behaviour=ODD_KEAP), CustomcrmEmulator(clock=clock), folder / "bridge.db"
+    )
+    _populate(world, full=full)
+    rehearsal = world.copy(folder / "rehearsal.db")
+    driver = CountingDriver(rehearsal.clock, side_by_side=side_by_side)
+    report = rehearsal.sync(full=full, driver=driver)
+    assert report.ok
+    rehearsal.close()
+    yield Scene(world, full, side_by_side, driver.log)
+    world.close()
+
+
+def _crash_and_finish(scene: Scene, k: int, folder: Path, *, stop_after: bool, gap: timedelta) -> None:
+    world = scene.world.copy(folder / "bridge.db")
+    driver = CountingDriver(world.clock, stop_at=k, stop_after=stop_after, side_by_side=scene.side_by_side)
+    try:
+        with pytest.raises(KilledError):
+            world.sync(full=scene.full, driver=driver)
+        assert driver.log == scene.effects[: k + 1]
+        _finish(world, gap, full=scene.full)
+    finally:
+        world.close()
+
+
+def _failures(scene: Scene, folder: Path, which: range, *, stop_after: bool) -> list[str]:
+    failures: list[str] = []
+    for k in which:
+        # The world after one effect is the world before the next: so each is continued soon and later.
+        gap = LATER if k % 2 else SOON
+        place = folder / str(k)
+        place.mkdir()
+        try:
+            _crash_and_finish(scene, k, place, stop_after=stop_after, gap=gap)
+        except Exception as error:  # noqa: BLE001 - all of them are reported together
+            failures.append(f"{k} {scene.effects[k]}: {type(error).__name__}: {error}")
+        shutil.rmtree(place)
+    return failures
+
+
+moments = pytest.mark.parametrize("stop_after", [False, True], ids=["before", "after"])
+
+
+def test_an_undisturbed_run_ends_in_step(scene: Scene, tmp_path: Path) -> None:
+    world = scene.world.copy(tmp_path / "bridge.db")
+    assert world.sync(full=scene.full).ok
+    _finish(world, LATER, full=scene.full)
+    world.close()
+
+
+@moments
+def test_a_run_stopped_at_some_effects_is_finished_by_the_next(scene: Scene, tmp_path: Path, stop_after: bool) -> None:
+    which = range(STRIDE // 2 * stop_after, len(scene.effects), STRIDE)
+    failures = _failures(scene, tmp_path, which, stop_after=stop_after)
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@moments
+def test_a_run_stopped_at_any_effect_is_finished_by_the_next(scene: Scene, tmp_path: Path, stop_after: bool) -> None:
+    failures = _failures(scene, tmp_path, range(len(scene.effects)), stop_after=stop_after)
+    assert not failures, f"{len(failures)} of {len(scene.effects)}\n" + "\n".join(failures)

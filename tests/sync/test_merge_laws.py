@@ -604,7 +604,7 @@ def test_a_follower_never_flows_against_its_own_direction() -> None:
 
 
 def test_an_edit_of_a_follower_on_the_other_side_is_not_silently_overwritten() -> None:
-    """The country was changed here, the region there: no conflict says what became of the region."""
+    """The country was changed here, the region there: somebody must decide about the region."""
     ours, theirs = {"land": "CA", "part": "AZ"}, {"land": "US", "part": "NM"}
     found = together(ours, theirs, (LAND, PART), Policy(conflicts="manual"))
     assert found.changes == (Change("land", THEIRS, "US", "CA"),)

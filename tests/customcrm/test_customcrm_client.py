@@ -55,7 +55,7 @@ def test_decimals_are_written_without_loss() -> None:
     call = calls.create(PRODUCTS, kb.customcrm.Product(name="W", price=Decimal("12.50"), currency="USD"))
     assert Decimal(json.loads(call.body or b"")["Price"]) == Decimal("12.50")
     for raw in ("12.50", 12.5, 12):
-        assert PRODUCTS.codec.load({"Price": raw}).price == Decimal(str(raw))
+        assert PRODUCTS.codec.load({"Id": "P1", "Price": raw}).price == Decimal(str(raw))
 
 
 def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:

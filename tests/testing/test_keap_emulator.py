@@ -336,7 +336,6 @@ def _email(n: int, slot: str = "EMAIL1") -> list[Json]:
         {"email_addresses": [{"email": "no address", "field": "EMAIL1"}]},
         {"email_addresses": [{"email": "a@example.org", "field": "EMAIL4"}]},
         {"email_addresses": [{"email": "a@example.org", "field": "EMAIL1"}] * 2},
-        {"email_addresses": [{"email": "a@example.org", "field": "EMAIL1", "colour": "red"}]},
         {"email_addresses": "a@example.org"},
         {"phone_numbers": [{"number": "1" * 41, "field": "PHONE1"}]},
         {"phone_numbers": [{"number": "1" * 21, "field": "PHONE4"}]},

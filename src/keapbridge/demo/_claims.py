@@ -212,6 +212,8 @@ def alike(
 
 
 def _read(mapper: Mapper, side: Side, document: Wire, context: Context) -> dict[str, Canonical]:
+    if not document:
+        return {}  # somebody has taken the record away
     codec = _codec(mapper.keap_type if side is Side.KEAP else mapper.customcrm_type, side)
     # Decoding takes the document apart.
     record = codec.load(_copied(document), asked=codec.fields)

@@ -32,7 +32,7 @@ from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 
 T = TypeVar("T")
 
-STRIDE = 149  # without the full enumeration, every so many-th effect is enough to notice what has broken
+STRIDE = 307  # without the full enumeration, every so many-th effect is enough to notice what has broken
 SOON = TERM + timedelta(seconds=1)  # as soon as the lease is over: changes of before are listed again
 LATER = timedelta(days=1)  # long after what is listed again by default
 

@@ -24,6 +24,7 @@ waiting = pytest.mark.parametrize("wait", [0.0, 60.0], ids=["give-up", "wait"])
 AFTER_THE_TERM = TERM + timedelta(seconds=1)
 
 
+@pytest.mark.slow
 @rounds
 @waiting
 def test_two_processes_sync_the_same_session(

@@ -109,6 +109,7 @@ def test_a_list_that_fails_once_is_read_again(world: World, side: kb.Side, name:
     _assert_same_people(world, 8)
 
 
+@pytest.mark.slow
 def test_a_second_page_that_cannot_be_read_loses_nothing(world: World) -> None:
     world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(1001))
     world.keap.state.contacts.add_many(

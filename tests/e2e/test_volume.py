@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NO_OVERLAP = timedelta(0)
 slow = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+pytestmark = pytest.mark.slow  # counts the calls of big runs
+
 
 @pytest.mark.parametrize("source", kb.Side, ids=lambda side: f"all-in-{side.value}")
 @pytest.mark.parametrize("number", [1001, pytest.param(10_000, marks=slow)])

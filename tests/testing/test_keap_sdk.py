@@ -12,6 +12,8 @@ import pytest
 
 from keapbridge.testing.keap import KeapEmulator
 
+pytestmark = pytest.mark.xdist_group("sdk")  # its import takes seconds: once is enough
+
 
 @pytest.fixture(scope="module")
 def sdk() -> ModuleType:

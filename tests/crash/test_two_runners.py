@@ -48,6 +48,7 @@ def test_two_processes_sync_the_same_session(
     office.assert_in_step()
 
 
+@pytest.mark.slow
 @rounds
 @waiting
 def test_two_threads_sync_the_same_session(office: Office, sessions: Any, rounds: int, wait: float) -> None:

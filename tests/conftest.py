@@ -34,7 +34,7 @@ Sessions = Callable[..., kb.SyncSession]
 
 def pytest_configure(config: pytest.Config) -> None:
     # Set once, before the workers of a parallel run are started, so that they all have the same.
-    os.environ.setdefault(SEED, str(random.SystemRandom().randrange(10**6)))
+    os.environ.setdefault(SEED, "1")
 
 
 def pytest_report_header() -> str:

@@ -302,8 +302,7 @@ class SqlLinkStore:
 
     def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
         with self._transaction() as c:
-            for chunk in _chunks(sorted(ids)):
-                c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(chunk)))
+            self._forget_missing(c, object, side, sorted(ids))
 
     def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
         m = t.match_keys.c

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
 
+from keapbridge._circuit import Circuit
 from keapbridge._flow import (
     Answer,
     Call,
@@ -18,14 +20,13 @@ from keapbridge._flow import (
     Run,
     Send,
     Sleep,
-    fetch,
     gather,
     new_id,
     run,
-    send,
 )
 from keapbridge._flow import now as now_flow
 from keapbridge._retry import RetryPolicy
+from keapbridge._send import fetch, send
 from keapbridge.errors import (
     AuthError,
     NotFoundError,
@@ -36,11 +37,16 @@ from keapbridge.errors import (
     TransportError,
 )
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
 
 @attrs.frozen
 class Port:
     base_url: str = "https://crm.example.org"
     retry: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(attempts=3, base=1.0, cap=10.0))
+    credentials: Any = None
+    pace: Any = None
+    circuit: Circuit = attrs.field(factory=lambda: Circuit(12, timedelta(seconds=30)))
 
 
 def _call(*, repeatable: bool = True, decode: Any = lambda answer: answer.body) -> Call[Any]:
@@ -56,6 +62,8 @@ def _pauses(flow: Flow[Any], error: Exception) -> list[Sleep]:
             if isinstance(effect, Sleep):
                 pauses.append(effect)
                 effect = flow.send(None)
+            elif isinstance(effect, Now):
+                effect = flow.send(NOON)
             else:
                 assert isinstance(effect, Send)
                 effect = flow.throw(error)
@@ -132,7 +140,8 @@ def test_an_answer_that_cannot_be_decoded_counts_as_a_failed_attempt() -> None:
 
     flow = send(Port(), _call(decode=decode))
     next(flow)
-    assert isinstance(flow.send(Answer(200, {}, b"")), Sleep)
+    assert isinstance(flow.send(Answer(200, {}, b"")), Now)  # the circuit breaker notes when it failed
+    assert isinstance(flow.send(NOON), Sleep)
     assert isinstance(flow.send(None), Send)
     assert _ended(flow, Answer(200, {}, b"{}")) == b"{}"
 

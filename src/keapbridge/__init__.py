@@ -11,6 +11,8 @@ with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as se
 ```
 """
 
+from typing import TYPE_CHECKING, Any
+
 from keapbridge import customcrm, errors, keap, mapping
 from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
@@ -35,9 +37,10 @@ from keapbridge.errors import (
     StatusError,
     SyncError,
     TransportError,
+    UnavailableError,
     UnfitError,
 )
-from keapbridge.keap import AsyncKeapClient, KeapApiKey, KeapClient
+from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
 from keapbridge.mapping import (
     boolean,
     country,
@@ -56,6 +59,9 @@ from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict
 from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
+if TYPE_CHECKING:
+    from keapbridge.store.tokens import SqlTokenStore
+
 __all__ = [
     "UNSET",
     "ApiError",
@@ -68,13 +74,16 @@ __all__ = [
     "ConflictError",
     "Contest",
     "CustomcrmClient",
+    "FileTokenStore",
     "KeapApiKey",
     "KeapClient",
+    "KeapOAuth",
     "KeapbridgeError",
     "LinkStoreError",
     "MappingError",
     "NotFoundError",
     "OpenConflict",
+    "Pacing",
     "Plan",
     "Policy",
     "QuotaExhaustedError",
@@ -86,11 +95,13 @@ __all__ = [
     "Settle",
     "ShapeError",
     "Side",
+    "SqlTokenStore",
     "StalePlanError",
     "StatusError",
     "SyncError",
     "SyncSession",
     "TransportError",
+    "UnavailableError",
     "UnfitError",
     "__version__",
     "boolean",
@@ -108,3 +119,12 @@ __all__ = [
     "region",
     "text",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What takes long to import, imported when it is first used."""
+    if name == "SqlTokenStore":
+        from keapbridge.store.tokens import SqlTokenStore
+
+        return SqlTokenStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

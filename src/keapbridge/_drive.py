@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._flow import Effect, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
+from keapbridge._flow import Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -61,6 +61,8 @@ class SyncDriver:
                 return uuid.uuid4().hex
             case Gather():
                 return self._gather(effect)
+            case Finish():
+                return self.run(effect.flow)
 
     def _gather(self, effect: Gather) -> list[Any]:
         flows = enumerate(effect.flows)
@@ -136,6 +138,16 @@ class AsyncDriver:
                 return uuid.uuid4().hex
             case Gather():
                 return await self._gather(effect)
+            case Finish():
+                return await self._finish(effect.flow)
+
+    async def _finish(self, flow: Flow[Any]) -> Any:
+        task = asyncio.ensure_future(self.run(flow))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
 
     async def _gather(self, effect: Gather) -> list[Any]:
         flows = enumerate(effect.flows)

@@ -1,27 +1,27 @@
 """Flows: generators that yield effects and return a value. Pure; the drivers in `_drive` perform the effects.
 
 A client method, a retry, a whole synchronization is one generator, whether it is driven by threads or by an event
-loop. `x = yield from send(port, call)` is fully typed: the effect's answer is typed by the small functions below, which
-are the only places that yield.
+loop. `x = yield from send(port, call)` (see `_send`) is fully typed: an effect's answer is typed by small functions,
+which are the only places that yield.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, Union
+from typing import Any, Generic, TypeAlias, TypeVar, Union
 
 import attrs
 from msgspec import UNSET, UnsetType
 
-from keapbridge import _retry
-from keapbridge.errors import ApiError, ShapeError
+from keapbridge.errors import ShapeError
 
 __all__ = [
     "UNSET",
     "Answer",
     "Call",
     "Effect",
+    "Finish",
     "Flow",
     "Gather",
     "Malformed",
@@ -29,17 +29,15 @@ __all__ = [
     "NewId",
     "Now",
     "Page",
-    "Port",
     "Run",
     "Send",
     "Sleep",
     "UnsetType",
-    "fetch",
+    "finish",
     "gather",
     "new_id",
     "now",
     "run",
-    "send",
 ]
 
 T = TypeVar("T")
@@ -116,15 +114,6 @@ class Page(Generic[T]):
     served_at: datetime | None = None
 
 
-class Port(Protocol):
-    """Where calls go: one system, its base URL, its credentials. Its `exchange` belongs to the drivers."""
-
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def retry(self) -> _retry.RetryPolicy: ...
-
-
 # --- effects ----------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +142,13 @@ class Gather:
 
 
 @attrs.frozen
+class Finish:
+    """Run a flow that must not be abandoned half-way, even when its caller is; answers its value."""
+
+    flow: Flow[Any]
+
+
+@attrs.frozen
 class Sleep:
     """Wait for up to `ceiling` seconds: the whole of it, or a random part of it with `jitter`."""
 
@@ -170,40 +166,8 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Run, Gather, Sleep, Now, NewId]
+Effect: TypeAlias = Union[Send, Run, Gather, Finish, Sleep, Now, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
-
-
-def send(port: Port, call: Call[T]) -> Flow[T]:
-    """Send a call, again after failures that allow it, and read its answer."""
-    attempt = 1
-    while True:
-        try:
-            answer: Answer = yield Send(port, call)
-            return call.decode(answer)
-        except ApiError as error:
-            _locate(error, port, call)
-            pause = _retry.decide(error, attempt, repeatable=call.repeatable, policy=port.retry)
-            if pause is None:
-                raise
-        yield Sleep(pause.seconds, jitter=pause.jitter)
-        attempt += 1
-
-
-def _locate(error: ApiError, port: Port, call: Call[Any]) -> None:
-    """Errors from reading an answer do not know yet which call it answered."""
-    if not error.method:
-        error.method, error.url = call.method, f"{port.base_url}{call.path}"
-        error.args = (f"{call.subject or call.path}: {error} ({error.method} {error.url})",)
-
-
-def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:
-    """Send a call for a page; the page knows how to fetch the next one."""
-    page = yield from send(port, call)
-    for item in page.malformed:
-        _locate(item.error, port, call)
-    following = page.following
-    return page if following is None else attrs.evolve(page, next=lambda: fetch(port, following))
 
 
 def run(label: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> Flow[T]:
@@ -218,6 +182,12 @@ def gather(flows: Iterable[Flow[T]], limit: int) -> Flow[list[T]]:
     return results
 
 
+def finish(flow: Flow[T]) -> Flow[T]:
+    """Run a flow to its end, even when the task that waits for it is cancelled meanwhile."""
+    result: T = yield Finish(flow)
+    return result
+
+
 def now() -> Flow[datetime]:
     """The time of day, UTC."""
     moment: datetime = yield Now()
@@ -228,10 +198,3 @@ def new_id() -> Flow[str]:
     """A name that nothing else has."""
     name: str = yield NewId()
     return name
-
-
-if TYPE_CHECKING:  # a Flow is what a generator function returns
-
-    def _typed(port: Port, call: Call[int]) -> Flow[str]:
-        number = yield from send(port, call)
-        return str(number + 1)

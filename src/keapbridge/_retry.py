@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import attrs
 
 from keapbridge.errors import (
@@ -24,11 +26,16 @@ class RetryPolicy:
         attempts: how often a call is sent at most, the first time included.
         base: seconds; the pause after the first failure is drawn from 0 to this, then from twice as much, …
         cap: seconds; no pause is longer, and a longer `Retry-After` is not waited for but raised.
+        patience: how many calls in a row may fail, of all that a client makes, before the system counts as down: from
+            then on calls raise `UnavailableError` without being sent.
+        rest: how long a system that is down is left alone before one call tries again.
     """
 
     attempts: int = 4
     base: float = 0.5
     cap: float = 60.0
+    patience: int = 12
+    rest: timedelta = timedelta(seconds=30)
 
 
 @attrs.frozen

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from copy import copy
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
 import msgspec
 
+from keapbridge._circuit import Circuit
 from keapbridge._flow import Answer, Call
+from keapbridge._port import Credentials, Pace, Renewable
 from keapbridge._retry import RetryPolicy
 from keapbridge._version import __version__
 from keapbridge.errors import (
@@ -32,18 +36,11 @@ from keapbridge.errors import (
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["AsyncHttpPort", "Credentials", "HttpSettings", "SyncHttpPort"]
+__all__ = ["AsyncHttpPort", "HttpSettings", "SyncHttpPort"]
 
 MAX_CONNECTIONS = 8  # more only cost: httpx's pool slows down well before Keap's limits are reached
 _MAX_MESSAGE = 300
-
-
-class Credentials(Protocol):
-    """What proves who is calling. Its `repr` must not show it."""
-
-    def headers(self) -> Mapping[str, str]:
-        """The headers to add to every request."""
-        ...
+_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 def _without_slash(url: str) -> str:
@@ -64,15 +61,18 @@ class HttpSettings:
 
     Attributes:
         base_url: without a slash at the end.
+        credentials: who signs the calls; see `_send`.
+        pace: what calls wait for before they are sent; `None`: for nothing.
         timeout: seconds without progress before a request is given up.
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
     """
 
     base_url: str = attrs.field(converter=_without_slash, validator=_is_plain_url)
-    credentials: Credentials | None = attrs.field(default=None, repr=False)
+    credentials: Credentials | Renewable | None = attrs.field(default=None, repr=False)
     timeout: float = 30.0
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
+    pace: Pace | None = attrs.field(default=None, repr=False)
 
 
 @lru_cache(maxsize=1)
@@ -84,11 +84,31 @@ def _ssl_context() -> ssl.SSLContext:
 
 
 @attrs.define
+class _Memory:
+    """What is known of a system, shared by all ports that lead to it."""
+
+    circuit: Circuit
+    last_headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    @classmethod
+    def blank(cls, retry: RetryPolicy) -> _Memory:
+        return cls(Circuit(retry.patience, retry.rest))
+
+
 class _Http:
     """What the two ports share: everything but the exchange itself."""
 
-    settings: HttpSettings
-    last_headers: Mapping[str, str] = attrs.field(factory=dict, init=False, repr=False)
+    def __init__(self, settings: HttpSettings) -> None:
+        self.settings = settings
+        self.memory = _Memory.blank(settings.retry)
+
+    @property
+    def circuit(self) -> Circuit:
+        return self.memory.circuit
+
+    @property
+    def last_headers(self) -> Mapping[str, str]:
+        return self.memory.last_headers
 
     @property
     def base_url(self) -> str:
@@ -97,6 +117,27 @@ class _Http:
     @property
     def retry(self) -> RetryPolicy:
         return self.settings.retry
+
+    @property
+    def credentials(self) -> Credentials | Renewable | None:
+        return self.settings.credentials
+
+    @property
+    def pace(self) -> Pace | None:
+        return self.settings.pace
+
+    def elsewhere(self, base_url: str) -> Self:
+        """The same connections to another address, without credentials and pace."""
+        other = copy(self)
+        other.settings = attrs.evolve(self.settings, base_url=base_url, credentials=None, pace=None)
+        other.memory = _Memory.blank(self.retry)
+        return other
+
+    def paced(self, pace: Pace | None) -> Self:
+        """The same connections to the same system, at another pace."""
+        other = copy(self)
+        other.settings = attrs.evolve(self.settings, pace=pace)
+        return other
 
     def _options(self) -> dict[str, Any]:
         import httpx
@@ -110,8 +151,7 @@ class _Http:
         }
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
-        headers = dict(self.settings.credentials.headers()) if self.settings.credentials else {}
-        headers.update(call.headers)
+        headers = dict(call.headers)
         if call.body is not None:
             headers.setdefault("Content-Type", "application/json")
         # Encoded here, because httpx leaves characters bare that filter expressions need encoded.
@@ -121,7 +161,7 @@ class _Http:
 
     def _answer(self, call: Call[Any], response: httpx.Response) -> Answer:
         headers = dict(response.headers)
-        self.last_headers = headers
+        self.memory.last_headers = headers
         if response.status_code >= 300:
             raise _status_error(call, f"{self.settings.base_url}{call.path}", response)
         return Answer(response.status_code, headers, response.content)
@@ -186,7 +226,7 @@ class AsyncHttpPort(_Http):
 
 def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiError:
     status = response.status_code
-    explanation = _explanation(response)
+    explanation, code = _explanation(response)
     message = f"{status} for {call.subject or call.path}" + (f": {explanation}" if explanation else "")
     request_id = next(
         (
@@ -197,30 +237,34 @@ def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiErr
         None,
     )
     where: dict[str, Any] = {"method": call.method, "url": url, "status": status, "request_id": request_id}
+    error: StatusError
     match status:
         case 401 | 403:
-            return AuthError(f"{message.rstrip('.')}: check the credentials", **where)
+            error = AuthError(f"{message.rstrip('.')}: check the credentials", **where)
         case 404 | 410:
-            return NotFoundError(message, **where)
+            error = NotFoundError(message, **where)
         case 409 | 412:
-            return ConflictError(message, **where)
+            error = ConflictError(message, **where)
         case 429:
-            return RateLimitedError(message, **where, retry_after=_retry_after(response))
+            error = RateLimitedError(message, **where, retry_after=_retry_after(response))
         case _ if status >= 500:
-            return ServerError(message, **where)
+            error = ServerError(message, **where)
         case _:
-            return StatusError(message, **where)
+            error = StatusError(message, **where)
+    error.headers = dict(response.headers)
+    error.code = code
+    return error
 
 
-def _explanation(response: httpx.Response) -> str:
-    """The server's own words, from whichever of the known error bodies it sent, without personal data."""
+def _explanation(response: httpx.Response) -> tuple[str, str | None]:
+    """The server's own words and name for an error, from whichever of the known bodies, without personal data."""
     try:
         body = msgspec.json.decode(response.content)
     except msgspec.DecodeError:
         kind = response.headers.get("content-type", "").split(";")[0]
-        return f"not explained ({kind or 'no'} body)"
+        return f"not explained ({kind or 'no'} body)", None
     if not isinstance(body, dict):
-        return ""
+        return "", None
     fault = body.get("fault")
     candidates = [body.get("detail"), body.get("message"), body.get("title"), body.get("error_description")]
     if isinstance(fault, dict):
@@ -230,7 +274,8 @@ def _explanation(response: httpx.Response) -> str:
     if isinstance(errors, list):
         parts = [f"{e.get('field')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
         text = "; ".join([text.rstrip("."), *parts])
-    return scrub(text)[:_MAX_MESSAGE]
+    code = body.get("error")
+    return scrub(text)[:_MAX_MESSAGE], code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def scrub(text: str) -> str:
@@ -245,4 +290,10 @@ def _retry_after(response: httpx.Response) -> float | None:
     try:
         return max(0.0, float(value))
     except ValueError:
+        pass
+    try:  # a moment, by the server's own clock
+        return max(
+            0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(response.headers["date"])).total_seconds()
+        )
+    except (KeyError, ValueError, TypeError):
         return None

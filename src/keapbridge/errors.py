@@ -4,6 +4,7 @@
 KeapbridgeError
 ├── ApiError                     a call to one of the two systems failed
 │   ├── TransportError           no usable answer: connection, time-out, cut in the middle
+│   ├── UnavailableError         not even asked: the system failed call after call
 │   ├── StatusError              an answer that says no
 │   │   ├── AuthError            401, 403
 │   │   ├── NotFoundError        404, 410
@@ -26,11 +27,15 @@ No message, `repr` or attribute holds credentials; messages name records by id a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from keapbridge.sync.report import Report
 
 __all__ = [
     "ApiError",
@@ -50,6 +55,7 @@ __all__ = [
     "StatusError",
     "SyncError",
     "TransportError",
+    "UnavailableError",
     "UnfitError",
 ]
 
@@ -66,7 +72,12 @@ class ApiError(KeapbridgeError):
         method: the HTTP method.
         url: the URL without its query, which may hold personal data.
         request_id: the server's name for the exchange, where it gave one.
+        headers: of the answer, in lower case.
+        report: what a run had done when this error stopped it; `None` where no run was under way.
     """
+
+    headers: Mapping[str, str] = MappingProxyType({})
+    report: Report | None = None
 
     def __init__(
         self, message: str, *, method: str = "", url: str = "", status: int | None = None, request_id: str | None = None
@@ -91,12 +102,36 @@ class TransportError(ApiError):
         self.sent = sent
 
 
+class UnavailableError(ApiError):
+    """The system failed call after call, so this one was not sent.
+
+    Attributes:
+        retry_at: when it is tried again (UTC).
+    """
+
+    def __init__(self, message: str, *, method: str = "", url: str = "", retry_at: datetime | None = None) -> None:
+        super().__init__(message, method=method, url=url)
+        self.retry_at = retry_at
+
+
 class StatusError(ApiError):
-    """The server answered with an error status; the message carries its own explanation, shortened."""
+    """The server answered with an error status; the message carries its own explanation, shortened.
+
+    Attributes:
+        code: the server's own name for the error (`invalid_grant`), where it gave one.
+    """
+
+    code: str | None = None
 
 
 class AuthError(StatusError):
-    """401 or 403: the credentials were refused."""
+    """401 or 403: the credentials were refused.
+
+    Attributes:
+        authorize_url: where a person can authorize again, when nothing else helps.
+    """
+
+    authorize_url: str | None = None
 
 
 class NotFoundError(StatusError):
@@ -135,7 +170,18 @@ class QuotaExhaustedError(RateLimitedError):
         resets_at: when the next one begins (UTC).
     """
 
-    resets_at: datetime | None = None
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        resets_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message, method=method, url=url, status=status, request_id=request_id)
+        self.resets_at = resets_at
 
 
 class ServerError(StatusError):

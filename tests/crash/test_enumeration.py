@@ -26,7 +26,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._drive import SyncDriver
-from keapbridge._flow import Effect, Flow, Gather, NewId, Now, Run, Send, Sleep
+from keapbridge._flow import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep
 from keapbridge.sync.lease import TERM
 from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 
@@ -113,6 +113,8 @@ class CountingDriver(SyncDriver):
             case Sleep():
                 self._clock.pass_by(timedelta(seconds=effect.ceiling))
                 return None
+            case Finish():
+                return self.run(effect.flow)
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]
 

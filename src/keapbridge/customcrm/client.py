@@ -9,9 +9,11 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, Page, Port, fetch, gather, send
+from keapbridge._flow import Flow, Page, gather
+from keapbridge._port import Credentials, Port
 from keapbridge._retry import RetryPolicy
-from keapbridge._transport import AsyncHttpPort, Credentials, HttpSettings, SyncHttpPort
+from keapbridge._send import fetch, send
+from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge.customcrm import calls
 from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint
 from keapbridge.customcrm.models import Contact, Customer, Product

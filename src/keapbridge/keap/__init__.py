@@ -18,7 +18,10 @@ from keapbridge.keap.models import (
     ProductInventory,
     SocialAccount,
 )
+from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
+from keapbridge.keap.pace import Pacing
 from keapbridge.keap.slots import find_item, put_item, put_items, remove_item
+from keapbridge.keap.tokens import FileTokenStore
 
 __all__ = [
     "Address",
@@ -29,15 +32,20 @@ __all__ = [
     "CustomFieldValue",
     "EmailAddress",
     "FaxNumber",
+    "FileTokenStore",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",
+    "KeapOAuth",
     "Money",
+    "OAuthTokens",
     "Origin",
+    "Pacing",
     "PhoneNumber",
     "Product",
     "ProductInventory",
     "SocialAccount",
+    "TokenStore",
     "find_item",
     "put_item",
     "put_items",

@@ -9,9 +9,11 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import UNSET, Flow, Page, Port, fetch, gather, send
+from keapbridge._flow import UNSET, Flow, Page, gather
+from keapbridge._port import Credentials, Port, Renewable
 from keapbridge._retry import RetryPolicy
-from keapbridge._transport import AsyncHttpPort, Credentials, HttpSettings, SyncHttpPort
+from keapbridge._send import fetch, send
+from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge.keap import calls
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.limits import KeapLimits, read_limits
@@ -26,6 +28,8 @@ from keapbridge.keap.models import (
     Product,
     SocialAccount,
 )
+from keapbridge.keap.oauth import oauth_of
+from keapbridge.keap.pace import KeapPace, PaceBook, Pacing, pace_for
 from keapbridge.keap.slots import array_of, put_items
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
@@ -43,6 +47,13 @@ class KeapResource(Generic[R]):
 
     port: Port
     endpoint: Endpoint[R]
+
+    def sharing(self, book: PaceBook, who: str) -> KeapResource[R]:
+        """The same operations, paced together with all others that use the key and the book."""
+        pace = self.port.pace
+        if not isinstance(pace, KeapPace):
+            return self
+        return attrs.evolve(self, port=self.port.paced(pace.shared(book, who)))
 
     def list(
         self,
@@ -212,22 +223,26 @@ class KeapClient:
     """Keap's REST v2 API. Thread-safe; close it, or use it as a context manager.
 
     Args:
-        auth: `KeapApiKey("KeapAK-…")`.
+        auth: `KeapApiKey("KeapAK-…")` or `KeapOAuth(…)`.
         base_url: what `/v2` and `/v1` live below.
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
+        pacing: how much of Keap's limits it may use. Without it, all of what Keap publishes for these credentials; at
+            other addresses than Keap's own, no limit.
     """
 
     def __init__(
         self,
         *,
-        auth: Credentials,
+        auth: Credentials | Renewable,
         base_url: str = BASE_URL,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
-        self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy()))
-        driver = SyncDriver()
+        pace = pace_for(auth, base_url, pacing)
+        self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace))
+        self._driver = driver = SyncDriver()
         self.contacts: SyncKeapResource[Contact] = SyncKeapResource(driver, KeapResource(self._port, CONTACTS))
         self.companies: SyncKeapResource[Company] = SyncKeapResource(driver, KeapResource(self._port, COMPANIES))
         self.products: SyncKeapResource[Product] = SyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
@@ -236,6 +251,17 @@ class KeapClient:
     def limits(self) -> KeapLimits:
         """What the last answer's headers said about the limits."""
         return read_limits(self._port.last_headers)
+
+    def authorize(self, code: str, *, redirect_uri: str | None = None) -> None:
+        """Sign in with the code that a person brought back from `KeapOAuth.authorization_url`.
+
+        Args:
+            redirect_uri: the same as in that address.
+
+        Raises:
+            StatusError: when Keap does not take the code: it is good for one use, and for a short time.
+        """
+        self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
 
     def close(self) -> None:
         """Close the connections."""
@@ -261,14 +287,16 @@ class AsyncKeapClient:
     def __init__(
         self,
         *,
-        auth: Credentials,
+        auth: Credentials | Renewable,
         base_url: str = BASE_URL,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        pacing: Pacing | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
-        self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app))
-        driver = AsyncDriver()
+        pace = pace_for(auth, base_url, pacing)
+        self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace))
+        self._driver = driver = AsyncDriver()
         self.contacts: AsyncKeapResource[Contact] = AsyncKeapResource(driver, KeapResource(self._port, CONTACTS))
         self.companies: AsyncKeapResource[Company] = AsyncKeapResource(driver, KeapResource(self._port, COMPANIES))
         self.products: AsyncKeapResource[Product] = AsyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
@@ -277,6 +305,10 @@ class AsyncKeapClient:
     def limits(self) -> KeapLimits:
         """What the last answer's headers said about the limits."""
         return read_limits(self._port.last_headers)
+
+    async def authorize(self, code: str, *, redirect_uri: str | None = None) -> None:
+        """See `KeapClient.authorize`."""
+        await self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
 
     async def aclose(self) -> None:
         """Close the connections."""

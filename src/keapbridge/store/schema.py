@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table,
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0001"
+HEAD = "0003"
 
 metadata = MetaData()
 
@@ -211,4 +211,22 @@ journal = Table(
     Column("written_at", String(40), nullable=False),
     Index("ix_keapbridge_journal_run", "run_id", "seq"),
     Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
+)
+
+# Tokens of Keap applications, and who renews them at the moment.
+tokens = Table(
+    "keapbridge_tokens",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("body", Text),
+    Column("holder", String(40)),
+    Column("locked_until", String(40)),
+)
+
+# What is known of the limits of a key (by its digest), and the calls that wait for their turn.
+paces = Table(
+    "keapbridge_paces",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("entry", Text, nullable=False),
 )

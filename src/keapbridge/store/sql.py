@@ -1,10 +1,9 @@
-"""The link store in a relational database: SQLite or PostgreSQL. Only this module knows SQLAlchemy."""
+"""The link store in a relational database: SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -20,31 +19,26 @@ from sqlalchemy import (
     Table,
     and_,
     case,
-    create_engine,
     delete,
-    event,
     exists,
     func,
-    inspect,
     literal,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from keapbridge._side import Side
-from keapbridge.errors import LinkStoreError, SessionBusyError, SyncError
+from keapbridge.errors import SessionBusyError, SyncError
 from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
 from keapbridge.store import schema as t
+from keapbridge.store.database import Database
 from keapbridge.store.seal import Seal, seal_for
 from keapbridge.sync.match import Candidate
 from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.sync.report import Line, Report
 
-__all__ = ["SqlLinkStore", "memory_engine", "open_store"]
+__all__ = ["SqlLinkStore", "open_store"]
 
 KEEP = "="  # in place of a digest: the one that is there
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
@@ -62,56 +56,8 @@ def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = 
     Raises:
         LinkStoreError: when the database cannot be opened.
     """
-    owned = isinstance(target, str)
     seal = seal_for(keys)
-    try:
-        engine = _create(target) if isinstance(target, str) else target
-        _migrate(engine)
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        raise LinkStoreError(f"cannot open the link store: {type(error).__name__}: {_reason(error)}") from error
-    return SqlLinkStore(engine, bridge, owned=owned, seal=seal)
-
-
-def memory_engine() -> Engine:
-    """A store in memory, for tests: it lasts as long as the engine."""
-    return _create("sqlite://")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-
-
-def _create(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    in_memory = url in {"sqlite://", "sqlite:///:memory:"}
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = create_engine(
-        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30}, **options
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: Any) -> None:
-        # The driver would begin transactions late and not at all for reads; they are begun below instead.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _migrate(engine: Engine) -> None:
-    if inspect(engine).has_table("keapbridge_version"):
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("SELECT version_num FROM keapbridge_version").scalar() == t.HEAD:
-                return
-    from keapbridge.store.migrations import upgrade
-
-    upgrade(engine)
+    return SqlLinkStore(Database(target), bridge, seal=seal)
 
 
 @attrs.define
@@ -127,48 +73,22 @@ class _Ticket:
 class SqlLinkStore:
     """`LinkStore` over SQLAlchemy Core."""
 
-    def __init__(self, engine: Engine, bridge: str, *, owned: bool, seal: Seal) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, bridge: str, *, seal: Seal) -> None:
+        self.database = database
         self._bridge = bridge
-        self._owned = owned
         self._seal = seal
-        self._insert: Callable[[Table], Any] = (
-            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        )
-        # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
-        self._lock = threading.RLock()
         self._waiting: list[_Ticket] = []
         self._lease: tuple[str, datetime] | None = None
 
     def close(self) -> None:
-        if self._owned:
-            self._engine.dispose()
+        self.database.close()
 
     @contextmanager
     def _transaction(self, *, durable: bool = False, fenced: bool = True) -> Iterator[Connection]:
-        try:
-            with self._lock, self._engine.connect() as connection:
-                strict = durable and self._engine.dialect.name == "sqlite"
-                if strict:
-                    # What must survive a power cut is synced; what a look-up can find again need not be.
-                    _pragma(connection, "PRAGMA synchronous=FULL")
-                with connection.begin():
-                    if fenced:
-                        self._fence(connection)
-                    yield connection
-                if strict:
-                    _pragma(connection, "PRAGMA synchronous=NORMAL")
-        except SQLAlchemyError as error:
-            # Not chained: SQLAlchemy's error shows the values of the statement.
-            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
-
-    def _upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        statement = self._insert(table)
-        keys = [c.name for c in table.primary_key]
-        updates = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updates), rows)
+        with self.database.transaction(durable=durable) as connection:
+            if fenced:
+                self._fence(connection)
+            yield connection
 
     # --- small things -------------------------------------------------------------------------------------------
 
@@ -186,7 +106,7 @@ class SqlLinkStore:
 
     def set_fact(self, name: str, value: str) -> None:
         with self._transaction() as c:
-            self._upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
+            self.database.upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
 
     # --- observations -------------------------------------------------------------------------------------------
 
@@ -208,14 +128,14 @@ class SqlLinkStore:
             self._unstage(c, object, side, unchanged)
             self._compare_with_staged(c, object, side, rows)
             self._forget_missing(c, object, side, [item.observation.id for item in staged])
-            self._upsert(c, t.observed, rows)
+            self.database.upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
-            self._upsert(c, t.match_keys, keys)
+            self.database.upsert(c, t.match_keys, keys)
             if complete:
                 ids = [item.observation.id for item in staged]
                 rows = [{"bridge": self._bridge, "object": object, "side": side.value, "id": id} for id in ids]
                 if rows:
-                    c.execute(self._insert(t.seen).on_conflict_do_nothing(), rows)
+                    c.execute(self.database.insert(t.seen).on_conflict_do_nothing(), rows)
         return len(unchanged)
 
     def _compare_with_staged(self, c: Connection, object: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
@@ -258,7 +178,7 @@ class SqlLinkStore:
         with self._transaction() as c:
             seen_again = select(s.id).where(*self._of(t.seen, object, side))
             c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(seen_again)))
-            c.execute(self._insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
+            c.execute(self.database.insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
             c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
 
     def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
@@ -271,7 +191,7 @@ class SqlLinkStore:
                     for id in c.execute(query).scalars()
                 ]
                 if rows:
-                    c.execute(self._insert(t.missing).on_conflict_do_nothing(), rows)
+                    c.execute(self.database.insert(t.missing).on_conflict_do_nothing(), rows)
 
     def missing(self, object: str, after: str, limit: int) -> list[Missing]:
         m = t.missing.c
@@ -332,10 +252,10 @@ class SqlLinkStore:
     def _keep(
         self, c: Connection, object: str, left: Observation, keys: Iterable[Key], reason: str, *, apart: bool
     ) -> None:
-        self._upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
-        self._upsert(c, t.match_keys, self._key_rows(object, left.side, left.id, keys, linked=False))
+        self.database.upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
+        self.database.upsert(c, t.match_keys, self._key_rows(object, left.side, left.id, keys, linked=False))
         row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
-        self._upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
+        self.database.upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
 
     def journal(self, run_id: str) -> list[JournalEntry] | None:
         known = select(t.runs.c.id).where(t.runs.c.id == run_id, t.runs.c.bridge == self._bridge)
@@ -395,7 +315,7 @@ class SqlLinkStore:
             "next_try_at": _text(failure.next_try_at),
         }
         with self._transaction() as c:
-            self._upsert(c, t.failures, [row])
+            self.database.upsert(c, t.failures, [row])
 
     def failures(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
         found: dict[str, Failure] = {}
@@ -422,7 +342,7 @@ class SqlLinkStore:
         k = t.leases.c
         with self._transaction(fenced=False) as c:
             row = {"bridge": self._bridge, "holder": None, "expires_at": ""}
-            c.execute(self._insert(t.leases).on_conflict_do_nothing(), [row])
+            c.execute(self.database.insert(t.leases).on_conflict_do_nothing(), [row])
             free = (k.holder.is_(None)) | (k.expires_at <= _text(now))
             claim = update(t.leases).where(k.bridge == self._bridge, free)
             taken = c.execute(claim.values(holder=holder, expires_at=_text(until))).rowcount == 1
@@ -662,7 +582,7 @@ class SqlLinkStore:
         """Writers that come while another one writes wait, and the next of them writes for all: one transaction."""
         ticket = _Ticket(run_id, commit)
         self._waiting.append(ticket)
-        with self._lock:
+        with self.database.lock:
             if not ticket.done:
                 tickets, self._waiting = self._waiting, []
                 self._write_tickets(tickets)
@@ -702,9 +622,9 @@ class SqlLinkStore:
                     for commit in linked
                     for row in self._key_rows(object, side, commit.link.id(side), commit.keys[side], linked=True)
                 ]
-                self._upsert(c, t.match_keys, keys)
+                self.database.upsert(c, t.match_keys, keys)
             staged = [self._observed_row(object, o, linked=True) for commit in group for o in commit.staged]
-            self._upsert(c, t.observed, staged)
+            self.database.upsert(c, t.observed, staged)
         settled = [commit.intent_id for _, commit in commits if commit.intent_id is not None]
         for chunk in _chunks(settled):
             c.execute(delete(t.intents).where(t.intents.c.id.in_(chunk)))
@@ -721,7 +641,7 @@ class SqlLinkStore:
         return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
     def _upsert_links(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        statement = self._insert(t.links)
+        statement = self.database.insert(t.links)
         new = statement.excluded
         updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base")}
         for name in ("customcrm_digest", "keap_digest"):
@@ -903,8 +823,9 @@ class SqlLinkStore:
         if rows:
             c.execute(t.lines.insert(), rows)
 
-    def finish_run(self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]]) -> Report:
-        """End the run; its plan's watermarks become the cursors in the same transaction."""
+    def finish_run(
+        self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
+    ) -> Report:
         with self._transaction() as c:
             c.execute(
                 update(t.runs).where(t.runs.c.id == run_id).values(ended_at=_text(ended_at), counts=_json(counts))
@@ -919,7 +840,8 @@ class SqlLinkStore:
                 for object, sides in _load(row.watermarks).items()
                 for side, watermark in sides.items()
             ]
-            self._upsert(c, t.cursors, cursors)
+            if complete:
+                self.database.upsert(c, t.cursors, cursors)
         started_at = datetime.fromisoformat(row.started_at)
         return Report(
             run_id, row.id, started_at, ended_at, tuple(_load(row.objects)), counts, lambda: self._all_lines(run_id)
@@ -1011,10 +933,6 @@ class SqlLinkStore:
 
 
 # --- rows ↔ values ----------------------------------------------------------------------------------------------
-
-
-def _pragma(connection: Connection, statement: str) -> None:
-    connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
 def _json(value: Any) -> str:

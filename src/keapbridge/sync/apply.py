@@ -2,7 +2,7 @@
 
 For every record: intent (creates only) → call → link, bases and journal in one transaction. The cursors move last.
 What fails is a line in the report and stays staged for a later run; it never stops the others. Only refused
-credentials and a spent quota stop a run.
+credentials, a spent quota and a system that is down stop a run.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from keapbridge._flow import Flow, new_id, now, run
-from keapbridge.errors import (
-    StalePlanError,
-)
+from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.creates import apply_creates, resume_creates
 from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs, held_line
@@ -35,19 +33,26 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     if not (yield from run("begin the run", bridge.store.begin_apply, plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     book = Run(bridge, plan, run_id)
-    for object in plan.objects:
-        yield from resume_creates(book, object)
-        yield from apply_pairs(book, object)
-        yield from apply_creates(book, object)
-        yield from apply_removals(book, object)
-        yield from _list_rest(book, object)
-        counter = book.counts.setdefault(object, Counter())
-        counter["unchanged"] += plan.unchanged.get(object, 0)
-        if recovered := plan.totals.get(object, {}).get("recovered"):
-            counter["linked"] += recovered  # made by an earlier run that did not live to know it
-    ended = yield from now()
-    counts = {object: dict(counter) for object, counter in book.counts.items()}
-    return (yield from run("finish the run", bridge.store.finish_run, run_id, ended, counts))
+    try:
+        for object in plan.objects:
+            yield from _apply_object(book, object)
+    except ApiError as error:
+        # What was done stays done; the cursors stay where they are, and the next run plans the rest.
+        error.report = yield from book.finish(complete=False)
+        raise
+    return (yield from book.finish(complete=True))
+
+
+def _apply_object(book: Run, object: str) -> Flow[None]:
+    yield from resume_creates(book, object)
+    yield from apply_pairs(book, object)
+    yield from apply_creates(book, object)
+    yield from apply_removals(book, object)
+    yield from _list_rest(book, object)
+    counter = book.counts.setdefault(object, Counter())
+    counter["unchanged"] += book.plan.unchanged.get(object, 0)
+    if recovered := book.plan.totals.get(object, {}).get("recovered"):
+        counter["linked"] += recovered  # made by an earlier run that did not live to know it
 
 
 def _list_rest(book: Run, object: str) -> Flow[None]:

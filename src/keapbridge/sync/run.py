@@ -12,13 +12,14 @@ from keapbridge._flow import Flow, now, run
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
+    UnavailableError,
 )
 from keapbridge.store import Commit, Failure, JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
 from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Link, Side
-from keapbridge.sync.report import SIDED, Line
+from keapbridge.sync.report import SIDED, Line, Report
 
 __all__ = ["Run", "one_sided", "stops_everything"]
 
@@ -72,6 +73,13 @@ class Run:
                 failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
                 yield from run("note a failure", self.bridge.store.fail, failure)
 
+    def finish(self, *, complete: bool) -> Flow[Report]:
+        """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left."""
+        ended = yield from now()
+        counts = {object: dict(counter) for object, counter in self.counts.items()}
+        store = self.bridge.store
+        return (yield from run("finish the run", store.finish_run, self.run_id, ended, counts, complete=complete))
+
     def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         after = -1
         empty = False
@@ -105,4 +113,7 @@ def one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Li
 
 
 def stops_everything(error: Exception) -> bool:
-    return isinstance(error, QuotaExhaustedError) or (isinstance(error, AuthError) and error.status == 401)
+    """Whether it makes no sense to go on with the other records."""
+    if isinstance(error, AuthError):
+        return error.status == 401
+    return isinstance(error, (QuotaExhaustedError, UnavailableError))

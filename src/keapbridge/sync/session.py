@@ -13,7 +13,7 @@ from keapbridge._flow import Flow, run
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.mapping import defaults
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import JournalEntry, LinkStore
+from keapbridge.store import JournalEntry
 from keapbridge.sync.apply import apply
 from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
@@ -132,6 +132,7 @@ def _bridge(
     *,
     asynchronous: bool,
 ) -> Bridge:
+    from keapbridge.store.paces import SqlPaceBook
     from keapbridge.store.sql import open_store
 
     for given, expected in ((customcrm, "Customcrm"), (keap, "Keap")):
@@ -144,11 +145,12 @@ def _bridge(
             raise ValueError(f"{object}={mapper.name} mapper: give it as {mapper.name}=…")
     ours = {"companies": customcrm.customers, "products": customcrm.products, "contacts": customcrm.contacts}
     theirs = {"companies": keap.companies, "products": keap.products, "contacts": keap.contacts}
+    opened = open_store(store, name, encryption_keys)
+    book = SqlPaceBook(opened.database)
     systems: dict[tuple[str, Side], Any] = {}
     for object in ORDER:
         systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
-        systems[object, Side.KEAP] = KeapRecords(theirs[object].flows)
-    opened: LinkStore = open_store(store, name, encryption_keys)
+        systems[object, Side.KEAP] = KeapRecords(theirs[object].flows.sharing(book, name))
     return Bridge(opened, mappers, systems, policy or Policy(), overlap, retention, default_region, _progress(progress))
 
 
@@ -312,7 +314,9 @@ class SyncSession:
         Raises:
             StalePlanError: when the plan was applied before, or is not of this session.
             BrakeError: when it would do more than the policy allows.
-            AuthError: when the credentials are refused. Failures of single records are in the report instead.
+            AuthError, QuotaExhaustedError, UnavailableError: when it makes no sense to go on. What was done until then
+                is in the error's `report`, the rest is planned anew by the next run. Failures of single records are in
+                the report instead.
         """
         return self._driver.run(self._flows.apply(plan, wait=wait))
 

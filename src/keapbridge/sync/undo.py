@@ -91,11 +91,10 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
             yield from _undo_one(book, action)
         except ApiError as error:
             if stops_everything(error):
+                error.report = yield from book.finish(complete=False)
                 raise
             yield from book.report(_line(action, "failed", str(error)))
-    ended = yield from now()
-    counts = {object: dict(counter) for object, counter in book.counts.items()}
-    return (yield from run("finish the run", bridge.store.finish_run, run_id, ended, counts))
+    return (yield from book.finish(complete=True))
 
 
 def _undo_one(book: Run, action: Action) -> Flow[None]:

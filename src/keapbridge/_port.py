@@ -1,0 +1,77 @@
+"""What a call needs beside itself: where it goes, who sends it, and when it may. Protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from keapbridge._circuit import Circuit
+from keapbridge._flow import Flow
+from keapbridge._retry import RetryPolicy
+from keapbridge.errors import ApiError, RateLimitedError
+
+__all__ = ["Credentials", "Pace", "Port", "Renewable"]
+
+
+class Credentials(Protocol):
+    """What proves who is calling. Its `repr` must not show it."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers to add to every request."""
+        ...
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """Credentials that end and can be had anew, for which they make calls of their own."""
+
+    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+        """The headers for the next request; renewed first, where they are about to end."""
+        ...
+
+    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+        """After these headers were refused: whether there are others by now, so that trying again makes sense."""
+        ...
+
+
+class Pace(Protocol):
+    """Lets calls wait for their turn, so that none is refused for coming too early."""
+
+    def turn(self) -> Flow[None]:
+        """Wait until a call may be sent.
+
+        Raises:
+            QuotaExhaustedError: when none may be for a long time.
+        """
+        ...
+
+    def answered(self, headers: Mapping[str, str], moment: datetime) -> None:
+        """Note what an answer said about the limits."""
+        ...
+
+    def refused(self, error: RateLimitedError, moment: datetime) -> ApiError:
+        """Note a 429; answers the error that it means."""
+        ...
+
+
+class Port(Protocol):
+    """Where calls go: one system. Its `exchange` belongs to the drivers."""
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def retry(self) -> RetryPolicy: ...
+    @property
+    def credentials(self) -> Credentials | Renewable | None: ...
+    @property
+    def pace(self) -> Pace | None: ...
+    @property
+    def circuit(self) -> Circuit: ...
+    def elsewhere(self, base_url: str) -> Port:
+        """The same connections to another address, without credentials and pace."""
+        ...
+
+    def paced(self, pace: Pace | None) -> Port:
+        """The same connections to the same system, at another pace."""
+        ...

@@ -1,0 +1,273 @@
+"""OAuth 2.0 with Keap: authorization by a person, and access tokens that are renewed before they end.
+
+Keap's refresh tokens are single use: whoever uses one gets a new pair, and the old one is worth nothing. So exactly one
+caller renews at a time, across threads, tasks and processes that share a token store; the new pair is in the store
+before anybody uses it; and who comes second finds it there.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from attrs import define, field, frozen
+
+from keapbridge._convert import load_json
+from keapbridge._flow import Answer, Call, Flow, Sleep, finish, new_id, now, run
+from keapbridge._port import Port
+from keapbridge._send import send
+from keapbridge.errors import AuthError, ShapeError, StatusError
+
+__all__ = ["KeapOAuth", "OAuthTokens", "TokenStore", "oauth_of"]
+
+AUTHORIZE_URL = "https://accounts.infusionsoft.com/app/oauth/authorize"
+TOKEN_URL = "https://api.infusionsoft.com/token"  # noqa: S105 - an address, no secret
+
+LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twentieth of a shorter life
+LIFETIME = timedelta(hours=24)  # of an access token, where Keap does not say
+POLL = 0.05
+NEEDS_A_PERSON = frozenset({"invalid_grant", "invalid_request"})  # how Keap says that a refresh token is dead
+
+
+@frozen
+class OAuthTokens:
+    """An access token, and the refresh token that the next one is had with.
+
+    Attributes:
+        expires_at: when the access token ends (UTC).
+        renew_at: when it should be renewed.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    renew_at: datetime
+
+    @classmethod
+    def lasting(cls, access_token: str, refresh_token: str, lifetime: timedelta, since: datetime) -> OAuthTokens:
+        """Tokens that were given at a moment, for so long."""
+        expires_at = since.astimezone(UTC) + lifetime
+        return cls(access_token, refresh_token, expires_at, expires_at - min(LEEWAY, lifetime / 20))
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries the access token."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def is_worn(self, moment: datetime, refused: str | None) -> bool:
+        """Whether others are needed, because these are about to end or are the ones that were refused."""
+        return self.renew_at <= moment or self.headers()["Authorization"] == refused
+
+
+class TokenStore(Protocol):
+    """Where the tokens of one Keap application are kept, for all processes that call it.
+
+    `lock` keeps others from renewing; it never waits. A holder that dies must lose it, at once or after a while that
+    is longer than a renewal may take (minutes).
+    """
+
+    def load(self) -> OAuthTokens | None:
+        """The tokens; `None` before the first authorization."""
+        ...
+
+    def save(self, tokens: OAuthTokens) -> None:
+        """Keep the tokens; when it returns they survive a crash."""
+        ...
+
+    def lock(self, holder: str, now: datetime) -> bool:
+        """Become the only one who may renew; `False` when somebody else is."""
+        ...
+
+    def unlock(self, holder: str) -> None:
+        """Let others renew."""
+        ...
+
+
+@define
+class KeapOAuth:
+    """Credentials of an application that a person has authorized.
+
+    ```python
+    oauth = kb.KeapOAuth(client_id="…", client_secret="…", tokens=kb.FileTokenStore("tokens.json"))
+    oauth.authorization_url("https://crm.example.com/keap", state="…")     # send the person there
+    with kb.KeapClient(auth=oauth) as keap:
+        keap.authorize(code, redirect_uri="https://crm.example.com/keap")  # with the code that comes back
+    ```
+
+    Attributes:
+        tokens: where the tokens are kept; share it among all processes that use them.
+        redirect_uri: where Keap sends people back to; only used to tell the address in an error.
+        authorize_url: where people authorize.
+        token_url: where tokens are had.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    tokens: TokenStore
+    redirect_uri: str | None = field(default=None, kw_only=True)
+    authorize_url: str = field(default=AUTHORIZE_URL, kw_only=True)
+    token_url: str = field(default=TOKEN_URL, kw_only=True)
+    _held: OAuthTokens | None = field(default=None, init=False, repr=False)
+    _unsaved: OAuthTokens | None = field(default=None, init=False, repr=False)
+    _dead: str | None = field(default=None, init=False, repr=False)
+
+    def authorization_url(self, redirect_uri: str | None = None, *, state: str | None = None) -> str:
+        """The address where a person lets this application in; Keap sends them back with `code` and `state`.
+
+        Args:
+            redirect_uri: as it is registered with Keap.
+            state: an unguessable text that must come back, to know that it was this host who asked.
+        """
+        wanted = {
+            "client_id": self.client_id,
+            "response_type": "code",
+            "scope": "full",
+            "redirect_uri": redirect_uri or self.redirect_uri,
+            "state": state,
+        }
+        return f"{self.authorize_url}?{urlencode({name: value for name, value in wanted.items() if value})}"
+
+    def authorize(self, port: Port, code: str, redirect_uri: str | None = None) -> Flow[None]:
+        """Turn the code that a person brought back from Keap into tokens, and keep them."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "redirect_uri": redirect_uri or self.redirect_uri or "",
+        }
+        moment = yield from now()
+        call = _token_call(form, subject="the first Keap tokens", repeatable=False)  # a code is good for one use
+        answer = yield from send(port.elsewhere(self.token_url), call)
+        tokens = _tokens(answer, moment, None)
+        yield from self._save(tokens)
+        self._held = tokens
+
+    # --- signing ------------------------------------------------------------------------------------------------
+
+    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+        """The header with a valid access token.
+
+        Raises:
+            AuthError: when a person has to authorize (again).
+        """
+        moment = yield from now()
+        held = self._held
+        if held is None or held.renew_at <= moment:
+            held = yield from self._fresh(port, moment, worn=None)
+        return held.headers()
+
+    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+        """Get another access token than the one that was refused."""
+        moment = yield from now()
+        yield from self._fresh(port, moment, worn=refused.get("Authorization"))
+        return True
+
+    def _fresh(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens]:
+        """The tokens that are valid now: those somebody else has put into the store, or new ones."""
+        holder = yield from new_id()
+        while True:
+            found = yield from self._load()
+            if not found.is_worn(moment, worn):
+                break
+            if (yield from run("take the lock of the tokens", self.tokens.lock, holder, moment)):
+                found = yield from finish(self._renew_alone(port, holder, worn))
+                break
+            yield Sleep(POLL)
+            moment = yield from now()
+        self._held = found
+        return found
+
+    def _renew_alone(self, port: Port, holder: str, worn: str | None) -> Flow[OAuthTokens]:
+        try:
+            found = yield from self._load()  # again: what was there may be older than the lock
+            if found.is_worn((yield from now()), worn):
+                found = yield from self._exchange(port, found.refresh_token)
+        except GeneratorExit:
+            raise  # abandoned, as by the death of the process: the lock ends by itself
+        except BaseException:
+            yield from run("release the lock of the tokens", self.tokens.unlock, holder)
+            raise
+        yield from run("release the lock of the tokens", self.tokens.unlock, holder)
+        return found
+
+    def _load(self) -> Flow[OAuthTokens]:
+        if self._unsaved is not None:  # Keap knows no others any more
+            yield from self._save(self._unsaved)
+        found = yield from run("read the tokens", self.tokens.load)
+        if found is None:
+            raise self._needs_a_person("nobody has authorized this application yet: authorize")
+        if found.refresh_token == self._dead:
+            raise self._needs_a_person("Keap's refresh token is not valid any more: authorize again")
+        return found
+
+    def _save(self, tokens: OAuthTokens) -> Flow[None]:
+        self._unsaved = tokens
+        yield from run("save the tokens", self.tokens.save, tokens)
+        self._unsaved = None
+
+    def _exchange(self, port: Port, refresh_token: str) -> Flow[OAuthTokens]:
+        secret = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode("ascii")
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        moment = yield from now()
+        # Repeated even when the outcome is unknown: if it took effect, the new pair is lost either way.
+        call = _token_call(form, headers=(("Authorization", f"Basic {secret}"),), subject="new Keap tokens")
+        try:
+            answer = yield from send(port.elsewhere(self.token_url), call)
+        except StatusError as error:
+            if error.status not in {400, 401, 403} or not _is_final(error):
+                raise
+            self._dead = refresh_token
+            raise self._needs_a_person("Keap's refresh token is not valid any more: authorize again") from error
+        tokens = _tokens(answer, moment, refresh_token)
+        yield from self._save(tokens)
+        return tokens
+
+    def _needs_a_person(self, what: str) -> AuthError:
+        url = self.authorization_url()
+        error = AuthError(f"{what} at {url}", method="POST", url=self.token_url, status=401)
+        error.authorize_url = url
+        return error
+
+
+def oauth_of(port: Port) -> KeapOAuth:
+    """The credentials of a port, which must be of this kind."""
+    if not isinstance(port.credentials, KeapOAuth):
+        raise TypeError("only a client with auth=KeapOAuth(…) can be authorized by a code")
+    return port.credentials
+
+
+def _token_call(
+    form: Mapping[str, str], *, subject: str, headers: tuple[tuple[str, str], ...] = (), repeatable: bool = True
+) -> Call[Any]:
+    return Call(
+        "POST",
+        "",
+        _decode,
+        headers=(("Content-Type", "application/x-www-form-urlencoded"), *headers),
+        body=urlencode(form).encode("ascii"),
+        subject=subject,
+        repeatable=repeatable,
+    )
+
+
+def _decode(answer: Answer) -> Mapping[str, Any]:
+    found = load_json(answer)
+    if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        raise ShapeError("the answer holds no access token", paths=["$.access_token"])
+    return found
+
+
+def _tokens(answer: Mapping[str, Any], moment: datetime, old_refresh_token: str | None) -> OAuthTokens:
+    lifetime = answer.get("expires_in")
+    seconds = float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else LIFETIME.total_seconds()
+    refresh_token = answer.get("refresh_token") or old_refresh_token
+    if not isinstance(refresh_token, str):
+        raise ShapeError("the answer holds no refresh token", paths=["$.refresh_token"])
+    return OAuthTokens.lasting(answer["access_token"], refresh_token, timedelta(seconds=seconds), moment)
+
+
+def _is_final(error: StatusError) -> bool:
+    return error.code in NEEDS_A_PERSON

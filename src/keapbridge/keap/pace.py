@@ -1,0 +1,335 @@
+"""Pacing: when the next call to Keap may be sent, so that none is refused. Pure, but for `KeapPace`, which asks a book.
+
+Keap counts the calls of a key per second, minute and day, and those of the whole application per minute. The calls of
+all processes that use a key are entered in one book; each is given a moment for its call, in the order they ask. What
+other applications use is learned from the headers of the answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from keapbridge._flow import Flow, Sleep, now, run
+from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError
+from keapbridge.keap.limits import KeapLimits, read_limits
+from keapbridge.keap.oauth import KeapOAuth
+
+__all__ = ["Entry", "KeapPace", "MemoryPaceBook", "PaceBook", "Pacing", "Turn", "learn", "pace_for", "take_turn"]
+
+T = TypeVar("T")
+
+HOSTS = frozenset({"api.infusionsoft.com", "api.keap.com"})
+MINUTE, DAY = 60.0, 86_400.0
+STRETCH = 1.05  # a second of ours is a little longer than Keap's: calls arrive at uneven distances
+
+
+def _share(_: object, attribute: Any, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ValueError(f"{attribute.name} must be more than 0 and at most 1, not {value}")
+
+
+@attrs.frozen
+class Pacing:
+    """How much of Keap's limits may be used.
+
+    Attributes:
+        per_second: calls of this key, as Keap publishes it for the kind of credentials.
+        per_minute: the same for a minute.
+        per_day: the same for a day, which begins at 00:00 UTC.
+        share: the part of all these that this library may use, from 0 to 1.
+        reserve: the part of the application's own limit, which all its keys share, to leave to others.
+        time_scale: how much faster time passes; for tests.
+    """
+
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+    share: float = attrs.field(default=1.0, validator=_share)
+    reserve: float = attrs.field(
+        default=0.0, validator=attrs.validators.and_(attrs.validators.ge(0), attrs.validators.lt(1))
+    )
+    time_scale: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+
+    def over(self, published: Pacing) -> Pacing:
+        """These settings, with the published limits where they say nothing."""
+        return attrs.evolve(
+            self,
+            per_second=published.per_second if self.per_second is None else self.per_second,
+            per_minute=published.per_minute if self.per_minute is None else self.per_minute,
+            per_day=published.per_day if self.per_day is None else self.per_day,
+        )
+
+    @property
+    def minute(self) -> float:
+        """How long a minute is, in seconds."""
+        return MINUTE / self.time_scale
+
+    @property
+    def day(self) -> float:
+        """How long a day is, in seconds."""
+        return DAY / self.time_scale
+
+
+API_KEY = Pacing(10, 240, 30_000)  # as Keap publishes them
+OAUTH_CLIENT = Pacing(25, 1_500, 150_000)
+
+
+@attrs.frozen
+class Turn:
+    """A call's moment, in seconds since 1970, and whose it is."""
+
+    at: float
+    who: str
+
+
+@attrs.frozen
+class Entry:
+    """What the book holds about a key.
+
+    Attributes:
+        turns: the calls of the last minute and those that wait for their moment, in order.
+        day: the number of the day that `used` counts.
+        used: calls of that day, of anybody.
+        others: calls that others made in the minute with the number `others_in`.
+        held_until: no call before this moment.
+        minute_limit, day_limit: what Keap said last.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    day: int = 0
+    used: int = 0
+    others: int = 0
+    others_in: int = 0
+    held_until: float = 0.0
+    minute_limit: int | None = None
+    day_limit: int | None = None
+
+
+@attrs.frozen
+class Granted:
+    """A call may be sent after so many seconds."""
+
+    wait: float
+
+
+@attrs.frozen
+class ComeBack:
+    """Others are waiting, too: ask again after so many seconds."""
+
+    wait: float
+
+
+@attrs.frozen
+class Spent:
+    """The quota of the day is spent until this moment, in seconds since 1970."""
+
+    until: float
+
+
+def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float) -> tuple[Entry, Granted | ComeBack | Spent]:
+    """Enter a call, if it is somebody's turn; the calls before it are given their moments already.
+
+    Args:
+        who: a session; none of them queues for more than its share of a second while others wait.
+    """
+    entry = _today(entry, pacing, moment)
+    per_day = _allowed(pacing.per_day, entry.day_limit, pacing.share)
+    if per_day is not None and entry.used >= per_day:
+        return entry, Spent((entry.day + 1) * pacing.day)
+    at = max(moment, entry.held_until, entry.turns[-1].at if entry.turns else 0.0)
+    for limit, seconds in _windows(entry, pacing, at):
+        if len(entry.turns) >= limit:
+            at = max(at, entry.turns[-limit].at + seconds)
+    waiting = [turn for turn in entry.turns if turn.at > moment]
+    if at > moment and waiting:
+        mine = [turn for turn in waiting if turn.who == who]
+        sessions = len({turn.who for turn in waiting} | {who})
+        if sessions > 1 and len(mine) >= ceil((_allowed(pacing.per_second, None, pacing.share) or 1) / sessions):
+            return entry, ComeBack(mine[0].at - moment)
+    turns = (*entry.turns, Turn(at, who))
+    return attrs.evolve(entry, turns=turns, used=entry.used + 1), Granted(at - moment)
+
+
+def _today(entry: Entry, pacing: Pacing, moment: float) -> Entry:
+    """The entry without what is over."""
+    oldest = moment - pacing.minute * STRETCH
+    turns = tuple(turn for turn in entry.turns if turn.at > oldest)
+    day = int(moment // pacing.day)
+    return attrs.evolve(entry, turns=turns, day=day, used=entry.used if entry.day == day else 0)
+
+
+def _windows(entry: Entry, pacing: Pacing, moment: float) -> list[tuple[int, float]]:
+    """How many calls in how many seconds."""
+    found = []
+    second = _allowed(pacing.per_second, None, pacing.share)
+    if second is not None:
+        found.append((second, STRETCH / pacing.time_scale))
+    minute = _allowed(pacing.per_minute, entry.minute_limit, pacing.share)
+    if minute is not None:
+        others = entry.others if entry.others_in == int(moment // pacing.minute) else 0
+        found.append((max(1, minute - others), pacing.minute))
+    return found
+
+
+def _allowed(configured: int | None, told: int | None, share: float) -> int | None:
+    known = [limit for limit in (configured, told) if limit is not None]
+    return max(1, int(min(known) * share)) if known else None
+
+
+def learn(
+    entry: Entry, pacing: Pacing, seen: KeapLimits, moment: float, *, refused: bool, retry_after: float | None
+) -> Entry:
+    """What an answer says about the limits.
+
+    Args:
+        refused: it was a 429.
+        retry_after: seconds, where it said so.
+    """
+    entry = _today(entry, pacing, moment)
+    number = int(moment // pacing.minute)
+    next_minute = (number + 1) * pacing.minute
+    used, hold = entry.used, entry.held_until
+    if seen.day.used is not None:
+        used = max(used, seen.day.used)
+    if refused and seen.day.available == 0 and seen.day.limit is not None:
+        used = max(used, seen.day.limit)
+    mine = sum(1 for turn in entry.turns if number * pacing.minute <= turn.at <= moment)
+    others = max(0, seen.minute.used - mine) if seen.minute.used is not None else 0
+    spare = ceil(pacing.reserve * seen.tenant.limit) if seen.tenant.limit is not None else 0
+    if seen.minute.available == 0 or (seen.tenant.available is not None and seen.tenant.available <= spare):
+        hold = max(hold, next_minute)
+    elif refused:
+        hold = max(hold, moment + (retry_after if retry_after is not None else 1.0 / pacing.time_scale))
+    return attrs.evolve(
+        entry,
+        used=used,
+        others=others,
+        others_in=number,
+        held_until=hold,
+        minute_limit=seen.minute.limit or entry.minute_limit,
+        day_limit=seen.day.limit or entry.day_limit,
+    )
+
+
+# --- the book ---------------------------------------------------------------------------------------------------
+
+
+class PaceBook(Protocol):
+    """Where the calls of all who use a key are entered."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it takes a database, so that it must be asked where that disturbs nobody."""
+        ...
+
+    def change(self, key: str, how: Callable[[Entry], tuple[Entry, T]]) -> T:
+        """Change the entry of a key, alone."""
+        ...
+
+
+class MemoryPaceBook:
+    """The book of one process."""
+
+    is_shared = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+
+    def change(self, key: str, how: Callable[[Entry], tuple[Entry, T]]) -> T:
+        with self._lock:
+            self._entries[key], result = how(self._entries.get(key, Entry()))
+            return result
+
+
+@attrs.define
+class KeapPace:
+    """Lets calls wait for their moment.
+
+    Attributes:
+        key: what the book knows the credentials by; they cannot be read from it.
+        who: the session that calls.
+    """
+
+    pacing: Pacing
+    book: PaceBook
+    key: str
+    who: str = ""
+    _news: deque[tuple[KeapLimits, float, bool, float | None]] = attrs.field(
+        factory=lambda: deque(maxlen=16), init=False, repr=False, eq=False
+    )
+
+    def shared(self, book: PaceBook, who: str) -> KeapPace:
+        """The same pace, kept with others that use the key."""
+        return KeapPace(self.pacing, book, self.key, who)
+
+    def turn(self) -> Flow[None]:
+        """Wait until a call may be sent.
+
+        Raises:
+            QuotaExhaustedError: when none may be until the day is over.
+        """
+        while True:
+            moment = (yield from now()).timestamp()
+            verdict = yield from self._ask(moment)
+            if isinstance(verdict, Spent):
+                resets_at = datetime.fromtimestamp(verdict.until, UTC)
+                raise QuotaExhaustedError(
+                    f"not sent, the quota of the day is spent; it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC",
+                    resets_at=resets_at,
+                )
+            if verdict.wait > 0:
+                yield Sleep(verdict.wait)
+            if isinstance(verdict, Granted):
+                return
+
+    def _ask(self, moment: float) -> Flow[Granted | ComeBack | Spent]:
+        news = []
+        with suppress(IndexError):  # empty: taken by this thread or by another
+            while True:
+                news.append(self._news.popleft())
+
+        def change(entry: Entry) -> tuple[Entry, Granted | ComeBack | Spent]:
+            for seen, heard_at, refused, retry_after in news:
+                entry = learn(entry, self.pacing, seen, heard_at, refused=refused, retry_after=retry_after)
+            return take_turn(entry, self.pacing, self.who, moment)
+
+        if not self.book.is_shared:
+            return self.book.change(self.key, change)
+        verdict: Granted | ComeBack | Spent = yield from run("take a turn", self.book.change, self.key, change)
+        return verdict
+
+    def answered(self, headers: Mapping[str, str], moment: datetime) -> None:
+        """Note what an answer said about the limits."""
+        self._news.append((read_limits(headers), moment.timestamp(), False, None))
+
+    def refused(self, error: RateLimitedError, moment: datetime) -> ApiError:
+        """Note a 429; answers the error that it means."""
+        seen = read_limits(error.headers)
+        self._news.append((seen, moment.timestamp(), True, error.retry_after))
+        if seen.day.available != 0 or not seen.day.limit:
+            return error
+        return QuotaExhaustedError(str(error), resets_at=seen.day.resets_at)
+
+
+def pace_for(auth: object, base_url: str, pacing: Pacing | None) -> KeapPace | None:
+    """The pace of a client: of its own process, until a session shares it."""
+    if pacing is None:
+        if urlsplit(base_url).hostname not in HOSTS:
+            return None
+        pacing = Pacing()
+    # Keap counts a key; of OAuth it counts the client, over all the applications that let it in.
+    oauth = isinstance(auth, KeapOAuth)
+    identity = auth.client_id if isinstance(auth, KeapOAuth) else repr(sorted(getattr(auth, "headers", dict)().items()))
+    key = hashlib.blake2b(identity.encode(), digest_size=16, person=b"keapbridge-pace").hexdigest()
+    return KeapPace(pacing.over(OAUTH_CLIENT if oauth else API_KEY), MemoryPaceBook(), key)

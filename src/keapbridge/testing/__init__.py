@@ -8,7 +8,7 @@ except ImportError as error:
 
 from keapbridge.testing._server import Fault, Faults, Recorded, RequestLog
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
-from keapbridge.testing.keap import KeapBehaviour, KeapEmulator
+from keapbridge.testing.keap import KeapBehaviour, KeapEmulator, KeapGrant, KeapOAuthServer, KeapQuota
 
 __all__ = [
     "CustomcrmBehaviour",
@@ -17,6 +17,9 @@ __all__ = [
     "Faults",
     "KeapBehaviour",
     "KeapEmulator",
+    "KeapGrant",
+    "KeapOAuthServer",
+    "KeapQuota",
     "Recorded",
     "RequestLog",
 ]

@@ -148,12 +148,19 @@ class _CutError(Exception):
 
 
 class Recorder:
-    """ASGI middleware that records every exchange and plays the planned faults."""
+    """ASGI middleware that records every exchange (`masked` takes secrets out of it) and plays the planned faults."""
 
-    def __init__(self, app: AsgiApp, requests: RequestLog, faults: Faults) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        requests: RequestLog,
+        faults: Faults,
+        masked: Callable[[Recorded], Recorded] = lambda recorded: recorded,
+    ) -> None:
         self._app = app
         self._requests = requests
         self._faults = faults
+        self._masked = masked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -174,7 +181,7 @@ class Recorder:
             answer = _fault_answer(fault, answer)
         start, payload = answer[0], b"".join(m.get("body", b"") for m in answer[1:])
         cut = fault is not None and (fault.cut or fault.status == 0)
-        self._requests.add(_recorded(scope, bytes(body), start, payload, cut=cut))
+        self._requests.add(self._masked(_recorded(scope, bytes(body), start, payload, cut=cut)))
         if not cut:
             await send(start)
             await send({"type": "http.response.body", "body": payload})

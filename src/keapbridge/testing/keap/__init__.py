@@ -16,27 +16,43 @@ from typing import Self
 
 from keapbridge.testing._server import AsgiApp, Faults, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing.keap._app import application
+from keapbridge.testing.keap._gateway import Gateway
+from keapbridge.testing.keap._oauth import KeapGrant, KeapOAuthServer, mask_tokens
+from keapbridge.testing.keap._quota import KeapQuota, Meter
 from keapbridge.testing.keap._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
 from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
-__all__ = ["Contacts", "KeapBehaviour", "KeapEmulator", "KeapState", "Table"]
+__all__ = [
+    "Contacts",
+    "KeapBehaviour",
+    "KeapEmulator",
+    "KeapGrant",
+    "KeapOAuthServer",
+    "KeapQuota",
+    "KeapState",
+    "Table",
+]
 
 
 class KeapEmulator:
     """A Keap of your own: an ASGI application, and as a context manager an HTTP server on loopback.
 
     Attributes:
-        app: The ASGI application; it serves `/crm/rest/v2/…` without the server, too.
+        app: The ASGI application; it serves `/crm/rest/v2/…`, `/token` and `/app/oauth/authorize` without the server,
+            too.
         state: What it remembers, to look at and to edit as users of Keap do.
         requests: What it was asked.
         faults: What goes wrong next.
         api_key: The key it accepts, as `X-Keap-API-Key` or as a bearer token.
+        oauth: Its authorization server, whose access tokens it accepts as bearer tokens.
 
     Args:
         api_key: The key to accept.
         currency: The ISO 4217 code of the currency that prices are in.
         clock: Says what time it is (aware); the system's clock without it. It dates writes and counts calls.
         behaviour: What happens where Keap's contract says nothing.
+        quota: How many calls are answered before 429, for each key or OAuth client and for all together. Without it,
+            nothing is refused; the headers speak of Keap's own limits, and never of more than half of one as used.
     """
 
     def __init__(
@@ -46,20 +62,49 @@ class KeapEmulator:
         currency: str = "USD",
         clock: Clock | None = None,
         behaviour: KeapBehaviour = DEFAULT_BEHAVIOUR,
+        quota: KeapQuota | None = None,
     ) -> None:
         self.api_key = api_key
         self.behaviour = behaviour
         self.state = KeapState(currency=currency, clock=clock)
         self.requests = RequestLog()
         self.faults = Faults()
-        self.app: AsgiApp = Recorder(application(self.state, behaviour, api_key), self.requests, self.faults)
+        self.quota = quota
+        self.oauth = KeapOAuthServer(clock=self.state.now, origin=lambda: self._origin, behaviour=behaviour)
+        self._meter = Meter(quota, self.state.now)
+        gateway = Gateway(application(self.state, behaviour), self._meter, api_key, self.oauth.is_good, behaviour)
+        self.app: AsgiApp = Recorder(self.oauth.before(gateway), self.requests, self.faults, mask_tokens)
         self._server: LoopbackServer | None = None
+
+    @property
+    def _origin(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}" if self._server else "http://keap.invalid"
 
     @property
     def base_url(self) -> str:
         """The address of the REST API; v2 is below it. Without the server, one for an ASGI transport."""
-        origin = f"http://127.0.0.1:{self._server.port}" if self._server else "http://keap.invalid"
-        return f"{origin}/crm/rest"
+        return f"{self._origin}/crm/rest"
+
+    @property
+    def quota_used(self) -> int:
+        """The calls counted in the current day, of all keys together; refused ones and those for tokens are not."""
+        return self._meter.used
+
+    @property
+    def throttled(self) -> int:
+        """How many calls were refused with 429 for being too many."""
+        return self._meter.throttled
+
+    def spend(self, *, day: int = 0, minute: int = 0, tenant_day: int = 0, tenant_minute: int = 0) -> None:
+        """Uses up calls as another application would.
+
+        Args:
+            day: Calls of today by someone with the same key (or OAuth client); they count for the tenant too.
+            minute: Calls of this minute by someone with the same key.
+            tenant_day: Calls of today by someone with a key of their own: only the tenant has fewer left.
+            tenant_minute: Calls of this minute by someone with a key of their own.
+        """
+        self._meter.spend(day=day, minute=minute, tenant_day=tenant_day, tenant_minute=tenant_minute)
 
     def close(self) -> None:
         """Stops the server and forgets everything; any number of times."""

@@ -1,14 +1,12 @@
-"""Keap's REST v2 over HTTP: the routes, and the gateway in front of them that knows keys and counts calls."""
+"""Keap's REST v2 over HTTP: the routes, and what they answer to whom the gateway let through."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-import attrs
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
-from keapbridge.testing._server import AsgiApp, Message, Receive, Scope, Send
+from keapbridge.testing._server import AsgiApp
 from keapbridge.testing.keap import _filters
 from keapbridge.testing.keap._rules import (
     COMPANIES,
@@ -46,7 +44,7 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> AsgiApp:
+def application(state: KeapState, behaviour: KeapBehaviour) -> AsgiApp:
     """The emulated Keap as an ASGI application, `/crm/rest/v2/…`."""
     routes: list[Route] = []
     for resource in (CONTACTS, COMPANIES, PRODUCTS):
@@ -55,7 +53,7 @@ def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> Asg
         Route("/emailAddresses/{email}/status", _email_status(state), methods=["GET"]),
         Route("/emailAddresses/{email}/status", _change_email_status(state), methods=["PATCH"]),
     ]
-    served = Starlette(
+    return Starlette(
         routes=[Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False))],
         exception_handlers={
             _RefusedError: _refusal,
@@ -63,7 +61,6 @@ def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> Asg
             HTTPException: _http_error,
         },
     )
-    return _Gateway(served, state, api_key)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -419,83 +416,3 @@ def _change_email_status(state: KeapState) -> Endpoint:
             return _status_answer(state, email)
 
     return endpoint
-
-
-# --- the gateway ----------------------------------------------------------------------------------------------------
-
-_PER_DAY, _PER_MINUTE, _TENANT_PER_MINUTE, _SPIKE = 30_000, 240, 10_000, "10ps"
-_FAULT = {
-    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
-}
-
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-
-
-@attrs.define
-class _Window:
-    """The calls counted since the window began."""
-
-    length: timedelta
-    began: datetime = _BEGINNING
-    used: int = 0
-
-    def count(self, now: datetime) -> None:
-        began = now - (now - _BEGINNING) % self.length
-        if began != self.began:
-            self.began, self.used = began, 0
-        self.used += 1
-
-
-class _Gateway:
-    """Checks the key, counts the calls and says so in the headers of every answer."""
-
-    def __init__(self, app: AsgiApp, state: KeapState, api_key: str) -> None:
-        self._app = app
-        self._state = state
-        self._accepted = {(b"x-keap-api-key", api_key), (b"authorization", f"Bearer {api_key}")}
-        self._day = _Window(timedelta(days=1))
-        self._minute = _Window(timedelta(minutes=1))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = self._counted(self._state.now().astimezone(UTC))
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
-        refusal = self._unauthorized(scope) or self._over_quota()
-        await (refusal or self._app)(scope, receive, answer)
-
-    def _unauthorized(self, scope: Scope) -> Response | None:
-        given = {(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]}
-        return None if given & self._accepted else _json(_FAULT, 401)
-
-    def _over_quota(self) -> Response | None:
-        """The one place where a limit would be enforced; the emulator only counts."""
-        return None
-
-    def _counted(self, now: datetime) -> list[tuple[bytes, bytes]]:
-        with self._state.lock:
-            self._day.count(now)
-            self._minute.count(now)
-            day, minute = self._day.used, self._minute.used
-            midnight = self._day.began + self._day.length
-        headers = {
-            **_limit_headers("x-keap-product-quota", _PER_DAY, "day", day),
-            "x-keap-product-quota-expiry-time": str(int(midnight.timestamp() * 1000)),
-            **_limit_headers("x-keap-product-throttle", _PER_MINUTE, "minute", minute),
-            "x-keap-product-spike-limit": _SPIKE,
-            "x-keap-tenant-id": "emulator",
-            **_limit_headers("x-keap-tenant-throttle", _TENANT_PER_MINUTE, "minute", minute),
-        }
-        return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-def _limit_headers(prefix: str, limit: int, unit: str, used: int) -> dict[str, str]:
-    values = {"limit": limit, "time-unit": unit, "interval": 1, "available": max(0, limit - used), "used": used}
-    return {f"{prefix}-{name}": str(value) for name, value in values.items()}

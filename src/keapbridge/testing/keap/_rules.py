@@ -44,6 +44,10 @@ class KeapBehaviour:
         case_fold_emails: Email addresses are stored in lower case.
         reformat_phones: Phone numbers are stored in the national format of their country, where they can be parsed.
         lose_milliseconds: Answers show `create_time` and `update_time` in whole seconds, cut off.
+        refused_refresh: The `error` that answers a refresh token that is used up, expired or unknown.
+        reuse_ends_connection: A refresh token that is used twice ends all tokens of its connection.
+        throttled_body: The shape of a 429: Keap's own, or the fault of its gateway.
+        retry_after: A 429 says in `Retry-After` when to come back, in whole seconds.
     """
 
     null_clears: bool = True
@@ -53,6 +57,10 @@ class KeapBehaviour:
     case_fold_emails: bool = False
     reformat_phones: bool = False
     lose_milliseconds: bool = False
+    refused_refresh: Literal["invalid_grant", "invalid_request"] = "invalid_grant"
+    reuse_ends_connection: bool = False
+    throttled_body: Literal["keap", "gateway"] = "keap"
+    retry_after: bool = False
 
 
 DEFAULT_BEHAVIOUR = KeapBehaviour()

@@ -167,20 +167,22 @@ class KeapOAuth:
 
     def _fresh(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens]:
         """The tokens that are valid now: those somebody else has put into the store, or new ones."""
-        holder = yield from new_id()
-        while True:
-            found = yield from self._load()
-            if not found.is_worn(moment, worn):
-                break
-            if (yield from run("take the lock of the tokens", self.tokens.lock, holder, moment)):
-                found = yield from finish(self._renew_alone(port, holder, worn))
-                break
-            yield Sleep(POLL)
+        found = yield from self._load()
+        while found.is_worn(moment, worn):
+            # A task that is cancelled between the first step and the last would lose the tokens, or leave the lock.
+            renewed = yield from finish(self._renew_alone(port, moment, worn))
+            if renewed is None:
+                yield Sleep(POLL)
             moment = yield from now()
+            found = renewed or (yield from self._load())
         self._held = found
         return found
 
-    def _renew_alone(self, port: Port, holder: str, worn: str | None) -> Flow[OAuthTokens]:
+    def _renew_alone(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens | None]:
+        """New tokens; `None` while somebody else is about to get them."""
+        holder = yield from new_id()
+        if not (yield from run("take the lock of the tokens", self.tokens.lock, holder, moment)):
+            return None
         try:
             found = yield from self._load()  # again: what was there may be older than the lock
             if found.is_worn((yield from now()), worn):

@@ -363,6 +363,7 @@ def test_a_crash_while_saving_leaves_the_old_tokens(tmp_path: Path, monkeypatch:
         store.save(OAuthTokens.lasting("access-2", "refresh-2", timedelta(hours=24), NOON))
     monkeypatch.undo()
     assert store.load() == TOKENS
+    assert [p.name for p in tmp_path.iterdir()] == ["tokens.json"]
     store.save(TOKENS)
 
 
@@ -398,7 +399,7 @@ def start_callers(number: int, options: dict[str, Any]) -> list[dict[str, Any]]:
     finally:
         for caller in callers:
             caller.kill()
-            caller.wait()
+            caller.communicate()
 
 
 @pytest.mark.parametrize("where", ["file", "database"])

@@ -206,8 +206,11 @@ class KeapOAuth:
         return found
 
     def _save(self, tokens: OAuthTokens) -> Flow[None]:
-        self._unsaved = tokens
-        yield from run("save the tokens", self.tokens.save, tokens)
+        try:
+            yield from run("save the tokens", self.tokens.save, tokens)
+        except BaseException:
+            self._unsaved = tokens
+            raise
         self._unsaved = None
 
     def _exchange(self, port: Port, refresh_token: str) -> Flow[OAuthTokens]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -45,15 +45,16 @@ class FileTokenStore:
 
     def save(self, tokens: OAuthTokens) -> None:
         """Replace the file."""
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}.new")
-        with contextlib.suppress(FileNotFoundError):
-            new.unlink()
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(self._seal.close(dump_tokens(tokens)))
-            file.flush()
-            os.fsync(descriptor)
-        new.replace(self._path)
+        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # for its owner only
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self._seal.close(dump_tokens(tokens)))
+                file.flush()
+                os.fsync(descriptor)
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
         _sync_folder(self._path.parent)
 
     def lock(self, holder: str, now: datetime) -> bool:

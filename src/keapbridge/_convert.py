@@ -9,6 +9,7 @@ otherwise names every wrong place by its JSON path.
 from __future__ import annotations
 
 import re
+import threading
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -143,6 +144,9 @@ def _record_type(hint: Any) -> tuple[type | None, bool]:
     return None, False
 
 
+_examining = threading.Lock()
+
+
 class Codec(Generic[R]):
     """Reads and writes one kind of record.
 
@@ -154,6 +158,7 @@ class Codec(Generic[R]):
     def __init__(self, cls: type[R], wire_name: Callable[[str], str] = str) -> None:
         self.cls = cls
         self._shape = _Shape(cls, wire_name)
+        self._is_prepared = False
         self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
 
     @property
@@ -178,9 +183,17 @@ class Codec(Generic[R]):
         """
         return self._load_prepared(self._shape.prepare(data, asked), path)
 
+    def _convert(self, prepared: Any, cls: Any) -> Any:
+        if not self._is_prepared:
+            # msgspec examines a class when it is first used, and crashes when two threads make it do so at once.
+            with _examining:
+                msgspec.convert({}, self.cls)
+            self._is_prepared = True
+        return msgspec.convert(prepared, cls)
+
     def _load_prepared(self, prepared: Any, path: str) -> R:
         try:
-            record = msgspec.convert(prepared, self.cls)
+            record: R = self._convert(prepared, self.cls)
         except msgspec.ValidationError:
             record = self._load_patiently(prepared, path)
         if not self._has_id(record):
@@ -199,7 +212,7 @@ class Codec(Generic[R]):
             raise ShapeError(f"{path} is not a list", paths=[path])
         prepared = [self._shape.prepare(item, asked) for item in items]
         try:
-            quick = tuple(msgspec.convert(prepared, list[self.cls]))  # type: ignore[name-defined]
+            quick: tuple[R, ...] = tuple(self._convert(prepared, list[self.cls]))  # type: ignore[name-defined]
         except msgspec.ValidationError:
             quick = ()
         if len(quick) == len(items) and all(map(self._has_id, quick)):

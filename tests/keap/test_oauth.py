@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import stat
 import subprocess
 import sys
@@ -17,12 +16,12 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from callers import start_callers
 
 import keapbridge as kb
 from keapbridge.keap.oauth import OAuthTokens, TokenStore
 from keapbridge.testing import Fault, KeapEmulator
 
-CALLER = Path(__file__).with_name("one_caller.py")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TOKENS = OAuthTokens.lasting("access-1", "refresh-1", timedelta(hours=24), NOON)
 
@@ -377,29 +376,6 @@ def test_a_file_that_holds_no_tokens_is_an_error_without_its_content(tmp_path: P
 
 
 # --- processes ------------------------------------------------------------------------------------------------------
-
-
-def start_callers(number: int, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Start so many processes of `one_caller.py`, let them go at once, and answer what they say."""
-    callers = [
-        subprocess.Popen(
-            [sys.executable, str(CALLER), json.dumps(options | {"name": n})],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(number)
-    ]
-    try:
-        for caller in callers:
-            assert caller.stdin is not None
-            caller.stdin.write("go\n")
-            caller.stdin.flush()
-        return [json.loads(caller.communicate(timeout=600)[0]) for caller in callers]
-    finally:
-        for caller in callers:
-            caller.kill()
-            caller.communicate()
 
 
 @pytest.mark.parametrize("where", ["file", "database"])

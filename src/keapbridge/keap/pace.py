@@ -31,6 +31,7 @@ T = TypeVar("T")
 HOSTS = frozenset({"api.infusionsoft.com", "api.keap.com"})
 MINUTE, DAY = 60.0, 86_400.0
 STRETCH = 1.05  # a second of ours is a little longer than Keap's: calls arrive at uneven distances
+BURST = 0.25  # the part of a minute's calls that may come as fast as the second allows; the others come evenly
 
 
 def _share(_: object, attribute: Any, value: float) -> None:
@@ -117,23 +118,23 @@ class Entry:
 
 @attrs.frozen
 class Granted:
-    """A call may be sent after so many seconds."""
+    """A call may be sent at this moment, in seconds since 1970."""
 
-    wait: float
+    at: float
 
 
 @attrs.frozen
 class ComeBack:
-    """Others are waiting, too: ask again after so many seconds."""
+    """Others are waiting, too: ask again at this moment."""
 
-    wait: float
+    at: float
 
 
 @attrs.frozen
 class Spent:
-    """The quota of the day is spent until this moment, in seconds since 1970."""
+    """The quota of the day is spent until this moment."""
 
-    until: float
+    at: float
 
 
 def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float) -> tuple[Entry, Granted | ComeBack | Spent]:
@@ -147,17 +148,15 @@ def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float) -> tuple[En
     if per_day is not None and entry.used >= per_day:
         return entry, Spent((entry.day + 1) * pacing.day)
     at = max(moment, entry.held_until, entry.turns[-1].at if entry.turns else 0.0)
-    for limit, seconds in _windows(entry, pacing, at):
-        if len(entry.turns) >= limit:
-            at = max(at, entry.turns[-limit].at + seconds)
+    at = max(at, _earliest(entry, pacing, at))
     waiting = [turn for turn in entry.turns if turn.at > moment]
     if at > moment and waiting:
         mine = [turn for turn in waiting if turn.who == who]
         sessions = len({turn.who for turn in waiting} | {who})
         if sessions > 1 and len(mine) >= ceil((_allowed(pacing.per_second, None, pacing.share) or 1) / sessions):
-            return entry, ComeBack(mine[0].at - moment)
+            return entry, ComeBack(mine[0].at)
     turns = (*entry.turns, Turn(at, who))
-    return attrs.evolve(entry, turns=turns, used=entry.used + 1), Granted(at - moment)
+    return attrs.evolve(entry, turns=turns, used=entry.used + 1), Granted(at)
 
 
 def _today(entry: Entry, pacing: Pacing, moment: float) -> Entry:
@@ -168,17 +167,26 @@ def _today(entry: Entry, pacing: Pacing, moment: float) -> Entry:
     return attrs.evolve(entry, turns=turns, day=day, used=entry.used if entry.day == day else 0)
 
 
-def _windows(entry: Entry, pacing: Pacing, moment: float) -> list[tuple[int, float]]:
-    """How many calls in how many seconds."""
-    found = []
+def _earliest(entry: Entry, pacing: Pacing, moment: float) -> float:
+    """When the calls before leave room for one more.
+
+    They are spread: Keap arrests spikes, and a burst that ends in a long wait helps nobody.
+    """
+    if not entry.turns:
+        return moment
+    last, earliest = entry.turns[-1].at, moment
     second = _allowed(pacing.per_second, None, pacing.share)
     if second is not None:
-        found.append((second, STRETCH / pacing.time_scale))
+        earliest = max(earliest, last + STRETCH / pacing.time_scale / second)
     minute = _allowed(pacing.per_minute, entry.minute_limit, pacing.share)
     if minute is not None:
         others = entry.others if entry.others_in == int(moment // pacing.minute) else 0
-        found.append((max(1, minute - others), pacing.minute))
-    return found
+        limit = max(1, minute - others)
+        if len(entry.turns) >= limit * BURST:
+            earliest = max(earliest, last + pacing.minute / minute)
+        if len(entry.turns) >= limit:
+            earliest = max(earliest, entry.turns[-limit].at + pacing.minute)
+    return earliest
 
 
 def _allowed(configured: int | None, told: int | None, share: float) -> int | None:
@@ -283,13 +291,14 @@ class KeapPace:
             moment = (yield from now()).timestamp()
             verdict = yield from self._ask(moment)
             if isinstance(verdict, Spent):
-                resets_at = datetime.fromtimestamp(verdict.until, UTC)
+                resets_at = datetime.fromtimestamp(verdict.at, UTC)
                 raise QuotaExhaustedError(
                     f"not sent, the quota of the day is spent; it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC",
                     resets_at=resets_at,
                 )
-            if verdict.wait > 0:
-                yield Sleep(verdict.wait)
+            wait = verdict.at - (yield from now()).timestamp()  # asking took its time
+            if wait > 0:
+                yield Sleep(wait)
             if isinstance(verdict, Granted):
                 return
 

@@ -16,6 +16,9 @@ __all__ = ["SqlPaceBook"]
 
 T = TypeVar("T")
 
+# Made here: msgspec examines a class when it first meets it, and two threads must not make it do so at once.
+_decoder = msgspec.json.Decoder(Entry)
+
 
 class SqlPaceBook:
     """A row a key."""
@@ -36,7 +39,7 @@ class SqlPaceBook:
                     self._database.insert(t.paces).on_conflict_do_nothing(), [{"key": key, "entry": "{}"}]
                 )
                 stored = connection.execute(query).scalar_one()
-            entry, result = how(msgspec.json.decode(stored, type=Entry))
+            entry, result = how(_decoder.decode(stored))
             body = msgspec.json.encode(entry).decode()
             connection.execute(update(t.paces).where(c.key == key).values(entry=body))
         return result

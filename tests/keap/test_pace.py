@@ -1,0 +1,313 @@
+"""Pacing: no window of time ever holds more calls than Keap allows, nobody is forgotten, and little time is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from callers import start_callers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keapbridge as kb
+from keapbridge._drive import SyncDriver
+from keapbridge.errors import QuotaExhaustedError, RateLimitedError
+from keapbridge.keap.limits import KeapLimits, Window
+from keapbridge.keap.pace import (
+    API_KEY,
+    OAUTH_CLIENT,
+    ComeBack,
+    Entry,
+    Granted,
+    KeapPace,
+    MemoryPaceBook,
+    Spent,
+    learn,
+    pace_for,
+    take_turn,
+)
+from keapbridge.store.database import Database
+from keapbridge.store.paces import SqlPaceBook
+from keapbridge.testing import Fault, KeapEmulator, KeapQuota
+
+LAWS = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC).timestamp()
+PACING = kb.Pacing(per_second=3, per_minute=20, per_day=1000)
+
+
+def _played(pacing: kb.Pacing, gaps: list[float], names: list[str]) -> tuple[Entry, list[tuple[float, float, str]]]:
+    """Callers ask one after the other; answers when they asked, when they may call, and who they are."""
+    entry, moment, granted = Entry(), MORNING, []
+    for gap, who in zip(gaps, names, strict=True):
+        moment += gap
+        now = moment
+        while True:
+            entry, verdict = take_turn(entry, pacing, who, now)
+            if isinstance(verdict, Granted):
+                granted.append((moment, verdict.at, who))
+                break
+            assert isinstance(verdict, ComeBack)
+            assert verdict.at > now
+            now = verdict.at
+    return entry, granted
+
+
+GAPS = st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.05, 0.4, 2.0, 61.0]), min_size=1, max_size=70)
+
+
+@LAWS
+@given(GAPS, st.data())
+def test_no_second_and_no_minute_holds_too_many_calls(gaps: list[float], data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.sampled_from("ab"), min_size=len(gaps), max_size=len(gaps)))
+    _, granted = _played(PACING, gaps, names)
+    moments = sorted(at for _, at, _ in granted)
+    for limit, seconds in ((3, 1.0), (20, 60.0)):
+        for first, later in zip(moments, moments[limit:], strict=False):
+            assert later - first >= seconds - 1e-6
+
+
+@LAWS
+@given(GAPS)
+def test_a_caller_alone_waits_for_what_the_limits_ask_and_no_longer(gaps: list[float]) -> None:
+    _, granted = _played(PACING, gaps, ["a"] * len(gaps))
+    for number, (asked, at, _) in enumerate(granted):
+        earlier = [moment for _, moment, _ in granted[:number]]
+        recent = [moment for moment in earlier if moment > asked - 63.0]
+        rules = [asked, *earlier[-1:]]
+        if recent:
+            rules.append(earlier[-1] + (3.0 if len(recent) >= 5 else 1.05 / 3))
+        if len(recent) >= 20:
+            rules.append(earlier[-20] + 60.0)
+        assert at == pytest.approx(max(rules))
+
+
+def test_a_caller_that_has_time_is_not_held_up() -> None:
+    _, granted = _played(PACING, [4.0] * 50, ["a"] * 50)
+    assert all(asked == at for asked, at, _ in granted)
+
+
+def test_the_share_of_the_limits_is_kept() -> None:
+    _, granted = _played(attrs.evolve(PACING, per_second=None, share=0.5), [0.0] * 11, ["a"] * 11)
+    assert [at - MORNING for _, at, _ in granted] == [0.0] * 3 + [6.0 * n for n in range(1, 8)] + [60.0]
+
+
+def test_no_session_keeps_the_others_waiting_for_more_than_their_share() -> None:
+    pacing = kb.Pacing(per_second=10, per_minute=1000)
+    entry = Entry()
+    for _ in range(10):
+        entry, verdict = take_turn(entry, pacing, "greedy", MORNING)
+    for _ in range(8):
+        entry, verdict = take_turn(entry, pacing, "greedy", MORNING)
+    entry, first = take_turn(entry, pacing, "modest", MORNING)
+    assert isinstance(first, Granted)
+    entry, verdict = take_turn(entry, pacing, "greedy", MORNING)
+    assert isinstance(verdict, ComeBack)
+    entry, verdict = take_turn(entry, pacing, "modest", MORNING)
+    assert isinstance(verdict, Granted)
+
+
+# --- the day --------------------------------------------------------------------------------------------------------
+
+
+def test_the_quota_of_the_day_is_never_exceeded_and_begins_anew_at_midnight() -> None:
+    pacing = kb.Pacing(per_day=5)
+    entry = Entry()
+    for _ in range(5):
+        entry, verdict = take_turn(entry, pacing, "a", MORNING)
+        assert verdict == Granted(MORNING)
+    entry, verdict = take_turn(entry, pacing, "a", MORNING)
+    midnight = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    assert verdict == Spent(midnight)
+    entry, verdict = take_turn(entry, pacing, "a", midnight)
+    assert verdict == Granted(midnight)
+
+
+# --- what the headers say -------------------------------------------------------------------------------------------
+
+
+def _said(minute: Window = Window(), day: Window = Window(), tenant: Window = Window()) -> KeapLimits:  # noqa: B008
+    return KeapLimits(minute, day, tenant)
+
+
+def _learned(seen: KeapLimits, *, pacing: kb.Pacing = PACING, refused: bool = False, **options: Any) -> Entry:
+    return learn(Entry(), pacing, seen, MORNING, refused=refused, **{"retry_after": None} | options)
+
+
+def test_what_others_used_is_not_used_again() -> None:
+    entry = _learned(_said(Window(20, used=15, available=5)), pacing=kb.Pacing(per_minute=20))
+    waits = []
+    for _ in range(6):
+        entry, verdict = take_turn(entry, kb.Pacing(per_minute=20), "a", MORNING)
+        assert isinstance(verdict, Granted)
+        waits.append(verdict.at - MORNING)
+    assert waits == [0.0] * 2 + [3.0, 6.0, 9.0] + [60.0]
+
+
+def test_calls_of_others_count_for_the_day() -> None:
+    entry = _learned(_said(day=Window(1000, used=999, available=1)))
+    entry, verdict = take_turn(entry, PACING, "a", MORNING)
+    assert isinstance(verdict, Granted)
+    _, verdict = take_turn(entry, PACING, "a", MORNING)
+    assert isinstance(verdict, Spent)
+
+
+def test_a_smaller_limit_than_the_published_one_holds() -> None:
+    entry = _learned(_said(Window(2, used=0, available=2)))
+    for _ in range(2):
+        entry, verdict = take_turn(entry, PACING, "a", MORNING)
+    assert verdict == Granted(MORNING + 30)
+    _, verdict = take_turn(entry, PACING, "a", MORNING)
+    assert verdict == Granted(MORNING + 60)
+
+
+def test_a_minute_that_is_spent_is_waited_for() -> None:
+    _, verdict = take_turn(_learned(_said(Window(20, used=20, available=0))), PACING, "a", MORNING + 10)
+    assert verdict == Granted(MORNING + 60)
+
+
+def test_the_reserve_of_the_application_is_left_to_others() -> None:
+    spare = attrs.evolve(PACING, reserve=0.1)
+    tenant = Window(10_000, used=9_000, available=1_000)
+    _, verdict = take_turn(_learned(_said(tenant=tenant), pacing=spare), spare, "a", MORNING)
+    assert verdict == Granted(MORNING + 60)
+    _, verdict = take_turn(_learned(_said(tenant=tenant)), PACING, "a", MORNING)
+    assert verdict == Granted(MORNING)
+
+
+@pytest.mark.parametrize(("retry_after", "wait"), [(None, 1.0), (7.0, 7.0)])
+def test_a_refusal_holds_everybody_for_a_moment(retry_after: float | None, wait: float) -> None:
+    entry = _learned(_said(), refused=True, retry_after=retry_after)
+    _, verdict = take_turn(entry, PACING, "a", MORNING)
+    assert verdict == Granted(MORNING + wait)
+
+
+def test_a_refusal_because_the_day_is_spent_ends_the_day() -> None:
+    entry = _learned(_said(day=Window(1000, used=1000, available=0)), refused=True)
+    assert isinstance(take_turn(entry, PACING, "a", MORNING)[1], Spent)
+
+
+# --- clients --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "setting", [{"share": 0.0}, {"share": 1.1}, {"reserve": 1.0}, {"reserve": -0.1}, {"time_scale": 0}]
+)
+def test_settings_that_cannot_work_are_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        kb.Pacing(**setting)
+
+
+def test_keaps_own_addresses_are_paced_as_published() -> None:
+    url = "https://api.infusionsoft.com/crm/rest"
+    oauth = kb.KeapOAuth(client_id="c", client_secret="s", tokens=kb.FileTokenStore("t"))
+    key, other = kb.KeapApiKey("one"), kb.KeapApiKey("two")
+    paces = [pace_for(auth, url, None) for auth in (key, other, oauth)]
+    assert [p.pacing for p in paces if p is not None] == [API_KEY, API_KEY, OAUTH_CLIENT]
+    assert len({p.key for p in paces if p is not None}) == 3
+    assert "one" not in repr(paces)
+    assert pace_for(key, "http://127.0.0.1:8801/crm/rest", None) is None
+    half = pace_for(key, "http://127.0.0.1:8801/crm/rest", kb.Pacing(share=0.5))
+    assert half is not None
+    assert (half.pacing.per_minute, half.pacing.share) == (240, 0.5)
+
+
+@pytest.fixture
+def quota_server() -> Any:
+    with KeapEmulator(quota=KeapQuota(per_day=3)) as server:
+        yield server
+
+
+def test_a_spent_day_is_an_error_that_says_when_it_is_over(quota_server: KeapEmulator) -> None:
+    with kb.KeapClient(
+        auth=kb.KeapApiKey(quota_server.api_key), base_url=quota_server.base_url, pacing=kb.Pacing(per_day=100)
+    ) as keap:
+        for _ in range(3):
+            list(keap.contacts.list())
+        for _ in range(2):
+            with pytest.raises(QuotaExhaustedError, match="quota of the day") as caught:
+                list(keap.contacts.list())
+            assert caught.value.resets_at is not None
+            assert caught.value.resets_at > datetime.now(UTC)
+    assert len(quota_server.requests) == 3  # the headers said so before a call was refused
+
+
+def test_without_pacing_a_429_for_the_day_is_told_as_what_it_is(quota_server: KeapEmulator) -> None:
+    with kb.KeapClient(
+        auth=kb.KeapApiKey(quota_server.api_key), base_url=quota_server.base_url, retry=kb.RetryPolicy(base=0.001)
+    ) as keap:
+        for _ in range(3):
+            list(keap.contacts.list())
+        with pytest.raises(RateLimitedError):
+            list(keap.contacts.list())
+
+
+def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:
+    keap_server.faults.add(Fault(status=429, headers=(("Retry-After", "0.2"),)))
+    book, slept = MemoryPaceBook(), []
+    with kb.KeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, pacing=kb.Pacing()) as keap:
+        flows = keap.contacts.flows.sharing(book, "a")
+        other = keap.companies.flows.sharing(book, "b")
+        driver = SyncDriver(sleep=slept.append)
+        driver.run(flows.list())
+        driver.run(other.list())
+    assert slept
+    assert max(slept) == pytest.approx(0.2, abs=0.1)
+
+
+def test_the_book_in_a_database_forgets_nothing(tmp_path: Path) -> None:
+    books = [SqlPaceBook(Database(f"sqlite:///{tmp_path / 'bridge.db'}")) for _ in range(2)]
+    for number in range(6):
+        books[number % 2].change("key", lambda entry: take_turn(entry, PACING, "a", MORNING))
+    entry = books[0].change("key", lambda entry: (entry, entry))
+    assert [turn.at - MORNING for turn in entry.turns] == pytest.approx([0.0, 0.35, 0.7, 1.05, 1.4, 4.4])
+    assert books[0].change("another", lambda entry: (entry, entry)) == Entry()
+
+
+def test_a_session_shares_its_pace_through_its_store(keap_server: KeapEmulator, tmp_path: Path, crm: Any) -> None:
+    with (
+        kb.KeapClient(
+            auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, pacing=kb.Pacing()
+        ) as keap,
+        kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{tmp_path / 'bridge.db'}", name="acme") as session,
+    ):
+        session.sync()
+        assert isinstance(keap.contacts.flows.port.pace, KeapPace)
+        key = keap.contacts.flows.port.pace.key
+        entry = SqlPaceBook(session._bridge.store.database).change(key, lambda entry: (entry, entry))  # type: ignore[attr-defined]
+        assert {turn.who for turn in entry.turns} == {"acme"}
+        assert len(entry.turns) == len(keap_server.requests)
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("minutes", "scale"), [(0.5, 5.0), pytest.param(5, 5.0, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+def test_processes_share_a_key_without_being_refused(minutes: float, scale: float, tmp_path: Path) -> None:
+    with KeapEmulator(quota=KeapQuota.api_key(time_scale=scale)) as server:
+        server.state.contacts.add({"given_name": "Ada"})
+        said = start_callers(
+            4,
+            {
+                "base_url": server.base_url,
+                "key": server.api_key,
+                "database": f"sqlite:///{tmp_path / 'bridge.db'}",
+                "pacing": {"time_scale": scale},
+                "threads": 4,
+                "calls": 100_000,
+                "seconds": minutes * 60 / scale,
+            },
+        )
+        outcomes = [name for s in said for name in s["outcomes"]]
+        assert set(outcomes) <= {"answered", "over"}
+        answered = sum(s["outcomes"].get("answered", 0) for s in said)
+        seconds = max(s["seconds"] for s in said)
+        refused = server.throttled
+    allowance = 240 * seconds * scale / 60
+    print(f"{answered} answered, {refused} refused, allowance {allowance:.0f} in {seconds:.1f} s")  # noqa: T201
+    assert refused <= 0.01 * answered
+    assert answered >= 0.95 * allowance

@@ -5,9 +5,11 @@ The only module that imports httpx, and only when a client is made: it is a thir
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from copy import copy
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -95,12 +97,25 @@ class _Memory:
         return cls(Circuit(retry.patience, retry.rest))
 
 
+_exchanging: ContextVar[bool] = ContextVar("keapbridge_exchanging", default=False)
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut what httpx logs of our calls: the query of an address may hold an e-mail address or a name."""
+    if _exchanging.get() and isinstance(record.args, tuple):
+        record.args = tuple(
+            argument.copy_with(query=None) if hasattr(argument, "copy_with") else argument for argument in record.args
+        )
+    return True
+
+
 class _Http:
     """What the two ports share: everything but the exchange itself."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self.settings = settings
         self.memory = _Memory.blank(settings.retry)
+        logging.getLogger("httpx").addFilter(_without_queries)
 
     @property
     def circuit(self) -> Circuit:
@@ -192,10 +207,13 @@ class SyncHttpPort(_Http):
         self._client = httpx.Client(**self._options())
 
     def exchange(self, call: Call[Any]) -> Answer:
+        token = _exchanging.set(True)
         try:
             response = self._client.request(**self._request(call))
         except self._failures as error:
             raise self._transport_error(call, error) from error
+        finally:
+            _exchanging.reset(token)
         return self._answer(call, response)
 
     def close(self) -> None:
@@ -214,10 +232,13 @@ class AsyncHttpPort(_Http):
         self._client = httpx.AsyncClient(transport=transport, **self._options())
 
     async def exchange(self, call: Call[Any]) -> Answer:
+        token = _exchanging.set(True)
         try:
             response = await self._client.request(**self._request(call))
         except self._failures as error:
             raise self._transport_error(call, error) from error
+        finally:
+            _exchanging.reset(token)
         return self._answer(call, response)
 
     async def aclose(self) -> None:

@@ -247,7 +247,9 @@ def test_without_pacing_a_429_for_the_day_is_told_as_what_it_is(quota_server: Ke
 def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:
     keap_server.faults.add(Fault(status=429, headers=(("Retry-After", "0.2"),)))
     book, slept = MemoryPaceBook(), []
-    with kb.KeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, pacing=kb.Pacing()) as keap:
+    with kb.KeapClient(
+        auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, pacing=kb.Pacing()
+    ) as keap:
         flows = keap.contacts.flows.sharing(book, "a")
         other = keap.companies.flows.sharing(book, "b")
         driver = SyncDriver(sleep=slept.append)

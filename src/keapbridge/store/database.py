@@ -5,6 +5,7 @@ Of the whole library only the modules of `store` know SQLAlchemy.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
 
 __all__ = ["Database", "memory_engine"]
+
+
+LOGGING_NAME = "keapbridge"
 
 
 class Database:
@@ -90,12 +94,20 @@ def _reason(error: Exception) -> str:
 
 
 def _create(url: str) -> Engine:
+    # A host that logs everything would log every row, with what is known of people; it can still ask for this logger.
+    logger = logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, logging_name=LOGGING_NAME)
     in_memory = url in {"sqlite://", "sqlite:///:memory:"}
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30}, **options
+        url,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        **options,
     )
 
     @event.listens_for(engine, "connect")

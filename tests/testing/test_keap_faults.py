@@ -14,10 +14,10 @@ from keapbridge.testing import (
     FAULT_KINDS,
     CustomcrmEmulator,
     Fault,
-    FaultKind,
     KeapBehaviour,
     KeapEmulator,
 )
+from keapbridge.testing._faults import FaultKind
 
 Outcome = tuple[int, bytes] | str
 

@@ -6,7 +6,7 @@ try:
 except ImportError as error:
     raise ImportError("the emulators need starlette and uvicorn: pip install 'keapbridge[testing]'") from error
 
-from keapbridge.testing._faults import FAULT_KINDS, Fault, FaultKind, Faults
+from keapbridge.testing._faults import FAULT_KINDS, Fault, Faults
 from keapbridge.testing._server import Recorded, RequestLog
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
 from keapbridge.testing.keap import KeapBehaviour, KeapEmulator, KeapGrant, KeapOAuthServer, KeapQuota
@@ -16,7 +16,6 @@ __all__ = [
     "CustomcrmBehaviour",
     "CustomcrmEmulator",
     "Fault",
-    "FaultKind",
     "Faults",
     "KeapBehaviour",
     "KeapEmulator",

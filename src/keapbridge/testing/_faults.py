@@ -174,7 +174,9 @@ from no more than the five reads that follow it (Keap) |
             ValueError: On a kind that this emulator does not know, or a number out of its range.
         """
         known = self._known()
-        wanted = tuple(kind for kind in FAULT_KINDS if kind in (known if kinds is None else kinds))
+        chosen = known if kinds is None else kinds
+        # In an order of their own: what is drawn must not depend on how a set is ordered.
+        wanted: list[FaultKind] = sorted(kind for kind in known if kind in chosen)
         if kinds is not None and (unknown := set(kinds) - known):
             raise ValueError(f"no such kind of fault here: {', '.join(sorted(unknown))}")
         if not 0 <= rate <= 1 or burst < 1 or latency < 0:
@@ -185,8 +187,8 @@ from no more than the five reads that follow it (Keap) |
                 self._specials[kind].begin()
         with self._lock:
             self._played.clear()
-            chosen = random.Random(seed)  # noqa: S311 - repeatable on purpose
-            self._chance = _Chance(rate, chosen, wanted, path, burst, latency)
+            chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+            self._chance = _Chance(rate, chance, tuple(wanted), path, burst, latency)
 
     @property
     def played(self) -> dict[FaultKind, int]:
@@ -246,7 +248,9 @@ from no more than the five reads that follow it (Keap) |
             return self._made(chance, chance.repeated)
         if chance.random.random() >= chance.rate:
             return Play()
-        kinds = [k for k in chance.kinds if k not in self._specials or self._specials[k].applies(scope)]
+        kinds: list[FaultKind] = [
+            k for k in chance.kinds if k not in self._specials or self._specials[k].applies(scope)
+        ]
         if not kinds:
             return Play()
         kind = chance.random.choice(kinds)

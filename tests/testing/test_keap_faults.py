@@ -228,6 +228,19 @@ def test_companies_and_products_lag_too(keap: KeapEmulator, client: httpx.Client
     assert keap.faults.played == {"stale": 2}
 
 
+def test_a_long_record_lags_like_any_other(keap: KeapEmulator, client: httpx.Client) -> None:
+    contact = keap.state.contacts.add({"given_name": "Ada\0'", "billing_information": "x" * 1_500_000})
+    keap.faults.randomly(1.0, kinds=["stale"])
+    keap.state.contacts.edit(
+        contact, given_name="Augusta", email_addresses=[{"email": "a\0b@x.org", "field": "EMAIL1"}]
+    )
+    keap.state.contacts.delete(contact)
+    seen = {client.get(f"/contacts/{contact}").json()["given_name"] for _ in range(5)}
+    assert seen <= {"Ada\0'", "Augusta"}
+    assert seen
+    assert client.get(f"/contacts/{contact}").status_code == 404
+
+
 def test_a_stale_read_leaves_no_trace(keap: KeapEmulator, client: httpx.Client) -> None:
     ids = keap.state.contacts.add_many({"given_name": f"n{n}"} for n in range(5))
     keap.faults.randomly(1.0, kinds=["stale"])

@@ -1,11 +1,12 @@
 """How lists and records looked a few writes ago: reads of a system that becomes consistent only after a while.
 
-SQLite's triggers note how each change is undone; a stale read undoes the latest inside a savepoint, looks, and rolls
+SQLite's triggers note what each change replaced; a stale read undoes the latest inside a savepoint, looks, and rolls
 back. So everything about the read (filters, order, pages) is as it was. While it is off, nothing is noted.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ __all__ = ["Journal"]
 
 _READS_UNTIL_VISIBLE = 5
 _MOST_ENTRIES = 1000
+_EVENTS = ("INSERT", "UPDATE", "DELETE")
 
 
 class Journal:
@@ -41,14 +43,16 @@ class Journal:
         self._on = True
         self._db.create_function("reads_so_far", 0, lambda: self._reads)
         self._db.execute(
-            "CREATE TEMP TABLE undo (number INTEGER PRIMARY KEY, record INTEGER, reads INTEGER, statement TEXT)"
+            "CREATE TEMP TABLE undo (number INTEGER PRIMARY KEY, reads INTEGER, kind TEXT, name TEXT, id, old TEXT)"
         )
         for table, columns in self._tables.items():
-            for event, statement in _undoing(table, columns).items():
+            old = ", ".join(f"old.{column}" for column in columns)
+            for event in _EVENTS:
+                noted = f"new.{columns[0]}, NULL" if event == "INSERT" else f"old.{columns[0]}, json_array({old})"
                 self._db.execute(
                     f"CREATE TEMP TRIGGER undo_{event}_{table} AFTER {event} ON main.{table} BEGIN "
-                    "INSERT INTO undo (record, reads, statement) "
-                    f"VALUES ({int(table in self._records)}, reads_so_far(), {statement}); "
+                    "INSERT INTO undo (reads, kind, name, id, old) "
+                    f"VALUES (reads_so_far(), '{event}', '{table}', {noted}); "
                     f"DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - {_MOST_ENTRIES}; END"
                 )
 
@@ -57,58 +61,59 @@ class Journal:
         if not self._on:
             return
         self._on = False
-        for table, columns in self._tables.items():
-            for event in _undoing(table, columns):
+        for table in self._tables:
+            for event in _EVENTS:
                 self._db.execute(f"DROP TRIGGER undo_{event}_{table}")
         self._db.execute("DROP TABLE undo")
 
     @property
     def has_news(self) -> bool:
         """Whether a read could be stale now."""
-        return self._on and bool(self._undo(1))
+        return self._on and bool(self._latest(1))
 
     @contextmanager
     def reading(self, hidden: int) -> Iterator[None]:
         """A read that does not see the last `hidden` writes, as far as they are recent."""
-        statements = self._undo(hidden) if hidden and self._on else []
+        changes = self._latest(hidden) if hidden and self._on else []
         self._reads += 1
-        if not statements:
+        if not changes:
             yield
             return
         self._db.execute("SAVEPOINT stale")
         try:
-            for statement in statements:
-                self._db.execute(statement)
+            for change in changes:
+                self._undo(*change)
             yield
         finally:
             self._db.execute("ROLLBACK TO stale")
             self._db.execute("RELEASE stale")
 
-    def _undo(self, writes: int) -> list[str]:
-        """What undoes the last recent writes, the latest first; always whole writes."""
+    def _latest(self, writes: int) -> list[tuple[str, str, int, str | None]]:
+        """The changes of the last recent writes, the latest first; always whole writes."""
         noted = self._db.execute(
-            "SELECT record, statement FROM undo WHERE reads > ? ORDER BY number DESC",
+            "SELECT kind, name, id, old FROM undo WHERE reads > ? ORDER BY number DESC",
             (self._reads - _READS_UNTIL_VISIBLE,),
         )
-        statements: list[str] = []
+        changes: list[tuple[str, str, int, str | None]] = []
         whole = 0
-        for is_record, statement in noted:
-            statements.append(statement)
-            writes -= is_record
-            if is_record:
-                whole = len(statements)
+        for change in noted:
+            changes.append(change)
+            if change[1] in self._records:
+                whole = len(changes)
+                writes -= 1
             if not writes:
                 break
-        return statements[:whole]
+        return changes[:whole]
 
-
-def _undoing(table: str, columns: Sequence[str]) -> dict[str, str]:
-    """SQL whose value is the statement that undoes each kind of change of a row."""
-    key = columns[0]
-    values = " || ', ' || ".join(f"quote(old.{c})" for c in columns)
-    settings = " || ', ' || ".join(f"'{c} = ' || quote(old.{c})" for c in columns)
-    return {
-        "INSERT": f"'DELETE FROM {table} WHERE {key} = ' || new.{key}",
-        "UPDATE": f"'UPDATE {table} SET ' || {settings} || ' WHERE {key} = ' || new.{key}",
-        "DELETE": f"'INSERT INTO {table} ({', '.join(columns)}) VALUES (' || {values} || ')'",
-    }
+    def _undo(self, event: str, table: str, key: int, old: str | None) -> None:
+        columns = self._tables[table]
+        values = json.loads(old) if old is not None else []
+        match event:
+            case "INSERT":
+                self._db.execute(f"DELETE FROM {table} WHERE {columns[0]} = ?", (key,))
+            case "UPDATE":
+                settings = ", ".join(f"{column} = ?" for column in columns)
+                self._db.execute(f"UPDATE {table} SET {settings} WHERE {columns[0]} = ?", (*values, key))
+            case _:
+                marks = ", ".join("?" for _ in columns)
+                self._db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)

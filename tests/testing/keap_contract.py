@@ -47,7 +47,8 @@ class _Response:
 
 
 @cache
-def _specification() -> dict[str, Any]:
+def specification() -> dict[str, Any]:
+    """The contract; not to be changed."""
     if not AVAILABLE:
         pytest.skip(UNAVAILABLE)
     specification: dict[str, Any] = json.loads(_CONTRACT.read_text())
@@ -58,7 +59,7 @@ def _specification() -> dict[str, Any]:
 
 @cache
 def _contract() -> OpenAPI:
-    return OpenAPI.from_dict(_specification())
+    return OpenAPI.from_dict(specification())
 
 
 @cache
@@ -67,7 +68,7 @@ def _operation(method: str, path: str) -> dict[str, Any] | None:
     wanted = path.removeprefix(_BASE).split("/")
     fitting: list[tuple[int, dict[str, Any]]] = [
         (sum("{" not in part for part in parts), found)
-        for template, found in _specification()["paths"].items()
+        for template, found in specification()["paths"].items()
         if len(parts := template.split("/")) == len(wanted)
         and all(_fits(part, given) for part, given in zip(parts, wanted, strict=True))
     ]

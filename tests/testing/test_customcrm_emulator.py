@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keapbridge.testing._server import Fault
+from keapbridge.testing import Fault
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator, CustomcrmTable
 
 Wire = dict[str, Any]

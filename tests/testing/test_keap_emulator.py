@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from keap_contract import validate_exchange
 from openapi_core.exceptions import OpenAPIError
 
-from keapbridge.testing._server import Fault
+from keapbridge.testing import Fault
 from keapbridge.testing.keap import KeapBehaviour, KeapEmulator
 
 Json = dict[str, Any]

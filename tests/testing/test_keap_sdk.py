@@ -163,3 +163,141 @@ def test_the_consent_of_an_address(sdk: ModuleType, keap: KeapEmulator, api: Any
         "ada@example.org", sdk.UpdateEmailAddress(opted_in=False, reason="asked")
     )
     assert (changed.status, changed.opted_in) == ("MANUAL", False)
+
+
+def _found(records: list[Any]) -> list[str]:
+    return [record.id for record in records]
+
+
+def test_contacts_are_filtered(sdk: ModuleType, keap: KeapEmulator, api: Any) -> None:
+    contacts = sdk.ContactApi(api)
+
+    def matching(condition: str) -> list[str]:
+        return _found(contacts.list_contacts(filter=condition, order_by="id asc").contacts)
+
+    emails = ("ada+crm@example.org", "adam@example.org", "bob@example.org")
+    ada, adam, bob = (
+        contacts.create_contact(
+            sdk.CreateUpdateContactRequest.from_dict({"email_addresses": [{"email": email, "field": "EMAIL1"}]})
+        ).id
+        for email in emails
+    )
+    assert matching(f"email=={emails[0]}") == [ada]
+    assert matching(f"email=={emails[0].upper()}") == [ada]
+    assert matching("email==ada*") == [ada, adam]
+    assert matching("email==nobody@example.org") == []
+    # Both ends of a window are part of it.
+    moment = keap.state.contacts[adam]["update_time"]
+    assert matching(f"start_update_time=={moment}") == [adam, bob]
+    assert matching(f"start_update_time=={moment.replace('Z', '+00:00')};end_update_time=={moment}") == [adam]
+    assert matching(f"email==ada*;end_update_time=={moment}") == [ada, adam]
+    with pytest.raises(sdk.exceptions.BadRequestException) as caught:
+        matching("start_update_time==yesterday")
+    assert caught.value.data.code == 400
+
+
+def test_companies_are_filtered(sdk: ModuleType, keap: KeapEmulator, api: Any) -> None:
+    companies = sdk.CompanyApi(api)
+
+    def matching(condition: str) -> list[str]:
+        return _found(companies.list_companies(filter=condition, order_by="id asc").companies)
+
+    names = ("Acme & Söhne", "Acme (100%)", "Engines")
+    first, second, third = (companies.create_company(sdk.CreateCompanyRequest(company_name=n)).id for n in names)
+    assert matching("company_name==Acme & Söhne") == [first]
+    assert matching("company_name==Acme") == []
+    assert matching("name==acme*") == [first, second]
+    assert matching("name==Acme (100%)") == [second]
+    assert matching(f"company_id>{first}") == [second, third]
+    moment = keap.state.companies[second]["update_time"]
+    assert matching(f"since_time=={moment}") == [second, third]
+    assert matching(f"name==acme*;since_time=={moment}") == [second]
+
+
+def test_products_are_filtered(sdk: ModuleType, keap: KeapEmulator, api: Any) -> None:
+    products = sdk.ProductsApi(api)
+
+    def matching(condition: str) -> list[str]:
+        return _found(products.list_products(filter=condition).products)
+
+    widget, gadget = (
+        products.create_product(sdk.CreateProductRequestDetail.from_dict(PRODUCT | {"name": name, "sku": sku})).id
+        for name, sku in (("Widget 10_x", "W-1"), ("Gadget", "G-1"))
+    )
+    assert matching("name==Widget 10_x") == [widget]
+    assert matching("name==widget*") == [widget]
+    assert matching("name==Widget 10?x") == []
+    assert matching("sku==G-1") == [gadget]
+    assert matching("name==Gadget;sku==W-1") == []
+    assert matching(f"product_ids=={gadget},{widget}") == [widget, gadget]
+    # There is no way to ask for what has changed.
+    with pytest.raises(sdk.exceptions.BadRequestException):
+        matching("start_update_time==2026-01-01T00:00:00.000Z")
+
+
+def test_custom_fields_of_contacts(sdk: ModuleType, keap: KeapEmulator, api: Any) -> None:
+    contacts = sdk.ContactApi(api)
+    size, colour, tags = (
+        contacts.create_contact_custom_field(sdk.CreateCustomFieldRequest.from_dict(field)).id
+        for field in (
+            {"label": "Shoe size", "field_type": "WHOLE_NUMBER"},
+            {"label": "Colour", "field_type": "DROPDOWN", "options": [{"label": "red"}, {"label": "blue"}]},
+            {"label": "Tastes", "field_type": "LIST_BOX", "options": [{"label": "tea"}, {"label": "coffee"}]},
+        )
+    )
+    model = {field.id: field for field in contacts.retrieve_contact_model().custom_fields}
+    assert [(model[i].label, model[i].field_type) for i in (size, colour)] == [
+        ("Shoe size", "WHOLE_NUMBER"),
+        ("Colour", "DROPDOWN"),
+    ]
+    assert [option.label for option in model[colour].options] == ["red", "blue"]
+
+    def written(**values: Any) -> Any:
+        content = [
+            {"id": i, "content": values[n]}
+            for n, i in (("size", size), ("colour", colour), ("tags", tags))
+            if n in values
+        ]
+        body = {"email_addresses": CONTACT["email_addresses"], "custom_fields": content}
+        return sdk.CreateUpdateContactRequest.from_dict(body)
+
+    created = contacts.create_contact(written(size=38, colour="red", tags=["tea", "coffee"])).id
+    full = contacts.get_contact(created, fields=["custom_fields"])
+    assert {field.id: field.content for field in full.custom_fields} == {
+        size: 38,
+        colour: "red",
+        tags: ["tea", "coffee"],
+    }
+    # What a write does not list is removed.
+    contacts.update_contact(created, written(colour="blue"), update_mask=["custom_fields"])
+    full = contacts.get_contact(created, fields=["custom_fields"])
+    assert {field.id: field.content for field in full.custom_fields} == {colour: "blue"}
+    for condition, found in (("colour==blue", [created]), ("Colour==red", []), ("ShoeSize>1", [])):
+        assert _found(contacts.list_contacts(filter=condition).contacts) == found
+    with pytest.raises(sdk.exceptions.BadRequestException):
+        contacts.update_contact(created, written(colour="green"), update_mask=["custom_fields"])
+    contacts.delete_contact_custom_field(colour)
+    assert contacts.get_contact(created, fields=["custom_fields"]).custom_fields == []
+
+
+def test_custom_fields_of_companies(sdk: ModuleType, keap: KeapEmulator, api: Any) -> None:
+    companies = sdk.CompanyApi(api)
+    request = {"label": "Branch", "field_type": "RADIO", "options": [{"label": "engines"}]}
+    field = companies.create_company_custom_field(sdk.CreateCustomFieldRequest.from_dict(request))
+    changed = companies.update_company_custom_field(
+        field.id,
+        sdk.UpdateCustomFieldMetaDataRequest.from_dict(
+            {"label": "Trade", "group_id": field.group_id, "options": [{"label": "engines"}, {"label": "looms"}]}
+        ),
+    )
+    assert (changed.label, [option.label for option in changed.options]) == ("Trade", ["engines", "looms"])
+    assert changed.field_name == field.field_name, "the name that filters use stays"
+    [known] = companies.retrieve_company_custom_field_model().custom_fields
+    assert known.label == "Trade"
+    value = {"company_name": "Jacquard", "custom_fields": [{"id": field.id, "content": "looms"}]}
+    created = companies.create_company(sdk.CreateCompanyRequest.from_dict(value)).id
+    [content] = companies.get_company(created, fields=["custom_fields"]).custom_fields
+    assert (content.id, content.content) == (field.id, "looms")
+    assert _found(companies.list_companies(filter=f"{field.field_name}==looms").companies) == [created]
+    companies.delete_company_custom_field(field.id)
+    assert companies.get_company(created, fields=["custom_fields"]).custom_fields == []

@@ -6,11 +6,13 @@ try:
 except ImportError as error:
     raise ImportError("the emulators need starlette and uvicorn: pip install 'keapbridge[testing]'") from error
 
-from keapbridge.testing._server import Fault, Faults, Recorded, RequestLog
+from keapbridge.testing._faults import FAULT_KINDS, Fault, Faults
+from keapbridge.testing._server import Recorded, RequestLog
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
 from keapbridge.testing.keap import KeapBehaviour, KeapEmulator, KeapGrant, KeapOAuthServer, KeapQuota
 
 __all__ = [
+    "FAULT_KINDS",
     "CustomcrmBehaviour",
     "CustomcrmEmulator",
     "Fault",

@@ -1,4 +1,4 @@
-"""What the two emulators share: a loopback server in a thread, the recorder and the faults.
+"""What the two emulators share: a loopback server in a thread, and the recorder that plays the faults.
 
 An emulator is an ASGI application (`.app`) wrapped in [`Recorder`][keapbridge.testing.Recorder]; as a context
 manager it is also a real HTTP server on a free loopback port. Nothing here knows either system's protocol.
@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl
 
 import attrs
 import uvicorn
+
+from keapbridge.testing._faults import Fault, Faults, Play
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -89,60 +91,6 @@ class RequestLog:
         return f"<RequestLog of {len(self)} requests>"
 
 
-@attrs.frozen
-class Fault:
-    """An answer that replaces the real one.
-
-    `when="before"`: the request never reaches the application; `when="after"`: it takes effect, but the client
-    sees this instead. `cut=True` sends the headers and half of the body, then breaks the connection (with
-    `status=0`: nothing is sent before it breaks).
-    """
-
-    status: int = 500
-    body: bytes = b""
-    content_type: str = "text/plain"
-    headers: tuple[tuple[str, str], ...] = ()
-    when: str = "before"
-    cut: bool = False
-    delay: float = 0.0
-
-
-class Faults:
-    """Planned faults: the first whose condition fits a request is used up by it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._planned: list[list[Any]] = []
-
-    def add(
-        self, fault: Fault, *, method: str | None = None, path: str | None = None, skip: int = 0, times: int = 1
-    ) -> None:
-        """Answer with `fault` the next `times` requests with this method and this text in their path,
-        after letting `skip` of them through.
-        """
-        with self._lock:
-            self._planned.append([fault, method, path, skip, times])
-
-    def clear(self) -> None:
-        """Drop what is planned."""
-        with self._lock:
-            self._planned.clear()
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault for a request, used up by it; for the server."""
-        with self._lock:
-            for plan in self._planned:
-                fault, wanted_method, wanted_path, skip, times = plan
-                if times <= 0 or (wanted_method or method) != method or (wanted_path or "") not in path:
-                    continue
-                if skip > 0:
-                    plan[3] -= 1
-                    continue
-                plan[4] -= 1
-                return fault  # type: ignore[no-any-return]
-        return None
-
-
 class _CutError(Exception):
     """Raised inside the server to make it drop the connection."""
 
@@ -172,13 +120,22 @@ class Recorder:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        play = self._faults.play(scope)
+        fault = play.fault
         answer: list[Message] = []
-        fault = self._faults.take(scope["method"], scope["path"])
         if fault is None or fault.when == "after":
             await self._app(scope, _replay(bytes(body)), _collect(answer))
+        if play.needs_body and not any(m.get("body") for m in answer):
+            play = Play()
+            fault = None
+        if play.kind is not None:
+            self._faults.note(play.kind)
+        if fault is not None or play.delay:
+            await asyncio.sleep(play.delay if fault is None else fault.delay)
         if fault is not None:
-            await asyncio.sleep(fault.delay)
             answer = _fault_answer(fault, answer)
+        if play.halved:
+            answer = _halved(answer)
         start, payload = answer[0], b"".join(m.get("body", b"") for m in answer[1:])
         cut = fault is not None and (fault.cut or fault.status == 0)
         self._requests.add(self._masked(_recorded(scope, bytes(body), start, payload, cut=cut)))
@@ -223,6 +180,15 @@ def _fault_answer(fault: Fault, real: list[Message]) -> list[Message]:
         {"type": "http.response.start", "status": fault.status, "headers": headers},
         {"type": "http.response.body", "body": fault.body},
     ]
+
+
+def _halved(real: list[Message]) -> list[Message]:
+    """The answer with half of its body, and headers that fit it."""
+    payload = b"".join(m.get("body", b"") for m in real[1:])
+    half = payload[: len(payload) // 2]
+    headers = [(k, v) for k, v in real[0]["headers"] if k.lower() != b"content-length"]
+    headers.append((b"content-length", str(len(half)).encode()))
+    return [{**real[0], "headers": headers}, {"type": "http.response.body", "body": half}]
 
 
 def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:

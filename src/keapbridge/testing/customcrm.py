@@ -29,9 +29,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from keapbridge.testing._faults import Fault, FaultKind, Faults
 from keapbridge.testing._server import (
     AsgiApp,
-    Faults,
     LoopbackServer,
     Receive,
     Recorder,
@@ -759,6 +759,21 @@ def _application(ledger: _Ledger, token: Callable[[], str]) -> AsgiApp:
     return application
 
 
+_FAULT_WORDS: dict[FaultKind, str] = {
+    "429": "Too many requests.",
+    "500": "Something went wrong.",
+    "502": "The system behind this one gave no answer.",
+    "503": "The system is down for maintenance.",
+    "504": "The system behind this one took too long.",
+}
+# What the faults that are drawn by chance answer.
+_FAULTS: dict[FaultKind, Fault] = {
+    kind: Fault(int(kind), bytes(answer.body), "application/problem+json")
+    for kind, text in _FAULT_WORDS.items()
+    for answer in [_problem(int(kind), text)]
+}
+
+
 # --- the emulator -----------------------------------------------------------------------------------------------
 
 
@@ -801,7 +816,7 @@ class CustomcrmEmulator:
     ) -> None:
         self.token = token
         self.requests = RequestLog()
-        self.faults = Faults()
+        self.faults = Faults(_FAULTS)
         self._ledger = _Ledger(clock or _system_time, behaviour or CustomcrmBehaviour())
         self.state = CustomcrmState(self._ledger)
         self.app: AsgiApp = Recorder(_application(self._ledger, lambda: self.token), self.requests, self.faults)

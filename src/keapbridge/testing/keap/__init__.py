@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from keapbridge.testing._server import AsgiApp, Faults, LoopbackServer, Recorder, RequestLog
+from keapbridge.testing._faults import Faults
+from keapbridge.testing._server import AsgiApp, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing.keap._app import application
+from keapbridge.testing.keap._faults import answers, specials
 from keapbridge.testing.keap._gateway import Gateway
 from keapbridge.testing.keap._oauth import KeapGrant, KeapOAuthServer, mask_tokens
 from keapbridge.testing.keap._quota import KeapQuota, Meter
@@ -44,6 +46,7 @@ class KeapEmulator:
         requests: What it was asked.
         faults: What goes wrong next.
         api_key: The key it accepts, as `X-Keap-API-Key` or as a bearer token.
+        quota: How many calls it answers.
         oauth: Its authorization server, whose access tokens it accepts as bearer tokens.
 
     Args:
@@ -68,9 +71,9 @@ class KeapEmulator:
         self.behaviour = behaviour
         self.state = KeapState(currency=currency, clock=clock)
         self.requests = RequestLog()
-        self.faults = Faults()
         self.quota = quota
         self.oauth = KeapOAuthServer(clock=self.state.now, origin=lambda: self._origin, behaviour=behaviour)
+        self.faults = Faults(answers(behaviour), specials(self.state, self.oauth))
         self._meter = Meter(quota, self.state.now)
         gateway = Gateway(application(self.state, behaviour), self._meter, api_key, self.oauth.is_good, behaviour)
         self.app: AsgiApp = Recorder(self.oauth.before(gateway), self.requests, self.faults, mask_tokens)

@@ -35,6 +35,9 @@ from keapbridge.testing.keap._state import MARKETABLE, KeapState, Table
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+# In the scope of a request: how many of the last writes it does not see.
+HIDDEN_WRITES = "keapbridge.hidden_writes"
+
 
 class _RefusedError(Exception):
     """A request that is answered with an error of Keap's shape."""
@@ -173,7 +176,7 @@ class _Endpoints:
         asked = hashlib.sha256(f"{self._resource.name}|{filters}|{wanted.sql}".encode()).hexdigest()[:12]
         if page_token := query.get("page_token"):
             conditions.append(_filters.after(page_token, asked, wanted))
-        with self._state.lock:
+        with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
             rows = self._table.select(conditions, wanted, size + 1)
             documents = self._answered([document for *_, document in rows[:size]], fields)
         if self._resource is PRODUCTS:
@@ -187,7 +190,7 @@ class _Endpoints:
 
     async def _get(self, request: Request) -> Response:
         fields = self._fields(request)
-        with self._state.lock:
+        with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
             return _json(self._answered([self._stored(request.path_params["id"])], fields)[0])
 
     def _fields(self, request: Request) -> frozenset[str] | None:

@@ -48,7 +48,7 @@ class KeapQuota:
     per_day: int | None = attrs.field(default=None, validator=_limit)
     tenant_per_minute: int | None = attrs.field(default=None, validator=_limit)
     tenant_per_day: int | None = attrs.field(default=None, validator=_limit)
-    time_scale: float = attrs.field(default=1.0, kw_only=True, validator=attrs.validators.gt(0))
+    time_scale: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
 
     @classmethod
     def api_key(cls, *, time_scale: float = 1.0) -> Self:

@@ -11,6 +11,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ import attrs
 import msgspec
 
 from keapbridge.testing.keap._filters import Condition, Order, stamp
+from keapbridge.testing.keap._journal import Journal
 from keapbridge.testing.keap._rules import (
     COMPANIES,
     CONTACTS,
@@ -76,10 +78,13 @@ class KeapState:
         self.contacts = Contacts(self, CONTACTS)
         self.companies = Table(self, COMPANIES)
         self.products = Table(self, PRODUCTS)
+        tables = {resource.name: self.table(resource)._columns for resource in RESOURCES}
+        self._journal = Journal(self._db, tables, {"contact_emails": ("rowid", "record_id", "email")})
 
     def close(self) -> None:
         """Frees the memory; everything after it fails."""
         with self.lock:
+            self._journal.stop()
             self._db.close()
 
     def table(self, resource: Resource) -> Table:
@@ -101,6 +106,25 @@ class KeapState:
             whole = self._last_write.microsecond // 1000 * 1000
             self._last_write = self._last_write.replace(microsecond=whole)
             return stamp(self._last_write)
+
+    # --- stale reads
+
+    def keep_journal(self, on: bool) -> None:
+        """Begins or ends to remember the last writes, so that reads can be stale."""
+        with self.lock:
+            (self._journal.start if on else self._journal.stop)()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something was written so recently that a read may not see it."""
+        with self.lock:
+            return self._journal.has_news
+
+    @contextmanager
+    def reading(self, hidden: int) -> Iterator[None]:
+        """Holds the lock for a read that does not see the last `hidden` writes, as far as they are recent."""
+        with self.lock, self._journal.reading(hidden):
+            yield
 
     # --- consent
 

@@ -2,6 +2,7 @@
 
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
+from keapbridge.keap.fields import CustomField, FieldOption, FieldType, FieldValue, Model
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.models import (
     Address,
@@ -26,12 +27,17 @@ __all__ = [
     "BasicCompany",
     "Company",
     "Contact",
+    "CustomField",
     "CustomFieldValue",
     "EmailAddress",
     "FaxNumber",
+    "FieldOption",
+    "FieldType",
+    "FieldValue",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",
+    "Model",
     "Money",
     "Origin",
     "PhoneNumber",

@@ -18,6 +18,8 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Intent, JournalEntry
+from keapbridge.sync.consent import with_opt_ins
+from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import WRITERS, Work, assume, commit_pair, confirm, decide_again, remember, stored_of
@@ -118,13 +120,17 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     bridge, source, intent = book.bridge, ready.source, ready.intent
     side, sent = intent.side, intent.draft
     try:
-        record = bridge.mappers[object].draft(side, sent, ready.context)
+        mapper = bridge.mappers[object]
+        blank = mapper.keap_type()
+        context = yield from with_opt_ins(bridge, object, side, blank, sent, ready.context)
+        record = mapper.draft(side, sent, context)
         yield from keep(bridge.store)  # a runner that slept too long must not make a second record
         answer = yield from bridge.systems[object, side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
         lost = _is_ambiguous(error)
         if not lost:
             yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+            yield from forget_fields(bridge, object)
         if stops_everything(error):
             raise
         reason = f"{error}; the next run finds out whether it was made" if lost else str(error)

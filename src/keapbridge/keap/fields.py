@@ -1,7 +1,7 @@
 """Keap's custom fields: what the model of a record type says of them, and their contents as typed values. Pure.
 
-What a custom field holds is untyped on the wire, and its published contract says no more than the name of its type. Here
-each type has one Python type; what is read leniently (numbers as texts, options by their id) is written in one way.
+What a custom field holds is untyped on the wire, and Keap's published contract says no more than the name of its type.
+Here each type has one Python type; what is read leniently (numbers as texts, options by id) is written in one way.
 """
 
 from __future__ import annotations

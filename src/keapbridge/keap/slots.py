@@ -14,7 +14,16 @@ import attrs
 from keapbridge._flow import UNSET, UnsetType
 from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
 
-__all__ = ["array_of", "find_item", "put_item", "put_items", "remove_item", "slot_attribute", "slot_of", "without_old_consent"]
+__all__ = [
+    "array_of",
+    "find_item",
+    "put_item",
+    "put_items",
+    "remove_item",
+    "slot_attribute",
+    "slot_of",
+    "without_old_consent",
+]
 
 Item = TypeVar("Item", bound=EmailAddress | PhoneNumber | FaxNumber | Address | SocialAccount | CustomFieldValue)
 

@@ -156,16 +156,12 @@ def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> D
     return _declare(name, OptOut(), place, "string (status of an e-mail address)", direction=direction)
 
 
-def phone(
-    name: str, *, keap: str | NamedField, scope: str | None = None, direction: Direction = "both"
-) -> Declared:
+def phone(name: str, *, keap: str | NamedField, scope: str | None = None, direction: Direction = "both") -> Declared:
     """A phone number; `scope` names the country field that numbers without a prefix belong to."""
     return _declare(name, Phone(), keap, "string (phone number)", scope=scope, max_length=40, direction=direction)
 
 
-def fax(
-    name: str, *, keap: str | NamedField, scope: str | None = None, direction: Direction = "both"
-) -> Declared:
+def fax(name: str, *, keap: str | NamedField, scope: str | None = None, direction: Direction = "both") -> Declared:
     """A fax number."""
     return _declare(name, Fax(), keap, "string (phone number)", scope=scope, max_length=40, direction=direction)
 
@@ -216,7 +212,8 @@ def choice(
     """One of a few values that the two systems call by different names.
 
     Args:
-        values: Customcrm's value → Keap's (`{"S": "Small", "L": "Large"}`). What is not in it is reported and left alone.
+        values: Customcrm's value → Keap's (`{"S": "Small", "L": "Large"}`). What is not in it is reported and
+            left alone.
 
     Raises:
         MappingError: when two values of one system share one of the other.

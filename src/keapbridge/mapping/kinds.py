@@ -337,7 +337,7 @@ class DateTime:
             raise UnfitError("not a date with a time") from None
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
-        return None if value is None else datetime.fromisoformat(str(value))
+        return value
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         return value
@@ -385,7 +385,7 @@ class Integer:
 
 @frozen
 class Number:
-    """A number with decimals, as a text without needless zeros (`"12.5"`). Written as a JSON number where that is exact."""
+    """A number with decimals, as a text without needless zeros (`"12.5"`); written as a number where that is exact."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         found = _exact_number(raw)
@@ -507,13 +507,17 @@ class Choices:
         if side is Side.KEAP:
             theirs = dict(self.values)
             return tuple(theirs.get(item, item) for item in ours)
-        return ours if self.separator is None else f"{self.separator}{'' if self.separator[-1:].isspace() else ' '}".join(ours)
+        return (
+            ours
+            if self.separator is None
+            else f"{self.separator}{'' if self.separator[-1:].isspace() else ' '}".join(ours)
+        )
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         fitting = self.read(value, Side.CUSTOMCRM, None, context)
-        if self.separator is not None and side is Side.CUSTOMCRM and fitting is not None:
-            if any(self.separator in item for item in json.loads(str(fitting))):
-                raise UnfitError(f"an item with {self.separator!r} in it")
+        joined = self.separator is not None and side is Side.CUSTOMCRM and fitting is not None
+        if joined and any(str(self.separator) in item for item in json.loads(str(fitting))):
+            raise UnfitError(f"an item with {self.separator!r} in it")
         return fitting
 
 

@@ -17,6 +17,7 @@ from keapbridge.errors import (
     UnfitError,
 )
 from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Intent, JournalEntry
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
@@ -148,7 +149,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
         remember(work, side, stored, version)
         _rebase_on_draft(work, side, sent)
     else:
-        remember(work, side, {**_defaults(source, made, sent), **stored}, version)
+        remember(work, side, {**_defaults(bridge.mappers[object], source, made, sent), **stored}, version)
     decide_again(book, object, work)
     known = {item.field for item in work.outcome.held}
     work.outcome = attrs.evolve(
@@ -174,10 +175,15 @@ def _rebase_on_draft(work: Work, side: Side, sent: Mapping[str, Canonical]) -> N
     work.pair = attrs.evolve(work.pair, link=link)
 
 
-def _defaults(source: Observation, made: Observation, sent: Mapping[str, Canonical]) -> dict[str, Canonical]:
-    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's."""
-    values = source.snapshot.values
-    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in values and values[f] is None}
+def _defaults(
+    mapper: Mapper, source: Observation, made: Observation, sent: Mapping[str, Canonical]
+) -> dict[str, Canonical]:
+    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's.
+
+    What only the new record can tell (that its address is opted out) is none of it.
+    """
+    empty = {f for f, v in source.snapshot.values.items() if v is None and mapper[f].flows_to(made.side)}
+    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in empty}
 
 
 def _is_ambiguous(error: Exception) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from keapbridge._convert import Codec
 from keapbridge._flow import Flow, run
 from keapbridge._side import Side
-from keapbridge.keap.fields import CustomField
+from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import LinkStore
@@ -36,8 +36,10 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     if not mapper.custom_fields:
         return {}
     text = yield from run("read the custom fields", store.fact, _fact(mapper.name))
-    found = msgspec.json.decode(text) if text else {}
-    return {name: _CODEC.load(found[name.path]) for name in mapper.custom_fields if name.path in found}
+    told = msgspec.json.decode(text) if text else {}
+    found = {name: _CODEC.load(told[name.path]) for name in mapper.custom_fields if name.path in told}
+    # What is yet to be made is known from the mapping.
+    return {name: resolve(name, Model()) for name in mapper.custom_fields if name.create} | found
 
 
 def learn_fields(bridge: Bridge, object: str, *, refresh: bool) -> Flow[bool]:
@@ -86,7 +88,8 @@ def forget_fields(bridge: Bridge, object: str) -> Flow[None]:
 
 def _remember(bridge: Bridge, object: str, known: Fields, found: Fields) -> Flow[None]:
     if found != known:
-        text = msgspec.json.encode({name.path: _CODEC.dump(field) for name, field in found.items()}).decode()
+        there = {name.path: _CODEC.dump(field) for name, field in found.items() if field.id}
+        text = msgspec.json.encode(there).decode()
         yield from run("remember the custom fields", bridge.store.set_fact, _fact(object), text)
 
 

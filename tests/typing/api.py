@@ -10,6 +10,7 @@ from typing import assert_type
 from sqlalchemy import create_engine
 
 import keapbridge as kb
+from keapbridge.keap.fields import FieldValue
 from keapbridge.mapping import Lens, Mapper, MatchKey
 from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.merge import Change
@@ -71,7 +72,7 @@ def custom_fields(keap: kb.KeapClient) -> None:
     assert_type(model, kb.keap.Model)
     field = model["Shoe size"]
     assert_type(field, kb.keap.CustomField)
-    assert_type(field.read("38"), kb.keap.FieldValue)
+    assert_type(field.read("38"), FieldValue)
     assert_type(model.find(id="12"), kb.keap.CustomField | None)
     keap.contacts.put_items("12", field.item(38))
     made = keap.companies.create_custom_field(label="Size", type="DROPDOWN", options=["S", "L"])

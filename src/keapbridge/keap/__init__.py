@@ -2,7 +2,7 @@
 
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
-from keapbridge.keap.fields import CustomField, FieldOption, FieldType, FieldValue, Model
+from keapbridge.keap.fields import CustomField, FieldOption, Model
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.models import (
     Address,
@@ -32,8 +32,6 @@ __all__ = [
     "EmailAddress",
     "FaxNumber",
     "FieldOption",
-    "FieldType",
-    "FieldValue",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge.testing import KeapBehaviour
+from keapbridge.testing import Fault, KeapBehaviour
 
 if TYPE_CHECKING:
     from conftest import World
@@ -117,6 +117,21 @@ def test_unmapped_custom_fields_of_a_company_stay_whatever_a_patch_means(world: 
     assert world.sync(**mapping).ok
     assert contents(world, "companies", id) == {"Rating": "A+"}
     world.assert_quiet(**mapping)
+
+
+def test_a_refused_write_that_is_repeated_in_parts_still_carries_the_unmapped_fields(world: World) -> None:
+    table = world.keap.state.companies
+    rating = table.add_custom_field("Rating")
+    table.add_custom_field("Industry")
+    mapping = mapped("companies", kb.text("Industry", keap=kb.custom_field("Industry")))
+    id = table.add({"company_name": "Engines", "custom_fields": [{"id": rating, "content": "A+"}]})
+    world.sync(**mapping)
+    world.crm.state.customers.edit("C1", Name="Engines Ltd", Industry="Looms")
+    # An answer to a company's PATCH does not show its custom fields.
+    world.keap.faults.add(Fault(status=400), method="PATCH")
+    assert world.sync(**mapping).ok
+    assert table[id]["company_name"] == "Engines Ltd"
+    assert contents(world, "companies", id) == {"Rating": "A+", "Industry": "Looms"}
 
 
 def test_a_quiet_run_does_not_ask_for_the_model(world: World) -> None:

@@ -298,7 +298,7 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     remember(work, side, stored, version)
     assume(work, side)
     if not work.unconfirmed[side]:
-        work.raw[side] = answer
+        work.raw[side] = _shown_over(work.raw[side], answer)
         _read_anew(book, work, side, sent, held.snapshot)
     work.outcome = attrs.evolve(
         work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
@@ -309,6 +309,13 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     before = {change.field: change.before for change in changes}
     entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment, link.id(side.other))
     yield from commit_pair(book, object, work, (entry,))
+
+
+def _shown_over(known: Any, answer: Any) -> Any:
+    """The record as an answer shows it; what the answer leaves out is as it was, for writes that replace a whole."""
+    names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
+    shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
+    return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
 
 
 def stored_of(answer: Observation, sent: Mapping[str, Canonical]) -> tuple[dict[str, Canonical], str | None]:

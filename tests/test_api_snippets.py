@@ -306,8 +306,9 @@ def test_the_pairs_agree(sync: type, asynchronous: type) -> None:
 def test_a_mapper_and_a_policy_of_the_host(
     crm: kb.CustomcrmClient, keap: kb.KeapClient, crm_server: CustomcrmEmulator
 ) -> None:
+    keap.contacts.create_custom_field(label="Shoe size")
     mapper = kb.mapping.contacts.with_lenses(
-        kb.text("ShoeSize", keap="assistant_name", direction="to_keap"),
+        kb.text("ShoeSize", keap=kb.custom_field("Shoe size"), direction="to_keap"),
     ).without("BirthDate")
     crm_server.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org", "ShoeSize": "38"})
     session = kb.SyncSession(
@@ -319,11 +320,11 @@ def test_a_mapper_and_a_policy_of_the_host(
     )
     session.sync()
     session.close()
-    assert [contact.assistant_name for contact in keap.contacts.list()] == ["38"]
+    assert [keap.contacts.model()["Shoe size"].value(contact) for contact in keap.contacts.list()] == ["38"]
 
     table = mapper.property_table("rst")
     assert table.splitlines()[1].split("  ")[0] == "Customcrm property"
-    assert "ShoeSize" in table
+    assert "ShoeSize            custom_fields.Shoe size         custom field (string)" in table
     assert "BirthDate" not in table
 
 

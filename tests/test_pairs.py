@@ -10,7 +10,12 @@ import pytest
 
 import keapbridge as kb
 from keapbridge.customcrm.client import AsyncCustomcrmResource, SyncCustomcrmResource
-from keapbridge.keap.client import AsyncKeapResource, SyncKeapResource
+from keapbridge.keap.client import (
+    AsyncKeapResource,
+    AsyncKeapResourceWithFields,
+    SyncKeapResource,
+    SyncKeapResourceWithFields,
+)
 from keapbridge.sync.session import AsyncObjectSync, ObjectSync
 
 PAIRS = [
@@ -18,6 +23,7 @@ PAIRS = [
     (kb.CustomcrmClient, kb.AsyncCustomcrmClient),
     (kb.SyncSession, kb.AsyncSyncSession),
     (SyncKeapResource, AsyncKeapResource),
+    (SyncKeapResourceWithFields, AsyncKeapResourceWithFields),
     (SyncCustomcrmResource, AsyncCustomcrmResource),
     (ObjectSync, AsyncObjectSync),
 ]

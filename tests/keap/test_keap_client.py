@@ -252,7 +252,8 @@ ITEMS = (
 def test_an_item_is_put_in_its_slot_and_its_neighbours_stay_as_they_are() -> None:
     items = put_item(ITEMS, kb.keap.EmailAddress("new@example.org", "EMAIL1"))
     assert items[0] is ITEMS[0]
-    assert items[1] == kb.keap.EmailAddress("new@example.org", "EMAIL1", email_opt_status="SINGLE_OPT_IN")
+    assert items[1] == kb.keap.EmailAddress("new@example.org", "EMAIL1")  # the consent was for the old address
+    assert put_item(ITEMS, kb.keap.EmailAddress("One@example.org", "EMAIL1"))[1].email_opt_status == "SINGLE_OPT_IN"
     assert put_item(kb.UNSET, EMAIL) == (EMAIL,)
     assert find_item(items, "EMAIL2") is None
     assert remove_item(items, "EMAIL1") == ITEMS[:1]

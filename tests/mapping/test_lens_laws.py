@@ -15,22 +15,31 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import keapbridge as kb
 from keapbridge._flow import UNSET
 from keapbridge.customcrm import models as customcrm
-from keapbridge.errors import UnfitError
+from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap import models as keap
+from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
+from keapbridge.mapping.custom import NamedField, custom_field, resolve
 from keapbridge.mapping.geography import alpha2, countries, plain, regions
 from keapbridge.mapping.kinds import (
     Boolean,
     Canonical,
+    Choice,
+    Choices,
     Context,
     Country,
     Date,
+    DateTime,
     Email,
     Fax,
+    Integer,
     Kind,
     Money,
+    Number,
+    OptOut,
     Phone,
     Reference,
     Region,
@@ -57,6 +66,7 @@ NUMBERS = tuple(phonenumbers.example_number(code) for code in REGIONS_TO_CALL)
 COUNTRIES = tuple(sorted(country.alpha_3 for country in pycountry.countries))
 DIVIDED = tuple(code for code in COUNTRIES if regions(alpha2(code) or ""))
 CURRENCIES = {"USD": 2, "EUR": 2, "NOK": 2, "JPY": 0, "KWD": 3, "CLF": 4}
+TABLE = {"S": "Small", "L": "Large", "XL": "Extra large"}
 LINKED = {"C1": "11", "C2": "12", "C:3": "13"}
 
 
@@ -478,7 +488,11 @@ def test_an_amount_is_the_same_however_many_zeros_it_has(currency: str, units: i
 
 
 @pytest.mark.parametrize(
-    "kind", [Text(), Email(), Phone(), Fax(), Country(), Region(), Date(), Money(), Reference("companies")]
+    "kind",
+    [
+        *(Text(), Email(), Phone(), Fax(), Country(), Region(), Date(), DateTime(), Money(), Reference("companies")),
+        *(Integer(), Number(), Choice(TABLE), Choices(), Choices(TABLE, separator=",")),
+    ],
 )
 @pytest.mark.parametrize("side", Side)
 def test_nothing_is_empty_in_every_kind(kind: Kind, side: Side) -> None:
@@ -508,3 +522,211 @@ def test_a_text_with_a_stray_carriage_return_is_canonical_once_read() -> None:
 
 def test_minus_nothing_is_nothing() -> None:
     assert read(Money(), (Decimal("-0.00"), "USD")) == "USD 0.00"
+
+
+# --- kinds that the default mappings do not use ---------------------------------------------------------------------
+
+MOMENTS = st.datetimes().map(lambda t: t.isoformat(timespec="milliseconds") + "Z")
+ITEMS_OF_A_LIST = st.lists(st.sampled_from(("Red", "Green", "blue green", "Ünder", "1")), min_size=1)
+# a kind, what Customcrm may hold, and the type of a custom field for it
+OTHERS: tuple[tuple[Kind, st.SearchStrategy[Any], str], ...] = (
+    (Integer(), st.integers(-(10**15), 10**15), "WHOLE_NUMBER"),
+    (Number(), st.decimals(-(10**9), 10**9, allow_nan=False, allow_infinity=False), "DECIMAL_NUMBER"),
+    (DateTime(), MOMENTS, "DATE_TIME"),
+    (Date(), st.dates(), "DATE"),
+    (Boolean(), st.booleans(), "YES_NO"),
+    (Choice(TABLE), st.sampled_from(sorted(TABLE)), "DROPDOWN"),
+    (Choice({1: True, 0: False}), st.sampled_from((0, 1)), "YES_NO"),
+    (Choices(), ITEMS_OF_A_LIST, "LIST_BOX"),
+    (Choices(TABLE), st.lists(st.sampled_from(sorted(TABLE)), min_size=1), "LIST_BOX"),
+    (Text(), st.text(max_size=50), "TEXT"),
+    (Email(), EMAILS, "EMAIL"),
+    (Phone(), PHONES, "PHONE_NUMBER"),
+)
+OWN = custom_field("Own")
+
+
+@attrs.frozen
+class CustomScene:
+    lens: Lens
+    context: Context
+    record: Any
+    value: Canonical
+    other: Canonical
+
+
+@st.composite
+def custom_scenes(draw: st.DrawFn) -> CustomScene:
+    """A record with custom fields, mapped and unmapped, and a value for the mapped one."""
+    kind, raws, type = draw(st.sampled_from(OTHERS))
+    options = tuple(TABLE.values()) if type == "DROPDOWN" else ()
+    model = Model((CustomField("1", "Other"), CustomField("2", "own", type, options)))
+    context = Context(custom_fields={OWN: resolve(OWN, model)})
+    direction: Any = draw(st.sampled_from(("both", "to_keap")))
+    lens = attrs.evolve(kb.text("Own", keap=OWN, direction=direction).build(customcrm.Contact, keap.Contact), kind=kind)
+    items = draw(
+        st.lists(
+            st.builds(keap.CustomFieldValue, st.sampled_from("134"), st.sampled_from((1, "x", ["y"], None))),
+            unique_by=lambda item: item.id,
+        )
+    )
+    record = draw(st.sampled_from((keap.Contact, keap.Company)))(id="7", custom_fields=items)
+    value, other = (read(kind, draw(st.one_of(raws, raws, st.none()))) for _ in range(2))
+    return CustomScene(lens, context, record, value, other)
+
+
+@LAWS
+@given(custom_scenes(), st.sampled_from(Side))
+def test_a_value_of_every_kind_fits_and_is_read_back(scene: CustomScene, side: Side) -> None:
+    lens, context = scene.lens, scene.context
+    assert lens.fit(side, scene.value, context) == scene.value
+    record = scene.record if side is THEIRS else customcrm.Contact(extra={"Other": 1})
+    once = lens.put(side, record, scene.value, context)
+    found = lens.get(side, once, None, context)
+    assert (found, type(found)) == (scene.value, type(scene.value))
+    assert lens.put(side, once, found, context) == once
+    if side is THEIRS:
+        assert [item for item in once.custom_fields if item.id != "2"] == list(scene.record.custom_fields)
+        assert attrs.evolve(once, custom_fields=scene.record.custom_fields) == scene.record
+    else:
+        assert once.extra["Other"] == 1
+
+
+@LAWS
+@given(custom_scenes())
+def test_the_last_put_into_a_custom_field_counts(scene: CustomScene) -> None:
+    lens, context = scene.lens, scene.context
+    assume(scene.value is not None)
+    twice = lens.put(THEIRS, lens.put(THEIRS, scene.record, scene.other, context), scene.value, context)
+    assert twice == lens.put(THEIRS, scene.record, scene.value, context)
+
+
+@LAWS
+@given(st.sampled_from(OTHERS), st.data())
+def test_what_is_canonical_stays_so(case: tuple[Kind, st.SearchStrategy[Any], str], data: st.DataObject) -> None:
+    kind, raws, _ = case
+    once = read(kind, data.draw(raws))
+    assert read(kind, once) == once
+    assert read(kind, kind.write(once, OURS, NOWHERE)) == once
+    assert read(kind, kind.write(once, THEIRS, NOWHERE), THEIRS) == once
+
+
+@LAWS
+@given(ITEMS_OF_A_LIST, st.randoms(use_true_random=False))
+def test_the_order_of_a_list_means_nothing(items: list[str], random: Any) -> None:
+    shuffled = [*items, *items]
+    random.shuffle(shuffled)
+    assert read(Choices(), shuffled) == read(Choices(), items) == read(Choices(separator=";"), " ; ".join(shuffled))
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "canonical"),
+    [
+        (Integer(), " 038 ", 38),
+        (Integer(), 38.0, 38),
+        (Number(), "12.500", "12.5"),
+        (Number(), 0.1, "0.1"),
+        (Number(), "1E+2", "100"),
+        (Number(), "-0.00", "0"),
+        (DateTime(), "2026-01-02T03:04:05.000+02:00", "2026-01-02T01:04:05Z"),
+        (DateTime(), date(2026, 1, 2), "2026-01-02T00:00:00Z"),
+        (Choice(TABLE), " S ", "S"),
+        (Choices(TABLE), ["XL", "S", "S"], '["S", "XL"]'),
+    ],
+)
+def test_one_meaning_has_one_canonical_form(kind: Kind, raw: Any, canonical: Canonical) -> None:
+    assert read(kind, raw) == canonical
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        *((Integer(), raw) for raw in (True, "38.5", "many", 1.5, "1e999999999")),
+        *((Number(), raw) for raw in (True, "NaN", "Infinity", "12,5", [])),
+        *((DateTime(), raw) for raw in ("soon", "2026-13-01", 5)),
+        *((Choice(TABLE), raw) for raw in ("M", "s", True)),
+        (Choice({1: "one"}), True),
+        *((Choices(TABLE), raw) for raw in (["S", "M"], 5, [1])),
+        (OptOut(), "yes"),
+    ],
+)
+def test_what_is_not_understood_is_said_and_not_guessed(kind: Kind, raw: Any) -> None:
+    with pytest.raises(UnfitError):
+        read(kind, raw)
+
+
+def test_a_table_of_choices_goes_both_ways() -> None:
+    for table in ({"S": "Small", "M": "Small"}, {"S": "Small", " S": "Large"}):
+        with pytest.raises(MappingError, match="twice"):
+            kb.choice("Size", table, keap="prefix")
+    assert read(Choice(TABLE), "Small", THEIRS) == "S"
+    with pytest.raises(UnfitError):
+        Choices(separator=",").fit('["a,b"]', OURS, None, NOWHERE)
+
+
+# --- custom fields in a mapping -------------------------------------------------------------------------------------
+
+
+def test_a_custom_field_is_named_once_and_in_one_way() -> None:
+    for wrong in (
+        {},
+        {"label": "A", "id": "1"},
+        {"label": " "},
+        {"label": "A", "create": True},
+        {"id": "1", "create": True, "type": "TEXT"},
+        {"label": "A", "options": ["x"]},
+    ):
+        with pytest.raises(MappingError):
+            custom_field(**wrong)  # type: ignore[arg-type]
+    twice = kb.text("A", keap=custom_field("A")), kb.text("B", keap=custom_field("A"))
+    with pytest.raises(MappingError, match="twice"):
+        contacts.with_lenses(*twice)
+    with pytest.raises(MappingError, match="no custom fields"):
+        products.with_lenses(kb.text("A", keap=custom_field("A")))
+    with pytest.raises(MappingError, match="custom_field"):
+        contacts.with_lenses(kb.text("A", keap="custom_fields"))
+
+
+def test_a_custom_field_that_is_not_known_yet_holds_its_field() -> None:
+    mapper = contacts.with_lenses(kb.text("Own", keap=OWN))
+    record = keap.Contact(given_name="Ada", custom_fields=())
+    values, unreadable = mapper.read(THEIRS, record, NOWHERE)
+    assert values == {"FirstName": "Ada"}
+    assert unreadable == {"Own": "Keap's custom field 'Own' is not known yet"}
+    wanted: NamedField = custom_field("New", create=True, type="TEXT")
+    lens = contacts.with_lenses(kb.text("New", keap=wanted))["New"]
+    context = Context(custom_fields={wanted: resolve(wanted, Model())})
+    assert lens.get(THEIRS, record, None, context) is None
+    assert lens.fit(THEIRS, "x", context) == "x"
+    with pytest.raises(UnfitError, match="yet to be made"):
+        lens.put(THEIRS, record, "x", context)
+
+
+def test_a_custom_field_is_shown_with_its_label_and_its_type() -> None:
+    mapper = contacts.only("Email").with_lenses(
+        kb.text("ShoeSize", keap=custom_field("Shoe size")),
+        kb.boolean("HasHat", keap=custom_field("Has hat", type="YES_NO")),
+    )
+    assert mapper.property_table("md").splitlines()[-2:] == [
+        "| ShoeSize | custom_fields.Shoe size | custom field (string) |",
+        "| HasHat | custom_fields.Has hat | custom field (yes no) |",
+    ]
+
+
+# --- regions, and lenses as values ----------------------------------------------------------------------------------
+
+
+def test_a_region_does_not_flow_where_its_country_does_not() -> None:
+    country, region = "addresses.BILLING.country_code", "addresses.BILLING.region_code"
+    one_way = kb.country("Country", keap=country, direction="to_keap")
+    for direction in ("both", "to_customcrm"):
+        with pytest.raises(MappingError, match="Region flows to Customcrm and Country does not"):
+            contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction=direction))  # type: ignore[arg-type]
+    contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction="to_keap"))
+    contacts.with_lenses(kb.region("Region", keap=region, scope="Country", direction="to_keap"))
+
+
+def test_lenses_that_are_equal_are_one_in_a_set() -> None:
+    own = kb.choice("Size", TABLE, keap=custom_field("Size"), direction="to_keap")
+    for mapper in (*MAPPERS, contacts.with_lenses(own)):
+        assert len({*mapper.lenses, *(attrs.evolve(lens) for lens in mapper.lenses)}) == len(mapper.lenses)

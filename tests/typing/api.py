@@ -10,6 +10,7 @@ from typing import assert_type
 from sqlalchemy import create_engine
 
 import keapbridge as kb
+from keapbridge.keap.fields import FieldValue
 from keapbridge.mapping import Lens, Mapper, MatchKey
 from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.merge import Change
@@ -64,6 +65,23 @@ def new_records() -> None:
     kb.customcrm.Contact(first_name="Ada", email="ada@example.org", extra={"ShoeSize": 38})
     kb.customcrm.Customer(name="Acme", street_address1="Storgata 1")
     kb.customcrm.Product(name="Widget", sku="W1", price=Decimal("12.50"), currency="USD", active=True)
+
+
+def custom_fields(keap: kb.KeapClient) -> None:
+    model = keap.contacts.model(refresh=True)
+    assert_type(model, kb.keap.Model)
+    field = model["Shoe size"]
+    assert_type(field, kb.keap.CustomField)
+    assert_type(field.read("38"), FieldValue)
+    assert_type(model.find(id="12"), kb.keap.CustomField | None)
+    keap.contacts.put_items("12", field.item(38))
+    made = keap.companies.create_custom_field(label="Size", type="DROPDOWN", options=["S", "L"])
+    assert_type(made.options, tuple[kb.keap.FieldOption, ...])
+
+
+async def async_custom_fields(keap: kb.AsyncKeapClient) -> None:
+    assert_type(await keap.companies.model(), kb.keap.Model)
+    assert_type(await keap.contacts.create_custom_field(label="Age", type="WHOLE_NUMBER"), kb.keap.CustomField)
 
 
 def customcrm_client() -> None:
@@ -174,6 +192,17 @@ def mapping() -> None:
         kb.text("Nickname", keap="preferred_name", max_length=100, direction="to_keap"),
         kb.phone("HomePhone", keap="phone_numbers.PHONE3", scope="Country"),
     ).without("BirthDate")
+    custom = kb.mapping.contacts.with_lenses(
+        kb.text("ShoeSize", keap=kb.custom_field("Shoe size"), direction="to_keap"),
+        kb.integer("Age", keap=kb.custom_field("Age", create=True, type="WHOLE_NUMBER")),
+        kb.decimal("Discount", keap=kb.custom_field(id="12")),
+        kb.choice("Size", {"S": "Small", "L": "Large"}, keap=kb.custom_field("Size", type="DROPDOWN")),
+        kb.choices("Colours", keap=kb.custom_field("Colours"), separator=","),
+        kb.date_time("LastVisit", keap=kb.custom_field("Last visit")),
+        kb.email("Email", keap="email_addresses.EMAIL1", opt_in_reason="Signed up on our site"),
+        kb.opt_out("EmailOptOut", keap="email_addresses.EMAIL1"),
+    )
+    assert_type(custom, Mapper)
     assert_type(mapper, Mapper)
     assert_type(mapper["Nickname"], Lens)
     assert_type(mapper.keys, tuple[MatchKey, ...])

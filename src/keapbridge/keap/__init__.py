@@ -2,6 +2,7 @@
 
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
+from keapbridge.keap.fields import CustomField, FieldOption, Model
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.models import (
     Address,
@@ -29,14 +30,17 @@ __all__ = [
     "BasicCompany",
     "Company",
     "Contact",
+    "CustomField",
     "CustomFieldValue",
     "EmailAddress",
     "FaxNumber",
+    "FieldOption",
     "FileTokenStore",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",
     "KeapOAuth",
+    "Model",
     "Money",
     "OAuthTokens",
     "Origin",

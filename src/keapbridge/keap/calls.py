@@ -115,7 +115,19 @@ def _written(name: str, value: Any) -> Any:
     return value
 
 
+def _company_body(body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("custom_fields"):
+        # What was empty stays out; what is emptied is said so, because Keap may keep what is not listed.
+        kept = [item for item in body["custom_fields"] if item.get("content") is not None]
+        body = {**body, "custom_fields": kept}
+    return _body(body)
+
+
 def _contact_body(body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("custom_fields"):
+        # What is not listed is removed.
+        kept = [item for item in body["custom_fields"] if item.get("content") not in (None, "", [], ())]
+        body = {**body, "custom_fields": kept}
     body = _body(body)
     if "company" in body:
         body["company"] = {"id": body["company"].get("id", "")}
@@ -160,8 +172,8 @@ COMPANIES: Endpoint[models.Company] = Endpoint(
     since="since_time",
     ids=None,
     id_above="company_id",
-    on_create=_body,
-    on_update=_body,
+    on_create=_company_body,
+    on_update=_company_body,
 )
 PRODUCTS: Endpoint[models.Product] = Endpoint(
     name="products",

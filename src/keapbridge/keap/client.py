@@ -14,8 +14,9 @@ from keapbridge._port import Credentials, Port, Renewable
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import fetch, send
 from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
-from keapbridge.keap import calls
+from keapbridge.keap import calls, field_calls
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
+from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.models import (
     Address,
@@ -47,6 +48,7 @@ class KeapResource(Generic[R]):
 
     port: Port
     endpoint: Endpoint[R]
+    _models: dict[str, Model] = attrs.field(init=False, factory=dict, eq=False, repr=False)
 
     def sharing(self, book: PaceBook, who: str) -> KeapResource[R]:
         """The same operations, paced together with all others that use the key and the book."""
@@ -108,6 +110,24 @@ class KeapResource(Generic[R]):
 
     def delete(self, id: str) -> Flow[None]:
         return send(self.port, calls.delete(self.endpoint, id))
+
+    def model(self, *, refresh: bool = False) -> Flow[Model]:
+        if refresh or self.endpoint.name not in self._models:
+            self._models[self.endpoint.name] = yield from send(self.port, field_calls.get_model(self.endpoint))
+        return self._models[self.endpoint.name]
+
+    def create_custom_field(
+        self,
+        label: str,
+        type: str,
+        options: Collection[str] = (),
+        group_id: str | None = None,
+        user_group_id: str | None = None,
+    ) -> Flow[CustomField]:
+        call = field_calls.create_field(self.endpoint, label, type, options, group_id, user_group_id)
+        made = yield from send(self.port, call)
+        self._models.clear()
+        return made
 
 
 class SyncKeapResource(Generic[R]):
@@ -175,6 +195,37 @@ class SyncKeapResource(Generic[R]):
         self._driver.run(self.flows.delete(id))
 
 
+class SyncKeapResourceWithFields(SyncKeapResource[R]):
+    """Records that have custom fields: contacts and companies."""
+
+    def model(self, *, refresh: bool = False) -> Model:
+        """The custom fields of these records; asked for once, and again with `refresh`."""
+        return self._driver.run(self.flows.model(refresh=refresh))
+
+    def create_custom_field(
+        self,
+        *,
+        label: str,
+        type: FieldType = "TEXT",
+        options: Collection[str] = (),
+        group_id: str | None = None,
+        user_group_id: str | None = None,
+    ) -> CustomField:
+        """Make a custom field. Never repeated when the outcome is unknown: labels need not be unique.
+
+        Args:
+            label: what people see.
+            type: as Keap names it (`"WHOLE_NUMBER"`).
+            options: the labels of what a drop-down, radio or list field can hold.
+            group_id: the group (tab) to show it in; Keap's own "Custom Fields" where there is none.
+            user_group_id: the users to choose from, for `"USER"` and `"USER_LIST_BOX"`.
+
+        Raises:
+            ValueError: without a label.
+        """
+        return self._driver.run(self.flows.create_custom_field(label, type, options, group_id, user_group_id))
+
+
 class AsyncKeapResource(Generic[R]):
     """`SyncKeapResource` for an event loop."""
 
@@ -219,6 +270,26 @@ class AsyncKeapResource(Generic[R]):
         await self._driver.run(self.flows.delete(id))
 
 
+class AsyncKeapResourceWithFields(AsyncKeapResource[R]):
+    """`SyncKeapResourceWithFields` for an event loop."""
+
+    async def model(self, *, refresh: bool = False) -> Model:
+        """See `SyncKeapResourceWithFields.model`."""
+        return await self._driver.run(self.flows.model(refresh=refresh))
+
+    async def create_custom_field(
+        self,
+        *,
+        label: str,
+        type: FieldType = "TEXT",
+        options: Collection[str] = (),
+        group_id: str | None = None,
+        user_group_id: str | None = None,
+    ) -> CustomField:
+        """See `SyncKeapResourceWithFields.create_custom_field`."""
+        return await self._driver.run(self.flows.create_custom_field(label, type, options, group_id, user_group_id))
+
+
 class KeapClient:
     """Keap's REST v2 API. Thread-safe; close it, or use it as a context manager.
 
@@ -243,8 +314,12 @@ class KeapClient:
         pace = pace_for(auth, base_url, pacing)
         self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace))
         self._driver = driver = SyncDriver()
-        self.contacts: SyncKeapResource[Contact] = SyncKeapResource(driver, KeapResource(self._port, CONTACTS))
-        self.companies: SyncKeapResource[Company] = SyncKeapResource(driver, KeapResource(self._port, COMPANIES))
+        self.contacts: SyncKeapResourceWithFields[Contact] = SyncKeapResourceWithFields(
+            driver, KeapResource(self._port, CONTACTS)
+        )
+        self.companies: SyncKeapResourceWithFields[Company] = SyncKeapResourceWithFields(
+            driver, KeapResource(self._port, COMPANIES)
+        )
         self.products: SyncKeapResource[Product] = SyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
 
     @property
@@ -297,8 +372,12 @@ class AsyncKeapClient:
         pace = pace_for(auth, base_url, pacing)
         self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace))
         self._driver = driver = AsyncDriver()
-        self.contacts: AsyncKeapResource[Contact] = AsyncKeapResource(driver, KeapResource(self._port, CONTACTS))
-        self.companies: AsyncKeapResource[Company] = AsyncKeapResource(driver, KeapResource(self._port, COMPANIES))
+        self.contacts: AsyncKeapResourceWithFields[Contact] = AsyncKeapResourceWithFields(
+            driver, KeapResource(self._port, CONTACTS)
+        )
+        self.companies: AsyncKeapResourceWithFields[Company] = AsyncKeapResourceWithFields(
+            driver, KeapResource(self._port, COMPANIES)
+        )
         self.products: AsyncKeapResource[Product] = AsyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
 
     @property

@@ -14,7 +14,16 @@ import attrs
 from keapbridge._flow import UNSET, UnsetType
 from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
 
-__all__ = ["array_of", "find_item", "put_item", "put_items", "remove_item", "slot_of"]
+__all__ = [
+    "array_of",
+    "find_item",
+    "put_item",
+    "put_items",
+    "remove_item",
+    "slot_attribute",
+    "slot_of",
+    "without_old_consent",
+]
 
 Item = TypeVar("Item", bound=EmailAddress | PhoneNumber | FaxNumber | Address | SocialAccount | CustomFieldValue)
 
@@ -38,6 +47,11 @@ def slot_of(item: Any) -> Any:
     return getattr(item, _ARRAYS[type(item)][1])
 
 
+def slot_attribute(array: str) -> str:
+    """The attribute that tells the items of an array from each other."""
+    return next(attribute for name, attribute in _ARRAYS.values() if name == array)
+
+
 def find_item(items: tuple[Item, ...] | UnsetType, slot: str) -> Item | None:
     """The item in a slot, `None` when the slot is empty."""
     return next((item for item in items or () if slot_of(item) == slot), None)
@@ -54,8 +68,21 @@ def put_item(items: tuple[Item, ...] | UnsetType, item: Item) -> tuple[Item, ...
         return (*kept, item)
     changed = {f.name: getattr(item, f.name) for f in attrs.fields(type(item)) if getattr(item, f.name) is not UNSET}
     changed["extra"] = {**present.extra, **item.extra}
-    merged = attrs.evolve(present, **changed)
+    merged = attrs.evolve(without_old_consent(present, item), **changed)
     return tuple(merged if slot_of(old) == slot else old for old in kept)
+
+
+def without_old_consent(present: Item, new: Item) -> Item:
+    """The item without what was said of its e-mail address, when it gets another one."""
+    if not isinstance(present, EmailAddress) or not isinstance(new, EmailAddress):
+        return present
+    if new.email is UNSET or _folded(new.email) == _folded(present.email):
+        return present
+    return attrs.evolve(present, is_opt_in=UNSET, email_opt_status=UNSET, opt_in_reason=UNSET)
+
+
+def _folded(email: Any) -> str | None:
+    return email.casefold() if isinstance(email, str) else None
 
 
 def put_items(items: tuple[Item, ...] | UnsetType, new: Iterable[Item]) -> tuple[Item, ...]:

@@ -8,10 +8,11 @@ reason, never a guess and never an empty value.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, Union
@@ -19,24 +20,34 @@ from typing import Any, Protocol, TypeAlias, Union
 from attrs import evolve, field, frozen
 
 from keapbridge._side import Side
-from keapbridge.errors import UnfitError
+from keapbridge.errors import MappingError, UnfitError
+from keapbridge.keap.fields import CustomField, plain_number
+from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2, countries, plain, regions
 
 __all__ = [
     "Boolean",
     "Canonical",
+    "Choice",
+    "Choices",
     "Context",
     "Country",
     "Date",
+    "DateTime",
     "Email",
     "Fax",
+    "Integer",
     "Kind",
     "Money",
+    "Number",
+    "OptOut",
     "Phone",
     "Reference",
     "Region",
     "Text",
     "is_pending",
+    "may_be_asked",
+    "opted_out",
 ]
 
 Canonical: TypeAlias = Union[str, int, bool, None]
@@ -51,12 +62,16 @@ class Context:
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix, in records without a country.
         to_customcrm: Keap id → Customcrm id of linked records, by object (`"companies"`).
         to_keap: the reverse. In both, an id whose partner is yet to be created maps to `""`.
+        custom_fields: which field of Keap is meant by each custom field of the mapping.
+        may_opt_in: new e-mail addresses that Keap may be told an opt-in reason for.
     """
 
     keap_currency: str | None = None
     default_region: str | None = None
     to_customcrm: Mapping[str, Mapping[str, str]] = field(factory=dict)
     to_keap: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    custom_fields: Mapping[NamedField, CustomField] = field(factory=dict)
+    may_opt_in: frozenset[str] = frozenset()
 
     def mirrored(self) -> Context:
         """The same references, readable in both directions: what was written with it can be read back with it."""
@@ -118,6 +133,10 @@ class Text:
         if not isinstance(raw, str):
             if isinstance(raw, (int, float, Decimal)) and not isinstance(raw, bool):
                 return str(raw)
+            if isinstance(raw, datetime):
+                return _moment_text(raw)
+            if isinstance(raw, date):
+                return raw.isoformat()
             raise UnfitError("not a text")
         text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
         return (text if text.isascii() else unicodedata.normalize("NFC", text)) or None
@@ -301,6 +320,257 @@ class Boolean:
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         return value
+
+
+@frozen
+class DateTime:
+    """A moment, ISO 8601 in UTC. One without a time zone is taken as UTC."""
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if raw is None or raw == "":
+            return None
+        if isinstance(raw, date) and not isinstance(raw, datetime):
+            raw = raw.isoformat()
+        try:
+            return _moment_text(raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw).strip()))
+        except (ValueError, OverflowError):
+            raise UnfitError("not a date with a time") from None
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        return value
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        return value
+
+
+def _moment_text(moment: datetime) -> str:
+    known = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    known = known.replace(microsecond=known.microsecond // 1000 * 1000)  # Keap keeps milliseconds
+    return known.isoformat(timespec="milliseconds" if known.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def _exact_number(raw: Any) -> Decimal | None:
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Decimal)):
+        raise UnfitError("not a number")
+    try:
+        found = Decimal(str(raw).strip())
+    except InvalidOperation:
+        raise UnfitError("not a number") from None
+    if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
+        raise UnfitError("not a number")
+    return found
+
+
+_MOST_DIGITS = 100
+
+
+@frozen
+class Integer:
+    """A whole number."""
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        found = _exact_number(raw)
+        if found is not None and found != found.to_integral_value():
+            raise UnfitError("not a whole number")
+        return None if found is None else int(found)
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        return value
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        return value
+
+
+@frozen
+class Number:
+    """A number with decimals, as a text without needless zeros (`"12.5"`); written as a number where that is exact."""
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        found = _exact_number(raw)
+        if found is None:
+            return None
+        text = f"{found:f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if found == 0 else text
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        return None if value is None else plain_number(Decimal(str(value)))
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        return value
+
+
+Pairs = tuple[tuple[Any, Any], ...]
+
+
+def _as_pairs(values: Mapping[Any, Any] | Pairs) -> Pairs:
+    return tuple(values.items()) if isinstance(values, Mapping) else tuple(values)
+
+
+def _one_to_one(_: object, __: object, pairs: Pairs) -> None:
+    for column in (0, 1):
+        names = [_term(pair[column]) for pair in pairs]
+        twice = sorted({str(value) for _, value in names if names.count((_, value)) > 1})
+        if twice:
+            raise MappingError(f"a table of choices has one row for each value; twice: {', '.join(twice)}")
+
+
+def _term(value: Any) -> tuple[bool, Any]:
+    """A value of a table as it is compared: numbers are no yes or no, texts go without space around them."""
+    if isinstance(value, str):
+        value = value.strip()
+    elif isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)
+    return isinstance(value, bool), value
+
+
+@frozen
+class Choice:
+    """One of a few values, which the two systems call by different names. Canonical is Customcrm's.
+
+    Attributes:
+        values: Customcrm's value and Keap's, one row for each; what is not in the table is not understood.
+    """
+
+    values: Pairs = field(converter=_as_pairs, validator=_one_to_one)
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
+            return None
+        own = 0 if side is Side.CUSTOMCRM else 1
+        for pair in self.values:
+            if _term(pair[own]) == _term(raw):
+                found: Canonical = pair[0]
+                return found
+        raise UnfitError("not one of the choices of the mapping")
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        if value is None or side is Side.CUSTOMCRM:
+            return value
+        return next(theirs for ours, theirs in self.values if _term(ours) == _term(value))
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        return self.read(value, Side.CUSTOMCRM, None, context)
+
+
+@frozen
+class Choices:
+    """Several texts, in no order and each once: canonical is the JSON of the sorted list.
+
+    Attributes:
+        values: Customcrm's texts and Keap's, one row for each; empty where both use the same.
+        separator: what stands between the texts in Customcrm, where it keeps them in one; otherwise it keeps a list.
+    """
+
+    values: Pairs = field(default=(), converter=_as_pairs, validator=_one_to_one)
+    separator: str | None = None
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if raw is None:
+            return None
+        found = {self._ours(item, side) for item in self._items(raw, side)}
+        found.discard("")
+        return json.dumps(sorted(found), ensure_ascii=False) if found else None
+
+    def _items(self, raw: Any, side: Side) -> Iterable[Any]:
+        if not isinstance(raw, str):
+            if not isinstance(raw, (list, tuple, set, frozenset)):
+                raise UnfitError("not a list")
+            return raw
+        if raw.lstrip().startswith("["):
+            try:
+                listed = json.loads(raw)
+            except ValueError:
+                listed = None
+            if isinstance(listed, list):
+                return listed
+        return raw.split(self.separator) if self.separator and side is Side.CUSTOMCRM else (raw,)
+
+    def _ours(self, item: Any, side: Side) -> str:
+        if not isinstance(item, str):
+            raise UnfitError("not a list of texts")
+        text = unicodedata.normalize("NFC", item.strip())
+        if not self.values or not text:
+            return text
+        own = 0 if side is Side.CUSTOMCRM else 1
+        for pair in self.values:
+            if _term(pair[own])[1] == text:
+                return str(pair[0])
+        raise UnfitError("not one of the choices of the mapping")
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        if value is None:
+            return None
+        ours: list[str] = json.loads(str(value))
+        if side is Side.KEAP:
+            theirs = dict(self.values)
+            return tuple(theirs.get(item, item) for item in ours)
+        return (
+            ours
+            if self.separator is None
+            else f"{self.separator}{'' if self.separator[-1:].isspace() else ' '}".join(ours)
+        )
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        fitting = self.read(value, Side.CUSTOMCRM, None, context)
+        joined = self.separator is not None and side is Side.CUSTOMCRM and fitting is not None
+        if joined and any(str(self.separator) in item for item in json.loads(str(fitting))):
+            raise UnfitError(f"an item with {self.separator!r} in it")
+        return fitting
+
+
+# --- consent --------------------------------------------------------------------------------------------------------
+
+# Keap's statuses of an e-mail address: whoever is behind it (or an administrator for them) wants no marketing.
+_OPTED_OUT = frozenset({"ADMIN", "FEEDBACK", "LIST_UNSUBSCRIBE", "MANUAL", "SPAM", "SYSTEM"})
+# Nobody has said anything yet.
+_NEVER_ASKED = frozenset({"NON_MARKETABLE", "UNENGAGED_MARKETABLE", "UNENGAGED_NON_MARKETABLE"})
+# Opted in, or an address that does not work, which says nothing about anybody's will.
+_OTHERWISE = frozenset(
+    {
+        *("SINGLE_OPT_IN", "DOUBLE_OPT_IN", "CONFIRMED"),
+        *("BOUNCE", "HARD_BOUNCE", "INVALID", "DEACTIVATED", "LOCKDOWN"),
+    }
+)
+
+
+def opted_out(status: str) -> bool | None:
+    """Whether Keap's status of an e-mail address is an opt-out; `None` for a status this version does not know."""
+    return status in _OPTED_OUT if status in _OPTED_OUT | _NEVER_ASKED | _OTHERWISE else None
+
+
+def may_be_asked(status: str | None) -> bool:
+    """Whether an opt-in reason is harmless for an address with this status: it overrules nothing."""
+    return status in _NEVER_ASKED
+
+
+@frozen
+class OptOut:
+    """Whether an e-mail address is opted out in Keap. It flows to Customcrm only, and an opt-out is never taken back.
+
+    An address without a status says nothing, and a status that this version does not know is not understood.
+    """
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if raw is None or isinstance(raw, bool):
+            return raw
+        if side is Side.CUSTOMCRM:
+            raise UnfitError("neither true nor false")
+        found = opted_out(str(raw))
+        if found is None:
+            raise UnfitError("not a known status of an e-mail address")
+        return found
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        if side is Side.KEAP:
+            raise UnfitError("Keap's status of an e-mail address can only be read")
+        return value
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        # Keap is told nothing, so an opt-out in Customcrm does not contradict what Keap says: it stays.
+        return False if side is Side.KEAP and value is True else value
 
 
 # ISO 4217: currencies whose smallest unit is not a hundredth (list one, minor units).

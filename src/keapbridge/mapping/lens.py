@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import attrs
 
 from keapbridge._flow import UNSET
 from keapbridge._side import Side
-from keapbridge.errors import MappingError
-from keapbridge.mapping.kinds import Canonical, Context, Kind
+from keapbridge.errors import MappingError, UnfitError
+from keapbridge.keap.fields import CustomField
+from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, opted_out
 from keapbridge.mapping.place import Place
 
 __all__ = ["Direction", "Lens"]
@@ -39,6 +40,7 @@ class Lens:
         required: sides on which a record cannot be made without it.
         fallback: the lens whose value is written where a side requires one and there is none.
         policy: who wins a conflict in this field, when it is not as for the others.
+        opt_in_reason: why a person may be written to, said to Keap with an e-mail address that is new there.
     """
 
     name: str
@@ -47,11 +49,23 @@ class Lens:
     keap: Place
     keap_type: str = "string"
     direction: Direction = attrs.field(default="both", validator=_one_of(*get_args(Direction)))
-    limits: dict[Side, int] = attrs.field(factory=dict)
+    limits: Mapping[Side, int] = attrs.field(factory=dict, hash=False)
     scope: str | None = None
     required: frozenset[Side] = frozenset()
     fallback: str | None = None
     policy: str | None = attrs.field(default=None, validator=_one_of(None, "newest", "customcrm", "keap", "manual"))
+
+    opt_in_reason: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.keap.is_read_only and self.direction != "to_customcrm":
+            raise MappingError(f"{self.name}: Keap's {self.keap.path} can only be read: direction='to_customcrm'")
+        if self.opt_in_reason is not None and (
+            not isinstance(self.kind, Email) or self.keap.custom is not None or not self.flows_to(Side.KEAP)
+        ):
+            raise MappingError(f"{self.name}: an opt-in reason is for an e-mail address that flows to Keap")
+        if self.opt_in_reason is not None and not self.opt_in_reason.strip():
+            raise MappingError(f"{self.name}: the opt-in reason is empty")
 
     def place(self, side: Side) -> Place:
         """Where the value lives on a side."""
@@ -67,12 +81,28 @@ class Lens:
         Raises:
             UnfitError: when it is there and cannot be understood.
         """
-        raw = self.place(side).get(record)
+        custom = self._custom(side, context)
+        if custom is None:
+            raw = self.place(side).get(record)
+        else:
+            raw = self.place(side).of(custom.id).get(record)
+            raw = raw if raw is UNSET else custom.read(raw)
         return UNSET if raw is UNSET else self.kind.read(raw, side, scope, context)
 
     def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
         """The record with this canonical value, which `fit` has let through."""
-        return self.place(side).put(record, self.kind.write(value, side, context))
+        custom = self._custom(side, context)
+        if custom is None:
+            record = self.place(side).put(record, self.kind.write(value, side, context))
+            if side is Side.KEAP and self.opt_in_reason is not None and value in context.may_opt_in:
+                return self.keap.beside("opt_in_reason").put(record, self.opt_in_reason)
+            return record
+        if not custom.id:
+            raise UnfitError(f"Keap's custom field {self.keap.custom} is yet to be made, by applying a plan")
+        place = self.place(side).of(custom.id)
+        if value is None and not (present := place.get(record)) and present is not UNSET:
+            return record
+        return place.put(record, custom.write(self._plain(value, context)))
 
     def fit(self, side: Side, value: Canonical, context: Context) -> Canonical:
         """The value as that side can hold it.
@@ -80,4 +110,29 @@ class Lens:
         Raises:
             UnfitError: when it cannot.
         """
-        return self.kind.fit(value, side, self.limits.get(side), context)
+        fitting = self.kind.fit(value, side, self.limits.get(side), context)
+        custom = self._custom(side, context)
+        if custom is not None and fitting is not None:
+            # What its type takes must also be understood when it is read back.
+            held = custom.read(custom.write(self._plain(fitting, context)))
+            self.kind.read(held, side, None, context)
+        return fitting
+
+    def refuses_opt_in(self, record: Any) -> bool:
+        """Whether the address in a Keap record is opted out: what takes its place is not opted in either."""
+        status = self.keap.beside("email_opt_status").get(record)
+        return isinstance(status, str) and opted_out(status) is not False
+
+    def _custom(self, side: Side, context: Context) -> CustomField | None:
+        """The custom field on this side, where it is one."""
+        name = self.keap.custom
+        if name is None or side is not Side.KEAP:
+            return None
+        found = context.custom_fields.get(name)
+        if found is None:
+            raise UnfitError(f"Keap's custom field {name} is not known yet")
+        return found
+
+    def _plain(self, value: Canonical, context: Context) -> Any:
+        """The value for a custom field, which holds one thing: the extension of a number goes behind it."""
+        return self.kind.write(value, Side.CUSTOMCRM if isinstance(self.kind, Phone) else Side.KEAP, context)

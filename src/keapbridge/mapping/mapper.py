@@ -10,9 +10,10 @@ import attrs
 from keapbridge._flow import UNSET
 from keapbridge._side import Side
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.mapping.kinds import Canonical, Context, Kind, Reference
+from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.kinds import Canonical, Context, Country, Kind, Money, OptOut, Reference, Region
 from keapbridge.mapping.lens import Direction, Lens
-from keapbridge.mapping.place import customcrm_place, keap_place, without_stray_regions
+from keapbridge.mapping.place import custom_place, customcrm_place, keap_place, without_stray_regions
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
 
@@ -49,18 +50,28 @@ class Declared:
 
     name: str
     kind: Kind
-    keap: str
+    keap: str | NamedField
     options: Mapping[str, Any] = attrs.field(factory=dict)
 
     def build(self, customcrm_type: type, keap_type: type) -> Lens:
         options = dict(self.options)
+        if not isinstance(self.keap, NamedField):
+            place = keap_place(keap_type, self.keap)
+        elif isinstance(self.kind, _NOT_CUSTOM):
+            raise MappingError(f"{self.name}: a custom field holds no {type(self.kind).__name__.lower()}")
+        else:
+            place = custom_place(keap_type, self.keap)
         return Lens(
             name=options.pop("as_name", self.name),
             kind=self.kind,
             customcrm=customcrm_place(customcrm_type, self.name),
-            keap=keap_place(keap_type, self.keap),
+            keap=place,
             **options,
         )
+
+
+# They live in several properties, or mean something only where Keap keeps them.
+_NOT_CUSTOM = (Country, Region, Money, Reference, OptOut)
 
 
 @attrs.frozen
@@ -96,11 +107,21 @@ class Mapper:
                 raise MappingError(f"{self.name}: {lens.name} is mapped twice")
             if lens.scope is not None and lens.scope not in seen:
                 raise MappingError(f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it")
+            if isinstance(lens.kind, Region) and lens.scope is not None:
+                self._check_region(lens, self[lens.scope])
             seen.add(lens.name)
         for key in self.keys:
             for name in (*key.fields, *key.apart):
                 if name not in seen:
                     raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
+
+    def _check_region(self, region: Lens, country: Lens) -> None:
+        for side in Side:
+            if region.flows_to(side) and not country.flows_to(side):
+                raise MappingError(
+                    f"{self.name}: {region.name} flows to {side.title} and {country.name} does not: "
+                    "a region would end up in another country"
+                )
 
     def __getitem__(self, name: str) -> Lens:
         for lens in self.lenses:
@@ -172,6 +193,26 @@ class Mapper:
                 raws = (lens.keap.get(record) for record in records)
                 found.setdefault(lens.kind.object, set()).update(str(raw) for raw in raws if raw)
         return found
+
+    @property
+    def custom_fields(self) -> tuple[NamedField, ...]:
+        """The custom fields of Keap that are mapped."""
+        return tuple(lens.keap.custom for lens in self.lenses if lens.keap.custom is not None)
+
+    def opt_ins(self, record: Any, values: Mapping[str, Canonical], context: Context) -> frozenset[str]:
+        """The e-mail addresses among these values that are new in a Keap record and come with an opt-in reason."""
+        found: set[str] = set()
+        for lens in self.lenses:
+            value = values.get(lens.name)
+            if lens.opt_in_reason is None or not isinstance(value, str) or lens.refuses_opt_in(record):
+                continue
+            try:
+                present = lens.get(Side.KEAP, record, None, context)
+            except UnfitError:
+                present = None
+            if present != value:
+                found.add(value)
+        return frozenset(found)
 
     @property
     def references(self) -> dict[str, Reference]:

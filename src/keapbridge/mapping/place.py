@@ -11,10 +11,11 @@ from keapbridge._flow import UNSET
 from keapbridge.customcrm.models import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap import models as keap
-from keapbridge.keap.slots import find_item, remove_item
+from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
+from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2
 
-__all__ = ["Place", "customcrm_place", "keap_place", "without_stray_regions"]
+__all__ = ["Place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
 
 # What is made when the first value arrives in an empty place.
 _ITEMS: Mapping[str, type] = {
@@ -28,6 +29,7 @@ _ITEMS: Mapping[str, type] = {
     "fax_number": keap.FaxNumber,
     "company": keap.BasicCompany,
     "price": keap.Money,
+    "custom_fields": keap.CustomFieldValue,
 }
 _SLOTS: Mapping[str, frozenset[str]] = {
     "email_addresses": frozenset({"EMAIL1", "EMAIL2", "EMAIL3"}),
@@ -36,6 +38,8 @@ _SLOTS: Mapping[str, frozenset[str]] = {
     "addresses": frozenset({"BILLING", "SHIPPING", "OTHER"}),
 }
 _READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_ids"})
+# What Keap says of an item by itself: it can be read only.
+_OF_KEAP = frozenset({"is_opt_in", "email_opt_status", "number_e164"})
 # What a path that ends at an item means, and which further parts of the item belong to its value.
 _VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
     "email_addresses": ("email",),
@@ -60,12 +64,27 @@ class Place:
         container: `()` for the record itself, `("address",)` for a nested object, `("addresses", "BILLING")` for the
             item in a slot of an array.
         in_extra: whether it is a property of the host's own, kept in `extra`.
+        custom: the custom field it is, by the name that the mapping gives it; its slot is known in a context only.
     """
 
     path: str
     attributes: tuple[str, ...]
     container: tuple[str, ...] = ()
     in_extra: bool = False
+    custom: NamedField | None = None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it is what Keap says of an item by itself."""
+        return self.attributes[0] in _OF_KEAP
+
+    def of(self, field_id: str) -> Place:
+        """The place of the custom field with this id."""
+        return attrs.evolve(self, container=("custom_fields", field_id))
+
+    def beside(self, attribute: str) -> Place:
+        """The place of something else in the same item."""
+        return attrs.evolve(self, attributes=(attribute,))
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -86,14 +105,14 @@ class Place:
             if len(self.container) == 2:
                 holder = find_item(holder, self.container[1])
             if holder is None:
-                return None
+                return UNSET if self.is_read_only else None
         values = tuple(getattr(holder, name) for name in self.attributes)
         if self.container:  # the holder was read, so what it does not show is empty
             values = tuple(None if v is UNSET else v for v in values)
         if values[0] is UNSET:
             return UNSET
         if all(v is None for v in values):
-            return None
+            return UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
         return values[0] if len(values) == 1 else values
 
     def put(self, record: Any, raw: Any) -> Any:
@@ -110,7 +129,7 @@ class Place:
             return attrs.evolve(record, **{root: None if _is_empty(holder) else holder})
         slot = self.container[1]
         item = find_item(present, slot)
-        changed = _changed(item or _ITEMS[root](field=slot), parts)
+        changed = _changed(item or _ITEMS[root](**{slot_attribute(root): slot}), parts)
         if item is None:
             items = (*(present or ()), changed)
         else:
@@ -123,6 +142,8 @@ def _tuple(raw: Any) -> tuple[Any, ...]:
 
 
 def _changed(holder: Any, parts: dict[str, Any]) -> Any:
+    if "email" in parts:
+        holder = without_old_consent(holder, keap.EmailAddress(parts["email"]))
     return attrs.evolve(holder, **parts)
 
 
@@ -131,7 +152,7 @@ _NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_statu
 
 def _is_empty(holder: Any) -> bool:
     names = (f.name for f in attrs.fields(type(holder)) if f.name not in _NO_CONTENT)
-    return not holder.extra and all(getattr(holder, name) in {UNSET, None, ""} for name in names)
+    return not holder.extra and all(getattr(holder, name) in (UNSET, None, "") for name in names)
 
 
 def without_stray_regions(record: Any, roots: set[str]) -> Any:
@@ -177,6 +198,9 @@ def keap_place(cls: type, path: str) -> Place:
         raise MappingError(f"Keap's {cls.__name__} has no property {root!r}")
     if root in _READ_ONLY:
         raise MappingError(f"Keap's {root!r} cannot be written")
+    if root in {"custom_fields", "social_accounts"}:
+        instead = "name a custom field with kb.custom_field(…)" if root == "custom_fields" else "they cannot be mapped"
+        raise MappingError(f"Keap's {root!r} are a list: {instead}")
     item = _ITEMS.get(root)
     if item is None:
         if rest:
@@ -190,4 +214,17 @@ def keap_place(cls: type, path: str) -> Place:
         f.name for f in attrs.fields(item)
     } >= set(attributes):
         raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}")
+    if "opt_in_reason" in attributes:
+        raise MappingError("an opt-in reason is no field: give it to the address, kb.email(…, opt_in_reason=…)")
     return Place(path, attributes, container)
+
+
+def custom_place(cls: type, field: NamedField) -> Place:
+    """The place of a custom field.
+
+    Raises:
+        MappingError: when Keap has none for this kind of record.
+    """
+    if "custom_fields" not in {f.name for f in attrs.fields(cls)}:
+        raise MappingError(f"Keap's {cls.__name__} has no custom fields ({field.path})")
+    return Place(field.path, ("content",), ("custom_fields", ""), custom=field)

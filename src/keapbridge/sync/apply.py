@@ -13,6 +13,7 @@ from keapbridge._flow import Flow, new_id, now, run
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.creates import apply_creates, resume_creates
+from keapbridge.sync.fields import make_fields
 from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs, held_line
 from keapbridge.sync.plan import Action, Conflict, Plan, Skip
 from keapbridge.sync.removals import apply_removals
@@ -32,6 +33,8 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     started = yield from now()
     if not (yield from run("begin the run", bridge.store.begin_apply, plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
+    for object in plan.objects:
+        yield from make_fields(bridge, object)
     book = Run(bridge, plan, run_id)
     try:
         for object in plan.objects:

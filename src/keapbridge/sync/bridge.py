@@ -15,6 +15,7 @@ from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Key, LinkStore
+from keapbridge.sync.fields import known_fields
 from keapbridge.sync.policy import Policy
 from keapbridge.sync.records import Canonical, Observation, Side, Snapshot
 from keapbridge.sync.sides import Records
@@ -75,7 +76,8 @@ class Bridge:
         currency = (
             (yield from run("read the currency", self.store.fact, KEAP_CURRENCY)) if object == "products" else None
         )
-        return Context(currency, self.default_region, to_customcrm, to_keap).mirrored()
+        fields = yield from known_fields(self.store, mapper)
+        return Context(currency, self.default_region, to_customcrm, to_keap, fields).mirrored()
 
     def observe(
         self, object: str, side: Side, record: Any, context: Context, *, plan_id: str | None = None

@@ -17,7 +17,10 @@ from keapbridge.errors import (
     UnfitError,
 )
 from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Intent, JournalEntry
+from keapbridge.sync.consent import with_opt_ins
+from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import WRITERS, Work, assume, commit_pair, confirm, decide_again, remember, stored_of
@@ -118,13 +121,17 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     bridge, source, intent = book.bridge, ready.source, ready.intent
     side, sent = intent.side, intent.draft
     try:
-        record = bridge.mappers[object].draft(side, sent, ready.context)
+        mapper = bridge.mappers[object]
+        blank = mapper.keap_type()
+        context = yield from with_opt_ins(bridge, object, side, blank, sent, ready.context)
+        record = mapper.draft(side, sent, context)
         yield from keep(bridge.store)  # a runner that slept too long must not make a second record
         answer = yield from bridge.systems[object, side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
         lost = _is_ambiguous(error)
         if not lost:
             yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+            yield from forget_fields(bridge, object)
         if stops_everything(error):
             raise
         reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
@@ -142,7 +149,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
         remember(work, side, stored, version)
         _rebase_on_draft(work, side, sent)
     else:
-        remember(work, side, {**_defaults(source, made, sent), **stored}, version)
+        remember(work, side, {**_defaults(bridge.mappers[object], source, made, sent), **stored}, version)
     decide_again(book, object, work)
     known = {item.field for item in work.outcome.held}
     work.outcome = attrs.evolve(
@@ -168,10 +175,15 @@ def _rebase_on_draft(work: Work, side: Side, sent: Mapping[str, Canonical]) -> N
     work.pair = attrs.evolve(work.pair, link=link)
 
 
-def _defaults(source: Observation, made: Observation, sent: Mapping[str, Canonical]) -> dict[str, Canonical]:
-    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's."""
-    values = source.snapshot.values
-    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in values and values[f] is None}
+def _defaults(
+    mapper: Mapper, source: Observation, made: Observation, sent: Mapping[str, Canonical]
+) -> dict[str, Canonical]:
+    """What a system filled in by itself where the source is known to have nothing: no edit of anybody's.
+
+    What only the new record can tell (that its address is opted out) is none of it.
+    """
+    empty = {f for f, v in source.snapshot.values.items() if v is None and mapper[f].flows_to(made.side)}
+    return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in empty}
 
 
 def _is_ambiguous(error: Exception) -> bool:

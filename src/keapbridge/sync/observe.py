@@ -14,6 +14,7 @@ from keapbridge.keap import models as keap
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Staged
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, digest, keys_of
+from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.records import Observation, Side, Snapshot
 
@@ -44,7 +45,10 @@ def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[li
     mapping = _fingerprint(bridge.mappers[object])
     known = yield from run("read the mapping", bridge.store.fact, f"{object}_mapping")
     full = full or (known is not None and known != mapping)
+    full = (yield from learn_fields(bridge, object, refresh=full)) or full
     scans = yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2)
+    if not full and _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
+        scans = yield from gather((_scan(bridge, object, side, plan_id, full=True) for side in Side), limit=2)
     if known != mapping:
         yield from run("remember the mapping", bridge.store.set_fact, f"{object}_mapping", mapping)
     return scans
@@ -52,7 +56,16 @@ def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[li
 
 def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
     """Look at these records only."""
-    return (yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2))
+    yield from learn_fields(bridge, object, refresh=False)
+    scans = yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2)
+    if _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
+        scans = yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2)
+    return scans
+
+
+def _has_news(scans: Sequence[Scan]) -> bool:
+    """Whether records of Keap changed: the values of a custom field that was deleted are gone from them."""
+    return any(scan.side is Side.KEAP and scan.unchanged < scan.seen for scan in scans)
 
 
 def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:

@@ -17,6 +17,8 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import JournalEntry
+from keapbridge.sync.consent import with_opt_ins
+from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Change, Merge, merge
 from keapbridge.sync.plan import Action, Adopt, Skip, Update
@@ -268,6 +270,8 @@ def _write_accepted(book: Run, object: str, work: Work, side: Side, changes: Seq
             raise
         lens_of = book.bridge.mappers[object]
         roots = sorted({lens_of[change.field].place(side).roots for change in changes})
+        if ("custom_fields",) in roots:
+            yield from forget_fields(book.bridge, object)
         if len(roots) == 1:
             return [work.line("failed", side, (change.field for change in changes), str(error))]
         refused: list[Line] = []
@@ -283,7 +287,8 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     seen = work.pair.seen(side)
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
-    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, work.context)
+    context = yield from with_opt_ins(bridge, object, side, work.raw[side], sent, work.context)
+    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, context)
     yield from keep(bridge.store)
     answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
     moment = yield from now()
@@ -293,7 +298,7 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     remember(work, side, stored, version)
     assume(work, side)
     if not work.unconfirmed[side]:
-        work.raw[side] = answer
+        work.raw[side] = _shown_over(work.raw[side], answer)
         _read_anew(book, work, side, sent, held.snapshot)
     work.outcome = attrs.evolve(
         work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
@@ -304,6 +309,13 @@ def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequenc
     before = {change.field: change.before for change in changes}
     entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment, link.id(side.other))
     yield from commit_pair(book, object, work, (entry,))
+
+
+def _shown_over(known: Any, answer: Any) -> Any:
+    """The record as an answer shows it; what the answer leaves out is as it was, for writes that replace a whole."""
+    names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
+    shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
+    return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
 
 
 def stored_of(answer: Observation, sent: Mapping[str, Canonical]) -> tuple[dict[str, Canonical], str | None]:

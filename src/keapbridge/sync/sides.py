@@ -11,6 +11,8 @@ import attrs
 from keapbridge._flow import Flow, Page
 from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource
+from keapbridge.keap.fields import CustomField, Model
+from keapbridge.mapping.custom import NamedField
 from keapbridge.sync.records import Side
 
 __all__ = ["CustomcrmRecords", "Identity", "KeapRecords", "Records"]
@@ -40,7 +42,7 @@ class Records(Protocol):
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def get(self, id: str) -> Flow[Any]: ...
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]: ...
-    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]: ...
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]: ...
     def create(self, record: Any, key: str) -> Flow[Any]: ...
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]: ...
     def delete(self, id: str, version: str | None) -> Flow[None]: ...
@@ -66,7 +68,7 @@ class CustomcrmRecords:
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         return self.flows.get_many(ids)
 
-    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
         raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
 
     def create(self, record: Any, key: str) -> Flow[Any]:
@@ -99,7 +101,7 @@ class KeapRecords:
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         return self.flows.get_many(ids)
 
-    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
         return self.flows.find_like(record, since=since)
 
     def create(self, record: Any, key: str) -> Flow[Any]:
@@ -110,3 +112,10 @@ class KeapRecords:
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
         return self.flows.delete(id)
+
+    def model(self) -> Flow[Model]:
+        return self.flows.model(refresh=True)
+
+    def create_custom_field(self, wanted: NamedField) -> Flow[CustomField]:
+        label, type = wanted.label or "", wanted.type or "TEXT"
+        return self.flows.create_custom_field(label, type, wanted.options, wanted.group_id)

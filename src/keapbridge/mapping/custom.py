@@ -1,0 +1,85 @@
+"""Custom fields of Keap in a mapping: named by label or id as data, found in Keap's model at run time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+from attrs import frozen
+
+from keapbridge.errors import MappingError
+from keapbridge.keap.fields import CustomField, FieldType, Model
+
+__all__ = ["NamedField", "custom_field", "resolve"]
+
+
+@frozen
+class NamedField:
+    """A custom field of Keap as a mapping names it; see `custom_field`."""
+
+    label: str | None = None
+    id: str | None = None
+    type: FieldType | None = None
+    create: bool = False
+    options: tuple[str, ...] = ()
+    group_id: str | None = None
+
+    @property
+    def path(self) -> str:
+        """As it is written in tables."""
+        return f"custom_fields.{self.label or self.id}"
+
+    def __str__(self) -> str:
+        return repr(self.label) if self.label is not None else f"with the id {self.id}"
+
+
+def custom_field(
+    label: str | None = None,
+    *,
+    id: str | None = None,
+    type: FieldType | None = None,
+    create: bool = False,
+    options: Iterable[str] = (),
+    group_id: str | None = None,
+) -> NamedField:
+    """A custom field of Keap, as the place of a lens: `kb.text("ShoeSize", keap=kb.custom_field("Shoe size"))`.
+
+    Which field has the label is asked of Keap when a sync runs, and remembered in the store.
+
+    Args:
+        label: its label, in any case.
+        id: its id, instead of the label.
+        type: the type it must have (`"WHOLE_NUMBER"`), as Keap names it.
+        create: make it, with this label and type, when a plan is applied and Keap does not have it.
+        options: the labels of the options of a field that is made.
+        group_id: the group (tab) of a field that is made.
+
+    Raises:
+        MappingError: without a name, or when a field is to be made that has no label or no type.
+    """
+    if (label is None) == (id is None):
+        raise MappingError("name a custom field by its label or by its id")
+    if not (label if label is not None else id or "").strip():
+        raise MappingError("a custom field cannot have an empty name")
+    if create and (label is None or type is None):
+        raise MappingError("to make a custom field, give its label and its type")
+    if not create and (tuple(options) or group_id is not None):
+        raise MappingError("options and group_id are for a custom field that is made: create=True")
+    return NamedField(label, id, type, create, tuple(options), group_id)
+
+
+def resolve(wanted: NamedField, model: Model) -> CustomField:
+    """The field of the model that is meant; one without an id where it is yet to be made.
+
+    Raises:
+        MappingError: when there is none (and it is not to be made), several, or one of another type.
+    """
+    found = model.find(wanted.label, id=wanted.id)
+    if found is None:
+        if wanted.create:
+            return CustomField("", wanted.label or "", wanted.type or "TEXT", wanted.options)
+        hint = "" if wanted.id is not None else "; create=True and a type= would make it"
+        raise MappingError(f"Keap has no custom field {wanted}; it has {model.listing()}{hint}")
+    if wanted.type is not None and found.type != wanted.type:
+        raise MappingError(f"Keap's custom field {wanted} is of type {found.type}, not {wanted.type}")
+    return attrs.evolve(found, extra={})

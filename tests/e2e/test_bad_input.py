@@ -147,6 +147,26 @@ def test_credentials_that_are_revoked_in_the_middle_stop_the_run_and_nothing_is_
     world.assert_quiet()
 
 
+def test_what_failed_is_listed_until_it_is_done(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.keap.faults.add(Fault(status=422, body=b"{}", content_type="application/json"), method="POST", times=ALWAYS)
+    for tries in (1, 2):
+        assert not world.sync().ok
+        with world.sessions() as session:
+            (failure,) = session.failures()
+            assert session.contacts.failures() == [failure]
+            assert session.companies.failures() == []
+        assert (failure.object, failure.side, failure.id, failure.tries) == ("contacts", kb.Side.CUSTOMCRM, "A1", tries)
+        assert "422" in failure.reason
+        assert failure.next_try_at is not None
+    world.keap.faults.clear()
+    assert world.sync().count("skipped") == 1  # it waits
+    with world.sessions() as session:
+        session.contacts.retry(customcrm=["A1"])
+        assert session.sync().count("created in Keap") == 1
+        assert session.failures() == []
+
+
 # --- creates --------------------------------------------------------------------------------------------------------
 
 WRITE_FAULTS = {

@@ -13,7 +13,7 @@ from keapbridge._flow import Flow, run
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.mapping import defaults
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import JournalEntry
+from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.apply import apply
 from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
@@ -81,6 +81,10 @@ class _Flows:
     def _undo(self, run_id: str) -> Flow[Report]:
         plan = yield from plan_undo(self.bridge, run_id)
         return (yield from undo(self.bridge, plan))
+
+    def failures(self, objects: Sequence[str]) -> Flow[list[Failure]]:
+        found: list[Failure] = yield from run("read failures", self.bridge.store.all_failures)
+        return [failure for failure in found if failure.object in objects]
 
     def retry(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
         for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
@@ -187,6 +191,10 @@ class ObjectSync:
         """See `SyncSession.conflicts`."""
         return self._driver.run(self._flows.conflicts((self._object,)))
 
+    def failures(self) -> list[Failure]:
+        """See `SyncSession.failures`."""
+        return self._driver.run(self._flows.failures((self._object,)))
+
     def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
         """Let these records take part again: those that failed, and those that were unlinked because of a deletion."""
         self._driver.run(self._flows.retry(self._object, keap, customcrm))
@@ -222,6 +230,10 @@ class AsyncObjectSync:
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
         return await self._driver.run(self._flows.conflicts((self._object,)))
+
+    async def failures(self) -> list[Failure]:
+        """See `SyncSession.failures`."""
+        return await self._driver.run(self._flows.failures((self._object,)))
 
     async def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
         """See `ObjectSync.retry`."""
@@ -327,6 +339,10 @@ class SyncSession:
     def conflicts(self) -> list[OpenConflict]:
         """What waits for a decision, as far as the systems have been read. Calls neither of them."""
         return self._driver.run(self._flows.conflicts(ORDER))
+
+    def failures(self) -> list[Failure]:
+        """The records that failed and are not done yet: why, how often, and when they are tried again."""
+        return self._driver.run(self._flows.failures(ORDER))
 
     def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
         """Settle a conflict at once, in both systems.
@@ -437,6 +453,10 @@ class AsyncSyncSession:
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
         return await self._driver.run(self._flows.conflicts(ORDER))
+
+    async def failures(self) -> list[Failure]:
+        """See `SyncSession.failures`."""
+        return await self._driver.run(self._flows.failures(ORDER))
 
     async def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
         """See `SyncSession.resolve`."""

@@ -2,6 +2,7 @@
 
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
+from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.models import (
     Address,
@@ -29,6 +30,8 @@ __all__ = [
     "CustomFieldValue",
     "EmailAddress",
     "FaxNumber",
+    "Hook",
+    "HookReport",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",

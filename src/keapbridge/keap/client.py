@@ -14,6 +14,7 @@ from keapbridge._retry import RetryPolicy
 from keapbridge._transport import AsyncHttpPort, Credentials, HttpSettings, SyncHttpPort
 from keapbridge.keap import calls
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
+from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.models import (
     Address,
@@ -231,6 +232,7 @@ class KeapClient:
         self.contacts: SyncKeapResource[Contact] = SyncKeapResource(driver, KeapResource(self._port, CONTACTS))
         self.companies: SyncKeapResource[Company] = SyncKeapResource(driver, KeapResource(self._port, COMPANIES))
         self.products: SyncKeapResource[Product] = SyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
     def limits(self) -> KeapLimits:
@@ -272,6 +274,7 @@ class AsyncKeapClient:
         self.contacts: AsyncKeapResource[Contact] = AsyncKeapResource(driver, KeapResource(self._port, CONTACTS))
         self.companies: AsyncKeapResource[Company] = AsyncKeapResource(driver, KeapResource(self._port, COMPANIES))
         self.products: AsyncKeapResource[Product] = AsyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
     def limits(self) -> KeapLimits:

@@ -6,15 +6,18 @@ try:
 except ImportError as error:
     raise ImportError("the emulators need starlette and uvicorn: pip install 'keapbridge[testing]'") from error
 
+from keapbridge.testing._courier import Delivery
 from keapbridge.testing._server import Fault, Faults, Recorded, RequestLog
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
-from keapbridge.testing.keap import KeapBehaviour, KeapEmulator
+from keapbridge.testing.keap import HookBehaviour, KeapBehaviour, KeapEmulator
 
 __all__ = [
     "CustomcrmBehaviour",
     "CustomcrmEmulator",
+    "Delivery",
     "Fault",
     "Faults",
+    "HookBehaviour",
     "KeapBehaviour",
     "KeapEmulator",
     "Recorded",

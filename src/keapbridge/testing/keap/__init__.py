@@ -1,4 +1,4 @@
-"""An emulator of Keap's REST v2 for contacts, companies, products and the consent of email addresses.
+"""An emulator of Keap: REST v2 for contacts, companies, products and the consent of email addresses, and v1's hooks.
 
 It follows Keap's published contract, and where that is silent the switches of
 [`KeapBehaviour`][keapbridge.testing.KeapBehaviour] say what happens.
@@ -16,10 +16,11 @@ from typing import Self
 
 from keapbridge.testing._server import AsgiApp, Faults, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing.keap._app import application
+from keapbridge.testing.keap._hooks import HookBehaviour, KeapHooks
 from keapbridge.testing.keap._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
 from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
-__all__ = ["Contacts", "KeapBehaviour", "KeapEmulator", "KeapState", "Table"]
+__all__ = ["Contacts", "HookBehaviour", "KeapBehaviour", "KeapEmulator", "KeapHooks", "KeapState", "Table"]
 
 
 class KeapEmulator:
@@ -30,6 +31,7 @@ class KeapEmulator:
         state: What it remembers, to look at and to edit as users of Keap do.
         requests: What it was asked.
         faults: What goes wrong next.
+        hooks: The subscriptions to its REST hooks, and what was delivered.
         api_key: The key it accepts, as `X-Keap-API-Key` or as a bearer token.
 
     Args:
@@ -37,6 +39,7 @@ class KeapEmulator:
         currency: The ISO 4217 code of the currency that prices are in.
         clock: Says what time it is (aware); the system's clock without it. It dates writes and counts calls.
         behaviour: What happens where Keap's contract says nothing.
+        hook_behaviour: How it delivers REST hooks.
     """
 
     def __init__(
@@ -46,13 +49,17 @@ class KeapEmulator:
         currency: str = "USD",
         clock: Clock | None = None,
         behaviour: KeapBehaviour = DEFAULT_BEHAVIOUR,
+        hook_behaviour: HookBehaviour | None = None,
     ) -> None:
         self.api_key = api_key
         self.behaviour = behaviour
         self.state = KeapState(currency=currency, clock=clock)
+        self.hooks = KeapHooks(self.state, hook_behaviour or HookBehaviour())
         self.requests = RequestLog()
         self.faults = Faults()
-        self.app: AsgiApp = Recorder(application(self.state, behaviour, api_key), self.requests, self.faults)
+        self.app: AsgiApp = Recorder(
+            application(self.state, behaviour, api_key, self.hooks), self.requests, self.faults
+        )
         self._server: LoopbackServer | None = None
 
     @property
@@ -64,6 +71,7 @@ class KeapEmulator:
     def close(self) -> None:
         """Stops the server and forgets everything; any number of times."""
         server, self._server = self._server, None
+        self.hooks.close()
         if server is not None:
             server.__exit__(None, None, None)
         self.state.close()

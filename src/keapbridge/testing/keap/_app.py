@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route, Router
 
 from keapbridge.testing._server import AsgiApp, Message, Receive, Scope, Send
 from keapbridge.testing.keap import _filters
+from keapbridge.testing.keap._hooks import KeapHooks
 from keapbridge.testing.keap._rules import (
     COMPANIES,
     CONTACTS,
@@ -46,8 +47,8 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> AsgiApp:
-    """The emulated Keap as an ASGI application, `/crm/rest/v2/…`."""
+def application(state: KeapState, behaviour: KeapBehaviour, api_key: str, hooks: KeapHooks) -> AsgiApp:
+    """The emulated Keap as an ASGI application, `/crm/rest/v2/…` and `/crm/rest/v1/hooks`."""
     routes: list[Route] = []
     for resource in (CONTACTS, COMPANIES, PRODUCTS):
         routes += _Endpoints(state, behaviour, resource).routes()
@@ -56,7 +57,10 @@ def application(state: KeapState, behaviour: KeapBehaviour, api_key: str) -> Asg
         Route("/emailAddresses/{email}/status", _change_email_status(state), methods=["PATCH"]),
     ]
     served = Starlette(
-        routes=[Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False))],
+        routes=[
+            Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False)),
+            Mount("/crm/rest/v1", app=Router(hooks.routes(), redirect_slashes=False)),
+        ],
         exception_handlers={
             _RefusedError: _refusal,
             InvalidError: lambda request, error: _error(request, 400, str(error)),

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table,
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 
@@ -211,4 +211,38 @@ journal = Table(
     Column("written_at", String(40), nullable=False),
     Index("ix_keapbridge_journal_run", "run_id", "seq"),
     Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
+)
+
+# What webhooks delivered: one row for each record of each event. Rows that are done are kept for a while: they tell
+# duplicates.
+inbox = Table(
+    "keapbridge_inbox",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("event", String(30), nullable=False),
+    # What tells two events of one kind about one record apart: when it happened, or the message that told of it.
+    Column("mark", String(255), nullable=False),
+    Column("received_at", String(40), nullable=False),
+    Column("due_at", String(40), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ux_keapbridge_inbox", "bridge", "object", "side", "id", "event", "mark", unique=True),
+    Index("ix_keapbridge_inbox_due", "bridge", "state", "due_at"),
+    Index("ix_keapbridge_inbox_received", "bridge", "received_at"),
+    # A number is never given twice, also when the newest rows have been pruned.
+    sqlite_autoincrement=True,
+)
+
+# Signed webhooks that were taken, so that none is taken twice.
+messages = Table(
+    "keapbridge_messages",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("signed_at", Integer, nullable=False),
+    Column("received_at", String(40), nullable=False),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -161,6 +161,19 @@ class SqlLinkStore:
         except SQLAlchemyError as error:
             # Not chained: SQLAlchemy's error shows the values of the statement.
             raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
+
+    @property
+    def bridge(self) -> str:
+        """Whose links these are."""
+        return self._bridge
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction that survives a power cut and asks for no lease, for what else is kept in this database."""
+        return self._transaction(durable=True, fenced=False)
+
+    def insert(self, table: Table) -> Any:
+        """An insert in the database's own dialect, which knows `on_conflict_do_nothing`."""
+        return self._insert(table)
 
     def _upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:

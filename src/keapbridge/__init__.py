@@ -11,6 +11,8 @@ with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as se
 ```
 """
 
+from typing import TYPE_CHECKING, Any
+
 from keapbridge import customcrm, errors, keap, mapping
 from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
@@ -55,6 +57,9 @@ from keapbridge.sync.policy import Contest, Policy, Settle
 from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict
 from keapbridge.sync.session import AsyncSyncSession, SyncSession
+
+if TYPE_CHECKING:
+    from keapbridge import webhooks
 
 __all__ = [
     "UNSET",
@@ -107,4 +112,14 @@ __all__ = [
     "reference",
     "region",
     "text",
+    "webhooks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when it is asked for: who receives no webhooks does not pay for them.
+    if name == "webhooks":
+        import importlib
+
+        return importlib.import_module("keapbridge.webhooks")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,14 @@ except ImportError as error:
 
 from keapbridge.testing._courier import Delivery
 from keapbridge.testing._server import Fault, Faults, Recorded, RequestLog
+from keapbridge.testing._webhooks import CustomcrmWebhooks
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator
 from keapbridge.testing.keap import HookBehaviour, KeapBehaviour, KeapEmulator
 
 __all__ = [
     "CustomcrmBehaviour",
     "CustomcrmEmulator",
+    "CustomcrmWebhooks",
     "Delivery",
     "Fault",
     "Faults",

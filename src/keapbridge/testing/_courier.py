@@ -106,7 +106,14 @@ class Courier:
                     return
                 *_, job = heapq.heappop(self._jobs)
                 self._working = True
-            job()
+            try:
+                job()
+            except BaseException:
+                with self._condition:
+                    # Nobody shall wait for what will never be done.
+                    self._closed = True
+                    self._condition.notify_all()
+                raise
 
 
 def check_address(url: str) -> None:

@@ -46,9 +46,11 @@ class CustomcrmWebhooks:
         """Send what changes from now on to this address on loopback, signed with this secret (`whsec_…`).
 
         Raises:
-            ValueError: For the address of another machine.
+            ImportError: Without the `webhooks` extra.
+            ValueError: For the address of another machine, or a secret that cannot be used.
         """
         check_address(url)
+        signed(secret, b"", "msg_try")
         with self._lock:
             self._subscribers.append(_Subscriber(url, secret))
 
@@ -121,8 +123,12 @@ def message(event: str, ids: Sequence[str]) -> bytes:
 
 def signed(secret: str, body: bytes, name: str, at: float | None = None) -> Mapping[str, str]:
     """The headers of a webhook, signed at a time (epoch seconds), or now."""
-    from standardwebhooks.webhooks import Webhook
-
+    try:
+        from standardwebhooks.webhooks import Webhook
+    except ImportError as error:
+        raise ImportError(
+            "signed webhooks need standardwebhooks: pip install 'keapbridge[webhooks]'", name=error.name
+        ) from error
     moment = datetime.fromtimestamp(int(time.time() if at is None else at), UTC)
     return {
         "content-type": "application/json",

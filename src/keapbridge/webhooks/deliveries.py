@@ -61,7 +61,9 @@ def json_expected(content_type: str) -> None:
 
 # --- Keap -----------------------------------------------------------------------------------------------------------
 
-_KeapId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,18}\Z")]
+_KeapId = (
+    Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,18}\Z")]
+)
 
 
 class _ObjectKey(msgspec.Struct):

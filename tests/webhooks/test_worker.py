@@ -395,6 +395,29 @@ def test_a_host_that_is_killed_after_it_acknowledged_has_lost_nothing(
     assert first_names(crm_server) == ["Augusta"]
 
 
+def test_two_receivers_share_an_inbox(
+    sessions: Sessions, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
+) -> None:
+    people = [
+        {"given_name": f"Ada {n}", "email_addresses": [{"email": f"a{n}@example.org", "field": "EMAIL1"}]}
+        for n in range(40)
+    ]
+    ids = keap_server.state.contacts.add_many(people)
+    one, other = (kb.webhooks.asgi_app(sessions(), delay=0, reread_after=0.02, retry=0.02) for _ in range(2))
+    assert one.keap_path == other.keap_path
+
+    async def scenario() -> None:
+        async with one.lifespan(), other.lifespan():
+            for id in ids:
+                for app in (one, other):
+                    assert (await request(app, app.keap_path, delivery("contact.add", id))).status == 200
+            await one.drain(rereads=True)
+
+    asyncio.run(scenario())
+    assert first_names(crm_server) == sorted(person["given_name"] for person in people)
+    assert one.status().failing == 0
+
+
 # --- many -----------------------------------------------------------------------------------------------------------
 
 

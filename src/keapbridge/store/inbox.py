@@ -125,7 +125,8 @@ class SqlInbox:
             "signed_at": message.signed_at,
             "received_at": _text(received_at),
         }
-        if c.execute(self.store.insert(t.messages).on_conflict_do_nothing(), row).rowcount == 1:
+        # Not every driver counts what an insert has inserted.
+        if c.execute(self.store.insert(t.messages).on_conflict_do_nothing().returning(m.id), row).first() is not None:
             return True
         newer = update(t.messages).where(
             m.bridge == self.store.bridge, m.id == message.id, m.signed_at < message.signed_at

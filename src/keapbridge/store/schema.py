@@ -5,7 +5,7 @@ Every row belongs to a bridge (a session name), so that one database serves many
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 __all__ = ["HEAD", "metadata"]
 
@@ -218,7 +218,8 @@ journal = Table(
 inbox = Table(
     "keapbridge_inbox",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    # SQLite numbers rows by itself only where the type is exactly INTEGER, which is as large there.
+    Column("seq", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("bridge", String(100), nullable=False),
     Column("object", String(30), nullable=False),
     Column("side", String(10), nullable=False),
@@ -243,6 +244,6 @@ messages = Table(
     metadata,
     Column("bridge", String(100), primary_key=True),
     Column("id", String(255), primary_key=True),
-    Column("signed_at", Integer, nullable=False),
+    Column("signed_at", BigInteger, nullable=False),
     Column("received_at", String(40), nullable=False),
 )

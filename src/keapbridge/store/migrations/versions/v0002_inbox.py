@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "keapbridge_inbox",
-        sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("bridge", sa.String(length=100), nullable=False),
         sa.Column("object", sa.String(length=30), nullable=False),
         sa.Column("side", sa.String(length=10), nullable=False),
@@ -37,7 +37,7 @@ def upgrade() -> None:
         "keapbridge_messages",
         sa.Column("bridge", sa.String(length=100), nullable=False),
         sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("signed_at", sa.Integer(), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("bridge", "id"),
     )

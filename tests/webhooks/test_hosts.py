@@ -109,7 +109,7 @@ def test_both_systems_agree_after_edits_on_either_side(
     app = kb.webhooks.asgi_app(sessions(), customcrm_secret=secret, **QUICK)
     outer, prefix = host(app)
     with serving(outer) as url:
-        assert keap.hooks.ensure(f"{url}{prefix}{app.keap_path}", wait=2).ok
+        assert keap.hooks.ensure(f"{url}{prefix}{app.keap_path}", wait=5).ok
         crm_server.webhooks.subscribe(f"{url}{prefix}{app.customcrm_path}", secret)
 
         ada = keap_server.state.contacts.add(contact("Ada"))
@@ -180,7 +180,7 @@ def test_an_asynchronous_session_works_in_the_loop_of_the_server(
             yield
 
     with serving(Starlette(routes=[Mount("/hooks", app=app)], lifespan=lifespan)) as url:
-        assert keap.hooks.ensure(f"{url}/hooks{app.keap_path}", wait=2).ok
+        assert keap.hooks.ensure(f"{url}/hooks{app.keap_path}", wait=5).ok
         crm_server.webhooks.subscribe(f"{url}/hooks/customcrm", secret)
         keap_server.state.contacts.add(contact("Ada"))
         crm_server.state.contacts.add({"FirstName": "Grace", "Email": "grace@example.org"})
@@ -196,7 +196,7 @@ def test_a_merge_in_keap_deletes_nothing(
     session = sessions(policy=kb.Policy(deletions="delete"))
     app = kb.webhooks.asgi_app(session, **QUICK)
     with serving(app) as url:
-        keap.hooks.ensure(f"{url}{app.keap_path}", wait=2)
+        keap.hooks.ensure(f"{url}{app.keap_path}", wait=5)
         winner, loser = keap_server.state.contacts.add_many([contact("Ada"), contact("Augusta")])
         keap_server.hooks.flush()
         asyncio.run(app.drain(rereads=True))
@@ -223,7 +223,7 @@ def test_two_tenants_in_one_host_do_not_disturb_each_other(store: str) -> None:
             tenants.append((name, keap_server, crm_server, keap, app))
         with serving(Starlette(routes=routes)) as url:
             for name, keap_server, _, keap, app in tenants:
-                assert keap.hooks.ensure(f"{url}/{name}{app.keap_path}", wait=2).ok
+                assert keap.hooks.ensure(f"{url}/{name}{app.keap_path}", wait=5).ok
                 keap_server.state.contacts.add(contact(name.title()))
             (_, _, _, _, one), (_, _, _, _, other) = tenants
             # The token of one opens nothing of the other.

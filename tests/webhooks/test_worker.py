@@ -39,6 +39,14 @@ def run(app: WebhookApp, *bodies: bytes, rereads: bool = True) -> None:
     asyncio.run(scenario())
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
 def edit(server: KeapEmulator, id: str, name: str) -> None:
     server.state.contacts.edit(id, given_name=name)
 
@@ -217,9 +225,7 @@ def test_a_record_that_cannot_be_read_stops_no_other(
     async def scenario() -> None:
         async with app.lifespan():
             await request(app, app.keap_path, delivery("contact.edit", *ids))
-            with pytest.raises(TimeoutError, match="1 records still wait"):
-                await app.drain(wait=1)
-            assert app.status().failing == 1
+            await until(lambda: (app.status().waiting, app.status().failing) == (1, 1))
             keap_server.state.contacts.corrupt(ids[2], given_name="Grace")
             await app.drain()
 
@@ -269,11 +275,9 @@ def test_a_brake_holds_and_what_was_delivered_stays(
     async def scenario() -> None:
         async with app.lifespan():
             await request(app, app.keap_path, delivery("contact.delete", id))
-            with pytest.raises(TimeoutError):
-                await app.drain(wait=0.3)
+            await until(lambda: (app.status().waiting, app.status().failing) == (1, 1))
 
     asyncio.run(scenario())
-    assert (app.status().waiting, app.status().failing) == (1, 1)
     assert first_names(crm_server) == ["Ada"]
     assert "BrakeError" in caplog.text
 
@@ -400,7 +404,7 @@ def test_two_receivers_share_an_inbox(
 ) -> None:
     people = [
         {"given_name": f"Ada {n}", "email_addresses": [{"email": f"a{n}@example.org", "field": "EMAIL1"}]}
-        for n in range(40)
+        for n in range(15)
     ]
     ids = keap_server.state.contacts.add_many(people)
     one, other = (kb.webhooks.asgi_app(sessions(), delay=0, reread_after=0.02, retry=0.02) for _ in range(2))

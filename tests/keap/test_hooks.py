@@ -188,7 +188,8 @@ def test_the_async_client_does_the_same(keap_server: KeapEmulator, receiver: Rec
     async def scenario() -> kb.keap.HookReport:
         async with kb.AsyncKeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap:
             hook = await keap.hooks.subscribe("contact.add", receiver.url)
-            assert await keap.hooks.get(hook.key) in await keap.hooks.list()
+            assert (await keap.hooks.get(hook.key)).event_key == "contact.add"
+            assert [each.key for each in await keap.hooks.list()] == [hook.key]
             assert "contact.add" in await keap.hooks.event_keys()
             await keap.hooks.update(hook.key, event_key="contact.edit")
             await keap.hooks.verify(hook.key)

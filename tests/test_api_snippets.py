@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
+from keapbridge.testing._server import LoopbackServer
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
@@ -408,6 +410,28 @@ def test_the_dataflow_document() -> None:
     assert "| FirstName | given_name | string |" in kb.mapping.dataflow_document([contacts], "md")
 
 
+# --- webhooks -------------------------------------------------------------------------------------------------------
+
+
+def test_webhooks(
+    crm: kb.CustomcrmClient, keap: kb.KeapClient, crm_server: CustomcrmEmulator, keap_server: KeapEmulator
+) -> None:
+    with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as session:
+        app = kb.webhooks.asgi_app(session, customcrm_secret="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", delay=0)
+        with LoopbackServer(app) as server:
+            url = f"http://127.0.0.1:{server.port}"
+            assert keap.hooks.ensure(url + app.keap_path).ok
+            hook = keap.hooks.subscribe("contact.add", url + app.keap_path)
+            keap.hooks.verify(hook.key)
+            keap.hooks.delete(hook.key)
+            assert len(keap.hooks.list()) == 10
+            keap_server.state.contacts.add({"given_name": "Ada"})
+            keap_server.hooks.flush()
+            asyncio.run(app.drain())
+            asyncio.run(app.aclose())
+        assert [contact.first_name for contact in crm.contacts.list()] == ["Ada"]
+
+
 # --- tests of host code ---------------------------------------------------------------------------------------------
 
 
@@ -443,8 +467,6 @@ async def use_the_emulators_without_sockets() -> kb.Report:
 
 
 def test_the_emulators_are_asgi_applications_too() -> None:
-    import asyncio
-
     assert asyncio.run(use_the_emulators_without_sockets()).count("created") == 1
 
 

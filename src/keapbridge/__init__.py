@@ -67,6 +67,7 @@ from keapbridge.sync.resolve import OpenConflict
 from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 if TYPE_CHECKING:
+    from keapbridge import webhooks
     from keapbridge.store.tokens import SqlTokenStore
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "reference",
     "region",
     "text",
+    "webhooks",
 ]
 
 
@@ -141,4 +143,8 @@ def __getattr__(name: str) -> Any:
         from keapbridge.store.tokens import SqlTokenStore
 
         return SqlTokenStore
+    if name == "webhooks":
+        import importlib
+
+        return importlib.import_module("keapbridge.webhooks")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

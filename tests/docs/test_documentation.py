@@ -205,9 +205,9 @@ def test_the_readme_has_each_command_in_a_block_of_its_own(command: str) -> None
 
 
 def public_names() -> Iterator[tuple[str, Any]]:
-    from keapbridge import customcrm, errors, keap, mapping, testing
+    from keapbridge import customcrm, errors, keap, mapping, testing, webhooks
 
-    for module in (keapbridge, customcrm, errors, keap, mapping, testing):
+    for module in (keapbridge, customcrm, errors, keap, mapping, testing, webhooks):
         for name in module.__all__:
             yield f"{module.__name__}.{name}", getattr(module, name)
 

@@ -37,6 +37,26 @@ def keap_client(moment: datetime) -> None:
     keap.close()
 
 
+def keap_hooks(keap: kb.KeapClient) -> None:
+    assert_type(keap.hooks.subscribe("contact.edit", "https://bridge.example.com/keap/…"), kb.keap.Hook)
+    assert_type(keap.hooks.list(), tuple[kb.keap.Hook, ...])
+    assert_type(keap.hooks.event_keys(), tuple[str, ...])
+    assert_type(keap.hooks.ensure("https://bridge.example.com/keap/…", wait=5), kb.keap.HookReport)
+    keap.hooks.delete("12")
+
+
+async def webhooks(session: kb.SyncSession | kb.AsyncSyncSession) -> None:
+    app = kb.webhooks.asgi_app(session, customcrm_secret=["whsec_…", b"0123456789"], reread_after=None)
+    assert_type(app, kb.webhooks.WebhookApp)
+    assert_type(app.keap_path, str)
+    assert_type(app.customcrm_path, str | None)
+    assert_type(app.status().oldest, datetime | None)
+    assert_type(app.pending, int)
+    async with app.lifespan():
+        await app.drain(rereads=True, wait=5)
+    await app.aclose()
+
+
 def records_in_detail(contact: kb.keap.Contact, product: kb.customcrm.Product) -> None:
     # UNSET and None are false, so that `or` leaves the value.
     assert_type(contact.given_name or "", str)

@@ -3,6 +3,7 @@
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
 from keapbridge.keap.fields import CustomField, FieldOption, Model
+from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.models import (
     Address,
@@ -36,6 +37,8 @@ __all__ = [
     "FaxNumber",
     "FieldOption",
     "FileTokenStore",
+    "Hook",
+    "HookReport",
     "KeapApiKey",
     "KeapClient",
     "KeapLimits",

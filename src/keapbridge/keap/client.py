@@ -17,6 +17,7 @@ from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge.keap import calls, field_calls
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
+from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.models import (
     Address,
@@ -321,6 +322,7 @@ class KeapClient:
             driver, KeapResource(self._port, COMPANIES)
         )
         self.products: SyncKeapResource[Product] = SyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
     def limits(self) -> KeapLimits:
@@ -379,6 +381,7 @@ class AsyncKeapClient:
             driver, KeapResource(self._port, COMPANIES)
         )
         self.products: AsyncKeapResource[Product] = AsyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
     def limits(self) -> KeapLimits:

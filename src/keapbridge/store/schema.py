@@ -5,7 +5,7 @@ Every row belongs to a bridge (a session name), so that one database serves many
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 __all__ = ["HEAD", "metadata"]
 
@@ -229,4 +229,39 @@ paces = Table(
     metadata,
     Column("key", String(40), primary_key=True),
     Column("entry", Text, nullable=False),
+)
+
+# What webhooks delivered: one row for each record of each event. Rows that are done are kept for a while: they tell
+# duplicates.
+inbox = Table(
+    "keapbridge_inbox",
+    metadata,
+    # SQLite numbers rows by itself only where the type is exactly INTEGER, which is as large there.
+    Column("seq", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("event", String(30), nullable=False),
+    # What tells two events of one kind about one record apart: when it happened, or the message that told of it.
+    Column("mark", String(255), nullable=False),
+    Column("received_at", String(40), nullable=False),
+    Column("due_at", String(40), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ux_keapbridge_inbox", "bridge", "object", "side", "id", "event", "mark", unique=True),
+    Index("ix_keapbridge_inbox_due", "bridge", "state", "due_at"),
+    Index("ix_keapbridge_inbox_received", "bridge", "received_at"),
+    # A number is never given twice, also when the newest rows have been pruned.
+    sqlite_autoincrement=True,
+)
+
+# Signed webhooks that were taken, so that none is taken twice.
+messages = Table(
+    "keapbridge_messages",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("signed_at", BigInteger, nullable=False),
+    Column("received_at", String(40), nullable=False),
 )

@@ -90,6 +90,11 @@ class SqlLinkStore:
                 self._fence(connection)
             yield connection
 
+    @property
+    def bridge(self) -> str:
+        """Whose links these are."""
+        return self._bridge
+
     # --- small things -------------------------------------------------------------------------------------------
 
     def watermark(self, object: str, side: Side) -> datetime | None:

@@ -55,7 +55,7 @@ def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[li
 
 
 def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
-    """Look at these records only."""
+    """Look at these records only. Those that are not shown are taken for deleted, which is then to be proven."""
     yield from learn_fields(bridge, object, refresh=False)
     scans = yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2)
     if _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
@@ -69,8 +69,11 @@ def _has_news(scans: Sequence[Scan]) -> bool:
 
 
 def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
-    records = (yield from bridge.systems[object, side].get_many(ids)) if ids else ()
-    unchanged = yield from _stage(bridge, object, side, Page(tuple(records)), plan_id, complete=False)
+    system = bridge.systems[object, side]
+    records = (yield from system.get_many(ids)) if ids else ()
+    shown = {system.identify(record).id for record in records}
+    page = Page(tuple(records), deleted=tuple(id for id in dict.fromkeys(ids) if id not in shown))
+    unchanged = yield from _stage(bridge, object, side, page, plan_id, complete=False)
     return Scan(side, len(records), unchanged, None)
 
 

@@ -183,7 +183,10 @@ class ObjectSync:
         return self._driver.run(self._flows.sync((self._object,), full=full, wait=wait))
 
     def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0) -> Report:
-        """Sync these records only, and what earlier runs left open: what a webhook calls."""
+        """Sync these records only, and what earlier runs left open: what a webhook calls.
+
+        Those that are not there any more are looked up one by one; a 404 proves that they were deleted.
+        """
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
         return self._driver.run(self._flows.sync((self._object,), ids=ids, wait=wait))
 

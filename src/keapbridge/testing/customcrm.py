@@ -39,6 +39,7 @@ from keapbridge.testing._server import (
     Scope,
     Send,
 )
+from keapbridge.testing._webhooks import CustomcrmWebhooks
 
 __all__ = ["CustomcrmBehaviour", "CustomcrmEmulator", "CustomcrmState", "CustomcrmTable"]
 
@@ -239,8 +240,10 @@ class _Ledger:
     moments is the order of (UpdatedAt, Id), and one index serves all paging.
     """
 
-    def __init__(self, clock: Clock, behaviour: CustomcrmBehaviour) -> None:
+    def __init__(self, clock: Clock, behaviour: CustomcrmBehaviour, webhooks: CustomcrmWebhooks) -> None:
         self._clock = clock
+        self._webhooks = webhooks
+        self._changes: list[tuple[str, str, str]] = []
         self._behaviour = behaviour
         self._lock = threading.Lock()
         # The empty name is a private database that SQLite moves to a temporary file once it outgrows its cache.
@@ -252,8 +255,16 @@ class _Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self._lock, self._connection:
-            yield
+        with self._lock:
+            self._changes.clear()
+            with self._connection:
+                yield
+            if self._changes:
+                self._webhooks.note(self._changes)
+
+    def _note(self, shape: str, what: str, ids: Iterable[str]) -> None:
+        if self._webhooks.wanted:
+            self._changes += [(shape, what, id_) for id_ in ids]
 
     def close(self) -> None:
         with self._lock:
@@ -306,6 +317,7 @@ class _Ledger:
             )
             ids.append(id_)
         self._issued[shape.name] = issued + len(ids)
+        self._note(shape.name, "created", ids)
         return ids
 
     def find(self, shape: _Shape, id_: str) -> _Row | None:
@@ -316,15 +328,17 @@ class _Ledger:
         ).fetchone()
         return _Row(*found) if found else None
 
-    def rewrite(self, row: _Row, changes: Mapping[str, Any]) -> _Row:
+    def rewrite(self, shape: _Shape, row: _Row, changes: Mapping[str, Any]) -> _Row:
         """The row's next version, with these properties changed."""
+        self._note(shape.name, "updated", [row.id])
         version, moment = row.version + 1, self._moment()
         properties = _decode(row.document) | changes
         document = _document(properties, id_=row.id, version=version, created=row.created, updated=moment)
         return self._save(attrs.evolve(row, version=version, updated=moment, document=document))
 
-    def bury(self, row: _Row) -> None:
+    def bury(self, shape: _Shape, row: _Row) -> None:
         """Turns the row into a tombstone."""
+        self._note(shape.name, "deleted", [row.id])
         moment = self._moment()
         tombstone = _encode({"Id": row.id, "Deleted": True, "UpdatedAt": _iso(moment)})
         self._save(attrs.evolve(row, version=row.version + 1, updated=moment, live=False, document=tombstone))
@@ -470,12 +484,12 @@ class CustomcrmTable(Mapping[str, Wire]):
             row = self._live(id_)
             # Through JSON, for a copy in which Python's own types are JSON's.
             wire = _decode(_encode(changes))
-            self._ledger.rewrite(row, self._ledger.checked(self._shape, wire, _decode(row.document)))
+            self._ledger.rewrite(self._shape, row, self._ledger.checked(self._shape, wire, _decode(row.document)))
 
     def delete(self, id_: str) -> None:
         """Deletes a record; its tombstone stays in the list of changes."""
         with self._ledger.transaction():
-            self._ledger.bury(self._live(id_))
+            self._ledger.bury(self._shape, self._live(id_))
 
     def corrupt(self, id_: str, **raw: Any) -> None:
         """Overrides properties in what is served, whatever they are, without moving `UpdatedAt` or `ETag`."""
@@ -713,14 +727,14 @@ async def _update(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
         row = _existing(ledger, shape, request)
         _demand_match(row, request)
         changes = ledger.checked(shape, body, _decode(row.document))
-        return _single(ledger.rewrite(row, changes) if changes else row)
+        return _single(ledger.rewrite(shape, row, changes) if changes else row)
 
 
 async def _delete(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
     with ledger.transaction():
         row = _existing(ledger, shape, request)
         _demand_match(row, request)
-        ledger.bury(row)
+        ledger.bury(shape, row)
     return Response(status_code=204)
 
 
@@ -805,6 +819,7 @@ class CustomcrmEmulator:
         faults: Faults planned for requests to come.
         state: The records, readable and editable while the server runs.
         token: The bearer token; assign another to revoke it.
+        webhooks: Who is told of changes, and what was delivered.
     """
 
     def __init__(
@@ -817,7 +832,8 @@ class CustomcrmEmulator:
         self.token = token
         self.requests = RequestLog()
         self.faults = Faults(_FAULTS)
-        self._ledger = _Ledger(clock or _system_time, behaviour or CustomcrmBehaviour())
+        self.webhooks = CustomcrmWebhooks()
+        self._ledger = _Ledger(clock or _system_time, behaviour or CustomcrmBehaviour(), self.webhooks)
         self.state = CustomcrmState(self._ledger)
         self.app: AsgiApp = Recorder(_application(self._ledger, lambda: self.token), self.requests, self.faults)
         self._server: LoopbackServer | None = None
@@ -843,6 +859,7 @@ class CustomcrmEmulator:
     def close(self) -> None:
         """Stops the server, if it runs, and drops the records; may be called again."""
         server, self._server, self._closed = self._server, None, True
+        self.webhooks.close()
         if server is not None:
             server.__exit__(None, None, None)
         self._ledger.close()

@@ -1,4 +1,4 @@
-"""An emulator of Keap's REST v2 for contacts, companies, products and the consent of email addresses.
+"""An emulator of Keap: REST v2 for contacts, companies, products and the consent of email addresses, and v1's hooks.
 
 It follows Keap's published contract, and where that is silent the switches of
 [`KeapBehaviour`][keapbridge.testing.KeapBehaviour] say what happens.
@@ -19,6 +19,7 @@ from keapbridge.testing._server import AsgiApp, LoopbackServer, Recorder, Reques
 from keapbridge.testing.keap._app import application
 from keapbridge.testing.keap._faults import answers, specials
 from keapbridge.testing.keap._gateway import Gateway
+from keapbridge.testing.keap._hooks import HookBehaviour, KeapHooks
 from keapbridge.testing.keap._oauth import KeapGrant, KeapOAuthServer, mask_tokens
 from keapbridge.testing.keap._quota import KeapQuota, Meter
 from keapbridge.testing.keap._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
@@ -26,9 +27,11 @@ from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
 __all__ = [
     "Contacts",
+    "HookBehaviour",
     "KeapBehaviour",
     "KeapEmulator",
     "KeapGrant",
+    "KeapHooks",
     "KeapOAuthServer",
     "KeapQuota",
     "KeapState",
@@ -45,6 +48,7 @@ class KeapEmulator:
         state: What it remembers, to look at and to edit as users of Keap do.
         requests: What it was asked.
         faults: What goes wrong next.
+        hooks: The subscriptions to its REST hooks, and what was delivered.
         api_key: The key it accepts, as `X-Keap-API-Key` or as a bearer token.
         quota: How many calls it answers.
         oauth: Its authorization server, whose access tokens it accepts as bearer tokens.
@@ -56,6 +60,7 @@ class KeapEmulator:
         behaviour: What happens where Keap's contract says nothing.
         quota: How many calls are answered before 429, for each key or OAuth client and for all together. Without it,
             nothing is refused; the headers speak of Keap's own limits, and never of more than half of one as used.
+        hook_behaviour: How it delivers REST hooks.
     """
 
     def __init__(
@@ -66,16 +71,20 @@ class KeapEmulator:
         clock: Clock | None = None,
         behaviour: KeapBehaviour = DEFAULT_BEHAVIOUR,
         quota: KeapQuota | None = None,
+        hook_behaviour: HookBehaviour | None = None,
     ) -> None:
         self.api_key = api_key
         self.behaviour = behaviour
         self.state = KeapState(currency=currency, clock=clock)
+        self.hooks = KeapHooks(self.state, hook_behaviour or HookBehaviour())
         self.requests = RequestLog()
         self.quota = quota
         self.oauth = KeapOAuthServer(clock=self.state.now, origin=lambda: self._origin, behaviour=behaviour)
         self.faults = Faults(answers(behaviour), specials(self.state, self.oauth))
         self._meter = Meter(quota, self.state.now)
-        gateway = Gateway(application(self.state, behaviour), self._meter, api_key, self.oauth.is_good, behaviour)
+        gateway = Gateway(
+            application(self.state, behaviour, self.hooks), self._meter, api_key, self.oauth.is_good, behaviour
+        )
         self.app: AsgiApp = Recorder(self.oauth.before(gateway), self.requests, self.faults, mask_tokens)
         self._server: LoopbackServer | None = None
 
@@ -112,6 +121,7 @@ class KeapEmulator:
     def close(self) -> None:
         """Stops the server and forgets everything; any number of times."""
         server, self._server = self._server, None
+        self.hooks.close()
         if server is not None:
             server.__exit__(None, None, None)
         self.state.close()

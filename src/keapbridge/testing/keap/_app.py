@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route, Router
 
 from keapbridge.testing._server import AsgiApp
 from keapbridge.testing.keap import _filters
+from keapbridge.testing.keap._hooks import KeapHooks
 from keapbridge.testing.keap._rules import (
     COMPANIES,
     CONTACTS,
@@ -47,8 +48,8 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def application(state: KeapState, behaviour: KeapBehaviour) -> AsgiApp:
-    """The emulated Keap as an ASGI application, `/crm/rest/v2/…`."""
+def application(state: KeapState, behaviour: KeapBehaviour, hooks: KeapHooks) -> AsgiApp:
+    """The emulated Keap as an ASGI application, `/crm/rest/v2/…` and `/crm/rest/v1/hooks`."""
     routes: list[Route] = []
     for resource in (CONTACTS, COMPANIES, PRODUCTS):
         routes += _Endpoints(state, behaviour, resource).routes()
@@ -57,7 +58,10 @@ def application(state: KeapState, behaviour: KeapBehaviour) -> AsgiApp:
         Route("/emailAddresses/{email}/status", _change_email_status(state), methods=["PATCH"]),
     ]
     return Starlette(
-        routes=[Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False))],
+        routes=[
+            Mount("/crm/rest/v2", app=Router(routes, redirect_slashes=False)),
+            Mount("/crm/rest/v1", app=Router(hooks.routes(), redirect_slashes=False)),
+        ],
         exception_handlers={
             _RefusedError: _refusal,
             InvalidError: lambda request, error: _error(request, 400, str(error)),

@@ -72,6 +72,8 @@ class KeapState:
         self._last_write = datetime.min.replace(tzinfo=UTC)
         self._consents: dict[str, Consent] = {}
         self._last_field_id = 0
+        # Called with the table, what was done, the ids and the time, while somebody wants to know.
+        self.changed: Callable[[str, str, Sequence[str], str], None] | None = None
         self._db.execute("CREATE TABLE contact_emails (record_id INTEGER NOT NULL, email TEXT NOT NULL COLLATE NOCASE)")
         self._db.execute("CREATE INDEX contact_emails_by_email ON contact_emails (email)")
         self._db.execute("CREATE INDEX contact_emails_by_record ON contact_emails (record_id)")
@@ -262,7 +264,9 @@ class Table(Mapping[str, Document]):
             companies = frozenset(self._state.companies) if self._resource is CONTACTS else frozenset()
             prepared = [self._prepared(document, now, companies) for document in documents]
             self._insert(prepared)
-            return [str(document["id"]) for document in prepared]
+            ids = [str(document["id"]) for document in prepared]
+            self._tell("add", ids, now)
+            return ids
 
     def edit(self, record_id: str, **changes: Any) -> None:
         """Sets properties of a record, `None` clears; arrays and objects are replaced as a whole.
@@ -286,15 +290,9 @@ class Table(Mapping[str, Document]):
             KeyError: When there is no such record.
         """
         with self._state.lock:
-            self.required(record_id)
-            self._db.execute(f"DELETE FROM {self._resource.name} WHERE id = ?", (int(record_id),))
-            if self._resource is CONTACTS:
-                self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))
-            if self._resource is COMPANIES:
-                self._db.execute(
-                    "UPDATE contacts SET company_id = '', doc = json_remove(doc, '$.company') WHERE company_id = ?",
-                    (record_id,),
-                )
+            self._remove(record_id)
+            if self._state.changed is not None:
+                self._tell("delete", [record_id], self._state.tick())
 
     def corrupt(self, record_id: str, **raw: Any) -> None:
         """Overrides what is answered for stored properties, unchecked and without moving `update_time`.
@@ -383,6 +381,21 @@ class Table(Mapping[str, Document]):
             raise KeyError(record_id)
         return document
 
+    def _tell(self, what: str, ids: Sequence[str], moment: str) -> None:
+        if self._state.changed is not None and ids:
+            self._state.changed(self._resource.name, what, ids, moment)
+
+    def _remove(self, record_id: str) -> None:
+        self.required(record_id)
+        self._db.execute(f"DELETE FROM {self._resource.name} WHERE id = ?", (int(record_id),))
+        if self._resource is CONTACTS:
+            self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))
+        if self._resource is COMPANIES:
+            self._db.execute(
+                "UPDATE contacts SET company_id = '', doc = json_remove(doc, '$.company') WHERE company_id = ?",
+                (record_id,),
+            )
+
     def replace(self, record_id: str, document: Document) -> None:
         """Stores a changed record; without any difference, nothing is written and `update_time` stays."""
         with self._state.lock:
@@ -401,6 +414,7 @@ class Table(Mapping[str, Document]):
             if self._resource is CONTACTS:
                 self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))
                 self._index_emails([(int(record_id), document)])
+            self._tell("edit", [record_id], now)
 
     def select(self, conditions: Sequence[Condition], order: Order, limit: int) -> list[tuple[int, Any, Document]]:
         """Id, value ordered by and stored document of the first records that meet all conditions."""
@@ -532,7 +546,8 @@ class Contacts(Table):
             raise ValueError("a contact cannot be merged with itself")
         with self._state.lock:
             document = merged(self.required(winner), self.required(loser))
-            self.delete(loser)
+            # No event tells of the loser.
+            self._remove(loser)
             # The winner counts as changed even when it lacked nothing.
             document["update_time"] = ""
             self.replace(winner, document)

@@ -1,0 +1,242 @@
+"""The inbox: what webhooks delivered and is still to be synced, in the link store's database.
+
+A delivery is durable before it is acknowledged. A row is one record of one event; it is `open` until the record has
+been synced, then `again` until it has been looked at once more, then `done`. Work is taken by record, not by row:
+whatever was received about it before the work began is settled by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
+
+from keapbridge._side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.sql import CHUNK, SqlLinkStore
+
+__all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
+
+OPEN, AGAIN, DONE = "open", "again", "done"
+TOKEN = "webhook_token"  # noqa: S105 - the name of a fact
+
+
+@attrs.frozen
+class Arrival:
+    """A record that an event is about.
+
+    Attributes:
+        mark: tells two events of one kind about one record apart.
+    """
+
+    object: str
+    side: Side
+    id: str
+    event: str
+    mark: str
+
+
+@attrs.frozen
+class Message:
+    """A signed webhook: the sender's id of it, and when it was signed (epoch seconds)."""
+
+    id: str
+    signed_at: int
+
+
+@attrs.frozen
+class Due:
+    """A record to be synced now; `tries` failed so far. It settles what was received up to the row `upto`."""
+
+    side: Side
+    id: str
+    tries: int
+    upto: int
+
+
+@attrs.frozen
+class Counts:
+    """How many records wait, how many of them have failed so far, how many are to be looked at again.
+
+    Attributes:
+        oldest: when the oldest delivery that waits was received.
+    """
+
+    waiting: int
+    failing: int
+    again: int
+    oldest: datetime | None
+
+
+@attrs.frozen
+class SqlInbox:
+    """The inbox of one bridge. Every method is one transaction."""
+
+    store: SqlLinkStore
+
+    def token(self, candidate: str) -> str:
+        """The secret part of this bridge's address: the candidate, unless there is one already."""
+        row = {"bridge": self.store.bridge, "name": TOKEN, "value": candidate}
+        query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == TOKEN)
+        with self.store.database.transaction(durable=True) as c:
+            c.execute(self.store.database.insert(t.facts).on_conflict_do_nothing(), [row])
+            return str(c.execute(query).scalar_one())
+
+    def put(
+        self, arrivals: Sequence[Arrival], received_at: datetime, due_at: datetime, message: Message | None = None
+    ) -> bool:
+        """Keep what was delivered; what is known already is not kept twice.
+
+        Args:
+            message: the signed webhook that it came with.
+
+        Returns:
+            Whether it was taken: `False` when the very same message was taken before.
+        """
+        rows = [
+            {
+                "bridge": self.store.bridge,
+                "object": a.object,
+                "side": a.side.value,
+                "id": a.id,
+                "event": a.event,
+                "mark": a.mark,
+                "received_at": _text(received_at),
+                "due_at": _text(due_at),
+                "state": OPEN,
+                "tries": 0,
+            }
+            for a in arrivals
+        ]
+        with self.store.database.transaction(durable=True) as c:
+            if message is not None and not self._is_new(c, message, received_at):
+                return False
+            c.execute(self.store.database.insert(t.inbox).on_conflict_do_nothing(), rows)
+        return True
+
+    def _is_new(self, c: Connection, message: Message, received_at: datetime) -> bool:
+        """Only its sender can sign a message anew: an older or equal signature is a replay."""
+        m = t.messages.c
+        row = {
+            "bridge": self.store.bridge,
+            "id": message.id,
+            "signed_at": message.signed_at,
+            "received_at": _text(received_at),
+        }
+        # Not every driver counts what an insert has inserted.
+        if (
+            c.execute(self.store.database.insert(t.messages).on_conflict_do_nothing().returning(m.id), row).first()
+            is not None
+        ):
+            return True
+        newer = update(t.messages).where(
+            m.bridge == self.store.bridge, m.id == message.id, m.signed_at < message.signed_at
+        )
+        return c.execute(newer.values(signed_at=message.signed_at, received_at=_text(received_at))).rowcount == 1
+
+    def due(self, object: str, now: datetime, limit: int) -> list[Due]:
+        """The records of a synchronization that are to be synced now, oldest first."""
+        i = t.inbox.c
+        query = (
+            select(i.side, i.id, func.max(i.tries).label("tries"))
+            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= _text(now), i.object == object)
+            .group_by(i.side, i.id)
+            .order_by(func.min(i.seq))
+            .limit(limit)
+        )
+        with self.store.database.transaction(durable=True) as c:
+            # Numbers are given in the order of arrival: what has a higher one was received after this moment.
+            upto = int(c.execute(select(func.max(i.seq)).where(i.bridge == self.store.bridge)).scalar() or 0)
+            return [Due(Side(row.side), row.id, row.tries, upto) for row in c.execute(query)]
+
+    def next_due(self) -> datetime | None:
+        """When there is something to do next."""
+        i = t.inbox.c
+        query = select(func.min(i.due_at)).where(i.bridge == self.store.bridge, i.state.in_((OPEN, AGAIN)))
+        with self.store.database.transaction(durable=True) as c:
+            return _moment(c.execute(query).scalar())
+
+    def settle(self, object: str, records: Sequence[Due], again_at: datetime | None) -> None:
+        """These records have been synced.
+
+        Args:
+            again_at: when records of Keap that were synced for the first time since a delivery are to be looked at
+                again, unless something newer was delivered about them; `None`: not again.
+        """
+        i = t.inbox.c
+        with self.store.database.transaction(durable=True) as c:
+            for side, ids, upto in _groups(records):
+                mine = (*self._of(object, side), i.id.in_(ids))
+                again: list[int] = []
+                if again_at is not None and side is Side.KEAP:
+                    newest = func.max(case((i.seq <= upto, i.seq)))
+                    query = select(newest).where(*mine, i.state == OPEN).group_by(i.id)
+                    again = [seq for seq in c.execute(query.having(func.max(i.seq) <= upto)).scalars() if seq]
+                c.execute(update(t.inbox).where(*mine, i.seq <= upto, i.state != DONE).values(state=DONE, tries=0))
+                if again:
+                    values = {"state": AGAIN, "due_at": _text(again_at)}
+                    c.execute(update(t.inbox).where(i.seq.in_(again)).values(**values))
+
+    def postpone(self, object: str, records: Mapping[Due, datetime]) -> None:
+        """These records could not be synced; each is tried again at its time."""
+        i = t.inbox.c
+        with self.store.database.transaction(durable=True) as c:
+            for record, due_at in records.items():
+                open_rows = (*self._of(object, record.side), i.id == record.id, i.seq <= record.upto, i.state != DONE)
+                values = {"tries": record.tries + 1, "due_at": _text(due_at)}
+                c.execute(update(t.inbox).where(*open_rows).values(**values))
+
+    def counts(self) -> Counts:
+        """How much there is to do."""
+        i = t.inbox.c
+        rows = (
+            select(
+                func.max(case((i.state == OPEN, 1), else_=0)).label("waits"),
+                func.max(i.tries).label("tries"),
+                func.min(case((i.state == OPEN, i.received_at))).label("oldest"),
+            )
+            .where(i.bridge == self.store.bridge, i.state.in_((OPEN, AGAIN)))
+            .group_by(i.object, i.side, i.id)
+            .subquery()
+        )
+        query = select(
+            func.coalesce(func.sum(rows.c.waits), 0),
+            func.coalesce(func.sum(case((rows.c.tries > 0, 1), else_=0)), 0),
+            func.coalesce(func.sum(1 - rows.c.waits), 0),
+            func.min(rows.c.oldest),
+        )
+        with self.store.database.transaction(durable=True) as c:
+            waiting, failing, again, oldest = c.execute(query).one()
+        return Counts(int(waiting), int(failing), int(again), _moment(oldest))
+
+    def prune(self, before: datetime) -> None:
+        """Forget what was done and received before this moment."""
+        i, m = t.inbox.c, t.messages.c
+        old = _text(before)
+        with self.store.database.transaction(durable=True) as c:
+            c.execute(delete(t.inbox).where(i.bridge == self.store.bridge, i.received_at < old, i.state == DONE))
+            c.execute(delete(t.messages).where(m.bridge == self.store.bridge, m.received_at < old))
+
+    def _of(self, object: str, side: Side) -> tuple[ColumnElement[bool], ...]:
+        i = t.inbox.c
+        return (i.bridge == self.store.bridge, i.object == object, i.side == side.value)
+
+
+def _groups(records: Iterable[Due]) -> Iterator[tuple[Side, Collection[str], int]]:
+    """Records of one side and one moment, few enough for one statement."""
+    groups: dict[tuple[Side, int], list[str]] = {}
+    for record in records:
+        groups.setdefault((record.side, record.upto), []).append(record.id)
+    for (side, upto), ids in groups.items():
+        for start in range(0, len(ids), CHUNK):
+            yield side, ids[start : start + CHUNK], upto
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

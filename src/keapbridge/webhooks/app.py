@@ -1,0 +1,406 @@
+"""The receiver: a plain ASGI application. It takes a delivery, keeps it durably, acknowledges it, and has it synced.
+
+Nothing here needs a web framework. What is refused is logged in one line that says what was wrong and nothing of what
+was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from keapbridge._drive import AsyncDriver, SyncDriver
+from keapbridge._flow import new_id, now, run
+from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.store.inbox import Arrival, Message, SqlInbox
+from keapbridge.store.sql import SqlLinkStore
+from keapbridge.sync.session import AsyncSyncSession, SyncSession
+from keapbridge.webhooks.deliveries import (
+    RefusedError,
+    customcrm_arrivals,
+    hook_secret,
+    json_expected,
+    keap_arrivals,
+)
+from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
+from keapbridge.webhooks.worker import Pace, Syncs, Worker
+
+if TYPE_CHECKING:
+    from standardwebhooks.webhooks import Webhook
+
+__all__ = ["WebhookApp", "WebhookStatus", "asgi_app"]
+
+Scope = MutableMapping[str, Any]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
+
+_log = logging.getLogger("keapbridge.webhooks")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_HOOK_SECRET = "x-hook-secret"  # noqa: S105 - the name of a header
+
+
+@attrs.frozen
+class WebhookStatus:
+    """How it goes.
+
+    Attributes:
+        waiting: records that were delivered and are not synced yet.
+        failing: those of them, and of the ones below, that have failed so far; they are tried again.
+        rereads: records that are synced and will be looked at once more.
+        oldest: when the oldest delivery that waits was received (UTC).
+        running: whether the worker is at work here.
+    """
+
+    waiting: int
+    failing: int
+    rereads: int
+    oldest: datetime | None
+    running: bool
+
+
+def asgi_app(
+    session: SyncSession | AsyncSyncSession,
+    *,
+    customcrm_secret: Secrets | None = None,
+    token: str | None = None,
+    max_body: int = 1024 * 1024,
+    delay: float = 2.0,
+    reread_after: float | None = 60.0,
+    retry: float = 10.0,
+    retry_cap: float = 900.0,
+) -> WebhookApp:
+    """Make the receiver of webhooks for a session: an ASGI application, to be mounted or served alone.
+
+    A delivery is kept in the session's store before it is acknowledged, and synced after. Nothing is lost when the
+    process ends in between: the next one goes on.
+
+    - `app.keap_path` (`/keap/` and an unguessable token) takes deliveries of Keap's REST hooks and answers their
+      verification. `keap.hooks.ensure` subscribes it.
+    - `app.customcrm_path` (`/customcrm`) takes signed webhooks of the Customcrm, when there is a secret for them.
+
+    Args:
+        session: what syncs. It must stay open while the application runs. An `AsyncSyncSession` must belong to the
+            event loop that serves the application.
+        customcrm_secret: the secret that the Customcrm signs with, after the Standard Webhooks specification
+            (`whsec_…`, or bytes): best 24 to 64 random bytes. With several, each is accepted (the `webhooks` extra).
+        token: the secret part of the address for Keap, whose deliveries are not signed: 16 to 128 letters, digits,
+            `-` and `_`. Without one, it is made once and kept in the store, so that all processes have the same.
+        max_body: the most bytes of a request's body.
+        delay: seconds from a delivery to its sync; what comes in meanwhile about the same record is synced with it.
+        reread_after: seconds after which a record of Keap's is looked at once more, because Keap may still show what it
+            held before. A change that Keap tells with the same time as an earlier one is found only by that: keep it
+            above a second, or give `None` to do without.
+        retry: seconds before what failed is tried again; doubled with each failure.
+        retry_cap: the longest pause, in seconds, between failures. What fails stays until it succeeds.
+
+    Raises:
+        ImportError: when there is a `customcrm_secret`, without the `webhooks` extra.
+        TypeError: when it is no session.
+        ValueError: when a secret, the token or a number cannot be used.
+    """
+    if not isinstance(session, (SyncSession, AsyncSyncSession)):
+        raise TypeError(f"asgi_app needs a SyncSession or an AsyncSyncSession, not {type(session).__name__}")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise ValueError("token must be 16 to 128 letters, digits, - and _")
+    if max_body < 1 or delay < 0 or (reread_after or 0) < 0 or retry <= 0 or retry_cap < retry:
+        raise ValueError("max_body and retry must be positive, delays not negative, retry_cap not below retry")
+    store = session._bridge.store  # noqa: SLF001 - a room of the same house: the inbox lives in the session's store
+    assert isinstance(store, SqlLinkStore)  # every session opens one
+    inbox = SqlInbox(store)
+    if token is None:
+        token = inbox.token(SyncDriver().run(new_id()))
+    signatures = () if customcrm_secret is None else verifiers(customcrm_secret)
+    pace = Pace(delay, reread_after, retry, retry_cap)
+    return WebhookApp(inbox, _syncs(session), token, signatures, max_body, pace)
+
+
+def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
+    async def changed(object: str) -> object:
+        target = getattr(session, object)
+        return await _called(target.sync)
+
+    async def ids(object: str, keap: Sequence[str], customcrm: Sequence[str]) -> object:
+        target = getattr(session, object)
+        return await _called(target.sync_ids, keap=keap, customcrm=customcrm)
+
+    async def _called(method: Callable[..., Any], **arguments: Any) -> object:
+        if isinstance(session, AsyncSyncSession):
+            return await method(**arguments)
+        return await asyncio.to_thread(method, **arguments)
+
+    return Syncs(changed, ids)
+
+
+class WebhookApp:
+    """An ASGI application that receives webhooks; made by `asgi_app`.
+
+    Its worker starts with the server's lifespan. A framework does not pass that on to an application that is mounted in
+    it: there it starts at the first request, unless `lifespan` is given to the outer application.
+
+    Attributes:
+        keap_path: where Keap's hooks go, below the place where the application is mounted. Keep it secret.
+        customcrm_path: where the Customcrm's webhooks go; `None` when there is no secret for them.
+    """
+
+    def __init__(
+        self, inbox: SqlInbox, syncs: Syncs, token: str, signatures: tuple[Webhook, ...], max_body: int, pace: Pace
+    ) -> None:
+        self._inbox = inbox
+        self._syncs = syncs
+        self._signatures = signatures
+        self._max_body = max_body
+        self._pace = pace
+        self._driver = AsyncDriver()
+        self._worker: Worker | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self.keap_path = f"/keap/{token}"
+        self.customcrm_path = "/customcrm" if signatures else None
+
+    # --- for the host
+
+    def status(self) -> WebhookStatus:
+        """How much there is to do. It reads the store on the calling thread."""
+        counts = self._inbox.counts()
+        return WebhookStatus(counts.waiting, counts.failing, counts.again, counts.oldest, self._is_running())
+
+    @property
+    def pending(self) -> int:
+        """How many records were delivered and are not synced yet. It reads the store on the calling thread."""
+        return self._inbox.counts().waiting
+
+    async def drain(self, *, rereads: bool = False, wait: float = 30.0) -> None:
+        """Wait until everything that was delivered is synced; for tests, and before a host is taken down.
+
+        It works itself where no worker is running. Call it from any event loop; with an `AsyncSyncSession` and no
+        worker, from the session's.
+
+        Args:
+            rereads: wait for the second looks, too.
+            wait: seconds to wait for it. The delays of `asgi_app` are not cut short.
+
+        Raises:
+            TimeoutError: when something still waits then.
+        """
+        try:
+            async with asyncio.timeout(wait):
+                while True:
+                    counts = await self._driver.run(run("count", self._inbox.counts))
+                    if not counts.waiting and not (rereads and counts.again):
+                        return
+                    if self._is_running():
+                        await asyncio.sleep(0.01)
+                    else:
+                        await asyncio.sleep(min(0.05, await self._work_here()))
+        except TimeoutError:
+            raise TimeoutError(f"{self.pending} records still wait after {wait:g} s") from None
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """The worker runs inside: `FastAPI(lifespan=webhooks.lifespan)` for an application that mounts this one."""
+        self._closed = False
+        self._start()
+        try:
+            yield
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop the worker, after the records that it is syncing now. What waits stays in the inbox.
+
+        Requests are still kept and acknowledged, for the next process to sync.
+        """
+        self._closed = True
+        worker, task, loop = self._worker, self._task, self._loop
+        if worker is None or task is None or loop is None or not self._is_running():
+            return
+        loop.call_soon_threadsafe(worker.stop)
+        if loop is asyncio.get_running_loop():
+            await asyncio.wait({task})
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_ended(task), loop))
+
+    def __repr__(self) -> str:
+        return f"<WebhookApp for {self._inbox.store.bridge!r}>"
+
+    # --- the worker
+
+    def _is_running(self) -> bool:
+        task, loop = self._task, self._loop
+        return task is not None and not task.done() and loop is not None and loop.is_running()
+
+    def _make_worker(self) -> Worker:
+        return Worker(self._inbox, self._inbox.store, self._syncs, self._pace)
+
+    async def _work_here(self) -> float:
+        try:
+            return await self._make_worker().work_once()
+        except SessionBusyError:
+            return self._pace.busy
+
+    def _start(self) -> None:
+        """Start the worker in the running event loop, unless it runs already."""
+        if self._closed or self._is_running():
+            return
+        self._loop = asyncio.get_running_loop()
+        self._worker = self._make_worker()
+        self._task = self._loop.create_task(self._worker.run(), name="keapbridge-webhooks")
+
+    def _wake(self) -> None:
+        worker, loop = self._worker, self._loop
+        if worker is not None and loop is not None and loop.is_running():
+            loop.call_soon_threadsafe(worker.wake)
+
+    # --- ASGI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await self._serve_lifespan(receive, send)
+            case "http":
+                await self._serve(scope, receive, send)
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+            case other:
+                raise NotImplementedError(f"ASGI scope {other!r}")
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._closed = False
+                self._start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._start()
+        body = _Body(receive, self._max_body)
+        try:
+            status, headers = await self._answer(scope, body)
+        except _DisconnectedError:
+            return
+        except RefusedError as refused:
+            _log.warning("webhook refused: %s (%d bytes read)", refused, body.size)
+            status, headers = refused.status, {"allow": "POST"} if refused.status == 405 else {}
+        except LinkStoreError:
+            _log.warning("webhook not taken: the link store failed (%d bytes read)", body.size)
+            status, headers = 503, {"retry-after": "60"}
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        encoded.append((b"content-length", b"0"))
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, scope: Scope, body: _Body) -> tuple[int, dict[str, str]]:
+        path = _path_below(scope)
+        if hmac.compare_digest(path.encode(errors="replace"), self.keap_path.encode()):
+            take = self._take_keap
+        elif path == self.customcrm_path:
+            take = self._take_customcrm
+        else:
+            raise RefusedError(404, "no such address")
+        if scope["method"] != "POST":
+            raise RefusedError(405, "the method is not POST")
+        headers = _headers(scope)
+        body.expect(headers.get("content-length", ""))
+        return await take(headers, body)
+
+    async def _take_keap(self, headers: Mapping[str, str], body: _Body) -> tuple[int, dict[str, str]]:
+        given = headers.get(_HOOK_SECRET)
+        echo = {} if given is None else {_HOOK_SECRET: hook_secret(given.encode("latin-1")).decode()}
+        content = await body.read()
+        try:
+            json_expected(headers.get("content-type", ""))
+            arrivals = keap_arrivals(content)
+        except RefusedError:
+            if given is None:
+                raise
+            return 200, echo  # a verification, which says nothing of records
+        await self._keep(arrivals, None)
+        return 200, echo
+
+    async def _take_customcrm(self, headers: Mapping[str, str], body: _Body) -> tuple[int, dict[str, str]]:
+        content = await body.read()
+        message = signed_message(self._signatures, headers, content)
+        json_expected(headers.get("content-type", ""))
+        arrivals = customcrm_arrivals(content, message.id)
+        if not await self._keep(arrivals, message):
+            raise RefusedError(409, "the same message was delivered before")
+        return 200, {}
+
+    async def _keep(self, arrivals: Sequence[Arrival], message: Message | None) -> bool:
+        """Keep a delivery, durably, before it is acknowledged."""
+        received = await self._driver.run(now())
+        due = received + timedelta(seconds=self._pace.delay)
+        taken = await self._driver.run(run("keep a delivery", self._inbox.put, arrivals, received, due, message))
+        if taken:
+            self._wake()
+        return taken
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait({task})
+
+
+class _DisconnectedError(Exception):
+    """The sender went away; there is nobody to answer to."""
+
+
+class _Body:
+    """The body of a request, read no further than allowed."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive = receive
+        self._most = most
+        self.size = 0
+
+    def expect(self, content_length: str) -> None:
+        """Refuse at once what says that it is too large."""
+        if content_length and (not content_length.isascii() or not content_length.isdigit()):
+            raise RefusedError(400, "content-length is no number")
+        if content_length and int(content_length[:20]) > self._most:
+            raise RefusedError(413, f"the body is larger than {self._most} bytes")
+
+    async def read(self) -> bytes:
+        parts: list[bytes] = []
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise _DisconnectedError
+            part = message.get("body", b"")
+            self.size += len(part)
+            if self.size > self._most:
+                raise RefusedError(413, f"the body is larger than {self._most} bytes")
+            parts.append(part)
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+
+def _path_below(scope: Scope) -> str:
+    """The path below the place where this application is mounted."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    # Older servers and frameworks leave the root out of the path.
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers in lower case; one that is given twice counts as both, joined, and so fits nothing."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found

@@ -1,0 +1,200 @@
+"""The worker: takes what is due out of the inbox and syncs it, record by record, however often it was delivered.
+
+Only what both systems hold now counts, not what an event says: so neither the order of deliveries nor a kind of event
+matters, and a record that was changed ten times is synced once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from keapbridge._drive import AsyncDriver
+from keapbridge._flow import now, run
+from keapbridge._side import Side
+from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
+from keapbridge.store import LinkStore
+from keapbridge.store.inbox import Due, SqlInbox
+
+__all__ = ["Pace", "Syncs", "Worker"]
+
+_log = logging.getLogger("keapbridge.webhooks")
+
+
+@attrs.frozen
+class Syncs:
+    """What a session does for the worker, for one of the three synchronizations.
+
+    Attributes:
+        changed: syncs what was changed since the last run.
+        ids: syncs these records: ids of Keap's, ids of Customcrm's.
+    """
+
+    changed: Callable[[str], Awaitable[object]]
+    ids: Callable[[str, Sequence[str], Sequence[str]], Awaitable[object]]
+
+
+ORDER = ("companies", "products", "contacts")  # a contact refers to a company
+BATCH = 500
+IDLE = 30.0  # seconds after which to look for what another process has received
+KEPT = timedelta(days=1)  # long after the last attempt of any delivery
+
+
+@attrs.frozen
+class Pace:
+    """How long the worker waits, in seconds.
+
+    Attributes:
+        delay: from a delivery to its sync.
+        reread_after: from a sync to looking once more; `None`: not at all.
+        retry: after the first failure; doubled with each.
+        retry_cap: the longest pause between failures.
+        busy: while another runner is at work on the session.
+    """
+
+    delay: float
+    reread_after: float | None
+    retry: float
+    retry_cap: float
+    busy: float = 0.5
+
+    def after_failure(self, tries: int) -> timedelta:
+        return timedelta(seconds=min(self.retry_cap, self.retry * 2 ** min(tries, 40)))
+
+
+class Worker:
+    """Works an inbox off. It belongs to one event loop at a time."""
+
+    def __init__(self, inbox: SqlInbox, links: LinkStore, syncs: Syncs, pace: Pace) -> None:
+        self._inbox = inbox
+        self._links = links
+        self._syncs = syncs
+        self._pace = pace
+        self._driver = AsyncDriver()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._pruned_at: datetime | None = None
+
+    def wake(self) -> None:
+        """There is something new to do. Call it in the worker's event loop."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after what is being done now. Call it in the worker's event loop."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until told to stop; failures are logged and tried again."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause = await self.work_once()
+                await self._prune()
+            except SessionBusyError:
+                pause = self._pace.busy
+            except Exception as error:  # noqa: BLE001 - the worker outlives everything; its inbox keeps what is to do
+                _log.warning("webhooks: the inbox could not be worked off: %s", _kind(error))
+                pause = self._pace.after_failure(0).total_seconds()
+            if pause > 0 and not self._stopping:
+                try:
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                except TimeoutError:
+                    continue
+
+    async def work_once(self) -> float:
+        """Sync what is due now; answers in how many seconds there is more to do.
+
+        Raises:
+            SessionBusyError: when another runner is at work on the session.
+        """
+        for object in ORDER:
+            while not self._stopping:
+                moment = await self._driver.run(now())
+                taken = await self._driver.run(run("read the inbox", self._inbox.due, object, moment, BATCH))
+                if not taken:
+                    break
+                await self._sync(object, taken)
+        following = await self._driver.run(run("read the inbox", self._inbox.next_due))
+        if following is None:
+            return IDLE
+        return min(IDLE, max(0.0, (following - await self._driver.run(now())).total_seconds()))
+
+    async def _sync(self, object: str, taken: Sequence[Due]) -> None:
+        """Sync these records; if the batch fails because of one of them, in halves, so that the others get through."""
+        theirs, ours = ([record.id for record in taken if record.side is side] for side in (Side.KEAP, Side.CUSTOMCRM))
+        try:
+            if await self._any_is_new(object, theirs, ours):
+                # Its counterpart may be there already and not known yet: found, it is linked and not made twice.
+                await self._syncs.changed(object)
+            await self._syncs.ids(object, theirs, ours)
+        except (SessionBusyError, LinkStoreError):
+            raise
+        except Exception as error:  # noqa: BLE001 - what fails stays in the inbox, and the worker goes on
+            if len(taken) > 1 and _may_be_one_record(error):
+                half = len(taken) // 2
+                await self._sync(object, taken[:half])
+                await self._sync(object, taken[half:])
+                return
+            _log.warning("webhooks: %d %s could not be synced, tried again: %s", len(taken), object, _kind(error))
+            await self._postpone(object, taken)
+            return
+        await self._settle(object, taken)
+
+    async def _any_is_new(self, object: str, theirs: Sequence[str], ours: Sequence[str]) -> bool:
+        linked = await self._driver.run(
+            run("look up links", self._links.references, object, customcrm_ids=ours, keap_ids=theirs, plan_id=None)
+        )
+        to_keap, to_customcrm = linked
+        return not (to_keap.keys() >= set(ours) and to_customcrm.keys() >= set(theirs))
+
+    async def _settle(self, object: str, taken: Sequence[Due]) -> None:
+        """What the run has settled is done; what failed in it and is worth another try stays."""
+        moment = await self._driver.run(now())
+        retried: dict[Due, datetime] = {}
+        for side in Side:
+            mine = {record.id: record for record in taken if record.side is side}
+            failures = await self._driver.run(run("read failures", self._links.failures, object, side, mine))
+            for id, failure in failures.items():
+                # Without a next try, only an edit helps, and that will be delivered.
+                if failure.next_try_at is not None:
+                    due = moment + self._pace.after_failure(mine[id].tries)
+                    retried[mine[id]] = max(due, failure.next_try_at)
+        done = [record for record in taken if record not in retried]
+        after = self._pace.reread_after
+        again_at = None if after is None else moment + timedelta(seconds=after)
+        await self._driver.run(run("settle", self._inbox.settle, object, done, again_at))
+        if retried:
+            await self._driver.run(run("postpone", self._inbox.postpone, object, retried))
+
+    async def _postpone(self, object: str, taken: Sequence[Due]) -> None:
+        moment = await self._driver.run(now())
+        later = {record: moment + self._pace.after_failure(record.tries) for record in taken}
+        await self._driver.run(run("postpone", self._inbox.postpone, object, later))
+
+    async def _prune(self) -> None:
+        moment = await self._driver.run(now())
+        if self._pruned_at is None or moment - self._pruned_at > timedelta(hours=1):
+            await self._driver.run(run("forget old deliveries", self._inbox.prune, moment - KEPT))
+            self._pruned_at = moment
+
+
+def _may_be_one_record(error: Exception) -> bool:
+    """Whether a batch may have failed because of one of its records: an error that names a place in it, or no error
+    that this library knows.
+    """
+    if isinstance(error, ShapeError):
+        return bool(error.paths)
+    if isinstance(error, StatusError):
+        return error.status in {400, 404, 414, 422}
+    return not isinstance(error, KeapbridgeError)
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without what a system said about it."""
+    status = getattr(error, "status", None)
+    return f"{type(error).__name__} {status}" if status else type(error).__name__

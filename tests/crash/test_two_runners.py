@@ -187,7 +187,7 @@ def test_a_store_whose_lease_was_taken_over_refuses_every_write(world: World) ->
         "intend": lambda: old.intend([]),
         "settle": lambda: old.settle([]),
         "begin_apply": lambda: old.begin_apply("plan", "run", later),
-        "finish_run": lambda: old.finish_run("run", later, {}),
+        "finish_run": lambda: old.finish_run("run", later, {}, complete=True),
         "stage": lambda: old.stage("contacts", kb.Side.KEAP, [], complete=True),
         "add_lines": lambda: old.add_lines("run", []),
         "drop_intent": lambda: old.drop_intent("intent"),

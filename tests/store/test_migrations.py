@@ -1,0 +1,40 @@
+"""A database that the migrations have made is the one that the schema describes, from whichever version it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from keapbridge.store import migrations, schema
+from keapbridge.store.database import Database
+
+CONFIG = Config()
+CONFIG.set_main_option("script_location", str(Path(migrations.__file__).parent))
+VERSIONS = [script.revision for script in ScriptDirectory.from_config(CONFIG).walk_revisions()][::-1]
+
+
+def test_the_last_version_is_the_one_that_is_expected() -> None:
+    assert VERSIONS[-1] == schema.HEAD
+
+
+@pytest.mark.parametrize("first", [None, *VERSIONS])
+def test_the_migrated_database_is_as_the_schema_says(first: str | None, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    engine = create_engine(url)
+    if first is not None:
+        with engine.begin() as connection:
+            CONFIG.attributes["connection"] = connection
+            command.upgrade(CONFIG, first)
+    Database(url).close()
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
+    engine.dispose()
+    # Alembic keeps its own table, which is no part of the schema.
+    assert [d for d in differences if "keapbridge_version" not in str(d)] == []

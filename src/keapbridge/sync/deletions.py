@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from keapbridge._flow import Flow, gather, run
-from keapbridge.errors import NotFoundError
+from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.store import Missing, Staged
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.merge import FieldConflict, merge
@@ -73,6 +73,10 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
     except NotFoundError:
         yield from run("note a proof", bridge.store.prove_missing, object, item.side, [_id(item)])
         return True
+    except ShapeError:
+        # It is there, in a form that the next scan will tell of.
+        yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
+        return False
     context = yield from bridge.context(
         object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
     )

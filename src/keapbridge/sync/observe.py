@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import Flow, Malformed, Page, gather, now, run
+from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Staged
@@ -56,8 +57,9 @@ def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Co
 
 
 def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
-    records = (yield from bridge.systems[object, side].get_many(ids)) if ids else ()
-    unchanged = yield from _stage(bridge, object, side, Page(tuple(records)), plan_id, complete=False)
+    records, odd = (yield from bridge.read_many(object, side, ids)) if ids else ((), {})
+    malformed = tuple(Malformed(id, ShapeError(reason)) for id, reason in odd.items())
+    unchanged = yield from _stage(bridge, object, side, Page(records, malformed), plan_id, complete=False)
     return Scan(side, len(records), unchanged, None)
 
 

@@ -79,3 +79,21 @@ def test_an_odd_record_among_ids_does_not_stop_the_others(two: TwoSystems, side:
     report = two.session().contacts.sync_ids(**{side.value: [odd, sound]})
     assert report.count("updated") == 1
     assert [line.outcome for line in report.lines if "odd" in line.reason] == ["skipped"]
+
+
+def test_two_contacts_that_were_merged_into_one_move_one_link(two: TwoSystems) -> None:
+    for name in ("Ada", "Bob"):
+        two.crm.contacts.add(kb.customcrm.Contact(first_name=name, email="shared@example.org"))
+    two.session().sync()
+    _later(two)
+    losers = list(two.keap.contacts)
+    assert len(losers) == 2
+    box = kb.keap.EmailAddress("shared@example.org", "EMAIL1")
+    survivor = two.keap.contacts.add(kb.keap.Contact(given_name="Cyd", email_addresses=(box,)))
+    for loser in losers:
+        two.keap.merge(survivor, loser)
+    report = two.session().sync(full=True)
+    assert [link.keap_id for link in two.session().contacts.links()] == [survivor]
+    assert (report.count("linked"), report.count("unlinked")) == (1, 1)
+    assert len(two.crm.contacts) == 2
+    assert two.session().plan(full=True).is_empty

@@ -97,3 +97,17 @@ def test_two_contacts_that_were_merged_into_one_move_one_link(two: TwoSystems) -
     assert (report.count("linked"), report.count("unlinked")) == (1, 1)
     assert len(two.crm.contacts) == 2
     assert two.session().plan(full=True).is_empty
+
+
+def test_undoing_a_create_deletes_nothing_when_the_other_record_cannot_be_read(two: TwoSystems) -> None:
+    [ada] = _people(two, "Ada")
+    run = two.session().sync().run_id
+    _later(two)
+    two.crm.contacts.spoiled.add(ada)
+    report = two.session().undo(run)
+    assert [line.outcome for line in report.lines] == ["failed"]
+    assert len(two.keap.contacts) == 1
+    two.crm.contacts.spoiled.clear()
+    assert two.session().undo(run).count("deleted") == 1
+    assert len(two.keap.contacts) == 0
+    assert two.session().plan(full=True).is_empty

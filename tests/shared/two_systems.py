@@ -57,6 +57,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 AFTER_THE_TERM = TERM + timedelta(seconds=1)
 STEPS = 15  # of a game
+NEWCOMER = 3  # every fourth record is like no other
 WEAR = 5  # things that happen before it is worth while to look whether the laws hold
 ROUNDS = 3  # full runs after which nothing may be left to do
 CONTEXT = Context("USD", None, {}, {})
@@ -323,6 +324,7 @@ class TwoSystems(RuleBasedStateMachine):
         self.runs: list[str] = []
         self.anything_goes = False
         self.objects: tuple[str, ...] = OBJECTS
+        self.crowded = False
         self.happened = 0  # since everything was settled
 
     @initialize(
@@ -344,13 +346,17 @@ class TwoSystems(RuleBasedStateMachine):
     ) -> None:
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
         self.objects = session_module.ORDER = taking_part  # the fewer, the more can happen to each
-        self.policy = policy_without_brakes(conflicts=conflicts, deletions=deletions)
+        self.policy = self._policy(conflicts=conflicts, deletions=deletions)
         if currency and "products" in taking_part:
             price = kb.keap.Money(100, "USD")
             self._own("products", KEAP, kb.keap.Product(name="First", price=price, short_description="First"))
         self._all_happen(first[:8])
         if synced:
             self.watched(lambda: self.session().sync())
+
+    def _policy(self, **choices: Any) -> kb.Policy:
+        """A policy with the brakes of the library; without, once there are enough records for a share to mean much."""
+        return policy_without_brakes(**choices) if self.crowded else kb.Policy(**{"archive": ARCHIVE, **choices})
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -465,9 +471,16 @@ class TwoSystems(RuleBasedStateMachine):
             self._happens(*event)
 
     def _add(self, object: str, side: kb.Side, n: int) -> None:
-        """A record with values that others have, too."""
+        """A record with values that others have, too; or one that nobody could mistake for another."""
         values = {field: pool[(n + i * (n % 3)) % len(pool)] for i, (field, pool) in enumerate(POOLS[object].items())}
         known = {field: value for field, value in values.items() if value is not None}
+        if n % 4 == NEWCOMER:
+            new = len(self.own)
+            known |= {"Email": f"new{new}@example.org"} if object == "contacts" else {"Name": f"New {new}"}
+            known.pop("Sku", None)
+            if object == "contacts" and new % 2:  # found again by the name only
+                known |= {"LastName": f"New {new}"}
+                del known["Email"]
         self._own(object, side, MAPPERS[object].draft(side, known, CONTEXT))
 
     def _edit_both(self, object: str, n: int, field: str, values: tuple[Any, Any]) -> None:
@@ -508,9 +521,9 @@ class TwoSystems(RuleBasedStateMachine):
     def delete_and_sync(self, object: str, side: kb.Side, n: int, deletions: Any, meanwhile: Any) -> None:
         """One record of a pair is deleted, and before the plan is applied the world may move on."""
         self.clock.pass_by(AFTER_THE_TERM)
-        self.policy = policy_without_brakes(deletions=deletions)
+        self.policy = self._policy(deletions=deletions)
         if n == 7:
-            self.policy = policy_without_brakes(deletions="archive", archive=IMPOSSIBLE_ARCHIVE)
+            self.policy = self._policy(deletions="archive", archive=IMPOSSIBLE_ARCHIVE)
         object = self.kind(object)
         self._delete_one_of_a_pair(object, n, side)
         plan = self.watched(lambda: self.session().plan(full=True), may_fail=[kb.ApiError])
@@ -521,7 +534,7 @@ class TwoSystems(RuleBasedStateMachine):
                 self._delete_one_of_a_pair(object, n, side.other)
             self.watched(lambda: self.session().apply(plan), may_fail=[kb.ApiError])
         if n == 7:
-            self.policy = policy_without_brakes()
+            self.policy = self._policy()
 
     @precondition(lambda self: "contacts" in self.objects)
     @rule(n=number, m=number, third=st.booleans(), odd=st.booleans())
@@ -561,7 +574,7 @@ class TwoSystems(RuleBasedStateMachine):
 
     @rule(conflicts=st.sampled_from(CONFLICT_RULES), deletions=st.sampled_from(DELETION_RULES))
     def change_the_policy(self, conflicts: Any, deletions: Any) -> None:
-        self.policy = policy_without_brakes(conflicts=conflicts, deletions=deletions)
+        self.policy = self._policy(conflicts=conflicts, deletions=deletions)
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
@@ -704,6 +717,9 @@ class TwoSystems(RuleBasedStateMachine):
     @rule(events=events, how=ways, n=number, at=moments, after=st.booleans(), soon=st.booleans())
     def crash(self, events: Any, how: str, n: int, at: int, after: bool, soon: bool) -> None:
         """The process dies; its lease is in the way of the next one until it is over."""
+        for object in self.objects:
+            self._add(object, KEAP if n % 3 else CUSTOMCRM, NEWCOMER)
+            self._add(object, CUSTOMCRM, NEWCOMER)
         self._all_happen(events)
         self.clock.pass_by(AFTER_THE_TERM)
         driver = CountingDriver(self.clock, stop_at=at, stop_after=after)
@@ -739,7 +755,7 @@ class TwoSystems(RuleBasedStateMachine):
         """No answer to any write comes back; the next runs find out."""
         self._all_happen(events)
         for each, object in enumerate(self.objects):
-            self._add(object, side.other, n + each)
+            self._add(object, side.other, 4 * (n + each) + NEWCOMER)
         self.clock.pass_by(AFTER_THE_TERM)
         self.system(side).faults = lambda request: fault if request.method in {"POST", "PATCH", "DELETE"} else None
         self.watched(lambda: self._sync(self.session(), "full" if n % 2 else "changes", n), may_fail=[kb.ApiError])
@@ -875,6 +891,13 @@ class TwoSystems(RuleBasedStateMachine):
     def undo(self, n: int, asynchronous: bool, later: bool, back: int) -> None:
         """The last run is taken back, or one of those before."""
         self.clock.pass_by(AFTER_THE_TERM)
+        if n % 3 == 0:
+            self._all_happen([("edit", object, side, n + k, k) for k, object in enumerate(OBJECTS) for side in kb.Side])
+            if n % 2:
+                self._delete_one_of_a_pair(self.objects[-1], n, CUSTOMCRM)
+                self.policy = self._policy(deletions="delete")
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.clock.pass_by(AFTER_THE_TERM)
         run = self.runs[-1 - back] if len(self.runs) > back else "no-such-run"
         session = self.session(asynchronous=asynchronous)
         self.anything_goes = True  # known differences stay from here on
@@ -887,6 +910,8 @@ class TwoSystems(RuleBasedStateMachine):
             return session.undo(run)
 
         result = self.watched(work, may_fail=[kb.StalePlanError], deletes="undo")
+        if n == 1:  # and the undoing is undone
+            self.watched(lambda: self.session().undo(self.runs[-1]), deletes="undo")
         assert isinstance(result, kb.Report) or run == "no-such-run"
 
     @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.REFUSED_KEY)), side=sides)
@@ -950,6 +975,8 @@ class TwoSystems(RuleBasedStateMachine):
     @rule(events=events, deletes=st.integers(0, 1), creates=st.integers(0, 1))
     def brake(self, events: Any, deletes: int, creates: int) -> None:
         """A run that would do more than it may does nothing."""
+        for n in range(3 * creates):
+            self._delete_one_of_a_pair(self.objects[-1], n, KEAP)
         self._all_happen(events)
         self.clock.pass_by(AFTER_THE_TERM)
         tight = attrs.evolve(self.policy, max_deletes=deletes, max_creates=creates, max_updates_share=0.0)
@@ -974,6 +1001,8 @@ class TwoSystems(RuleBasedStateMachine):
         if many != 5 or self.links():
             return
         [object] = self.objects
+        self.crowded = True
+        self.policy = policy_without_brakes(deletions=self.policy.deletions)
         for n in range(60):
             here, there = ({"Name": f"P{n}", "Sku": f"P{n}"}, {"Name": f"Q{n}", "Sku": f"Q{n}"})
             if object == "contacts":

@@ -79,6 +79,8 @@ class SqlLinkStore:
         self._seal = seal
         self._waiting: list[_Ticket] = []
         self._lease: tuple[str, datetime] | None = None
+        # Asked in every transaction of a run, so it is put together once.
+        self._holder = select(t.leases.c.holder).where(t.leases.c.bridge == bridge)
 
     def close(self) -> None:
         self.database.close()
@@ -374,8 +376,7 @@ class SqlLinkStore:
         """A runner that was taken for dead must not write any more."""
         if self._lease is None:
             return
-        query = select(t.leases.c.holder).where(t.leases.c.bridge == self._bridge)
-        if c.execute(query).scalar() != self._lease[0]:
+        if c.execute(self._holder).scalar() != self._lease[0]:
             raise SessionBusyError("another runner took this session over; this one stops")
 
     def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:

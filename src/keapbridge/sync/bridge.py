@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, run
+from keapbridge.errors import ShapeError
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
@@ -86,6 +87,27 @@ class Bridge:
         identity = self.systems[object, side].identify(record)
         snapshot = Snapshot(*self.mappers[object].read(side, record, context))
         return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
+
+    def read_many(self, object: str, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
+        """Those of the records that exist, and why others cannot be read: one that is odd does not stop its neighbours.
+
+        Returns:
+            The records, and the ids of those that are there in an unexpected form, with the reason.
+        """
+        system = self.systems[object, side]
+        try:
+            records = yield from system.get_many(ids)
+        except ShapeError:
+            records = ()
+        else:
+            return records, {}
+        odd: dict[str, str] = {}
+        for id in ids:
+            try:
+                records += yield from system.get_many([id])
+            except ShapeError as error:
+                odd[id] = str(error)
+        return records, odd
 
     def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""

@@ -107,13 +107,14 @@ def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> F
     old = [seen.id for seen in free if not (is_recent and seen.seen_in == book.plan.id)]
     if not old:
         return free
-    records = yield from bridge.systems[object, side].get_many(old)
+    records, odd = yield from bridge.read_many(object, side, old)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
     again = {seen.id: seen for seen in (bridge.observe(object, side, record, context) for record in records)}
-    gone = [id for id in old if id not in again]
+    gone = [id for id in old if id not in again and id not in odd]
     if gone:
         yield from run("forget", bridge.store.forget_unlinked, object, side, ids=gone)
-    return [again.get(seen.id, seen) for seen in free if seen.id not in gone]
+    yield from book.report(*(one_sided(object, "skipped", side, id, reason) for id, reason in odd.items()))
+    return [again.get(seen.id, seen) for seen in free if seen.id not in gone and seen.id not in odd]
 
 
 def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from keapbridge._flow import Flow, gather, run
-from keapbridge.errors import NotFoundError
+from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.store import Missing, Staged
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.merge import FieldConflict, merge
@@ -32,6 +32,7 @@ def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[
     since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)
     after, looked_up = "", 0
     handled: set[str] = set()
+    claimed: set[str] = set()  # survivors that a link of this plan moves to: two may have been merged into one
     while batch := (yield from run("read missing records", bridge.store.missing, object, after, BATCH)):
         after = max(f"{item.side.value}:{_id(item)}" for item in batch)
         open_items = [item for item in batch if not item.proven]
@@ -48,7 +49,7 @@ def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[
         for item in proven:
             if item.pair.link.customcrm_id not in handled:
                 handled.add(item.pair.link.customcrm_id)
-                actions += yield from _plan_missing(bridge, object, item, since, plan_id)
+                actions += yield from _plan_missing(bridge, object, item, since, plan_id, claimed)
         yield from add(actions)
 
 
@@ -73,6 +74,10 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
     except NotFoundError:
         yield from run("note a proof", bridge.store.prove_missing, object, item.side, [_id(item)])
         return True
+    except ShapeError:
+        # It is there, in a form that the next scan will tell of.
+        yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
+        return False
     context = yield from bridge.context(
         object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
     )
@@ -84,12 +89,12 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
 
 
 def _plan_missing(
-    bridge: Bridge, object: str, item: Missing, since: datetime | None, plan_id: str
+    bridge: Bridge, object: str, item: Missing, since: datetime | None, plan_id: str, claimed: set[str]
 ) -> Flow[list[Action]]:
     pair, gone = item.pair, item.side
     ids = (pair.link.customcrm_id, pair.link.keap_id)
     if object == "contacts" and gone is Side.KEAP:
-        survivor = yield from _plan_survivor(bridge, object, pair, since, plan_id)
+        survivor = yield from _plan_survivor(bridge, object, pair, since, plan_id, claimed)
         if survivor:
             return survivor
     left = gone.other
@@ -111,16 +116,19 @@ def is_edited(pair: Pair, side: Side) -> bool:
     return any(base[field] != value for field, value in pair.current(side).values.items() if field in base)
 
 
-def _plan_survivor(bridge: Bridge, object: str, pair: Pair, since: datetime | None, plan_id: str) -> Flow[list[Action]]:
+def _plan_survivor(
+    bridge: Bridge, object: str, pair: Pair, since: datetime | None, plan_id: str, claimed: set[str]
+) -> Flow[list[Action]]:
     """The contact that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
     keys = keys_of(bridge.mappers[object], Snapshot(link.keap_base))
     found = yield from run("look for a survivor", bridge.store.same_key, object, Side.KEAP, keys)
     others = {id: linked for id, linked in found if id != link.keap_id}
-    free = [id for id, linked in others.items() if not linked]
+    free = [id for id, linked in others.items() if not linked and id not in claimed]
     staged = yield from run("read", bridge.store.observations, object, Side.KEAP, free)
     recent = [o for o in staged.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
     if len(recent) == 1:
+        claimed.add(recent[0].id)
         moved = Pair(
             Link(link.customcrm_id, recent[0].id, link.customcrm_base, link.keap_base), pair.customcrm, recent[0]
         )

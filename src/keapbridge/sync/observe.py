@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import Flow, Malformed, Page, gather, now, run
+from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Staged
@@ -69,11 +70,11 @@ def _has_news(scans: Sequence[Scan]) -> bool:
 
 
 def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
-    system = bridge.systems[object, side]
-    records = (yield from system.get_many(ids)) if ids else ()
-    shown = {system.identify(record).id for record in records}
-    page = Page(tuple(records), deleted=tuple(id for id in dict.fromkeys(ids) if id not in shown))
-    unchanged = yield from _stage(bridge, object, side, page, plan_id, complete=False)
+    records, odd = (yield from bridge.read_many(object, side, ids)) if ids else ((), {})
+    shown = {bridge.systems[object, side].identify(record).id for record in records} | odd.keys()
+    malformed = tuple(Malformed(id, ShapeError(reason)) for id, reason in odd.items())
+    gone = tuple(id for id in dict.fromkeys(ids) if id not in shown)
+    unchanged = yield from _stage(bridge, object, side, Page(records, malformed, gone), plan_id, complete=False)
     return Scan(side, len(records), unchanged, None)
 
 

@@ -12,7 +12,6 @@ from keapbridge.errors import (
     ApiError,
     ConflictError,
     MappingError,
-    ShapeError,
     StatusError,
 )
 from keapbridge.mapping.kinds import Context
@@ -183,11 +182,7 @@ def reread_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Fl
         return
     bridge = book.bridge
     by_id = {work.pair.link.id(side): work for work in works}
-    try:
-        records = yield from bridge.systems[object, side].get_many(by_id)
-    except ShapeError:
-        # One of them cannot be read: ask for each alone, so that it does not stop the others.
-        records = yield from _get_each(book, object, side, by_id)
+    records, _ = yield from bridge.read_many(object, side, by_id)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
     for record in records:
         seen = bridge.observe(object, side, record, context)
@@ -203,16 +198,6 @@ def _with_edit_time(seen: Observation, before: Observation | None) -> Observatio
     if before is None or before.updated_at is None or before.snapshot != seen.snapshot:
         return seen
     return attrs.evolve(seen, updated_at=before.updated_at)
-
-
-def _get_each(book: Run, object: str, side: Side, ids: Iterable[str]) -> Flow[tuple[Any, ...]]:
-    found: list[Any] = []
-    for id in ids:
-        try:
-            found += yield from book.bridge.systems[object, side].get_many([id])
-        except ShapeError:
-            continue
-    return tuple(found)
 
 
 def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keapbridge._flow import Flow, now, run
@@ -27,12 +27,15 @@ def apply_removals(book: Run, object: str) -> Flow[None]:
         pairs = yield from run("read pairs", book.bridge.store.pairs_of, object, wanted)
         for gone in Side:
             mine = [pair for pair in pairs if _gone(wanted[pair.link.customcrm_id]) is gone]
-            there = yield from _read(book, object, gone, (pair.link.id(gone) for pair in mine))
-            left = yield from _read(book, object, gone.other, (pair.link.id(gone.other) for pair in mine))
+            there, odd = yield from _read(book, object, gone, [pair.link.id(gone) for pair in mine])
+            left, unreadable = yield from _read(book, object, gone.other, [pair.link.id(gone.other) for pair in mine])
             for pair in mine:
                 action = wanted[pair.link.customcrm_id]
-                if pair.link.id(gone) in there or pair.link.keap_id != _keap_id(action):
+                if pair.link.id(gone) in {*there, *odd} or pair.link.keap_id != _keap_id(action):
                     reason = f"it is in {gone.title} after all"
+                    yield from book.report(_line(pair, object, "skipped", None, reason))
+                elif pair.link.id(gone.other) in unreadable:
+                    reason = unreadable[pair.link.id(gone.other)]
                     yield from book.report(_line(pair, object, "skipped", None, reason))
                 else:
                     yield from _remove(book, object, pair, action, left.get(pair.link.id(gone.other)))
@@ -55,15 +58,16 @@ def _gone(action: Unlink | Delete) -> Side:
     return action.gone if isinstance(action, Unlink) else action.side.other
 
 
-def _read(book: Run, object: str, side: Side, ids: Iterable[str]) -> Flow[dict[str, tuple[Any, Observation]]]:
-    wanted = list(ids)
-    if not wanted:
-        return {}
+def _read(
+    book: Run, object: str, side: Side, ids: Sequence[str]
+) -> Flow[tuple[dict[str, tuple[Any, Observation]], dict[str, str]]]:
+    if not ids:
+        return {}, {}
     bridge = book.bridge
-    records = yield from bridge.systems[object, side].get_many(wanted)
+    records, odd = yield from bridge.read_many(object, side, ids)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
     seen = ((record, bridge.observe(object, side, record, context)) for record in records)
-    return {observation.id: (record, observation) for record, observation in seen}
+    return {observation.id: (record, observation) for record, observation in seen}, odd
 
 
 def _remove(

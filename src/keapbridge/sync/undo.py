@@ -174,11 +174,11 @@ def _delete_made(book: Run, action: Delete) -> Flow[None]:
     if edited:
         yield from book.report(_line(action, "skipped", f"edited since: {', '.join(edited)}"))
         return
+    left = yield from _look(book, object, side.other, action.partner_id)  # before the deletion: it may fail
     yield from bridge.systems[object, side].delete(action.id, seen.version)
     moment = yield from now()
     entry = JournalEntry(object, side, action.id, "delete", seen.snapshot.values, {}, moment, action.partner_id)
     line = one_sided(object, "deleted", side, action.id, UNDO)
-    left = yield from _look(book, object, side.other, action.partner_id)
     keys = keys_of(bridge.mappers[object], left[1].snapshot) if left else ()
     reason = "the run that made its counterpart was undone"
     yield from book.remove(

@@ -1,0 +1,521 @@
+"""Two small systems in memory, in the terms of the engine: what a Customcrm and a Keap do, without HTTP and JSON.
+
+They hold the library's own records, so that the real mappings run over them, and are held to the same contract as the
+real clients (`records_contract`). Every operation is one `Send`, so that a driver can stop the world at it and
+`_flow.send` repeats it as it would repeat a request. What goes wrong is decided by a plan that the test hands in.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any
+
+import attrs
+
+import keapbridge as kb
+from keapbridge._flow import UNSET, Call, Flow, Malformed, Page, send
+from keapbridge._retry import RetryPolicy
+from keapbridge._side import Side
+from keapbridge.customcrm import models as customcrm
+from keapbridge.keap import models as keap
+from keapbridge.keap.slots import find_item
+from keapbridge.sync.sides import Identity
+
+__all__ = ["FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]
+
+Clock = Callable[[], datetime]
+PAGE = 2
+INDEX_LAG = timedelta(seconds=30)
+
+
+class Fault(Enum):
+    """What happens to a request."""
+
+    RATE_LIMIT = auto()
+    """It is not performed; the next one may be."""
+    LOST_ANSWER = auto()
+    """It is performed, and nobody learns of it."""
+    UNSENT = auto()
+    """It is not performed, and everybody knows."""
+    OUTAGE = auto()
+    """It is not performed, and nobody can be sure."""
+    STALE = auto()
+    """A list or a search that shows what was some moments ago."""
+    REFUSED_KEY = auto()
+    QUOTA = auto()
+
+
+FaultPlan = Callable[["Request"], Fault | None]
+
+
+def no_faults(_: Request) -> None:
+    """All is well."""
+
+
+@attrs.frozen
+class Request(Call[Any]):
+    """A call that carries what it does; `work` is given the state it looks at."""
+
+    work: Callable[[State], Any] = attrs.field(kw_only=True, repr=False)
+    reads: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class State:
+    """What a table held at a moment: its records, and since when which ids are gone."""
+
+    records: Mapping[str, Any] = attrs.field(factory=dict)
+    deleted: Mapping[str, datetime] = attrs.field(factory=dict)
+
+
+class FakeSystem:
+    """What the tables of a system have in common: the clock, what goes wrong, and the log of what was written.
+
+    Attributes:
+        cuts: texts that are too long are cut and stored, not refused.
+        faults: decides about every request.
+        writes: (method, path) of everything that was written through the API.
+    """
+
+    side: Side
+    base_url = "memory:"
+
+    def __init__(
+        self, clock: Clock, *, page_size: int = PAGE, retry: RetryPolicy | None = None, cuts: bool = False
+    ) -> None:
+        self.clock = clock
+        self.cuts = cuts
+        self.page_size = page_size
+        self.retry = retry or RetryPolicy(attempts=2)
+        self.faults: FaultPlan = no_faults
+        self.writes: list[tuple[str, str]] = []
+        self.tables: dict[str, FakeTable] = {}
+
+    def exchange(self, call: Request) -> Any:
+        """Perform a request, as far as the plan of faults lets it."""
+        table = self.tables[call.path.split("/")[1]]
+        fault = self.faults(call)
+        where = {"method": call.method, "url": call.path}
+        match fault:
+            case Fault.RATE_LIMIT:
+                raise kb.RateLimitedError("too many requests", **where, status=429, retry_after=1)
+            case Fault.QUOTA:
+                raise kb.QuotaExhaustedError("the quota is spent", **where, status=429)
+            case Fault.UNSENT:
+                raise kb.TransportError("no connection", **where, sent=False)
+            case Fault.OUTAGE:
+                raise kb.ServerError("out of order", **where, status=503)
+            case Fault.REFUSED_KEY:
+                raise kb.AuthError("who are you?", **where, status=401)
+        state = table.state_at(self.clock() - INDEX_LAG) if fault is Fault.STALE and call.reads else table.state
+        answer = call.work(state)
+        if not call.reads and call.method != "GET":
+            self.writes.append((call.method, call.path))
+        if fault is Fault.LOST_ANSWER:
+            raise kb.TransportError("the answer was lost", **where, sent=True)
+        return answer
+
+
+class FakeTable:
+    """The records of one kind, as users of the system see and edit them.
+
+    Attributes:
+        made: what the API made: key of the create → id.
+        removed: ids that the API deleted.
+        spoiled: ids of records that are not what the contract promises.
+        nameless: how many records a list shows that have not even an id.
+        refused: attribute → values that are not accepted.
+        limits: attribute → characters that it may have.
+    """
+
+    def __init__(self, system: FakeSystem, name: str, cls: type, first_id: int) -> None:
+        self.system = system
+        self.name = name
+        self.cls = cls
+        self.state = State()
+        self.made: dict[str, str] = {}
+        self.removed: list[str] = []
+        self.spoiled: set[str] = set()
+        self.nameless = 0
+        self.refused: dict[str, set[Any]] = {}
+        self.limits: dict[str, int] = {}
+        self._numbers = itertools.count(first_id)
+        self._history: list[tuple[datetime, State]] = []
+        system.tables[name] = self
+
+    # --- what users do --------------------------------------------------------------------------------------------
+
+    def add(self, record: Any) -> str:
+        """A new record; what it leaves `UNSET` is empty."""
+        return str(self._add(record).id)
+
+    def edit(self, id: str, **changes: Any) -> Any:
+        return self._save(id, attrs.evolve(self.state.records[id], **self._stored(changes)))
+
+    def delete(self, id: str) -> None:
+        deleted = {**self.state.deleted, id: self.system.clock()}
+        self._remember(State({k: v for k, v in self.state.records.items() if k != id}, deleted))
+
+    def __getitem__(self, id: str) -> Any:
+        return self.state.records[id]
+
+    def __contains__(self, id: str) -> bool:
+        return id in self.state.records
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.state.records)
+
+    def __len__(self) -> int:
+        return len(self.state.records)
+
+    # --- what is below --------------------------------------------------------------------------------------------
+
+    def state_at(self, moment: datetime) -> State:
+        """What was there at a moment of the recent past."""
+        found = State()
+        for since, state in self._history:
+            if since <= moment:
+                found = state
+        return found
+
+    def _remember(self, state: State) -> None:
+        self.state = state
+        self._history = [*self._history[-50:], (self.system.clock(), state)]
+
+    def _add(self, record: Any) -> Any:
+        number = str(next(self._numbers))
+        id = number if self.system.side is Side.KEAP else f"{self.name[0].upper()}{number}"
+        given = {f.name: getattr(record, f.name) for f in attrs.fields(self.cls)}
+        empty: dict[str, Any] = {name: None for name, value in given.items() if value is UNSET}
+        arrays = {name: () for name in empty if attrs.fields_dict(self.cls)[name].converter is not None}
+        whole = self.cls(**self._stored({**given, **empty, **arrays, "id": id}))
+        return self._save(id, whole, new=True)
+
+    def _save(self, id: str, record: Any, *, new: bool = False) -> Any:
+        moment = self.system.clock()
+        saved = attrs.evolve(record, **self._stamps(record, moment, new=new))
+        self._remember(attrs.evolve(self.state, records={**self.state.records, id: saved}))
+        return saved
+
+    def _stamps(self, record: Any, moment: datetime, *, new: bool) -> dict[str, Any]:
+        if self.system.side is Side.KEAP:
+            return {"update_time": moment} | ({"create_time": moment} if new else {})
+        version = 1 if new else int(record.etag.strip('"')) + 1
+        return {"updated_at": moment, "etag": f'"{version}"'} | ({"created_at": moment} if new else {})
+
+    def _stored(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """What the system keeps of these values."""
+        return {name: self._kept(name, value) for name, value in changes.items()}
+
+    def _kept(self, name: str, value: Any) -> Any:
+        if name in self.limits and isinstance(value, str):
+            return value[: self.limits[name]].rstrip()
+        if name == "price" and isinstance(value, keap.Money) and isinstance(self.system, FakeKeap):
+            return attrs.evolve(value, currency_code=self.system.currency)
+        return () if value is None and attrs.fields_dict(self.cls)[name].converter is not None else value
+
+    def existing(self, id: str, method: str, state: State | None = None) -> Any:
+        records = (state or self.state).records
+        if id not in records:
+            raise kb.NotFoundError(
+                f"{self.name} {id} is not there", method=method, url=f"/{self.name}/{id}", status=404
+            )
+        if id in self.spoiled:
+            raise kb.ShapeError(f"{self.name} {id} is odd", paths=["$.id"], method=method, url=f"/{self.name}/{id}")
+        return records[id]
+
+    def check(self, changes: Mapping[str, Any]) -> None:
+        """Refuse what cannot be stored."""
+        bad = [name for name, values in self.refused.items() if changes.get(name) in values]
+        if not self.system.cuts:
+            bad += [name for name, limit in self.limits.items() if len(changes.get(name) or "") > limit]
+        target = self.system.tables.get("customers" if self.system.side is Side.CUSTOMCRM else "companies")
+        company = changes.get("customer_id") or getattr(changes.get("company") or None, "id", None)
+        if company and (target is None or company not in target):
+            bad.append("company")
+        if bad:
+            raise kb.StatusError(f"not accepted: {', '.join(bad)}", method="POST", url=f"/{self.name}", status=400)
+
+    def page(self, state: State, wanted: Callable[[State], list[tuple[Any, Any]]], after: Any) -> Page[Any]:
+        """A part of a list that is ordered by unique places; a record that moves to another place is shown again."""
+        places = [(place, item) for place, item in wanted(state) if after is None or place > after]
+        shown, rest = places[: self.system.page_size], places[self.system.page_size :]
+        gone = tuple(item for _, item in shown if isinstance(item, str))
+        records = [item for _, item in shown if not isinstance(item, str)]
+        odd = [Malformed(r.id, _odd(self.name, r.id)) for r in records if r.id in self.spoiled]
+        if after is None:
+            odd += [Malformed(None, _odd(self.name, "?")) for _ in range(self.nameless)]
+        page: Page[Any] = Page(
+            tuple(r for r in records if r.id not in self.spoiled),
+            malformed=tuple(odd),
+            deleted=gone,
+            served_at=self.system.clock(),
+        )
+        if not rest:
+            return page
+        return attrs.evolve(page, next=lambda: self.list_from(wanted, shown[-1][0]))
+
+    def list_from(self, wanted: Callable[[State], list[tuple[Any, Any]]], after: Any) -> Flow[Page[Any]]:
+        return self.request("GET", f"/{self.name}", lambda state: self.page(state, wanted, after), reads=True)
+
+    def request(
+        self, method: str, path: str, work: Callable[[State], Any], *, reads: bool = False, repeatable: bool = True
+    ) -> Flow[Any]:
+        call = Request(method, path, lambda answer: answer, repeatable=repeatable, work=work, reads=reads)
+        return send(self.system, call)
+
+    def write(self, id: str, changes: Mapping[str, Any], allowed: Collection[str]) -> Any:
+        unknown = changes.keys() - set(allowed)
+        if unknown:
+            raise TypeError(f"{self.name} have no writable field {', '.join(sorted(unknown))}")
+        self.check(changes)
+        record = self.state.records[id]
+        new = {name: value for name, value in changes.items() if value is not UNSET}
+        if "extra" in new:
+            new["extra"] = {**record.extra, **new["extra"]}
+        return self._save(id, attrs.evolve(record, **self._stored(new)))
+
+    def create(self, record: Any, key: str) -> Any:
+        self.check({f.name: getattr(record, f.name) for f in attrs.fields(self.cls)})
+        made = self._add(record)
+        self.made[key] = made.id
+        return made
+
+    def remove(self, id: str) -> None:
+        self.delete(id)
+        self.removed.append(id)
+
+
+def _odd(name: str, id: str) -> kb.ShapeError:
+    return kb.ShapeError(f"{name} {id} is odd", paths=["$.id"], method="GET", url=f"/{name}")
+
+
+# --- Customcrm ------------------------------------------------------------------------------------------------------
+
+
+class FakeCustomcrm(FakeSystem):
+    """Versions, idempotency keys and change lists with tombstones, as in the default REST profile."""
+
+    side = Side.CUSTOMCRM
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        super().__init__(clock, **options)
+        self.contacts = FakeTable(self, "contacts", customcrm.Contact, 1)
+        self.customers = FakeTable(self, "customers", customcrm.Customer, 1)
+        self.products = FakeTable(self, "products", customcrm.Product, 1)
+
+    def records(self, object: str) -> FakeCustomcrmRecords:
+        """The records of one synchronization, as the engine sees them."""
+        return FakeCustomcrmRecords(self.tables["customers" if object == "companies" else object])
+
+
+@attrs.frozen
+class FakeCustomcrmRecords:
+    """`Records` over a table of the fake Customcrm."""
+
+    table: FakeTable
+    side: Side = Side.CUSTOMCRM
+    creates_once: bool = True
+
+    def identify(self, record: Any) -> Identity:
+        return Identity(record.id, record.updated_at, record.created_at, record.etag)
+
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        def wanted(state: State) -> list[tuple[Any, Any]]:
+            places: list[tuple[Any, Any]] = [(r.updated_at, r) for r in state.records.values()]
+            if updated_since is not None:
+                places += [(moment, id) for id, moment in state.deleted.items()]
+                places = [(moment, item) for moment, item in places if moment >= updated_since]
+            return sorted(places, key=lambda place: place[0])
+
+        return self.table.list_from(wanted, None)
+
+    def get(self, id: str) -> Flow[Any]:
+        return self.table.request("GET", self._path(id), lambda _: self.table.existing(id, "GET"))
+
+    def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
+        def work(state: State) -> tuple[Any, ...]:
+            return tuple(self.table.existing(id, "GET", state) for id in sorted(set(ids)) if id in state.records)
+
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
+
+    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
+        raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
+
+    def create(self, record: Any, key: str) -> Flow[Any]:
+        def work(_: State) -> Any:
+            if key in self.table.made:
+                return self.table.existing(self.table.made[key], "POST")
+            return self.table.create(record, key)
+
+        return self.table.request("POST", f"/{self.table.name}", work)
+
+    def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
+        def work(_: State) -> Any:
+            self._demand(id, version, "PATCH")
+            return self.table.write(id, changes, self._writable)
+
+        return self.table.request("PATCH", self._path(id), work)
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        def work(_: State) -> None:
+            self._demand(id, version, "DELETE")
+            self.table.remove(id)
+
+        return self.table.request("DELETE", self._path(id), work)
+
+    @property
+    def _writable(self) -> set[str]:
+        return {f.name for f in attrs.fields(self.table.cls)} - {"id", "created_at", "updated_at", "etag"}
+
+    def _path(self, id: str) -> str:
+        return f"/{self.table.name}/{id}"
+
+    def _demand(self, id: str, version: str | None, method: str) -> None:
+        record = self.table.existing(id, method)
+        if version is not None and version != record.etag:
+            raise kb.ConflictError(f"{id} has moved", method=method, url=self._path(id), status=412)
+
+
+# --- Keap -----------------------------------------------------------------------------------------------------------
+
+
+class FakeKeap(FakeSystem):
+    """No versions, no idempotency keys, no tombstones; the writes of companies answer little.
+
+    Attributes:
+        currency: of all prices.
+    """
+
+    side = Side.KEAP
+
+    def __init__(self, clock: Clock, *, currency: str = "USD", **options: Any) -> None:
+        super().__init__(clock, **options)
+        self.currency = currency
+        self.contacts = FakeTable(self, "contacts", keap.Contact, 100)
+        self.companies = FakeTable(self, "companies", keap.Company, 200)
+        self.products = FakeTable(self, "products", keap.Product, 300)
+        self.contacts.limits.update({"given_name": 40, "family_name": 40, "middle_name": 100, "job_title": 255})
+
+    def records(self, object: str) -> FakeKeapRecords:
+        """The records of one synchronization, as the engine sees them."""
+        return FakeKeapRecords(self.tables[object])
+
+    def merge(self, winner: str, loser: str) -> None:
+        """The winner takes what it lacks from the loser, which is gone."""
+        lost = self.contacts[loser]
+        taken = {
+            f.name: value
+            for f in attrs.fields(keap.Contact)
+            if not getattr(self.contacts[winner], f.name) and (value := getattr(lost, f.name)) and f.name != "id"
+        }
+        self.contacts.delete(loser)
+        self.contacts.edit(winner, **taken)
+
+
+# What a write of a company answers: what a GET shows that asks for nothing.
+_COMPANY_ANSWER = frozenset({"id", "company_name", "website"})
+
+
+@attrs.frozen
+class FakeKeapRecords:
+    """`Records` over a table of the fake Keap."""
+
+    table: FakeTable
+    side: Side = Side.KEAP
+    creates_once: bool = False
+
+    def identify(self, record: Any) -> Identity:
+        return Identity(record.id, record.update_time or None, record.create_time or None, None)
+
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        def wanted(state: State) -> list[tuple[Any, Any]]:
+            return [
+                (int(id), record)
+                for id, record in state.records.items()
+                if updated_since is None or record.update_time >= updated_since
+            ]
+
+        def newest_first(state: State) -> list[tuple[Any, Any]]:
+            """Products have no filter by time: their list ends at the first one that is older."""
+            return sorted(
+                (((-r.update_time.timestamp(), id), r) for id, r in wanted(state)), key=lambda place: place[0]
+            )
+
+        by_time = self.table.name == "products" and updated_since is not None
+        return self.table.list_from(newest_first if by_time else wanted, None)
+
+    def get(self, id: str) -> Flow[Any]:
+        return self.table.request("GET", self._path(id), lambda _: self.table.existing(id, "GET"))
+
+    def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
+        def work(state: State) -> tuple[Any, ...]:
+            return tuple(self.table.existing(id, "GET", state) for id in sorted(set(ids)) if id in state.records)
+
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
+
+    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
+        def work(state: State) -> tuple[Any, ...]:
+            return tuple(
+                r
+                for r in state.records.values()
+                if _alike(record, r) and (r.update_time >= since or self.table.name == "products")
+            )
+
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
+
+    def create(self, record: Any, key: str) -> Flow[Any]:
+        def work(_: State) -> Any:
+            return self._shown(self.table.create(record, key))
+
+        return self.table.request("POST", f"/{self.table.name}", work, repeatable=False)
+
+    def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
+        def work(_: State) -> Any:
+            self.table.existing(id, "PATCH")
+            return self._shown(self.table.write(id, changes, self._writable))
+
+        return self.table.request("PATCH", self._path(id), work)
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        def work(_: State) -> None:
+            self.table.existing(id, "DELETE")
+            self.table.remove(id)
+
+        return self.table.request("DELETE", self._path(id), work)
+
+    @property
+    def _writable(self) -> set[str]:
+        names = {f.name for f in attrs.fields(self.table.cls)}
+        return names - {"id", "create_time", "update_time", "score_value", "tag_ids", "extra"}
+
+    def _path(self, id: str) -> str:
+        return f"/{self.table.name}/{id}"
+
+    def _shown(self, record: Any) -> Any:
+        if not isinstance(record, keap.Company):
+            return record
+        return keap.Company(**{name: getattr(record, name) for name in _COMPANY_ANSWER})
+
+
+def _alike(wanted: Any, record: Any) -> bool:
+    """Whether a search for the strongest property of a record would show another one."""
+    match wanted:
+        case keap.Contact():
+            address = find_item(wanted.email_addresses, "EMAIL1")
+            if address is not None and address.email:
+                return any(_same(address.email, item.email) for item in record.email_addresses)
+            name = "family_name" if wanted.family_name else "given_name"
+        case keap.Company():
+            name = "company_name"
+        case _:
+            name = "sku" if wanted.sku else "name"
+    value = getattr(wanted, name)
+    return not value or _same(value, getattr(record, name))
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a) and bool(b) and a.casefold() == b.casefold()

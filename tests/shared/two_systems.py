@@ -1,0 +1,1172 @@
+"""A machine that plays with two small systems, their users and the engine between them, and checks the engine's laws.
+
+Hypothesis draws what happens: users add, edit, clear, delete and merge; runs are complete or not, crash, are cut off,
+throttled, shown old lists; plans are applied late, conflicts are resolved, runs are undone, policies change. The pools
+of values are small, so that records match, collide and are ambiguous all the time. Now and then everything heals, and
+then the laws must hold: nothing is left to do, nothing was made twice, no edit was lost, what is not mapped is
+untouched, and nothing was deleted without proof and policy.
+
+Where the machine cannot know the one right outcome (an ambiguous match, a field that was edited on both sides), it
+claims less: one of the values, or a line in the report.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sqlite3
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+from fakes import INDEX_LAG, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable, Fault, Request, no_faults
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine
+from stopping import Clock, CountingDriver, KilledError
+
+import keapbridge as kb
+from keapbridge._flow import Effect, Flow, Run, Send
+from keapbridge.keap.slots import find_item
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.store.sql import memory_engine, open_store
+from keapbridge.sync import session as session_module
+from keapbridge.sync.lease import TERM
+from keapbridge.sync.records import is_stored_form
+from keapbridge.sync.session import _Flows
+from keapbridge.sync.sides import KeapRecords
+
+__all__ = ["ACTIONS", "CUSTOMCRM", "DAY", "KEAP", "STEPS", "TwoSystems", "policy_without_brakes"]
+
+CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
+OBJECTS = ("companies", "products", "contacts")
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+AFTER_THE_TERM = TERM + timedelta(seconds=1)
+STEPS = 15  # of a game
+NEWCOMER = 3  # every fourth record is like no other
+WEAR = 5  # things that happen before it is worth while to look whether the laws hold
+ROUNDS = 3  # full runs after which nothing may be left to do
+CONTEXT = Context("USD", None, {}, {})
+ODD = "odd"  # stands for a value that cannot be understood
+
+ACTIONS: set[str] = set()
+"""The classes of all actions that were planned, in this process."""
+
+MAPPERS: dict[str, Mapper] = {
+    "companies": kb.mapping.companies.only("Name", "ZipCode", "Country", "City", "Email", "Phone", "Description"),
+    "products": kb.mapping.products,
+    "contacts": kb.mapping.contacts.only(
+        "FirstName", "LastName", "Email", "Country", "Region", "City", "Phone", "JobTitle", "CustomerId"
+    ).with_lenses(kb.text("Title", keap="prefix", direction="to_keap")),
+}
+POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "companies": {
+        "Name": ("Acme", "Birch"),
+        "ZipCode": ("0150", "a code that Keap cannot hold"),
+        "Country": ("USA", "NOR"),
+        "City": ("Oslo", "Turku", None),
+        "Phone": ("+16025550143", "+4722334455", None),
+        "Description": ("Red", "Green", "Blue", None),
+    },
+    "products": {
+        "Name": ("Widget", "Gadget"),
+        "Sku": ("W1", "G1", None),
+        "Price": ("USD 1.00", "USD 2.00", "EUR 3.00"),
+        "Description": ("Red", "Green", "Blue", None),
+        "Active": (True, False),
+    },
+    "contacts": {
+        "Email": ("a@example.org", "b@example.org", None),
+        "FirstName": ("Ada", "Bob"),
+        "LastName": ("Old", "New", "L" * 50, None),
+        "Country": ("USA", "NOR", None),
+        "Region": ("US-AZ", "US-CA", None),
+        "City": ("Oslo", "Tempe", None),
+        "Phone": ("+16025550143", "+16025550177", None),
+        "JobTitle": ("Clerk", "Director", "Refused", None),
+        "Title": ("Dr.", None),
+    },
+}
+# What a person can type, and nobody can understand without more.
+ODDITIES: dict[kb.Side, dict[str, tuple[dict[str, Any], ...]]] = {
+    CUSTOMCRM: {
+        "contacts": ({"country": "Atlantis"}, {"phone": "602 555 0143"}, {"email": "no address"}),
+        "companies": ({"country": "Atlantis"}, {"phone": "602 555 0143"}),
+        "products": ({"currency": "dollars"},),
+    },
+    KEAP: {
+        "contacts": (
+            {"phone_numbers": (kb.keap.PhoneNumber("602 555 0143", "PHONE1"),)},
+            {"addresses": (kb.keap.Address(country_code="XXX", field="BILLING"),)},
+        ),
+        "companies": ({"phone_number": kb.keap.PhoneNumber("602 555 0143")},),
+        "products": ({"price": kb.keap.Money(-5, "USD")},),
+    },
+}
+# Fields that need another record, flow one way, or are made up where they are missing: nothing exact is claimed.
+LOOSE = {"CustomerId", "Title", "ShortDescription"}
+ARCHIVE = {
+    "keap": {"contacts": {"contact_type": "Former"}, "products": {"storefront_hidden": True}},
+    "customcrm": {"contacts": {"extra": {"State": "gone"}}},
+}
+IMPOSSIBLE_ARCHIVE = {"keap": {"companies": {"nonsense": 1}}, "customcrm": {"customers": {}, "companies": {"no": 1}}}
+
+
+def policy_without_brakes(**choices: Any) -> kb.Policy:
+    """A policy without brakes: few records are a large share."""
+    free: dict[str, Any] = dict.fromkeys(("max_deletes", "max_delete_share", "max_first_create_share"))
+    return kb.Policy(**{"archive": ARCHIVE, **free, **choices})
+
+
+def _host_rule(contest: kb.Contest) -> Any:
+    """A rule of a host's own: the longer text for both, Keap's of two that are as long, and nothing for prices."""
+    if contest.field == "Price":
+        return None
+    a, b = str(contest.customcrm or ""), str(contest.keap or "")
+    return KEAP if len(a) == len(b) else kb.Settle(contest.customcrm if len(a) > len(b) else contest.keap)
+
+
+CONFLICT_RULES: tuple[Any, ...] = (
+    "newest",
+    "customcrm",
+    "keap",
+    "manual",
+    _host_rule,
+    {"Email": "keap", "*": "manual"},
+)
+DELETION_RULES: tuple[Any, ...] = (
+    "unlink",
+    "delete",
+    "ignore",
+    "archive",
+    {"keap": "delete", "customcrm": "unlink"},
+    {"customcrm": "delete"},
+)
+
+
+# --- the machine's own driver -----------------------------------------------------------------------------------------
+
+
+class Interrupted(CountingDriver):
+    """Lets something else happen before one of the effects: an edit, another runner."""
+
+    def __init__(self, clock: Clock, *, at: int | None = None, then: Callable[[], Any] = int, **stops: Any) -> None:
+        super().__init__(clock, **stops)
+        self._at = at
+        self._then = then
+
+    def _counted(self, effect: Send | Run) -> Any:
+        if self._at is not None and len(self.log) >= self._at and self._fits(effect):
+            self._at = None
+            self._then()
+        return super()._counted(effect)
+
+    def _fits(self, effect: Effect) -> bool:
+        # A runner that stands still is noticed by the store; nobody could call back a request that was just begun.
+        return isinstance(effect, Run)
+
+
+class Awaitable:
+    """The same for the sessions of an event loop, which then never waits for anything."""
+
+    def __init__(self, driver: CountingDriver) -> None:
+        self._driver = driver
+
+    async def run(self, flow: Flow[Any]) -> Any:
+        return self._driver.run(flow)
+
+
+def _value(answer: Any) -> Any:
+    if not inspect.iscoroutine(answer):
+        return answer
+    try:
+        answer.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it waits for an event loop")
+
+
+@attrs.frozen
+class _Flowing:
+    """What the engine's own adapters ask of a client, over a fake."""
+
+    records: Any
+
+    def list(self, *, updated_since: datetime | None) -> Flow[Any]:
+        return self.records.list(updated_since)
+
+    def get(self, id: str) -> Flow[Any]:
+        return self.records.get(id)
+
+    def get_many(self, ids: Collection[str]) -> Flow[Any]:
+        return self.records.get_many(ids)
+
+    def find_like(self, record: Any, *, since: datetime) -> Flow[Any]:
+        return self.records.find_like(record, since)
+
+    def create(self, record: Any, *, idempotency_key: str | None = None) -> Flow[Any]:
+        return self.records.create(record, idempotency_key)
+
+    def update(self, id: str, changes: dict[str, Any], *, if_match: str | None = None) -> Flow[Any]:
+        return self.records.update(id, changes, if_match)
+
+    def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
+        return self.records.delete(id, if_match)
+
+
+class AsyncCustomcrmClient:
+    """By its name the wrong client for a session without an event loop."""
+
+
+@attrs.frozen
+class _Keyed(KeapRecords):
+    """Keap's records, which tell the machine what they were made for."""
+
+    def create(self, record: Any, key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=key)  # type: ignore[call-arg]
+
+
+_TEMPLATE: list[bytes] = []
+
+
+def _new_store() -> Engine:
+    """A store in memory with its tables; the migration runs once."""
+    engine = memory_engine()
+    connection: sqlite3.Connection = engine.raw_connection().driver_connection  # type: ignore[assignment]
+    if not _TEMPLATE:
+        open_store(engine, "template")
+        _TEMPLATE.append(connection.serialize())
+    else:
+        connection.deserialize(_TEMPLATE[0])
+    return engine
+
+
+Name = tuple[str, kb.Side, str]  # of a record: synchronization, side, id
+troubles = st.sampled_from([f for f in Fault if f is not Fault.STALE])
+write_troubles = st.sampled_from((Fault.LOST_ANSWER, Fault.OUTAGE, Fault.RATE_LIMIT, Fault.QUOTA))
+
+
+number = st.integers(0, 11)
+objects = st.sampled_from(OBJECTS)
+sides = st.sampled_from((CUSTOMCRM, KEAP))
+moments = st.integers(0, 120)  # the number of an effect
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(
+            (
+                "edit",
+                "edit",
+                "edit",
+                "edit both",
+                "edit both",
+                "add",
+                "add both",
+                "delete",
+                "merge",
+                "join",
+                "odd",
+                "spoil",
+            )
+        ),
+        objects,
+        sides,
+        number,
+        number,
+    ),
+    max_size=4,
+)
+
+
+class TwoSystems(RuleBasedStateMachine):
+    """Two systems and what happens to them.
+
+    Attributes:
+        edited: (record, field) → the values that users gave it since everything was settled.
+        settled: linked pairs and what both sides held then.
+        blurred: records of which nothing exact is known any more.
+        own: what is not mapped in the records of users.
+        origins: key of a create → the record whose counterpart it makes.
+        excused: origins for which a second record may be made, as the documented limits say.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock(START)
+        self.crm = FakeCustomcrm(self.clock)
+        self.keap = FakeKeap(self.clock, cuts=True)
+        self.keap.contacts.limits["job_title"] = 5  # less than the mapping knows
+        self.keap.contacts.refused["job_title"] = {"Refus", "Refused"}
+        self.engine = _new_store()
+        self.policy = policy_without_brakes()
+        self.edited: dict[tuple[Name, str], list[Any]] = defaultdict(list)
+        self.settled: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = {}
+        self.blurred: set[Name] = set()
+        self.own: dict[Name, Any] = {}
+        self.origins: dict[str, Name] = {}
+        self.excused: set[Name] = set()
+        self.plans: list[str] = []
+        self.runs: list[str] = []
+        self.anything_goes = False
+        self.objects: tuple[str, ...] = OBJECTS
+        self.crowded = False
+        self.happened = 0  # since everything was settled
+
+    @initialize(
+        taking_part=st.sampled_from((("contacts",), ("companies", "contacts"), ("products",), OBJECTS)),
+        currency=st.integers(0, 3),
+        first=st.lists(st.tuples(st.sampled_from(("add", "add both")), objects, sides, number, number), min_size=3),
+        synced=st.integers(0, 3),
+        conflicts=st.sampled_from(CONFLICT_RULES),
+        deletions=st.sampled_from(DELETION_RULES),
+    )
+    def begin(
+        self,
+        taking_part: tuple[str, ...],
+        currency: int,
+        first: Any,
+        synced: int,
+        conflicts: Any,
+        deletions: Any,
+    ) -> None:
+        """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
+        self.objects = session_module.ORDER = taking_part  # the fewer, the more can happen to each
+        self.policy = self._policy(conflicts=conflicts, deletions=deletions)
+        if currency and "products" in taking_part:
+            price = kb.keap.Money(100, "USD")
+            self._own("products", KEAP, kb.keap.Product(name="First", price=price, short_description="First"))
+        self._all_happen(first[:8])
+        if synced:
+            self.watched(lambda: self.session().sync())
+
+    def _policy(self, **choices: Any) -> kb.Policy:
+        """A policy with the brakes of the library; without, once there are enough records for a share to mean much."""
+        return policy_without_brakes(**choices) if self.crowded else kb.Policy(**{"archive": ARCHIVE, **choices})
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def system(self, side: kb.Side) -> FakeSystem:
+        return self.crm if side is CUSTOMCRM else self.keap
+
+    def table(self, object: str, side: kb.Side) -> FakeTable:
+        return self.system(side).tables["customers" if (object, side) == ("companies", CUSTOMCRM) else object]
+
+    def kind(self, object: str) -> str:
+        """One of the synchronizations that take part."""
+        return self.objects[OBJECTS.index(object) % len(self.objects)]
+
+    def pick(self, object: str, side: kb.Side, n: int) -> str | None:
+        ids = list(self.table(object, side))
+        return ids[n % len(ids)] if ids else None
+
+    def read(self, object: str, side: kb.Side, id: str) -> dict[str, Any]:
+        """The mapped values of a record."""
+        values, unreadable = MAPPERS[object].read(side, self.table(object, side)[id], CONTEXT)
+        return {**values, **dict.fromkeys(unreadable, ODD)}
+
+    def links(self) -> set[tuple[str, str, str]]:
+        store = open_store(self.engine, "default")
+        return {(object, link.customcrm_id, link.keap_id) for object in OBJECTS for link in store.links(object)}
+
+    # --- users ----------------------------------------------------------------------------------------------------
+
+    def _own(self, object: str, side: kb.Side, record: Any) -> str:
+        """A record of a user, with something in it that is not mapped."""
+        n = len(self.own)
+        self.happened += 1
+        match record:
+            case kb.keap.Contact():
+                third = kb.keap.EmailAddress(f"third{n}@example.org", "EMAIL3")
+                mine = {"spouse_name": f"Spouse {n}", "email_addresses": (*(record.email_addresses or ()), third)}
+            case kb.keap.Company():
+                mine = {"custom_fields": (kb.keap.CustomFieldValue("7", f"Field {n}"),)}
+            case kb.keap.Product():
+                mine = {"weight": float(n)}
+            case _:
+                mine = {"extra": {"Own": f"Own {n}"}}
+        id = self.table(object, side).add(attrs.evolve(record, **mine))
+        self.own[object, side, id] = self._unmapped(object, side, id)
+        return id
+
+    def _unmapped(self, object: str, side: kb.Side, id: str) -> Any:
+        match record := self.table(object, side)[id]:
+            case kb.keap.Contact():
+                return record.spouse_name, find_item(record.email_addresses, "EMAIL3")
+            case kb.keap.Company():
+                return record.custom_fields
+            case kb.keap.Product():
+                return record.weight
+            case _:
+                return record.extra.get("Own")
+
+    def _edit(self, object: str, side: kb.Side, id: str, changes: Mapping[str, Any]) -> None:
+        """What a user does to a record, and what the machine has to know of it."""
+        self.happened += 1
+        before = self.read(object, side, id)
+        self._touch(object, side, id)
+        self.table(object, side).edit(id, **changes)
+        for field, value in self.read(object, side, id).items():
+            if value != before.get(field):
+                self.edited[(object, side, id), field].append(value)
+
+    def _touch(self, object: str, side: kb.Side, id: str) -> None:
+        """A record that was made and is not linked yet is not recognised any more when somebody edits it."""
+        key = next((key for key, made in self.table(object, side).made.items() if made == id), None)
+        linked = {(o, s, i) for o, *ids in self.links() for s, i in zip((CUSTOMCRM, KEAP), ids, strict=True)}
+        if side is KEAP and key in self.origins and (object, side, id) not in linked:
+            self.excused.add(self.origins[key])
+
+    def _type_in(self, object: str, side: kb.Side, id: str, field: str, value: Any) -> None:
+        _, changes = MAPPERS[object].changed(side, self.table(object, side)[id], {field: value}, CONTEXT)
+        self._edit(object, side, id, changes)
+
+    def _happens(self, what: str, object: str, side: kb.Side, n: int, m: int) -> None:
+        """One thing that users do; `n` and `m` choose the records, the field and the value."""
+        object = self.kind(object)
+        id = self.pick(object, side, n)
+        fields = sorted(POOLS[object])
+        field = fields[m % len(fields)]
+        pool = POOLS[object][field]
+        match what:
+            case "add":
+                self._add(object, side, n + m)
+            case "add both":
+                self._add(object, side, n + m)
+                self._add(object, side.other, n + m if n % 2 else m)
+            case "edit" if id is not None:
+                self._type_in(object, side, id, field, pool[(n + m) % len(pool)])
+            case "edit both":
+                self._edit_both(object, n, field, (pool[m % len(pool)], pool[n % len(pool)]))
+            case "odd" if id is not None:
+                options = ODDITIES[side][object]
+                self._edit(object, side, id, options[m % len(options)])
+                self.blurred.add((object, side, id))  # what it meant for other fields is not followed up
+            case "delete" if id is not None:
+                self.table(object, side).delete(id)
+            case "merge":
+                self._merge(n, m)
+            case "join":
+                self._join_a_company(side, n, m)
+            case "spoil" if id is not None:
+                self.table(object, side).spoiled.add(id)
+                self.table(object, side).nameless += m % 2
+
+    def _all_happen(self, events: Iterable[tuple[Any, ...]]) -> None:
+        for event in events:
+            self._happens(*event)
+
+    def _add(self, object: str, side: kb.Side, n: int) -> None:
+        """A record with values that others have, too; or one that nobody could mistake for another."""
+        values = {field: pool[(n + i * (n % 3)) % len(pool)] for i, (field, pool) in enumerate(POOLS[object].items())}
+        known = {field: value for field, value in values.items() if value is not None}
+        if n % 4 == NEWCOMER:
+            new = len(self.own)
+            known |= {"Email": f"new{new}@example.org"} if object == "contacts" else {"Name": f"New {new}"}
+            known.pop("Sku", None)
+            if object == "contacts" and new % 2:  # found again by the name only
+                known |= {"LastName": f"New {new}"}
+                del known["Email"]
+        self._own(object, side, MAPPERS[object].draft(side, known, CONTEXT))
+
+    def _edit_both(self, object: str, n: int, field: str, values: tuple[Any, Any]) -> None:
+        """The same field of both records of a pair."""
+        pairs = sorted(link for link in self.links() if link[0] == object)
+        if pairs:
+            _, *ids = pairs[n % len(pairs)]
+            for side, id, value in zip((CUSTOMCRM, KEAP), ids, values, strict=True):
+                if id in self.table(object, side):
+                    self._type_in(object, side, id, field, value)
+
+    def _merge(self, n: int, m: int) -> None:
+        winner, loser = self.pick("contacts", KEAP, n), self.pick("contacts", KEAP, m)
+        if winner is not None and loser is not None and winner != loser:
+            for id in (winner, loser):
+                self._touch("contacts", KEAP, id)
+                self.blurred.add(("contacts", KEAP, id))
+            before = self.own.get(("contacts", KEAP, winner))
+            self.keap.merge(winner, loser)
+            if before is not None:
+                self.own["contacts", KEAP, winner] = self._unmapped("contacts", KEAP, winner)
+
+    def _join_a_company(self, side: kb.Side, n: int, m: int) -> None:
+        contact, company = self.pick("contacts", side, n), self.pick("companies", side, m)
+        if contact is not None and company is not None:
+            ours = {"customer_id": company}
+            theirs = {"company": kb.keap.BasicCompany(id=company)}
+            self._edit("contacts", side, contact, ours if side is CUSTOMCRM else theirs)
+
+    def _delete_one_of_a_pair(self, object: str, n: int, side: kb.Side) -> None:
+        pairs = sorted(link for link in self.links() if link[0] == object)
+        if pairs:
+            id = pairs[n % len(pairs)][1 if side is CUSTOMCRM else 2]
+            if id in self.table(object, side):
+                self.table(object, side).delete(id)
+
+    @rule(object=objects, side=sides, n=number, deletions=st.sampled_from(DELETION_RULES), meanwhile=events)
+    def delete_and_sync(self, object: str, side: kb.Side, n: int, deletions: Any, meanwhile: Any) -> None:
+        """One record of a pair is deleted, and before the plan is applied the world may move on."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.policy = self._policy(deletions=deletions)
+        if n == 7:
+            self.policy = self._policy(deletions="archive", archive=IMPOSSIBLE_ARCHIVE)
+        object = self.kind(object)
+        self._delete_one_of_a_pair(object, n, side)
+        plan = self.watched(lambda: self.session().plan(full=True), may_fail=[kb.ApiError])
+        self._all_happen(meanwhile)
+        if isinstance(plan, kb.Plan):
+            self.clock.pass_by(AFTER_THE_TERM)
+            if n == 5:
+                self._delete_one_of_a_pair(object, n, side.other)
+            self.watched(lambda: self.session().apply(plan), may_fail=[kb.ApiError])
+        if n == 7:
+            self.policy = self._policy()
+
+    @precondition(lambda self: "contacts" in self.objects)
+    @rule(n=number, m=number, third=st.booleans(), odd=st.booleans())
+    def merge_people_who_share_an_address(self, n: int, m: int, third: bool, odd: bool) -> None:
+        """Duplicates in Keap become one, whether or not they are linked."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        if third:
+            self._add("contacts", KEAP, n + m)
+        winner, loser = self.pick("contacts", KEAP, n), self.pick("contacts", KEAP, m)
+        for id in (winner, loser):
+            if id is not None:
+                self._type_in("contacts", KEAP, id, "Email", "a@example.org")
+        if not odd:
+            self.watched(lambda: self.session().sync())
+            self.clock.pass_by(AFTER_THE_TERM)
+        self._merge(n, m)
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+
+    @rule(object=objects, side=sides, n=number, m=number)
+    def make_sense_again(self, object: str, side: kb.Side, n: int, m: int) -> None:
+        """What could not be understood is typed anew, after it was held for a while."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self._happens("odd", object, side, n, m)
+        self.watched(lambda: self.session().sync())
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        id = self.pick(object, side if m % 2 else side.other, n)
+        if id is not None:
+            field = "Price" if object == "products" else "Country"
+            self._type_in(object, side if m % 2 else side.other, id, field, POOLS[object][field][0])
+        self.watched(lambda: self.session().sync())
+
+    @rule(events=events, long=st.booleans())
+    def users_work(self, events: Any, long: bool) -> None:
+        self._all_happen(events)
+        self.clock.pass_by(DAY if long else timedelta(seconds=10))
+
+    @rule(conflicts=st.sampled_from(CONFLICT_RULES), deletions=st.sampled_from(DELETION_RULES))
+    def change_the_policy(self, conflicts: Any, deletions: Any) -> None:
+        self.policy = self._policy(conflicts=conflicts, deletions=deletions)
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def session(
+        self,
+        driver: CountingDriver | None = None,
+        *,
+        asynchronous: bool = False,
+        policy: kb.Policy | None = None,
+        mappers: Mapping[str, Mapper] = MAPPERS,
+        progress: bool = False,
+    ) -> Any:
+        """A session over the fakes: what one process has."""
+        clients = [
+            SimpleNamespace(
+                **{
+                    "customers" if (side, object) == (CUSTOMCRM, "companies") else object: SimpleNamespace(
+                        flows=_Flowing(self.system(side).records(object))
+                    )
+                    for object in OBJECTS
+                }
+            )
+            for side in (CUSTOMCRM, KEAP)
+        ]
+        kind = kb.AsyncSyncSession if asynchronous else kb.SyncSession
+        session: Any = kind(
+            customcrm=clients[0],
+            keap=clients[1],
+            store=self.engine,
+            policy=policy or self.policy,
+            progress=progress,
+            **mappers,
+        )
+        keyed = {(o, KEAP): _Keyed(session._bridge.systems[o, KEAP].flows) for o in self.objects}
+        session._bridge = attrs.evolve(session._bridge, systems={**session._bridge.systems, **keyed})
+        self._listen(session._bridge.store)
+        runner = driver or CountingDriver(self.clock)
+        session._flows = _Flows(session._bridge)
+        session._driver = Awaitable(runner) if asynchronous else runner
+        for object in OBJECTS:
+            part = getattr(session, object)
+            part._flows, part._driver = session._flows, session._driver
+        return session
+
+    def _listen(self, store: Any) -> None:
+        """Learn which creates come from which records, and what is planned."""
+        intend, add_actions = store.intend, store.add_actions
+
+        def hear_intents(intents: Any) -> None:
+            self.origins.update({i.id: (i.object, i.side.other, i.source_id) for i in intents})
+            intend(intents)
+
+        def hear_actions(plan_id: str, first: int, actions: Any) -> None:
+            ACTIONS.update(type(action).__name__ for action in actions)
+            add_actions(plan_id, first, actions)
+
+        store.intend, store.add_actions = hear_intents, hear_actions
+
+    def watched(
+        self,
+        work: Callable[[], Any],
+        *,
+        may_fail: Collection[type[BaseException]] = (),
+        deletes: str = "policy",
+        policy: kb.Policy | None = None,
+    ) -> Any:
+        """Let the engine work, and check what it did, whether it came to its end or not."""
+        links = self.links()
+        self.happened += 1
+        removed = {(o, s): len(self.table(o, s).removed) for o in OBJECTS for s in kb.Side}
+        result = None
+        try:
+            result = _value(work())
+        except tuple(may_fail) as error:
+            result = error
+        gone = {(o, s, id) for (o, s), n in removed.items() for id in self.table(o, s).removed[n:]}
+        for name in gone:
+            self._may_delete(name, links, deletes, policy or self.policy)
+        self._nothing_is_made_twice()
+        if isinstance(result, kb.Report):
+            self.runs.append(result.run_id)
+            self._is_well_told(result)
+        return result
+
+    def _may_delete(self, name: Name, links: set[tuple[str, str, str]], deletes: str, policy: kb.Policy) -> None:
+        object, side, id = name
+        if deletes == "undo":
+            assert id in self.table(object, side).made.values(), f"undo deleted {name}, which no run made"
+            return
+        partners = [(a, b)[side is CUSTOMCRM] for o, a, b in links if o == object and (a, b)[side is KEAP] == id]
+        # Made in the very same run, and unlinked again by another one: it had no partner before.
+        there = [p for p in partners if p in self.table(object, side.other)]
+        assert not there, f"{name} was deleted, its partner {there} is there"
+        assert deletes == "resolve" or policy.deletion(side, object) == "delete", f"{name} was deleted against policy"
+
+    def _nothing_is_made_twice(self) -> None:
+        for object in OBJECTS:
+            for side in kb.Side:
+                table = self.table(object, side)
+                counterparts: dict[Name, list[str]] = defaultdict(list)
+                for key, id in table.made.items():
+                    if id in table and key in self.origins:
+                        counterparts[self.origins[key]].append(id)
+                twice = {o: ids for o, ids in counterparts.items() if len(ids) > 1 and o not in self.excused}
+                assert not twice, f"{side.title} {object} made twice: {twice}"
+        for name, mine in self.own.items():
+            if name[2] in self.table(name[0], name[1]):
+                assert self._unmapped(*name) == mine, f"{name} lost what is not mapped"
+
+    def _is_well_told(self, report: kb.Report) -> None:
+        text = f"{report}\n{report._repr_html_()}" + "\n".join(map(str, report.lines))
+        assert report.run_id in text
+        told = sum(n for counts in report.counts.values() for heading, n in counts.items() if heading != "unchanged")
+        recovered = sum(n for counts in report.counts.values() for h, n in counts.items() if h == "linked")
+        lines = list(report.lines)
+        assert len(lines) <= told <= len(lines) + recovered, f"{report.counts} for {len(lines)} lines"
+        assert report.ok is (not report.failures)
+
+    def _sync(self, session: Any, how: str, n: int) -> Any:
+        match how:
+            case "full":
+                return session.sync(full=True)
+            case "changes":
+                return session.sync()
+            case "ids":
+                ids = {side.value: [i] if (i := self.pick("contacts", side, n)) else [] for side in kb.Side}
+                return session.contacts.sync_ids(**ids)
+            case _:
+                return getattr(session, self.kind(how)).sync()
+
+    ways = st.sampled_from(("full", "changes", "changes", "ids", *OBJECTS))
+
+    @rule(events=events, how=ways, n=number, asynchronous=st.booleans(), progress=st.integers(0, 9))
+    def sync(self, events: Any, how: str, n: int, asynchronous: bool, progress: int) -> None:
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(asynchronous=asynchronous, progress=progress == 7)
+        self.watched(lambda: self._sync(session, how, n))
+
+    @rule(events=events, how=ways, n=number, at=moments, after=st.booleans(), soon=st.booleans())
+    def crash(self, events: Any, how: str, n: int, at: int, after: bool, soon: bool) -> None:
+        """The process dies; its lease is in the way of the next one until it is over."""
+        for object in self.objects:
+            self._add(object, KEAP if n % 3 else CUSTOMCRM, NEWCOMER)
+            self._add(object, CUSTOMCRM, NEWCOMER)
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        driver = CountingDriver(self.clock, stop_at=at, stop_after=after)
+        result = self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[KilledError])
+        if isinstance(result, KilledError) and driver.log[-1] != "release the lease" and at + after > 0:
+            self.watched(self.session().sync, may_fail=[kb.SessionBusyError])
+        if not soon:
+            self.watched(lambda: self.session().sync(wait=TERM.total_seconds() + 5))
+
+    @rule(events=events, how=ways, n=number, side=sides, at=st.integers(0, 30), fault=troubles, times=st.integers(1, 8))
+    def trouble(self, events: Any, how: str, n: int, side: kb.Side, at: int, fault: Fault, times: int) -> None:
+        """One request of a run, or a few in a row, meet with trouble."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        asked = 0
+
+        def plan(request: Request) -> Fault | None:
+            nonlocal asked
+            asked += 1
+            return fault if at < asked <= at + times else None
+
+        self.system(side).faults = plan
+        self.watched(lambda: self._sync(self.session(), how, n), may_fail=[kb.ApiError])
+        self.system(side).faults = no_faults
+
+    @rule(
+        events=events,
+        n=number,
+        fault=st.sampled_from((Fault.LOST_ANSWER, Fault.OUTAGE, Fault.RATE_LIMIT, Fault.QUOTA)),
+        side=sides,
+    )
+    def trouble_with_writes(self, events: Any, n: int, fault: Fault, side: kb.Side) -> None:
+        """No answer to any write comes back; the next runs find out."""
+        self._all_happen(events)
+        for each, object in enumerate(self.objects):
+            self._add(object, side.other, 4 * (n + each) + NEWCOMER)
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.system(side).faults = lambda request: fault if request.method in {"POST", "PATCH", "DELETE"} else None
+        self.watched(lambda: self._sync(self.session(), "full" if n % 2 else "changes", n), may_fail=[kb.ApiError])
+        self.system(side).faults = no_faults
+
+    @rule(events=events, how=ways, n=number, side=sides)
+    def stale(self, events: Any, how: str, n: int, side: kb.Side) -> None:
+        """All lists and searches of a system show what was half a minute ago."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self._all_happen(events)
+        self._unseen_is_uncertain()
+        self.system(side).faults = lambda request: Fault.STALE if request.reads else None
+        self.watched(lambda: self._sync(self.session(), how, n), may_fail=[kb.ApiError])
+        self.system(side).faults = no_faults
+
+    def _unseen_is_uncertain(self) -> None:
+        """Keap has no versions: what it does not show yet can be overwritten, and a lost create be made again."""
+        for object in OBJECTS:
+            for intent in open_store(self.engine, "default").open_intents(object):
+                self.excused.add((object, intent.side.other, intent.source_id))
+            table = self.table(object, KEAP)
+            recent = self.clock.moment - INDEX_LAG
+            self.blurred |= {(object, KEAP, id) for id in table if table[id].update_time >= recent}
+
+    @rule(events=events, meanwhile=events, how=ways, n=number, at=moments)
+    def edit_meanwhile(self, events: Any, meanwhile: Any, how: str, n: int, at: int) -> None:
+        """Users go on working while a run is under way."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+
+        def disturb() -> None:
+            for object in self.objects:  # between reading and writing there is no protection in Keap: a known limit
+                self.blurred |= {(object, KEAP, id) for id in self.table(object, KEAP)}
+            self._all_happen(meanwhile)
+
+        driver = Interrupted(self.clock, at=at, then=disturb)
+        self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[kb.ShapeError])
+
+    @rule(events=events, at=moments, stalls=st.booleans(), n=number, how=ways)
+    def compete(self, events: Any, at: int, stalls: bool, n: int, how: str) -> None:
+        """Another runner comes while one is at work, or is taken for dead."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+
+        def another() -> None:
+            if stalls:
+                self.clock.pass_by(AFTER_THE_TERM)
+            seen.append(self.watched(self.session().sync, may_fail=[kb.SessionBusyError]))
+
+        seen: list[Any] = []
+        driver = Interrupted(self.clock, at=1 + at, then=another)
+        mine = self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[kb.SessionBusyError])
+        if seen:
+            assert isinstance(seen[0], kb.Report if stalls else kb.SessionBusyError)
+        if not stalls:
+            assert isinstance(mine, kb.Report)
+
+    # --- plans, decisions, looking back ---------------------------------------------------------------------------
+
+    @rule(events=events, full=st.booleans(), asynchronous=st.booleans(), object=st.sampled_from((None, *OBJECTS)))
+    def plan_now(self, events: Any, full: bool, asynchronous: bool, object: str | None) -> None:
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        before = len(self.crm.writes), len(self.keap.writes)
+        session = self.session(asynchronous=asynchronous)
+        part = session if object is None else getattr(session, self.kind(object))
+        plan = _value(part.plan(full=full))
+        assert (len(self.crm.writes), len(self.keap.writes)) == before, "a plan wrote something"
+        assert plan.id in f"{plan}{plan._repr_html_()}"
+        described = [str(action) for action in plan.actions]
+        assert all(described)
+        assert plan.is_empty or described
+        self.plans.append(plan.id)
+
+    @rule(events=events, n=number, asynchronous=st.booleans(), known=st.booleans())
+    def apply_later(self, events: Any, n: int, asynchronous: bool, known: bool) -> None:
+        """A plan is applied when the world has moved on; once only."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        plan = self.plans.pop(n % len(self.plans)) if self.plans and known else "no-such-plan"
+        session = self.session(asynchronous=asynchronous)
+        result = self.watched(lambda: session.apply(plan), may_fail=[kb.StalePlanError, kb.BrakeError])
+        assert isinstance(result, kb.StalePlanError) or plan != "no-such-plan"
+        if isinstance(result, kb.Report):
+            again = self.watched(lambda: self.session().apply(plan), may_fail=[kb.StalePlanError])
+            assert isinstance(again, kb.StalePlanError), "a plan was applied twice"
+
+    @rule(
+        object=objects,
+        n=number,
+        m=number,
+        decision=st.sampled_from((CUSTOMCRM, KEAP, "value")),
+        asynchronous=st.booleans(),
+        whole=st.booleans(),
+        moved=st.integers(0, 3),
+    )
+    def resolve(self, object: str, n: int, m: int, decision: Any, asynchronous: bool, whole: bool, moved: int) -> None:
+        """A field is edited on both sides, or a record here and deleted there, and somebody decides."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        parked = policy_without_brakes(conflicts="manual", deletions="delete")
+        self._happens("edit both", object, CUSTOMCRM, n, m)
+        if whole:
+            self._delete_one_of_a_pair(object, n, side := KEAP if n % 2 else CUSTOMCRM)
+            for other in self.table(object, side.other):
+                self._type_in(object, side.other, other, "Description" if object != "contacts" else "City", "Turku")
+        self.watched(lambda: self.session(policy=parked).sync(full=True), policy=parked, may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(asynchronous=asynchronous, policy=parked)
+        found = _value(session.conflicts())
+        whole_first = sorted(found, key=lambda conflict: (conflict.field != "*") is whole)
+        if not found:
+            return
+        found = whole_first
+        if not moved:
+            self._happens("edit both", object, CUSTOMCRM, n + 1, m)
+            self.watched(lambda: self.session(policy=parked).sync(), policy=parked, may_fail=[kb.ApiError])
+            self.clock.pass_by(AFTER_THE_TERM)
+        conflict = found[0 if whole else n % len(found)]
+        for side, id in ((CUSTOMCRM, conflict.customcrm_id), (KEAP, conflict.keap_id)):
+            self.blurred.add((conflict.object, side, id))
+        if decision == "value":
+            pool = POOLS[conflict.object].get(conflict.field, ("?",))
+            decision = pool[n % len(pool)]
+        expected = [kb.StalePlanError, kb.UnfitError]
+        result = self.watched(lambda: session.resolve(conflict, decision), may_fail=expected, deletes="resolve")
+        if isinstance(result, kb.Report) and result.ok and conflict.field != "*":
+            left = [(c.object, c.customcrm_id, c.field) for c in _value(self.session().conflicts())]
+            again = (conflict.object, conflict.customcrm_id, conflict.field)
+            assert again not in left or conflict.object == "companies", f"{again} was resolved and waits again"
+
+    @rule(n=number, asynchronous=st.booleans(), later=st.booleans(), back=st.integers(0, 3))
+    def undo(self, n: int, asynchronous: bool, later: bool, back: int) -> None:
+        """The last run is taken back, or one of those before."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        if n % 3 == 0:
+            self._all_happen([("edit", object, side, n + k, k) for k, object in enumerate(OBJECTS) for side in kb.Side])
+            if n % 2:
+                self._delete_one_of_a_pair(self.objects[-1], n, CUSTOMCRM)
+                self.policy = self._policy(deletions="delete")
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.clock.pass_by(AFTER_THE_TERM)
+        run = self.runs[-1 - back] if len(self.runs) > back else "no-such-run"
+        session = self.session(asynchronous=asynchronous)
+        self.anything_goes = True  # known differences stay from here on
+
+        def work() -> Any:
+            if later:
+                plan = _value(session.plan_undo(run))
+                assert plan.purpose == "undo"
+                return session.apply(plan.id if n % 2 else plan)
+            return session.undo(run)
+
+        result = self.watched(work, may_fail=[kb.StalePlanError], deletes="undo")
+        if n == 1:  # and the undoing is undone
+            self.watched(lambda: self.session().undo(self.runs[-1]), deletes="undo")
+        assert isinstance(result, kb.Report) or run == "no-such-run"
+
+    @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.REFUSED_KEY)), side=sides)
+    def undo_in_trouble(self, n: int, fault: Fault, side: kb.Side) -> None:
+        self.clock.pass_by(AFTER_THE_TERM)
+        if self.runs:
+            self.anything_goes = True
+            self.system(side).faults = lambda request: fault if request.method != "GET" else None
+            self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError], deletes="undo")
+            self.system(side).faults = no_faults
+
+    @rule(object=objects, side=sides, n=number, asynchronous=st.booleans())
+    def look_back(self, object: str, side: kb.Side, n: int, asynchronous: bool) -> None:
+        object = self.kind(object)
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(asynchronous=asynchronous)
+        assert "default" in repr(session)
+        which = {side.value: self.pick(object, side, n) or "nobody"}
+        before = len(self.crm.writes), len(self.keap.writes)
+        if which[side.value] not in self.table(object, side).spoiled:
+            explanation = self.watched(lambda: session.explain(object, **which), may_fail=[kb.ShapeError])
+            if not isinstance(explanation, kb.ShapeError):
+                assert object in f"{explanation}{explanation._repr_html_()}"
+        for entry in _value(session.history(object, **which)):
+            assert entry.kind in {"create", "update", "delete", "archive", "link"}
+        _value(session.audit())
+        assert [*getattr(session, object).links()] == [*session._bridge.store.links(object)]
+        assert [c for c in _value(getattr(session, object).conflicts()) if c.object != object] == []
+        assert (len(self.crm.writes), len(self.keap.writes)) == before
+        if asynchronous:
+            _value(_value(session.__aenter__()).__aexit__(None, None, None))
+        else:
+            session.__enter__().__exit__(None, None, None)
+
+    @rule(object=objects, side=sides, n=number, asynchronous=st.booleans())
+    def retry(self, object: str, side: kb.Side, n: int, asynchronous: bool) -> None:
+        """Records take part again: those that failed, and those that lost their partner."""
+        object = self.kind(object)
+        id = self.pick(object, side, n)
+        if id is not None:
+            _value(getattr(self.session(asynchronous=asynchronous), object).retry(**{side.value: [id]}))
+
+    @rule()
+    def misuse(self) -> None:
+        """What no host should do is an error at once."""
+        wrong: list[tuple[type[Exception], Callable[[], Any]]] = [
+            (ValueError, lambda: self.session(mappers={**MAPPERS, "contacts": MAPPERS["companies"]})),
+            (TypeError, lambda: kb.SyncSession(customcrm=AsyncCustomcrmClient(), keap=None, store=self.engine)),  # type: ignore[arg-type]
+            (kb.MappingError, lambda: kb.Policy(conflicts="mine")),  # type: ignore[arg-type]
+            (kb.MappingError, lambda: kb.Policy(deletions={"nowhere": "delete"})),
+            (kb.MappingError, lambda: kb.Policy(deletions="archive")),
+            (TypeError, lambda: _value(self.session().explain("contacts"))),
+        ]
+        for kind, work in wrong:
+            try:
+                work()
+            except kind:
+                continue
+            raise AssertionError(f"this should have been a {kind.__name__}")
+
+    @rule(events=events, deletes=st.integers(0, 1), creates=st.integers(0, 1))
+    def brake(self, events: Any, deletes: int, creates: int) -> None:
+        """A run that would do more than it may does nothing."""
+        for n in range(3 * creates):
+            self._delete_one_of_a_pair(self.objects[-1], n, KEAP)
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        tight = attrs.evolve(self.policy, max_deletes=deletes, max_creates=creates, max_updates_share=0.0)
+        before = len(self.crm.writes), len(self.keap.writes)
+        with_brakes = self.session(policy=tight)
+        result = self.watched(lambda: with_brakes.sync(full=True), may_fail=[kb.BrakeError], policy=tight)
+        if isinstance(result, kb.BrakeError):
+            assert (len(self.crm.writes), len(self.keap.writes)) == before
+            assert not result.plan.is_empty
+
+    @rule(field=st.sampled_from(("City", "JobTitle")))
+    def narrow_the_mapping(self, field: str) -> None:
+        """Somebody leaves a field out for a while: everything is looked at again, before and after."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        narrow = {**MAPPERS, "contacts": MAPPERS["contacts"].without(field)}
+        self.watched(lambda: self.session(mappers=narrow).sync())
+
+    @precondition(lambda self: len(self.runs) < 1 and self.objects in (("products",), ("contacts",)))
+    @rule(side=sides, many=st.integers(0, 7))
+    def two_full_systems(self, side: kb.Side, many: int) -> None:
+        """Systems that look as if they were not the same ones, and a crowd that shares a key."""
+        if many != 5 or self.links():
+            return
+        [object] = self.objects
+        self.crowded = True
+        self.policy = policy_without_brakes(deletions=self.policy.deletions)
+        for n in range(60):
+            here, there = ({"Name": f"P{n}", "Sku": f"P{n}"}, {"Name": f"Q{n}", "Sku": f"Q{n}"})
+            if object == "contacts":
+                here, there = ({"Email": f"p{n}@example.org"}, {"Email": "crowd@example.org", "LastName": f"L{n}"})
+            for where, values in ((side, here), (side.other, there)):
+                self._own(object, where, MAPPERS[object].draft(where, {**values, **_priced(object)}, CONTEXT))
+        tight = attrs.evolve(self.policy, max_first_create_share=0.8, max_delete_share=0.05)
+        result = self.watched(lambda: self.session(policy=tight).sync(), may_fail=[kb.BrakeError])
+        assert isinstance(result, kb.BrakeError)
+        self.watched(lambda: self.session().sync())
+        for id in list(self.table(object, side))[:25]:
+            self.table(object, side).delete(id)
+        assert isinstance(
+            self.watched(lambda: self.session(policy=tight).sync(full=True), may_fail=[kb.BrakeError]), kb.BrakeError
+        )
+
+    # --- healing --------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.happened > WEAR)
+    @rule()
+    def heal(self) -> None:
+        """All trouble ends, some complete runs follow, and all laws hold."""
+        for system in (self.crm, self.keap):
+            for table in system.tables.values():
+                table.spoiled.clear()
+                table.nameless = 0
+        self.keap.contacts.refused.clear()
+        for _ in range(ROUNDS):
+            self.clock.pass_by(DAY)
+            self._let_everything_take_part()
+            self.watched(lambda: self.session().sync(full=True))
+            self.clock.pass_by(DAY)
+            plan = self.session().plan(full=True)
+            if plan.is_empty:
+                break
+        assert plan.is_empty, "not quiet:\n" + "\n".join(map(str, plan.actions))
+        before = len(self.crm.writes), len(self.keap.writes)
+        report = self.watched(lambda: self.session().apply(plan))
+        self.watched(lambda: self.session().sync())
+        assert (len(self.crm.writes), len(self.keap.writes)) == before, "something was written though all is settled"
+        self._check(list(report.lines))
+        self.keap.contacts.refused["job_title"] = {"Refus", "Refused"}
+
+    def _let_everything_take_part(self) -> None:
+        """What failed so often that it is not tried by itself any more."""
+        session = self.session()
+        for failure in session._bridge.store.all_failures():
+            if failure.next_try_at is None:
+                getattr(session, failure.object).retry(**{failure.side.value: [failure.id]})
+
+    def _check(self, lines: list[Any]) -> None:
+        links = self.links()
+        open_conflicts = {(c.object, c.customcrm_id, c.field) for c in self.session().conflicts()}
+        told = {(x.object, side, id) for x in lines for side, id in _ids_of(x) if id is not None}
+        held = {(*name, field) for x in lines if x.outcome == "held" for name in _names_of(x) for field in x.fields}
+        linked: set[Name] = set()
+        for object, ours, theirs in links:
+            linked |= {(object, CUSTOMCRM, ours), (object, KEAP, theirs)}
+            for side, id in ((CUSTOMCRM, ours), (KEAP, theirs)):
+                kept = self.policy.deletion(side.other, object) == "ignore" or (object, ours, "*") in open_conflicts
+                assert id in self.table(object, side) or kept, f"{object} {ours} ↔ {theirs} links what is gone"
+        for object in OBJECTS:
+            for side in kb.Side:
+                for id in self.table(object, side):
+                    name = (object, side, id)
+                    assert name in linked or name in told, f"{name} is neither linked nor in the report"
+        settled: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = {}
+        marked: set[tuple[Name, str]] = set()
+        for link in links:
+            object, ours, theirs = link
+            if ours not in self.table(object, CUSTOMCRM) or theirs not in self.table(object, KEAP):
+                continue
+            names: tuple[Name, Name] = ((object, CUSTOMCRM, ours), (object, KEAP, theirs))
+            values = [self.read(*name) for name in names]
+            settled[link] = {field: (values[0][field], values[1][field]) for field in values[0]}
+            for field, pair in settled[link].items():
+                waits = (object, ours, field) in open_conflicts or any((*name, field) in held for name in names)
+                if waits or ODD in pair:
+                    marked |= {(name, field) for name in names}
+                elif field not in LOOSE:
+                    agree = _agree(object, field, *pair)
+                    assert agree or self.anything_goes, f"{link}: {field} differs: {pair}"
+                if link in self.settled and field in self.settled[link] and not self.blurred & set(names):
+                    self._no_edit_was_lost(link, field, self.settled[link][field], pair, waits=waits)
+        self.settled, self.blurred, self.happened = settled, set(), 0
+        self.edited.clear()
+        for name, field in marked:
+            object, side, id = name
+            self.edited[name, field].append(self.read(*name)[field])
+
+    def _no_edit_was_lost(
+        self, link: tuple[str, str, str], field: str, before: tuple[Any, Any], now: tuple[Any, Any], *, waits: bool
+    ) -> None:
+        object, ours, theirs = link
+        names: tuple[Name, Name] = ((object, CUSTOMCRM, ours), (object, KEAP, theirs))
+        scope = MAPPERS[object][field].scope
+        if self.anything_goes or field in LOOSE or (scope and any((n, scope) in self.edited for n in names)):
+            return
+        edits = [self.edited.get((name, field), []) for name in names]
+        if not edits[0] and not edits[1]:
+            assert now == before, f"{link}: nobody edited {field}: {before} → {now}"
+        elif not edits[0] or not edits[1]:
+            which = 0 if edits[0] else 1
+            wanted = edits[which][-1]
+            assert now[which] == wanted, f"{link}: {field} was edited to {wanted!r} and is {now}"
+        else:
+            known = {*before, *edits[0], *edits[1]}
+            for value in now:
+                assert any(_agree(object, field, a, value) or _agree(object, field, value, a) for a in known), (
+                    f"{link}: {field} is {now}, which is none of {known}"
+                )
+
+    def teardown(self) -> None:
+        self.crm.faults = self.keap.faults = no_faults
+        try:
+            if sys.exc_info()[0] is None:
+                self.heal()
+        finally:
+            session_module.ORDER = OBJECTS
+            self.engine.dispose()
+
+
+def _priced(object: str) -> dict[str, Any]:
+    return {"Price": "USD 1.00", "ShortDescription": "Short"} if object == "products" else {}
+
+
+def _ids_of(line: Any) -> Iterator[tuple[kb.Side, str | None]]:
+    yield CUSTOMCRM, line.customcrm_id
+    yield KEAP, line.keap_id
+
+
+def _names_of(line: Any) -> list[Name]:
+    return [(line.object, side, id) for side, id in _ids_of(line) if id is not None]
+
+
+def _agree(object: str, field: str, ours: Any, theirs: Any) -> bool:
+    """Whether two values are the same as far as both systems can hold it."""
+    if is_stored_form(ours, theirs) or is_stored_form(theirs, ours):
+        return True
+    lens = MAPPERS[object][field]
+    for side, value, held in ((KEAP, ours, theirs), (CUSTOMCRM, theirs, ours)):
+        try:
+            if is_stored_form(lens.fit(side, value, CONTEXT), held):
+                return True
+        except kb.UnfitError:
+            continue
+    return False
+
+
+def main(examples: int, number: int, actions: str) -> None:
+    """Play so many games, always the same ones for a seed, and write down which actions were planned.
+
+    A process of its own does this, so that the coverage of nothing else is counted.
+    """
+    quick = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(seed(number)(TwoSystems), settings=quick)
+    Path(actions).write_text(json.dumps(sorted(ACTIONS)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,113 @@
+"""What the machine of `test_machine` found, as the shortest stories that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from two_systems import CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
+
+import keapbridge as kb
+
+
+@pytest.fixture
+def two() -> Iterator[TwoSystems]:
+    """Two empty systems."""
+    systems = TwoSystems()
+    yield systems
+    systems.engine.dispose()
+
+
+def _people(two: TwoSystems, *names: str) -> list[str]:
+    return [two.crm.contacts.add(kb.customcrm.Contact(first_name=n, email=f"{n.lower()}@example.org")) for n in names]
+
+
+def _later(two: TwoSystems, time: timedelta = DAY) -> None:
+    two.clock.pass_by(time)
+
+
+def test_an_odd_record_whose_partner_was_deleted_does_not_stop_the_others(two: TwoSystems) -> None:
+    ada, bob = _people(two, "Ada", "Bob")
+    two.policy = policy_without_brakes(deletions="delete")
+    two.session().sync()
+    _later(two)
+    two.crm.contacts.delete(ada)
+    two.crm.contacts.delete(bob)
+    odd, sound = two.keap.contacts
+    two.keap.contacts.spoiled.add(odd)
+    report = two.session().sync()
+    assert list(two.keap.contacts) == [odd]
+    assert report.count("deleted") == 1
+    assert [line.keap_id for line in report.lines if "odd" in line.reason] == [odd]
+    two.keap.contacts.spoiled.clear()
+    assert two.session().sync(full=True).count("deleted") == 1
+    assert sound not in two.keap.contacts
+    assert len(two.keap.contacts) == 0
+
+
+def test_an_odd_record_that_a_list_does_not_show_is_there(two: TwoSystems) -> None:
+    _people(two, "Ada", "Bob")
+    two.session().sync()
+    _later(two)
+    [ada, _] = two.keap.contacts
+    two.keap.contacts.spoiled.add(ada)
+    plan = two.session().plan(full=True)
+    assert plan.is_empty
+    assert len(list(two.session().contacts.links())) == 2
+
+
+def test_an_odd_record_is_not_made_again_from_a_plan_of_before(two: TwoSystems) -> None:
+    ada, bob = _people(two, "Ada", "Bob")
+    plan = two.session().plan()
+    _later(two)
+    two.crm.contacts.spoiled.add(ada)
+    report = two.session().apply(plan)
+    assert [record.given_name for record in two.keap.contacts.state.records.values()] == ["Bob"]
+    assert [(line.outcome, line.customcrm_id) for line in report.lines] == [("skipped", ada), ("created", bob)]
+
+
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+def test_an_odd_record_among_ids_does_not_stop_the_others(two: TwoSystems, side: kb.Side) -> None:
+    _people(two, "Ada", "Bob")
+    two.session().sync()
+    _later(two)
+    odd, sound = two.table("contacts", side)
+    two.table("contacts", side).spoiled.add(odd)
+    name = "last_name" if side is CUSTOMCRM else "family_name"
+    two.table("contacts", side).edit(sound, **{name: "Edited"})
+    report = two.session().contacts.sync_ids(**{side.value: [odd, sound]})
+    assert report.count("updated") == 1
+    assert [line.outcome for line in report.lines if "odd" in line.reason] == ["skipped"]
+
+
+def test_two_contacts_that_were_merged_into_one_move_one_link(two: TwoSystems) -> None:
+    for name in ("Ada", "Bob"):
+        two.crm.contacts.add(kb.customcrm.Contact(first_name=name, email="shared@example.org"))
+    two.session().sync()
+    _later(two)
+    losers = list(two.keap.contacts)
+    assert len(losers) == 2
+    box = kb.keap.EmailAddress("shared@example.org", "EMAIL1")
+    survivor = two.keap.contacts.add(kb.keap.Contact(given_name="Cyd", email_addresses=(box,)))
+    for loser in losers:
+        two.keap.merge(survivor, loser)
+    report = two.session().sync(full=True)
+    assert [link.keap_id for link in two.session().contacts.links()] == [survivor]
+    assert (report.count("linked"), report.count("unlinked")) == (1, 1)
+    assert len(two.crm.contacts) == 2
+    assert two.session().plan(full=True).is_empty
+
+
+def test_undoing_a_create_deletes_nothing_when_the_other_record_cannot_be_read(two: TwoSystems) -> None:
+    [ada] = _people(two, "Ada")
+    run = two.session().sync().run_id
+    _later(two)
+    two.crm.contacts.spoiled.add(ada)
+    report = two.session().undo(run)
+    assert [line.outcome for line in report.lines] == ["failed"]
+    assert len(two.keap.contacts) == 1
+    two.crm.contacts.spoiled.clear()
+    assert two.session().undo(run).count("deleted") == 1
+    assert len(two.keap.contacts) == 0
+    assert two.session().plan(full=True).is_empty

@@ -1,0 +1,58 @@
+"""The engine's laws, held by a machine that plays with two systems in memory; and how much of the engine it reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from two_systems import STEPS, TwoSystems
+
+import keapbridge
+from keapbridge.sync.plan import Action
+
+SEED = int(os.environ.get("KEAPBRIDGE_TEST_SEED", "1"))
+MACHINE = Path(__file__).parents[1] / "shared" / "two_systems.py"
+SOURCE = Path(keapbridge.__file__).parents[1]
+PROCESSES, GAMES = 2, 40
+ENOUGH = 95  # percent of the statements and branches of the engine
+
+TestTwoSystems = seed(SEED)(TwoSystems).TestCase
+TestTwoSystems.settings = settings(
+    max_examples=6, stateful_step_count=STEPS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_engine(tmp_path: Path) -> None:
+    print(f"KEAPBRIDGE_TEST_SEED={SEED}")  # noqa: T201 - shown when the test fails
+    coverage = [sys.executable, "-m", "coverage"]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE), "COVERAGE_FILE": str(tmp_path / "coverage")}
+    measured = ["--branch", "--source=keapbridge.sync", "--parallel-mode"]
+    processes = [
+        subprocess.Popen(
+            [*coverage, "run", *measured, MACHINE, str(GAMES), str(SEED + n), tmp_path / f"{n}.json"],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for n in range(PROCESSES)
+    ]
+    for process in processes:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    actions = {name for n in range(PROCESSES) for name in json.loads((tmp_path / f"{n}.json").read_text())}
+    assert actions == {cls.__name__ for cls in get_args(Action)}
+    subprocess.run([*coverage, "combine", "--quiet"], check=True, env=environment, cwd=tmp_path)
+    subprocess.run([*coverage, "json", "--quiet"], check=True, env=environment, cwd=tmp_path)
+    report = json.loads((tmp_path / "coverage.json").read_text())
+    missing = {Path(name).name: part["missing_lines"] for name, part in report["files"].items()}
+    assert report["totals"]["percent_covered"] >= ENOUGH, {name: lines for name, lines in missing.items() if lines}

@@ -78,7 +78,7 @@ def test_a_caller_alone_waits_for_what_the_limits_ask_and_no_longer(gaps: list[f
         recent = [moment for moment in earlier if moment > asked - 63.0]
         rules = [asked, *earlier[-1:]]
         if recent:
-            rules.append(earlier[-1] + (3.0 if len(recent) >= 5 else 1.05 / 3))
+            rules.append(earlier[-1] + (3.0 if len(recent) >= 5 else 1.2 / 3))
         if len(recent) >= 20:
             rules.append(earlier[-20] + 60.0)
         assert at == pytest.approx(max(rules))
@@ -256,7 +256,7 @@ def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:
         driver.run(flows.list())
         driver.run(other.list())
     assert slept
-    assert max(slept) == pytest.approx(0.2, abs=0.1)
+    assert 0.19 <= max(slept) <= 0.5
 
 
 def test_the_book_in_a_database_forgets_nothing(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_the_book_in_a_database_forgets_nothing(tmp_path: Path) -> None:
     for number in range(6):
         books[number % 2].change("key", lambda entry: take_turn(entry, PACING, "a", MORNING))
     entry = books[0].change("key", lambda entry: (entry, entry))
-    assert [turn.at - MORNING for turn in entry.turns] == pytest.approx([0.0, 0.35, 0.7, 1.05, 1.4, 4.4])
+    assert [turn.at - MORNING for turn in entry.turns] == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.6, 4.6])
     assert books[0].change("another", lambda entry: (entry, entry)) == Entry()
 
 
@@ -286,10 +286,10 @@ def test_a_session_shares_its_pace_through_its_store(keap_server: KeapEmulator, 
 # --- processes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("minutes", "scale"), [(0.5, 5.0), pytest.param(5, 5.0, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
-)
-def test_processes_share_a_key_without_being_refused(minutes: float, scale: float, tmp_path: Path) -> None:
+@pytest.mark.slow  # a figure, for a machine that does nothing else
+@pytest.mark.timeout(300)
+def test_processes_share_a_key_without_being_refused(tmp_path: Path) -> None:
+    minutes, scale = 5, 5.0
     with KeapEmulator(quota=KeapQuota.api_key(time_scale=scale)) as server:
         server.state.contacts.add({"given_name": "Ada"})
         said = start_callers(

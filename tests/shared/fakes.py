@@ -2,7 +2,7 @@
 
 They hold the library's own records, so that the real mappings run over them, and are held to the same contract as the
 real clients (`records_contract`). Every operation is one `Send`, so that a driver can stop the world at it and
-`_flow.send` repeats it as it would repeat a request. What goes wrong is decided by a plan that the test hands in.
+`_send.send` repeats it as it would repeat a request. What goes wrong is decided by a plan that the test hands in.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 import attrs
 
 import keapbridge as kb
-from keapbridge._flow import UNSET, Call, Flow, Malformed, Page, send
+from keapbridge._circuit import Circuit
+from keapbridge._flow import UNSET, Call, Flow, Malformed, Page
 from keapbridge._retry import RetryPolicy
+from keapbridge._send import send
 from keapbridge._side import Side
 from keapbridge.customcrm import models as customcrm
 from keapbridge.keap import models as keap
@@ -90,6 +92,9 @@ class FakeSystem:
         self.cuts = cuts
         self.page_size = page_size
         self.retry = retry or RetryPolicy(attempts=2)
+        self.circuit = Circuit(self.retry.patience, self.retry.rest)
+        self.credentials = None
+        self.pace = None
         self.faults: FaultPlan = no_faults
         self.writes: list[tuple[str, str]] = []
         self.tables: dict[str, FakeTable] = {}

@@ -42,7 +42,8 @@ from keapbridge._flow import Effect, Flow, Run, Send
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store.sql import memory_engine, open_store
+from keapbridge.store.database import memory_engine
+from keapbridge.store.sql import open_store
 from keapbridge.sync import session as session_module
 from keapbridge.sync.lease import TERM
 from keapbridge.sync.records import is_stored_form
@@ -205,6 +206,9 @@ class _Flowing:
     """What the engine's own adapters ask of a client, over a fake."""
 
     records: Any
+
+    def sharing(self, book: Any, who: str) -> _Flowing:
+        return self
 
     def list(self, *, updated_since: datetime | None) -> Flow[Any]:
         return self.records.list(updated_since)

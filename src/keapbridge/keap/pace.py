@@ -30,8 +30,9 @@ T = TypeVar("T")
 
 HOSTS = frozenset({"api.infusionsoft.com", "api.keap.com"})
 MINUTE, DAY = 60.0, 86_400.0
-STRETCH = 1.05  # a second of ours is a little longer than Keap's: calls arrive at uneven distances
-BURST = 0.25  # the part of a minute's calls that may come as fast as the second allows; the others come evenly
+# A second of ours is a little longer than Keap's, as calls arrive at uneven distances; more so in a burst.
+STRETCH, BURST_STRETCH = 1.05, 1.2
+BURST = 0.25  # the part of a minute's calls that may come nearly as fast as the second allows; the others come evenly
 
 
 def _share(_: object, attribute: Any, value: float) -> None:
@@ -176,16 +177,19 @@ def _earliest(entry: Entry, pacing: Pacing, moment: float) -> float:
         return moment
     last, earliest = entry.turns[-1].at, moment
     second = _allowed(pacing.per_second, None, pacing.share)
-    if second is not None:
-        earliest = max(earliest, last + STRETCH / pacing.time_scale / second)
     minute = _allowed(pacing.per_minute, entry.minute_limit, pacing.share)
+    in_burst = True
     if minute is not None:
         others = entry.others if entry.others_in == int(moment // pacing.minute) else 0
         limit = max(1, minute - others)
-        if len(entry.turns) >= limit * BURST:
+        in_burst = len(entry.turns) < limit * BURST
+        if not in_burst:
             earliest = max(earliest, last + pacing.minute / minute)
         if len(entry.turns) >= limit:
             earliest = max(earliest, entry.turns[-limit].at + pacing.minute)
+    if second is not None:
+        stretch = BURST_STRETCH if in_burst and minute is not None else STRETCH
+        earliest = max(earliest, last + stretch / pacing.time_scale / second)
     return earliest
 
 

@@ -125,7 +125,7 @@ def sessions(keap: kb.KeapClient, crm: kb.CustomcrmClient, store: str) -> Iterat
     made: list[kb.SyncSession] = []
 
     def make(**options: Any) -> kb.SyncSession:
-        made.append(kb.SyncSession(**{"customcrm": crm, "keap": keap, "store": store, **options}))
+        made.append(kb.SyncSession(**{"customcrm": crm, "keap": keap, "store": store, "lag": timedelta(0), **options}))
         return made[-1]
 
     yield make

@@ -32,7 +32,7 @@ def main(options: dict[str, Any]) -> None:
 
 
 def _sync(crm: kb.CustomcrmClient, keap: kb.KeapClient, options: dict[str, Any], *, full: bool) -> str:
-    with kb.SyncSession(customcrm=crm, keap=keap, store=options["store"]) as session:
+    with kb.SyncSession(customcrm=crm, keap=keap, store=options["store"], lag=timedelta(0)) as session:
         try:
             report = session.sync(full=full, wait=options["wait"])
         except kb.SessionBusyError:

@@ -5,6 +5,7 @@ Never a duplicate, never a lost edit: every test counts the records of both syst
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,6 +145,33 @@ def test_credentials_that_are_revoked_in_the_middle_stop_the_run_and_nothing_is_
     world.keap.faults.clear()
     assert world.sync().ok
     _assert_same_people(world, 8)
+    world.assert_quiet()
+
+
+def test_a_lost_create_that_keap_may_not_show_yet_is_not_sent_again(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.keap.faults.add(Fault(status=0), method="POST")
+    hour = timedelta(hours=1)
+    assert not world.sync(lag=hour).ok
+    world.forget_requests()
+    (line,) = world.sync(lag=hour, full=True).lines
+    assert (line.outcome, line.customcrm_id) == ("skipped", "A1")
+    assert "not certain before" in line.reason
+    assert world.writes == []
+    assert world.sync().count("created in Keap") == 1
+    world.assert_quiet()
+
+
+def test_a_lost_create_that_keap_shows_late_is_linked_and_not_made_twice(world: World) -> None:
+    hour = timedelta(hours=1)
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.keap.faults.randomly(1.0, kinds=("stale",))
+    world.keap.faults.add(Fault(status=0, when="after"), method="POST")
+    assert not world.sync(lag=hour).ok
+    assert world.sync(lag=hour).count("skipped") == 1
+    world.keap.faults.clear()
+    assert world.sync(lag=hour).count("linked") == 1
+    assert world.counts()["contacts"] == (1, 1)
     world.assert_quiet()
 
 

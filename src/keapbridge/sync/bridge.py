@@ -36,6 +36,7 @@ class Bridge:
     Attributes:
         overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that
         lag.
+        lag: how long a system may take to show a new record.
         retention: how long plans, reports and the journal are kept.
         default_region: the country (ISO 3166-1 alpha-2) of phone numbers that have neither a prefix nor a country.
     """
@@ -45,6 +46,7 @@ class Bridge:
     systems: Mapping[tuple[str, Side], Records]
     policy: Policy
     overlap: timedelta
+    lag: timedelta
     retention: timedelta | None
     default_region: str | None
     progress: Progress

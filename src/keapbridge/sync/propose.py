@@ -353,6 +353,10 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
             if len(found) == 1:
                 yield from _link_found(bridge, intent, found[0])
                 book.recovered[object] += 1
+            elif not found and (yield from now()) - intent.created_at < bridge.lag:
+                again = intent.created_at + bridge.lag
+                reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
+                yield from book.add([Skip(object, intent.side.other, intent.source_id, reason)])
             elif not found:
                 yield from run("drop an intent", bridge.store.drop_intent, intent.id)
             else:

@@ -40,6 +40,7 @@ Ids = Mapping[Side, Collection[str]]
 
 ORDER = ("companies", "products", "contacts")  # a contact refers to a company
 OVERLAP = timedelta(minutes=5)
+LAG = timedelta(minutes=1)
 RETENTION = timedelta(days=90)
 
 
@@ -129,6 +130,7 @@ def _bridge(
     policy: Policy | None,
     mappers: dict[str, Mapper],
     overlap: timedelta,
+    lag: timedelta,
     retention: timedelta | None,
     encryption_keys: Sequence[str | bytes],
     default_region: str | None,
@@ -155,7 +157,9 @@ def _bridge(
     for object in ORDER:
         systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
         systems[object, Side.KEAP] = KeapRecords(theirs[object].flows.sharing(book, name))
-    return Bridge(opened, mappers, systems, policy or Policy(), overlap, retention, default_region, _progress(progress))
+    return Bridge(
+        opened, mappers, systems, policy or Policy(), overlap, lag, retention, default_region, _progress(progress)
+    )
 
 
 def _progress(wanted: Progress | bool) -> Progress:
@@ -260,6 +264,8 @@ class SyncSession:
         companies: the same for companies.
         products: the same for products.
         overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag.
+        lag: how long Keap may take to show a new record. A create whose answer was lost is looked for that long, and
+            sent again only if it is not found.
         retention: how long plans, reports and the journal (and with it the ability to undo) are kept; `None`: for ever.
         encryption_keys: encrypt what the store knows of people (the `encryption` extra); the first key encrypts, all
             decrypt.
@@ -283,6 +289,7 @@ class SyncSession:
         companies: Mapper = defaults.companies,
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
+        lag: timedelta = LAG,
         retention: timedelta | None = RETENTION,
         encryption_keys: Sequence[str | bytes] = (),
         default_region: str | None = None,
@@ -297,6 +304,7 @@ class SyncSession:
             policy,
             mappers,
             overlap,
+            lag,
             retention,
             encryption_keys,
             default_region,
@@ -414,6 +422,7 @@ class AsyncSyncSession:
         companies: Mapper = defaults.companies,
         products: Mapper = defaults.products,
         overlap: timedelta = OVERLAP,
+        lag: timedelta = LAG,
         retention: timedelta | None = RETENTION,
         encryption_keys: Sequence[str | bytes] = (),
         default_region: str | None = None,
@@ -428,6 +437,7 @@ class AsyncSyncSession:
             policy,
             mappers,
             overlap,
+            lag,
             retention,
             encryption_keys,
             default_region,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keapbridge.errors import MappingError
 from keapbridge.store.sql import SqlLinkStore, open_store
 from keapbridge.sync.brake import exceeded
+from keapbridge.sync.estimate import Estimate, estimate
 from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.plan import (
     HELD,
@@ -211,7 +212,7 @@ def plan(
 def test_a_plan_shows_its_counts_and_nothing_of_its_records() -> None:
     shown = plan({"update in Keap": 2, "create in Keap": 1}, actions=(Update(*LINK, CHANGED),))
     assert str(shown).splitlines() == [
-        "Plan p<1>",
+        "Plan p<1>: about 0 calls to Customcrm and 4 to Keap",
         "  contacts   create in Keap               1",
         "  contacts   update in Keap               2",
         "  contacts   unchanged                    4",
@@ -248,7 +249,7 @@ def test_the_html_of_a_plan_is_escaped_and_short() -> None:
     )
     items = "".join(f"<li>skip Customcrm contacts &lt;{n}&gt;: &amp;</li>" for n in range(20))
     assert html == (
-        f"<b>Plan p&lt;1&gt;</b> (not applied yet)<table>{table}</table>"
+        f"<b>Plan p&lt;1&gt;</b> (about 0 calls to Customcrm and 0 to Keap)<table>{table}</table>"
         f"<details><summary>the first 20 actions</summary><ol>{items}</ol></details>"
     )
     assert "<b>Plan p&lt;1&gt;</b> (nothing to write)<table>" in plan({"skip": 1})._repr_html_()
@@ -483,3 +484,31 @@ def test_the_brakes_that_are_on_by_default() -> None:
     assert (policy.max_deletes, policy.max_delete_share, policy.max_first_create_share) == (50, 0.05, 0.8)
     assert policy.max_creates is policy.max_updates_share is None
     assert policy.archive == {}
+
+
+# --- estimates ------------------------------------------------------------------------------------------------------
+
+
+@LAWS
+@given(st.lists(ACTIONS, max_size=30))
+def test_an_estimate_has_a_call_for_every_write_and_few_more(actions: list[Action]) -> None:
+    counts: dict[str, dict[str, int]] = {}
+    for action in actions:
+        for heading in headings(action):
+            found = counts.setdefault(action.object, {})
+            found[heading] = found.get(heading, 0) + 1
+    told = estimate(counts, None)
+    for side in Side:
+        writes = sum(
+            heading in {f"{what} in {side.title}" for what in ("create", "update", "delete", "archive")}
+            for action in actions
+            for heading in headings(action)
+        )
+        assert writes <= told.calls[side] <= writes + 2 * len(counts)
+
+
+def test_an_estimate_says_how_long_the_limits_make_it_last() -> None:
+    counts = {"contacts": {"create in Keap": 500, "update in Keap": 201, "update in Customcrm": 1}}
+    assert str(estimate(counts, 240)) == "about 2 calls to Customcrm and 703 to Keap, 3 minutes"
+    assert estimate(counts, 1000).minutes == 1
+    assert estimate({}, 240) == Estimate(dict.fromkeys(Side, 0), 0)

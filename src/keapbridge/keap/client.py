@@ -58,6 +58,11 @@ class KeapResource(Generic[R]):
             return self
         return attrs.evolve(self, port=self.port.paced(pace.shared(book, who)))
 
+    @property
+    def calls_per_minute(self) -> int | None:
+        """How many calls the pace lets through."""
+        return self.port.pace.per_minute if isinstance(self.port.pace, KeapPace) else None
+
     def list(
         self,
         *,

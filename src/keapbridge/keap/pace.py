@@ -281,6 +281,14 @@ class KeapPace:
         factory=lambda: deque(maxlen=16), init=False, repr=False, eq=False
     )
 
+    @property
+    def per_minute(self) -> int | None:
+        """How many calls it lets through in a minute, as far as that is known in advance."""
+        second = _allowed(self.pacing.per_second, None, self.pacing.share)
+        minute = _allowed(self.pacing.per_minute, None, self.pacing.share)
+        known = [limit for limit in (None if second is None else 60 * second, minute) if limit is not None]
+        return min(known, default=None)
+
     def shared(self, book: PaceBook, who: str) -> KeapPace:
         """The same pace, kept with others that use the key."""
         return KeapPace(self.pacing, book, self.key, who)

@@ -19,6 +19,7 @@ from html import escape
 
 import attrs
 
+from keapbridge.sync.estimate import Estimate, estimate
 from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.records import Canonical, Side
 
@@ -215,7 +216,8 @@ class Plan:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
         unchanged: linked pairs that were looked at and need nothing, for each synchronization.
         purpose: `"sync"`, or `"undo"` for a plan that takes a run back.
-        totals: for each synchronization, how many records were seen on each side and how many links there were.
+        totals: for each synchronization, how many records were seen on each side, how many links there were, and how
+            many calls Keap allows in a minute.
     """
 
     id: str
@@ -238,10 +240,20 @@ class Plan:
         quiet = {"conflict", "skip", HELD}
         return not any(n for counts in self.counts.values() for heading, n in counts.items() if heading not in quiet)
 
+    @property
+    def estimate(self) -> Estimate:
+        """About what applying it will take."""
+        rates = [found["keap_per_minute"] for found in self.totals.values() if "keap_per_minute" in found]
+        return estimate(self.counts, min(rates, default=None))
+
     def __str__(self) -> str:
-        lines = [f"Plan {self.id}" + (": nothing to write" if self.is_empty else "")]
+        lines = [f"Plan {self.id}: {self._outlook}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         return "\n".join(lines)
+
+    @property
+    def _outlook(self) -> str:
+        return "nothing to write" if self.is_empty else str(self.estimate)
 
     def _rows(self) -> Iterator[tuple[str, str, int]]:
         for name in self.objects:
@@ -256,8 +268,7 @@ class Plan:
         )
         first = [a for a, _ in zip(self.actions, range(20), strict=False)]
         lines = "".join(f"<li>{escape(describe(action))}</li>" for action in first)
-        state = "nothing to write" if self.is_empty else "not applied yet"
         return (
-            f"<b>Plan {escape(self.id)}</b> ({state})<table>{rows}</table>"
+            f"<b>Plan {escape(self.id)}</b> ({escape(self._outlook)})<table>{rows}</table>"
             f"<details><summary>the first {len(first)} actions</summary><ol>{lines}</ol></details>"
         )

@@ -62,6 +62,8 @@ def propose(
         book.unchanged[object] = max(0, quiet) + book.settled[object]
         book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
         book.totals[object]["recovered"] = book.recovered[object]
+        if (rate := bridge.systems[object, Side.KEAP].calls_per_minute) is not None:
+            book.totals[object]["keap_per_minute"] = rate
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
             book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
     return (

@@ -38,6 +38,11 @@ class Records(Protocol):
         """Whether a create with the same key may be sent again without making a second record."""
         ...
 
+    @property
+    def calls_per_minute(self) -> int | None:
+        """How many calls the system allows; `None` where nothing is known of a limit."""
+        ...
+
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def get(self, id: str) -> Flow[Any]: ...
@@ -55,6 +60,7 @@ class CustomcrmRecords:
     flows: CustomcrmResource[Any]
     side: Side = Side.CUSTOMCRM
     creates_once: bool = True
+    calls_per_minute: int | None = None
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
@@ -88,6 +94,10 @@ class KeapRecords:
     flows: KeapResource[Any]
     side: Side = Side.KEAP
     creates_once: bool = False
+
+    @property
+    def calls_per_minute(self) -> int | None:
+        return self.flows.calls_per_minute
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)

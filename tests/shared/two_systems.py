@@ -693,9 +693,8 @@ class TwoSystems(RuleBasedStateMachine):
         text = f"{report}\n{report._repr_html_()}" + "\n".join(map(str, report.lines))
         assert report.run_id in text
         told = sum(n for counts in report.counts.values() for heading, n in counts.items() if heading != "unchanged")
-        recovered = sum(n for counts in report.counts.values() for h, n in counts.items() if h == "linked")
         lines = list(report.lines)
-        assert len(lines) <= told <= len(lines) + recovered, f"{report.counts} for {len(lines)} lines"
+        assert told == len(lines), f"{report.counts} for {len(lines)} lines"
         assert report.ok is (not report.failures)
 
     def _sync(self, session: Any, how: str, n: int) -> Any:

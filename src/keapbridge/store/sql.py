@@ -77,6 +77,8 @@ class SqlLinkStore:
         self.database = database
         self._bridge = bridge
         self._seal = seal
+        # Whose lines wait for the next run: they tell of what was done without one.
+        self._next_run = f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
         self._waiting: list[_Ticket] = []
         self._lease: tuple[str, datetime] | None = None
         # Asked in every transaction of a run, so it is put together once.
@@ -637,7 +639,7 @@ class SqlLinkStore:
         journal = [self._journal_row(run, entry) for run, commit in commits if run for entry in commit.journal]
         if journal:
             c.execute(t.journal.insert(), journal)
-        self._add_lines(c, [(run, line) for run, commit in commits if run for line in commit.lines])
+        self._add_lines(c, [(run or self._next_run, line) for run, commit in commits for line in commit.lines])
 
     def _rare_rows(self, c: Connection) -> list[Table]:
         """Those of the mostly empty tables that hold anything."""
@@ -823,6 +825,15 @@ class SqlLinkStore:
     def add_lines(self, run_id: str, lines: Iterable[Line]) -> None:
         with self._transaction() as c:
             self._add_lines(c, [(run_id, line) for line in lines])
+
+    def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
+        query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == self._next_run)
+        with self._transaction() as c:
+            waiting = {row.seq: _converter.structure(_load(row.body), Line) for row in c.execute(query)}
+            claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
+            for chunk in _chunks(list(claimed)):
+                c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
+        return list(claimed.values())
 
     def _add_lines(self, c: Connection, lines: Sequence[tuple[str, Line]]) -> None:
         rows = [{"run_id": run, "body": _json(_converter.unstructure(line))} for run, line in lines]

@@ -19,6 +19,7 @@ from keapbridge.sync.merge import Held, Merge, merge
 from keapbridge.sync.observe import Scan, observe, observe_ids
 from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
+from keapbridge.sync.report import Line
 
 __all__ = ["draft", "merge_pairs", "propose", "settled_commit"]
 
@@ -61,7 +62,6 @@ def propose(
         quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
         book.unchanged[object] = max(0, quiet) + book.settled[object]
         book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
-        book.totals[object]["recovered"] = book.recovered[object]
         if (rate := bridge.systems[object, Side.KEAP].calls_per_minute) is not None:
             book.totals[object]["keap_per_minute"] = rate
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
@@ -91,7 +91,6 @@ class _Book:
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
     actions: Counter[str] = attrs.field(factory=Counter)
     settled: Counter[str] = attrs.field(factory=Counter)
-    recovered: Counter[str] = attrs.field(factory=Counter)
     pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
@@ -354,7 +353,6 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
             found = yield from _look_up(bridge, intent)
             if len(found) == 1:
                 yield from _link_found(bridge, intent, found[0])
-                book.recovered[object] += 1
             elif not found and (yield from now()) - intent.created_at < bridge.lag:
                 again = intent.created_at + bridge.lag
                 reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
@@ -414,6 +412,10 @@ def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
     seen = yield from run("read", bridge.store.observations, intent.object, source, [intent.source_id])
     keys = {side: keys_of(mapper, found.snapshot), source: keys_of(mapper, Snapshot(intent.draft))}
+    reason = "made by an earlier run that did not learn of it"
+    line = Line(intent.object, "linked", None, link.customcrm_id, link.keap_id, (), reason)
     # Neither digest is known to be settled, so both records are merged as soon as they are seen again.
-    commit = Commit(intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, intent_id=intent.id)
+    commit = Commit(
+        intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, lines=(line,), intent_id=intent.id
+    )
     yield from run("link a found record", bridge.store.settle, [commit])

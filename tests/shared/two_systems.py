@@ -495,9 +495,10 @@ class TwoSystems(RuleBasedStateMachine):
             new = len(self.own)
             known |= {"Email": f"new{new}@example.org"} if object == "contacts" else {"Name": f"New {new}"}
             known.pop("Sku", None)
-            if object == "contacts" and new % 2:  # found again by the name only
-                known |= {"LastName": f"New {new}"}
+            if object == "contacts" and new % 2:  # nothing matches it: made twice, it would stay twice
+                known |= {"LastName": f"New {new}", "City": "Oslo"}
                 del known["Email"]
+                known.pop("Phone", None)
         self._own(object, side, MAPPERS[object].draft(side, known, CONTEXT))
 
     def _edit_both(self, object: str, n: int, field: str, values: tuple[Any, Any]) -> None:

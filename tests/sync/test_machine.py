@@ -24,7 +24,7 @@ ENOUGH = 95  # percent of the statements and branches of the engine
 
 TestTwoSystems = seed(SEED)(TwoSystems).TestCase
 TestTwoSystems.settings = settings(
-    max_examples=6, stateful_step_count=STEPS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=5, stateful_step_count=STEPS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -111,6 +111,28 @@ class Bridge:
                 odd[id] = str(error)
         return records, odd
 
+    def look(
+        self, object: str, side: Side, ids: Collection[str]
+    ) -> Flow[tuple[dict[str, tuple[Any, Observation]], dict[str, str]]]:
+        """`read_many`, with what each record says in the engine's terms: both by id."""
+        if not ids:
+            return {}, {}
+        records, odd = yield from self.read_many(object, side, ids)
+        context = yield from self.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+        seen = ((record, self.observe(object, side, record, context)) for record in records)
+        return {observation.id: (record, observation) for record, observation in seen}, odd
+
+    def look_at(self, object: str, side: Side, id: str) -> Flow[tuple[Any, Observation] | None]:
+        """One record; `None` when it is not there.
+
+        Raises:
+            ShapeError: when it is there in an unexpected form.
+        """
+        found, odd = yield from self.look(object, side, [id])
+        if id in odd:
+            raise ShapeError(odd[id], paths=["$"])
+        return found.get(id)
+
     def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
         changed = {

@@ -82,7 +82,8 @@ def explain(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[Explan
     link = yield from find_link(bridge, object, side, id)
     if link is None:
         kept = yield from run("read tombstones", bridge.store.tombstones, object, side, [id])
-        seen = yield from _read(bridge, object, side, id)
+        found = yield from bridge.look_at(object, side, id)
+        seen = found and found[1]
         ours, theirs = (seen, None) if side is Side.CUSTOMCRM else (None, seen)
         failures = yield from _failures(bridge, object, {side: id})
         entries = yield from history(bridge, object, {side: id})
@@ -92,7 +93,8 @@ def explain(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[Explan
     both = {s: link.id(s) for s in Side}
     current: dict[Side, Observation | None] = {}
     for s in Side:
-        current[s] = yield from _read(bridge, object, s, both[s])
+        found = yield from bridge.look_at(object, s, both[s])
+        current[s] = found and found[1]
     pair = Pair(link, current[Side.CUSTOMCRM], current[Side.KEAP])
     [(_, outcome)] = yield from merge_pairs(bridge, object, [pair], None)
     failures = yield from _failures(bridge, object, both)
@@ -130,14 +132,6 @@ def history(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[
     for side, id in ids.items():
         found += yield from run("read the journal", bridge.store.history, object, side, id)
     return tuple(sorted(found, key=lambda entry: entry.written_at, reverse=True))
-
-
-def _read(bridge: Bridge, object: str, side: Side, id: str) -> Flow[Observation | None]:
-    records = yield from bridge.systems[object, side].get_many([id])
-    if not records:
-        return None
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    return bridge.observe(object, side, records[0], context)
 
 
 def _failures(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[Failure, ...]]:

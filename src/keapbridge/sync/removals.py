@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from keapbridge._flow import Flow, now, run
@@ -27,8 +27,10 @@ def apply_removals(book: Run, object: str) -> Flow[None]:
         pairs = yield from run("read pairs", book.bridge.store.pairs_of, object, wanted)
         for gone in Side:
             mine = [pair for pair in pairs if _gone(wanted[pair.link.customcrm_id]) is gone]
-            there, odd = yield from _read(book, object, gone, [pair.link.id(gone) for pair in mine])
-            left, unreadable = yield from _read(book, object, gone.other, [pair.link.id(gone.other) for pair in mine])
+            there, odd = yield from book.bridge.look(object, gone, [pair.link.id(gone) for pair in mine])
+            left, unreadable = yield from book.bridge.look(
+                object, gone.other, [pair.link.id(gone.other) for pair in mine]
+            )
             for pair in mine:
                 action = wanted[pair.link.customcrm_id]
                 if pair.link.id(gone) in {*there, *odd} or pair.link.keap_id != _keap_id(action):
@@ -56,18 +58,6 @@ def _keap_id(action: Unlink | Delete) -> str:
 
 def _gone(action: Unlink | Delete) -> Side:
     return action.gone if isinstance(action, Unlink) else action.side.other
-
-
-def _read(
-    book: Run, object: str, side: Side, ids: Sequence[str]
-) -> Flow[tuple[dict[str, tuple[Any, Observation]], dict[str, str]]]:
-    if not ids:
-        return {}, {}
-    bridge = book.bridge
-    records, odd = yield from bridge.read_many(object, side, ids)
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    seen = ((record, bridge.observe(object, side, record, context)) for record in records)
-    return {observation.id: (record, observation) for record, observation in seen}, odd
 
 
 def _remove(

@@ -7,7 +7,6 @@ Values that the run wrote become what they were before; records it made are dele
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from keapbridge._flow import Flow, new_id, now, run
 from keapbridge.errors import ApiError, StalePlanError
@@ -15,7 +14,7 @@ from keapbridge.store import JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge, keys_of
 from keapbridge.sync.merge import Change
 from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
-from keapbridge.sync.records import Canonical, Link, Observation, Side, Snapshot
+from keapbridge.sync.records import Canonical, Link, Side, Snapshot
 from keapbridge.sync.report import Line, Report
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
@@ -122,20 +121,11 @@ def _line(action: Action, outcome: str, reason: str) -> Line:
             return one_sided(action.object, outcome, side, getattr(action, "id", "?"), reason)
 
 
-def _look(book: Run, object: str, side: Side, id: str) -> Flow[tuple[Any, Observation] | None]:
-    bridge = book.bridge
-    records = yield from bridge.systems[object, side].get_many([id])
-    if not records:
-        return None
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    return records[0], bridge.observe(object, side, records[0], context)
-
-
 def _restore(book: Run, action: Update) -> Flow[None]:
     bridge, object, side = book.bridge, action.object, action.changes[0].side
     pairs = yield from run("read a pair", bridge.store.pairs_of, object, [action.customcrm_id])
     link = next((p.link for p in pairs if p.link.keap_id == action.keap_id), None)
-    found = (yield from _look(book, object, side, link.id(side))) if link else None
+    found = (yield from book.bridge.look_at(object, side, link.id(side))) if link else None
     if link is None or found is None:
         yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
@@ -165,7 +155,7 @@ def _delete_made(book: Run, action: Delete) -> Flow[None]:
     ids = {side: action.id, side.other: action.partner_id}
     pairs = yield from run("read a pair", bridge.store.pairs_of, object, [ids[Side.CUSTOMCRM]])
     link = next((p.link for p in pairs if p.link.id(side) == action.id), None)
-    found = yield from _look(book, object, side, action.id)
+    found = yield from book.bridge.look_at(object, side, action.id)
     if link is None or found is None:
         yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
@@ -174,7 +164,7 @@ def _delete_made(book: Run, action: Delete) -> Flow[None]:
     if edited:
         yield from book.report(_line(action, "skipped", f"edited since: {', '.join(edited)}"))
         return
-    left = yield from _look(book, object, side.other, action.partner_id)  # before the deletion: it may fail
+    left = yield from book.bridge.look_at(object, side.other, action.partner_id)  # before the deletion: it may fail
     yield from bridge.systems[object, side].delete(action.id, seen.version)
     moment = yield from now()
     entry = JournalEntry(object, side, action.id, "delete", seen.snapshot.values, {}, moment, action.partner_id)
@@ -199,7 +189,7 @@ def _end_link(book: Run, action: Unlink) -> Flow[None]:
         return
     line = Line(object, "unlinked", None, link.customcrm_id, link.keap_id, (), UNDO)
     for side in Side:
-        left = yield from _look(book, object, side, link.id(side))
+        left = yield from book.bridge.look_at(object, side, link.id(side))
         lines = (line,) if side is Side.CUSTOMCRM else ()
         survivor = left[1] if left else None
         yield from book.remove(Removal(object, link, survivor, (), action.reason, apart=True, lines=lines))

@@ -103,8 +103,10 @@ _exchanging: ContextVar[bool] = ContextVar("keapbridge_exchanging", default=Fals
 def _without_queries(record: logging.LogRecord) -> bool:
     """Cut what httpx logs of our calls: the query of an address may hold an e-mail address or a name."""
     if _exchanging.get() and isinstance(record.args, tuple):
+        import httpx
+
         record.args = tuple(
-            argument.copy_with(query=None) if hasattr(argument, "copy_with") else argument for argument in record.args
+            argument.copy_with(query=None) if isinstance(argument, httpx.URL) else argument for argument in record.args
         )
     return True
 

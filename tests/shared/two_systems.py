@@ -206,6 +206,7 @@ class _Flowing:
     """What the engine's own adapters ask of a client, over a fake."""
 
     records: Any
+    capabilities: kb.customcrm.Capabilities = kb.customcrm.Capabilities()
 
     def sharing(self, book: Any, who: str) -> _Flowing:
         return self

@@ -104,9 +104,7 @@ class CrmVariant:
             one = getattr(schema, object).path_of("{id}")
             routes += [
                 Route(ROOT + getattr(schema, object).path, self._endpoint(object, self._many), methods=["GET", "POST"]),
-                Route(
-                    ROOT + one, self._endpoint(object, self._one), methods=["GET", "PUT", "PATCH", "POST", "DELETE"]
-                ),
+                Route(ROOT + one, self._endpoint(object, self._one), methods=["GET", "PUT", "PATCH", "POST", "DELETE"]),
             ]
         self._server = LoopbackServer(Recorder(Starlette(routes=routes), self.requests, self.faults))
         self.base_url = f"http://127.0.0.1:{self._server.port}{ROOT}"
@@ -219,14 +217,17 @@ class CrmVariant:
         async def answer(request: Request) -> Response:
             body = await request.body()
             try:
-                if not self._signed(request):
-                    raise RefusedError(401, "not signed")
                 with self._lock:
+                    self._check(request)
                     return work(object, request, body)
             except RefusedError as error:
                 return Response(json.dumps({"detail": str(error)}), error.status, media_type="application/json")
 
         return answer
+
+    def _check(self, request: Request) -> None:
+        if not self._signed(request):
+            raise RefusedError(401, "not signed")
 
     async def _token(self, request: Request) -> Response:
         form = parse_qs((await request.body()).decode())
@@ -347,10 +348,7 @@ class CrmVariant:
         paging = here.paging
         assert paging is not None
         size = min(int(query.pop(paging.size or "", ["2"])[0]), paging.most)
-        place = {"cursor": "", "page": "", "offset": ""} | {
-            "cursor": getattr(paging, "parameter", "place"),
-        }
-        name = place["cursor"] if paging.style != "link" and paging.style != "next_url" else "place"
+        name = getattr(paging, "parameter", "place")
         text = query.pop(name, ["0" if paging.style != "page" else str(getattr(paging, "first", 1))])[0]
         query.pop("key", None)
         if query:

@@ -206,7 +206,7 @@ class _Flowing:
     """What the engine's own adapters ask of a client, over a fake."""
 
     records: Any
-    capabilities: kb.customcrm.Capabilities = kb.customcrm.Capabilities()
+    capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
 
     def sharing(self, book: Any, who: str) -> _Flowing:
         return self

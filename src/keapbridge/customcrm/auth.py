@@ -35,7 +35,7 @@ class BearerToken:
 
 @frozen
 class ApiKey:
-    """A key in a header or in the query of every request: `ApiKey("…", header="X-API-Key")`, `ApiKey("…", query="key")`.
+    """A key that goes with every request: `ApiKey("…", header="X-API-Key")` or `ApiKey("…", query="key")`.
 
     Prefer the header where there is a choice: servers and proxies write addresses into their logs.
 
@@ -138,7 +138,7 @@ class ClientCredentials:
     def _fresh(self, port: Port, moment: datetime) -> Flow[_Held]:
         form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
         headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/x-www-form-urlencoded"),)
-        if self.secret_in == "body":
+        if self.secret_in == "body":  # noqa: S105 - where the secret goes, not the secret
             form |= {"client_id": self.client_id, "client_secret": self.client_secret}
         else:
             # RFC 6749, 2.3.1: both are form-encoded before they are joined.
@@ -157,8 +157,7 @@ class ClientCredentials:
             raise
         finally:
             self._renewing = False
-        lifetime = answer.get("expires_in")
-        life = timedelta(seconds=float(lifetime)) if _is_number(lifetime) else LIFETIME
+        life = _lifetime(answer.get("expires_in"))
         held = _Held(str(answer["access_token"]), moment + life - min(LEEWAY, life / 20), moment + life)
         self._held = held
         return held
@@ -175,8 +174,9 @@ def _decode(answer: Answer) -> Mapping[str, Any]:
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _lifetime(value: Any) -> timedelta:
     try:  # some servers write the seconds as text
-        return not isinstance(value, bool) and float(value) > 0
+        seconds = float(value)
     except (TypeError, ValueError):
-        return False
+        return LIFETIME
+    return timedelta(seconds=seconds) if 0 < seconds < 1e9 else LIFETIME

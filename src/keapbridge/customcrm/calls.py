@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 import attrs
@@ -162,10 +162,7 @@ def list_page(
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
-    """The list of the records that hold what this one holds, by the first property that can be looked for and has a value.
-
-    `None` without such a property.
-    """
+    """The list of the records that hold what this one holds in the first declared property that has a value, if any."""
     held = endpoint.codec.dump(record)
     for name, parameter in endpoint.declared.find.items():
         attribute = attribute_of(endpoint.codec.cls, name)
@@ -243,7 +240,8 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, complete: 
 
 def _following(endpoint: Endpoint[Any], place: _Place, body: Any, items: list[Any], answer: Answer) -> _Place | None:
     """Where the list goes on after a page; `None` at its end."""
-    wanted = None if place.wanted is None else place.wanted - len(items)
+    again = place.anchor is not None and bool(items) and _id(endpoint, items[0]) == place.anchor
+    wanted = None if place.wanted is None else place.wanted - len(items) + again
     here = attrs.evolve(place, wanted=wanted)
     match endpoint.schema.paging:
         case None:
@@ -294,9 +292,11 @@ def _next_number(paging: PagePaging, here: _Place, body: Any, items: list[Any], 
         # So many records are gone, and as many may have moved to pages that were read already.
         number = max(paging.first, place.number - math.ceil(moved / max(1, length)))
         retreats = _retreated(place)
-    elif not items or (pages is not None and read + 1 >= pages):
-        return None
-    elif total is not None and read * length + len(items) >= total:
+    elif (
+        not items
+        or (pages is not None and read + 1 >= pages)
+        or (total is not None and read * length + len(items) >= total)
+    ):
         return None
     query = ((paging.parameter, str(number)),)
     return attrs.evolve(here, query=query, number=number, total=total, length=length, retreats=retreats)
@@ -525,17 +525,22 @@ def _decode_one(endpoint: Endpoint[R], subject: str) -> Callable[[Answer], R]:
 def _versioned(endpoint: Endpoint[R], record: R, answer: Answer) -> R:
     if "etag" in endpoint.wire.paths:
         return record
-    changes: Json = {"etag": answer.headers.get("etag")}
-    return attrs.evolve(record, **changes)  # type: ignore[type-var]
+    versioned: R = attrs.evolve(cast("Any", record), etag=answer.headers.get("etag"))
+    return versioned
 
 
 def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer], R]:
     """The record that an answer to a write shows, or one with its id only where answers show no more."""
-    if endpoint.schema.envelope.written == "record":
-        return _decode_one(endpoint, f"{endpoint.singular} {id or ''}".rstrip())
+    whole = _decode_one(endpoint, f"{endpoint.singular} {id or ''}".rstrip())
 
     def decode(answer: Answer) -> R:
-        return endpoint.codec.cls(id=id or _new_id(endpoint, answer))
+        if endpoint.schema.envelope.written == "record":
+            if not answer.body.strip():
+                why = "the answer to the write shows no record: declare written='id' of the envelope"
+                raise ShapeError(why, paths=["$"], status=answer.status)
+            return whole(answer)
+        values: Json = {"id": id or _new_id(endpoint, answer)}
+        return endpoint.codec.cls(**values)
 
     return decode
 

@@ -239,7 +239,7 @@ class AsyncCustomcrmResource(Generic[R]):
 
 
 class CustomcrmClient:
-    """A Customcrm with the default REST profile or a declared one. Thread-safe; close it, or use it as a context manager.
+    """A Customcrm with a REST API. Thread-safe; close it, or use it as a context manager.
 
     Args:
         base_url: what the paths of the schema (`/contacts`, `/customers` and `/products`) live below.

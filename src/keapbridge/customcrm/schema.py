@@ -1,6 +1,7 @@
-"""What a host declares about the REST API of its CRM, as data, in Python or in TOML. The defaults are the default profile.
+"""What a host declares about the REST API of its CRM, as data: in Python or in TOML.
 
-Only values live here, and how they are read and written; `calls` turns them into requests.
+Only values live here, and how they are read and written; `calls` turns them into requests. All defaults together are
+the default REST profile.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ class OffsetPaging:
     Declare an order that edits do not change (`query={"sort": "id"}` of the object) where the CRM has one.
 
     Attributes:
-        total: the property of the body with the number of records; `None` where there is none: the list then ends with
-            a page that has nothing new.
+        total: the property of the body with the number of records; `None` where there is none: the list then ends
+            with a page that has nothing new.
     """
 
     style: ClassVar[str] = "offset"
@@ -163,7 +164,7 @@ class OffsetPaging:
 
 @frozen(kw_only=True)
 class LinkPaging:
-    """The `Link` header (RFC 8288) has the address of the next page, with `rel="next"`. Only its path and query count."""
+    """The `Link` header (RFC 8288) has the address of the next page. Only its path and query count."""
 
     style: ClassVar[str] = "link"
     size: str | None = field(default="per_page", validator=_filled)
@@ -193,8 +194,9 @@ class ChangedSince:
 
     Attributes:
         parameter: the parameter of the list.
-        format: `"iso8601"` (UTC with milliseconds and `Z`), `"unix"` (seconds), `"unix_ms"` (milliseconds), or a pattern
-            for `strftime` in UTC (`"%Y-%m-%d"`). What a format cannot tell is rounded down: too much is listed then.
+        format: `"iso8601"` (UTC with milliseconds and `Z`), `"unix"` (seconds), `"unix_ms"` (milliseconds), or a
+            pattern for `strftime` in UTC (`"%Y-%m-%d"`). What a format cannot tell is rounded down: too much is listed
+            then.
         template: what the parameter holds, with `{since}` in it: `"updatedAt ge {since}"`.
     """
 
@@ -256,10 +258,10 @@ class Update:
 
     Attributes:
         method: `"PATCH"`, `"PUT"` or `"POST"`, at the path of the record.
-        whole: whether the whole record has to be sent: it is read first then, and what keapbridge does not know of it is
-            sent back as it was.
-        nested: what happens to the rest of an object inside a record when a part of it is sent: `"merge"` keeps it, with
-            `"replace"` it would be lost, so that the object is read first and sent with all its parts.
+        whole: whether the whole record has to be sent: it is read first then, and what keapbridge does not know of it
+            is sent back as it was.
+        nested: what happens to the rest of an object inside a record when a part of it is sent: `"merge"` keeps it.
+            With `"replace"` it would be lost, so that the object is read first and sent with all its parts.
     """
 
     method: Literal["PATCH", "PUT", "POST"] = field(default="PATCH", validator=_one_of("PATCH", "PUT", "POST"))
@@ -274,7 +276,8 @@ class DeletedMark:
     Attributes:
         property: the property that tells it.
         value: what it holds then; a soft delete writes it.
-        time: the property is empty, or holds the time of the deletion, which a soft delete writes; `value` does not count.
+        time: the property is empty, or holds the time of the deletion, which a soft delete writes; `value` does not
+            count then.
     """
 
     property: str = field(default="Deleted", validator=_path)
@@ -476,7 +479,8 @@ class CustomcrmSchema:
         """A schema from a TOML file, or from a text that is TOML (it has an equals sign or several lines).
 
         The keys are the attributes of this class; `false` stands for `None`. `[contacts]`, `[customers]` and
-        `[products]` take the attributes of `CustomcrmObject`, and any key of the schema that is otherwise for the object.
+        `[products]` take the attributes of `CustomcrmObject`, and any key of the schema that is otherwise for the
+        object.
         `[paging]` names its `style`: `cursor`, `page`, `offset`, `link` or `next_url`.
 
         Raises:
@@ -490,7 +494,7 @@ class CustomcrmSchema:
         common = {key: value for key, value in data.items() if key not in OBJECTS}
         for object in OBJECTS.keys() & data.keys():
             if not isinstance(data[object], dict):
-                raise ValueError(f"{object}: must be a table, not {data[object]!r}")
+                raise ValueError(f"{object}: must be a table, not {data[object]!r}")  # noqa: TRY004 - a wrong value
             data[object] = _read_object({"path": f"/{object}"} | data[object], common, object)
         made: Self = _read_class(cls, data, "")
         return made
@@ -516,15 +520,15 @@ def attribute_of(cls: type, name: str) -> str | None:
     """`FirstName` or `first_name` → `first_name`; `None` for a property that the records do not have."""
     for f in attrs.fields(cls):
         if f.name != "extra" and name in {f.name, models.wire_name(f.name)}:
-            return f.name
+            return str(f.name)
     return None
 
 
 def wire_path(schema: CustomcrmSchema, object: str, attribute: str) -> str | None:
     """Where an attribute of an object is in the CRM's records; `None` for what they do not have."""
     if attribute in SYSTEM:
-        declared = getattr(schema, SYSTEM[attribute])
-        return _spelled(schema.names, attribute) if declared is UNSET else declared
+        declared: str | UnsetType | None = getattr(schema, SYSTEM[attribute])
+        return _spelled(schema.names, attribute) if isinstance(declared, UnsetType) else declared
     properties: Mapping[str, str] = getattr(schema, object).properties
     for name, path in properties.items():
         if attribute_of(OBJECTS[object], name) == attribute:
@@ -566,13 +570,14 @@ def _check_object(schema: CustomcrmSchema, object: str) -> None:
     names: dict[str, str] = {}
     for name, path in declared.properties.items():
         attribute = attribute_of(cls, name)
-        if attribute in SYSTEM:
+        if attribute is not None and attribute in SYSTEM:
             raise ValueError(f"properties.{name}: is declared by the key {SYSTEM[attribute]!r} of the schema")
         if attribute is None and path in taken:
             raise ValueError(f"properties.{name}: {path} is {taken[path]} already")
-        if (attribute or name) in names:
-            raise ValueError(f"properties.{name}: is declared twice, as {names[attribute or name]} too")
-        names[attribute or name] = name
+        same = attribute or name
+        if same in names:
+            raise ValueError(f"properties.{name}: is declared twice, as {names[same]} too")
+        names[same] = name
         taken.setdefault(path, name)
     for name in declared.find:
         if attribute_of(cls, name) is None and name not in declared.properties:
@@ -623,14 +628,14 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     options = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
     if value is False and type(None) in options:
         return None
-    classes = [option for option in options if attrs.has(option)]
+    classes: list[Any] = [option for option in options if attrs.has(option)]
     if classes:
         if not isinstance(value, dict):
             none = " or false" if type(None) in options else ""
             raise ValueError(f"{where}: must be a table{none}, not {value!r}")
         if len(classes) == 1:
             return _read_class(classes[0], value, where)
-        by_style = {cls.style: cls for cls in classes}
+        by_style: dict[str, type] = {cls.style: cls for cls in classes}
         style = value.get("style")
         if style not in by_style:
             raise ValueError(f"{where}.style: must be one of {', '.join(map(repr, by_style))}, not {style!r}")

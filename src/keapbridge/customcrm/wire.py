@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge._flow import UNSET
 from keapbridge.customcrm.schema import (
     OBJECTS,
     SYSTEM,
@@ -36,28 +37,30 @@ def dig(body: Any, path: str | None) -> Any:
 
 
 def put(into: Json, path: str, value: Any) -> None:
-    """Write a value at a path, making the objects on the way; an object is joined with the one that is there."""
+    """Write a value at a path, making the objects on the way."""
     *way, last = path.split(".")
     for name in way:
         inside = into.get(name)
         if not isinstance(inside, dict):
             inside = into[name] = {}
         into = inside
-    there = into.get(last)
-    if isinstance(value, Mapping) and isinstance(there, dict):
-        for name, part in value.items():
-            put(there, name, part) if "." not in name else there.__setitem__(name, part)
-    else:
-        into[last] = value
+    into[last] = value
+
+
+def _join(there: Any, value: Any) -> Any:
+    """Both objects in one; what is no object replaces what is there."""
+    if not isinstance(there, dict) or not isinstance(value, Mapping):
+        return value
+    return {**there, **{name: _join(there.get(name), part) for name, part in value.items()}}
 
 
 def _take(record: Json, path: str) -> Any:
-    """Cut out what is at a path; objects that are empty then stay."""
+    """Cut out what is at a path, `UNSET` where there is nothing; objects that are empty then stay."""
     *way, last = path.split(".")
     inside: Any = record
     for name in way:
         inside = inside.get(name) if isinstance(inside, dict) else None
-    return inside.pop(last, None) if isinstance(inside, dict) else None
+    return inside.pop(last, UNSET) if isinstance(inside, dict) else UNSET
 
 
 @attrs.frozen
@@ -99,9 +102,10 @@ class Wire:
         rest = deepcopy(record) if self._is_nested else dict(record)
         out: Json = {}
         for attribute, path in self.paths.items():
-            if "." in path or path in rest:
-                out[path] = self._read_value(attribute, _take(rest, path))
-        own = {name: _take(rest, path) for name, path in self.named.items() if dig(rest, path) is not None}
+            value = _take(rest, path)
+            if value is not UNSET:
+                out[path] = self._read_value(attribute, value)
+        own = {name: value for name, path in self.named.items() if (value := _take(rest, path)) is not UNSET}
         return {**_without_emptied(rest, record), **own, **out}
 
     @property
@@ -121,15 +125,15 @@ class Wire:
         """What a codec dumped as the CRM takes it, into a record that was read (whose other parts stay)."""
         out: Json = {} if into is None else into
         reference = self.paths.get("customer_id")
+        paths = frozenset(self.paths.values())
         for name, value in flat.items():
-            if name in self.named:
-                put(out, self.named[name], value)
-            elif name == reference and self.schema.ids == "integer" and isinstance(value, str) and value.isdecimal():
+            if name == reference and self.schema.ids == "integer" and isinstance(value, str) and value.isdecimal():
                 put(out, name, int(value))
+            elif name in self.named or name in paths:
+                put(out, self.named.get(name, name), value)
             else:
-                put(out, name, value) if name in self.paths.values() or "." not in name else out.__setitem__(
-                    name, value
-                )
+                # Of an object that declared properties are in, what is left in `extra` is a part only.
+                out[name] = _join(out.get(name), value) if name in self._tops else value
         return out
 
     def kept(self, current: Json, written: Iterable[str]) -> Json:
@@ -146,13 +150,22 @@ class Wire:
                     _take(whole, self.paths[attribute])
             return whole
         paths = [self.named.get(name, name) for name in written]
-        tops = {path.split(".")[0] for path in paths if "." in path}
+        tops = {path.split(".")[0] for path in paths if self._is_inside(path)}
         return {top: deepcopy(current[top]) for top in sorted(tops) if isinstance(current.get(top), dict)}
 
     def reads_before_writing(self, written: Iterable[str]) -> bool:
         """Whether a write of these names needs the record as it is now."""
         update = self.schema.update
-        return update.whole or (update.nested == "replace" and any("." in self.named.get(n, n) for n in written))
+        paths = (self.named.get(name, name) for name in written)
+        return update.whole or (update.nested == "replace" and any(map(self._is_inside, paths)))
+
+    def _is_inside(self, path: str) -> bool:
+        """Whether a path is part of an object that has other parts, or is such an object."""
+        return "." in path or path in self._tops
+
+    @property
+    def _tops(self) -> frozenset[str]:
+        return frozenset(p.split(".")[0] for p in (*self.paths.values(), *self.named.values()) if "." in p)
 
 
 def _without_emptied(rest: Json, record: Json) -> Json:
@@ -160,7 +173,7 @@ def _without_emptied(rest: Json, record: Json) -> Json:
     return {
         name: value
         for name, value in rest.items()
-        if not (isinstance(value, dict) and _is_empty(value) and not (record[name] == value))
+        if not (isinstance(value, dict) and _is_empty(value) and record[name] != value)
     }
 
 

@@ -282,6 +282,14 @@ def test_a_moment_is_written_as_declared(format: str, text: str) -> None:
     assert dict(calls.list_page(calls.endpoint(crm.Contact, schema), updated_since=paris).query)["s"] == text
 
 
+def test_ids_and_versions_may_be_numbers_and_times_without_a_zone() -> None:
+    contacts = calls.endpoint(crm.Contact, crm.CustomcrmSchema(version="Revision", created=None))
+    raw = {"Id": 7, "Revision": 3, "CustomerId": 9, "UpdatedAt": "2026-01-02T03:04:05"}
+    contact = calls.get(contacts, "7").decode(Answer(200, {}, json.dumps(raw).encode()))
+    assert (contact.id, contact.etag, contact.customer_id, contact.created_at) == ("7", "3", "9", None)
+    assert contact.updated_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
 def test_an_error_tells_the_path_of_the_wire() -> None:
     contacts = calls.endpoint(crm.Contact, SCHEMAS["cursor"])
     body = json.dumps({"data": {"id": "x1", "name": {"given": 7}}}).encode()

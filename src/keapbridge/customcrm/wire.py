@@ -70,12 +70,14 @@ class Wire:
     Attributes:
         paths: attribute → path, for the attributes the records have.
         named: name in `extra` → path, for declared properties of the host's own.
+        tops: the properties whose objects declared properties are in.
         is_flat: whether records are read as they are.
     """
 
     schema: CustomcrmSchema
     paths: Mapping[str, str]
     named: Mapping[str, str]
+    tops: frozenset[str]
     is_flat: bool
 
     @classmethod
@@ -86,10 +88,11 @@ class Wire:
         paths = {name: path for name in attributes if (path := wire_path(schema, object, name)) is not None}
         declared: Mapping[str, str] = getattr(schema, object).properties
         named = {name: path for name, path in declared.items() if attribute_of(record, name) is None}
-        nested = any("." in path for path in paths.values())
+        tops = frozenset(path.split(".")[0] for path in (*paths.values(), *named.values()) if "." in path)
         default = CustomcrmSchema()
-        same = (schema.times, schema.names) == (default.times, default.names)
-        return cls(schema, paths, named, is_flat=same and not nested and not named and not declared)
+        keys = ("names", "times", "ids", *SYSTEM.values())
+        same = all(getattr(schema, key) == getattr(default, key) for key in keys)
+        return cls(schema, paths, named, tops, is_flat=same and not declared)
 
     def name_of(self, attribute: str) -> str:
         """The name the codec knows an attribute by; what the CRM has not gets one that no answer has."""
@@ -99,7 +102,7 @@ class Wire:
         """A record of an answer as the codec reads it; anything but an object as it is."""
         if self.is_flat or not isinstance(record, dict):
             return record
-        rest = deepcopy(record) if self._is_nested else dict(record)
+        rest = {name: deepcopy(value) if name in self.tops else value for name, value in record.items()}
         out: Json = {}
         for attribute, path in self.paths.items():
             value = _take(rest, path)
@@ -107,10 +110,6 @@ class Wire:
                 out[path] = self._read_value(attribute, value)
         own = {name: value for name, path in self.named.items() if (value := _take(rest, path)) is not UNSET}
         return {**_without_emptied(rest, record), **own, **out}
-
-    @property
-    def _is_nested(self) -> bool:
-        return any("." in path for path in (*self.paths.values(), *self.named.values()))
 
     def _read_value(self, attribute: str, value: Any) -> Any:
         if value is None or isinstance(value, bool):
@@ -133,7 +132,7 @@ class Wire:
                 put(out, self.named.get(name, name), value)
             else:
                 # Of an object that declared properties are in, what is left in `extra` is a part only.
-                out[name] = _join(out.get(name), value) if name in self._tops else value
+                out[name] = _join(out.get(name), value) if name in self.tops else value
         return out
 
     def kept(self, current: Json, written: Iterable[str]) -> Json:
@@ -161,11 +160,7 @@ class Wire:
 
     def _is_inside(self, path: str) -> bool:
         """Whether a path is part of an object that has other parts, or is such an object."""
-        return "." in path or path in self._tops
-
-    @property
-    def _tops(self) -> frozenset[str]:
-        return frozenset(p.split(".")[0] for p in (*self.paths.values(), *self.named.values()) if "." in p)
+        return "." in path or path in self.tops
 
 
 def _without_emptied(rest: Json, record: Json) -> Json:

@@ -18,7 +18,15 @@ from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
 from keapbridge._side import Side
 from keapbridge._version import __version__
-from keapbridge.customcrm import AsyncCustomcrmClient, BearerToken, CustomcrmClient
+from keapbridge.customcrm import (
+    ApiKey,
+    AsyncCustomcrmClient,
+    BasicAuth,
+    BearerToken,
+    ClientCredentials,
+    CustomcrmClient,
+    CustomcrmSchema,
+)
 from keapbridge.errors import (
     ApiError,
     AuthError,
@@ -73,15 +81,19 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "ApiError",
+    "ApiKey",
     "AsyncCustomcrmClient",
     "AsyncKeapClient",
     "AsyncSyncSession",
     "AuthError",
+    "BasicAuth",
     "BearerToken",
     "BrakeError",
+    "ClientCredentials",
     "ConflictError",
     "Contest",
     "CustomcrmClient",
+    "CustomcrmSchema",
     "FileTokenStore",
     "KeapApiKey",
     "KeapClient",

@@ -104,6 +104,7 @@ class Page(Generic[T]):
         following: the call for the next part, as the answer told it; `None` at the end.
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
+        complete: whether the list holds all records though changes were asked for: the system cannot tell them apart.
     """
 
     items: tuple[T, ...]
@@ -112,6 +113,7 @@ class Page(Generic[T]):
     following: Call[Page[T]] | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
+    complete: bool = False
 
 
 # --- effects ----------------------------------------------------------------------------------------------------

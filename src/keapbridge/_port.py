@@ -11,7 +11,7 @@ from keapbridge._flow import Flow
 from keapbridge._retry import RetryPolicy
 from keapbridge.errors import ApiError, RateLimitedError
 
-__all__ = ["Credentials", "Pace", "Port", "Renewable"]
+__all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable"]
 
 
 class Credentials(Protocol):
@@ -19,6 +19,15 @@ class Credentials(Protocol):
 
     def headers(self) -> Mapping[str, str]:
         """The headers to add to every request."""
+        ...
+
+
+@runtime_checkable
+class InQuery(Protocol):
+    """Credentials that go into the query of every request."""
+
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters to add; none where these go elsewhere after all."""
         ...
 
 

@@ -10,7 +10,7 @@ import attrs
 from keapbridge import _retry
 from keapbridge._circuit import is_outage
 from keapbridge._flow import Answer, Call, Flow, Page, Send, Sleep, now
-from keapbridge._port import Port, Renewable
+from keapbridge._port import InQuery, Port, Renewable
 from keapbridge.errors import ApiError, AuthError, RateLimitedError, StatusError
 
 __all__ = ["fetch", "send"]
@@ -26,7 +26,7 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
         try:
             yield from _wait(port)
             signature = yield from _sign(port)
-            answer: Answer = yield Send(port, _signed(call, signature))
+            answer: Answer = yield Send(port, _signed(port, call, signature))
             result = call.decode(answer)
         except ApiError as error:
             _locate(error, port, call)
@@ -71,7 +71,11 @@ def _sign(port: Port) -> Flow[Mapping[str, str]]:
     return credentials.headers()
 
 
-def _signed(call: Call[T], signature: Mapping[str, str]) -> Call[T]:
+def _signed(port: Port, call: Call[T], signature: Mapping[str, str]) -> Call[T]:
+    if isinstance(port.credentials, InQuery) and (parameters := port.credentials.parameters()):
+        # In place of those that the address of a next page may have.
+        kept = (pair for pair in call.query if pair[0] not in parameters)
+        call = attrs.evolve(call, query=(*kept, *parameters.items()))
     return attrs.evolve(call, headers=(*signature.items(), *call.headers)) if signature else call
 
 

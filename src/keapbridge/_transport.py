@@ -85,6 +85,12 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _uses_tls(settings: HttpSettings) -> bool:
+    """Whether anything is sent over TLS: to the system itself, or to where its credentials are had."""
+    addresses = (settings.base_url, getattr(settings.credentials, "token_url", ""))
+    return any(address.startswith("https") for address in addresses)
+
+
 @attrs.define
 class _Memory:
     """What is known of a system, shared by all ports that lead to it."""
@@ -162,7 +168,7 @@ class _Http:
         return {
             "timeout": self.settings.timeout,
             "limits": httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-            "verify": _ssl_context() if self.settings.base_url.startswith("https") else False,
+            "verify": _ssl_context() if _uses_tls(self.settings) else False,
             "headers": {"User-Agent": f"keapbridge/{__version__}", "Accept": "application/json"},
             "follow_redirects": False,
         }

@@ -221,6 +221,7 @@ class _Flowing:
 
     records: Any
     calls_per_minute: int | None = None
+    capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
 
     def sharing(self, book: Any, who: str) -> _Flowing:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import assert_type
+from typing import Literal, assert_type
 
 from sqlalchemy import create_engine
 
@@ -112,6 +112,28 @@ def customcrm_client() -> None:
         crm.contacts.update("A1", first_name="Ada", if_match=contact.etag or None)
         crm.contacts.create(kb.customcrm.Contact(first_name="Ada"), idempotency_key="import-17")
         assert_type(crm.products.get_many({"P1"}), tuple[kb.customcrm.Product, ...])
+
+
+def declared_api() -> None:
+    schema = kb.CustomcrmSchema(
+        names="camelCase",
+        modified="meta.changedAt",
+        created=None,
+        paging=kb.customcrm.PagePaging(total="meta.total"),
+        changed_since=kb.customcrm.ChangedSince("since", "unix"),
+        update=kb.customcrm.Update("PUT", whole=True),
+        batch=None,
+        contacts=kb.customcrm.CustomcrmObject("/people", properties={"FirstName": "name.given"}),
+    )
+    assert_type(kb.CustomcrmSchema.from_toml(schema.to_toml()), kb.CustomcrmSchema)
+    assert_type(schema.capabilities("contacts"), kb.customcrm.Capabilities)
+    credentials = kb.ClientCredentials("https://crm.example.com/token", "id", "…", scope="crm", secret_in="body")
+    with kb.CustomcrmClient("https://crm.example.com/api", auth=credentials, schema=schema) as crm:
+        assert_type(crm.capabilities.prices, tuple[str, ...])
+        assert_type(crm.contacts.capabilities.deletes, Literal["hard", "soft"] | None)
+        assert_type(crm.contacts.get("A1"), kb.customcrm.Contact)
+    kb.CustomcrmClient("https://crm.example.com/api", auth=kb.ApiKey("…", query="key")).close()
+    kb.CustomcrmClient("https://crm.example.com/api", auth=kb.BasicAuth("ada", "…")).close()
 
 
 async def async_clients() -> None:

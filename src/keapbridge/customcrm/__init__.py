@@ -1,7 +1,45 @@
-"""Customcrm, the host's own CRM: its records, the default REST profile as values, and the clients."""
+"""Customcrm, the host's own CRM: its records, what its REST API looks like as data, and the clients."""
 
-from keapbridge.customcrm.auth import BearerToken
+from keapbridge.customcrm.auth import ApiKey, BasicAuth, BearerToken, ClientCredentials
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product
+from keapbridge.customcrm.schema import (
+    BatchRead,
+    Capabilities,
+    ChangedSince,
+    CursorPaging,
+    CustomcrmObject,
+    CustomcrmSchema,
+    DeletedMark,
+    Envelope,
+    LinkPaging,
+    NextUrlPaging,
+    OffsetPaging,
+    PagePaging,
+    Update,
+)
 
-__all__ = ["AsyncCustomcrmClient", "BearerToken", "Contact", "CustomcrmClient", "Customer", "Product"]
+__all__ = [
+    "ApiKey",
+    "AsyncCustomcrmClient",
+    "BasicAuth",
+    "BatchRead",
+    "BearerToken",
+    "Capabilities",
+    "ChangedSince",
+    "ClientCredentials",
+    "Contact",
+    "CursorPaging",
+    "CustomcrmClient",
+    "CustomcrmObject",
+    "CustomcrmSchema",
+    "Customer",
+    "DeletedMark",
+    "Envelope",
+    "LinkPaging",
+    "NextUrlPaging",
+    "OffsetPaging",
+    "PagePaging",
+    "Product",
+    "Update",
+]

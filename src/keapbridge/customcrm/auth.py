@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-__all__ = ["BearerToken"]
+from keapbridge._convert import load_json
+from keapbridge._flow import Answer, Call, Flow, now
+from keapbridge._port import Port
+from keapbridge._send import send
+from keapbridge.errors import AuthError, ShapeError, StatusError
+
+__all__ = ["ApiKey", "BasicAuth", "BearerToken", "ClientCredentials"]
+
+LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twentieth of a shorter life
+LIFETIME = timedelta(hours=1)  # of an access token, where the server does not say
 
 
 @frozen
@@ -18,3 +31,152 @@ class BearerToken:
     def headers(self) -> Mapping[str, str]:
         """The header that carries the token."""
         return {"Authorization": f"Bearer {self.token}"}
+
+
+@frozen
+class ApiKey:
+    """A key that goes with every request: `ApiKey("…", header="X-API-Key")` or `ApiKey("…", query="key")`.
+
+    Prefer the header where there is a choice: servers and proxies write addresses into their logs.
+
+    Raises:
+        ValueError: when the key is empty, or not exactly one of `header` and `query` is given.
+    """
+
+    key: str = field(repr=False)
+    header: str | None = field(default=None, kw_only=True)
+    query: str | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.key.strip():
+            raise ValueError("the API key is empty")
+        if (self.header is None) == (self.query is None):
+            raise ValueError("say where the API key goes: header=… or query=…")
+
+    def headers(self) -> Mapping[str, str]:
+        """The header that carries the key; none where it goes into the query."""
+        return {} if self.header is None else {self.header: self.key}
+
+    def parameters(self) -> Mapping[str, str]:
+        """The parameter that carries the key; none where it goes into a header."""
+        return {} if self.query is None else {self.query: self.key}
+
+
+@frozen
+class BasicAuth:
+    """`Authorization: Basic …`, of a name and a password (UTF-8).
+
+    Raises:
+        ValueError: when the name holds a colon, which would end it.
+    """
+
+    username: str
+    password: str = field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if ":" in self.username:
+            raise ValueError("the user name of basic authentication cannot hold a colon")
+
+    def headers(self) -> Mapping[str, str]:
+        """The header that carries both."""
+        return {"Authorization": _basic(self.username, self.password)}
+
+
+@frozen
+class _Held:
+    token: str = field(repr=False)
+    renew_at: datetime
+    expires_at: datetime
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@define
+class ClientCredentials:
+    """OAuth 2.0 client credentials: a bearer token had with the host's own id and secret, renewed before it ends.
+
+    Nothing needs to be kept: another token can be had at any time. One object may be shared by several clients.
+
+    Attributes:
+        token_url: where tokens are had.
+        scope: what is asked for, names separated by blanks.
+        secret_in: how the id and the secret are sent: as basic authentication, or in the form in the `"body"`.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str | None = field(default=None, kw_only=True)
+    secret_in: Literal["header", "body"] = field(default="header", kw_only=True)
+    _held: _Held | None = field(default=None, init=False, repr=False, eq=False)
+    _renewing: bool = field(default=False, init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.secret_in not in {"header", "body"}:
+            raise ValueError(f"secret_in: must be 'header' or 'body', not {self.secret_in!r}")
+
+    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+        """The header with a valid access token.
+
+        Raises:
+            AuthError: when the server knows neither the id nor the secret.
+        """
+        moment = yield from now()
+        held = self._held
+        if held is not None and (moment < held.renew_at or (self._renewing and moment < held.expires_at)):
+            return held.headers()
+        return (yield from self._fresh(port, moment)).headers()
+
+    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+        """Get another access token than the one that was refused."""
+        held = self._held
+        if held is None or held.headers()["Authorization"] == refused.get("Authorization"):
+            yield from self._fresh(port, (yield from now()))
+        return True
+
+    def _fresh(self, port: Port, moment: datetime) -> Flow[_Held]:
+        form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
+        headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/x-www-form-urlencoded"),)
+        if self.secret_in == "body":  # noqa: S105 - where the secret goes, not the secret
+            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        else:
+            # RFC 6749, 2.3.1: both are form-encoded before they are joined.
+            pair = (quote(self.client_id, safe=""), quote(self.client_secret, safe=""))
+            headers += (("Authorization", _basic(*pair)),)
+        call: Call[Mapping[str, Any]] = Call(
+            "POST", "", _decode, headers=headers, body=urlencode(form).encode("ascii"), subject="an access token"
+        )
+        self._renewing = True
+        try:
+            answer = yield from send(port.elsewhere(self.token_url), call)
+        except StatusError as error:
+            if error.status in {400, 403}:
+                what = f"no access token was given ({error.code or error.status}): check client_id, secret and scope"
+                raise AuthError(what, method="POST", url=self.token_url, status=401) from error
+            raise
+        finally:
+            self._renewing = False
+        life = _lifetime(answer.get("expires_in"))
+        held = _Held(str(answer["access_token"]), moment + life - min(LEEWAY, life / 20), moment + life)
+        self._held = held
+        return held
+
+
+def _basic(name: str, secret: str) -> str:
+    return f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode('ascii')}"
+
+
+def _decode(answer: Answer) -> Mapping[str, Any]:
+    found = load_json(answer)
+    if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        raise ShapeError("the answer holds no access token", paths=["$.access_token"])
+    return found
+
+
+def _lifetime(value: Any) -> timedelta:
+    try:  # some servers write the seconds as text
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return LIFETIME
+    return timedelta(seconds=seconds) if 0 < seconds < 1e9 else LIFETIME

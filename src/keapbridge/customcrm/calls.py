@@ -1,52 +1,99 @@
-"""The default REST profile of a Customcrm, as values: each function returns a `Call` and performs nothing. Pure.
+"""The REST API of a Customcrm, as values: each function returns a `Call` and performs nothing. Pure.
 
-The profile: PascalCase JSON; `GET /contacts?updated_since=…&limit=…&cursor=…` answers `{"Items": […], "NextCursor":
-…}` with
-tombstones among the changes; `?ids=` reads many; POST takes an `Idempotency-Key`; PATCH and DELETE take `If-Match`.
+What an API looks like is declared by a `CustomcrmSchema`; the default one is the default profile: PascalCase JSON;
+`GET /contacts?updated_since=…&limit=…&cursor=…` answers `{"Items": […], "NextCursor": …}` with tombstones among the
+changes; `?ids=` reads many; POST takes an `Idempotency-Key`; PATCH and DELETE take `If-Match`.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 import attrs
+import msgspec
 
 from keapbridge._convert import Codec, dump_json, load_json
 from keapbridge._flow import UNSET, Answer, Call, Page
 from keapbridge.customcrm import models
-from keapbridge.customcrm.models import wire_name
+from keapbridge.customcrm.schema import (
+    OBJECTS,
+    CursorPaging,
+    CustomcrmObject,
+    CustomcrmSchema,
+    LinkPaging,
+    NextUrlPaging,
+    OffsetPaging,
+    PagePaging,
+    attribute_of,
+    time_text,
+)
+from keapbridge.customcrm.wire import Wire, dig, put
+from keapbridge.errors import NotFoundError, ShapeError
 
 __all__ = [
     "CONTACTS",
     "CUSTOMERS",
     "PRODUCTS",
+    "Current",
     "Endpoint",
     "create",
+    "current",
     "delete",
+    "endpoint",
+    "find",
     "get",
     "get_many",
     "list_page",
+    "mark_deleted",
     "update",
 ]
 
 MAX_PAGE = 1000
 MAX_IDS_TEXT = 3000
+MAX_RETREATS = 25  # how often a list may lose its order before it counts as having none
 
 R = TypeVar("R")
+Query = tuple[tuple[str, str], ...]
+Json = dict[str, Any]
 
 _READ_ONLY = frozenset({"id", "created_at", "updated_at", "etag"})
+_SINGULAR = {"contacts": "contact", "customers": "customer", "products": "product"}
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,]+\s*(?:=\s*(?:"[^"]*"|[^\s;,]*))?)*)')
+_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s;,]))', re.IGNORECASE)
+_with_numbers = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @attrs.frozen
 class Endpoint(Generic[R]):
-    """One of the three objects: its path, its name in messages, its records."""
+    """One of the three objects: its schema, its name in messages, its records.
 
-    path: str
+    Attributes:
+        schema: what is declared, as it is for this object.
+        base_path: the path of the base URL, which the addresses of next pages have, too.
+    """
+
+    object: str
     singular: str
     codec: Codec[R]
+    schema: CustomcrmSchema
+    wire: Wire
+    base_path: str = ""
+
+    @property
+    def declared(self) -> CustomcrmObject:
+        """What is declared for this object alone."""
+        declared: CustomcrmObject = getattr(self.schema, self.object)
+        return declared
+
+    @property
+    def path(self) -> str:
+        """The path of the list."""
+        return self.declared.path
 
     @property
     def writable(self) -> frozenset[str]:
@@ -54,98 +101,325 @@ class Endpoint(Generic[R]):
         return frozenset(self.codec.fields) - _READ_ONLY
 
 
-def _endpoint(path: str, singular: str, cls: type[R]) -> Endpoint[R]:
-    return Endpoint(path, singular, Codec(cls, wire_name))
+def endpoint(cls: type[R], schema: CustomcrmSchema, base_url: str = "") -> Endpoint[R]:
+    """One of the three objects of a declared API."""
+    object = next(name for name, each in OBJECTS.items() if each is cls)
+    here = schema.of(object)
+    wire = Wire.of(here, object)
+    return Endpoint(
+        object, _SINGULAR[object], Codec(cls, wire.name_of), here, wire, urlsplit(base_url).path.rstrip("/")
+    )
 
 
-CONTACTS = _endpoint("/contacts", "contact", models.Contact)
-CUSTOMERS = _endpoint("/customers", "customer", models.Customer)
-PRODUCTS = _endpoint("/products", "product", models.Product)
+CONTACTS = endpoint(models.Contact, CustomcrmSchema())
+CUSTOMERS = endpoint(models.Customer, CustomcrmSchema())
+PRODUCTS = endpoint(models.Product, CustomcrmSchema())
+
+
+# --- lists ------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Place:
+    """Where in a list a call is.
+
+    Attributes:
+        query: what it adds to the query of the list, or has instead of it where `path` is given.
+        number: the number of the page, or how many records come before it.
+        anchor: the id of the record that this page must begin with, the last one of the page before.
+        total: how many records there were when the page before was read.
+        length: how many records the first page had.
+        retreats: how often the list went back, because records had moved.
+        wanted: how many records are asked for by their ids, and not read yet.
+    """
+
+    query: Query = ()
+    path: str | None = None
+    number: int = 0
+    anchor: str | None = None
+    total: int | None = None
+    length: int = 0
+    retreats: int = 0
+    wanted: int | None = None
 
 
 def list_page(
     endpoint: Endpoint[R], *, updated_since: datetime | None = None, page_size: int = MAX_PAGE
 ) -> Call[Page[R]]:
-    """A list, from its first page on: everything, or the changes (and tombstones) since a moment."""
-    query: tuple[tuple[str, str], ...] = (("limit", str(page_size)),)
+    """A list, from its first page on: everything, or the changes (and tombstones) since a moment.
+
+    Where the API cannot tell what changed, everything is listed and the pages say so.
+    """
+    query = _sized(endpoint, page_size)
+    changes = endpoint.schema.changed_since
     if updated_since is not None:
         if updated_since.tzinfo is None:
             raise ValueError("times must carry a time zone")
-        text = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        query += (("updated_since", text),)
-    return _page_call(endpoint, query, None)
+        if changes is not None:
+            query += ((changes.parameter, changes.text(updated_since)),)
+    query += tuple(endpoint.declared.query.items())
+    return _page_call(endpoint, query, _start(endpoint), complete=updated_since is not None and changes is None)
 
 
-def _page_call(endpoint: Endpoint[R], query: tuple[tuple[str, str], ...], cursor: str | None) -> Call[Page[R]]:
-    def decode(answer: Answer) -> Page[R]:
-        data = load_json(answer)
-        body = data if isinstance(data, dict) else {}
-        items = body.get("Items")
-        deleted: list[str] = []
-        if isinstance(items, list):
-            deleted = [str(i.get("Id")) for i in items if isinstance(i, dict) and i.get("Deleted") is True]
-            items = [i for i in items if not (isinstance(i, dict) and i.get("Deleted") is True)]
-        records, malformed = endpoint.codec.load_many(items, asked=endpoint.codec.fields, path="$.Items")
-        following = body.get("NextCursor")
-        return Page(
-            records,
-            malformed=malformed,
-            deleted=tuple(deleted),
-            following=_page_call(endpoint, query, str(following)) if following else None,
-            served_at=answer.served_at,
-        )
-
-    return Call(
-        "GET",
-        endpoint.path,
-        decode,
-        query=query if cursor is None else (*query, ("cursor", cursor)),
-        subject=f"the list of {endpoint.singular}s",
-    )
-
-
-def get(endpoint: Endpoint[R], id: str) -> Call[R]:
-    """One record."""
-    return Call("GET", _one(endpoint, id), _decode_one(endpoint), subject=f"{endpoint.singular} {id}")
+def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
+    """The list of the records that hold what this one holds in the first declared property that has a value, if any."""
+    held = endpoint.codec.dump(record)
+    for name, parameter in endpoint.declared.find.items():
+        attribute = attribute_of(endpoint.codec.cls, name)
+        value = held.get(name if attribute is None else endpoint.wire.name_of(attribute))
+        if isinstance(value, str) and value:
+            query = (*_sized(endpoint, MAX_PAGE), (parameter, value), *endpoint.declared.query.items())
+            return _page_call(endpoint, query, _start(endpoint))
+    return None
 
 
 def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
-    """The calls that read a set of records; the pages miss those that are gone."""
+    """The calls that read a set of records; the pages miss those that are gone. For an API that reads many at once."""
+    batch = endpoint.schema.batch
+    assert batch is not None  # the caller reads them one by one then
+    most = batch.most
+    if batch.sized and endpoint.schema.paging is not None:
+        most = min(most, endpoint.schema.paging.most)
     ordered = sorted(set(ids))
     start = 0
     while start < len(ordered):
         end, length = start, 0
-        while end < len(ordered) and end - start < MAX_PAGE and length < MAX_IDS_TEXT:
+        while end < len(ordered) and end - start < most and length < MAX_IDS_TEXT:
             length += len(ordered[end]) + 1
             end += 1
-        yield _page_call(endpoint, (("ids", ",".join(ordered[start:end])),), None)
+        chunk = ordered[start:end]
+        together = [chunk] if batch.separator is None else [[batch.separator.join(chunk)]]
+        query = tuple((batch.parameter, text) for texts in together for text in texts)
+        query = (_sized(endpoint, len(chunk)) if batch.sized else ()) + query
+        place = attrs.evolve(_start(endpoint), wanted=len(chunk))
+        yield _page_call(endpoint, query, place)
         start = end
 
 
+def _sized(endpoint: Endpoint[Any], page_size: int) -> Query:
+    paging = endpoint.schema.paging
+    if paging is None or paging.size is None:
+        return ()
+    least = 2 if isinstance(paging, OffsetPaging) else 1  # pages that overlap must have something new
+    return ((paging.size, str(max(least, min(page_size, paging.most)))),)
+
+
+def _start(endpoint: Endpoint[Any]) -> _Place:
+    paging = endpoint.schema.paging
+    return _Place(number=paging.first) if isinstance(paging, PagePaging) else _Place()
+
+
+def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, complete: bool = False) -> Call[Page[R]]:
+    asked = place.query if place.path is not None else (*query, *place.query)
+
+    def decode(answer: Answer) -> Page[R]:
+        body = load_json(answer)
+        where = endpoint.schema.envelope.items
+        items = dig(body, where)
+        following: _Place | None = None
+        deleted: list[str] = []
+        if isinstance(items, list):
+            following = _following(endpoint, place, body, items, answer)
+            if place.anchor is not None and items and _id(endpoint, items[0]) == place.anchor:
+                items = items[1:]
+            deleted = [_id(endpoint, item) or "" for item in items if _is_deleted(endpoint, item)]
+            items = [endpoint.wire.read(item) for item in items if not _is_deleted(endpoint, item)]
+        path = f"$.{where}" if where else "$"
+        records, malformed = endpoint.codec.load_many(items, asked=endpoint.codec.fields, path=path)
+        return Page(
+            records,
+            malformed=malformed,
+            deleted=tuple(deleted),
+            following=_page_call(endpoint, query, following, complete=complete) if following else None,
+            served_at=answer.served_at,
+            complete=complete,
+        )
+
+    return Call("GET", place.path or endpoint.path, decode, query=asked, subject=f"the list of {endpoint.singular}s")
+
+
+def _following(endpoint: Endpoint[Any], place: _Place, body: Any, items: list[Any], answer: Answer) -> _Place | None:
+    """Where the list goes on after a page; `None` at its end."""
+    again = place.anchor is not None and bool(items) and _id(endpoint, items[0]) == place.anchor
+    wanted = None if place.wanted is None else place.wanted - len(items) + again
+    here = attrs.evolve(place, wanted=wanted)
+    match endpoint.schema.paging:
+        case None:
+            return None
+        case CursorPaging() as paging:
+            cursor = dig(body, paging.following)
+            step = ((paging.parameter, str(cursor)),)
+            return _onward(place, attrs.evolve(here, query=step)) if cursor else None
+        case LinkPaging():
+            target = _next_link(answer.headers.get("link", ""))
+            return _onward(place, _at(endpoint, here, target)) if target else None
+        case NextUrlPaging() as paging:
+            target = dig(body, paging.following)
+            return _onward(place, _at(endpoint, here, str(target))) if target else None
+        case PagePaging() as paging:
+            return None if wanted == 0 else _next_number(paging, here, body, items, place)
+        case OffsetPaging() as paging:
+            return None if wanted == 0 else _next_offset(endpoint, paging, here, body, items, place)
+
+
+def _onward(place: _Place, following: _Place) -> _Place:
+    if (place.path, place.query) == (following.path, following.query):
+        raise ShapeError("the next page of the list is the page itself", paths=["$"])
+    return following
+
+
+def _next_link(header: str) -> str | None:
+    return next((link[1] for link in _LINK.finditer(header) if _NEXT.search(link[2])), None)
+
+
+def _at(endpoint: Endpoint[Any], place: _Place, target: str) -> _Place:
+    """The place that an address tells. Its host does not count, so that nothing is ever sent elsewhere."""
+    parts = urlsplit(urljoin(f"http://host{endpoint.base_path}{endpoint.path}", target))
+    base = f"{endpoint.base_path}/"
+    if not parts.path.startswith(base):
+        raise ShapeError("the next page of the list is not below the base URL", paths=["$"])
+    path = parts.path[len(base) - 1 :]
+    return attrs.evolve(place, path=path, query=tuple(parse_qsl(parts.query, keep_blank_values=True)))
+
+
+def _next_number(paging: PagePaging, here: _Place, body: Any, items: list[Any], place: _Place) -> _Place | None:
+    total, pages = _count(body, paging.total), _count(body, paging.pages)
+    length = place.length or len(items)
+    number, retreats = place.number + 1, place.retreats
+    read = place.number - paging.first
+    moved = (place.total or 0) - total if total is not None else 0
+    if moved > 0:
+        # So many records are gone, and as many may have moved to pages that were read already.
+        number = max(paging.first, place.number - math.ceil(moved / max(1, length)))
+        retreats = _retreated(place)
+    elif (
+        not items
+        or (pages is not None and read + 1 >= pages)
+        or (total is not None and read * length + len(items) >= total)
+    ):
+        return None
+    query = ((paging.parameter, str(number)),)
+    return attrs.evolve(here, query=query, number=number, total=total, length=length, retreats=retreats)
+
+
+def _next_offset(
+    endpoint: Endpoint[Any], paging: OffsetPaging, here: _Place, body: Any, items: list[Any], place: _Place
+) -> _Place | None:
+    total = _count(body, paging.total)
+    if place.anchor is not None and (not items or _id(endpoint, items[0]) != place.anchor):
+        # Records before this page came or went: what moved may be on a page that was read already.
+        number = max(0, place.number - max(1, len(items)))
+        anchor: str | None = None
+        retreats = _retreated(place)
+    else:
+        new = len(items) - (place.anchor is not None)
+        if new <= 0 or (total is not None and place.number + len(items) >= total):
+            return None
+        number, anchor, retreats = place.number + len(items) - 1, _id(endpoint, items[-1]), place.retreats
+        if anchor is None:
+            number += 1
+    query = ((paging.parameter, str(number)),)
+    return attrs.evolve(here, query=query, number=number, anchor=anchor, retreats=retreats)
+
+
+def _retreated(place: _Place) -> int:
+    if place.retreats >= MAX_RETREATS:
+        raise ShapeError("the list does not keep its order: declare a query that sorts it", paths=["$"])
+    return place.retreats + 1
+
+
+def _count(body: Any, path: str | None) -> int | None:
+    if path is None:
+        return None
+    found = dig(body, path)
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise ShapeError(f"unexpected data at $.{path} (expected int)", paths=[f"$.{path}"])
+    return found
+
+
+def _id(endpoint: Endpoint[Any], item: Any) -> str | None:
+    found = dig(item, endpoint.wire.paths["id"])
+    return None if found is None else str(found)
+
+
+def _is_deleted(endpoint: Endpoint[Any], item: Any) -> bool:
+    mark = endpoint.schema.deleted
+    return mark is not None and isinstance(item, dict) and mark.holds(dig(item, mark.property))
+
+
+# --- single records ---------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Current:
+    """A record as the API shows it, for being written back, and its version."""
+
+    body: Json = attrs.field(repr=False)
+    version: str | None
+
+
+def get(endpoint: Endpoint[R], id: str) -> Call[R]:
+    """One record."""
+    subject = f"{endpoint.singular} {id}"
+    return Call("GET", _one(endpoint, id), _decode_one(endpoint, subject), subject=subject)
+
+
+def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
+    """One record, as it is needed for a write that has to send more than the changes."""
+    subject = f"{endpoint.singular} {id}"
+
+    def decode(answer: Answer) -> Current:
+        body = _one_body(endpoint, answer, subject)
+        if not isinstance(body, dict):
+            raise ShapeError("the answer is not a record", paths=["$"])
+        path = endpoint.wire.paths.get("etag")
+        version = answer.headers.get("etag") if path is None else dig(body, path)
+        return Current(body, None if version is None else str(version))
+
+    return Call("GET", _one(endpoint, id), decode, subject=subject)
+
+
 def create(endpoint: Endpoint[R], record: R, *, key: str | None = None) -> Call[R]:
-    """A new record; with an idempotency key it may be sent again and is made once."""
+    """A new record; with an idempotency key, where the API takes one, it may be sent again and is made once.
+
+    Where the answer does not show the record, the one that is returned holds its id only.
+    """
     body = endpoint.codec.dump(record, endpoint.writable | record_extra(record).keys())
+    header = endpoint.schema.idempotency
     return Call(
         "POST",
         endpoint.path,
-        _decode_one(endpoint),
-        headers=(("Idempotency-Key", key),) if key else (),
-        body=dump_json({name: value for name, value in body.items() if value is not None}),
+        _decode_written(endpoint, None),
+        headers=((header, key),) if key and header else (),
+        body=_sent(endpoint, endpoint.wire.write({name: value for name, value in body.items() if value is not None})),
         subject=f"a new {endpoint.singular}",
-        repeatable=key is not None,
+        repeatable=key is not None and header is not None,
     )
 
 
-def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], *, if_match: str | None = None) -> Call[R]:
-    """Write the masked attributes (or extra properties) of `record`; with `if_match` only onto that version."""
-    return Call(
-        "PATCH",
-        _one(endpoint, id),
-        _decode_one(endpoint),
-        headers=(("If-Match", if_match),) if if_match else (),
-        body=dump_json(endpoint.codec.dump(record, mask)),
-        subject=f"{endpoint.singular} {id}",
-    )
+def update(
+    endpoint: Endpoint[R],
+    id: str,
+    record: R,
+    mask: Collection[str],
+    *,
+    if_match: str | None = None,
+    onto: Json | None = None,
+) -> Call[R]:
+    """Write the masked attributes (or extra properties) of `record`; with `if_match` only onto that version.
+
+    Args:
+        onto: the record as it is now, where more than the changes has to be sent.
+    """
+    changes = endpoint.codec.dump(record, mask)
+    into = None if onto is None else endpoint.wire.kept(onto, changes)
+    body = endpoint.wire.write(changes, into)
+    return _write(endpoint, id, body, _decode_written(endpoint, id), if_match)
+
+
+def reads_before_writing(endpoint: Endpoint[R], record: R, mask: Collection[str]) -> bool:
+    """Whether an update needs the record as it is now."""
+    return endpoint.wire.reads_before_writing(endpoint.codec.dump(record, mask))
 
 
 def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> Call[None]:
@@ -154,9 +428,30 @@ def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> 
         "DELETE",
         _one(endpoint, id),
         lambda _: None,
-        headers=(("If-Match", if_match),) if if_match else (),
+        headers=_conditions(endpoint, if_match),
         subject=f"{endpoint.singular} {id}",
     )
+
+
+def mark_deleted(
+    endpoint: Endpoint[Any], id: str, moment: datetime, *, if_match: str | None = None, onto: Json | None = None
+) -> Call[None]:
+    """Write the mark of deleted records; with `if_match` only onto that version."""
+    mark = endpoint.schema.deleted
+    assert mark is not None  # the schema has checked that a soft delete has a mark
+    value: Any = mark.value
+    if mark.time:
+        text = time_text(moment, endpoint.schema.times)
+        value = text if endpoint.schema.times == "iso8601" else int(text)
+    body = {} if onto is None else endpoint.wire.kept(onto, [mark.property])
+    put(body, mark.property, value)
+    return _write(endpoint, id, body, lambda _: None, if_match)
+
+
+def marks_after_reading(endpoint: Endpoint[Any]) -> bool:
+    """Whether writing the mark of deleted records needs the record as it is now."""
+    mark = endpoint.schema.deleted
+    return mark is not None and endpoint.wire.reads_before_writing([mark.property])
 
 
 def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> tuple[R, frozenset[str]]:
@@ -179,8 +474,83 @@ def record_extra(record: Any) -> Mapping[str, Any]:
 
 
 def _one(endpoint: Endpoint[Any], id: str) -> str:
-    return f"{endpoint.path}/{quote(str(id), safe='')}"
+    return endpoint.declared.path_of(quote(str(id), safe=""))
 
 
-def _decode_one(endpoint: Endpoint[R]) -> Callable[[Answer], R]:
-    return lambda answer: endpoint.codec.load(load_json(answer), asked=endpoint.codec.fields)
+def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:
+    return (("If-Match", version),) if version and endpoint.schema.conditional else ()
+
+
+def _write(
+    endpoint: Endpoint[Any], id: str, body: Json, decode: Callable[[Answer], Any], version: str | None
+) -> Call[Any]:
+    return Call(
+        endpoint.schema.update.method,
+        _one(endpoint, id),
+        decode,
+        headers=_conditions(endpoint, version),
+        body=_sent(endpoint, body),
+        subject=f"{endpoint.singular} {id}",
+    )
+
+
+def _sent(endpoint: Endpoint[Any], body: Json) -> bytes:
+    wrapped = body
+    if endpoint.schema.envelope.sends is not None:
+        wrapped = {}
+        put(wrapped, endpoint.schema.envelope.sends, body)
+    return _with_numbers(wrapped) if endpoint.schema.decimals == "number" else dump_json(wrapped)
+
+
+def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str) -> Any:
+    body = load_json(answer)
+    found = dig(body, endpoint.schema.envelope.record)
+    if _is_deleted(endpoint, found):
+        raise NotFoundError(f"{subject} is marked as deleted", status=410)
+    return found
+
+
+def _decode_one(endpoint: Endpoint[R], subject: str) -> Callable[[Answer], R]:
+    where = endpoint.schema.envelope.record
+    path = f"$.{where}" if where else "$"
+
+    def decode(answer: Answer) -> R:
+        body = endpoint.wire.read(_one_body(endpoint, answer, subject))
+        record = endpoint.codec.load(body, asked=endpoint.codec.fields, path=path)
+        return _versioned(endpoint, record, answer)
+
+    return decode
+
+
+def _versioned(endpoint: Endpoint[R], record: R, answer: Answer) -> R:
+    if "etag" in endpoint.wire.paths:
+        return record
+    versioned: R = attrs.evolve(cast("Any", record), etag=answer.headers.get("etag"))
+    return versioned
+
+
+def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer], R]:
+    """The record that an answer to a write shows, or one with its id only where answers show no more."""
+    whole = _decode_one(endpoint, f"{endpoint.singular} {id or ''}".rstrip())
+
+    def decode(answer: Answer) -> R:
+        if endpoint.schema.envelope.written == "record":
+            if not answer.body.strip():
+                why = "the answer to the write shows no record: declare written='id' of the envelope"
+                raise ShapeError(why, paths=["$"], status=answer.status)
+            return whole(answer)
+        values: Json = {"id": id or _new_id(endpoint, answer)}
+        return endpoint.codec.cls(**values)
+
+    return decode
+
+
+def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
+    body = load_json(answer) if answer.body.strip() else None
+    found = _id(endpoint, dig(body, endpoint.schema.envelope.record)) or _id(endpoint, body)
+    if found:
+        return found
+    last = urlsplit(answer.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
+    if not last:
+        raise ShapeError("the answer tells no id of the new record", paths=["$"])
+    return unquote(last)

@@ -9,18 +9,21 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, Page, gather
-from keapbridge._port import Credentials, Port
+from keapbridge._flow import Call, Flow, Page, gather, now
+from keapbridge._port import Credentials, Port, Renewable
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import fetch, send
 from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge.customcrm import calls
-from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint
+from keapbridge.customcrm.calls import Endpoint
 from keapbridge.customcrm.models import Contact, Customer, Product
+from keapbridge.customcrm.schema import Capabilities, CustomcrmSchema
+from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
 _PARALLEL_READS = 4
+_ATTEMPTS = 3  # how often a record that moves while it is written as a whole is read again
 
 R = TypeVar("R")
 
@@ -32,6 +35,10 @@ class CustomcrmResource(Generic[R]):
     port: Port
     endpoint: Endpoint[R]
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.endpoint.schema.capabilities(self.endpoint.object)
+
     def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> Flow[Page[R]]:
         return fetch(self.port, calls.list_page(self.endpoint, updated_since=updated_since, page_size=page_size))
 
@@ -39,22 +46,107 @@ class CustomcrmResource(Generic[R]):
         return send(self.port, calls.get(self.endpoint, id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
-        flows = (send(self.port, call) for call in calls.get_many(self.endpoint, ids))
-        pages = yield from gather(flows, _PARALLEL_READS)
-        for page in pages:
-            for item in page.malformed:
-                raise item.error
-        return tuple(record for page in pages for record in page.items)
+        if not self.capabilities.batch:
+            found = yield from gather((self._get_or_none(id) for id in sorted(set(ids))), _PARALLEL_READS)
+            return tuple(record for record in found if record is not None)
+        flows = (self._all(call) for call in calls.get_many(self.endpoint, ids))
+        parts = yield from gather(flows, _PARALLEL_READS)
+        return tuple(record for part in parts for record in part)
+
+    def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
+        """Records that could be this one: by a property, or else what changed since, or else all."""
+        call = calls.find(self.endpoint, record) or calls.list_page(self.endpoint, updated_since=since)
+        return self._all(call, since, strict=False)
 
     def create(self, record: R, *, idempotency_key: str | None = None) -> Flow[R]:
-        return send(self.port, calls.create(self.endpoint, record, key=idempotency_key))
+        made = yield from send(self.port, calls.create(self.endpoint, record, key=idempotency_key))
+        if self.endpoint.schema.envelope.written == "record":
+            return made
+        id = _id(made)
+        try:
+            return (yield from self.get(id))
+        except StatusError as error:
+            # Not for certain that nothing was made: rather the contrary.
+            what = f"{self.endpoint.singular} {id} was made and cannot be read yet ({error.status})"
+            raise ShapeError(what, paths=["$"], method="POST", url=error.url) from error
 
     def update(self, id: str, changes: dict[str, Any], *, if_match: str | None = None) -> Flow[R]:
         record, mask = calls.changes_to_record(self.endpoint, changes)
-        return send(self.port, calls.update(self.endpoint, id, record, mask, if_match=if_match))
+
+        def written(version: str | None, onto: dict[str, Any] | None) -> Call[R]:
+            return calls.update(self.endpoint, id, record, mask, if_match=version, onto=onto)
+
+        reads = calls.reads_before_writing(self.endpoint, record, mask)
+        stored = yield from self._write(id, written, if_match, reads=reads)
+        return stored if self.endpoint.schema.envelope.written == "record" else (yield from self.get(id))
 
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
-        return send(self.port, calls.delete(self.endpoint, id, if_match=if_match))
+        match self.endpoint.schema.delete:
+            case "hard":
+                yield from send(self.port, calls.delete(self.endpoint, id, if_match=if_match))
+            case "soft":
+                moment = yield from now()
+
+                def marked(version: str | None, onto: dict[str, Any] | None) -> Call[None]:
+                    return calls.mark_deleted(self.endpoint, id, moment, if_match=version, onto=onto)
+
+                yield from self._write(id, marked, if_match, reads=calls.marks_after_reading(self.endpoint))
+            case None:
+                what = f"{self.endpoint.singular} {id} was not deleted: the schema declares no way to"
+                raise ApiError(what, method="DELETE", url=f"{self.port.base_url}{self.endpoint.path}")
+
+    def _write(
+        self,
+        id: str,
+        call: Callable[[str | None, dict[str, Any] | None], Call[Any]],
+        if_match: str | None,
+        *,
+        reads: bool,
+    ) -> Flow[Any]:
+        """Write, onto the record as it is now where that is needed: for the version that was read, if none is given."""
+        if not reads:
+            return (yield from send(self.port, call(if_match, None)))
+        for attempt in range(1, _ATTEMPTS + 1):
+            present = yield from send(self.port, calls.current(self.endpoint, id))
+            if if_match and present.version and present.version != if_match:
+                what = f"{self.endpoint.singular} {id} has another version by now"
+                raise ConflictError(what, method="GET", url=f"{self.port.base_url}{self.endpoint.path}", status=412)
+            try:
+                return (yield from send(self.port, call(if_match or present.version, present.body)))
+            except ConflictError:
+                if if_match or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _get_or_none(self, id: str) -> Flow[R | None]:
+        try:
+            return (yield from self.get(id))
+        except NotFoundError:
+            return None
+
+    def _all(self, call: Call[Page[R]], since: datetime | None = None, *, strict: bool = True) -> Flow[tuple[R, ...]]:
+        """The records of all pages of a list; without those that are known to be older, where a moment is given."""
+        found: list[R] = []
+        page: Page[R] | None = yield from fetch(self.port, call)
+        while page is not None:
+            for item in page.malformed if strict else ():
+                raise item.error
+            found += (record for record in page.items if since is None or not _is_older(record, since))
+            page = (yield from page.next()) if page.next else None
+        return tuple(found)
+
+
+def _id(record: Any) -> str:
+    return str(record.id)
+
+
+def _is_older(record: Any, moment: datetime) -> bool:
+    return bool(record.created_at) and record.created_at < moment
+
+
+def _common(schema: CustomcrmSchema) -> Capabilities:
+    """What a CRM is able to with all three objects."""
+    return schema.capabilities("contacts") & schema.capabilities("customers") & schema.capabilities("products")
 
 
 class SyncCustomcrmResource(Generic[R]):
@@ -63,6 +155,11 @@ class SyncCustomcrmResource(Generic[R]):
     def __init__(self, driver: SyncDriver, flows: CustomcrmResource[R]) -> None:
         self._driver = driver
         self.flows = flows
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the CRM is able to with these records, as its schema says."""
+        return self.flows.capabilities
 
     def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> Iterator[R]:
         """All records, or those changed at or after an (aware) moment; pages are fetched as they are needed.
@@ -111,6 +208,11 @@ class AsyncCustomcrmResource(Generic[R]):
         self._driver = driver
         self.flows = flows
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `SyncCustomcrmResource.capabilities`."""
+        return self.flows.capabilities
+
     def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> AsyncIterator[R]:
         """See `SyncCustomcrmResource.list`."""
         return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
@@ -137,11 +239,12 @@ class AsyncCustomcrmResource(Generic[R]):
 
 
 class CustomcrmClient:
-    """A Customcrm that speaks the default REST profile. Thread-safe; close it, or use it as a context manager.
+    """A Customcrm with a REST API. Thread-safe; close it, or use it as a context manager.
 
     Args:
-        base_url: what `/contacts`, `/customers` and `/products` live below.
-        auth: `BearerToken("…")`.
+        base_url: what the paths of the schema (`/contacts`, `/customers` and `/products`) live below.
+        auth: `BearerToken("…")`, `ApiKey(…)`, `BasicAuth(…)` or `ClientCredentials(…)`.
+        schema: what the API looks like; without one it is the default profile.
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
     """
@@ -150,21 +253,28 @@ class CustomcrmClient:
         self,
         base_url: str,
         *,
-        auth: Credentials | None = None,
+        auth: Credentials | Renewable | None = None,
+        schema: CustomcrmSchema | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
+        self.schema: CustomcrmSchema = schema or CustomcrmSchema()
         self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy()))
         driver = SyncDriver()
         self.contacts: SyncCustomcrmResource[Contact] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, CONTACTS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Contact, self.schema, base_url))
         )
         self.customers: SyncCustomcrmResource[Customer] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, CUSTOMERS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Customer, self.schema, base_url))
         )
         self.products: SyncCustomcrmResource[Product] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, PRODUCTS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Product, self.schema, base_url))
         )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the CRM is able to with all three objects; see also those of each (`crm.contacts.capabilities`)."""
+        return _common(self.schema)
 
     def close(self) -> None:
         """Close the connections."""
@@ -191,22 +301,29 @@ class AsyncCustomcrmClient:
         self,
         base_url: str,
         *,
-        auth: Credentials | None = None,
+        auth: Credentials | Renewable | None = None,
+        schema: CustomcrmSchema | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
+        self.schema: CustomcrmSchema = schema or CustomcrmSchema()
         self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app))
         driver = AsyncDriver()
         self.contacts: AsyncCustomcrmResource[Contact] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, CONTACTS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Contact, self.schema, base_url))
         )
         self.customers: AsyncCustomcrmResource[Customer] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, CUSTOMERS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Customer, self.schema, base_url))
         )
         self.products: AsyncCustomcrmResource[Product] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, PRODUCTS)
+            driver, CustomcrmResource(self._port, calls.endpoint(Product, self.schema, base_url))
         )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the CRM is able to with all three objects; see also those of each (`crm.contacts.capabilities`)."""
+        return _common(self.schema)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -89,20 +89,21 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     page: Page[Any] | None = yield from bridge.systems[object, side].list(since)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
-    if since is None:
+    complete = since is None or (page is not None and page.complete)
+    if complete:
         yield from run("begin a complete scan", bridge.store.begin_scan, object, side)
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
         yield from keep(bridge.store)
-        unchanged += yield from _stage(bridge, object, side, page, plan_id, complete=since is None)
+        unchanged += yield from _stage(bridge, object, side, page, plan_id, complete=complete)
         seen += len(page.items)
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         bridge.progress(object, f"reading {side.title}", seen, None)
         page = (yield from page.next()) if page.next else None
     bridge.progress(object, f"reading {side.title}", seen, seen)
-    if since is None:
-        # The scan was complete: what is neither linked nor seen is not there any more.
+    if complete:
+        # What is neither linked nor seen is not there any more.
         yield from run("forget", bridge.store.forget_unlinked, object, side, except_seen_in=plan_id)
         yield from run("end a complete scan", bridge.store.end_scan, object, side)
     return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))

@@ -343,8 +343,9 @@ def draft(
 def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
     """Look for records that an earlier run may have made without learning of it.
 
-    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap the record is looked up
-    by what it was to hold: one that is linked to nothing, is no older than the intent, and holds all of it.
+    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap, and in a Customcrm
+    without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
+    the intent, and holds all of it.
     """
     for intent in (yield from run("read intents", bridge.store.open_intents, object)):
         if (yield from is_linked(bridge, object, intent.side.other, intent.source_id)):
@@ -381,7 +382,8 @@ def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
     since = intent.created_at - CLOCK_TOLERANCE
     probe = bridge.mappers[object].draft(side, known, context)
     records = yield from system.find_like(probe, since)
-    context = yield from bridge.context(object, keap_records=records, plan_id=None)
+    theirs = records if side is Side.KEAP else ()
+    context = yield from bridge.context(object, keap_records=theirs, plan_id=None)
     found = []
     for record in records:
         made = system.identify(record).created_at

@@ -55,12 +55,15 @@ class Records(Protocol):
 
 @attrs.frozen
 class CustomcrmRecords:
-    """Customcrm's records: conditional updates, creates that can be repeated."""
+    """Customcrm's records: conditional updates and creates that can be repeated, where it is able to."""
 
     flows: CustomcrmResource[Any]
     side: Side = Side.CUSTOMCRM
-    creates_once: bool = True
     calls_per_minute: int | None = None
+
+    @property
+    def creates_once(self) -> bool:
+        return self.flows.capabilities.idempotent
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
@@ -75,7 +78,9 @@ class CustomcrmRecords:
         return self.flows.get_many(ids)
 
     def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
-        raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
+        if self.creates_once:
+            raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
+        return self.flows.find_like(record, since=since)
 
     def create(self, record: Any, key: str) -> Flow[Any]:
         return self.flows.create(record, idempotency_key=key)

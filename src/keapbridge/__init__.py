@@ -18,7 +18,14 @@ from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
 from keapbridge._side import Side
 from keapbridge._version import __version__
-from keapbridge.customcrm import AsyncCustomcrmClient, BearerToken, CustomcrmClient
+from keapbridge.customcrm import (
+    AdapterCapabilities,
+    AdapterPage,
+    AsyncCustomcrmClient,
+    BearerToken,
+    CustomcrmAdapter,
+    CustomcrmClient,
+)
 from keapbridge.errors import (
     ApiError,
     AuthError,
@@ -68,10 +75,13 @@ from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
+    from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.store.tokens import SqlTokenStore
 
 __all__ = [
     "UNSET",
+    "AdapterCapabilities",
+    "AdapterPage",
     "ApiError",
     "AsyncCustomcrmClient",
     "AsyncKeapClient",
@@ -81,6 +91,7 @@ __all__ = [
     "BrakeError",
     "ConflictError",
     "Contest",
+    "CustomcrmAdapter",
     "CustomcrmClient",
     "FileTokenStore",
     "KeapApiKey",
@@ -103,6 +114,9 @@ __all__ = [
     "Settle",
     "ShapeError",
     "Side",
+    "SqlCustomcrm",
+    "SqlJoin",
+    "SqlTable",
     "SqlTokenStore",
     "StalePlanError",
     "StatusError",
@@ -143,6 +157,10 @@ def __getattr__(name: str) -> Any:
         from keapbridge.store.tokens import SqlTokenStore
 
         return SqlTokenStore
+    if name in {"SqlCustomcrm", "SqlJoin", "SqlTable"}:
+        from keapbridge.customcrm import sql
+
+        return getattr(sql, name)
     if name == "webhooks":
         import importlib
 

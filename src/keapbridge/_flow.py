@@ -7,7 +7,7 @@ which are the only places that yield.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, Union
 
@@ -19,6 +19,7 @@ from keapbridge.errors import ShapeError
 __all__ = [
     "UNSET",
     "Answer",
+    "Await",
     "Call",
     "Effect",
     "Finish",
@@ -134,6 +135,14 @@ class Run:
 
 
 @attrs.frozen
+class Await:
+    """Wait for what only an event loop can do; a driver without one refuses it."""
+
+    work: Callable[[], Awaitable[Any]]
+    label: str
+
+
+@attrs.frozen
 class Gather:
     """Run flows side by side, at most `limit` at a time; answers their values in order."""
 
@@ -166,7 +175,7 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Run, Gather, Finish, Sleep, Now, NewId]
+Effect: TypeAlias = Union[Send, Run, Await, Gather, Finish, Sleep, Now, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 

@@ -324,6 +324,7 @@ class FakeCustomcrmRecords:
     table: FakeTable
     side: Side = Side.CUSTOMCRM
     creates_once: bool = True
+    lists_changes: bool = True
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at, record.created_at, record.etag)
@@ -432,6 +433,7 @@ class FakeKeapRecords:
     table: FakeTable
     side: Side = Side.KEAP
     creates_once: bool = False
+    lists_changes: bool = True
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)

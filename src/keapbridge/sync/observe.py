@@ -84,9 +84,11 @@ def _fingerprint(mapper: Mapper) -> str:
 
 
 def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
-    since = None if full else (yield from run("read the cursor", bridge.store.watermark, object, side))
+    system = bridge.systems[object, side]
+    complete = full or not system.lists_changes
+    since = None if complete else (yield from run("read the cursor", bridge.store.watermark, object, side))
     started = yield from now()
-    page: Page[Any] | None = yield from bridge.systems[object, side].list(since)
+    page: Page[Any] | None = yield from system.list(since)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
     if since is None:

@@ -92,7 +92,7 @@ class CustomcrmAdapter(Protocol):
 
     Methods raise `NotFoundError` for a record that is not there, `ConflictError` for another version, and `StatusError`
     with `status=422` for values that are refused; the engine then writes property by property. Any other error of an
-    adapter becomes a `TransportError` whose cause it is, and a record that was to be made is looked for in the next run.
+    adapter becomes a `TransportError` whose cause it is; a record that was to be made is looked for in the next run.
 
     Two attributes are optional: `objects`, the names of those that it has where it has not all three, and
     `properties(object)`, the names of the properties that it can hold. Default mappings are narrowed to them.
@@ -134,7 +134,7 @@ class CustomcrmAdapter(Protocol):
         """
         ...
 
-    def delete(self, object: str, id: str, version: str | None, /) -> None | Awaitable[None]:
+    def delete(self, object: str, id: str, version: str | None, /) -> Awaitable[None] | None:
         """Delete a record; with a `version` only that one."""
         ...
 
@@ -257,7 +257,7 @@ class AdapterResource(Generic[R]):
             async def wait() -> Any:
                 try:
                     return await method(self.object, *arguments)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
                     raise _meant(error, subject) from _cause(error)
 
             result: Any = yield Await(wait, f"{type(self.adapter).__name__}.{name}")
@@ -269,7 +269,7 @@ class AdapterResource(Generic[R]):
                     return method(self.object, *arguments)
                 with self.turns:
                     return method(self.object, *arguments)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
                 raise _meant(error, subject) from _cause(error)
 
         return (yield from run(subject, work))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -275,6 +276,44 @@ def test_addresses_in_a_second_table_are_synced_both_ways(hosts: Callable[[str],
     host.sync(full=True)
     assert [row[0] is not None for row in host.sql("SELECT gone_at FROM persons")] == [True]
     assert host.is_quiet()
+
+
+def test_a_record_with_two_rows_where_one_is_meant_does_not_disturb_its_neighbours(
+    hosts: Callable[[str], Host],
+) -> None:
+    host = hosts("split")
+    if host.engine.dialect.name == "sqlite":
+        host.sql("DROP TABLE addresses")
+        host.sql(
+            "CREATE TABLE addresses (person TEXT, kind TEXT, line1 TEXT, town TEXT, country TEXT, updated_at TEXT)"
+        )
+    else:
+        host.sql("ALTER TABLE addresses DROP CONSTRAINT addresses_pkey")
+    for name, number in (("Ada", 2), ("Bo", 1)):
+        values = {"FirstName": name, "Email": f"{name}@example.org"}
+        id = host.crm.create("contacts", values, name)["Id"]
+        for _ in range(number):
+            host.sql("INSERT INTO addresses (person, kind, town) VALUES (:id, 'billing', 'Oslo')", id=id)
+    host.sync()
+    assert [contact.given_name for contact in host.keap.contacts.list()] == ["Bo"]
+
+
+async def _sync_once(crm: kb.SqlCustomcrm, server: KeapEmulator, store: str) -> kb.Report:
+    keap = kb.AsyncKeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url)
+    async with kb.AsyncSyncSession(customcrm=crm, keap=keap, store=store) as session:
+        report = await session.sync()
+    await keap.aclose()
+    return report
+
+
+def test_a_session_of_an_event_loop_takes_a_database_too(
+    hosts: Callable[[str], Host], keap_server: KeapEmulator, store: str
+) -> None:
+    host = hosts("unstamped")
+    for n in range(12):
+        host.keap.companies.create(kb.keap.Company(company_name=f"Company {n}"))
+    asyncio.run(_sync_once(host.crm, keap_server, store))
+    assert host.sql("""SELECT count(*), count(DISTINCT "Name") FROM "Customers" """) == [(12, 12)]
 
 
 def _text(host: Host, moment: datetime) -> Any:

@@ -267,3 +267,76 @@ def test_what_is_no_adapter_is_refused_naming_what_it_lacks(keap: kb.KeapClient,
 
     with pytest.raises(TypeError, match="Half is no CustomcrmAdapter: it has no get_many, create, update, delete"):
         kb.SyncSession(customcrm=Half(), keap=keap, store=store)  # type: ignore[arg-type]
+
+
+# --- in a session -----------------------------------------------------------------------------------------------------
+
+
+class LosesAnswers(Humble):
+    """Its first create is done, and nobody learns of it."""
+
+    answers = True
+
+    def create(self, object: str, record: Any, key: str) -> Any:
+        made = super().create(object, record, key)
+        if not self.answers:
+            self.answers = True
+            raise OSError("the line is dead")
+        return made
+
+
+def test_a_create_whose_answer_was_lost_is_found_again_and_not_repeated(
+    keap: kb.KeapClient, sessions: Callable[..., kb.SyncSession]
+) -> None:
+    crm = LosesAnswers()
+    keap.companies.create(kb.keap.Company(company_name="Acme", notes="Noted"))
+    crm.answers = False
+    sessions(customcrm=crm).sync()
+    assert len(crm.tables["customers"]) == 1
+    for _ in range(2):
+        sessions(customcrm=crm).sync()
+    assert [record["Name"] for record in crm.tables["customers"].values()] == ["Acme"]
+    [link] = sessions(customcrm=crm).companies.links()
+    assert link.customcrm_id in crm.tables["customers"]
+    assert sessions(customcrm=crm).plan(full=True).is_empty
+
+
+def test_deletions_are_found_by_every_run_where_every_run_reads_everything(
+    keap: kb.KeapClient, sessions: Callable[..., kb.SyncSession]
+) -> None:
+    crm = Humble()
+    made = crm.create("contacts", {"FirstName": "Ada", "Email": "ada@example.org"}, "1")
+    sessions(customcrm=crm).sync()
+    assert len(list(keap.contacts.list())) == 1
+    del crm.tables["contacts"][made["Id"]]
+    sessions(customcrm=crm, policy=kb.Policy(deletions="delete")).sync()
+    assert list(keap.contacts.list()) == []
+
+
+def test_an_error_of_an_adapter_is_the_cause_of_one_that_the_engine_knows(
+    keap: kb.KeapClient, sessions: Callable[..., kb.SyncSession]
+) -> None:
+    class Breaks(MemoryCrm):  # type: ignore[misc, valid-type]
+        def list_changes(self, object: str, since: Any, cursor: str | None) -> Any:
+            raise OSError("no such host")
+
+    with pytest.raises(kb.TransportError, match="the list of customers: the adapter failed with OSError") as caught:
+        sessions(customcrm=Breaks()).sync()
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_asynchronous_adapter_is_synced_by_an_asynchronous_session(keap_server: Any, store: str) -> None:
+    async def go() -> Asynchronous:
+        crm = Asynchronous()
+        crm.inner.create("contacts", {"FirstName": "Ada", "Email": "ada@example.org"}, "1")
+        keap = kb.AsyncKeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url)
+        await keap.companies.create(kb.keap.Company(company_name="Acme"))
+        async with kb.AsyncSyncSession(customcrm=crm, keap=keap, store=store) as session:
+            await session.sync()
+            assert (await session.plan(full=True)).is_empty
+        await keap.aclose()
+        return crm
+
+    crm = asyncio.run(go())
+    assert [record["Name"] for record in crm.inner.tables["customers"].values()] == ["Acme"]
+    assert len(keap_server.state.contacts) == 1

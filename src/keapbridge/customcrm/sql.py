@@ -87,7 +87,7 @@ class SqlTable:
     deleted: str | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
     constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    joins: Sequence[SqlJoin] = attrs.field(default=(), kw_only=True, converter=tuple)
+    joins: Sequence[SqlJoin] = attrs.field(default=(), kw_only=True)
     new_id: Callable[[str], Any] | None = attrs.field(default=None, kw_only=True)
     touch: bool = attrs.field(default=True, kw_only=True)
     schema: str | None = attrs.field(default=None, kw_only=True)
@@ -97,7 +97,8 @@ class SqlCustomcrm:
     """A Customcrm that is a database; a session takes it like a client. Close it, or use it as a context manager.
 
     Writes are transactions. An update names the state that it was made for (`ETag`, a digest of the record) and is a
-    `ConflictError` when the row holds something else by now.
+    `ConflictError` when the row holds something else by now. Rows of a table are locked between that look and the
+    write, rows of a view are not.
 
     Args:
         target: a SQLAlchemy URL or the host's own engine.
@@ -472,9 +473,9 @@ class _Rows:
         content = json.dumps(record, sort_keys=True, default=str)
         modified = row[self.given.modified] if self.given.modified else None
         record["ETag"] = hashlib.blake2b(f"{content}{modified}".encode("utf-8", "replace"), digest_size=12).hexdigest()
-        for name, column in (("UpdatedAt", self.given.modified), ("CreatedAt", self.given.created)):
-            if column is not None:
-                record[name] = _zoned(row[column])
+        for name, source in (("UpdatedAt", self.given.modified), ("CreatedAt", self.given.created)):
+            if source is not None:
+                record[name] = _zoned(row[source])
         return record
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -505,16 +506,18 @@ class _Rows:
 
     def _inserted(self, connection: sa.Connection, statement: Any, key: str) -> Any:
         if self._main.seen.is_view and self._dialect == "sqlite":
+            assert self._key is not None  # checked when it was made
             connection.execute(statement)
             return connection.execute(sa.select(self._id).where(self._key == key)).scalar_one()
         if connection.dialect.insert_returning:
             return connection.execute(statement.returning(self._id)).scalar_one()
-        return connection.execute(statement).inserted_primary_key[0]
+        made: Any = connection.execute(statement).inserted_primary_key
+        return made[0]
 
     def _made_before(self, connection: sa.Connection, id: Any, key: str) -> dict[str, Any] | None:
-        condition = self._key == key if self._key is not None else self._id == id if id is not None else None
-        if condition is None:
+        if self._key is None and id is None:
             return None
+        condition: sa.ColumnElement[bool] = (self._id == id) if self._key is None else (self._key == key)
         found = connection.execute(sa.select(self._id).where(condition)).scalar()
         if found is None:
             return None

@@ -185,7 +185,7 @@ class AdapterResource(Generic[R]):
     def properties(self) -> frozenset[str] | None:
         """The names of what it can hold; `None` when it holds everything."""
         tell = getattr(self.adapter, "properties", None)
-        found = tell(self.object) if callable(tell) else None
+        found: Any = tell(self.object) if callable(tell) else None
         return None if found is None else frozenset(found)
 
     def list(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:

@@ -28,6 +28,7 @@ __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
 _LOGGING_NAME = "keapbridge"
 _OWN = {"Id", "CreatedAt", "UpdatedAt", "ETag"}
 _UUID_TEXT = 32
+_FALSE = {"", "0", "f", "false", "n", "no", "off"}
 
 
 @attrs.frozen
@@ -393,7 +394,7 @@ class _Rows:
             ids = [row[0] for row in connection.execute(query)]
             last = [str(ids[-1])] if ids else []
         else:
-            rows = connection.execute(self._changes(since, after, size)).all()
+            rows: Sequence[Any] = connection.execute(self._changes(since, after, size)).all()
             ids = [row[0] for row in rows]
             last = [str(ids[-1]), _place_text(rows[-1][1])] if rows else []
         records = self._records(connection, ids)
@@ -401,7 +402,7 @@ class _Rows:
         gone = [str(id) for id in ids if str(id) not in alive]
         return AdapterPage(records, gone, json.dumps(last) if len(ids) == size else None, moment)
 
-    def _changes(self, since: datetime, after: Any, size: int) -> sa.Select[Any]:
+    def _changes(self, since: datetime, after: Any, size: int) -> Any:
         """The ids of what changed, and when, in order; those of another table count for their record."""
         sources = [sa.select(self._id.label("id"), self._place(self._main.modified).label("place"))]
         for part in self._parts[1:]:
@@ -619,6 +620,8 @@ class _Rows:
             if isinstance(kind, sa.String):
                 return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
             return moment if getattr(kind, "timezone", False) else moment.replace(tzinfo=None)
+        if isinstance(kind, sa.String) and isinstance(value, bool):
+            return "true" if value else "false"
         if isinstance(kind, sa.String):
             return value.isoformat() if isinstance(value, date) else str(value)
         if isinstance(kind, sa.Date) and isinstance(value, str):
@@ -716,7 +719,7 @@ def _shown(value: Any, kind: type | None) -> Any:
     if kind is str:
         return value if isinstance(value, str) else str(value)
     if kind is bool:
-        return bool(value)
+        return value.strip().casefold() not in _FALSE if isinstance(value, str) else bool(value)
     if kind is Decimal:
         return Decimal(str(value))
     if kind is date:

@@ -19,9 +19,12 @@ from typing import Any
 
 import attrs
 import pytest
+from postgresql_server import postgresql, postgresql_url
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
+
+__all__ = ["postgresql", "postgresql_url"]  # fixtures
 
 SEED = "KEAPBRIDGE_TEST_SEED"
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)

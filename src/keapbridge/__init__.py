@@ -19,11 +19,14 @@ from keapbridge._retry import RetryPolicy
 from keapbridge._side import Side
 from keapbridge._version import __version__
 from keapbridge.customcrm import (
+    AdapterCapabilities,
+    AdapterPage,
     ApiKey,
     AsyncCustomcrmClient,
     BasicAuth,
     BearerToken,
     ClientCredentials,
+    CustomcrmAdapter,
     CustomcrmClient,
     CustomcrmSchema,
 )
@@ -76,10 +79,13 @@ from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
+    from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.store.tokens import SqlTokenStore
 
 __all__ = [
     "UNSET",
+    "AdapterCapabilities",
+    "AdapterPage",
     "ApiError",
     "ApiKey",
     "AsyncCustomcrmClient",
@@ -92,6 +98,7 @@ __all__ = [
     "ClientCredentials",
     "ConflictError",
     "Contest",
+    "CustomcrmAdapter",
     "CustomcrmClient",
     "CustomcrmSchema",
     "FileTokenStore",
@@ -115,6 +122,9 @@ __all__ = [
     "Settle",
     "ShapeError",
     "Side",
+    "SqlCustomcrm",
+    "SqlJoin",
+    "SqlTable",
     "SqlTokenStore",
     "StalePlanError",
     "StatusError",
@@ -155,6 +165,10 @@ def __getattr__(name: str) -> Any:
         from keapbridge.store.tokens import SqlTokenStore
 
         return SqlTokenStore
+    if name in {"SqlCustomcrm", "SqlJoin", "SqlTable"}:
+        from keapbridge.customcrm import sql
+
+        return getattr(sql, name)
     if name == "webhooks":
         import importlib
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._flow import Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
+from keapbridge._flow import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -53,6 +53,8 @@ class SyncDriver:
                 return effect.port.exchange(effect.call)
             case Run():
                 return effect.work()
+            case Await():
+                raise TypeError(f"{effect.label} is asynchronous: only an AsyncSyncSession can call it")
             case Sleep():
                 return self._sleep(_pause(effect))
             case Now():
@@ -130,6 +132,8 @@ class AsyncDriver:
                 return await effect.port.exchange(effect.call)
             case Run():
                 return await asyncio.to_thread(effect.work)
+            case Await():
+                return await effect.work()
             case Sleep():
                 return await self._sleep(_pause(effect))
             case Now():

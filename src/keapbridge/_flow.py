@@ -7,7 +7,7 @@ which are the only places that yield.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, Union
 
@@ -19,6 +19,7 @@ from keapbridge.errors import ShapeError
 __all__ = [
     "UNSET",
     "Answer",
+    "Await",
     "Call",
     "Effect",
     "Finish",
@@ -104,7 +105,6 @@ class Page(Generic[T]):
         following: the call for the next part, as the answer told it; `None` at the end.
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
-        complete: whether the list holds all records though changes were asked for: the system cannot tell them apart.
     """
 
     items: tuple[T, ...]
@@ -113,7 +113,6 @@ class Page(Generic[T]):
     following: Call[Page[T]] | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
-    complete: bool = False
 
 
 # --- effects ----------------------------------------------------------------------------------------------------
@@ -132,6 +131,14 @@ class Run:
     """Run blocking work (the store, a database) where it disturbs nobody."""
 
     work: Callable[[], Any]
+    label: str
+
+
+@attrs.frozen
+class Await:
+    """Wait for what only an event loop can do; a driver without one refuses it."""
+
+    work: Callable[[], Awaitable[Any]]
     label: str
 
 
@@ -168,7 +175,7 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Run, Gather, Finish, Sleep, Now, NewId]
+Effect: TypeAlias = Union[Send, Run, Await, Gather, Finish, Sleep, Now, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 

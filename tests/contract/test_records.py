@@ -11,10 +11,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import pytest
+import sqlalchemy as sa
 from fakes import FakeCustomcrm, FakeKeap
 from stopping import Clock, CountingDriver
 
@@ -22,9 +24,11 @@ import keapbridge as kb
 from keapbridge._drive import AsyncDriver, SyncDriver
 from keapbridge._flow import UNSET, Flow, Page
 from keapbridge._side import Side
+from keapbridge.customcrm.adapter import resources
 from keapbridge.customcrm.client import CustomcrmResource
+from keapbridge.customcrm.models import wire_name
 from keapbridge.keap.client import KeapResource
-from keapbridge.sync.sides import CustomcrmRecords, KeapRecords, Records
+from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
 from keapbridge.testing import KeapBehaviour
 
 if TYPE_CHECKING:
@@ -501,6 +505,35 @@ class TestKeapClient(RecordsContract):
 @pytest.mark.parametrize("keap_behaviour", [KeapBehaviour(truncate_silently=True)], ids=["cut"])
 class TestKeapClientWhereTextsAreCut(TestKeapClient):
     cuts_texts = True
+
+
+def _without_own(kind: Kind) -> Kind:
+    """Records without properties of the host's own: a table shows those that are empty, too."""
+    edits = {name: value for name, value in kind.edits.items() if name != "extra"}
+    return attrs.evolve(kind, make=lambda n: attrs.evolve(kind.make(n), extra={}), edits=edits)
+
+
+class TestDatabase(RecordsContract):
+    """A database as the Customcrm, in the terms of the engine."""
+
+    tells_deletions = True
+    has_versions = True
+
+    @pytest.fixture
+    def bench(self, object: str, tmp_path: Path) -> Iterator[Bench]:
+        name = "customers" if object == "companies" else object
+        kind = _without_own(CUSTOMCRM_KINDS[object])
+        url = f"sqlite:///{tmp_path / 'crm.db'}"
+        engine = sa.create_engine(url)
+        wire = [wire_name(f.name) for f in attrs.fields(type(kind.make(1))) if f.name not in {"id", "extra", "etag"}]
+        columns = ", ".join([*wire, "DeletedAt"])
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE TABLE records (Id TEXT PRIMARY KEY, {columns})")
+        engine.dispose()
+        table = kb.SqlTable("records", modified="UpdatedAt", created="CreatedAt", deleted="DeletedAt")
+        tables: dict[str, Any] = {name: table}
+        with kb.SqlCustomcrm(url, page_size=PAGE, **tables) as crm:
+            yield Bench(AdapterRecords(resources(crm)[name]), SyncDriver().run, kind)
 
 
 class TestAsyncCustomcrmClient(RecordsContract):

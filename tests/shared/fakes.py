@@ -325,6 +325,7 @@ class FakeCustomcrmRecords:
     side: Side = Side.CUSTOMCRM
     creates_once: bool = True
     calls_per_minute: int | None = None
+    lists_changes: bool = True
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at, record.created_at, record.etag)
@@ -434,6 +435,7 @@ class FakeKeapRecords:
     side: Side = Side.KEAP
     creates_once: bool = False
     calls_per_minute: int | None = None
+    lists_changes: bool = True
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)

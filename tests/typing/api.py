@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, assert_type
@@ -102,6 +102,37 @@ def custom_fields(keap: kb.KeapClient) -> None:
 async def async_custom_fields(keap: kb.AsyncKeapClient) -> None:
     assert_type(await keap.companies.model(), kb.keap.Model)
     assert_type(await keap.contacts.create_custom_field(label="Age", type="WHOLE_NUMBER"), kb.keap.CustomField)
+
+
+class Adapter:
+    """What a host writes; it need not inherit from anything."""
+
+    capabilities = kb.AdapterCapabilities(changes_since=True)
+
+    def list_changes(self, object: str, since: datetime | None, cursor: str | None) -> kb.AdapterPage:
+        return kb.AdapterPage(records=[{"Id": object}], deleted=["A1"], cursor=cursor, as_of=since)
+
+    async def get_many(self, object: str, ids: Sequence[str]) -> list[dict[str, object]]:
+        return [{"Id": id} for id in ids]
+
+    async def create(self, object: str, record: Mapping[str, object], key: str) -> Mapping[str, object]:
+        return {**record, "Id": key}
+
+    def update(self, object: str, id: str, changes: Mapping[str, object], version: str | None) -> dict[str, object]:
+        return {**changes, "Id": id}
+
+    async def delete(self, object: str, id: str, version: str | None) -> None: ...
+
+
+def customcrm_adapters(keap: kb.KeapClient) -> None:
+    adapter: kb.CustomcrmAdapter = Adapter()
+    kb.SyncSession(customcrm=adapter, keap=keap, store="sqlite:///bridge.db")
+    address = kb.SqlJoin("addresses", on="person_id", columns={"City": "town"}, where={"kind": "billing"})
+    people = kb.SqlTable("people", id="id", modified="updated_at", columns={"Fax": None}, joins=[address])
+    with kb.SqlCustomcrm("postgresql+psycopg://localhost/crm", contacts=people) as crm:
+        assert_type(crm.properties("contacts"), frozenset[str])
+        assert_type(crm.capabilities.changes_since, bool)
+        kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db")
 
 
 def customcrm_client() -> None:

@@ -1,5 +1,6 @@
 """Customcrm, the host's own CRM: its records, what its REST API looks like as data, and the clients."""
 
+from keapbridge.customcrm.adapter import AdapterCapabilities, AdapterPage, CustomcrmAdapter
 from keapbridge.customcrm.auth import ApiKey, BasicAuth, BearerToken, ClientCredentials
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product
@@ -20,6 +21,8 @@ from keapbridge.customcrm.schema import (
 )
 
 __all__ = [
+    "AdapterCapabilities",
+    "AdapterPage",
     "ApiKey",
     "AsyncCustomcrmClient",
     "BasicAuth",
@@ -30,6 +33,7 @@ __all__ = [
     "ClientCredentials",
     "Contact",
     "CursorPaging",
+    "CustomcrmAdapter",
     "CustomcrmClient",
     "CustomcrmObject",
     "CustomcrmSchema",

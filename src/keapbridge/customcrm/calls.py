@@ -158,7 +158,7 @@ def list_page(
         if changes is not None:
             query += ((changes.parameter, changes.text(updated_since)),)
     query += tuple(endpoint.declared.query.items())
-    return _page_call(endpoint, query, _start(endpoint), complete=updated_since is not None and changes is None)
+    return _page_call(endpoint, query, _start(endpoint))
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
@@ -209,7 +209,7 @@ def _start(endpoint: Endpoint[Any]) -> _Place:
     return _Place(number=paging.first) if isinstance(paging, PagePaging) else _Place()
 
 
-def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, complete: bool = False) -> Call[Page[R]]:
+def _page_call(endpoint: Endpoint[R], query: Query, place: _Place) -> Call[Page[R]]:
     asked = place.query if place.path is not None else (*query, *place.query)
 
     def decode(answer: Answer) -> Page[R]:
@@ -230,9 +230,8 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, complete: 
             records,
             malformed=malformed,
             deleted=tuple(deleted),
-            following=_page_call(endpoint, query, following, complete=complete) if following else None,
+            following=_page_call(endpoint, query, following) if following else None,
             served_at=answer.served_at,
-            complete=complete,
         )
 
     return Call("GET", place.path or endpoint.path, decode, query=asked, subject=f"the list of {endpoint.singular}s")

@@ -84,12 +84,14 @@ def _fingerprint(mapper: Mapper) -> str:
 
 
 def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
-    since = None if full else (yield from run("read the cursor", bridge.store.watermark, object, side))
+    system = bridge.systems[object, side]
+    everything = full or not system.lists_changes
+    since = None if everything else (yield from run("read the cursor", bridge.store.watermark, object, side))
+    complete = since is None
     started = yield from now()
-    page: Page[Any] | None = yield from bridge.systems[object, side].list(since)
+    page: Page[Any] | None = yield from system.list(since)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
-    complete = since is None or (page is not None and page.complete)
     if complete:
         yield from run("begin a complete scan", bridge.store.begin_scan, object, side)
     seen = unchanged = 0

@@ -10,8 +10,12 @@ import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
 from keapbridge._flow import Flow, run
-from keapbridge.errors import BrakeError, StalePlanError
+from keapbridge.customcrm.adapter import is_asynchronous, resources
+from keapbridge.customcrm.models import wire_name
+from keapbridge.errors import BrakeError, MappingError, StalePlanError
 from keapbridge.mapping import defaults
+from keapbridge.mapping.kinds import Region
+from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.apply import apply
@@ -25,12 +29,13 @@ from keapbridge.sync.propose import propose
 from keapbridge.sync.records import Canonical, Link, Side
 from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
-from keapbridge.sync.sides import CustomcrmRecords, KeapRecords
+from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
 from keapbridge.sync.undo import UNDO, plan_undo, undo
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from keapbridge.customcrm.adapter import CustomcrmAdapter
     from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
     from keapbridge.keap.client import AsyncKeapClient, KeapClient
 
@@ -51,7 +56,7 @@ class _Flows:
     bridge: Bridge
 
     def plan(self, objects: Sequence[str], *, full: bool, wait: float) -> Flow[Plan]:
-        return holding(self.bridge.store, propose(self.bridge, objects, full=full), wait)
+        return holding(self.bridge.store, propose(self.bridge, self._there(objects), full=full), wait)
 
     def apply(self, plan: Plan | str, *, wait: float) -> Flow[Report]:
         return holding(self.bridge.store, self._apply(plan), wait)
@@ -59,10 +64,10 @@ class _Flows:
     def sync(
         self, objects: Sequence[str], *, full: bool = False, ids: Ids | None = None, wait: float = 0.0
     ) -> Flow[Report]:
-        return holding(self.bridge.store, self._sync(objects, full, ids), wait)
+        return holding(self.bridge.store, self._sync(self._there(objects), full, ids), wait)
 
     def conflicts(self, objects: Sequence[str]) -> Flow[list[OpenConflict]]:
-        return conflicts(self.bridge, objects)
+        return conflicts(self.bridge, self._there(objects))
 
     def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float) -> Flow[Report]:
         return holding(self.bridge.store, resolve(self.bridge, conflict, decision), wait)
@@ -78,6 +83,13 @@ class _Flows:
 
     def undo(self, run_id: str, *, wait: float) -> Flow[Report]:
         return holding(self.bridge.store, self._undo(run_id), wait)
+
+    def _there(self, objects: Sequence[str]) -> Sequence[str]:
+        """Those of the synchronizations that this Customcrm takes part in."""
+        found = [name for name in objects if (name, Side.CUSTOMCRM) in self.bridge.systems]
+        if not found:
+            raise LookupError(f"this Customcrm has no {', '.join(objects)}")
+        return found
 
     def _undo(self, run_id: str) -> Flow[Report]:
         plan = yield from plan_undo(self.bridge, run_id)
@@ -149,17 +161,55 @@ def _bridge(
     for object, mapper in mappers.items():
         if mapper.name != object:
             raise ValueError(f"{object}={mapper.name} mapper: give it as {mapper.name}=…")
-    ours = {"companies": customcrm.customers, "products": customcrm.products, "contacts": customcrm.contacts}
+    ours = _records_of(customcrm, asynchronous=asynchronous)
+    mappers = {name: _narrowed(mapper, ours[name]) if name in ours else mapper for name, mapper in mappers.items()}
     theirs = {"companies": keap.companies, "products": keap.products, "contacts": keap.contacts}
     opened = open_store(store, name, encryption_keys)
     book = SqlPaceBook(opened.database)
     systems: dict[tuple[str, Side], Any] = {}
     for object in ORDER:
-        systems[object, Side.CUSTOMCRM] = CustomcrmRecords(ours[object].flows)
-        systems[object, Side.KEAP] = KeapRecords(theirs[object].flows.sharing(book, name))
+        if object in ours:
+            systems[object, Side.CUSTOMCRM] = ours[object]
+            systems[object, Side.KEAP] = KeapRecords(theirs[object].flows.sharing(book, name))
     return Bridge(
         opened, mappers, systems, policy or Policy(), overlap, lag, retention, default_region, _progress(progress)
     )
+
+
+def _records_of(customcrm: Any, *, asynchronous: bool) -> dict[str, Records]:
+    """What a Customcrm has, by synchronization: of a client, or of an adapter."""
+    names = {"companies": "customers", "products": "products", "contacts": "contacts"}
+    if all(hasattr(customcrm, name) for name in names.values()):
+        return {object: CustomcrmRecords(getattr(customcrm, name).flows) for object, name in names.items()}
+    found = resources(customcrm)
+    if not asynchronous and is_asynchronous(customcrm):
+        raise TypeError(f"{type(customcrm).__name__} is asynchronous: it needs an AsyncSyncSession")
+    return {object: AdapterRecords(found[name]) for object, name in names.items() if name in found}
+
+
+def _narrowed(mapper: Mapper, records: Records) -> Mapper:
+    """The mapping without what the default one has and this Customcrm cannot hold.
+
+    Raises:
+        MappingError: when it cannot hold what the host itself has mapped.
+    """
+    held = records.flows.properties if isinstance(records, AdapterRecords) else None
+    if held is None:
+        return mapper
+    missing = {lens.name for lens in mapper.lenses if not _names(lens) <= held}
+    default: Mapper = getattr(defaults, mapper.name)
+    unknown = [lens.name for lens in mapper.lenses if lens.name in missing and lens not in default.lenses]
+    if unknown:
+        raise MappingError(f"{mapper.name}: Customcrm has nowhere to keep {', '.join(unknown)}")
+    # A region means something in its country only; a phone number can do without.
+    missing |= {lens.name for lens in mapper.lenses if isinstance(lens.kind, Region) and lens.scope in missing}
+    freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
+    return mapper.with_lenses(*freed).without(*missing) if missing else mapper
+
+
+def _names(lens: Lens) -> frozenset[str]:
+    place = lens.customcrm
+    return frozenset(place.attributes if place.in_extra else map(wire_name, place.attributes))
 
 
 def _progress(wanted: Progress | bool) -> Progress:
@@ -255,7 +305,7 @@ class SyncSession:
     """Keeps a Customcrm and Keap in sync. It works inside a running event loop, too (Jupyter).
 
     Args:
-        customcrm: the host's CRM.
+        customcrm: the host's CRM: a client, a `SqlCustomcrm`, or an object of the host's that is a `CustomcrmAdapter`.
         keap: Keap.
         store: where links are remembered: a SQLAlchemy URL (`"sqlite:///bridge.db"`) or the host's own engine.
         name: keeps several pairs of systems apart in one store.
@@ -280,7 +330,7 @@ class SyncSession:
     def __init__(
         self,
         *,
-        customcrm: CustomcrmClient,
+        customcrm: CustomcrmClient | CustomcrmAdapter,
         keap: KeapClient,
         store: str | Engine,
         name: str = "default",
@@ -413,7 +463,7 @@ class AsyncSyncSession:
     def __init__(
         self,
         *,
-        customcrm: AsyncCustomcrmClient,
+        customcrm: AsyncCustomcrmClient | CustomcrmAdapter,
         keap: AsyncKeapClient,
         store: str | Engine,
         name: str = "default",

@@ -8,14 +8,15 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge._flow import Flow, Page
+from keapbridge._flow import UNSET, Flow, Page
+from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
-from keapbridge.sync.records import Side
+from keapbridge.sync.records import Side, is_stored_form
 
-__all__ = ["CustomcrmRecords", "Identity", "KeapRecords", "Records"]
+__all__ = ["AdapterRecords", "CustomcrmRecords", "Identity", "KeapRecords", "Records"]
 
 
 @attrs.frozen
@@ -43,6 +44,11 @@ class Records(Protocol):
         """How many calls the system allows; `None` where nothing is known of a limit."""
         ...
 
+    @property
+    def lists_changes(self) -> bool:
+        """Whether a list can leave out what did not change. If not, every scan is a complete one."""
+        ...
+
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def get(self, id: str) -> Flow[Any]: ...
@@ -64,6 +70,10 @@ class CustomcrmRecords:
     @property
     def creates_once(self) -> bool:
         return self.flows.capabilities.idempotent
+
+    @property
+    def lists_changes(self) -> bool:
+        return self.flows.capabilities.changed_since
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
@@ -93,12 +103,77 @@ class CustomcrmRecords:
 
 
 @attrs.frozen
+class AdapterRecords:
+    """The records of a host's adapter: what it does not promise is done without it."""
+
+    flows: AdapterResource[Any]
+    side: Side = Side.CUSTOMCRM
+    calls_per_minute: int | None = None
+
+    @property
+    def creates_once(self) -> bool:
+        return self.flows.capabilities.idempotent_creates
+
+    @property
+    def lists_changes(self) -> bool:
+        return self.flows.capabilities.changes_since
+
+    def identify(self, record: Any) -> Identity:
+        version = record.etag or None if self.flows.capabilities.conditional_updates else None
+        return Identity(record.id, record.updated_at or None, record.created_at or None, version)
+
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return self.flows.list(updated_since=updated_since)
+
+    def get(self, id: str) -> Flow[Any]:
+        return self.flows.get(id)
+
+    def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
+        return self.flows.get_many(ids)
+
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
+        if self.creates_once:
+            raise NotImplementedError("it is asked again with the same key instead")
+        wanted = _known(record)
+        found: list[Any] = []
+        page: Page[Any] | None = yield from self.flows.list(updated_since=since)
+        while page is not None:
+            found += [item for item in page.items if _is_like(wanted, _known(item))]
+            page = (yield from page.next()) if page.next else None
+        # A record that was edited while the pages were read is in two of them.
+        return tuple({item.id: item for item in found}.values())
+
+    def create(self, record: Any, key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=key)
+
+    def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
+        return self.flows.update(id, changes, if_match=version)
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        return self.flows.delete(id, if_match=version)
+
+
+def _known(record: Any) -> dict[str, Any]:
+    """What a record is known to hold."""
+    names = [field.name for field in attrs.fields(type(record)) if field.name != "extra"]
+    values = {name: getattr(record, name) for name in names} | dict(record.extra)
+    return {name: value for name, value in values.items() if value is not UNSET and value is not None and value != ""}
+
+
+def _is_like(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
+    """Whether half of what is wanted is there; what is alike is then compared in canonical form."""
+    same = [name for name, value in wanted.items() if name in held and is_stored_form(str(value), str(held[name]))]
+    return bool(same) and 2 * len(same) >= len(wanted)
+
+
+@attrs.frozen
 class KeapRecords:
     """Keap's records: no versions, no idempotency keys."""
 
     flows: KeapResource[Any]
     side: Side = Side.KEAP
     creates_once: bool = False
+    lists_changes: bool = True
 
     @property
     def calls_per_minute(self) -> int | None:

@@ -1,0 +1,346 @@
+"""Any other Customcrm: a host's own object with five methods over plain dicts, and the same operations as flows.
+
+The methods may be plain or `async`. What an adapter says it cannot do is done another way, at the price that
+`AdapterCapabilities` names. No HTTP here, and no database.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+import attrs
+
+from keapbridge._flow import Await, Flow, Malformed, Page, gather, run
+from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
+from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
+
+__all__ = [
+    "ENDPOINTS",
+    "AdapterCapabilities",
+    "AdapterPage",
+    "AdapterResource",
+    "CustomcrmAdapter",
+    "is_asynchronous",
+    "resources",
+]
+
+R = TypeVar("R")
+
+ENDPOINTS: Mapping[str, Endpoint[Any]] = {"contacts": CONTACTS, "customers": CUSTOMERS, "products": PRODUCTS}
+
+_METHODS = ("list_changes", "get_many", "create", "update", "delete")
+_MOST_IDS = 200  # in one question: databases and URLs have limits, too
+_SIDE_BY_SIDE = 4
+
+
+@attrs.frozen(kw_only=True)
+class AdapterCapabilities:
+    """What an adapter promises beyond the five methods. Nothing is taken for granted.
+
+    Attributes:
+        changes_since: `list_changes` can be asked for what changed at or after a moment. Without it every run reads
+            everything, and finds by what the records hold which of them changed.
+        tells_deletions: its pages name what is gone. Without it deletions are found by complete runs, and by runs that
+            read everything anyway.
+        conditional_updates: `ETag` names the state of a record, and writes for another one are a `ConflictError`.
+            Without it an edit is overwritten that is made between the engine's second look at a record and its write.
+        idempotent_creates: one `key` makes one record. Without it a create whose outcome is unknown is looked for in
+            what changed since, before it is repeated.
+        batch_read: `get_many` reads many records at once. Without it the records are read one by one.
+        parallel_calls: plain methods may be called from several threads at once. Without it they take turns.
+    """
+
+    changes_since: bool = False
+    tells_deletions: bool = False
+    conditional_updates: bool = False
+    idempotent_creates: bool = False
+    batch_read: bool = False
+    parallel_calls: bool = False
+
+
+@attrs.frozen
+class AdapterPage:
+    """A part of a list.
+
+    Attributes:
+        records: under the names of the default REST profile, see `CustomcrmAdapter`.
+        deleted: ids of records that are gone, where a list of changes tells.
+        cursor: what to ask for the next part with; `None` at the end.
+        as_of: the system's own clock when the list was begun; ours is taken where it is not given.
+    """
+
+    records: Sequence[Mapping[str, Any]]
+    deleted: Sequence[Any] = ()
+    cursor: str | None = None
+    as_of: datetime | None = None
+
+
+@runtime_checkable
+class CustomcrmAdapter(Protocol):
+    """What a host implements for a CRM that is neither a REST API nor a database. `object` is `"contacts"`,
+    `"customers"` or `"products"`.
+
+    A record is a dict under the names of the default REST profile: `Id`, `FirstName`, …, `UpdatedAt`, `CreatedAt` (both
+    with a time zone) and `ETag`, as far as the system has them, and further properties of the host's own. A property
+    that is missing is empty. Values are texts, numbers, `Decimal`, `bool`, `date` and `datetime`, or what JSON has for
+    them.
+
+    Methods raise `NotFoundError` for a record that is not there, `ConflictError` for another version, and `StatusError`
+    with `status=422` for values that are refused; the engine then writes property by property. Any other error of an
+    adapter becomes a `TransportError` whose cause it is; a record that was to be made is looked for in the next run.
+
+    Two attributes are optional: `objects`, the names of those that it has where it has not all three, and
+    `properties(object)`, the names of the properties that it can hold. Default mappings are narrowed to them.
+    """
+
+    @property
+    def capabilities(self) -> AdapterCapabilities:
+        """What it promises."""
+        ...
+
+    def list_changes(
+        self, object: str, since: datetime | None, cursor: str | None, /
+    ) -> AdapterPage | Awaitable[AdapterPage]:
+        """A part of all records, or of those changed at or after `since`, from where `cursor` says.
+
+        A record that nobody edits while the parts are read is in exactly one of them; one that is edited meanwhile is
+        in at least one.
+        """
+        ...
+
+    def get_many(
+        self, object: str, ids: Sequence[str], /
+    ) -> Sequence[Mapping[str, Any]] | Awaitable[Sequence[Mapping[str, Any]]]:
+        """Those of the records that exist, in any order."""
+        ...
+
+    def create(
+        self, object: str, record: Mapping[str, Any], key: str, /
+    ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+        """Make a record and return it as it was stored. The same `key` comes again when the answer was lost."""
+        ...
+
+    def update(
+        self, object: str, id: str, changes: Mapping[str, Any], version: str | None, /
+    ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+        """Write these properties and no others, `None` clears; return the record as it was stored.
+
+        With a `version` only onto the record whose `ETag` it is.
+        """
+        ...
+
+    def delete(self, object: str, id: str, version: str | None, /) -> Awaitable[None] | None:
+        """Delete a record; with a `version` only that one."""
+        ...
+
+
+def is_asynchronous(adapter: CustomcrmAdapter) -> bool:
+    """Whether any of its methods needs an event loop."""
+    return any(inspect.iscoroutinefunction(getattr(adapter, name)) for name in _METHODS)
+
+
+def resources(adapter: CustomcrmAdapter) -> dict[str, AdapterResource[Any]]:
+    """The operations on what an adapter has, by object.
+
+    Raises:
+        TypeError: when it is no adapter, naming what it lacks.
+        ValueError: for an object that there is not.
+    """
+    missing = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
+    if missing:
+        raise TypeError(f"{type(adapter).__name__} is no CustomcrmAdapter: it has no {', '.join(missing)}")
+    if not isinstance(adapter.capabilities, AdapterCapabilities):
+        raise TypeError(f"{type(adapter).__name__}.capabilities must be AdapterCapabilities(…)")
+    objects = getattr(adapter, "objects", tuple(ENDPOINTS))
+    unknown = sorted(set(objects) - ENDPOINTS.keys())
+    if unknown:
+        raise ValueError(f"{type(adapter).__name__}.objects: there are no {', '.join(unknown)}")
+    turns = threading.RLock()
+    return {name: AdapterResource(adapter, name, ENDPOINTS[name], turns) for name in objects}
+
+
+@attrs.frozen
+class AdapterResource(Generic[R]):
+    """The operations on one kind of record of an adapter, as flows over the typed records.
+
+    Attributes:
+        turns: held while a plain method works, unless it may work beside others.
+    """
+
+    adapter: CustomcrmAdapter
+    object: str
+    endpoint: Endpoint[R]
+    turns: threading.RLock = attrs.field(factory=threading.RLock, repr=False)
+
+    @property
+    def capabilities(self) -> AdapterCapabilities:
+        return self.adapter.capabilities
+
+    @property
+    def properties(self) -> frozenset[str] | None:
+        """The names of what it can hold; `None` when it holds everything."""
+        tell = getattr(self.adapter, "properties", None)
+        found: Any = tell(self.object) if callable(tell) else None
+        return None if found is None else frozenset(found)
+
+    def list(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
+        return self._page(updated_since if self.capabilities.changes_since else None, None)
+
+    def _page(self, since: datetime | None, cursor: str | None) -> Flow[Page[R]]:
+        subject = f"the list of {self.object}"
+        page: Any = yield from self._call("list_changes", subject, since, cursor)
+        if not isinstance(page, AdapterPage):
+            raise TypeError(f"{subject}: list_changes must return an AdapterPage, not {type(page).__name__}")
+        following = page.cursor
+        if following is not None and following == cursor:
+            raise ShapeError(f"{subject}: a page names itself as the next one", paths=["cursor"])
+        records, malformed = self._load_many(page.records)
+        return Page(
+            records,
+            malformed=malformed,
+            deleted=() if since is None else tuple(str(id) for id in page.deleted),
+            next=None if following is None else lambda: self._page(since, following),
+            served_at=page.as_of,
+        )
+
+    def get(self, id: str) -> Flow[R]:
+        found = yield from self.get_many([id])
+        if not found:
+            raise NotFoundError(f"{self.endpoint.singular} {id} is not there", status=404)
+        return found[0]
+
+    def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
+        size = _MOST_IDS if self.capabilities.batch_read else 1
+        ordered = sorted(set(ids))
+        parts = (ordered[start : start + size] for start in range(0, len(ordered), size))
+        found = yield from gather((self._read(part) for part in parts), _SIDE_BY_SIDE)
+        return tuple(record for part in found for record in part)
+
+    def _read(self, ids: Sequence[str]) -> Flow[tuple[R, ...]]:
+        data: Any = yield from self._call("get_many", f"{len(ids)} {self.object}", ids)
+        wanted = [item for item in data if not isinstance(item, Mapping) or str(item.get("Id")) in ids]
+        records, malformed = self._load_many(wanted)
+        for item in malformed:
+            raise item.error
+        return records
+
+    def create(self, record: R, *, idempotency_key: str) -> Flow[R]:
+        body = self.endpoint.codec.dump(record, self.endpoint.writable | record_extra(record).keys())
+        given = {name: value for name, value in body.items() if value is not None}
+        subject = f"a new {self.endpoint.singular}"
+        answer: Any = yield from self._call("create", subject, given, idempotency_key)
+        return self._load(answer, subject)
+
+    def update(self, id: str, changes: Mapping[str, Any], *, if_match: str | None = None) -> Flow[R]:
+        record, mask = changes_to_record(self.endpoint, changes)
+        version = if_match if self.capabilities.conditional_updates else None
+        subject = f"{self.endpoint.singular} {id}"
+        wanted = self.endpoint.codec.dump(record, mask)
+        answer: Any = yield from self._call("update", subject, id, wanted, version)
+        return self._load(answer, subject)
+
+    def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
+        version = if_match if self.capabilities.conditional_updates else None
+        yield from self._call("delete", f"{self.endpoint.singular} {id}", id, version)
+
+    # --- the adapter's methods --------------------------------------------------------------------------------------
+
+    def _call(self, name: str, subject: str, *arguments: Any) -> Flow[Any]:
+        method: Callable[..., Any] = getattr(self.adapter, name)
+        if inspect.iscoroutinefunction(method):
+
+            async def wait() -> Any:
+                try:
+                    return await method(self.object, *arguments)
+                except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
+                    raise _meant(error, subject) from _cause(error)
+
+            result: Any = yield Await(wait, f"{type(self.adapter).__name__}.{name}")
+            return result
+
+        def work() -> Any:
+            try:
+                if self.capabilities.parallel_calls:
+                    return method(self.object, *arguments)
+                with self.turns:
+                    return method(self.object, *arguments)
+            except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
+                raise _meant(error, subject) from _cause(error)
+
+        return (yield from run(subject, work))
+
+    # --- its records ------------------------------------------------------------------------------------------------
+
+    @property
+    def _asked(self) -> Collection[str]:
+        """The attributes that are empty where a record does not show them; others are unknown."""
+        held, codec = self.properties, self.endpoint.codec
+        return [n for n in codec.fields if held is None or codec.wire_names[n] in held or n in _OWN]
+
+    def _load(self, data: Any, subject: str) -> R:
+        if not isinstance(data, Mapping):
+            raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
+        record = self.endpoint.codec.load(_tidy(data), asked=self._asked)
+        problem = _without_zone(record)
+        if problem is not None:
+            raise problem
+        return record
+
+    def _load_many(self, items: Sequence[Any]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        data = [_tidy(item) if isinstance(item, Mapping) else item for item in items]
+        records, malformed = self.endpoint.codec.load_many(data, asked=self._asked)
+        problems = tuple(_malformed(records))
+        if not problems:
+            return records, malformed
+        good = tuple(record for record in records if _without_zone(record) is None)
+        return good, (*malformed, *problems)
+
+
+_OWN = frozenset({"id", "created_at", "updated_at", "etag"})
+
+
+def _tidy(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as JSON would have it: what differs between databases and programs is the same from here on."""
+    return {name: _plain(name, value) for name, value in data.items() if isinstance(name, str)}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if (name.endswith("Id") or name == "ETag") and value is not None and not isinstance(value, (str, bool)):
+        return str(value)  # a number or a UUID
+    return value
+
+
+def _without_zone(record: Any) -> ShapeError | None:
+    for name, wire in (("updated_at", "UpdatedAt"), ("created_at", "CreatedAt")):
+        value = getattr(record, name)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return ShapeError(f"unexpected data at $.{wire} (a time without a time zone)", paths=[f"$.{wire}"])
+    return None
+
+
+def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:
+    for record in records:
+        problem = _without_zone(record)
+        if problem is not None:
+            yield Malformed(record.id, problem)
+
+
+def _meant(error: Exception, subject: str) -> Exception:
+    if isinstance(error, KeapbridgeError):
+        return error
+    return TransportError(f"{subject}: the adapter failed with {type(error).__name__}", sent=True)
+
+
+def _cause(error: Exception) -> BaseException | None:
+    return error.__cause__ if isinstance(error, KeapbridgeError) else error

@@ -42,9 +42,11 @@ from keapbridge.errors import (
 )
 from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
 from keapbridge.mapping import (
+    address,
     boolean,
     choice,
     choices,
+    constant,
     country,
     custom_field,
     date,
@@ -52,13 +54,16 @@ from keapbridge.mapping import (
     decimal,
     email,
     fax,
+    full_name,
     integer,
+    lens,
     money,
     opt_out,
     phone,
     reference,
     region,
     text,
+    url,
 )
 from keapbridge.sync.plan import Plan
 from keapbridge.sync.policy import Contest, Policy, Settle
@@ -112,9 +117,11 @@ __all__ = [
     "UnavailableError",
     "UnfitError",
     "__version__",
+    "address",
     "boolean",
     "choice",
     "choices",
+    "constant",
     "country",
     "custom_field",
     "customcrm",
@@ -124,8 +131,10 @@ __all__ = [
     "email",
     "errors",
     "fax",
+    "full_name",
     "integer",
     "keap",
+    "lens",
     "mapping",
     "money",
     "opt_out",
@@ -133,6 +142,7 @@ __all__ = [
     "reference",
     "region",
     "text",
+    "url",
     "webhooks",
 ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from keapbridge._flow import Flow, now, run
 from keapbridge.errors import ApiError, NotFoundError
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.store import JournalEntry, Removal
 from keapbridge.sync.bridge import keys_of
 from keapbridge.sync.deletions import is_edited
@@ -66,7 +67,7 @@ def _read(
     bridge = book.bridge
     records, odd = yield from bridge.read_many(object, side, ids)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    seen = ((record, bridge.observe(object, side, record, context)) for record in records)
+    seen = ((record, bridge.observe_whole(object, side, record, context)) for record in records)
     return {observation.id: (record, observation) for record, observation in seen}, odd
 
 
@@ -79,6 +80,9 @@ def _remove(
         yield from book.remove(Removal(object, pair.link, lines=(line,)))
         return
     observation = left[1]
+    if isinstance(action, Delete) and observation.problem == OUTSIDE:
+        yield from book.report(_line(pair, object, "skipped", action.side, OUTSIDE))
+        return
     if isinstance(action, Unlink):
         line = _line(pair, object, "unlinked", None, action.reason)
         yield from book.remove(_keeping(book, object, pair, observation, action.reason, (), line))

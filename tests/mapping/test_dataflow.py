@@ -1,4 +1,4 @@
-"""The dataflow document: its structure in every format, from the mappings in force, and valid whatever they are named."""
+"""The dataflow document: its structure in every format, from the mappings in force, whatever things are named."""
 
 from __future__ import annotations
 

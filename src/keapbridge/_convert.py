@@ -47,7 +47,7 @@ def load_json(answer: Answer) -> Any:
     """The body of an answer; a `ShapeError` without paths when it is no JSON."""
     try:
         return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # One text with half of a surrogate pair in it must not make a page of records unreadable.
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(answer.body, parse_constant=_no_number)

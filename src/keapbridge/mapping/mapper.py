@@ -299,7 +299,7 @@ class Mapper:
                 if lens.name in values and lens.place(side).in_extra
                 for attribute in lens.place(side).attributes
             }
-            changes["extra"] = {name: record.extra[name] for name in sorted(own)}
+            changes["extra"] = {name: record.extra.get(name) for name in sorted(own)}
         return record, changes
 
     def fill_required(self, side: Side, values: Mapping[str, Canonical]) -> dict[str, Canonical]:

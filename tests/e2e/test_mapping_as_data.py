@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import keapbridge as kb
 from keapbridge.demo._invented import invent, load
-from keapbridge.mapping import Mapper, companies, contacts, products
+from keapbridge.mapping import companies, contacts, products
 from keapbridge.testing import Fault
 
 if TYPE_CHECKING:
     from conftest import World
 
 Json = dict[str, Any]
-ACTIVE = {"contacts": contacts.where(customcrm={"Status": ["active", "new"]}).with_lenses(kb.text("Status", keap="leadsource_id", direction="to_keap"))}  # fmt: skip
 OURS = contacts.where(customcrm={"Status": "active"})
 
 
@@ -225,8 +225,6 @@ BAD: dict[str, tuple[Any, str]] = {
 
 def test_every_bad_value_is_held_with_its_reason_the_others_flow_and_nothing_is_cleared(world: World) -> None:
     """The half character comes as an answer of Customcrm, in JSON's escapes."""
-    import json
-
     good = {"Email2": "b@example.org", "Phone": "+4722222222", "Country": "NO", "ZipCode": "0150", "JobTitle": "Countess", "Title": "Ms", "Website": "https://a.example", "MiddleName": "King"}  # fmt: skip
     a = person(world, **good)
     other = person(world, 2)
@@ -248,3 +246,75 @@ def test_every_bad_value_is_held_with_its_reason_the_others_flow_and_nothing_is_
     changed = {name for name in after if after[name] != before.get(name)} - {"update_time"}
     assert changed == {"suffix"}
     assert world.keap.state.contacts["2"]["suffix"] == "IV"
+
+
+# --- the demo's data in a host's own clothes ------------------------------------------------------------------------
+
+# property, kind, type of Keap's custom field, a value, and another
+TEXTS = tuple((f"Note{n}", kb.text, "TEXT", f"one {n}", f"two {n}") for n in range(12))
+OWN: tuple[tuple[str, Any, str, Any, Any], ...] = (
+    *TEXTS,
+    *((f"Count{n}", kb.integer, "WHOLE_NUMBER", n, n + 100) for n in range(5)),
+    *((f"Share{n}", kb.decimal, "DECIMAL_NUMBER", n + 0.5, n + 0.25) for n in range(3)),
+    *((f"Day{n}", kb.date, "DATE", f"2026-01-0{n + 1}", f"2026-02-0{n + 1}") for n in range(3)),
+    *((f"Seen{n}", kb.date_time, "DATE_TIME", f"2026-01-0{n + 1}T10:00:00Z", f"2026-03-0{n + 1}T10:00:00Z") for n in range(2)),
+    *((f"Is{n}", kb.boolean, "YES_NO", True, False) for n in range(3)),
+    *((f"List{n}", kb.choices, "LIST_BOX", ["a", "b"], ["c"]) for n in range(2)),
+)  # fmt: skip
+
+
+def test_the_demos_data_with_thirty_properties_custom_fields_and_a_filter_goes_round(world: World) -> None:
+    assert len(OWN) == 30
+    things = load(invent(7, customers=8, contacts=40, products=5), world.crm, world.keap)
+    for name, _, type, _, _ in OWN:
+        world.keap.state.contacts.add_custom_field(f"Own {name}", type)
+    own = [kind(name, keap=kb.custom_field(f"Own {name}")) for name, kind, _, _, _ in OWN]
+    mapper = contacts.with_lenses(*own, kb.constant("Stage", "live")).where(customcrm={"Stage": ["live", "new"]})
+    options: Json = {"contacts": mapper}
+    table = world.crm.state.contacts
+    outside = sorted(table)[::3]
+    for id in sorted(table):
+        table.edit(id, Stage="retired" if id in outside else "new", **{name: one for name, _, _, one, _ in OWN})
+    before = {id: table[id] for id in outside}
+
+    world.sync(**options)
+    with world.sessions(**options) as session:
+        links = {link.customcrm_id: link.keap_id for link in session.contacts.links()}
+    assert links
+    assert not set(links) & set(outside)
+    assert len(links) == len(set(links.values()))
+    ours = [id for id in links if id in things["contacts", kb.Side.CUSTOMCRM]]
+    assert ours
+    for id in ours:
+        assert held(world, links[id]) == {f"Own {name}": in_keap(kind, one) for name, kind, _, one, _ in OWN}
+    world.assert_quiet(**options)
+
+    edited, emptied = ours[0], ours[1]
+    world.let_time_pass()
+    ids = {field["label"]: id for id, field in world.keap.state.contacts.custom_fields.items()}
+    contents = [{"id": ids[f"Own {name}"], "content": in_keap(kind, two)} for name, kind, _, _, two in OWN]
+    mine = [f for f in world.keap.state.contacts[links[edited]]["custom_fields"] if f["id"] not in {c["id"] for c in contents}]  # fmt: skip
+    world.keap.state.contacts.edit(links[edited], custom_fields=[*mine, *contents])
+    table.edit(emptied, **{name: None for name, *_ in OWN})
+    world.sync(**options)
+    assert {name: same(table[edited][name]) for name, *_ in OWN} == {name: same(two) for name, _, _, _, two in OWN}
+    assert held(world, links[emptied]) == {}
+    assert {id: table[id] for id in outside} == before
+    world.assert_quiet(**options)
+
+
+def in_keap(kind: Any, value: Any) -> Any:
+    if kind is kb.date_time:
+        return value.replace("Z", ".000Z")
+    return int(value) if kind is kb.boolean else value
+
+
+def same(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
+
+
+def held(world: World, id: str) -> Json:
+    """What a contact of Keap holds in the custom fields of the host."""
+    table = world.keap.state.contacts
+    labels = {field["id"]: table.custom_fields[field["id"]]["label"] for field in table[id].get("custom_fields", ())}
+    return {labels[f["id"]]: f["content"] for f in table[id].get("custom_fields", ()) if labels[f["id"]][:4] == "Own "}

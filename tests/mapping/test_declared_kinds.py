@@ -15,6 +15,7 @@ from keapbridge._flow import UNSET
 from keapbridge.customcrm import models as customcrm
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap import models as keap
+from keapbridge.keap.fields import CustomField
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.checklist import checklist
 from keapbridge.mapping.kinds import Choices, Context, FullName, Made, Money, Url
@@ -213,6 +214,15 @@ def test_a_constant_is_there_without_being_read_and_nothing_is_written_to_it() -
     assert [line.to for line in checklist(contacts.with_lenses(kb.constant("S", "x")))][-1] is OURS
     with pytest.raises(MappingError):
         kb.constant("X", 1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", [0, 0.0, False, "0", "x", ["x"]])
+def test_a_custom_field_that_holds_nothing_at_all_is_emptied_too(content: Any) -> None:
+    named = kb.custom_field("Own")
+    lens = built(kb.text("Own", keap=named))
+    context = Context(custom_fields={named: CustomField("1", "Own")})
+    record = keap.Contact(custom_fields=[keap.CustomFieldValue("1", content)])
+    assert [item.content for item in lens.put(THEIRS, record, None, context).custom_fields] in ([""], [])
 
 
 def test_options_are_checked_when_they_are_given() -> None:

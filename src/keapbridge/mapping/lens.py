@@ -108,7 +108,7 @@ class Lens:
         if not custom.id:
             raise UnfitError(f"Keap's custom field {self.keap.custom} is yet to be made, by applying a plan")
         place = self.place(side).of(custom.id)
-        if value is None and not (present := place.get(record)) and present is not UNSET:
+        if value is None and place.get(record) in (None, "", [], ()):
             return record
         return place.put(record, custom.write(self._plain(value, context)))
 

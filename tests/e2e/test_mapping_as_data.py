@@ -9,7 +9,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge.demo._invented import invent, load
-from keapbridge.mapping import companies, contacts, products
+from keapbridge.mapping import contacts, products
 from keapbridge.testing import Fault
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def test_what_fits_is_read_back_and_nothing_else_is_touched(case: tuple[Lens, An
     assert lens.get(side, once, None, NOWHERE) == fitting
     assert lens.put(side, once, fitting, NOWHERE) == once
     place = lens.place(side)
-    own = {name: None for name in place.attributes}
+    own = dict.fromkeys(place.attributes)
     if place.in_extra:
         assert {k: v for k, v in once.extra.items() if k not in own} == dict(record.extra)
         assert attrs.evolve(once, extra=record.extra) == record

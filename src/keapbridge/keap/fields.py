@@ -266,9 +266,9 @@ def _moment(_: CustomField, value: Any) -> datetime:
         value = value.isoformat()
     try:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-    except (AttributeError, TypeError, ValueError):
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise UnfitError("not a date with a time") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _moment_text(field: CustomField, value: Any) -> str:

@@ -594,7 +594,7 @@ def _exact_number(raw: Any) -> Decimal | None:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Decimal)):
         raise UnfitError("not a number")
     try:
-        found = Decimal(str(raw).strip())
+        found = Decimal(raw) if isinstance(raw, int) else Decimal(str(raw).strip())
     except InvalidOperation:
         raise UnfitError("not a number") from None
     if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:

@@ -88,12 +88,14 @@ class Lens:
             UnfitError: when it is there and cannot be understood.
         """
         custom = self._custom(side, context)
-        if custom is None:
-            raw = self.place(side).get(record)
-        else:
-            raw = self.place(side).of(custom.id).get(record)
-            raw = raw if raw is UNSET else custom.read(raw)
-        return UNSET if raw is UNSET else carriable(self.kind.read(raw, side, scope, context))
+        raw = (self.place(side) if custom is None else self.place(side).of(custom.id)).get(record)
+        if raw is UNSET:
+            return UNSET
+        try:
+            return carriable(self.kind.read(raw if custom is None else custom.read(raw), side, scope, context))
+        except (ArithmeticError, ValueError) as error:
+            # A number of thousands of digits, say, which Python itself does not turn into a text.
+            raise UnfitError(f"not understood ({type(error).__name__})") from None
 
     def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
         """The record with this canonical value, which `fit` has let through."""

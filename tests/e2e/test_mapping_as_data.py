@@ -203,8 +203,10 @@ def test_prices_without_a_currency_of_their_own(world: World) -> None:
     held = [line.reason for line in report.lines if line.outcome == "skipped"]
     assert held == ["Keap needs Amount (Amount: more decimals than USD has)"]
     assert {p["Name"]: str(p["Amount"]) for p in world.crm.state.products.values()} == {
-        "Widget": "12.50", "Gadget": "3.5", "Odd": "3.505",
-    }  # fmt: skip
+        "Widget": "12.50",
+        "Gadget": "3.5",
+        "Odd": "3.505",
+    }
     assert sorted(p["price"]["amount"] for p in world.keap.state.products.values()) == [350, 1250]
     world.assert_quiet(**own)
 
@@ -225,7 +227,16 @@ BAD: dict[str, tuple[Any, str]] = {
 
 def test_every_bad_value_is_held_with_its_reason_the_others_flow_and_nothing_is_cleared(world: World) -> None:
     """The half character comes as an answer of Customcrm, in JSON's escapes."""
-    good = {"Email2": "b@example.org", "Phone": "+4722222222", "Country": "NO", "ZipCode": "0150", "JobTitle": "Countess", "Title": "Ms", "Website": "https://a.example", "MiddleName": "King"}  # fmt: skip
+    good = {
+        "Email2": "b@example.org",
+        "Phone": "+4722222222",
+        "Country": "NO",
+        "ZipCode": "0150",
+        "JobTitle": "Countess",
+        "Title": "Ms",
+        "Website": "https://a.example",
+        "MiddleName": "King",
+    }
     a = person(world, **good)
     other = person(world, 2)
     assert world.sync().ok
@@ -257,10 +268,13 @@ OWN: tuple[tuple[str, Any, str, Any, Any], ...] = (
     *((f"Count{n}", kb.integer, "WHOLE_NUMBER", n, n + 100) for n in range(5)),
     *((f"Share{n}", kb.decimal, "DECIMAL_NUMBER", n + 0.5, n + 0.25) for n in range(3)),
     *((f"Day{n}", kb.date, "DATE", f"2026-01-0{n + 1}", f"2026-02-0{n + 1}") for n in range(3)),
-    *((f"Seen{n}", kb.date_time, "DATE_TIME", f"2026-01-0{n + 1}T10:00:00Z", f"2026-03-0{n + 1}T10:00:00Z") for n in range(2)),
+    *(
+        (f"Seen{n}", kb.date_time, "DATE_TIME", f"2026-01-0{n + 1}T10:00:00Z", f"2026-03-0{n + 1}T10:00:00Z")
+        for n in range(2)
+    ),
     *((f"Is{n}", kb.boolean, "YES_NO", True, False) for n in range(3)),
     *((f"List{n}", kb.choices, "LIST_BOX", ["a", "b"], ["c"]) for n in range(2)),
-)  # fmt: skip
+)
 
 
 def test_the_demos_data_with_thirty_properties_custom_fields_and_a_filter_goes_round(world: World) -> None:
@@ -293,7 +307,11 @@ def test_the_demos_data_with_thirty_properties_custom_fields_and_a_filter_goes_r
     world.let_time_pass()
     ids = {field["label"]: id for id, field in world.keap.state.contacts.custom_fields.items()}
     contents = [{"id": ids[f"Own {name}"], "content": in_keap(kind, two)} for name, kind, _, _, two in OWN]
-    mine = [f for f in world.keap.state.contacts[links[edited]]["custom_fields"] if f["id"] not in {c["id"] for c in contents}]  # fmt: skip
+    mine = [
+        f
+        for f in world.keap.state.contacts[links[edited]]["custom_fields"]
+        if f["id"] not in {c["id"] for c in contents}
+    ]
     world.keap.state.contacts.edit(links[edited], custom_fields=[*mine, *contents])
     table.edit(emptied, **{name: None for name, *_ in OWN})
     world.sync(**options)

@@ -88,7 +88,9 @@ NASTY: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from((2**63, -(2**70), 10**40, 10**4000)),
     st.floats(),
     st.decimals(),
-    st.sampled_from((date(1, 1, 1), datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), b"x", {}, [[]])),
+    st.sampled_from(
+        (date(1, 1, 1), datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), b"x", {}, [[]])
+    ),
     st.lists(st.one_of(NASTY_TEXTS, st.integers(), st.none()), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )
@@ -151,7 +153,7 @@ def assert_carried(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("bad", ["\ud800", "a\x00b", "a\x1bb", "\x9f.", "a\x7fb"])
 def test_a_text_that_no_system_may_take_is_named_and_not_repaired(bad: str) -> None:
-    with pytest.raises(UnfitError, match="control character|surrogate"):
+    with pytest.raises(UnfitError, match=r"control character|surrogate"):
         Text().read(f"x{bad}y", OURS, None, CONTEXT)
 
 

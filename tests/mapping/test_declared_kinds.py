@@ -26,7 +26,9 @@ LAWS = settings(max_examples=80, derandomize=True, deadline=None, database=None)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 NOWHERE = Context(keap_currency="USD")
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters=","), max_size=9)
-NAMES = st.one_of(WORDS, st.lists(WORDS, max_size=5).map(" ".join), st.sampled_from(("van Beethoven", "אבגד", "👩\u200d👧")))  # fmt: skip
+NAMES = st.one_of(
+    WORDS, st.lists(WORDS, max_size=5).map(" ".join), st.sampled_from(("van Beethoven", "אבגד", "👩\u200d👧"))
+)
 
 
 def built(declared: Any, mapper: Any = contacts) -> Lens:
@@ -45,13 +47,21 @@ CUT = built(kb.lens(str, cut, customcrm="Cut", keap="spouse_name", losses="all b
 PRICE = built(kb.money("Amount", always="USD", keap="price"), products.without("Price"))
 PATHS = st.text("abc/?#=%é", max_size=12)
 CASES: tuple[tuple[Lens, st.SearchStrategy[Any]], ...] = (
-    (URL, st.builds("{}://{}.example.org{}".format, st.sampled_from(("http", "HTTPS")), st.sampled_from(("a", "Ü", "x-y")), PATHS.map("/{}".format))),
+    (
+        URL,
+        st.builds(
+            "{}://{}.example.org{}".format,
+            st.sampled_from(("http", "HTTPS")),
+            st.sampled_from(("a", "Ü", "x-y")),
+            PATHS.map("/{}".format),
+        ),
+    ),
     (NAME, NAMES),
     (TURNED, st.builds("{}, {}".format, NAMES, NAMES)),
     (SWAP, st.text("aBcDéÉ1 ", max_size=20)),
     (CUT, st.text("abc ", max_size=20)),
     (PRICE, st.integers(0, 10**9).map(lambda units: Decimal(units) / 100)),
-)  # fmt: skip
+)
 cases = st.sampled_from(CASES).flatmap(lambda case: st.tuples(st.just(case[0]), case[1]))
 
 
@@ -107,7 +117,20 @@ def test_one_page_has_one_address(raw: str, canonical: str) -> None:
     assert Url().read(canonical, THEIRS, None, NOWHERE) == canonical
 
 
-@pytest.mark.parametrize("raw", ["n/a", "mailto:a@b.no", "javascript:alert(1)", "https://", "https://a b.no", "localhost", "https://a.no:x", "-a.no", 5])  # fmt: skip
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "n/a",
+        "mailto:a@b.no",
+        "javascript:alert(1)",
+        "https://",
+        "https://a b.no",
+        "localhost",
+        "https://a.no:x",
+        "-a.no",
+        5,
+    ],
+)
 def test_what_is_no_address_of_a_page_is_held(raw: Any) -> None:
     with pytest.raises(UnfitError):
         Url().read(raw, OURS, None, NOWHERE)
@@ -187,7 +210,13 @@ def test_an_amount_and_its_currency_may_both_be_properties_of_the_host() -> None
 def test_an_address_is_a_block() -> None:
     mapper = contacts.with_lenses(*kb.address("SHIPPING", prefix="Ship", names={"ZipCode": "Code", "City": None}))
     new = {lens.customcrm.path: lens.keap.path for lens in mapper.lenses if "SHIPPING" in lens.keap.path}
-    leaves = {"ShipCountry": "country_code", "ShipRegion": "region_code", "ShipStreetAddress1": "line1", "ShipStreetAddress2": "line2", "Code": "postal_code"}  # fmt: skip
+    leaves = {
+        "ShipCountry": "country_code",
+        "ShipRegion": "region_code",
+        "ShipStreetAddress1": "line1",
+        "ShipStreetAddress2": "line2",
+        "Code": "postal_code",
+    }
     assert new == {name: f"addresses.SHIPPING.{leaf}" for name, leaf in leaves.items()}
     assert mapper["ShipRegion"].scope == "ShipCountry"
     assert companies.with_lenses(*kb.address("address")) == companies
@@ -269,11 +298,13 @@ def test_a_filter_by_keaps_properties() -> None:
         assert mapper.takes_part(THEIRS, record, values) is passes
 
 
-@pytest.mark.parametrize("wrong", [{"keap": {"nothing": 1}}, {"customcrm": {"Country": "Atlantis"}}, {"keap": {}}, {"customcrm": {"Own": []}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [{"keap": {"nothing": 1}}, {"customcrm": {"Country": "Atlantis"}}, {"keap": {}}, {"customcrm": {"Own": []}}],
+)
 def test_a_filter_that_nothing_can_meet_is_refused(wrong: Any) -> None:
     with pytest.raises(MappingError):
-        mapper = contacts.where(**wrong)
-        mapper.takes_part(OURS, customcrm.Contact(), {})
+        contacts.where(**wrong)
 
 
 def test_a_filter_can_be_told_from_another_one() -> None:

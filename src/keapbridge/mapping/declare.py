@@ -166,9 +166,7 @@ def email(
             address that the sync makes or changes there, unless the address or the one it takes the place of is opted
             out; without it a sync says nothing about consent. Whether a new address is opted out costs a call.
     """
-    return _declare(
-        name, Email(), keap, "string (e-mail)", options, max_length=max_length, opt_in_reason=opt_in_reason
-    )  # fmt: skip
+    return _declare(name, Email(), keap, "string (e-mail)", options, max_length=max_length, opt_in_reason=opt_in_reason)
 
 
 def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> Declared:
@@ -409,7 +407,7 @@ def constant(name: str, value: str | int | bool, *, keap: str | NamedField | Non
     if keap is None:
         return Declared(
             name, kind, constant_place(value), {"keap_type": f"none ({shown})", "direction": "to_customcrm"}
-        )  # fmt: skip
+        )
     declared = _declare(name, kind, keap, shown, {"direction": "to_keap"})
     return Declared(name, kind, declared.keap, declared.options, constant_place(value))
 
@@ -449,4 +447,4 @@ def lens(
     kind = Made(get, put, losses is not None)
     return _declare(
         customcrm, kind, keap, keap_type, options, max_length=max_length, losses=losses, samples=tuple(samples)
-    )  # fmt: skip
+    )

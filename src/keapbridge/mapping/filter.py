@@ -47,8 +47,8 @@ class Filter:
             lens = _mapped(mapper, side, name)
             if lens is None:
                 _place(mapper, side, name)
-            elif not callable(wanted):
-                for one in _any_of(wanted):
+            for one in () if callable(wanted) else _any_of(wanted):
+                if lens is not None:
                     _canonical(lens, side, one, mapper)
 
     def lets_pass(self, side: Side, record: Any, values: Mapping[str, Canonical], mapper: Mapper) -> bool:

@@ -30,10 +30,15 @@ _REMARK = (
     "it can be tested: one line for each property and each direction."
 )
 _SECTION = (
-    "Each {customcrm} in Customcrm has one record among Keap's {keap} as its counterpart, and each of Keap's {keap} has "
-    "one {customcrm}. What has no counterpart is matched with a record that is already there, or else is given one.",
-    "From then on the two stay linked. An edit of either is carried over to the other; it makes no difference in which "
-    "system it was made, nor in which of them the record was made first.",
+    (
+        "Each {customcrm} in Customcrm has one record among Keap's {keap} as its counterpart, and each of Keap's "
+        "{keap} has one {customcrm}. What has no counterpart is matched with a record that is already there, or else "
+        "is given one."
+    ),
+    (
+        "From then on the two stay linked. An edit of either is carried over to the other; it makes no difference in "
+        "which system it was made, nor in which of them the record was made first."
+    ),
 )
 
 

@@ -64,10 +64,6 @@ def execute(
     Yields:
         A result for each line, in the order of the document.
     """
-    clients = {
-        **{(name, Side.CUSTOMCRM): getattr(customcrm, "customers" if name == "companies" else name) for name in mappers},
-        **{(name, Side.KEAP): getattr(keap, name) for name in mappers},
-    }  # fmt: skip
     with TemporaryDirectory(prefix="keapbridge-qa-") as folder:
         options: dict[str, Any] = dict(mappers)
         store = f"sqlite:///{Path(folder) / 'bridge.db'}"
@@ -76,7 +72,8 @@ def execute(
             benches: list[_Bench] = []
             try:
                 for name, mapper in mappers.items():
-                    here = {side: clients[name, side] for side in Side}
+                    ours = getattr(customcrm, "customers" if name == "companies" else name)
+                    here = {Side.CUSTOMCRM: ours, Side.KEAP: getattr(keap, name)}
                     benches.append(_Bench(mapper, here, getattr(session, name), known))
                     yield from benches[-1].results()
                     known = attrs.evolve(known, links={**known.links, name: benches[-1].linked()[:2]})
@@ -179,8 +176,11 @@ class _Bench:
         names |= {lens.name for lens in self.mapper.lenses if side in lens.required}
         names |= {name for needed in self.mapper.needs_any.values() for name in needed[:1]}
         names |= {case.lens.scope} if case.lens.scope else set()
-        return [lens.name for lens in self.mapper.lenses if lens.name in names and lens.keap.constant is UNSET
-                and lens.customcrm.constant is UNSET]  # fmt: skip
+        return [
+            lens.name
+            for lens in self.mapper.lenses
+            if lens.name in names and lens.keap.constant is UNSET and lens.customcrm.constant is UNSET
+        ]
 
     def _edit(self, case: _Case) -> None:
         client = self.clients[case.source]

@@ -53,9 +53,11 @@ from keapbridge.errors import (
 )
 from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
 from keapbridge.mapping import (
+    address,
     boolean,
     choice,
     choices,
+    constant,
     country,
     custom_field,
     date,
@@ -63,13 +65,16 @@ from keapbridge.mapping import (
     decimal,
     email,
     fax,
+    full_name,
     integer,
+    lens,
     money,
     opt_out,
     phone,
     reference,
     region,
     text,
+    url,
 )
 from keapbridge.sync.plan import Plan
 from keapbridge.sync.policy import Contest, Policy, Settle
@@ -134,9 +139,11 @@ __all__ = [
     "UnavailableError",
     "UnfitError",
     "__version__",
+    "address",
     "boolean",
     "choice",
     "choices",
+    "constant",
     "country",
     "custom_field",
     "customcrm",
@@ -146,8 +153,10 @@ __all__ = [
     "email",
     "errors",
     "fax",
+    "full_name",
     "integer",
     "keap",
+    "lens",
     "mapping",
     "money",
     "opt_out",
@@ -155,6 +164,7 @@ __all__ = [
     "reference",
     "region",
     "text",
+    "url",
     "webhooks",
 ]
 

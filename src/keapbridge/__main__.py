@@ -1,11 +1,12 @@
-"""The command line, thin: `python -m keapbridge demo` and `python -m keapbridge dataflow`."""
+"""The command line, thin: `python -m keapbridge demo`, `dataflow` and `qa`."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from keapbridge._version import __version__
 
@@ -19,13 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands behind `python -m keapbridge`; without it, what this process was started with.
 
     Returns:
-        The exit code: 0 when all is well, 1 when the demo shows something that is not so, 2 when a command cannot run.
+        The exit code: 0 when all is well, 1 when the demo shows something that is not so or a check fails, 2 when a
+        command cannot run.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of all the world on a terminal that may know only some letters.
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    return _demo(options) if options.command == "demo" else _dataflow(options)
+    return _COMMANDS[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,9 +42,38 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, help="the same data for the same seed")
     for what, number in (("customers", 200), ("contacts", 1000), ("products", 150)):
         demo.add_argument(f"--{what}", type=_number, default=number, metavar="N", help=f"how many {what} (%(default)s)")
-    dataflow = commands.add_parser("dataflow", help="print the dataflow document of the default mappings")
+    dataflow = commands.add_parser("dataflow", help="print the dataflow document")
     dataflow.add_argument("--format", choices=("rst", "md", "html"), default="rst", help="its format (%(default)s)")
+    qa = commands.add_parser(
+        "qa",
+        help="execute the checklist of the dataflow document",
+        description="Checks each property in each direction, by default between two emulators.",
+    )
+    qa.add_argument(
+        "--pair",
+        type=_named,
+        metavar="MODULE:NAME",
+        help="a function that opens clients of two test systems, as a context manager (Customcrm, Keap)",
+    )
+    for command in (dataflow, qa):
+        command.add_argument(
+            "--mapping",
+            type=_named,
+            action="append",
+            default=[],
+            metavar="MODULE:NAME",
+            help="a mapper of your own, instead of the default one of its name; may be repeated",
+        )
     return parser
+
+
+def _named(name: str) -> Any:
+    from keapbridge.qa import load
+
+    try:
+        return load(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _number(text: str) -> int:
@@ -60,10 +91,20 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _dataflow(options: argparse.Namespace) -> int:
-    from keapbridge.mapping import companies, contacts, dataflow_document, products
+    from keapbridge.mapping import dataflow_document
+    from keapbridge.qa import mappers_of
 
-    print(dataflow_document([companies, products, contacts], options.format), end="")
+    print(dataflow_document(list(mappers_of(options.mapping).values()), options.format), end="")
     return 0
+
+
+def _qa(options: argparse.Namespace) -> int:
+    from keapbridge.qa import run
+
+    return run(mappers=options.mapping, pair=options.pair)
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"demo": _demo, "dataflow": _dataflow, "qa": _qa}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ otherwise names every wrong place by its JSON path.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import threading
 import types
@@ -45,9 +47,16 @@ def load_json(answer: Answer) -> Any:
     """The body of an answer; a `ShapeError` without paths when it is no JSON."""
     try:
         return msgspec.json.decode(answer.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # One text with half of a surrogate pair in it must not make a page of records unreadable.
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(answer.body, parse_constant=_no_number)
         kind = answer.headers.get("content-type", "no content type").split(";")[0]
         raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)  # NaN and the infinities are no JSON
 
 
 def brief(self: Any) -> str:

@@ -79,7 +79,15 @@ def understood(kind: Kind, raw: Any) -> Canonical:
         raise AssertionError from None
 
 
-TEXTS = st.text(max_size=120).map(lambda t: Text().read(t.replace("\r", ""), OURS, None, NOWHERE))
+# Letters of all the world, right-to-left ones and emoji as often as others, and no control characters.
+LETTERS = st.one_of(
+    st.characters(exclude_categories=("Cs", "Cc")),
+    st.sampled_from("\n\t אבגשלום مرحبا\u200f\u202e👩\u200d👩\u200d👧🇳🇴e\u0301한ﬁß"),
+)
+TEXTS = st.one_of(
+    st.text(LETTERS, max_size=120),
+    st.builds(lambda unit, times: unit * (times // len(unit)), st.text(LETTERS, min_size=1), st.just(100_000)),
+).map(lambda text: Text().read(text, OURS, None, NOWHERE))
 EMAILS = st.one_of(
     st.sampled_from(("ada@example.org", "o'hara+x@sub.example.co.uk", "josé@bücher.example", "a_b-c@x-y.no")),
     st.emails(),
@@ -539,7 +547,7 @@ OTHERS: tuple[tuple[Kind, st.SearchStrategy[Any], str], ...] = (
     (Choice({1: True, 0: False}), st.sampled_from((0, 1)), "YES_NO"),
     (Choices(), ITEMS_OF_A_LIST, "LIST_BOX"),
     (Choices(TABLE), st.lists(st.sampled_from(sorted(TABLE)), min_size=1), "LIST_BOX"),
-    (Text(), st.text(max_size=50), "TEXT"),
+    (Text(), st.text(LETTERS, max_size=50), "TEXT"),
     (Email(), EMAILS, "EMAIL"),
     (Phone(), PHONES, "PHONE_NUMBER"),
 )

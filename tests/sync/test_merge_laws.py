@@ -43,6 +43,7 @@ class Field:
     currencies: bool = False
     policy: str | None = None
     follows: str | None = None
+    keeps: bool = False
 
     def flows_to(self, side: Side) -> bool:
         return side in self.to

@@ -257,7 +257,7 @@ def _date(_: CustomField, value: Any) -> date:
         return value
     try:
         return date.fromisoformat(value.strip()[:10])
-    except (AttributeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         raise UnfitError("not a date") from None
 
 
@@ -266,9 +266,9 @@ def _moment(_: CustomField, value: Any) -> datetime:
         value = value.isoformat()
     try:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-    except (AttributeError, ValueError):
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise UnfitError("not a date with a time") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _moment_text(field: CustomField, value: Any) -> str:

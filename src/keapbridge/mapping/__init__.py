@@ -1,40 +1,47 @@
 """Mapping as data: the three default mappers, the kinds of fields, and the dataflow document made from them."""
 
 from keapbridge.mapping.custom import NamedField, custom_field
-from keapbridge.mapping.defaults import (
+from keapbridge.mapping.declare import (
+    LensOptions,
+    address,
     boolean,
     choice,
     choices,
-    companies,
-    contacts,
+    constant,
     country,
     date,
     date_time,
     decimal,
     email,
     fax,
+    full_name,
     integer,
+    lens,
     money,
     opt_out,
     phone,
-    products,
     reference,
     region,
     text,
+    url,
 )
+from keapbridge.mapping.defaults import companies, contacts, products
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper, MatchKey
 from keapbridge.mapping.tables import dataflow_document
 
 __all__ = [
     "Lens",
+    "LensOptions",
     "Mapper",
     "MatchKey",
     "NamedField",
+    "address",
     "boolean",
     "choice",
     "choices",
     "companies",
+    "constant",
     "contacts",
     "country",
     "custom_field",
@@ -44,7 +51,9 @@ __all__ = [
     "decimal",
     "email",
     "fax",
+    "full_name",
     "integer",
+    "lens",
     "money",
     "opt_out",
     "phone",
@@ -52,4 +61,5 @@ __all__ = [
     "reference",
     "region",
     "text",
+    "url",
 ]

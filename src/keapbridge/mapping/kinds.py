@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias, Union
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, Union
 
 from attrs import evolve, field, frozen
 
+from keapbridge._flow import UNSET
 from keapbridge._side import Side
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField, plain_number
@@ -36,8 +37,10 @@ __all__ = [
     "DateTime",
     "Email",
     "Fax",
+    "FullName",
     "Integer",
     "Kind",
+    "Made",
     "Money",
     "Number",
     "OptOut",
@@ -45,8 +48,11 @@ __all__ = [
     "Reference",
     "Region",
     "Text",
+    "Url",
+    "carriable",
     "is_pending",
     "may_be_asked",
+    "name_of",
     "opted_out",
 ]
 
@@ -91,6 +97,14 @@ def _merged(
     }
 
 
+def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
+    def check(kind: Any, attribute: Any, value: object) -> None:
+        if value not in allowed:
+            raise MappingError(f"{attribute.name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+
+    return check
+
+
 class Kind(Protocol):
     """One kind of value."""
 
@@ -111,6 +125,65 @@ class Kind(Protocol):
         ...
 
 
+def carriable(value: Any) -> Canonical:
+    """The value, if it is canonical and every system and store can carry it.
+
+    Raises:
+        UnfitError: for half of a surrogate pair, which has no place in UTF-8, and for what is no canonical value.
+    """
+    if isinstance(value, str):
+        if not value.isascii() and _SURROGATE.search(value):
+            raise UnfitError("half of a surrogate pair, which is no character")
+        return value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise UnfitError("a number of more than 64 bits")
+        return value
+    raise UnfitError("neither a text, nor a whole number, nor true or false")
+
+
+LARGEST = 2**63 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# What no text of people has: all control characters but the tab and the end of a line.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain_text(raw: str) -> str | None:
+    """A text in its canonical form: no white space around it, one sort of line end, Unicode NFC.
+
+    Raises:
+        UnfitError: when it has control characters or half of a surrogate pair in it.
+    """
+    text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not text:
+        return None
+    if not text.isprintable():
+        stray = _CONTROL.search(text)
+        if stray is not None:
+            raise UnfitError(f"a control character (U+{ord(stray[0]):04X})")
+        carriable(text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _line(raw: Any, longest: int) -> str:
+    """What can be a name, a number or a code: one value of no great length, as a text.
+
+    Raises:
+        UnfitError: when it is a structure, or longer than any such value.
+    """
+    if isinstance(raw, (dict, list, tuple, set, frozenset, bytes)):
+        raise UnfitError("not a text")
+    text = str(raw)
+    if len(text) > longest:
+        raise UnfitError(f"longer than {longest} characters")
+    return text
+
+
+_LONGEST_NAME = 250
+
+
 def _no_limit(value: Canonical, limit: int | None) -> Canonical:
     if limit is not None and isinstance(value, str) and len(value) > limit:
         raise UnfitError(f"longer than {limit} characters")
@@ -125,7 +198,7 @@ class Text:
         on_too_long: `"truncate"` (the other side keeps the whole text) or `"error"`.
     """
 
-    on_too_long: str = "truncate"
+    on_too_long: str = field(default="truncate", validator=_one_of("truncate", "error"))
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:
@@ -138,8 +211,7 @@ class Text:
             if isinstance(raw, date):
                 return raw.isoformat()
             raise UnfitError("not a text")
-        text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
-        return (text if text.isascii() else unicodedata.normalize("NFC", text)) or None
+        return plain_text(raw)
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         return value
@@ -150,6 +222,7 @@ class Text:
         return _no_limit(value, limit)
 
 
+_LONGEST_EMAIL = 320
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
 )
@@ -160,16 +233,16 @@ class Email:
     """An e-mail address, in lower case: systems differ in the case they keep, mailboxes do not."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        if raw is None or not str(raw).strip():
+        if raw is None or not (text := _line(raw, _LONGEST_EMAIL).strip()):
             return None
-        text = str(raw).strip().lower()
+        text = text.lower()
         if len(text) < 65 and _PLAIN_EMAIL.fullmatch(text):
             return text
-        from email_validator import EmailNotValidError, validate_email
+        from email_validator import validate_email
 
         try:
             found = validate_email(text, check_deliverability=False, test_environment=True)
-        except EmailNotValidError:
+        except ValueError:  # its own error is one, and so is what it lets pass for letters of no alphabet
             raise UnfitError("not a valid e-mail address") from None
         return found.normalized.lower()
 
@@ -180,16 +253,182 @@ class Email:
         return _no_limit(value, limit)
 
 
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(/|$))")
+_HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))+\.?")
+
+
+@frozen
+class Url:
+    """The address of a web page: scheme and host in lower case, without a lone slash behind the host.
+
+    One without a scheme is taken for `https`.
+    """
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if raw is None or not (text := plain_text(_line(raw, _LONGEST_URL)) or ""):
+            return None
+        found = _SCHEME.match(text)
+        kind, rest = (found[1].lower(), text[found.end() :]) if found else ("https", f"//{text.removeprefix('//')}")
+        if kind not in {"http", "https"} or not rest.startswith("//") or any(c.isspace() for c in text):
+            raise UnfitError("not the address of a web page")
+        host, mark, path = _split(rest[2:])
+        name, colon, port = host.rpartition("@")[2].partition(":")
+        if not _HOST.fullmatch(name) or (colon and not (port.isascii() and port.isdecimal())):
+            raise UnfitError("not the address of a web page")
+        user = host[: -len(name + colon + port)]
+        # A letter that grows in lower case may be decomposed by it.
+        small = unicodedata.normalize("NFC", f"{user}{name.lower()}{colon}{port}")
+        return f"{kind}://{small}{'' if mark + path == '/' else mark + path}"
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        return value
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        return _no_limit(value, limit)
+
+
+_LONGEST_URL = 8000
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """The host, what ends it, and the rest."""
+    end = re.search(r"[/?#]", text)
+    return (text, "", "") if end is None else (text[: end.start()], end[0], text[end.end() :])
+
+
+@frozen
+class FullName:
+    """A person's whole name in one property of Customcrm, and in two of Keap: the given names and the family name.
+
+    Canonical is the whole name as Customcrm writes it. Where the family name begins is a guess when a whole name in the
+    order "given family" is split: at its last word, and at the words in lower case before that ("van", "de la"). Keap's
+    own parts are left as they are while the whole name is the same.
+
+    Attributes:
+        order: how Customcrm writes it.
+        longest: the most characters of each of Keap's parts.
+    """
+
+    order: Literal["given family", "family, given"] = field(
+        default="given family", validator=_one_of("given family", "family, given")
+    )
+    longest: int = 40
+    keeps_spelling: ClassVar[bool] = True
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        if side is Side.KEAP:
+            given, family = (_words(part) for part in (*raw, None)[:2]) if isinstance(raw, tuple) else (_words(raw), "")
+            return self._whole(given, family)
+        return self._whole(*self._parts(_words(raw)))
+
+    def _whole(self, given: str, family: str) -> str | None:
+        if self.order == "given family":
+            return f"{given} {family}".strip() or None
+        if "," in family:
+            raise UnfitError("a comma in a family name")
+        return (f"{family}, {given}" if family and given else family or (f", {given}" if given else "")) or None
+
+    def _parts(self, whole: str) -> tuple[str, str]:
+        if self.order == "family, given":
+            family, _, given = whole.partition(",")
+            return given.strip(), family.strip()
+        words = whole.split(" ")
+        begin = len(words) - 1
+        while begin > 1 and words[begin - 1][:1].islower():
+            begin -= 1
+        return (whole, "") if begin < 1 else (" ".join(words[:begin]), " ".join(words[begin:]))
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        if value is None or side is Side.CUSTOMCRM:
+            return value
+        given, family = self._parts(str(value))
+        return (given or None, family or None)
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        if side is Side.KEAP and isinstance(value, str):
+            for part in self._parts(value):
+                _no_limit(part, self.longest)
+        return value
+
+
+def _words(raw: Any) -> str:
+    """A name with one space between its words."""
+    if raw is None or raw is UNSET:
+        return ""
+    if not isinstance(raw, str):
+        raise UnfitError("not a text")
+    return " ".join((plain_text(raw) or "").split())
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """A function as it is told from others in every process: by its module and its name there."""
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+@frozen
+class Made:
+    """A value that the host's own functions make of Keap's, and the other way round. Canonical is Customcrm's.
+
+    Attributes:
+        get: Keap's value → Customcrm's.
+        put: Customcrm's value → Keap's.
+        loses: whether it is declared that Keap does not hold all of a value: the whole then stays in Customcrm.
+    """
+
+    get: Callable[[Any], Any] = field(repr=name_of)
+    put: Callable[[Any], Any] = field(repr=name_of)
+    loses: bool = False
+    keeps_spelling: ClassVar[bool] = True
+
+    def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+        return self._canonical(raw) if side is Side.CUSTOMCRM else self._canonical(self._call(self.get, raw))
+
+    def _canonical(self, value: Any) -> Canonical:
+        if isinstance(value, str):
+            return plain_text(value)
+        if isinstance(value, (float, Decimal, date)):
+            return Text().read(value, Side.CUSTOMCRM, None, Context())
+        return carriable(value)
+
+    def _call(self, function: Callable[[Any], Any], value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return function(value)
+        except UnfitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the host's function, which one bad value must not let stop a run
+            # Its message may tell of the value.
+            raise UnfitError(f"{name_of(function)} does not take it ({type(error).__name__})") from None
+
+    def write(self, value: Canonical, side: Side, context: Context) -> Any:
+        return value if side is Side.CUSTOMCRM else self._call(self.put, value)
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        value = _no_limit(self._canonical(value), limit)
+        if side is Side.CUSTOMCRM or value is None:
+            return value
+        held = self.read(self._call(self.put, value), Side.KEAP, None, context)
+        if held == value:
+            return held
+        if not self.loses:
+            raise UnfitError("read back from Keap it would be another value, and no loss is declared")
+        again = self.read(self._call(self.put, held), Side.KEAP, None, context)
+        if held is None or again != held:
+            raise UnfitError("read back from Keap it would be another value each time")
+        return held
+
+
 @frozen
 class Phone:
     """A phone or fax number in E.164, an extension as `;ext=12`. Its scope is the country of the record."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         number, extension = (*raw, None)[:2] if isinstance(raw, tuple) else (raw, None)
-        if number is None or not str(number).strip():
+        if number is None or not (text := _line(number, _LONGEST_NAME)).strip():
             return None
         region = alpha2(scope) if isinstance(scope, str) else None
-        text = str(number) + (f" ext. {extension}" if extension else "")
+        text += f" ext. {_line(extension, _LONGEST_NAME)}" if extension else ""
         parsed = _parse_phone(text, region or context.default_region)
         if parsed is None:
             raise UnfitError("not a possible phone number" if region or context.default_region else _NO_COUNTRY)
@@ -245,9 +484,9 @@ class Country:
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         for text in raw if isinstance(raw, tuple) else (raw,):
-            if text is None or not str(text).strip():
+            if text is None or not (name := _line(text, _LONGEST_NAME)).strip():
                 continue
-            found = countries().get(plain(str(text)))
+            found = countries().get(plain(name))
             if found is None:
                 raise UnfitError("not a known country")
             return found
@@ -268,11 +507,11 @@ class Region:
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         for text in raw if isinstance(raw, tuple) else (raw,):
-            if text is None or not str(text).strip():
+            if text is None or not (name := _line(text, _LONGEST_NAME)).strip():
                 continue
             if not isinstance(scope, str):
                 raise UnfitError("a region without a country")
-            found = regions(alpha2(scope) or "").get(plain(str(text)))
+            found = regions(alpha2(scope) or "").get(plain(name))
             if found is None:
                 raise UnfitError("not a known region of its country")
             return found
@@ -290,12 +529,12 @@ class Date:
     """A date without time, ISO 8601."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        if raw is None or raw == "":
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
             return None
         if isinstance(raw, date):
             return raw.isoformat()[:10]
         try:
-            return date.fromisoformat(str(raw)[:10]).isoformat()
+            return date.fromisoformat(str(raw).strip()[:10]).isoformat()
         except ValueError:
             raise UnfitError("not a date") from None
 
@@ -327,7 +566,7 @@ class DateTime:
     """A moment, ISO 8601 in UTC. One without a time zone is taken as UTC."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        if raw is None or raw == "":
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
             return None
         if isinstance(raw, date) and not isinstance(raw, datetime):
             raw = raw.isoformat()
@@ -355,7 +594,7 @@ def _exact_number(raw: Any) -> Decimal | None:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Decimal)):
         raise UnfitError("not a number")
     try:
-        found = Decimal(str(raw).strip())
+        found = Decimal(raw) if isinstance(raw, int) else Decimal(str(raw).strip())
     except InvalidOperation:
         raise UnfitError("not a number") from None
     if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
@@ -372,9 +611,11 @@ class Integer:
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         found = _exact_number(raw)
-        if found is not None and found != found.to_integral_value():
+        if found is None:
+            return None
+        if found != found.to_integral_value():
             raise UnfitError("not a whole number")
-        return None if found is None else int(found)
+        return carriable(int(found))
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         return value
@@ -457,22 +698,24 @@ class Choice:
 
 @frozen
 class Choices:
-    """Several texts, in no order and each once: canonical is the JSON of the sorted list.
+    """Several texts, each once: canonical is the JSON of the list, sorted where the order means nothing.
 
     Attributes:
         values: Customcrm's texts and Keap's, one row for each; empty where both use the same.
         separator: what stands between the texts in Customcrm, where it keeps them in one; otherwise it keeps a list.
+        ordered: whether their order means something.
     """
 
     values: Pairs = field(default=(), converter=_as_pairs, validator=_one_to_one)
     separator: str | None = None
+    ordered: bool = False
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:
             return None
-        found = {self._ours(item, side) for item in self._items(raw, side)}
-        found.discard("")
-        return json.dumps(sorted(found), ensure_ascii=False) if found else None
+        found = dict.fromkeys(self._ours(item, side) for item in self._items(raw, side))
+        found.pop("", None)
+        return json.dumps(list(found) if self.ordered else sorted(found), ensure_ascii=False) if found else None
 
     def _items(self, raw: Any, side: Side) -> Iterable[Any]:
         if not isinstance(raw, str):
@@ -482,7 +725,10 @@ class Choices:
         if raw.lstrip().startswith("["):
             try:
                 listed = json.loads(raw)
-            except ValueError:
+            except (
+                ValueError,
+                RecursionError,
+            ):  # a text that begins like a list, or one of a hundred thousand brackets
                 listed = None
             if isinstance(listed, list):
                 return listed
@@ -491,7 +737,7 @@ class Choices:
     def _ours(self, item: Any, side: Side) -> str:
         if not isinstance(item, str):
             raise UnfitError("not a list of texts")
-        text = unicodedata.normalize("NFC", item.strip())
+        text = plain_text(item) or ""
         if not self.values or not text:
             return text
         own = 0 if side is Side.CUSTOMCRM else 1
@@ -574,31 +820,12 @@ class OptOut:
 
 
 # ISO 4217: currencies whose smallest unit is not a hundredth (list one, minor units).
-_WITHOUT_DECIMALS = (
-    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
-    *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-)
 _EXPONENTS = {
     **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+            *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
         0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
@@ -617,23 +844,36 @@ class Money:
 
     Raw it is `(Decimal major units, currency)` in Customcrm and `(integer minor units, currency)` in Keap. Keap's
     currency is that of the application: an amount in another one does not fit.
+
+    Attributes:
+        always: the currency of all amounts in Customcrm, where it keeps the amount alone.
     """
+
+    always: str | None = None
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         amount, currency = (*raw, None)[:2] if isinstance(raw, tuple) else (raw, None)
-        if amount is None:
+        if amount is None or (isinstance(amount, str) and not amount.strip()):
             return None
+        if side is Side.CUSTOMCRM:
+            currency = self.always or currency
         currency = str(currency or (context.keap_currency if side is Side.KEAP else "") or "").upper()
         if not re.fullmatch(r"[A-Z]{3}", currency):
             raise UnfitError("a price without a currency" if not currency else "not a currency code")
         digits = exponent(currency)
         try:
-            major = Decimal(amount).scaleb(-digits) if side is Side.KEAP else Decimal(str(amount))
+            if isinstance(amount, bool):
+                raise UnfitError("not an amount")
+            major = Decimal(amount).scaleb(-digits) if side is Side.KEAP else Decimal(str(amount).strip())
             rounded = major.quantize(Decimal(1).scaleb(-digits))
         except (InvalidOperation, ValueError, TypeError):
             raise UnfitError("not an amount") from None
         if rounded != major:
             raise UnfitError(f"more decimals than {currency} has")
+        if abs(rounded.scaleb(digits)) > LARGEST:
+            raise UnfitError("an amount of more than 64 bits")
+        if self.always is not None and currency != self.always:
+            raise UnfitError(f"a price in {currency}, where all are in {self.always}")
         return f"{currency} {abs(rounded) if rounded == 0 else rounded}"
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
@@ -641,7 +881,9 @@ class Money:
             return None
         currency, _, amount = str(value).partition(" ")
         major = Decimal(amount)
-        return (int(major.scaleb(exponent(currency))), currency) if side is Side.KEAP else (major, currency)
+        if side is Side.KEAP:
+            return (int(major.scaleb(exponent(currency))), currency)
+        return (major, currency) if self.always is None else major
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         if side is Side.KEAP and isinstance(value, str):

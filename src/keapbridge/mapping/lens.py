@@ -11,12 +11,13 @@ from keapbridge._flow import UNSET
 from keapbridge._side import Side
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
-from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, opted_out
+from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, carriable, opted_out
 from keapbridge.mapping.place import Place
 
-__all__ = ["Direction", "Lens"]
+__all__ = ["Direction", "Lens", "OnEmpty"]
 
 Direction = Literal["both", "to_keap", "to_customcrm"]
+OnEmpty = Literal["clear", "keep"]
 
 
 def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
@@ -40,6 +41,9 @@ class Lens:
         required: sides on which a record cannot be made without it.
         fallback: the lens whose value is written where a side requires one and there is none.
         policy: who wins a conflict in this field, when it is not as for the others.
+        on_empty: what becomes of the other side's value when one side has none (any more): `"clear"` it or `"keep"` it.
+        losses: what does not survive the way to Keap and back, for people.
+        samples: values of Customcrm with Keap's for them, by which the dataflow is checked.
         opt_in_reason: why a person may be written to, said to Keap with an e-mail address that is new there.
     """
 
@@ -54,7 +58,9 @@ class Lens:
     required: frozenset[Side] = frozenset()
     fallback: str | None = None
     policy: str | None = attrs.field(default=None, validator=_one_of(None, "newest", "customcrm", "keap", "manual"))
-
+    on_empty: OnEmpty = attrs.field(default="clear", validator=_one_of(*get_args(OnEmpty)))
+    losses: str | None = None
+    samples: tuple[tuple[Any, Any], ...] = attrs.field(default=(), hash=False)
     opt_in_reason: str | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -82,16 +88,20 @@ class Lens:
             UnfitError: when it is there and cannot be understood.
         """
         custom = self._custom(side, context)
-        if custom is None:
-            raw = self.place(side).get(record)
-        else:
-            raw = self.place(side).of(custom.id).get(record)
-            raw = raw if raw is UNSET else custom.read(raw)
-        return UNSET if raw is UNSET else self.kind.read(raw, side, scope, context)
+        raw = (self.place(side) if custom is None else self.place(side).of(custom.id)).get(record)
+        if raw is UNSET:
+            return UNSET
+        try:
+            return carriable(self.kind.read(raw if custom is None else custom.read(raw), side, scope, context))
+        except (ArithmeticError, ValueError) as error:
+            # A number of thousands of digits, say, which Python itself does not turn into a text.
+            raise UnfitError(f"not understood ({type(error).__name__})") from None
 
     def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
         """The record with this canonical value, which `fit` has let through."""
         custom = self._custom(side, context)
+        if getattr(self.kind, "keeps_spelling", False) and self._holds(side, record, value, context):
+            return record
         if custom is None:
             record = self.place(side).put(record, self.kind.write(value, side, context))
             if side is Side.KEAP and self.opt_in_reason is not None and value in context.may_opt_in:
@@ -100,7 +110,7 @@ class Lens:
         if not custom.id:
             raise UnfitError(f"Keap's custom field {self.keap.custom} is yet to be made, by applying a plan")
         place = self.place(side).of(custom.id)
-        if value is None and not (present := place.get(record)) and present is not UNSET:
+        if value is None and place.get(record) in (None, "", [], ()):
             return record
         return place.put(record, custom.write(self._plain(value, context)))
 
@@ -110,13 +120,22 @@ class Lens:
         Raises:
             UnfitError: when it cannot.
         """
-        fitting = self.kind.fit(value, side, self.limits.get(side), context)
+        if value is None and side in self.required and self.fallback is None:
+            raise UnfitError(f"{side.title} needs it")
+        fitting = carriable(self.kind.fit(value, side, self.limits.get(side), context))
         custom = self._custom(side, context)
         if custom is not None and fitting is not None:
             # What its type takes must also be understood when it is read back.
             held = custom.read(custom.write(self._plain(fitting, context)))
             self.kind.read(held, side, None, context)
         return fitting
+
+    def _holds(self, side: Side, record: Any, value: Canonical, context: Context) -> bool:
+        """Whether a record holds this very value already, in whatever spelling."""
+        try:
+            return bool(self.get(side, record, None, context) == value)
+        except UnfitError:
+            return False
 
     def refuses_opt_in(self, record: Any) -> bool:
         """Whether the address in a Keap record is opted out: what takes its place is not opted in either."""

@@ -11,9 +11,20 @@ from keapbridge._flow import UNSET
 from keapbridge._side import Side
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.kinds import Canonical, Context, Country, Kind, Money, OptOut, Reference, Region
+from keapbridge.mapping.filter import Condition, Filter
+from keapbridge.mapping.kinds import (
+    Canonical,
+    Context,
+    Country,
+    FullName,
+    Kind,
+    Money,
+    OptOut,
+    Reference,
+    Region,
+)
 from keapbridge.mapping.lens import Direction, Lens
-from keapbridge.mapping.place import custom_place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
 
@@ -50,12 +61,15 @@ class Declared:
 
     name: str
     kind: Kind
-    keap: str | NamedField
+    keap: str | NamedField | Place
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    customcrm: Place | None = None
 
     def build(self, customcrm_type: type, keap_type: type) -> Lens:
         options = dict(self.options)
-        if not isinstance(self.keap, NamedField):
+        if isinstance(self.keap, Place):
+            place = self.keap
+        elif not isinstance(self.keap, NamedField):
             place = keap_place(keap_type, self.keap)
         elif isinstance(self.kind, _NOT_CUSTOM):
             raise MappingError(f"{self.name}: a custom field holds no {type(self.kind).__name__.lower()}")
@@ -64,14 +78,14 @@ class Declared:
         return Lens(
             name=options.pop("as_name", self.name),
             kind=self.kind,
-            customcrm=customcrm_place(customcrm_type, self.name),
+            customcrm=self.customcrm or customcrm_place(customcrm_type, self.name),
             keap=place,
             **options,
         )
 
 
 # They live in several properties, or mean something only where Keap keeps them.
-_NOT_CUSTOM = (Country, Region, Money, Reference, OptOut)
+_NOT_CUSTOM = (Country, Region, Money, Reference, OptOut, FullName)
 
 
 @attrs.frozen
@@ -85,6 +99,7 @@ class Mapper:
         lenses: the pairs of fields, scopes before what depends on them.
         keys: how records are matched at first contact, strongest first.
         needs_any: per side, fields of which a new record must have at least one.
+        taking_part: which records take part; see `where`.
     """
 
     name: str
@@ -95,14 +110,18 @@ class Mapper:
     lenses: tuple[Lens, ...]
     keys: tuple[MatchKey, ...]
     needs_any: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
+    taking_part: Filter = attrs.field(factory=Filter)
 
     def __attrs_post_init__(self) -> None:
         seen: set[str] = set()
         paths: set[str] = set()
         for lens in self.lenses:
-            if lens.keap.path in paths:
-                raise MappingError(f"{self.name}: Keap's {lens.keap.path} is mapped twice")
-            paths.add(lens.keap.path)
+            # The label of a custom field may have a plus of its own.
+            own = [lens.keap.path] if lens.keap.custom is not None else lens.keap.path.split("+")
+            for path in own if lens.keap.constant is UNSET else ():
+                if path in paths:
+                    raise MappingError(f"{self.name}: Keap's {path} is mapped twice")
+                paths.add(path)
             if lens.name in seen:
                 raise MappingError(f"{self.name}: {lens.name} is mapped twice")
             if lens.scope is not None and lens.scope not in seen:
@@ -114,6 +133,8 @@ class Mapper:
             for name in (*key.fields, *key.apart):
                 if name not in seen:
                     raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
+        for side in Side:
+            self.taking_part.check(side, self)
 
     def _check_region(self, region: Lens, country: Lens) -> None:
         for side in Side:
@@ -158,6 +179,39 @@ class Mapper:
         for name in names:
             self[name]
         return self.without(*(lens.name for lens in self.lenses if lens.name not in names))
+
+    def matched_by(self, *keys: MatchKey) -> Mapper:
+        """The mapper with these match keys, strongest first, instead of those it has."""
+        return attrs.evolve(self, keys=keys)
+
+    def where(self, *, customcrm: Condition | None = None, keap: Condition | None = None) -> Mapper:
+        """The mapper for some of the records only.
+
+        A record that is outside the filter of its side is given no counterpart and matched with none. Where one leaves
+        the filter that is linked already, its pair is parked: the link is kept, nothing flows either way and nothing is
+        deleted, also not when one of the two records is; the report has a `skipped` line. Once it is back, what was
+        edited meanwhile on either side is merged as usual.
+
+        What the sync itself makes must be within the filter of its side, or it is parked at once: `kb.constant` gives
+        new records a value that the filter wants.
+
+        Args:
+            customcrm: which of Customcrm's records take part: properties with the value each must have, with a set (or
+                list, or tuple) of values, or with a function of the value; or a function of the whole record. Mapped
+                fields are compared by what they mean (`{"Country": "NO"}` is also met by `Norway`), other properties as
+                they are; a list meets a condition when one of its items does.
+            keap: the same for Keap's records, by a mapped field or by a path (`{"tag_ids": "12"}`).
+
+        Raises:
+            MappingError: when there is no such property.
+        """
+        given = ((Side.CUSTOMCRM, customcrm), (Side.KEAP, keap))
+        added = {side: condition for side, condition in given if condition is not None}
+        return attrs.evolve(self, taking_part=self.taking_part.replacing(added))
+
+    def takes_part(self, side: Side, record: Any, values: Mapping[str, Canonical]) -> bool:
+        """Whether a record is within the filter of its side; `values` are its mapped values."""
+        return self.taking_part.lets_pass(side, record, values, self)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -240,11 +294,12 @@ class Mapper:
         changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
         if "extra" in roots:
             own = {
-                lens.place(side).attributes[0]
+                attribute
                 for lens in self.lenses
                 if lens.name in values and lens.place(side).in_extra
+                for attribute in lens.place(side).attributes
             }
-            changes["extra"] = {name: record.extra[name] for name in own}
+            changes["extra"] = {name: record.extra.get(name) for name in sorted(own)}
         return record, changes
 
     def fill_required(self, side: Side, values: Mapping[str, Canonical]) -> dict[str, Canonical]:

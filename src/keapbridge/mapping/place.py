@@ -15,7 +15,7 @@ from keapbridge.keap.slots import find_item, remove_item, slot_attribute, withou
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2
 
-__all__ = ["Place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
+__all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
 
 # What is made when the first value arrives in an empty place.
 _ITEMS: Mapping[str, type] = {
@@ -65,6 +65,7 @@ class Place:
             item in a slot of an array.
         in_extra: whether it is a property of the host's own, kept in `extra`.
         custom: the custom field it is, by the name that the mapping gives it; its slot is known in a context only.
+        constant: what every record is taken to have there; nothing is written to such a place.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Place:
     container: tuple[str, ...] = ()
     in_extra: bool = False
     custom: NamedField | None = None
+    constant: Any = UNSET
 
     @property
     def is_read_only(self) -> bool:
@@ -91,12 +93,17 @@ class Place:
         """The record's attributes that a change here writes."""
         if self.in_extra:
             return ("extra",)
+        if self.constant is not UNSET:
+            return ()
         return self.container[:1] or self.attributes
 
     def get(self, record: Any) -> Any:
         """The raw value: `UNSET` when it was not read, `None` when it is known to be empty."""
+        if self.constant is not UNSET:
+            return self.constant
         if self.in_extra:
-            return record.extra.get(self.attributes[0])
+            found = tuple(record.extra.get(name) for name in self.attributes)
+            return found[0] if len(found) == 1 else None if all(part is None for part in found) else found
         holder = record
         if self.container:
             holder = getattr(record, self.container[0])
@@ -117,9 +124,13 @@ class Place:
 
     def put(self, record: Any, raw: Any) -> Any:
         """The record with this raw value; everything beside it stays as it is."""
+        if self.constant is not UNSET:
+            return record
+        if self.in_extra and len(self.attributes) == 1:
+            return attrs.evolve(record, extra={**record.extra, self.attributes[0]: raw})
         parts = dict.fromkeys(self.attributes) if raw is None else dict(zip(self.attributes, _tuple(raw), strict=False))
         if self.in_extra:
-            return attrs.evolve(record, extra={**record.extra, self.attributes[0]: raw})
+            return attrs.evolve(record, extra={**record.extra, **parts})
         if not self.container:
             return attrs.evolve(record, **parts)
         root = self.container[0]
@@ -176,27 +187,45 @@ def customcrm_place(cls: type, name: str) -> Place:
 
     Args:
         name: on the wire (`FirstName`); `Price+Currency` for a value in two properties.
+
+    Raises:
+        MappingError: when one of two properties is known and the other is not.
     """
     known = {wire_name(f.name): f.name for f in attrs.fields(cls) if f.name != "extra"}
     names = name.split("+")
     if all(n in known for n in names):
         return Place(name, tuple(known[n] for n in names))
-    if len(names) > 1:
-        raise MappingError(f"{cls.__name__} has no property {name!r}")
-    return Place(name, (name,), in_extra=True)
+    if len(names) > 1 and any(n in known for n in names):
+        raise MappingError(f"{cls.__name__}: either all of {' and '.join(names)} are the host's own, or none")
+    return Place(name, tuple(names), in_extra=True)
 
 
-def keap_place(cls: type, path: str) -> Place:
+def constant_place(value: Any) -> Place:
+    """No place in a record: the value that every one of them is taken to have."""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return Place(f"always {shown}", ("constant",), constant=value)
+
+
+def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
     """The place of a Keap property, such as `given_name`, `company.id`, `email_addresses.EMAIL1`,
-    `addresses.BILLING.line1`.
+    `addresses.BILLING.line1`; `given_name+family_name` for a value in two properties of the record itself.
+
+    Args:
+        to_write: whether it must be one that can be written.
 
     Raises:
         MappingError: when the record has no such property.
     """
+    names = path.split("+")
+    if len(names) > 1:
+        places = [keap_place(cls, name, to_write=to_write) for name in names]
+        if any(place.container or len(place.attributes) > 1 for place in places):
+            raise MappingError(f"only properties of the record itself can be joined: {path!r}")
+        return Place(path, tuple(place.attributes[0] for place in places))
     root, *rest = path.split(".")
     if root not in {f.name for f in attrs.fields(cls)}:
         raise MappingError(f"Keap's {cls.__name__} has no property {root!r}")
-    if root in _READ_ONLY:
+    if root in _READ_ONLY and to_write:
         raise MappingError(f"Keap's {root!r} cannot be written")
     if root in {"custom_fields", "social_accounts"}:
         instead = "name a custom field with kb.custom_field(…)" if root == "custom_fields" else "they cannot be mapped"

@@ -2,84 +2,177 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from keapbridge._side import Side
+from keapbridge.mapping.checklist import checklist
 
 if TYPE_CHECKING:
     from keapbridge.mapping.mapper import Mapper
 
 __all__ = ["dataflow_document", "property_table"]
 
-_HEADER = ("Customcrm property", "Keap property", "Keap data type")
+Row = tuple[str, str, str]
+
+_HEADER: Row = ("Customcrm property", "Keap property", "Keap data type")
 
 _INTRODUCTION = (
-    "Customcrm and Keap hold the same customers' data, and this dataflow keeps the two in step, in both directions: a "
-    "record of the one has its counterpart in the other, and an edit on either side reaches the other."
+    "Customcrm and Keap hold data about the same people, organisations and goods. This dataflow keeps the two in step: "
+    "it reads what was edited on either side and writes it to the other, property by property. It consists of these "
+    "synchronizations, all of which work in both directions:"
+)
+_REMARK = (
+    "The properties that are kept in step are listed with each synchronization, and behind them a checklist by which "
+    "it can be tested: one line for each property and each direction."
 )
 _SECTION = (
-    "Every {customcrm} in Customcrm is kept equal to one of Keap's {keap}, and the other way round. Once two records "
-    "are linked, it does not matter where they are edited. These properties are kept in step:"
+    (
+        "Each {customcrm} in Customcrm has one record among Keap's {keap} as its counterpart, and each of Keap's "
+        "{keap} has one {customcrm}. What has no counterpart is matched with a record that is already there, or else "
+        "is given one."
+    ),
+    (
+        "From then on the two stay linked. An edit of either is carried over to the other; it makes no difference in "
+        "which system it was made, nor in which of them the record was made first."
+    ),
 )
-
-Rows = Sequence[tuple[str, str, str]]
 
 
 def property_table(mapper: Mapper, format: str = "rst") -> str:
     """The table of one synchronization, as `"rst"`, `"md"` or `"html"`."""
-    rows = [(lens.customcrm.path, lens.keap.path, lens.keap_type) for lens in mapper.lenses]
-    return _table(format)(rows)
+    return _writer(format).table([(lens.customcrm.path, lens.keap.path, lens.keap_type) for lens in mapper.lenses])
 
 
 def dataflow_document(mappers: Sequence[Mapper], format: str = "rst") -> str:
-    """The whole document: what is synchronised, and a section with its table for each synchronization."""
-    heading = _heading(format)
-    parts = [
-        heading("Customcrm to Keap Dataflow", 1),
-        _INTRODUCTION,
-    ]
+    """The whole document: what is synchronised, and for each synchronization its properties and its checklist.
+
+    Args:
+        mappers: the mappings in force, as the session has them.
+        format: `"rst"`, `"md"` or `"html"` (a fragment, to be put into a page).
+    """
+    return "\n\n".join(_parts(mappers, _writer(format))) + "\n"
+
+
+def _parts(mappers: Sequence[Mapper], to: _Writer) -> Iterator[str]:
+    yield to.heading("Customcrm to Keap Dataflow", 1)
+    yield to.paragraph(_INTRODUCTION)
+    yield to.items([f"{m.name}: Customcrm's {m.customcrm_object} and Keap's {m.keap_object}" for m in mappers])
+    yield to.paragraph(_REMARK)
     for mapper in mappers:
-        parts += [
-            heading(f"{mapper.customcrm_object} and {mapper.keap_object}", 2),
-            _SECTION.format(customcrm=mapper.customcrm_object, keap=mapper.keap_object),
-            property_table(mapper, format),
-        ]
-    if format == "html":
-        parts = [p if p.startswith("<") else f"<p>{escape(p)}</p>" for p in parts]
-    return "\n\n".join(parts) + "\n"
+        yield to.heading(f"{mapper.customcrm_object} and {mapper.keap_object}", 2)
+        for sentence in (*_SECTION, *_restrictions(mapper)):
+            yield to.paragraph(sentence.format(customcrm=mapper.customcrm_object, keap=mapper.keap_object))
+        yield to.table([(lens.customcrm.path, lens.keap.path, lens.keap_type) for lens in mapper.lenses])
+        losses = [f"{lens.name}: {lens.losses}" for lens in mapper.lenses if lens.losses]
+        if losses:
+            yield to.paragraph("What does not survive the way to Keap and back:")
+            yield to.items(losses)
+        yield to.heading(f"Checklist for {mapper.name}", 3)
+        yield to.items([check.sentence for check in checklist(mapper)], boxes=True)
 
 
-def _heading(format: str) -> Callable[[str, int], str]:
-    renderers: dict[str, Callable[[str, int], str]] = {
-        "rst": lambda text, level: f"{text}\n{('=' if level == 1 else '-') * len(text)}",
-        "md": lambda text, level: f"{'#' * level} {text}",
-        "html": lambda text, level: f"<h{level}>{escape(text)}</h{level}>",
-    }
-    return renderers[_known(format)]
+def _restrictions(mapper: Mapper) -> Iterator[str]:
+    for side, object in ((Side.CUSTOMCRM, "{customcrm}"), (Side.KEAP, "{keap}")):
+        words = mapper.taking_part.described(side).replace("{", "{{").replace("}", "}}")
+        if words:
+            yield f"Of {side.title}'s {object} only those take part of which this is so: {words}."
 
 
-def _table(format: str) -> Callable[[Rows], str]:
-    return {"rst": _rst, "md": _md, "html": _html}[_known(format)]
+class _Writer(Protocol):
+    """A format of the document."""
+
+    def heading(self, text: str, level: int) -> str: ...
+    def paragraph(self, text: str) -> str: ...
+    def items(self, texts: Sequence[str], *, boxes: bool = False) -> str: ...
+    def table(self, rows: Sequence[Row]) -> str: ...
 
 
-def _known(format: str) -> str:
-    if format not in {"rst", "md", "html"}:
+def _writer(format: str) -> _Writer:
+    if format not in _WRITERS:
         raise ValueError(f"format must be 'rst', 'md' or 'html', not {format!r}")
-    return format
+    return _WRITERS[format]
 
 
-def _rst(rows: Rows) -> str:
-    widths = [max(len(r[i]) for r in (_HEADER, *rows)) for i in range(3)]
-    rule = "  ".join("=" * w for w in widths)
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (_HEADER, *rows)]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _md(rows: Rows) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (_HEADER, ("---",) * 3, *rows))
+class _Rst:
+    def heading(self, text: str, level: int) -> str:
+        title = self._plain(text)
+        return f"{title}\n{'=-~'[level - 1] * _width(title)}"
+
+    def paragraph(self, text: str) -> str:
+        return self._plain(text)
+
+    def items(self, texts: Sequence[str], *, boxes: bool = False) -> str:
+        return "\n".join(f"- {'☐ ' if boxes else ''}{self._plain(text)}" for text in texts)
+
+    def table(self, rows: Sequence[Row]) -> str:
+        cells = [tuple(self._plain(cell) or "\\ " for cell in row) for row in (_HEADER, *rows)]
+        widths = [max(_width(row[column]) for row in cells) for column in range(len(_HEADER))]
+        rule = "  ".join("=" * width for width in widths)
+        lines = [
+            "  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+    def _plain(self, text: str) -> str:
+        """Text without anything that means markup."""
+        marked = re.sub(r"([\\*`|]|(?<![^\W_])_|_(?![^\W_])|(?<=:):)", r"\\\1", _on_one_line(text))
+        marked = re.sub(r"^(\w+)([.)])(?=\s|$)", r"\1\\\2", marked)  # no number of a list
+        return f"\\{marked}" if marked and not marked[0].isalnum() and marked[0] != "\\" else marked
 
 
-def _html(rows: Rows) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEADER)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def _width(text: str) -> int:
+    """How many columns a text takes where every letter has one, and those of East Asia two."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+class _Md:
+    def heading(self, text: str, level: int) -> str:
+        return f"{'#' * level} {self._plain(text)}"
+
+    def paragraph(self, text: str) -> str:
+        return self._plain(text)
+
+    def items(self, texts: Sequence[str], *, boxes: bool = False) -> str:
+        return "\n".join(f"- {'[ ] ' if boxes else ''}{self._plain(text)}" for text in texts)
+
+    def table(self, rows: Sequence[Row]) -> str:
+        body = [tuple(self._plain(cell) for cell in row) for row in rows]
+        return "\n".join(f"| {' | '.join(row)} |" for row in (_HEADER, ("---",) * len(_HEADER), *body))
+
+    def _plain(self, text: str) -> str:
+        return re.sub(r"([\\`*|<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", _on_one_line(text))
+
+
+class _Html:
+    def heading(self, text: str, level: int) -> str:
+        return f"<h{level}>{self._plain(text)}</h{level}>"
+
+    def paragraph(self, text: str) -> str:
+        return f"<p>{self._plain(text)}</p>"
+
+    def items(self, texts: Sequence[str], *, boxes: bool = False) -> str:
+        lines = "\n".join(f"<li>{'☐ ' if boxes else ''}{self._plain(text)}</li>" for text in texts)
+        return f"<ul>\n{lines}\n</ul>"
+
+    def table(self, rows: Sequence[Row]) -> str:
+        head = "".join(f"<th>{self._plain(cell)}</th>" for cell in _HEADER)
+        body = "".join(f"<tr>{''.join(f'<td>{self._plain(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _plain(self, text: str) -> str:
+        return escape(_on_one_line(text))
+
+
+_WRITERS: Mapping[str, _Writer] = {"rst": _Rst(), "md": _Md(), "html": _Html()}

@@ -12,16 +12,17 @@ import msgspec
 
 from keapbridge._flow import Flow, run
 from keapbridge.errors import ShapeError
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import Key, LinkStore
+from keapbridge.store import Key, LinkStore, Staged
 from keapbridge.sync.fields import known_fields
 from keapbridge.sync.policy import Policy
 from keapbridge.sync.records import Canonical, Observation, Side, Snapshot
 from keapbridge.sync.sides import Records
 
-__all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of"]
+__all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]
 
 KEAP_CURRENCY = "keap_currency"
 
@@ -90,6 +91,15 @@ class Bridge:
         snapshot = Snapshot(*self.mappers[object].read(side, record, context))
         return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
 
+    def observe_whole(
+        self, object: str, side: Side, record: Any, context: Context, *, plan_id: str | None = None
+    ) -> Observation:
+        """A record that was read with all its properties: of one outside the mapping's filter no more than that."""
+        seen = self.observe(object, side, record, context, plan_id=plan_id)
+        if self.mappers[object].takes_part(side, record, seen.snapshot.values):
+            return seen
+        return attrs.evolve(seen, snapshot=Snapshot({}), problem=OUTSIDE)
+
     def read_many(self, object: str, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
         """Those of the records that exist, and why others cannot be read: one that is odd does not stop its neighbours.
 
@@ -119,19 +129,20 @@ class Bridge:
             return {}, {}
         records, odd = yield from self.read_many(object, side, ids)
         context = yield from self.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-        seen = ((record, self.observe(object, side, record, context)) for record in records)
+        seen = ((record, self.observe_whole(object, side, record, context)) for record in records)
         return {observation.id: (record, observation) for record, observation in seen}, odd
 
     def look_at(self, object: str, side: Side, id: str) -> Flow[tuple[Any, Observation] | None]:
-        """One record; `None` when it is not there.
+        """One record, also one outside the mapping's filter; `None` when it is not there.
 
         Raises:
             ShapeError: when it is there in an unexpected form.
         """
-        found, odd = yield from self.look(object, side, [id])
-        if id in odd:
-            raise ShapeError(odd[id], paths=["$"])
-        return found.get(id)
+        records = yield from self.systems[object, side].get_many([id])
+        if not records:
+            return None
+        context = yield from self.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
+        return records[0], self.observe(object, side, records[0], context)
 
     def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
@@ -166,6 +177,10 @@ class Rule:
     def follows(self) -> str | None:
         return self.lens.scope if isinstance(self.lens.kind, Region) else None
 
+    @property
+    def keeps(self) -> bool:
+        return self.lens.on_empty == "keep"
+
     def flows_to(self, side: Side) -> bool:
         return self.lens.flows_to(side)
 
@@ -180,6 +195,11 @@ def digest(snapshot: Snapshot) -> str:
     """A short fingerprint of a snapshot; the order of its fields does not matter."""
     content = msgspec.json.encode([snapshot.values, snapshot.unreadable], order="sorted")
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def staged(mapper: Mapper, seen: Observation) -> Staged:
+    """An observation for the store; one with a problem never equals what its link remembers, so it stays in view."""
+    return Staged(seen, digest(seen.snapshot), keys_of(mapper, seen.snapshot))
 
 
 def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:

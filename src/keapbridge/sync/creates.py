@@ -16,6 +16,7 @@ from keapbridge.errors import (
     TransportError,
     UnfitError,
 )
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store import Intent, JournalEntry
@@ -109,11 +110,13 @@ def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> F
         return free
     records, odd = yield from bridge.read_many(object, side, old)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    again = {seen.id: seen for seen in (bridge.observe(object, side, record, context) for record in records)}
-    gone = [id for id in old if id not in again and id not in odd]
+    again = {seen.id: seen for seen in (bridge.observe_whole(object, side, record, context) for record in records)}
+    left = {id for id, seen in again.items() if seen.problem == OUTSIDE}
+    gone = [id for id in old if id in left or (id not in again and id not in odd)]
     if gone:
         yield from run("forget", bridge.store.forget_unlinked, object, side, ids=gone)
-    yield from book.report(*(one_sided(object, "skipped", side, id, reason) for id, reason in odd.items()))
+    reasons = {**odd, **dict.fromkeys(sorted(left), OUTSIDE)}
+    yield from book.report(*(one_sided(object, "skipped", side, id, reason) for id, reason in reasons.items()))
     return [again.get(seen.id, seen) for seen in free if seen.id not in gone and seen.id not in odd]
 
 

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from keapbridge._flow import Flow, gather, run
 from keapbridge.errors import NotFoundError, ShapeError
-from keapbridge.store import Missing, Staged
-from keapbridge.sync.bridge import Bridge, digest, keys_of
+from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.store import Missing
+from keapbridge.sync.bridge import Bridge, keys_of, staged
 from keapbridge.sync.merge import FieldConflict, merge
 from keapbridge.sync.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.sync.records import Link, Pair, Side, Snapshot
@@ -81,9 +82,9 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
     context = yield from bridge.context(
         object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
     )
-    seen = bridge.observe(object, item.side, record, context, plan_id=plan_id)
-    staged = [Staged(seen, digest(seen.snapshot), keys_of(bridge.mappers[object], seen.snapshot))]
-    yield from run("stage", bridge.store.stage, object, item.side, staged, complete=False)
+    seen = bridge.observe_whole(object, item.side, record, context, plan_id=plan_id)
+    rows = [staged(bridge.mappers[object], seen)]
+    yield from run("stage", bridge.store.stage, object, item.side, rows, complete=False)
     yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
     return False
 
@@ -98,6 +99,9 @@ def _plan_missing(
         if survivor:
             return survivor
     left = gone.other
+    there = pair.seen(left)
+    if there is not None and there.problem == OUTSIDE:
+        return [Unlink(object, *ids, gone, f"deleted in {gone.title}; {OUTSIDE} in {left.title}")]
     match bridge.policy.deletion(left, object):
         case "ignore":
             return [Skip(object, left, pair.link.id(left), f"deleted in {gone.title}, and the policy is to ignore it")]
@@ -125,8 +129,8 @@ def _plan_survivor(
     found = yield from run("look for a survivor", bridge.store.same_key, object, Side.KEAP, keys)
     others = {id: linked for id, linked in found if id != link.keap_id}
     free = [id for id, linked in others.items() if not linked and id not in claimed]
-    staged = yield from run("read", bridge.store.observations, object, Side.KEAP, free)
-    recent = [o for o in staged.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
+    known = yield from run("read", bridge.store.observations, object, Side.KEAP, free)
+    recent = [o for o in known.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
     if len(recent) == 1:
         claimed.add(recent[0].id)
         moved = Pair(

@@ -16,7 +16,8 @@ side stores in another form is no edit. The decision table, for a field whose va
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
 cannot hold
 is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A field that is
-unknown on a side is left alone. A field that flows one way only never writes the other way. A field that follows
+unknown on a side is left alone. Where a field says that emptiness does not flow, a value that an empty one would clear
+is settled as it is. A field that flows one way only never writes the other way. A field that follows
 another (a region its country) comes from the same side.
 """
 
@@ -46,6 +47,11 @@ class FieldRule(Protocol):
     @property
     def follows(self) -> str | None:
         """The field without which this one means nothing (a region's country), named before it."""
+        ...
+
+    @property
+    def keeps(self) -> bool:
+        """Whether an empty value leaves the other side's as it is, instead of clearing it."""
         ...
 
     def flows_to(self, side: Side) -> bool: ...
@@ -218,6 +224,8 @@ def _flow(rule: FieldRule, now: Mapping[Side, Any], source: Side, cause: str) ->
 
 
 def _write(rule: FieldRule, target: Side, now: Mapping[Side, Any], value: Canonical, cause: str) -> Outcome:
+    if value is None and rule.keeps:
+        return Settled(rule.name, now[Side.CUSTOMCRM], now[Side.KEAP])
     try:
         after = rule.fit(target, value)
     except UnfitError as reason:

@@ -12,9 +12,9 @@ import attrs
 from keapbridge._flow import Flow, Malformed, Page, gather, now, run
 from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import Staged
-from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, digest, keys_of
+from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, staged
 from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.records import Observation, Side, Snapshot
@@ -80,6 +80,7 @@ def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection
 
 def _fingerprint(mapper: Mapper) -> str:
     lenses = sorted(f"{x.name} {x.customcrm.path} {x.keap.path} {x.kind!r} {x.direction}" for x in mapper.lenses)
+    lenses += filter(None, [mapper.taking_part.fingerprint()])
     return hashlib.blake2b("\n".join(lenses).encode(), digest_size=16).hexdigest()
 
 
@@ -116,14 +117,28 @@ def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: st
         yield from _learn_currency(bridge, page.items)
     on_keap = side is Side.KEAP
     context = yield from bridge.context(object, keap_records=page.items if on_keap else (), plan_id=plan_id)
-    observations = [bridge.observe(object, side, record, context, plan_id=plan_id) for record in page.items]
+    seen = [bridge.observe_whole(object, side, record, context, plan_id=plan_id) for record in page.items]
+    observations = yield from _without_strangers(bridge, object, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
     if page.deleted:
         yield from run("forget deleted records", bridge.store.forget_unlinked, object, side, ids=page.deleted)
         yield from run("note deleted records", bridge.store.note_deleted, object, side, page.deleted)
     mapper = bridge.mappers[object]
-    staged = [Staged(o, digest(o.snapshot), keys_of(mapper, o.snapshot)) for o in observations]
-    return (yield from run("stage a page", bridge.store.stage, object, side, staged, complete=complete))
+    rows = [staged(mapper, o) for o in observations]
+    return (yield from run("stage a page", bridge.store.stage, object, side, rows, complete=complete))
+
+
+def _without_strangers(bridge: Bridge, object: str, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:
+    """All but those outside the filter that are not linked: the rest is parked, and not taken for deleted."""
+    outside = [o.id for o in seen if o.problem == OUTSIDE]
+    if not outside:
+        return seen
+    which = {"customcrm_ids": outside} if side is Side.CUSTOMCRM else {"keap_ids": outside}
+    links = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
+    linked = links[0] if side is Side.CUSTOMCRM else links[1]
+    strangers = {id for id in outside if id not in linked}
+    yield from run("forget", bridge.store.forget_unlinked, object, side, ids=strangers)
+    return [o for o in seen if o.id not in strangers]
 
 
 def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[None]:

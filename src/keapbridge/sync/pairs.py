@@ -14,6 +14,7 @@ from keapbridge.errors import (
     MappingError,
     StatusError,
 )
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import JournalEntry
 from keapbridge.sync.consent import with_opt_ins
@@ -185,7 +186,7 @@ def reread_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Fl
     records, _ = yield from bridge.read_many(object, side, by_id)
     context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
     for record in records:
-        seen = bridge.observe(object, side, record, context)
+        seen = bridge.observe_whole(object, side, record, context)
         by_id[seen.id].raw[side] = record
         by_id[seen.id].see(_with_edit_time(seen, by_id[seen.id].pair.seen(side)))
     for work in works:
@@ -206,6 +207,9 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
         reason = f"could not be read again in {work.gone.title}: it was deleted, or has an unexpected form"
         yield from book.fail(work.line("failed", work.gone, (), reason))
         return
+    if (left := _left_the_filter(work.pair)) is not None:
+        yield from book.report(work.line("skipped", left, (), OUTSIDE))
+        return
     try:
         for _ in range(ATTEMPTS):
             try:
@@ -223,6 +227,10 @@ def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
         reason = str(error)
     yield from book.fail(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
     yield from book.report(*work.held_lines())
+
+
+def _left_the_filter(pair: Pair) -> Side | None:
+    return next((side for side in Side if (seen := pair.seen(side)) and seen.problem == OUTSIDE), None)
 
 
 def _write_changes(book: Run, object: str, work: Work) -> Flow[None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from keapbridge._flow import Flow, now, run
 from keapbridge.errors import ApiError, NotFoundError
+from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.store import JournalEntry, Removal
 from keapbridge.sync.bridge import keys_of
 from keapbridge.sync.deletions import is_edited
@@ -69,6 +70,9 @@ def _remove(
         yield from book.remove(Removal(object, pair.link, lines=(line,)))
         return
     observation = left[1]
+    if isinstance(action, Delete) and observation.problem == OUTSIDE:
+        yield from book.report(_line(pair, object, "skipped", action.side, OUTSIDE))
+        return
     if isinstance(action, Unlink):
         line = _line(pair, object, "unlinked", None, action.reason)
         yield from book.remove(_keeping(book, object, pair, observation, action.reason, (), line))

@@ -1,0 +1,450 @@
+"""The kinds of fields as a host declares them: each of these functions makes one pair of fields, as data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, TypedDict, Unpack
+
+from keapbridge._side import Side
+from keapbridge.errors import MappingError
+from keapbridge.keap.fields import LONGEST_TEXT
+from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.kinds import (
+    Boolean,
+    Canonical,
+    Choice,
+    Choices,
+    Country,
+    Date,
+    DateTime,
+    Email,
+    Fax,
+    FullName,
+    Integer,
+    Kind,
+    Made,
+    Money,
+    Number,
+    OptOut,
+    Phone,
+    Reference,
+    Region,
+    Text,
+    Url,
+)
+from keapbridge.mapping.lens import Direction, OnEmpty
+from keapbridge.mapping.mapper import Declared
+from keapbridge.mapping.place import constant_place
+
+__all__ = [
+    "LensOptions",
+    "address",
+    "boolean",
+    "choice",
+    "choices",
+    "constant",
+    "country",
+    "date",
+    "date_time",
+    "decimal",
+    "email",
+    "fax",
+    "full_name",
+    "integer",
+    "lens",
+    "money",
+    "opt_out",
+    "phone",
+    "reference",
+    "region",
+    "text",
+    "url",
+]
+
+Policy = Literal["newest", "customcrm", "keap", "manual"]
+OnTooLong = Literal["truncate", "error"]
+
+
+class LensOptions(TypedDict, total=False):
+    """What every kind of field takes.
+
+    Attributes:
+        direction: `"both"`, or the one way that edits take: `"to_keap"`, `"to_customcrm"`.
+        required: the sides (`kb.Side.KEAP`; `True`: both) on which no record can be without it. A record that lacks it
+            is given no counterpart there, and it is not cleared there.
+        policy: who wins a conflict in this field, where it is not as for the others.
+        on_empty: what becomes of the other side's value when one side's is emptied: `"clear"` (the default) or
+            `"keep"`.
+    """
+
+    direction: Direction
+    required: bool | Side | Collection[Side]
+    policy: Policy | None
+    on_empty: OnEmpty
+
+
+def _declare(
+    name: str,
+    kind: Kind,
+    keap: str | NamedField,
+    keap_type: str,
+    options: LensOptions,
+    *,
+    max_length: int | None = None,
+    **more: Any,
+) -> Declared:
+    if isinstance(keap, NamedField):
+        shown = keap_type if keap.type is None else keap.type.lower().replace("_", " ")
+        keap_type = f"custom field ({shown})"
+    return Declared(
+        name,
+        kind,
+        keap,
+        {
+            **options,
+            "required": _sides(options.get("required", False)),
+            "keap_type": keap_type,
+            "limits": {} if max_length is None else {Side.KEAP: max_length},
+            **more,
+        },
+    )
+
+
+def _sides(required: bool | Side | Collection[Side]) -> frozenset[Side]:
+    if isinstance(required, bool):
+        return frozenset(Side) if required else frozenset()
+    return frozenset((required,) if isinstance(required, Side) else required)
+
+
+def text(
+    name: str,
+    *,
+    keap: str | NamedField,
+    max_length: int | None = None,
+    on_too_long: OnTooLong = "truncate",
+    fallback: str | None = None,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """A text.
+
+    Args:
+        name: the Customcrm property.
+        keap: the Keap property (`given_name`, `addresses.BILLING.line1`), or a custom field (`kb.custom_field(…)`).
+        max_length: the most characters that Keap holds.
+        on_too_long: `"truncate"` what is written to Keap (the whole stays in Customcrm), or `"error"`: write nothing.
+        fallback: the field whose value is written where a side requires this one and there is none.
+        options: `direction`, `required`, `policy`, `on_empty`; see [`LensOptions`][keapbridge.mapping.LensOptions].
+    """
+    if max_length is None and isinstance(keap, NamedField):
+        max_length = LONGEST_TEXT
+    return _declare(name, Text(on_too_long), keap, "string", options, max_length=max_length, fallback=fallback)
+
+
+def url(
+    name: str, *, keap: str | NamedField, max_length: int | None = None, **options: Unpack[LensOptions]
+) -> Declared:
+    """The address of a web page (`http` or `https`; without either it is taken for `https`).
+
+    Case in the scheme and the host is no difference, nor is a lone slash behind the host. What is too long for Keap is
+    held back: a cut address would be another one.
+    """
+    return _declare(name, Url(), keap, "string (web address)", options, max_length=max_length)
+
+
+def email(
+    name: str,
+    *,
+    keap: str | NamedField,
+    max_length: int | None = None,
+    opt_in_reason: str | None = None,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """An e-mail address.
+
+    Args:
+        opt_in_reason: why its owner may be written to (`"Signed up on our site"`). It is said to Keap once, with an
+            address that the sync makes or changes there, unless the address or the one it takes the place of is opted
+            out; without it a sync says nothing about consent. Whether a new address is opted out costs a call.
+    """
+    return _declare(name, Email(), keap, "string (e-mail)", options, max_length=max_length, opt_in_reason=opt_in_reason)
+
+
+def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> Declared:
+    """Whether an e-mail address is opted out in Keap, as a boolean of Customcrm: one way, and never taken back.
+
+    Args:
+        keap: the address (`email_addresses.EMAIL1`).
+
+    Raises:
+        MappingError: for any other direction than `"to_customcrm"`.
+    """
+    if direction != "to_customcrm":
+        raise MappingError(f"{name}: what Keap says of consent can only be read: direction='to_customcrm'")
+    place = f"{keap}.email_opt_status"
+    return _declare(name, OptOut(), place, "string (status of an e-mail address)", {"direction": direction})
+
+
+def phone(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
+    """A phone number; `scope` names the country field that numbers without a prefix belong to."""
+    return _declare(name, Phone(), keap, "string (phone number)", options, scope=scope, max_length=40)
+
+
+def fax(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
+    """A fax number."""
+    return _declare(name, Fax(), keap, "string (phone number)", options, scope=scope, max_length=40)
+
+
+def country(name: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
+    """A country."""
+    return _declare(name, Country(), keap, "string (ISO 3166-1 alpha-3)", options)
+
+
+def region(name: str, *, keap: str, scope: str, **options: Unpack[LensOptions]) -> Declared:
+    """A state or province; `scope` names the country field it belongs to."""
+    return _declare(name, Region(), keap, "string (ISO 3166-2)", options, scope=scope)
+
+
+def address(
+    keap: str,
+    *,
+    prefix: str = "",
+    names: Mapping[str, str | None] | None = None,
+    **options: Unpack[LensOptions],
+) -> tuple[Declared, ...]:
+    """A postal address as a block of six fields: `*kb.address("SHIPPING", prefix="Shipping")`.
+
+    Args:
+        keap: `"BILLING"`, `"SHIPPING"` or `"OTHER"` of a contact, or `"address"` of a company.
+        prefix: what stands before the names of Customcrm's properties: `Country`, `Region`, `StreetAddress1`,
+            `StreetAddress2`, `City`, `ZipCode`.
+        names: properties that are called otherwise (`{"ZipCode": "DeliveryPostcode"}`, the prefix is not put before
+            them), or that there are not (`{"StreetAddress2": None}`). Without its country an address has no region.
+        options: for each of the fields.
+
+    Raises:
+        MappingError: for a name that is none of the six, and for a region without its country.
+    """
+    container = f"addresses.{keap}" if keap in {"BILLING", "SHIPPING", "OTHER"} else keap
+    unknown = sorted((names or {}).keys() - set(_ADDRESS))
+    if unknown:
+        raise MappingError(f"an address has {', '.join(_ADDRESS)}, and no {', '.join(unknown)}")
+    own = {name: (names or {}).get(name, f"{prefix}{name}") for name in _ADDRESS}
+    if own["Region"] is not None and own["Country"] is None:
+        raise MappingError("an address without its country has no region: names={'Country': None, 'Region': None}")
+    block: list[Declared] = []
+    for name, (leaf, limit, on_too_long) in _ADDRESS.items():
+        property, place = own[name], f"{container}.{leaf}"
+        if property is None:
+            continue
+        if name == "Country":
+            block.append(country(property, keap=place, **options))
+        elif name == "Region":
+            block.append(region(property, keap=place, scope=own["Country"] or "", **options))
+        else:
+            block.append(text(property, keap=place, max_length=limit, on_too_long=on_too_long, **options))
+    return tuple(block)
+
+
+_ADDRESS: Mapping[str, tuple[str, int | None, OnTooLong]] = {
+    "Country": ("country_code", None, "error"),
+    "Region": ("region_code", None, "error"),
+    "StreetAddress1": ("line1", 75, "truncate"),
+    "StreetAddress2": ("line2", 75, "truncate"),
+    "City": ("locality", 50, "truncate"),
+    "ZipCode": ("postal_code", 15, "error"),
+}
+
+
+def full_name(
+    name: str,
+    *,
+    given: str = "given_name",
+    family: str = "family_name",
+    order: Literal["given family", "family, given"] = "given family",
+    max_length: int = 40,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """A person's whole name in one property of Customcrm, and in two of Keap.
+
+    Take it in the place of the fields of its parts: `contacts.without("FirstName", "LastName").with_lenses(…)`, and
+    tell by which fields contacts are matched then (`matched_by`).
+
+    What is lost: a whole name in the order "given family" does not say where the family name begins. When one is
+    written to Keap it is taken to begin at the last word, or at the words in lower case before it (`Ludwig van
+    Beethoven`); Keap's parts stay as they are while the whole name is the same. With the order "family, given" nothing
+    is lost.
+
+    Args:
+        name: the Customcrm property.
+        given: Keap's property of the given names.
+        family: Keap's property of the family name.
+        order: how Customcrm writes a name.
+        max_length: the most characters that Keap holds of each part. A longer one is held back.
+    """
+    losses = "where the family name begins is guessed" if order == "given family" else None
+    kind = FullName(order, max_length)
+    return _declare(name, kind, f"{given}+{family}", "string, in two properties", options, losses=losses)
+
+
+def date(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
+    """A date without time."""
+    return _declare(name, Date(), keap, "date", options)
+
+
+def date_time(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
+    """A moment, to the millisecond."""
+    return _declare(name, DateTime(), keap, "date and time", options)
+
+
+def boolean(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
+    """Yes or no."""
+    return _declare(name, Boolean(), keap, "boolean", options)
+
+
+def integer(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
+    """A whole number of at most 64 bits."""
+    return _declare(name, Integer(), keap, "integer", options)
+
+
+def decimal(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
+    """A number with decimals."""
+    return _declare(name, Number(), keap, "number", options)
+
+
+def choice(
+    name: str,
+    values: Mapping[Canonical, str | int | bool],
+    *,
+    keap: str | NamedField,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """One of a few values that the two systems call by different names.
+
+    Args:
+        values: Customcrm's value → Keap's (`{"S": "Small", "L": "Large"}`). What is not in it is reported and
+            left alone.
+
+    Raises:
+        MappingError: when two values of one system share one of the other.
+    """
+    return _declare(name, Choice(values), keap, "one of a few values", options)
+
+
+def choices(
+    name: str,
+    values: Mapping[str, str] | None = None,
+    *,
+    keap: str | NamedField,
+    separator: str | None = None,
+    ordered: bool = False,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """Several texts, such as the options of a list box.
+
+    Args:
+        values: Customcrm's text → Keap's; left out where both use the same.
+        separator: what stands between the texts in Customcrm (`","`), where it keeps them in one; by default it keeps a
+            list.
+        ordered: whether another order is another value.
+
+    Raises:
+        MappingError: when two texts of one system share one of the other.
+    """
+    return _declare(name, Choices(values or {}, separator, ordered), keap, "list of strings", options)
+
+
+def money(
+    name: str,
+    *,
+    currency: str | None = None,
+    always: str | None = None,
+    keap: str,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """An amount in major units (`12.50`) in the property `name`; in Keap it is in the smallest unit of its currency.
+
+    Args:
+        currency: the property with its currency (ISO 4217).
+        always: its currency (`"EUR"`), where Customcrm keeps the amount alone. A price in any other currency is held.
+
+    Raises:
+        MappingError: when neither the property nor the currency is given, or both.
+    """
+    if (currency is None) == (always is None):
+        raise MappingError(f"{name}: name the property of its currency (currency=…), or the currency (always=…)")
+    if always is not None and not (len(always) == 3 and always.isascii() and always.isupper()):
+        raise MappingError(f"{name}: {always!r} is no currency code of ISO 4217")
+    property = name if currency is None else f"{name}+{currency}"
+    kind = "integer (smallest unit of the currency)"
+    return _declare(property, Money(always), keap, kind, options, as_name=name)
+
+
+def reference(name: str, object: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
+    """A reference to a record of another synchronization."""
+    return _declare(name, Reference(object), keap, f"string (id of one of the {object})", options)
+
+
+def constant(name: str, value: str | int | bool, *, keap: str | NamedField | None = None) -> Declared:
+    """The same value in every record: `kb.constant("Status", "active")`, `kb.constant("Origin", "CRM", keap="…")`.
+
+    It is written when a record is made or linked. When somebody changes it later, it is left so.
+
+    Args:
+        name: Customcrm's property that has the value; with `keap=` no more than what the field is called.
+        value: a text, a whole number, or yes or no.
+        keap: Keap's property (or custom field) that has the value; nothing is written to Customcrm then.
+    """
+    if not isinstance(value, (str, int)):
+        raise MappingError(f"{name}: a constant is a text, a whole number, or true or false, not {value!r}")
+    kind: Kind
+    kind, shown = (
+        (Boolean(), "boolean")
+        if isinstance(value, bool)
+        else (Integer(), "integer")
+        if isinstance(value, int)
+        else (Text("error"), "string")
+    )
+    if keap is None:
+        return Declared(
+            name, kind, constant_place(value), {"keap_type": f"none ({shown})", "direction": "to_customcrm"}
+        )
+    declared = _declare(name, kind, keap, shown, {"direction": "to_keap"})
+    return Declared(name, kind, declared.keap, declared.options, constant_place(value))
+
+
+def lens(
+    get: Callable[[Any], Any],
+    put: Callable[[Any], Any],
+    *,
+    customcrm: str,
+    keap: str | NamedField,
+    losses: str | None = None,
+    keap_type: str = "string",
+    max_length: int | None = None,
+    samples: Collection[tuple[Any, Any]] = (),
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """A field by the host's own functions.
+
+    Both are pure: the same for the same value, without calls. They are not asked about empty values. Whatever they
+    raise holds back this field of this record, with the name of the function as the reason.
+
+    Before a value is written to Keap, it is put and got once: without declared losses it must come out as it was,
+    else it is held back.
+
+    Args:
+        get: Keap's value (for `given_name+family_name` a tuple of both) → Customcrm's: a text, a whole number, or yes
+            or no.
+        put: Customcrm's value → Keap's.
+        customcrm: the Customcrm property.
+        keap: the Keap property, or a custom field.
+        losses: what does not survive the way to Keap and back, for the dataflow document; the whole value then stays in
+            Customcrm, as with a text that is cut.
+        keap_type: Keap's data type, for the dataflow document.
+        max_length: the most characters of Customcrm's value that are let through.
+        samples: two or more values of Customcrm, each with Keap's for it, by which `python -m keapbridge qa` checks it.
+    """
+    kind = Made(get, put, losses is not None)
+    return _declare(
+        customcrm, kind, keap, keap_type, options, max_length=max_length, losses=losses, samples=tuple(samples)
+    )

@@ -1,0 +1,178 @@
+"""Whatever a record holds: what is not understood is named with its reason, and what is written can be carried."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import keapbridge as kb
+from keapbridge._convert import load_json
+from keapbridge._flow import Answer
+from keapbridge.errors import ShapeError, UnfitError
+from keapbridge.keap.fields import CustomField, Model
+from keapbridge.mapping import companies, contacts, products
+from keapbridge.mapping.custom import resolve
+from keapbridge.mapping.kinds import Context, Text
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.place import Place
+from keapbridge.sync.bridge import digest, keys_of
+from keapbridge.sync.records import Side, Snapshot
+
+MANY = settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
+
+
+def fussy(value: Any) -> Any:
+    """A host's function that does not take everything."""
+    if len(value) > 3:
+        raise LookupError(value)
+    return value
+
+
+TYPES = ("TEXT", "WHOLE_NUMBER", "DATE", "DATE_TIME", "YES_NO", "LIST_BOX", "DECIMAL_NUMBER", "DROPDOWN", "MONTH")
+FIELDS = {type: kb.custom_field(type) for type in TYPES}
+LENSES = (kb.text, kb.integer, kb.date, kb.date_time, kb.boolean, kb.choices, kb.decimal, kb.email, kb.phone)
+WIDE = (
+    contacts.without("FirstName", "LastName", "Fax", "Website")
+    .with_lenses(
+        *(lens(f"Own{n}", keap=field) for n, (lens, field) in enumerate(zip(LENSES, FIELDS.values(), strict=True))),
+        *kb.address("SHIPPING", prefix="Shipping"),
+        kb.full_name("Name"),
+        kb.url("Website", keap="website", max_length=100),
+        kb.fax("Fax2", keap="fax_numbers.FAX2"),
+        kb.lens(fussy, fussy, customcrm="Made", keap="preferred_name"),
+        kb.choice("Size", {"S": "Small"}, keap="spouse_name"),
+        kb.opt_out("OptOut", keap="email_addresses.EMAIL2"),
+    )
+    .where(customcrm={"Size": "S", "Colour": "red"}, keap={"tag_ids": "1"})
+)
+PRICED = products.without("Price").with_lenses(kb.money("Amount", always="USD", keap="price"))
+CONTEXT = Context(
+    "USD",
+    "NO",
+    {"companies": {"11": "C1"}},
+    {"companies": {"C1": "11"}},
+    {field: resolve(field, Model((CustomField("9", type, type),))) for type, field in FIELDS.items()},
+)
+
+NASTY_TEXTS = st.one_of(
+    st.text(st.characters(), max_size=40),  # lone surrogates and control characters, too
+    st.sampled_from(
+        (
+            *("\x00", "a\x00b", "\ud800", "x\udfffy", "\u202eabc", "\x85", " ", "\r\r\n", "\ufeff", "\ufffe", "a\x0bc"),
+            *("[" * 100_000, "(" * 100_000, "1" * 5_000, "é" * 100_000, "a@" * 50_000, "+" + "1" * 300, "1e999999999"),
+            *("NaN", "Infinity", "-0", "٣", "2026-02-30", "0000-00-00", "9999-12-31T23:59:60Z", "2026-W01-1"),
+            *("0001-01-01T00:00:00+14:00", "a@b\ud800.com", "@", "http://[::1", "http://\x00", "//", "javascript:x"),
+            *("\U0001f469\u200d\U0001f467", "مرحبا", "ﷺ" * 100, "0047" * 9, "+47 \ud83d", "US-\ud800", "12.505"),
+        )
+    ),
+)
+NASTY: st.SearchStrategy[Any] = st.one_of(
+    NASTY_TEXTS,
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from((2**63, -(2**70), 10**40, 10**4000)),
+    st.floats(),
+    st.decimals(),
+    st.sampled_from(
+        (date(1, 1, 1), datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), b"x", {}, [[]])
+    ),
+    st.lists(st.one_of(NASTY_TEXTS, st.integers(), st.none()), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+def put(place: Place, record: Any, raw: Any) -> Any:
+    """A record that holds something in a place, as a system could have answered it."""
+    wide = tuple(raw for _ in place.attributes)
+    return place.put(record, wide if len(wide) > 1 else (raw,) if isinstance(raw, tuple) else raw)
+
+
+@st.composite
+def messes(draw: st.DrawFn) -> tuple[Mapper, Side, Any]:
+    """A record with something nasty in some of its mapped places."""
+    mapper = draw(st.sampled_from((contacts, companies, products, WIDE, PRICED)))
+    side = draw(st.sampled_from(Side))
+    record = (mapper.customcrm_type if side is OURS else mapper.keap_type)()
+    for lens in draw(st.lists(st.sampled_from(mapper.lenses), min_size=1, max_size=6)):
+        place = lens.place(side)
+        place = place.of("9") if place.custom is not None and side is THEIRS else place
+        record = put(place, record, draw(NASTY))
+    return mapper, side, record
+
+
+@MANY
+@given(messes())
+def test_a_record_is_read_whatever_it_holds_and_what_was_read_can_be_written(mess: tuple[Mapper, Side, Any]) -> None:
+    mapper, side, record = mess
+    values, unreadable = mapper.read(side, record, CONTEXT)  # raises nothing
+    assert not values.keys() & unreadable.keys()
+    assert all(reason and reason.isprintable() for reason in unreadable.values())
+    digest(Snapshot(values, unreadable))
+    keys_of(mapper, Snapshot(values))
+    mapper.takes_part(side, record, values)
+    for name, value in values.items():
+        lens = mapper[name]
+        for target in Side:
+            try:
+                fitting = lens.fit(target, value, CONTEXT)
+            except UnfitError:
+                continue
+            assert (fitting is None) == (value is None)
+            assert lens.fit(target, fitting, CONTEXT) == fitting
+            if lens.flows_to(target):
+                blank = (mapper.customcrm_type if target is OURS else mapper.keap_type)()
+                assert_carried(mapper.changed(target, blank, {name: fitting}, CONTEXT)[1])
+
+
+def assert_carried(changes: dict[str, Any]) -> None:
+    """It is JSON that every reader of JSON takes, with numbers that do not lose digits."""
+
+    def plain(value: Any) -> Any:
+        return attrs.asdict(value, recurse=False) if attrs.has(type(value)) else str(value)
+
+    text = msgspec.json.encode({k: v for k, v in changes.items() if v is not kb.UNSET}, enc_hook=plain)
+    msgspec.json.decode(text)
+    json.loads(text, parse_constant=pytest.fail)
+    text.decode()
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "a\x00b", "a\x1bb", "\x9f.", "a\x7fb"])
+def test_a_text_that_no_system_may_take_is_named_and_not_repaired(bad: str) -> None:
+    with pytest.raises(UnfitError, match=r"control character|surrogate"):
+        Text().read(f"x{bad}y", OURS, None, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "good", ["a\tb\nc", "אב\u200fג", "\u202babc\u202c", "👩\u200d👩\u200d👧", "\ufb01", "a\u2028b", "\ue000"]
+)
+def test_letters_of_all_the_world_are_let_through(good: str) -> None:
+    assert Text().read(good, OURS, None, CONTEXT) == good
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [(b'{"a":"\\ud800"}', "\ud800"), (b'{"a":"x\xed\xa0\x80"}', "x\ud800"), (b'{"a":"\\u0000"}', "\x00")],
+)
+def test_an_answer_with_half_a_character_in_it_is_read(body: bytes, value: str) -> None:
+    assert load_json(Answer(200, {"content-type": "application/json"}, body)) == {"a": value}
+
+
+@pytest.mark.parametrize("body", [b'{"a":NaN}', b'{"a":"\xe9"}', b'{"a":', b"[" * 100_000, b"\xff\xfe", b""])
+def test_what_is_no_json_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(ShapeError, match="not JSON"):
+        load_json(Answer(200, {"content-type": "application/json"}, body))

@@ -1,0 +1,139 @@
+"""The dataflow document: its structure in every format, from the mappings in force, whatever things are named."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keapbridge as kb
+from keapbridge.mapping import companies, contacts, dataflow_document, products
+from keapbridge.mapping.checklist import checklist
+from keapbridge.mapping.mapper import Mapper
+
+MAPPERS = (companies, products, contacts)
+FORMATS = ("rst", "md", "html")
+NASTY = (
+    "a*b",
+    "`x`",
+    "|y|",
+    "z_",
+    "_z",
+    "[1]_",
+    "a\\b",
+    "日本語",
+    "e\u0301",
+    "-",
+    "1.",
+    "A) b",
+    "a\nb",
+    "<b>",
+    "::",
+    "...",
+)
+
+
+def warnings_of(rst: str) -> list[str]:
+    """What docutils has to say about a document."""
+    core, utils = pytest.importorskip("docutils.core"), pytest.importorskip("docutils.utils")
+    said: list[str] = []
+
+    class Listener:
+        def write(self, text: str) -> None:
+            said.append(text)
+
+    assert utils
+    settings = {"warning_stream": Listener(), "report_level": 1, "_disable_config": True}
+    core.publish_string(rst, writer="html5", settings_overrides=settings)
+    return said
+
+
+def named(name: str) -> Mapper:
+    own = kb.text(name, keap=kb.custom_field(name))
+    made = kb.lens(str.upper, str.lower, customcrm="Other", keap="preferred_name", losses=f"{name} {{}}")
+    return contacts.without("Fax").with_lenses(own, made).where(customcrm={name: name})
+
+
+def test_restructuredtext_has_no_warnings() -> None:
+    assert warnings_of(dataflow_document(MAPPERS)) == []
+
+
+def test_a_warning_would_be_seen() -> None:
+    assert warnings_of("Title\n===\n\n|nothing|") != []
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_restructuredtext_has_no_warnings_whatever_properties_are_called(name: str) -> None:
+    assert warnings_of(dataflow_document([named(name)])) == []
+
+
+@settings(max_examples=30, derandomize=True, deadline=None, database=None)
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(str.strip))
+def test_restructuredtext_has_no_warnings_for_any_name(name: str) -> None:
+    assert warnings_of(dataflow_document([named(name)])) == []
+
+
+class _Balance(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_html_is_balanced_and_keeps_the_names(name: str) -> None:
+    page = _Balance()
+    page.feed(dataflow_document([named(name)], "html"))
+    assert page.open == []
+    assert " ".join(name.split()) in page.texts
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_document_has_an_introduction_and_a_section_with_table_and_checklist_for_each(format: str) -> None:
+    text = dataflow_document(MAPPERS, format)
+    places = [text.index(f"{m.customcrm_object} and {m.keap_object}") for m in MAPPERS]
+    assert places == sorted(places)
+    assert text.index("both directions") < places[0]
+    for mapper in MAPPERS:
+        assert mapper.property_table(format) in text
+        for check in checklist(mapper):
+            assert check.sentence.replace("'", "&#x27;" if format == "html" else "'") in text
+    assert text.count("☐" if format != "md" else "- [ ]") == sum(len(checklist(m)) for m in MAPPERS)
+
+
+def test_each_property_has_a_line_for_each_way_it_flows() -> None:
+    mapper = contacts.only("Email", "FirstName", "LastName").with_lenses(
+        kb.text("Own", keap="preferred_name", direction="to_keap"),
+        kb.text("Other", keap="spouse_name", direction="to_customcrm"),
+        kb.constant("Status", "active"),
+    )
+    lines = [(check.field, check.to) for check in checklist(mapper)]
+    both = [(name, side) for name in ("FirstName", "LastName", "Email") for side in (kb.Side.KEAP, kb.Side.CUSTOMCRM)]
+    ours = kb.Side.CUSTOMCRM
+    assert lines == [*both, ("Own", kb.Side.KEAP), ("Other", ours), ("Status", ours)]
+
+
+def test_a_filter_and_what_is_lost_are_told() -> None:
+    mapper = contacts.where(customcrm={"Status": ["active", "new"]}, keap=lambda record: bool(record.tag_ids))
+    mapper = mapper.without("FirstName", "LastName").with_lenses(kb.full_name("Name"))
+    text = dataflow_document([mapper], "md")
+    assert "Status is one of 'active', 'new'" in text
+    assert re.search(r"only those take part of which this is so: .*lambda", text)
+    assert "where the family name begins is guessed" in text
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="'pdf'"):
+        dataflow_document(MAPPERS, "pdf")

@@ -11,6 +11,7 @@ with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as se
 ```
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from keapbridge import customcrm, errors, keap, mapping
@@ -76,16 +77,16 @@ from keapbridge.mapping import (
     text,
     url,
 )
-from keapbridge.sync.plan import Plan
-from keapbridge.sync.policy import Contest, Policy, Settle
-from keapbridge.sync.report import Report
-from keapbridge.sync.resolve import OpenConflict
-from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.store.tokens import SqlTokenStore
+    from keapbridge.sync.plan import Plan
+    from keapbridge.sync.policy import Contest, Policy, Settle
+    from keapbridge.sync.report import Report
+    from keapbridge.sync.resolve import OpenConflict
+    from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 __all__ = [
     "UNSET",
@@ -169,18 +170,31 @@ __all__ = [
 ]
 
 
+# What takes long to import, imported when it is first used: who uses a client does not pay for the engine.
+_LATER = {
+    "AsyncSyncSession": "sync.session",
+    "Contest": "sync.policy",
+    "OpenConflict": "sync.resolve",
+    "Plan": "sync.plan",
+    "Policy": "sync.policy",
+    "Report": "sync.report",
+    "Settle": "sync.policy",
+    "SqlCustomcrm": "customcrm.sql",
+    "SqlJoin": "customcrm.sql",
+    "SqlTable": "customcrm.sql",
+    "SqlTokenStore": "store.tokens",
+    "SyncSession": "sync.session",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """What takes long to import, imported when it is first used."""
-    if name == "SqlTokenStore":
-        from keapbridge.store.tokens import SqlTokenStore
-
-        return SqlTokenStore
-    if name in {"SqlCustomcrm", "SqlJoin", "SqlTable"}:
-        from keapbridge.customcrm import sql
-
-        return getattr(sql, name)
     if name == "webhooks":
-        import importlib
-
         return importlib.import_module("keapbridge.webhooks")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(importlib.import_module(f"keapbridge.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,10 @@
-"""The two drivers: they perform the effects that flows yield. Clock, sleep and randomness enter here and only here."""
+"""The two drivers: they perform the effects that flows yield. Clock, sleep and randomness enter here and only here.
+
+asyncio is imported when the driver for event loops is made: it is a sixth of what importing everything costs.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import threading
 import time
@@ -108,8 +110,11 @@ class SyncDriver:
 class AsyncDriver:
     """Performs effects on the running event loop; blocking work on its worker threads."""
 
-    def __init__(self, *, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
-        self._sleep = sleep
+    def __init__(self, *, sleep: Callable[[float], Any] | None = None) -> None:
+        import asyncio
+
+        self._asyncio = asyncio
+        self._sleep = sleep or asyncio.sleep
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end and return its value."""
@@ -131,7 +136,7 @@ class AsyncDriver:
             case Send():
                 return await effect.port.exchange(effect.call)
             case Run():
-                return await asyncio.to_thread(effect.work)
+                return await self._asyncio.to_thread(effect.work)
             case Await():
                 return await effect.work()
             case Sleep():
@@ -146,11 +151,11 @@ class AsyncDriver:
                 return await self._finish(effect.flow)
 
     async def _finish(self, flow: Flow[Any]) -> Any:
-        task = asyncio.ensure_future(self.run(flow))
+        task = self._asyncio.ensure_future(self.run(flow))
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task])
+            return await self._asyncio.shield(task)
+        except self._asyncio.CancelledError:
+            await self._asyncio.wait([task])
             raise
 
     async def _gather(self, effect: Gather) -> list[Any]:
@@ -163,12 +168,12 @@ class AsyncDriver:
                 while not failures and (numbered := next(flows, None)) is not None:
                     index, flow = numbered
                     results[index] = await self.run(flow)
-            except asyncio.CancelledError:
+            except self._asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001 - raised again below, by the caller's task
                 failures.append(error)
 
-        async with asyncio.TaskGroup() as group:
+        async with self._asyncio.TaskGroup() as group:
             for _ in range(max(1, effect.limit)):
                 group.create_task(worker())
         if failures:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from copy import copy
@@ -36,6 +35,8 @@ from keapbridge.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["AsyncHttpPort", "HttpSettings", "SyncHttpPort"]

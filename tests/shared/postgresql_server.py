@@ -27,6 +27,17 @@ def _binaries() -> Path:
     return found[-1].parent
 
 
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs at another place, with the libraries that they look for beside their package."""
+    installed = programs.parent
+    package = installed.parent
+    shutil.copytree(installed, folder / package.name / installed.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return folder / package.name / installed.name / programs.name
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -48,26 +59,19 @@ def postgresql() -> Iterator[str]:
         data.mkdir(mode=0o700)
         user = None
         if os.geteuid() == 0:
+            # PostgreSQL refuses to run as root, and its user may not reach where the programs are installed.
             Path(name).chmod(0o711)
             shutil.chown(data, "nobody")
             user = "nobody"
+            programs = _copied(programs, Path(name, "installed"))
         try:
             _run([programs / "initdb", "-D", data, "-U", "keapbridge", "--auth=trust", "--no-sync", "-E", "UTF8"])
         except (PermissionError, subprocess.CalledProcessError) as error:
             pytest.skip(f"PostgreSQL cannot be started here: {error}")
         port = _free_port()
-        options = [
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-            "-c",
-            "fsync=off",
-            "-p",
-            str(port),
-        ]
+        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}")
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, *options],
+            [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             user=user,

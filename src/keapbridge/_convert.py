@@ -1,20 +1,21 @@
 """JSON ↔ attrs records. Pure.
 
-Decoding takes one quick pass: unknown properties are folded into the record's `extra`, properties that were asked for
-and are not there become `None` (known to be empty), and msgspec builds the attrs objects. What msgspec refuses is read
-once more by cattrs, which is patient with what Keap is known to vary (ids as numbers, dates with a time) and
-otherwise names every wrong place by its JSON path.
+Properties that were asked for and are not there become `None` (known to be empty); those that are not known are folded
+into the record's `extra`. Lists are read in one quick pass (`_decode`) where there is nothing unusual in them. Anything
+else is read by msgspec record by record, and what msgspec refuses once more by cattrs, which is patient with what Keap
+is known to vary (ids as numbers, dates with a time) and otherwise names every wrong place by its JSON path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import re
 import threading
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
@@ -25,17 +26,15 @@ import msgspec
 from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
-from keapbridge._flow import UNSET, Answer, Malformed, UnsetType
+from keapbridge._decode import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
+from keapbridge._flow import UNSET, Answer, Malformed, Unread, UnsetType
 from keapbridge.errors import ShapeError
 
-__all__ = ["WRITE_ONLY", "Codec", "brief", "dump_json", "load_json"]
+__all__ = ["NO_EXTRA", "WRITE_ONLY", "Codec", "NotQuickError", "brief", "dump_json", "load_json", "open_list", "parsed"]
 
 R = TypeVar("R")
 
-EXTRA = "extra"
 ID = "id"
-WRITE_ONLY: Mapping[str, bool] = {"write_only": True}
-"""Metadata of a field that is never taken from an answer: read and written back it would be said again."""
 
 
 def dump_json(value: Any) -> bytes:
@@ -46,13 +45,48 @@ def dump_json(value: Any) -> bytes:
 def load_json(answer: Answer) -> Any:
     """The body of an answer; a `ShapeError` without paths when it is no JSON."""
     try:
-        return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # One text with half of a surrogate pair in it must not make a page of records unreadable.
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(answer.body, parse_constant=_no_number)
+        return parsed(answer.body)
+    except (ValueError, RecursionError) as error:
         kind = answer.headers.get("content-type", "no content type").split(";")[0]
         raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error
+
+
+def parsed(text: bytes | msgspec.Raw) -> Any:
+    """What a JSON text says; `ValueError` or `RecursionError` when it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # One text with half of a surrogate pair in it must not make a page of records unreadable.
+        return json.loads(bytes(text), parse_constant=_no_number)
+
+
+def open_list(answer: Answer, where: str | None) -> tuple[Any, Any]:
+    """The list at a path in an answer, as text where that is possible, and the answer without it.
+
+    Raises:
+        ShapeError: when the answer is no JSON.
+    """
+    if where is None:
+        return (msgspec.Raw(answer.body), None) if answer.body.lstrip()[:1] == b"[" else (load_json(answer), None)
+    names = where.split(".")
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _cut_out(answer.body, names)
+    found = rest = load_json(answer)
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found, rest
+
+
+def _cut_out(text: bytes | msgspec.Raw, names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    members = _members.decode(text)
+    found: Any = members.pop(names[0], None)
+    rest = {name: msgspec.json.decode(value) for name, value in members.items()}
+    if len(names) > 1 and found is not None:
+        found, rest[names[0]] = _cut_out(found, names[1:])
+    return found, rest
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _no_number(text: str) -> None:
@@ -86,7 +120,7 @@ class _Shape:
         self.nested: dict[str, _Shape] = {}
         self.collections: set[str] = set()
         for name in names:
-            inner, many = _record_type(hints[name])
+            inner, many = record_type(hints[name])
             if inner is not None:
                 self.nested[name] = _Shape(inner, str)
             if many:
@@ -141,19 +175,8 @@ class _Shape:
         return [shape.dump(v) for v in value] if name in self.collections else shape.dump(value)
 
 
-def _record_type(hint: Any) -> tuple[type | None, bool]:
-    """The attrs class in a field's type and whether the field holds many values."""
-    options = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
-    for option in options:
-        if get_origin(option) is tuple:
-            inner = get_args(option)[0]
-            return (inner if attrs.has(inner) else None), True
-        if isinstance(option, type) and attrs.has(option):
-            return option, False
-    return None, False
-
-
 _examining = threading.Lock()
+_id_of = operator.attrgetter(ID)
 
 
 class Codec(Generic[R]):
@@ -167,6 +190,7 @@ class Codec(Generic[R]):
     def __init__(self, cls: type[R], wire_name: Callable[[str], str] = str) -> None:
         self.cls = cls
         self._shape = _Shape(cls, wire_name)
+        self._quick = QuickReader(cls, wire_name)
         self._is_prepared = False
         self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
 
@@ -213,10 +237,48 @@ class Codec(Generic[R]):
     def _has_id(self, record: R) -> bool:
         return ID not in self.wire_names or bool(getattr(record, ID))
 
-    def load_many(
-        self, items: Any, *, asked: Collection[str] = (), path: str = "$"
+    def read_many(self, items: Any, *, path: str = "$") -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        """`load_many` for a list that may still be text; every field was asked for."""
+        if isinstance(items, msgspec.Raw):
+            with contextlib.suppress(NotQuickError):
+                return self.read_quickly(items), ()
+            items = parsed(items)
+        return self.load_many(items, asked=self.fields, path=path)
+
+    def read_quickly(self, items: bytes | msgspec.Raw) -> tuple[R, ...]:
+        """The records of a list, every field of which was asked for.
+
+        Raises:
+            NotQuickError: when one of them holds anything unusual.
+        """
+        records = self._quick.read(items)
+        if not all(map(_id_of, records)):
+            raise NotQuickError
+        return records
+
+    def split(self, items: msgspec.Raw, *, path: str, also: str | None = None) -> tuple[Unread[R], list[Any]]:
+        """The records of a list, unread, and what each has in the property `also`.
+
+        Raises:
+            NotQuickError: when it is no list of objects.
+        """
+        return split(items, self.wire_names[ID], also, lambda texts, places: self._read_texts(texts, places, path))
+
+    def _read_texts(
+        self, texts: Sequence[msgspec.Raw], places: Sequence[int], path: str
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
-        """The records of a page, and those that cannot be read, each with its error."""
+        with contextlib.suppress(NotQuickError):
+            return self.read_quickly(b"[%b]" % b",".join(texts)), ()
+        return self.load_many([parsed(text) for text in texts], asked=self.fields, path=path, places=places)
+
+    def load_many(
+        self, items: Any, *, asked: Collection[str] = (), path: str = "$", places: Sequence[int] | None = None
+    ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        """The records of a page, and those that cannot be read, each with its error.
+
+        Args:
+            places: where in the list at `path` the items were found, if they are not all of it.
+        """
         if type(items) is not list:
             raise ShapeError(f"{path} is not a list", paths=[path])
         prepared = [self._shape.prepare(item, asked) for item in items]
@@ -230,7 +292,8 @@ class Codec(Generic[R]):
         malformed: list[Malformed] = []
         for index, item in enumerate(prepared):
             try:
-                records.append(self._load_prepared(item, f"{path}[{index}]"))
+                place = index if places is None else places[index]
+                records.append(self._load_prepared(item, f"{path}[{place}]"))
             except ShapeError as error:
                 found = item.get(ID) if type(item) is dict else None
                 malformed.append(Malformed(str(found) if isinstance(found, (str, int)) else None, error))

@@ -7,7 +7,7 @@ which are the only places that yield.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, Union
 
@@ -33,6 +33,7 @@ __all__ = [
     "Run",
     "Send",
     "Sleep",
+    "Unread",
     "UnsetType",
     "finish",
     "gather",
@@ -95,6 +96,34 @@ class Malformed:
 
 
 @attrs.frozen
+class Unread(Generic[T]):
+    """Records as they came, to be read only where that is needed.
+
+    Attributes:
+        ids: of each record; `None` where it shows none.
+        texts: of each record, as bytes.
+        places: where in the list of the answer each of them is.
+        decode: reads some of the texts, with their places: the records, and those that cannot be read.
+    """
+
+    ids: tuple[str | None, ...]
+    texts: tuple[Any, ...] = attrs.field(repr=False)
+    places: Sequence[int] = attrs.field(repr=False)
+    decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[T, ...], tuple[Malformed, ...]]] = attrs.field(
+        repr=False
+    )
+
+    def only(self, which: Sequence[int]) -> Unread[T]:
+        """Some of them."""
+        ids, texts = (tuple(column[n] for n in which) for column in (self.ids, self.texts))
+        return Unread(ids, texts, [self.places[n] for n in which], self.decode)
+
+    def read(self) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
+        """The records, and those that cannot be read."""
+        return self.decode(self.texts, self.places) if self.texts else ((), ())
+
+
+@attrs.frozen
 class Page(Generic[T]):
     """A part of a list.
 
@@ -102,6 +131,7 @@ class Page(Generic[T]):
         items: the records that could be read.
         malformed: those that could not.
         deleted: ids that a change list says are gone.
+        unread: records that are not read yet.
         following: the call for the next part, as the answer told it; `None` at the end.
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
@@ -110,6 +140,7 @@ class Page(Generic[T]):
     items: tuple[T, ...]
     malformed: tuple[Malformed, ...] = ()
     deleted: tuple[str, ...] = ()
+    unread: Unread[T] | None = None
     following: Call[Page[T]] | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None

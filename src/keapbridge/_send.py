@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
 
 from keapbridge import _retry
 from keapbridge._circuit import is_outage
-from keapbridge._flow import Answer, Call, Flow, Page, Send, Sleep, now
+from keapbridge._flow import Answer, Call, Flow, Malformed, Page, Send, Sleep, Unread, now
 from keapbridge._port import InQuery, Port, Renewable
 from keapbridge.errors import ApiError, AuthError, RateLimitedError, StatusError
 
@@ -51,8 +51,22 @@ def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:
     page = yield from send(port, call)
     for item in page.malformed:
         _locate(item.error, port, call)
+    if page.unread is not None:
+        page = attrs.evolve(page, unread=_located(page.unread, port, call))
     following = page.following
     return page if following is None else attrs.evolve(page, next=lambda: fetch(port, following))
+
+
+def _located(unread: Unread[T], port: Port, call: Call[Any]) -> Unread[T]:
+    """Records whose errors know of the call when they are read."""
+
+    def decode(texts: Sequence[Any], places: Sequence[int]) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
+        records, malformed = unread.decode(texts, places)
+        for item in malformed:
+            _locate(item.error, port, call)
+        return records, malformed
+
+    return attrs.evolve(unread, decode=decode)
 
 
 def _wait(port: Port) -> Flow[None]:

@@ -7,9 +7,10 @@ changes; `?ids=` reads many; POST takes an `Idempotency-Key`; PATCH and DELETE t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 import attrs
 import msgspec
 
-from keapbridge._convert import Codec, dump_json, load_json
+from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list, parsed
 from keapbridge._flow import UNSET, Answer, Call, Page
 from keapbridge.customcrm import models
 from keapbridge.customcrm.schema import (
@@ -96,6 +97,13 @@ class Endpoint(Generic[R]):
         return self.declared.path
 
     @property
+    def is_plain(self) -> bool:
+        """Whether records can be read as they come: nothing is renamed, and a mark of deletion is none of them."""
+        mark = self.schema.deleted
+        known = self.codec.wire_names.values()
+        return self.wire.is_flat and (mark is None or ("." not in mark.property and mark.property not in known))
+
+    @property
     def writable(self) -> frozenset[str]:
         """The attributes that can be written; any further property goes through `extra`."""
         return frozenset(self.codec.fields) - _READ_ONLY
@@ -144,11 +152,14 @@ class _Place:
 
 
 def list_page(
-    endpoint: Endpoint[R], *, updated_since: datetime | None = None, page_size: int = MAX_PAGE
+    endpoint: Endpoint[R], *, updated_since: datetime | None = None, page_size: int = MAX_PAGE, unread: bool = False
 ) -> Call[Page[R]]:
     """A list, from its first page on: everything, or the changes (and tombstones) since a moment.
 
     Where the API cannot tell what changed, everything is listed and the pages say so.
+
+    Args:
+        unread: leave records unread where that is possible.
     """
     query = _sized(endpoint, page_size)
     changes = endpoint.schema.changed_since
@@ -158,7 +169,7 @@ def list_page(
         if changes is not None:
             query += ((changes.parameter, changes.text(updated_since)),)
     query += tuple(endpoint.declared.query.items())
-    return _page_call(endpoint, query, _start(endpoint))
+    return _page_call(endpoint, query, _start(endpoint), unread=unread)
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
@@ -209,38 +220,76 @@ def _start(endpoint: Endpoint[Any]) -> _Place:
     return _Place(number=paging.first) if isinstance(paging, PagePaging) else _Place()
 
 
-def _page_call(endpoint: Endpoint[R], query: Query, place: _Place) -> Call[Page[R]]:
+def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bool = False) -> Call[Page[R]]:
     asked = place.query if place.path is not None else (*query, *place.query)
+    where = endpoint.schema.envelope.items
+    path = f"$.{where}" if where else "$"
 
     def decode(answer: Answer) -> Page[R]:
-        body = load_json(answer)
-        where = endpoint.schema.envelope.items
-        items = dig(body, where)
-        following: _Place | None = None
-        deleted: list[str] = []
-        if isinstance(items, list):
-            following = _following(endpoint, place, body, items, answer)
-            if place.anchor is not None and items and _id(endpoint, items[0]) == place.anchor:
-                items = items[1:]
-            deleted = [_id(endpoint, item) or "" for item in items if _is_deleted(endpoint, item)]
-            items = [endpoint.wire.read(item) for item in items if not _is_deleted(endpoint, item)]
-        path = f"$.{where}" if where else "$"
-        records, malformed = endpoint.codec.load_many(items, asked=endpoint.codec.fields, path=path)
-        return Page(
-            records,
-            malformed=malformed,
-            deleted=tuple(deleted),
-            following=_page_call(endpoint, query, following) if following else None,
+        items, rest = open_list(answer, where)
+        listing = _listing(endpoint, items, path, unread=unread)
+        following = _following(endpoint, place, rest, listing.ids, answer)
+        # The last record of the page before is the first one of this page again.
+        again = place.anchor is not None and listing.ids[:1] == (place.anchor,)
+        return attrs.evolve(
+            listing.page(1 if again else 0),
+            following=_page_call(endpoint, query, following, unread=unread) if following else None,
             served_at=answer.served_at,
         )
 
     return Call("GET", place.path or endpoint.path, decode, query=asked, subject=f"the list of {endpoint.singular}s")
 
 
-def _following(endpoint: Endpoint[Any], place: _Place, body: Any, items: list[Any], answer: Answer) -> _Place | None:
+@attrs.frozen
+class _Listing(Generic[R]):
+    """The list in an answer: the ids of all that it shows, and the page that begins at one of them."""
+
+    ids: tuple[str | None, ...]
+    page: Callable[[int], Page[R]]
+
+
+def _listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> _Listing[R]:
+    if isinstance(items, msgspec.Raw):
+        if endpoint.is_plain:
+            with contextlib.suppress(NotQuickError):
+                return _split_listing(endpoint, items, path) if unread else _quick_listing(endpoint, items)
+        items = parsed(items)
+    if not isinstance(items, list):
+        raise ShapeError(f"{path} is not a list", paths=[path])
+
+    def page(start: int) -> Page[R]:
+        shown = items[start:]
+        deleted = tuple(_id(endpoint, item) or "" for item in shown if _is_deleted(endpoint, item))
+        there = [endpoint.wire.read(item) for item in shown if not _is_deleted(endpoint, item)]
+        records, malformed = endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path)
+        return Page(records, malformed, deleted)
+
+    return _Listing(tuple(_id(endpoint, item) for item in items), page)
+
+
+def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> _Listing[R]:
+    records = endpoint.codec.read_quickly(items)
+    return _Listing(tuple(record.id for record in cast("Any", records)), lambda start: Page(records[start:]))
+
+
+def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Listing[R]:
+    mark = endpoint.schema.deleted
+    unread, marks = endpoint.codec.split(items, path=path, also=None if mark is None else mark.property)
+
+    def page(start: int) -> Page[R]:
+        gone = [mark is not None and mark.holds(found) for found in marks]
+        deleted = tuple(unread.ids[n] or "" for n in range(start, len(gone)) if gone[n])
+        return Page((), deleted=deleted, unread=unread.only([n for n in range(start, len(gone)) if not gone[n]]))
+
+    return _Listing(unread.ids, page)
+
+
+def _following(
+    endpoint: Endpoint[Any], place: _Place, body: Any, ids: Sequence[str | None], answer: Answer
+) -> _Place | None:
     """Where the list goes on after a page; `None` at its end."""
-    again = place.anchor is not None and bool(items) and _id(endpoint, items[0]) == place.anchor
-    wanted = None if place.wanted is None else place.wanted - len(items) + again
+    again = place.anchor is not None and bool(ids) and ids[0] == place.anchor
+    wanted = None if place.wanted is None else place.wanted - len(ids) + again
     here = attrs.evolve(place, wanted=wanted)
     match endpoint.schema.paging:
         case None:
@@ -256,9 +305,9 @@ def _following(endpoint: Endpoint[Any], place: _Place, body: Any, items: list[An
             target = dig(body, paging.following)
             return _onward(place, _at(endpoint, here, str(target))) if target else None
         case PagePaging() as paging:
-            return None if wanted == 0 else _next_number(paging, here, body, items, place)
+            return None if wanted == 0 else _next_number(paging, here, body, len(ids), place)
         case OffsetPaging() as paging:
-            return None if wanted == 0 else _next_offset(endpoint, paging, here, body, items, place)
+            return None if wanted == 0 else _next_offset(paging, here, body, ids, place)
 
 
 def _onward(place: _Place, following: _Place) -> _Place:
@@ -281,9 +330,9 @@ def _at(endpoint: Endpoint[Any], place: _Place, target: str) -> _Place:
     return attrs.evolve(place, path=path, query=tuple(parse_qsl(parts.query, keep_blank_values=True)))
 
 
-def _next_number(paging: PagePaging, here: _Place, body: Any, items: list[Any], place: _Place) -> _Place | None:
+def _next_number(paging: PagePaging, here: _Place, body: Any, shown: int, place: _Place) -> _Place | None:
     total, pages = _count(body, paging.total), _count(body, paging.pages)
-    length = place.length or len(items)
+    length = place.length or shown
     number, retreats = place.number + 1, place.retreats
     read = place.number - paging.first
     moved = (place.total or 0) - total if total is not None else 0
@@ -292,9 +341,7 @@ def _next_number(paging: PagePaging, here: _Place, body: Any, items: list[Any], 
         number = max(paging.first, place.number - math.ceil(moved / max(1, length)))
         retreats = _retreated(place)
     elif (
-        not items
-        or (pages is not None and read + 1 >= pages)
-        or (total is not None and read * length + len(items) >= total)
+        not shown or (pages is not None and read + 1 >= pages) or (total is not None and read * length + shown >= total)
     ):
         return None
     query = ((paging.parameter, str(number)),)
@@ -302,19 +349,19 @@ def _next_number(paging: PagePaging, here: _Place, body: Any, items: list[Any], 
 
 
 def _next_offset(
-    endpoint: Endpoint[Any], paging: OffsetPaging, here: _Place, body: Any, items: list[Any], place: _Place
+    paging: OffsetPaging, here: _Place, body: Any, ids: Sequence[str | None], place: _Place
 ) -> _Place | None:
     total = _count(body, paging.total)
-    if place.anchor is not None and (not items or _id(endpoint, items[0]) != place.anchor):
+    if place.anchor is not None and (not ids or ids[0] != place.anchor):
         # Records before this page came or went: what moved may be on a page that was read already.
-        number = max(0, place.number - max(1, len(items)))
+        number = max(0, place.number - max(1, len(ids)))
         anchor: str | None = None
         retreats = _retreated(place)
     else:
-        new = len(items) - (place.anchor is not None)
-        if new <= 0 or (total is not None and place.number + len(items) >= total):
+        new = len(ids) - (place.anchor is not None)
+        if new <= 0 or (total is not None and place.number + len(ids) >= total):
             return None
-        number, anchor, retreats = place.number + len(items) - 1, _id(endpoint, items[-1]), place.retreats
+        number, anchor, retreats = place.number + len(ids) - 1, ids[-1], place.retreats
         if anchor is None:
             number += 1
     query = ((paging.parameter, str(number)),)

@@ -12,10 +12,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import attrs
 from attrs import frozen
 
-from keapbridge._convert import brief
+from keapbridge._convert import NO_EXTRA, brief
 from keapbridge._flow import UNSET, Maybe
 
 __all__ = ["Contact", "Customer", "Product", "wire_name"]
@@ -56,7 +55,7 @@ class Contact:
     created_at: Maybe[datetime] = UNSET
     updated_at: Maybe[datetime] = UNSET
     etag: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -80,7 +79,7 @@ class Customer:
     created_at: Maybe[datetime] = UNSET
     updated_at: Maybe[datetime] = UNSET
     etag: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -99,5 +98,5 @@ class Product:
     created_at: Maybe[datetime] = UNSET
     updated_at: Maybe[datetime] = UNSET
     etag: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief

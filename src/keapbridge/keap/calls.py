@@ -7,13 +7,15 @@ those of Keap's published REST v2 contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 import attrs
+from msgspec import Raw
 
-from keapbridge._convert import Codec, dump_json, load_json
+from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list
 from keapbridge._flow import UNSET, Answer, Call, Maybe, Page
 from keapbridge.keap import models
 
@@ -201,6 +203,7 @@ def list_page(
     filters: Iterable[tuple[str, str]] = (),
     order_by: str | None = None,
     page_size: int = MAX_PAGE,
+    unread: bool = False,
 ) -> Call[Page[R]]:
     """A list, from its first page on.
 
@@ -208,6 +211,7 @@ def list_page(
         updated_since: only records changed at or after this moment. Products cannot be filtered so: they are listed
             newest first, and the list ends at the first one that is older.
         filters: `(name, value)` compared with `==`, or `(name + operator, value)`.
+        unread: leave records unread where that is possible.
     """
     terms = list(filters)
     stop_before: datetime | None = None
@@ -223,26 +227,34 @@ def list_page(
         query.append(("filter", filter_text(terms)))
     if order_by:
         query.append(("order_by", order_by))
-    return _page_call(endpoint, tuple(query), None, stop_before)
+    # Where a list ends is told by what its records hold, if they are listed newest first.
+    return _page_call(endpoint, tuple(query), None, stop_before, unread=unread and stop_before is None)
 
 
 def _page_call(
-    endpoint: Endpoint[R], query: tuple[tuple[str, str], ...], token: str | None, stop_before: datetime | None
+    endpoint: Endpoint[R],
+    query: tuple[tuple[str, str], ...],
+    token: str | None,
+    stop_before: datetime | None,
+    *,
+    unread: bool,
 ) -> Call[Page[R]]:
+    path = f"$.{endpoint.name}"
+
     def decode(answer: Answer) -> Page[R]:
-        data = load_json(answer)
-        body = data if isinstance(data, dict) else {}
-        path = f"$.{endpoint.name}"
-        records, malformed = endpoint.codec.load_many(body.get(endpoint.name), asked=endpoint.asked, path=path)
-        following = body.get("next_page_token")
+        items, rest = open_list(answer, endpoint.name)
+        if unread and isinstance(items, Raw):
+            with suppress(NotQuickError):
+                return page(rest.get("next_page_token"), answer, unread=endpoint.codec.split(items, path=path)[0])
+        records, malformed = endpoint.codec.read_many(items, path=path)
+        following = rest.get("next_page_token")
         if stop_before is not None and any(_older(r, stop_before) for r in records):
             records, following = tuple(r for r in records if not _older(r, stop_before)), None
-        return Page(
-            records,
-            malformed=malformed,
-            following=_page_call(endpoint, query, str(following), stop_before) if following else None,
-            served_at=answer.served_at,
-        )
+        return page(following, answer, items=records, malformed=malformed)
+
+    def page(following: Any, answer: Answer, **shown: Any) -> Page[R]:
+        onward = _page_call(endpoint, query, str(following), stop_before, unread=unread) if following else None
+        return Page(**{"items": (), **shown}, following=onward, served_at=answer.served_at)
 
     return Call(
         "GET",

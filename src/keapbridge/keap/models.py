@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from keapbridge._convert import WRITE_ONLY, brief
+from keapbridge._convert import NO_EXTRA, WRITE_ONLY, brief
 from keapbridge._flow import UNSET, Maybe, UnsetType
 
 __all__ = [
@@ -52,7 +52,7 @@ class EmailAddress:
     opt_in_reason: Maybe[str] = attrs.field(default=UNSET, metadata=WRITE_ONLY)
     is_opt_in: Maybe[bool] = UNSET
     email_opt_status: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -65,7 +65,7 @@ class PhoneNumber:
     type: Maybe[str] = UNSET
     extension: Maybe[str] = UNSET
     number_e164: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -76,7 +76,7 @@ class FaxNumber:
     number: Maybe[str] = UNSET
     field: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -95,7 +95,7 @@ class Address:
     country_code: Maybe[str] = UNSET
     country: Maybe[str] = UNSET
     field: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -105,7 +105,7 @@ class SocialAccount:
 
     name: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -115,7 +115,7 @@ class CustomFieldValue:
 
     id: Maybe[str] = UNSET
     content: Any = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -125,7 +125,7 @@ class BasicCompany:
 
     id: Maybe[str] = UNSET
     company_name: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -135,7 +135,7 @@ class Origin:
 
     date: Maybe[str] = UNSET
     ip_address: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -177,7 +177,7 @@ class Contact:
     tag_ids: tuple[str, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -196,7 +196,7 @@ class Company:
     custom_fields: tuple[CustomFieldValue, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -207,7 +207,7 @@ class Money:
     amount: Maybe[int] = UNSET
     currency_code: Maybe[str] = UNSET
     formatted_amount: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -219,7 +219,7 @@ class ProductInventory:
     inventory_count: Maybe[int] = UNSET
     out_of_stock_enabled: Maybe[bool] = UNSET
     email_for_inventory_notifications: Maybe[str] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief
 
 
@@ -245,5 +245,5 @@ class Product:
     inventory: Maybe[ProductInventory] = UNSET
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
-    extra: Extra = attrs.field(factory=dict)
+    extra: Extra = NO_EXTRA
     __repr__ = brief

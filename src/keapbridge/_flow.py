@@ -137,13 +137,20 @@ class Page(Generic[T]):
         served_at: the server's clock when it answered.
     """
 
-    items: tuple[T, ...]
+    items: tuple[T, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     deleted: tuple[str, ...] = ()
     unread: Unread[T] | None = None
     following: Call[Page[T]] | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
+
+    def read(self) -> Page[T]:
+        """The page with all its records read."""
+        if self.unread is None:
+            return self
+        items, malformed = self.unread.read()
+        return attrs.evolve(self, items=self.items + items, malformed=self.malformed + malformed, unread=None)
 
 
 # --- effects ----------------------------------------------------------------------------------------------------

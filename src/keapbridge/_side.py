@@ -13,6 +13,9 @@ class Side(Enum):
     CUSTOMCRM = "customcrm"
     KEAP = "keap"
 
+    # There is one of each, so its identity will do; what enums have hashes their names, a hundred times a record.
+    __hash__ = object.__hash__
+
     @property
     def other(self) -> Side:
         """The opposite side."""

@@ -157,7 +157,7 @@ class Bench:
     def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
         page = self.run(self.records.list(since))
         while True:
-            yield page
+            yield page.read()
             if page.next is None:
                 return
             page = self.run(page.next())
@@ -467,8 +467,8 @@ class TestFakeKeapThatCutsTexts(TestFakeKeap):
 class _CustomcrmPages(CustomcrmResource[Any]):
     """The client's flows, with lists in short pages."""
 
-    def list(self, *, updated_since: datetime | None = None, page_size: int = PAGE) -> Flow[Page[Any]]:
-        return super().list(updated_since=updated_since, page_size=page_size)
+    def list(self, *, updated_since: datetime | None = None, page_size: int = PAGE, **more: Any) -> Flow[Page[Any]]:
+        return super().list(updated_since=updated_since, page_size=page_size, **more)
 
 
 @attrs.frozen

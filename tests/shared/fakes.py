@@ -8,7 +8,7 @@ real clients (`records_contract`). Every operation is one `Send`, so that a driv
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -17,7 +17,7 @@ import attrs
 
 import keapbridge as kb
 from keapbridge._circuit import Circuit
-from keapbridge._flow import UNSET, Call, Flow, Malformed, Page
+from keapbridge._flow import UNSET, Call, Flow, Malformed, Page, Unread
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import send
 from keapbridge._side import Side
@@ -315,6 +315,23 @@ class FakeCustomcrm(FakeSystem):
     def records(self, object: str) -> FakeCustomcrmRecords:
         """The records of one synchronization, as the engine sees them."""
         return FakeCustomcrmRecords(self.tables["customers" if object == "companies" else object])
+
+
+def before_reading(pages: Flow[Page[Any]]) -> Flow[Page[Any]]:
+    """A list as it comes over the wire: each record a text that says all it holds, to be read only where needed."""
+    page = yield from pages
+    shown = [*page.items, *page.malformed]
+
+    def decode(texts: Sequence[Any], places: Sequence[int]) -> tuple[tuple[Any, ...], tuple[Malformed, ...]]:
+        found = [shown[place] for place in places]
+        odd = tuple(item for item in found if isinstance(item, Malformed))
+        return tuple(item for item in found if not isinstance(item, Malformed)), odd
+
+    texts = tuple(repr(item).encode() for item in shown)
+    unread = Unread(tuple(item.id for item in shown), texts, range(len(shown)), decode)
+    onward = page.next
+    following = None if onward is None else lambda: before_reading(onward())
+    return attrs.evolve(page, items=(), malformed=(), unread=unread, next=following)
 
 
 @attrs.frozen

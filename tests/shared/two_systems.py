@@ -24,7 +24,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import attrs
-from fakes import INDEX_LAG, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable, Fault, Request, no_faults
+from fakes import (
+    INDEX_LAG,
+    FakeCustomcrm,
+    FakeKeap,
+    FakeSystem,
+    FakeTable,
+    Fault,
+    Request,
+    before_reading,
+    no_faults,
+)
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -221,14 +231,16 @@ class _Flowing:
     """What the engine's own adapters ask of a client, over a fake."""
 
     records: Any
+    leaves_unread: bool = False
     calls_per_minute: int | None = None
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
 
     def sharing(self, book: Any, who: str) -> _Flowing:
         return self
 
-    def list(self, *, updated_since: datetime | None) -> Flow[Any]:
-        return self.records.list(updated_since)
+    def list(self, *, updated_since: datetime | None, unread: bool) -> Flow[Any]:
+        pages = self.records.list(updated_since)
+        return before_reading(pages) if unread and self.leaves_unread else pages
 
     def get(self, id: str) -> Flow[Any]:
         return self.records.get(id)
@@ -347,6 +359,7 @@ class TwoSystems(RuleBasedStateMachine):
         self.anything_goes = False
         self.objects: tuple[str, ...] = OBJECTS
         self.crowded = False
+        self.leaves_unread = True  # whether lists are read by the engine, and only as far as it needs
         self.happened = 0  # since everything was settled
 
     @initialize(
@@ -356,6 +369,7 @@ class TwoSystems(RuleBasedStateMachine):
         synced=st.integers(0, 3),
         conflicts=st.sampled_from(CONFLICT_RULES),
         deletions=st.sampled_from(DELETION_RULES),
+        leaves_unread=st.booleans(),
     )
     def begin(
         self,
@@ -365,8 +379,10 @@ class TwoSystems(RuleBasedStateMachine):
         synced: int,
         conflicts: Any,
         deletions: Any,
+        leaves_unread: bool = True,
     ) -> None:
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
+        self.leaves_unread = leaves_unread
         self.objects = session_module.ORDER = taking_part  # the fewer, the more can happen to each
         self.policy = self._policy(conflicts=conflicts, deletions=deletions)
         if currency and "products" in taking_part:
@@ -625,7 +641,7 @@ class TwoSystems(RuleBasedStateMachine):
             SimpleNamespace(
                 **{
                     "customers" if (side, object) == (CUSTOMCRM, "companies") else object: SimpleNamespace(
-                        flows=_Flowing(self.system(side).records(object))
+                        flows=_Flowing(self.system(side).records(object), self.leaves_unread)
                     )
                     for object in OBJECTS
                 }

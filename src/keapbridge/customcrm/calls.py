@@ -279,7 +279,7 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Lis
     def page(start: int) -> Page[R]:
         gone = [mark is not None and mark.holds(found) for found in marks]
         deleted = tuple(unread.ids[n] or "" for n in range(start, len(gone)) if gone[n])
-        return Page((), deleted=deleted, unread=unread.only([n for n in range(start, len(gone)) if not gone[n]]))
+        return Page(deleted=deleted, unread=unread.only([n for n in range(start, len(gone)) if not gone[n]]))
 
     return _Listing(unread.ids, page)
 

@@ -39,8 +39,11 @@ class CustomcrmResource(Generic[R]):
     def capabilities(self) -> Capabilities:
         return self.endpoint.schema.capabilities(self.endpoint.object)
 
-    def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> Flow[Page[R]]:
-        return fetch(self.port, calls.list_page(self.endpoint, updated_since=updated_since, page_size=page_size))
+    def list(
+        self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE, unread: bool = False
+    ) -> Flow[Page[R]]:
+        call = calls.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=unread)
+        return fetch(self.port, call)
 
     def get(self, id: str) -> Flow[R]:
         return send(self.port, calls.get(self.endpoint, id))

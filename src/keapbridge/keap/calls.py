@@ -254,7 +254,7 @@ def _page_call(
 
     def page(following: Any, answer: Answer, **shown: Any) -> Page[R]:
         onward = _page_call(endpoint, query, str(following), stop_before, unread=unread) if following else None
-        return Page(**{"items": (), **shown}, following=onward, served_at=answer.served_at)
+        return Page(**shown, following=onward, served_at=answer.served_at)
 
     return Call(
         "GET",

@@ -70,9 +70,15 @@ class KeapResource(Generic[R]):
         filters: Collection[tuple[str, str]] = (),
         order_by: str | None = None,
         page_size: int = calls.MAX_PAGE,
+        unread: bool = False,
     ) -> Flow[Page[R]]:
         call = calls.list_page(
-            self.endpoint, updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size
+            self.endpoint,
+            updated_since=updated_since,
+            filters=filters,
+            order_by=order_by,
+            page_size=page_size,
+            unread=unread,
         )
         return fetch(self.port, call)
 

@@ -60,6 +60,11 @@ class Filter:
             return bool(condition(record))
         return all(_meets(mapper, side, record, values, name, wanted) for name, wanted in condition.items())
 
+    def is_told(self, side: Side) -> bool:
+        """Whether the condition is all data: no function of the host that may change its mind."""
+        condition = self.conditions.get(side)
+        return condition is None or not (callable(condition) or any(map(callable, condition.values())))
+
     def described(self, side: Side) -> str:
         """The condition in words; empty where there is none."""
         condition = self.conditions.get(side)

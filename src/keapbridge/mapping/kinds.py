@@ -156,6 +156,8 @@ def plain_text(raw: str) -> str | None:
     Raises:
         UnfitError: when it has control characters or half of a surrogate pair in it.
     """
+    if raw.isascii() and raw.isprintable():  # as most are: no ends of lines, no control characters
+        return raw.strip() or None
     text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text:
         return None
@@ -462,7 +464,7 @@ class Fax(Phone):
 _NO_COUNTRY = "not a possible phone number (without a country or a default region it needs a + prefix)"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32768)  # the numbers of some pages: the other side's are the same for the most part
 def _parse_phone(text: str, region: str | None) -> str | None:
     import phonenumbers
 

@@ -14,8 +14,10 @@ from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, carriable, opted_out
 from keapbridge.mapping.place import Place
 
-__all__ = ["Direction", "Lens", "OnEmpty"]
+__all__ = ["Direction", "Lens", "OnEmpty", "Reader"]
 
+Reader = Callable[[Any, Canonical, Context], Any]
+"""Takes a record, the value of the field that this one depends on, and the context."""
 Direction = Literal["both", "to_keap", "to_customcrm"]
 OnEmpty = Literal["clear", "keep"]
 
@@ -27,6 +29,16 @@ def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
             raise MappingError(f"{lens.name}: {attribute.name} must be one of {names}, not {value!r}")
 
     return check
+
+
+def _understood(
+    read: Callable[[Any, Side, Canonical, Context], Canonical], raw: Any, side: Side, scope: Canonical, context: Context
+) -> Canonical:
+    try:
+        return carriable(read(raw, side, scope, context))
+    except (ArithmeticError, ValueError) as error:
+        # A number of thousands of digits, say, which Python itself does not turn into a text.
+        raise UnfitError(f"not understood ({type(error).__name__})") from None
 
 
 @attrs.frozen
@@ -87,15 +99,26 @@ class Lens:
         Raises:
             UnfitError: when it is there and cannot be understood.
         """
-        custom = self._custom(side, context)
-        raw = (self.place(side) if custom is None else self.place(side).of(custom.id)).get(record)
-        if raw is UNSET:
-            return UNSET
-        try:
-            return carriable(self.kind.read(raw if custom is None else custom.read(raw), side, scope, context))
-        except (ArithmeticError, ValueError) as error:
-            # A number of thousands of digits, say, which Python itself does not turn into a text.
-            raise UnfitError(f"not understood ({type(error).__name__})") from None
+        return self.reader(side)(record, scope, context)
+
+    def reader(self, side: Side) -> Reader:
+        """`get` for one side, put together for many records."""
+        get, read = self.place(side).get, self.kind.read
+        if side is Side.KEAP and self.keap.custom is not None:
+
+            def get_custom(record: Any, scope: Canonical, context: Context) -> Any:
+                custom = self._custom(side, context)
+                assert custom is not None  # the place is one
+                raw = self.keap.of(custom.id).get(record)
+                return UNSET if raw is UNSET else _understood(read, custom.read(raw), side, scope, context)
+
+            return get_custom
+
+        def get_plain(record: Any, scope: Canonical, context: Context) -> Any:
+            raw = get(record)
+            return UNSET if raw is UNSET else _understood(read, raw, side, scope, context)
+
+        return get_plain
 
     def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
         """The record with this canonical value, which `fit` has let through."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -18,12 +19,13 @@ from keapbridge.mapping.kinds import (
     Country,
     FullName,
     Kind,
+    Made,
     Money,
     OptOut,
     Reference,
     Region,
 )
-from keapbridge.mapping.lens import Direction, Lens
+from keapbridge.mapping.lens import Direction, Lens, Reader
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
@@ -215,29 +217,46 @@ class Mapper:
 
     # --- reading ------------------------------------------------------------------------------------------------
 
+    def reading(self, side: Side) -> str | None:
+        """How records of a side are read, as text; `None` when functions of the host have a part in it."""
+        if not self.taking_part.is_told(side) or any(isinstance(lens.kind, Made) for lens in self.lenses):
+            return None
+        lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in self.lenses)
+        return "\n".join([*lenses, self.taking_part.described(side)])
+
     def read(self, side: Side, record: Any, context: Context) -> tuple[dict[str, Canonical], dict[str, str]]:
         """The mapped values of a record in canonical form, and why others could not be understood."""
         values: dict[str, Canonical] = {}
         unreadable: dict[str, str] = {}
-        for lens in self.lenses:
-            scope = values.get(lens.scope) if lens.scope else None
+        for name, scope, get in self._readers[side]:
             try:
-                value = lens.get(side, record, scope, context)
+                value = get(record, values.get(scope) if scope else None, context)
             except UnfitError as reason:
-                unreadable[lens.name] = str(reason)
+                unreadable[name] = str(reason)
             else:
                 if value is not UNSET:
-                    values[lens.name] = value
+                    values[name] = value
         return values, unreadable
 
-    def shortened(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
-        """The values as the side that holds less can hold them: what is cut there is still the same."""
-        short = dict(values)
-        for lens in self.lenses:
-            value = short.get(lens.name)
-            if lens.limits and isinstance(value, str):
-                short[lens.name] = value[: min(lens.limits.values())].rstrip()
+    @cached_property
+    def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:
+        return {side: tuple((lens.name, lens.scope, lens.reader(side)) for lens in self.lenses) for side in Side}
+
+    def key_values(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The values that match keys are made of, as the side that holds less can hold them.
+
+        What is cut there is still the same.
+        """
+        short: dict[str, Canonical] = {}
+        for name, limit in self._key_fields:
+            value = values.get(name)
+            short[name] = value[:limit].rstrip() if limit is not None and isinstance(value, str) else value
         return short
+
+    @cached_property
+    def _key_fields(self) -> tuple[tuple[str, int | None], ...]:
+        names = {name for key in self.keys for name in (*key.fields, *key.apart)}
+        return tuple((lens.name, min(lens.limits.values(), default=None)) for lens in self.lenses if lens.name in names)
 
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
         """The Keap ids that these Keap records refer to, by object."""
@@ -248,7 +267,7 @@ class Mapper:
                 found.setdefault(lens.kind.object, set()).update(str(raw) for raw in raws if raw)
         return found
 
-    @property
+    @cached_property
     def custom_fields(self) -> tuple[NamedField, ...]:
         """The custom fields of Keap that are mapped."""
         return tuple(lens.keap.custom for lens in self.lenses if lens.keap.custom is not None)
@@ -268,8 +287,8 @@ class Mapper:
                 found.add(value)
         return frozenset(found)
 
-    @property
-    def references(self) -> dict[str, Reference]:
+    @cached_property
+    def references(self) -> Mapping[str, Reference]:
         """The fields that refer to other records."""
         return {lens.name: lens.kind for lens in self.lenses if isinstance(lens.kind, Reference)}
 

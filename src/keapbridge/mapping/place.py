@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -82,7 +84,7 @@ class Place:
 
     def of(self, field_id: str) -> Place:
         """The place of the custom field with this id."""
-        return attrs.evolve(self, container=("custom_fields", field_id))
+        return _of(self, field_id)
 
     def beside(self, attribute: str) -> Place:
         """The place of something else in the same item."""
@@ -97,30 +99,57 @@ class Place:
             return ()
         return self.container[:1] or self.attributes
 
-    def get(self, record: Any) -> Any:
-        """The raw value: `UNSET` when it was not read, `None` when it is known to be empty."""
+    @cached_property
+    def get(self) -> Callable[[Any], Any]:
+        """Takes the raw value out of a record: `UNSET` when it was not read, `None` when it is known to be empty.
+
+        Put together once for each place, for it is what every field of every record passes.
+        """
         if self.constant is not UNSET:
-            return self.constant
+            return lambda _: self.constant
         if self.in_extra:
-            found = tuple(record.extra.get(name) for name in self.attributes)
-            return found[0] if len(found) == 1 else None if all(part is None for part in found) else found
-        holder = record
-        if self.container:
-            holder = getattr(record, self.container[0])
-            if holder is UNSET:
-                return UNSET
-            if len(self.container) == 2:
-                holder = find_item(holder, self.container[1])
-            if holder is None:
-                return UNSET if self.is_read_only else None
-        values = tuple(getattr(holder, name) for name in self.attributes)
-        if self.container:  # the holder was read, so what it does not show is empty
-            values = tuple(None if v is UNSET else v for v in values)
+            return self._get_extra
+        parts = attrgetter(*self.attributes)
+        if not self.container:
+            return parts if len(self.attributes) == 1 else lambda record: self._joined(parts(record))
+        return self._getter_of_part(attrgetter(self.container[0]), parts)
+
+    def _get_extra(self, record: Any) -> Any:
+        found = tuple(record.extra.get(name) for name in self.attributes)
+        return found[0] if len(found) == 1 else None if all(part is None for part in found) else found
+
+    def _joined(self, values: tuple[Any, ...]) -> Any:
         if values[0] is UNSET:
             return UNSET
-        if all(v is None for v in values):
-            return UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
-        return values[0] if len(values) == 1 else values
+        return None if all(value is None for value in values) else values
+
+    def _getter_of_part(self, root: Callable[[Any], Any], parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        slot = self.container[1] if len(self.container) == 2 else None
+        key = attrgetter(slot_attribute(self.container[0])) if slot is not None else None
+        lonely = len(self.attributes) == 1
+        empty = UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
+
+        def get(record: Any) -> Any:
+            holder = root(record)
+            if holder is UNSET:
+                return UNSET
+            if key is not None:
+                for item in holder:
+                    if key(item) == slot:
+                        holder = item
+                        break
+                else:
+                    return empty
+            elif holder is None:
+                return empty
+            # The holder was read, so what it does not show is empty.
+            found = parts(holder)
+            if lonely:
+                return empty if found is UNSET or found is None else found
+            values = tuple([None if value is UNSET else value for value in found])
+            return empty if all(value is None for value in values) else values
+
+        return get
 
     def put(self, record: Any, raw: Any) -> Any:
         """The record with this raw value; everything beside it stays as it is."""
@@ -146,6 +175,11 @@ class Place:
         else:
             items = tuple(changed if old is item else old for old in present)
         return attrs.evolve(record, **{root: remove_item(items, slot) if _is_empty(changed) else items})
+
+
+@lru_cache(maxsize=1024)
+def _of(place: Place, field_id: str) -> Place:
+    return attrs.evolve(place, container=("custom_fields", field_id))
 
 
 def _tuple(raw: Any) -> tuple[Any, ...]:

@@ -18,7 +18,26 @@ from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Canonical, Link, Observation, Pair
 from keapbridge.sync.report import Line, Report
 
-__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Key", "LinkStore", "Missing", "Removal", "Staged"]
+__all__ = [
+    "Commit",
+    "Failure",
+    "Intent",
+    "JournalEntry",
+    "Key",
+    "LinkStore",
+    "Missing",
+    "Removal",
+    "Staged",
+    "moved_fact",
+]
+
+
+def moved_fact(object: str) -> str:
+    """The name of the fact that changes when a link of these records ends or moves.
+
+    What refers to them means another record then, or none.
+    """
+    return f"{object}_moved"
 
 
 @attrs.frozen
@@ -87,6 +106,7 @@ class Commit:
         keys: the match keys of records that have become part of a link.
         intent_id: the intent that this settles.
         replaces: the Keap record that this link had before, if it moves to another.
+        marks: of the texts that both sides were read from, where they are known.
     """
 
     object: str
@@ -98,6 +118,7 @@ class Commit:
     lines: tuple[Line, ...] = ()
     intent_id: str | None = None
     replaces: str | None = None
+    marks: Mapping[Side, str | None] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -147,6 +168,13 @@ class LinkStore(Protocol):
     def watermark(self, object: str, side: Side) -> datetime | None: ...
     def fact(self, name: str) -> str | None: ...
     def set_fact(self, name: str, value: str) -> None: ...
+
+    def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
+        """Those of the records, by id, that come in the text that their link knows, and so need not be read.
+
+        A `complete` scan also notes that it saw them.
+        """
+        ...
 
     def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
         """Keep what differs from what is linked; answer how many did not. A `complete` scan also notes what it saw."""
@@ -228,7 +256,7 @@ class LinkStore(Protocol):
         ...
 
     def settle(self, commits: Sequence[Commit]) -> None: ...
-    def commit(self, run_id: str, commit: Commit) -> None: ...
+    def commit(self, run_id: str, *commits: Commit) -> None: ...
 
     def begin_plan(
         self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync"

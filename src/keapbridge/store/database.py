@@ -9,9 +9,23 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -46,6 +60,8 @@ class Database:
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
+        self._compiled: dict[tuple[str, ...], tuple[str, Callable[[Any], Any] | None]] = {}
+        self._each = _each_in_json if self.is_sqlite else _each_in_array
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
 
@@ -70,13 +86,55 @@ class Database:
             raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, or replace those with the same primary key."""
+        """Insert rows, or replace those with the same primary key; all have the same columns."""
+
+        def statement(columns: tuple[str, ...]) -> Any:
+            new = self.insert(table).values({name: bindparam(name) for name in columns})
+            keys = [c.name for c in table.primary_key]
+            updates = {name: new.excluded[name] for name in columns if name not in keys}
+            return new.on_conflict_do_update(index_elements=keys, set_=updates)
+
+        self.write_many(connection, f"upsert {table.name}", statement, rows)
+
+    def append(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows that are new; all have the same columns."""
+        self.write_many(connection, f"insert {table.name}", lambda names: self._plain_insert(table, names), rows)
+
+    def _plain_insert(self, table: Table, columns: tuple[str, ...]) -> Any:
+        return self.insert(table).values({name: bindparam(name) for name in columns})
+
+    def write_many(
+        self,
+        connection: Connection,
+        name: str,
+        statement: Callable[[tuple[str, ...]], Any],
+        rows: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Execute a statement once for each row, which has the values of its parameters under their names.
+
+        The statement is compiled once for all, and the rows go to the driver as they are: texts, numbers, booleans and
+        `None` are the same for both. Through SQLAlchemy's own executemany each row would cost several times as much.
+
+        Args:
+            name: tells the statement from others.
+            statement: makes it, when it is needed, from the names of a row's columns.
+        """
         if not rows:
             return
-        statement = self.insert(table)
-        keys = [c.name for c in table.primary_key]
-        updates = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updates), rows)
+        known = self._compiled.get((name, *rows[0]))
+        if known is None:
+            compiled = statement(tuple(rows[0])).compile(dialect=self.engine.dialect)
+            order = compiled.positiontup
+            known = self._compiled[name, *rows[0]] = (str(compiled), None if order is None else itemgetter(*order))
+        text, values = known
+        connection.exec_driver_sql(text, list(rows if values is None else map(values, rows)))
+
+    def each(self, name: str) -> Select[tuple[str]]:
+        """A query for the texts in a list, which is given as the parameter `name`.
+
+        One parameter, however long the list is: SQLAlchemy need not write the statement anew.
+        """
+        return self._each(name)
 
     def close(self) -> None:
         """Close the connections, unless the engine is the host's own."""
@@ -87,6 +145,16 @@ class Database:
 def memory_engine() -> Engine:
     """A store in memory, for tests: it lasts as long as the engine."""
     return _create("sqlite://")
+
+
+def _each_in_json(name: str) -> Select[tuple[str]]:
+    given: Any = bindparam(name, type_=JSON)
+    return select(func.json_each(given).table_valued("value").c.value)
+
+
+def _each_in_array(name: str) -> Select[tuple[str]]:
+    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
+    return select(func.unnest(given).column_valued(f"each_{name}"))
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 
@@ -25,6 +25,10 @@ links = Table(
     # Of the last snapshot of each side that needed nothing; NULL while something is open.
     Column("customcrm_digest", String(32)),
     Column("keap_digest", String(32)),
+    # The fingerprint of the text that a snapshot was read from, with the digest of that snapshot behind it: a record
+    # that comes in the same text need not be read while the digest is still the last one that needed nothing.
+    Column("customcrm_mark", String(64)),
+    Column("keap_mark", String(64)),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
 )
 
@@ -41,6 +45,7 @@ observed = Table(
     Column("updated_at", String(40)),
     Column("version", String(255)),
     Column("problem", Text),
+    Column("mark", String(64)),
     # The plan whose scan saw it last.
     Column("seen_in", String(40)),
     # What the newest plan makes of it: "<plan id>:<kind of action>".
@@ -60,7 +65,8 @@ match_keys = Table(
     Column("apart", Text, nullable=False),
     Column("stronger", Text, nullable=False),
     Column("linked", Boolean, nullable=False),
-    Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "key"),
+    # What is linked is by far the most, and asked for by its keys only.
+    Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "linked", "key"),
 )
 
 seen = Table(

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 import cattrs
@@ -18,18 +18,21 @@ from sqlalchemy import (
     Row,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     exists,
     func,
     literal,
+    literal_column,
     select,
+    true,
     update,
 )
 
 from keapbridge._side import Side
 from keapbridge.errors import SessionBusyError, SyncError
-from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
+from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged, moved_fact
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.seal import Seal, seal_for
@@ -62,10 +65,10 @@ def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = 
 
 @attrs.define
 class _Ticket:
-    """A commit that waits for its transaction."""
+    """Commits that wait for their transaction."""
 
     run_id: str
-    commit: Commit
+    commits: tuple[Commit, ...]
     done: bool = False
     error: SyncError | None = None
 
@@ -119,33 +122,58 @@ class SqlLinkStore:
 
     # --- observations -------------------------------------------------------------------------------------------
 
+    def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
+        with self._transaction() as c:
+            known = self._digests(c, object, side, list(fingerprints))
+            same = [id for id, (digest, mark) in known.items() if mark and digest and mark == fingerprints[id] + digest]
+            self._unstage(c, object, side, same)
+            self._note_seen(c, object, side, same, complete=complete)
+        return set(same)
+
     def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
         unchanged: list[str] = []
+        learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
         with self._transaction() as c:
             known = self._digests(c, object, side, [s.observation.id for s in staged])
             for item in staged:
-                id = item.observation.id
+                id, mark = item.observation.id, item.observation.mark
                 linked = id in known
-                if linked and known[id] == item.digest:
+                if linked and known[id][0] == item.digest:
                     unchanged.append(id)
+                    if mark is not None and mark != known[id][1]:
+                        learnt.append({"its_id": id, "its_mark": mark})
                     continue
                 rows.append(self._observed_row(object, item.observation, linked=linked))
                 if not linked:
                     keys += self._key_rows(object, side, id, item.keys, linked=False)
             self._unstage(c, object, side, unchanged)
+            self._learn_marks(c, object, side, learnt)
             self._compare_with_staged(c, object, side, rows)
-            self._forget_missing(c, object, side, [item.observation.id for item in staged])
+            self._note_seen(c, object, side, [item.observation.id for item in staged], complete=complete)
             self.database.upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
             self.database.upsert(c, t.match_keys, keys)
-            if complete:
-                ids = [item.observation.id for item in staged]
-                rows = [{"bridge": self._bridge, "object": object, "side": side.value, "id": id} for id in ids]
-                if rows:
-                    c.execute(self.database.insert(t.seen).on_conflict_do_nothing(), rows)
         return len(unchanged)
+
+    def _learn_marks(self, c: Connection, object: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
+        if marks:
+            columns = _link_columns(side)
+            here = update(t.links).where(*self._of(t.links, object), columns.id == bindparam("its_id"))
+            c.execute(here.values({columns.mark: bindparam("its_mark")}), marks)
+
+    def _note_seen(self, c: Connection, object: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
+        """They are there: what a complete scan is told, and what was taken for missing is not."""
+        if not ids:
+            return
+        self._forget_missing(c, object, side, ids)
+        if complete:
+            place = (literal(self._bridge), literal(object), literal(side.value))
+            each = self.database.each("ids")
+            rows = select(*place, each.selected_columns[0]).where(true())  # without it SQLite reads ON as a join's
+            names = ["bridge", "object", "side", "id"]
+            c.execute(self.database.insert(t.seen).from_select(names, rows).on_conflict_do_nothing(), {"ids": ids})
 
     def _compare_with_staged(self, c: Connection, object: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
         """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
@@ -154,27 +182,33 @@ class SqlLinkStore:
         """
         new = {row["id"]: row for row in rows}
         edited: list[str] = []
-        for chunk in _chunks(list(new)):
-            query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
-            for old in c.execute(query).mappings():
-                row = new[old["id"]]
-                if any(self._open(old[c]) != self._open(row[c]) for c in ("snapshot", "unreadable")):
-                    edited.append(old["id"])
-                elif old["updated_at"] is not None:
-                    row["updated_at"] = old["updated_at"]
-        for chunk in _chunks(edited):
-            c.execute(delete(t.failures).where(*self._of(t.failures, object, side), t.failures.c.id.in_(chunk)))
+        wanted = t.observed.c.id.in_(self.database.each("ids"))
+        query = select(t.observed).where(*self._of(t.observed, object, side), wanted)
+        for old in c.execute(query, {"ids": list(new)}).mappings() if new else ():
+            row = new[old["id"]]
+            if any(self._open(old[c]) != self._open(row[c]) for c in ("snapshot", "unreadable")):
+                edited.append(old["id"])
+            elif old["updated_at"] is not None:
+                row["updated_at"] = old["updated_at"]
+        self._delete(c, t.failures, object, side, edited)
 
     def _forget_missing(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
-        for chunk in _chunks(ids):
-            c.execute(delete(t.missing).where(*self._of(t.missing, object, side), t.missing.c.id.in_(chunk)))
+        self._delete(c, t.missing, object, side, ids)
+
+    def _delete(self, c: Connection, table: Table, object: str, side: Side, ids: Sequence[str]) -> None:
+        """Delete the rows of these records; most tables have none of most records, often none at all."""
+        if not ids:
+            return
+        mine = self._of(table, object, side)
+        if c.execute(select(literal(1)).where(*mine).limit(1)).first() is not None:
+            c.execute(delete(table).where(*mine, table.c.id.in_(self.database.each("ids"))), {"ids": list(ids)})
 
     def begin_scan(self, object: str, side: Side) -> None:
         with self._transaction() as c:
             c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
 
     def end_scan(self, object: str, side: Side) -> None:
-        id_column, _ = _link_columns(side)
+        id_column = _link_columns(side).id
         k, s = t.links.c, t.seen.c
         unseen = (
             select(k.bridge, k.object, literal(side.value), id_column, literal(False))
@@ -191,7 +225,7 @@ class SqlLinkStore:
             c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
 
     def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
-        id_column, _ = _link_columns(side)
+        id_column = _link_columns(side).id
         with self._transaction() as c:
             for chunk in _chunks(sorted(ids)):
                 query = select(id_column).where(*self._of(t.links, object), id_column.in_(chunk))
@@ -217,7 +251,7 @@ class SqlLinkStore:
                 mine = {row.id: bool(row.proven) for row in rows if row.side == side.value}
                 if not mine:
                     continue
-                id_column, _ = _link_columns(side)
+                id_column = _link_columns(side).id
                 linked = select(t.links.c.customcrm_id).where(*self._of(t.links, object), id_column.in_(list(mine)))
                 pairs = self._pairs(c, object, list(c.execute(linked).scalars()))
                 found += [Missing(side, pair, mine[pair.link.id(side)]) for pair in pairs]
@@ -297,6 +331,7 @@ class SqlLinkStore:
     def remove(self, run_id: str, removal: Removal) -> None:
         object, link = removal.object, removal.link
         with self._transaction() as c:
+            self._note_moved(c, object, run_id)
             c.execute(delete(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id == link.customcrm_id))
             for side in Side:
                 self._unstage(c, object, side, [link.id(side)])
@@ -307,9 +342,14 @@ class SqlLinkStore:
             if left is not None:
                 self._keep(c, object, left, removal.survivor_keys, removal.reason, apart=removal.apart)
             journal = [self._journal_row(run_id, entry) for entry in removal.journal]
-            if journal:
-                c.execute(t.journal.insert(), journal)
+            self.database.append(c, t.journal, journal)
             self._add_lines(c, [(run_id, line) for line in removal.lines])
+
+    def _note_moved(self, c: Connection, object: str, which: str) -> None:
+        name = moved_fact(object)
+        before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._bridge, t.facts.c.name == name))
+        value = hashlib.blake2b(f"{before.scalar()} {which}".encode(), digest_size=16).hexdigest()
+        self.database.upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
 
     # --- failures -----------------------------------------------------------------------------------------------
 
@@ -398,15 +438,14 @@ class SqlLinkStore:
         c.execute(delete(o).where(*self._of(o, object, side), o.c.linked.is_(False), observed))
         c.execute(delete(m).where(*self._of(m, object, side), m.c.linked.is_(False), keys))
 
-    def _digests(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> dict[str, str | None]:
-        id_column, digest = _link_columns(side)
-        found: dict[str, str | None] = {}
-        for chunk in _chunks(ids):
-            query = select(id_column, digest).where(
-                t.links.c.bridge == self._bridge, t.links.c.object == object, id_column.in_(chunk)
-            )
-            found.update((row[0], row[1]) for row in c.execute(query))
-        return found
+    def _digests(
+        self, c: Connection, object: str, side: Side, ids: Sequence[str]
+    ) -> dict[str, tuple[str | None, str | None]]:
+        """What the links of records know of them: digest and mark."""
+        columns = _link_columns(side)
+        wanted = columns.id.in_(self.database.each("ids"))
+        query = select(columns.id, columns.digest, columns.mark).where(*self._of(t.links, object), wanted)
+        return {id: (digest, mark) for id, digest, mark in c.execute(query, {"ids": ids}).all()}
 
     def _observed_row(self, object: str, o: Observation, *, linked: bool) -> dict[str, Any]:
         return {
@@ -420,6 +459,7 @@ class SqlLinkStore:
             "updated_at": _text(o.updated_at),
             "version": o.version,
             "problem": o.problem,
+            "mark": o.mark,
             "seen_in": o.seen_in,
             "decision": None,
         }
@@ -441,12 +481,10 @@ class SqlLinkStore:
         ]
 
     def _unstage(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
-        for chunk in _chunks(ids):
-            c.execute(delete(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk)))
+        self._delete(c, t.observed, object, side, ids)
 
     def _drop_keys(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> None:
-        for chunk in _chunks(ids):
-            c.execute(delete(t.match_keys).where(*self._of(t.match_keys, object, side), t.match_keys.c.id.in_(chunk)))
+        self._delete(c, t.match_keys, object, side, ids)
 
     def _of(self, table: Table, object: str, side: Side | None = None) -> list[Any]:
         conditions = [table.c.bridge == self._bridge, table.c.object == object]
@@ -586,9 +624,9 @@ class SqlLinkStore:
         with self._transaction() as c:
             self._write_commits(c, [(None, commit) for commit in commits])
 
-    def commit(self, run_id: str, commit: Commit) -> None:
+    def commit(self, run_id: str, *commits: Commit) -> None:
         """Writers that come while another one writes wait, and the next of them writes for all: one transaction."""
-        ticket = _Ticket(run_id, commit)
+        ticket = _Ticket(run_id, commits)
         self._waiting.append(ticket)
         with self.database.lock:
             if not ticket.done:
@@ -601,7 +639,7 @@ class SqlLinkStore:
         error: SyncError | None = None
         try:
             with self._transaction() as c:
-                self._write_commits(c, [(each.run_id, each.commit) for each in tickets])
+                self._write_commits(c, [(each.run_id, commit) for each in tickets for commit in each.commits])
         except SyncError as failed:
             error = failed
         for each in tickets:
@@ -614,9 +652,11 @@ class SqlLinkStore:
         rare = self._rare_rows(c)
         for object, group in by_object.items():
             moved = [commit.replaces for commit in group if commit.replaces is not None]
+            if moved:
+                self._note_moved(c, object, ",".join(moved))
             self._unstage(c, object, Side.KEAP, moved)
             self._drop_keys(c, object, Side.KEAP, moved)
-            self._upsert_links(c, [self._link_row(commit) for commit in group])
+            self.database.write_many(c, "link", self._upsert_links, [self._link_row(commit) for commit in group])
             for side in Side:
                 ids = [commit.link.id(side) for commit in group]
                 self._unstage(c, object, side, ids)
@@ -637,8 +677,7 @@ class SqlLinkStore:
         for chunk in _chunks(settled):
             c.execute(delete(t.intents).where(t.intents.c.id.in_(chunk)))
         journal = [self._journal_row(run, entry) for run, commit in commits if run for entry in commit.journal]
-        if journal:
-            c.execute(t.journal.insert(), journal)
+        self.database.append(c, t.journal, journal)
         self._add_lines(c, [(run or self._next_run, line) for run, commit in commits for line in commit.lines])
 
     def _rare_rows(self, c: Connection) -> list[Table]:
@@ -648,14 +687,14 @@ class SqlLinkStore:
         found = c.execute(select(*some)).one()
         return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
-    def _upsert_links(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        statement = self.database.insert(t.links)
+    def _upsert_links(self, columns: tuple[str, ...]) -> Any:
+        statement = self.database.insert(t.links).values({name: bindparam(name) for name in columns})
         new = statement.excluded
         updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base")}
-        for name in ("customcrm_digest", "keap_digest"):
-            updates[name] = case((new[name] == KEEP, t.links.c[name]), else_=new[name])
+        for name in ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark"):
+            updates[name] = case((new[name] == literal_column(f"'{KEEP}'"), t.links.c[name]), else_=new[name])
         keys = [column.name for column in t.links.primary_key]
-        c.execute(statement.on_conflict_do_update(index_elements=keys, set_=updates), rows)
+        return statement.on_conflict_do_update(index_elements=keys, set_=updates)
 
     def _link_row(self, commit: Commit) -> dict[str, Any]:
         return {
@@ -667,6 +706,8 @@ class SqlLinkStore:
             "keap_base": self._close(commit.link.keap_base),
             "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, KEEP),
             "keap_digest": commit.digests.get(Side.KEAP, KEEP),
+            "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, KEEP),
+            "keap_mark": commit.marks.get(Side.KEAP, KEEP),
         }
 
     def _journal_row(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
@@ -732,17 +773,26 @@ class SqlLinkStore:
                     "body": self._close(_converter.unstructure(action, unstructure_as=Action)),
                 }
             )
-            decisions += [(action.object, side, id, f"{plan_id}:{kind}") for side, id in ids.items()]
+            decisions += [
+                {
+                    "its_bridge": self._bridge,
+                    "its_object": action.object,
+                    "its_side": side.value,
+                    "its_id": id,
+                    "its_decision": f"{plan_id}:{kind}",
+                }
+                for side, id in ids.items()
+            ]
         if not rows:
             return
         with self._transaction() as c:
-            c.execute(t.actions.insert(), rows)
-            for object, side, id, decision in decisions:
-                c.execute(
-                    update(t.observed)
-                    .where(*self._of(t.observed, object, side), t.observed.c.id == id)
-                    .values(decision=decision)
-                )
+            self.database.append(c, t.actions, rows)
+            self.database.write_many(c, "decide", self._decide, decisions)
+
+    def _decide(self, _: object) -> Any:
+        o, columns = t.observed.c, ("bridge", "object", "side", "id")
+        its = [o[name] == bindparam(f"its_{name}") for name in columns]
+        return update(t.observed).where(*its).values(decision=bindparam("its_decision"))
 
     def finish_plan(
         self,
@@ -837,8 +887,7 @@ class SqlLinkStore:
 
     def _add_lines(self, c: Connection, lines: Sequence[tuple[str, Line]]) -> None:
         rows = [{"run_id": run, "body": _json(_converter.unstructure(line))} for run, line in lines]
-        if rows:
-            c.execute(t.lines.insert(), rows)
+        self.database.append(c, t.lines, rows)
 
     def finish_run(
         self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
@@ -940,6 +989,7 @@ class SqlLinkStore:
             row.version,
             row.problem,
             row.seen_in,
+            row.mark,
         )
 
     def _link(self, row: Row[Any]) -> Link:
@@ -982,9 +1032,19 @@ def _is_of(decision: str | None, plan_id: str) -> bool:
     return decision is not None and decision.startswith(f"{plan_id}:")
 
 
-def _link_columns(side: Side) -> tuple[Any, Any]:
+class _LinkColumns(NamedTuple):
+    """What a link has of one side."""
+
+    id: Any
+    digest: Any
+    mark: Any
+
+
+def _link_columns(side: Side) -> _LinkColumns:
     k = t.links.c
-    return (k.customcrm_id, k.customcrm_digest) if side is Side.CUSTOMCRM else (k.keap_id, k.keap_digest)
+    if side is Side.CUSTOMCRM:
+        return _LinkColumns(k.customcrm_id, k.customcrm_digest, k.customcrm_mark)
+    return _LinkColumns(k.keap_id, k.keap_digest, k.keap_mark)
 
 
 def _failure(row: Row[Any]) -> Failure:

@@ -197,14 +197,23 @@ def digest(snapshot: Snapshot) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def staged(mapper: Mapper, seen: Observation) -> Staged:
-    """An observation for the store; one with a problem never equals what its link remembers, so it stays in view."""
-    return Staged(seen, digest(seen.snapshot), keys_of(mapper, seen.snapshot))
+def staged(mapper: Mapper, seen: Observation, fingerprint: str | None = None) -> Staged:
+    """An observation for the store; one with a problem never equals what its link remembers, so it stays in view.
+
+    Args:
+        fingerprint: of the text that it was read from.
+    """
+    content = digest(seen.snapshot)
+    # What waits for another record to be linked means something else as soon as that is done.
+    waits = any(is_pending(seen.snapshot.values.get(field)) for field in mapper.references)
+    if fingerprint is not None and seen.problem is None and not waits:
+        seen = attrs.evolve(seen, mark=fingerprint + content)
+    return Staged(seen, content, keys_of(mapper, seen.snapshot))
 
 
 def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:
     """The match keys of a record, strongest first: of its values as both sides can hold them."""
-    values = mapper.shortened(snapshot.values)
+    values = mapper.key_values(snapshot.values)
     stronger: list[str | None] = []
     found: list[Key] = []
     for rank, match_key in enumerate(mapper.keys):

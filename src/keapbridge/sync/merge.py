@@ -132,14 +132,22 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
     """Decide every field of a pair."""
     now = {side: pair.current(side) for side in Side}
     updated_at = {side: pair.updated_at(side) for side in Side}
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     found: dict[type, list[Any]] = {Change: [], FieldConflict: [], Held: [], Settled: []}
     for rule in rules:
-        unreadable = [Held(rule.name, s, r) for s in Side if (r := now[s].unreadable.get(rule.name)) is not None]
+        name = rule.name
+        value = ours.values.get(name, UNSET)
+        if value == theirs.values.get(name, UNSET) and not (name in ours.unreadable or name in theirs.unreadable):
+            # What most fields of most pairs are, decided without a look at what the rest is decided by.
+            if value is not UNSET:
+                found[Settled].append(Settled(name, value, theirs.values[name]))
+            continue
+        unreadable = [Held(name, s, r) for s in Side if (r := now[s].unreadable.get(name)) is not None]
         if unreadable:
             found[Held] += unreadable
             continue
-        values = {side: now[side].values.get(rule.name, UNSET) for side in Side}
-        base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
+        values = {side: now[side].values.get(name, UNSET) for side in Side}
+        base = {side: pair.link.base(side).get(name, UNSET) for side in Side}
         leaders = [o for kind in found for o in found[kind] if o.field == rule.follows]
         for outcome in _following(rule, values, base, leaders) or merge_field(rule, values, base, policy, updated_at):
             found[type(outcome)].append(outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, staged
 from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep
+from keapbridge.sync.marks import Salt, fingerprints, salt
 from keapbridge.sync.records import Observation, Side, Snapshot
 
 __all__ = ["Scan", "observe", "observe_ids"]
@@ -91,6 +93,7 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     complete = since is None
     started = yield from now()
     page: Page[Any] | None = yield from system.list(since)
+    salted = yield from salt(bridge, object, side)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
     if complete:
@@ -99,11 +102,14 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     nameless: list[str] = []
     while page is not None:
         yield from keep(bridge.store)
-        unchanged += yield from _stage(bridge, object, side, page, plan_id, complete=complete)
-        seen += len(page.items)
+        known, prints, page = yield from _recognise(bridge, object, side, page, salted, complete=complete)
+        unchanged += known + (yield from _stage(bridge, object, side, page, plan_id, prints, complete=complete))
+        seen += known + len(page.items)
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         bridge.progress(object, f"reading {side.title}", seen, None)
-        page = (yield from page.next()) if page.next else None
+        following = page.next
+        page = None  # its memory serves the next one
+        page = (yield from following()) if following else None
     bridge.progress(object, f"reading {side.title}", seen, seen)
     if complete:
         # What is neither linked nor seen is not there any more.
@@ -112,7 +118,37 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
 
 
-def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: str, *, complete: bool) -> Flow[int]:
+def _recognise(
+    bridge: Bridge, object: str, side: Side, page: Page[Any], salted: Salt | None, *, complete: bool
+) -> Flow[tuple[int, Mapping[str, str], Page[Any]]]:
+    """Of a page that is not read yet, leave out what comes in the text that was read before, and read the rest.
+
+    Returns:
+        How many records were left out, the fingerprints of all by id, and the page of the rest.
+    """
+    unread = page.unread
+    if unread is None:
+        return 0, {}, page
+    prints: dict[str, str] = {}
+    known: set[str] = set()
+    if salted is not None:
+        prints = fingerprints(unread, salted)
+        if len(prints) == len(unread.ids):  # nothing comes twice
+            known = yield from run("recognise", bridge.store.recognise, object, side, prints, complete=complete)
+    rest = unread.only([n for n, id in enumerate(unread.ids) if id not in known])
+    return len(known), prints, attrs.evolve(page, unread=rest).read()
+
+
+def _stage(
+    bridge: Bridge,
+    object: str,
+    side: Side,
+    page: Page[Any],
+    plan_id: str,
+    prints: Mapping[str, str] = MappingProxyType({}),
+    *,
+    complete: bool,
+) -> Flow[int]:
     if object == "products" and side is Side.KEAP:
         yield from _learn_currency(bridge, page.items)
     on_keap = side is Side.KEAP
@@ -124,7 +160,9 @@ def _stage(bridge: Bridge, object: str, side: Side, page: Page[Any], plan_id: st
         yield from run("forget deleted records", bridge.store.forget_unlinked, object, side, ids=page.deleted)
         yield from run("note deleted records", bridge.store.note_deleted, object, side, page.deleted)
     mapper = bridge.mappers[object]
-    rows = [staged(mapper, o) for o in observations]
+    rows = [staged(mapper, o, prints.get(o.id)) for o in observations]
+    if not rows:
+        return 0
     return (yield from run("stage a page", bridge.store.stage, object, side, rows, complete=complete))
 
 

@@ -16,7 +16,7 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
-from keapbridge.store import JournalEntry
+from keapbridge.store import Commit, JournalEntry
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
@@ -91,10 +91,30 @@ def apply_pairs(book: Run, object: str) -> Flow[None]:
     for batch in book.batches(object, ("update", "adopt")):
         actions = yield from batch
         works = yield from _read_works(book, object, actions)
-        yield from _reread(book, object, works, _planned_targets(actions))
-        yield from gather((_write_pair(book, object, work) for work in works), WRITERS)
-        yield from confirm(book, object, [work for work in works if work.unconfirmed])
+        planned = _planned_targets(actions)
+        quiet = [work for work in works if _is_quiet(work, planned)]
+        yield from _commit_quiet(book, object, quiet)
+        done = {id(work) for work in quiet}
+        rest = [work for work in works if id(work) not in done]
+        yield from _reread(book, object, rest, planned)
+        yield from gather((_write_pair(book, object, work) for work in rest), WRITERS)
+        yield from confirm(book, object, [work for work in rest if work.unconfirmed])
         book.progressed(object, len(actions))
+
+
+def _is_quiet(work: Work, planned: Mapping[str, frozenset[Side]]) -> bool:
+    """Whether nothing is to be written, as when two records that are the same already are linked."""
+    promised = planned.get(work.pair.link.customcrm_id)
+    return not promised and not work.outcome.changes and _left_the_filter(work.pair) is None
+
+
+def _commit_quiet(book: Run, object: str, works: Sequence[Work]) -> Flow[None]:
+    """Remember what needs no write, all in one transaction."""
+    commits: list[Commit] = []
+    for work in works:
+        commits += [(yield from _commit_of(book, object, work))]
+    if commits:
+        yield from book.commit(*commits)
 
 
 def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[Work]]:
@@ -370,6 +390,13 @@ def _read_anew(book: Run, work: Work, side: Side, sent: Collection[str], answer:
 def commit_pair(
     book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
 ) -> Flow[None]:
+    yield from book.commit((yield from _commit_of(book, object, work, journal, intent_id)))
+    work.lines = ()
+
+
+def _commit_of(
+    book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
+) -> Flow[Commit]:
     pair = work.pair
     if work.is_new:
         moment = yield from now()
@@ -382,9 +409,8 @@ def commit_pair(
     if not work.outcome.is_settled or any(work.unconfirmed.values()):
         # Keep both sides in view until the rest is decided.
         staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)
-        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), staged=staged)
-    yield from book.commit(commit)
-    work.lines = ()
+        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
+    return commit
 
 
 def held_line(skip: Skip) -> Line:

@@ -187,6 +187,7 @@ def settled_commit(bridge: Bridge, object: str, pair: Pair, outcome: Merge) -> C
         link,
         {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
         keys={side: keys_of(mapper, pair.current(side)) for side in Side},
+        marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
     )
 
 

@@ -39,6 +39,7 @@ class Observation:
         version: the system's own name of this state (an ETag), where it has one.
         problem: why the record could not be read, when it could not.
         seen_in: the plan whose scan saw it last.
+        mark: the fingerprint of the very text that it was read from, with the digest of what was read from it.
     """
 
     side: Side
@@ -48,6 +49,7 @@ class Observation:
     version: str | None = None
     problem: str | None = None
     seen_in: str | None = None
+    mark: str | None = None
 
 
 @attrs.frozen

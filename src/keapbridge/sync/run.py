@@ -49,10 +49,11 @@ class Run:
         self.count(lines)
         yield from run("write lines", self.bridge.store.add_lines, self.run_id, lines)
 
-    def commit(self, commit: Commit) -> Flow[None]:
+    def commit(self, *commits: Commit) -> Flow[None]:
         yield from keep(self.bridge.store)
-        yield from run("commit", self.bridge.store.commit, self.run_id, commit)
-        self.count(commit.lines)
+        yield from run("commit", self.bridge.store.commit, self.run_id, *commits)
+        for commit in commits:
+            self.count(commit.lines)
 
     def remove(self, removal: Removal) -> Flow[None]:
         yield from run("remove a link", self.bridge.store.remove, self.run_id, removal)

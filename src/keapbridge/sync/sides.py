@@ -50,7 +50,10 @@ class Records(Protocol):
         ...
 
     def identify(self, record: Any) -> Identity: ...
-    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        """A list from its first page on, the records unread where that is possible."""
+        ...
+
     def get(self, id: str) -> Flow[Any]: ...
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]: ...
     def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]: ...
@@ -79,7 +82,7 @@ class CustomcrmRecords:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
-        return self.flows.list(updated_since=updated_since)
+        return self.flows.list(updated_since=updated_since, unread=True)
 
     def get(self, id: str) -> Flow[Any]:
         return self.flows.get(id)
@@ -183,7 +186,7 @@ class KeapRecords:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
-        return self.flows.list(updated_since=updated_since)
+        return self.flows.list(updated_since=updated_since, unread=True)
 
     def get(self, id: str) -> Flow[Any]:
         return self.flows.get(id)

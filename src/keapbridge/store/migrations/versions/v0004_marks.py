@@ -1,0 +1,29 @@
+"""The text that records were read from; keys of what is not linked are found without those of what is."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.add_column("keapbridge_links", sa.Column("customcrm_mark", sa.String(64)))
+    op.add_column("keapbridge_links", sa.Column("keap_mark", sa.String(64)))
+    op.add_column("keapbridge_observed", sa.Column("mark", sa.String(64)))
+    op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
+    op.create_index(
+        "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "linked", "key"], unique=False
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
+    op.create_index(
+        "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "key"], unique=False
+    )
+    op.drop_column("keapbridge_observed", "mark")
+    op.drop_column("keapbridge_links", "keap_mark")
+    op.drop_column("keapbridge_links", "customcrm_mark")

@@ -1,0 +1,46 @@
+"""Which records need not be read: those that come in the very text that was read before, and mean the same.
+
+A mark is the fingerprint of a record's text with the digest of the snapshot that was read from it. It says how the text
+is read, so it is of use as long as texts are read in the same way: the fingerprint depends on the mapping and on all
+that reading depends on beside the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from keapbridge._flow import Flow, Unread, run
+from keapbridge._version import __version__
+from keapbridge.store import moved_fact
+from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.records import Side
+
+__all__ = ["Salt", "fingerprints", "salt"]
+
+Salt = bytes
+"""What the meaning of a text depends on beside the text."""
+
+
+def salt(bridge: Bridge, object: str, side: Side) -> Flow[Salt | None]:
+    """What texts are read by; `None` when that cannot be told, because functions of the host have a part in it."""
+    mapper = bridge.mappers[object]
+    reading = mapper.reading(side)
+    if reading is None:
+        return None
+    context = yield from bridge.context(object, plan_id=None)
+    moved: list[str | None] = []
+    for kind in mapper.references.values():
+        moved += [(yield from run("read a fact", bridge.store.fact, moved_fact(kind.object)))]
+    fields = sorted(f"{name.path} {field!r}" for name, field in context.custom_fields.items())
+    told = [__version__, reading, context.keap_currency, context.default_region, fields, moved]
+    return hashlib.blake2b(msgspec.json.encode(told), digest_size=32).digest()
+
+
+def fingerprints(unread: Unread[Any], salt: Salt) -> dict[str, str]:
+    """By id, what tells the text of each record from all others that are read by the same salt."""
+    made = hashlib.blake2b
+    texts = zip(unread.ids, unread.texts, strict=True)
+    return {id: made(text, digest_size=16, key=salt).hexdigest() for id, text in texts if id is not None}

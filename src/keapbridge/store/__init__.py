@@ -149,6 +149,10 @@ class Missing:
     pair: Pair
     proven: bool
 
+    @property
+    def id(self) -> str:
+        return self.pair.link.id(self.side)
+
 
 @attrs.frozen
 class Failure:
@@ -192,7 +196,10 @@ class LinkStore(Protocol):
         """Note linked records that a change list calls deleted."""
         ...
 
-    def missing(self, object: str, after: str, limit: int) -> list[Missing]: ...
+    def missing(self, object: str, after: tuple[str, str], limit: int) -> list[Missing]:
+        """Linked records that are missing, by side and id, after this one."""
+        ...
+
     def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
     def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
     def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
@@ -239,8 +246,11 @@ class LinkStore(Protocol):
         """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
         ...
 
-    def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
-        """Linked pairs about which something was observed, by Customcrm id."""
+    def pairs(self, object: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
+        """Linked pairs whose record on a side was observed, and after which id to go on; `None` at the end.
+
+        For Keap without those whose other record was observed, too. Neither with those that are proven missing.
+        """
         ...
 
     def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]: ...

@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    tuple_,
     update,
 )
 
@@ -236,26 +237,21 @@ class SqlLinkStore:
                 if rows:
                     c.execute(self.database.insert(t.missing).on_conflict_do_nothing(), rows)
 
-    def missing(self, object: str, after: str, limit: int) -> list[Missing]:
+    def missing(self, object: str, after: tuple[str, str], limit: int) -> list[Missing]:
         m = t.missing.c
         query = (
-            select(m.side, m.id, m.proven, (m.side + ":" + m.id).label("name"))
-            .where(*self._of(t.missing, object), (m.side + ":" + m.id) > after)
-            .order_by("name")
+            select(m.side, m.id, m.proven)
+            .where(*self._of(t.missing, object), tuple_(m.side, m.id) > tuple_(*after))
+            .order_by(m.side, m.id)
             .limit(limit)
         )
         with self._transaction() as c:
             rows = c.execute(query).all()
-            found: list[Missing] = []
+            pairs: dict[tuple[str, str], Pair] = {}
             for side in Side:
-                mine = {row.id: bool(row.proven) for row in rows if row.side == side.value}
-                if not mine:
-                    continue
-                id_column = _link_columns(side).id
-                linked = select(t.links.c.customcrm_id).where(*self._of(t.links, object), id_column.in_(list(mine)))
-                pairs = self._pairs(c, object, list(c.execute(linked).scalars()))
-                found += [Missing(side, pair, mine[pair.link.id(side)]) for pair in pairs]
-        return found
+                mine = [row.id for row in rows if row.side == side.value]
+                pairs |= {(side.value, pair.link.id(side)): pair for pair in self._pairs_by(c, object, side, mine)}
+        return [Missing(Side(side), pairs[side, id], bool(proven)) for side, id, proven in rows if (side, id) in pairs]
 
     def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
         with self._transaction() as c:
@@ -491,58 +487,55 @@ class SqlLinkStore:
         return conditions if side is None else [*conditions, table.c.side == side.value]
 
     def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
-        found: dict[str, Observation] = {}
         with self._transaction() as c:
-            for chunk in _chunks(sorted(ids)):
-                query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(chunk))
-                found.update((row.id, self._observation(row)) for row in c.execute(query))
-        return found
+            return self._observed(c, object, side, sorted(ids))
 
-    def pairs(self, object: str, after: str, limit: int) -> list[Pair]:
-        o, k = t.observed.c, t.links.c
-        ours = select(o.id).where(*self._of(t.observed, object, Side.CUSTOMCRM), o.linked.is_(True), o.id > after)
-        theirs = (
-            select(k.customcrm_id)
-            .join(t.observed, and_(k.bridge == o.bridge, k.object == o.object, k.keap_id == o.id))
-            .where(*self._of(t.observed, object, Side.KEAP), o.linked.is_(True), k.customcrm_id > after)
-        )
-        either = ours.union(theirs).subquery().c[0]
-        # What is missing on a side is planned as a deletion instead.
-        m = t.missing.c
-        gone = select(k.customcrm_id).join(
-            t.missing,
-            and_(
-                m.bridge == k.bridge,
-                m.object == k.object,
-                m.proven.is_(True),
-                ((m.side == Side.CUSTOMCRM.value) & (m.id == k.customcrm_id))
-                | ((m.side == Side.KEAP.value) & (m.id == k.keap_id)),
-            ),
-        )
-        wanted = select(either).where(either.not_in(gone.where(*self._of(t.links, object))))
+    def pairs(self, object: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
+        # Step by step, each by its ids: in one statement a database may begin with the links, of which there are most.
+        o = t.observed.c
+        observed = select(o.id).where(*self._of(t.observed, object, side), o.linked.is_(True), o.id > after)
         with self._transaction() as c:
-            ids = list(c.execute(wanted.order_by(either).limit(limit)).scalars())
-            return self._pairs(c, object, ids)
+            ids = list(c.execute(observed.order_by(o.id).limit(limit)).scalars())
+            pairs = self._pairs_by(c, object, side, ids)
+            # What is missing on a side is planned as a deletion instead.
+            gone = {
+                each: self._proven_missing(c, object, each, [pair.link.id(each) for pair in pairs]) for each in Side
+            }
+        wanted = [
+            pair
+            for pair in pairs
+            if not any(pair.link.id(each) in gone[each] for each in Side)
+            and (side is Side.CUSTOMCRM or pair.customcrm is None)
+        ]
+        return wanted, ids[-1] if len(ids) == limit else None
+
+    def _proven_missing(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> set[str]:
+        m = t.missing.c
+        query = select(m.id).where(*self._of(t.missing, object, side), m.proven.is_(True))
+        return (
+            set(c.execute(query.where(m.id.in_(self.database.each("ids"))), {"ids": ids}).scalars()) if ids else set()
+        )
 
     def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]:
         with self._transaction() as c:
-            return self._pairs(c, object, sorted(customcrm_ids))
+            return self._pairs_by(c, object, Side.CUSTOMCRM, sorted(customcrm_ids))
 
-    def _pairs(self, c: Connection, object: str, customcrm_ids: Sequence[str]) -> list[Pair]:
-        found: list[Pair] = []
-        for chunk in _chunks(customcrm_ids):
-            query = select(t.links).where(*self._of(t.links, object), t.links.c.customcrm_id.in_(chunk))
-            links = [self._link(row) for row in c.execute(query.order_by(t.links.c.customcrm_id))]
-            seen: dict[Side, dict[str, Observation]] = {}
-            for side in Side:
-                ids = [link.id(side) for link in links]
-                query = select(t.observed).where(*self._of(t.observed, object, side), t.observed.c.id.in_(ids))
-                seen[side] = {row.id: self._observation(row) for row in c.execute(query)}
-            found += [
-                Pair(link, seen[Side.CUSTOMCRM].get(link.customcrm_id), seen[Side.KEAP].get(link.keap_id))
-                for link in links
-            ]
-        return found
+    def _pairs_by(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> list[Pair]:
+        """The linked pairs of these records of a side, in the order of their ids."""
+        if not ids:
+            return []
+        wanted = _link_columns(side).id
+        query = select(t.links).where(*self._of(t.links, object), wanted.in_(self.database.each("ids")))
+        links = [self._link(row) for row in c.execute(query.order_by(wanted), {"ids": list(ids)})]
+        ours, theirs = (self._observed(c, object, each, [link.id(each) for link in links]) for each in Side)
+        return [Pair(link, ours.get(link.customcrm_id), theirs.get(link.keap_id)) for link in links]
+
+    def _observed(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> dict[str, Observation]:
+        if not ids:
+            return {}
+        wanted = t.observed.c.id.in_(self.database.each("ids"))
+        query = select(t.observed).where(*self._of(t.observed, object, side), wanted)
+        return {row.id: self._observation(row) for row in c.execute(query, {"ids": list(ids)})}
 
     def groups(self, object: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
         m, o = t.match_keys.c, t.observed.c

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +16,10 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.store import Key, LinkStore, Staged
+from keapbridge.store import Key, LinkStore, Missing, Staged
 from keapbridge.sync.fields import known_fields
 from keapbridge.sync.policy import Policy
-from keapbridge.sync.records import Canonical, Observation, Side, Snapshot
+from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot
 from keapbridge.sync.sides import Records
 
 __all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]
@@ -152,6 +152,32 @@ class Bridge:
             if is_pending(value := snapshot.values.get(field))
         }
         return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
+
+    def pairs(self, object: str, size: int) -> Iterator[Flow[list[Pair]]]:
+        """Linked pairs about which something was observed, each once, batch by batch."""
+        for side in Side:
+            after: str | None = ""
+
+            def next_batch(side: Side = side) -> Flow[list[Pair]]:
+                nonlocal after
+                found, after = yield from run("read pairs", self.store.pairs, object, side, after or "", size)
+                return found
+
+            while after is not None:
+                yield next_batch()
+
+    def missing(self, object: str, size: int) -> Iterator[Flow[list[Missing]]]:
+        """Linked records that were not shown or are called deleted, batch by batch; the last one is empty."""
+        after: tuple[str, str] | None = ("", "")
+
+        def next_batch() -> Flow[list[Missing]]:
+            nonlocal after
+            found = yield from run("read missing records", self.store.missing, object, after or ("", ""), size)
+            after = (found[-1].side.value, found[-1].id) if found else None
+            return found
+
+        while after is not None:
+            yield next_batch()
 
     def rules(self, object: str, context: Context) -> list[Rule]:
         """The fields of a synchronization as the merge sees them."""

@@ -29,22 +29,25 @@ Add = Callable[[Sequence[Action]], Flow[None]]
 
 def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[None]:
     """Plan what follows from every linked record that is missing on one side."""
-    allowed = yield from _allowed(bridge, object)
-    since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)
-    after, looked_up = "", 0
+    looked_up = 0
+    allowed: int | None = None
+    since: datetime | None = None
     handled: set[str] = set()
     claimed: set[str] = set()  # survivors that a link of this plan moves to: two may have been merged into one
-    while batch := (yield from run("read missing records", bridge.store.missing, object, after, BATCH)):
-        after = max(f"{item.side.value}:{_id(item)}" for item in batch)
+    for following in bridge.missing(object, BATCH):
+        batch = yield from following
+        if not batch:
+            return
+        if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
+            allowed = yield from _allowed(bridge, object)
+            since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
         proofs = yield from gather((_look_up(bridge, object, item, plan_id) for item in within), LOOK_UPS)
         proven = [item for item in batch if item.proven] + [i for i, gone in zip(within, proofs, strict=True) if gone]
         actions: list[Action] = [
-            Skip(
-                object, item.side, _id(item), "not shown by the list; more are missing than the policy lets be removed"
-            )
+            Skip(object, item.side, item.id, "not shown by the list; more are missing than the policy lets be removed")
             for item in open_items[len(within) :]
         ]
         for item in proven:
@@ -64,20 +67,16 @@ def _allowed(bridge: Bridge, object: str) -> Flow[int]:
     return int(min(limits)) + 1 if limits else 1_000_000_000
 
 
-def _id(item: Missing) -> str:
-    return item.pair.link.id(item.side)
-
-
 def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[bool]:
     system = bridge.systems[object, item.side]
     try:
-        record = yield from system.get(_id(item))
+        record = yield from system.get(item.id)
     except NotFoundError:
-        yield from run("note a proof", bridge.store.prove_missing, object, item.side, [_id(item)])
+        yield from run("note a proof", bridge.store.prove_missing, object, item.side, [item.id])
         return True
     except ShapeError:
         # It is there, in a form that the next scan will tell of.
-        yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
+        yield from run("it is there", bridge.store.drop_missing, object, item.side, [item.id])
         return False
     context = yield from bridge.context(
         object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
@@ -85,7 +84,7 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
     seen = bridge.observe_whole(object, item.side, record, context, plan_id=plan_id)
     rows = [staged(bridge.mappers[object], seen)]
     yield from run("stage", bridge.store.stage, object, item.side, rows, complete=False)
-    yield from run("it is there", bridge.store.drop_missing, object, item.side, [_id(item)])
+    yield from run("it is there", bridge.store.drop_missing, object, item.side, [item.id])
     return False
 
 

@@ -109,27 +109,31 @@ def _plan_nameless(object: str, scans: Iterable[Scan], book: _Book) -> Flow[None
 
 
 def _plan_pairs(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
-    after = ""
-    while pairs := (yield from run("read pairs", bridge.store.pairs, object, after, BATCH)):
-        after = pairs[-1].link.customcrm_id
-        actions: list[Action] = []
-        settled: list[Commit] = []
-        waiting = yield from _waiting(bridge, object, [(s, pair.link.id(s)) for pair in pairs for s in Side])
-        for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
-            problem = _problem(object, pair)
-            if problem is not None:
-                actions.append(problem)
-            elif outcome.is_settled:
-                settled.append(settled_commit(bridge, object, pair, outcome))
-            elif all((side, pair.link.id(side)) in waiting for side in Side):
-                ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
-                actions.append(Skip(object, *ours, waiting[ours]))
-            else:
-                actions += _pair_actions(object, pair, outcome)
-        book.pairs[object] = book.pairs.get(object, 0) + len(pairs)
-        book.settled[object] += len(settled)
-        yield from run("settle pairs", bridge.store.settle, settled)
-        yield from book.add(actions)
+    for batch in bridge.pairs(object, BATCH):
+        pairs = yield from batch
+        if pairs:
+            yield from _plan_batch(bridge, object, pairs, book)
+
+
+def _plan_batch(bridge: Bridge, object: str, pairs: Sequence[Pair], book: _Book) -> Flow[None]:
+    actions: list[Action] = []
+    settled: list[Commit] = []
+    waiting = yield from _waiting(bridge, object, [(s, pair.link.id(s)) for pair in pairs for s in Side])
+    for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
+        problem = _problem(object, pair)
+        if problem is not None:
+            actions.append(problem)
+        elif outcome.is_settled:
+            settled.append(settled_commit(bridge, object, pair, outcome))
+        elif all((side, pair.link.id(side)) in waiting for side in Side):
+            ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
+            actions.append(Skip(object, *ours, waiting[ours]))
+        else:
+            actions += _pair_actions(object, pair, outcome)
+    book.pairs[object] = book.pairs.get(object, 0) + len(pairs)
+    book.settled[object] += len(settled)
+    yield from run("settle pairs", bridge.store.settle, settled)
+    yield from book.add(actions)
 
 
 def _waiting(bridge: Bridge, object: str, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:

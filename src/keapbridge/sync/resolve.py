@@ -47,16 +47,12 @@ def conflicts(bridge: Bridge, objects: Sequence[str]) -> Flow[list[OpenConflict]
     """The open conflicts, as far as both systems have been read."""
     found: list[OpenConflict] = []
     for object in objects:
-        after = ""
-        while pairs := (yield from run("read pairs", bridge.store.pairs, object, after, BATCH)):
-            after = pairs[-1].link.customcrm_id
-            for pair, outcome in (yield from merge_pairs(bridge, object, pairs, None)):
+        for pairs in bridge.pairs(object, BATCH):
+            for pair, outcome in (yield from merge_pairs(bridge, object, (yield from pairs), None)):
                 ids = (pair.link.customcrm_id, pair.link.keap_id)
                 found += [OpenConflict(object, *ids, c.field, c.customcrm, c.keap, c.reason) for c in outcome.conflicts]
-        after = ""
-        while missing := (yield from run("read missing records", bridge.store.missing, object, after, BATCH)):
-            after = max(f"{item.side.value}:{item.pair.link.id(item.side)}" for item in missing)
-            for item in missing:
+        for missing in bridge.missing(object, BATCH):
+            for item in (yield from missing):
                 left = item.side.other
                 asks = item.proven and bridge.policy.deletion(left, object) in {"delete", "archive"}
                 if asks and is_edited(item.pair, left):

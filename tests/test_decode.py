@@ -1,0 +1,171 @@
+"""The quick pass over lists reads what the patient one reads, or nothing at all."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import gc
+import json
+import pickle
+import typing
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keapbridge as kb
+from keapbridge._convert import Codec, NotQuickError
+from keapbridge._decode import record_type
+from keapbridge.customcrm.calls import CONTACTS as CRM_CONTACTS
+from keapbridge.customcrm.calls import PRODUCTS as CRM_PRODUCTS
+from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
+
+CODECS: dict[str, Codec[Any]] = {
+    "Keap's contacts": CONTACTS.codec,
+    "Keap's companies": COMPANIES.codec,
+    "Keap's products": PRODUCTS.codec,
+    "Customcrm's contacts": CRM_CONTACTS.codec,
+    "Customcrm's products": CRM_PRODUCTS.codec,
+}
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
+odd_values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    texts,
+    st.just([]),
+    st.just({}),
+    st.just([None]),
+)
+
+
+def likely(hint: str) -> st.SearchStrategy[Any]:
+    """Values that a property of this type mostly has."""
+    if "datetime" in hint:
+        return st.sampled_from(["2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05Z"])
+    if "date" in hint:
+        return st.just("1980-05-17")
+    if "bool" in hint:
+        return st.booleans()
+    if "Decimal" in hint:
+        return st.sampled_from(["12.50", 3])
+    if "float" in hint:
+        return st.sampled_from([1.5, 2])
+    if "int" in hint:
+        return st.integers(-5, 5)
+    return texts
+
+
+def record_of(cls: type, wire_names: Any, inner: bool = False) -> st.SearchStrategy[dict[str, Any]]:
+    """Records as answers show them: some properties, some empty, now and then one that is odd or unknown."""
+    properties: dict[str, st.SearchStrategy[Any]] = {}
+    hints = typing.get_type_hints(cls)
+    for field in attrs.fields(cls):
+        if field.name == "extra" or field.metadata.get("write_only"):
+            continue
+        part, many = record_type(hints[field.name])
+        usual = likely(str(hints[field.name])) if part is None else record_of(part, {}, inner=True)
+        if many:
+            usual = st.lists(usual, max_size=3)
+        properties[wire_names.get(field.name, field.name)] = st.one_of(usual, usual, usual, st.none())
+    usual_record = st.fixed_dictionaries({}, optional=properties)
+    if inner:
+        return usual_record
+    wire_id = wire_names["id"]
+    whole = usual_record.flatmap(lambda r: st.just(r) if r.get(wire_id) else st.just({**r, wire_id: "7"}))
+    strange = st.tuples(
+        usual_record, st.dictionaries(st.sampled_from([*properties, "Unknown", "extra", "é"]), odd_values, max_size=2)
+    ).map(lambda both: {**both[0], **both[1]})
+    return st.one_of(whole, whole, whole, strange)
+
+
+@functools.cache
+def lists_of(codec: Codec[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(record_of(codec.cls, codec.wire_names), max_size=4)
+
+
+@pytest.fixture(params=CODECS, scope="module")
+def codec(request: pytest.FixtureRequest) -> Codec[Any]:
+    return CODECS[request.param]
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: st.DataObject) -> None:
+    items = data.draw(lists_of(codec))
+    text = msgspec.Raw(json.dumps(items).encode())
+    records, malformed = codec.read_many(text)
+    expected, wrong = codec.load_many(items, asked=codec.fields)
+    assert records == expected
+    assert [(m.id, str(m.error)) for m in malformed] == [(m.id, str(m.error)) for m in wrong]
+    assert all(type(record) is codec.cls for record in records)
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any], data: st.DataObject) -> None:
+    items = data.draw(lists_of(codec))
+    which = data.draw(st.lists(st.sampled_from(range(len(items))), unique=True).map(sorted)) if items else []
+    try:
+        unread, _ = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items")
+    except NotQuickError:
+        return  # an id that is no id
+    assert unread.ids == tuple(str(i) if (i := item.get(codec.wire_names["id"])) else None for item in items)
+    records, malformed = unread.only(which).read()
+    expected, wrong = codec.load_many(items, asked=codec.fields, path="$.items")
+    ids = [unread.ids[n] for n in which]
+    if len(set(unread.ids)) == len(items):
+        assert list(records) == [record for record in expected if record.id in ids]
+        assert [str(m.error) for m in malformed] == [str(m.error) for m in wrong if (m.id or None) in ids]
+
+
+def test_most_lists_are_read_quickly() -> None:
+    record = {"id": "1", "given_name": "Ada", "email_addresses": [{"email": "ada@example.org", "field": "EMAIL1"}]}
+    (read,) = CONTACTS.codec.read_quickly(json.dumps([record]).encode())
+    assert read.email_addresses == (kb.keap.EmailAddress("ada@example.org", "EMAIL1"),)
+    assert read.family_name is None, "it was asked for and is not there"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": "1", "unknown": 1},
+        {"id": "1", "email_addresses": [{"email": "ada@example.org", "new_property": None}]},
+        {"id": 1},
+        {"given_name": "without an id"},
+        {"id": "1", "given_name": 1},
+    ],
+)
+def test_nothing_is_read_quickly_where_something_could_get_lost(odd: dict[str, Any]) -> None:
+    with pytest.raises(NotQuickError):
+        CONTACTS.codec.read_quickly(json.dumps([{"id": "2"}, odd]).encode())
+
+
+def test_records_that_are_read_quickly_are_like_all_others() -> None:
+    (read,) = CONTACTS.codec.read_quickly(b'[{"id": "1", "given_name": "Ada"}]')
+    assert copy.deepcopy(read) == read == pickle.loads(pickle.dumps(read))
+    assert attrs.evolve(read, given_name="Ada L.").given_name == "Ada L."
+    assert json.dumps(attrs.asdict(read)["extra"]) == "{}"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read.given_name = "Grace"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        read.extra["colour"] = "blue"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        read.extra |= {"colour": "blue"}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(is_on: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if is_on else gc.disable)()
+        CONTACTS.codec.read_quickly(b'[{"id": "1"}]')
+        with pytest.raises(NotQuickError):
+            CONTACTS.codec.read_quickly(b'[{"id": 1}]')
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if before else gc.disable)()

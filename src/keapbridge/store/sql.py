@@ -38,7 +38,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.seal import Seal, seal_for
 from keapbridge.sync.match import Candidate
-from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip
+from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip, kind_of
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.sync.report import Line, Report
 
@@ -571,7 +571,7 @@ class SqlLinkStore:
                             row.id,
                             tuple(self._open(row.apart)),
                             tuple(self._open(row.stronger)),
-                            linked=bool(row.linked) or decision == "adopt",
+                            linked=bool(row.linked) or decision in {"adopt", "link"},
                         )
                     )
         return [(key, groups.get(key, [])) for key in keys]
@@ -601,7 +601,7 @@ class SqlLinkStore:
                         query = select(a.customcrm_id, a.keap_id).where(
                             a.plan_id == plan_id,
                             a.object == object,
-                            a.kind.in_(("create", "adopt")),
+                            a.kind.in_(("create", "adopt", "link")),
                             t.actions.c[column].in_(chunk),
                         )
                         _collect(c.execute(query), to_keap, to_customcrm)
@@ -753,7 +753,7 @@ class SqlLinkStore:
     def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
         rows, decisions = [], []
         for seq, action in enumerate(actions, first_seq):
-            kind = type(action).__name__.lower()
+            kind = kind_of(action)
             ids = _ids(action)
             rows.append(
                 {

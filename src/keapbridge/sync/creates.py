@@ -25,10 +25,10 @@ from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import WRITERS, Work, assume, commit_pair, confirm, decide_again, remember, stored_of
-from keapbridge.sync.plan import Create
+from keapbridge.sync.plan import Action, Create
 from keapbridge.sync.propose import draft
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
-from keapbridge.sync.run import Run, one_sided, stops_everything
+from keapbridge.sync.run import Run, one_sided, pipelined, stops_everything
 
 __all__ = ["apply_creates", "resume_creates"]
 
@@ -61,20 +61,35 @@ def resume_creates(book: Run, object: str) -> Flow[None]:
 
 
 def apply_creates(book: Run, object: str) -> Flow[None]:
-    for batch in book.batches(object, ("create",)):
-        actions = [action for action in (yield from batch) if isinstance(action, Create)]
+    def prepare(actions: list[Action]) -> Flow[tuple[int, list[_Ready]]]:
         ready: list[_Ready] = []
         for side in Side:
-            ids = [action.source_id for action in actions if action.side is side.other]
+            ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
             if ids:
-                ready += yield from _intend(book, object, side, ids)
+                ready += yield from _draft(book, object, side, ids)
+        return len(actions), ready
+
+    def write(prepared: tuple[int, list[_Ready]]) -> Flow[None]:
+        number, drafts = prepared
+        ready = yield from _intend(book, drafts)
         works = yield from gather((_create(book, object, item) for item in ready), WRITERS)
         yield from confirm(book, object, [work for work in works if work is not None])
-        book.progressed(object, len(actions))
+        book.progressed(object, number)
+
+    yield from pipelined(book.batches(object, ("create",)), prepare, write)
 
 
-def _intend(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
-    """Write down what is about to be made, from the newest observation of each record still without a partner."""
+def _intend(book: Run, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:
+    """Write down what is about to be made."""
+    moment = yield from now()
+    ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in drafts]
+    if ready:
+        yield from run("write intents", book.bridge.store.intend, [item.intent for item in ready])
+    return ready
+
+
+def _draft(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
+    """What is to be made, from the newest observation of each record still without a partner."""
     bridge = book.bridge
     sources = yield from _still_unlinked(book, object, side, ids)
     context = yield from bridge.context(object, [o.snapshot for o in sources], plan_id=None)
@@ -88,8 +103,6 @@ def _intend(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list
             continue
         key, moment = (yield from new_id()), (yield from now())
         ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context, held))
-    if ready:
-        yield from run("write intents", bridge.store.intend, [item.intent for item in ready])
     return ready
 
 

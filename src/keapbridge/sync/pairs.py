@@ -25,7 +25,7 @@ from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
 from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.report import Line
-from keapbridge.sync.run import Run, one_sided, stops_everything
+from keapbridge.sync.run import Run, one_sided, pipelined, stops_everything
 
 __all__ = [
     "Work",
@@ -39,7 +39,7 @@ __all__ = [
     "stored_of",
 ]
 
-WRITERS = 8
+WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
 
@@ -88,9 +88,17 @@ class Work:
 
 
 def apply_pairs(book: Run, object: str) -> Flow[None]:
-    for batch in book.batches(object, ("update", "adopt")):
-        actions = yield from batch
-        works = yield from _read_works(book, object, actions)
+    """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
+    yield from _apply_kinds(book, object, ("update", "adopt"))
+    yield from _apply_kinds(book, object, ("link",))
+
+
+def _apply_kinds(book: Run, object: str, kinds: Collection[str]) -> Flow[None]:
+    def prepare(actions: list[Action]) -> Flow[tuple[list[Action], list[Work]]]:
+        return actions, (yield from _read_works(book, object, actions))
+
+    def write(prepared: tuple[list[Action], list[Work]]) -> Flow[None]:
+        actions, works = prepared
         planned = _planned_targets(actions)
         quiet = [work for work in works if _is_quiet(work, planned)]
         yield from _commit_quiet(book, object, quiet)
@@ -100,6 +108,8 @@ def apply_pairs(book: Run, object: str) -> Flow[None]:
         yield from gather((_write_pair(book, object, work) for work in rest), WRITERS)
         yield from confirm(book, object, [work for work in rest if work.unconfirmed])
         book.progressed(object, len(actions))
+
+    yield from pipelined(book.batches(object, kinds), prepare, write)
 
 
 def _is_quiet(work: Work, planned: Mapping[str, frozenset[Side]]) -> bool:

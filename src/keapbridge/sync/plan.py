@@ -23,7 +23,7 @@ from keapbridge.sync.estimate import Estimate, estimate
 from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.records import Canonical, Side
 
-__all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update"]
+__all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "kind_of"]
 
 
 @attrs.frozen
@@ -132,6 +132,13 @@ class Skip:
 
 Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip
 HELD = "held field"
+
+
+def kind_of(action: Action) -> str:
+    """What kind of work an action is: its name, or `link` for an adoption that writes nothing."""
+    if isinstance(action, Adopt) and not action.changes:
+        return "link"
+    return type(action).__name__.lower()
 
 
 def describe(action: Action) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._flow import Flow, now, run
+from keapbridge._flow import Flow, gather, now, run
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
@@ -21,7 +22,9 @@ from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Link, Side
 from keapbridge.sync.report import SIDED, Line, Report
 
-__all__ = ["Run", "one_sided", "stops_everything"]
+__all__ = ["Run", "one_sided", "pipelined", "stops_everything"]
+
+T = TypeVar("T")
 
 BATCH = 200
 MAX_TRIES = 8
@@ -99,6 +102,23 @@ class Run:
         self.done[object] += number
         total = self.plan.totals.get(object, {}).get("actions", 0)
         self.bridge.progress(object, "writing", self.done[object], max(total, self.done[object]))
+
+
+def pipelined(
+    batches: Iterator[Flow[list[Action]]],
+    prepare: Callable[[list[Action]], Flow[T]],
+    write: Callable[[T], Flow[None]],
+) -> Flow[None]:
+    """Prepare each batch while the one before it is written, so that no connection waits for what calls nobody."""
+
+    def prepared() -> Flow[T | None]:
+        batch = next(batches, None)
+        return None if batch is None else (yield from prepare((yield from batch)))
+
+    ready = yield from prepared()
+    while ready is not None:
+        flows: list[Flow[Any]] = [write(ready), prepared()]
+        _, ready = yield from gather(flows, len(flows))
 
 
 def next_try(tries: int, moment: datetime) -> datetime | None:

@@ -131,6 +131,7 @@ class _Place:
         length: how many records the first page had.
         retreats: how often the list went back, because records had moved.
         wanted: how many records are asked for by their ids, and not read yet.
+        changes: whether it is a list of changes, which tells of deletions.
     """
 
     query: Query = ()
@@ -141,6 +142,7 @@ class _Place:
     length: int = 0
     retreats: int = 0
     wanted: int | None = None
+    changes: bool = False
 
 
 def list_page(
@@ -158,7 +160,8 @@ def list_page(
         if changes is not None:
             query += ((changes.parameter, changes.text(updated_since)),)
     query += tuple(endpoint.declared.query.items())
-    return _page_call(endpoint, query, _start(endpoint))
+    narrowed = updated_since is not None and changes is not None
+    return _page_call(endpoint, query, attrs.evolve(_start(endpoint), changes=narrowed))
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
@@ -229,7 +232,7 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place) -> Call[Page[
         return Page(
             records,
             malformed=malformed,
-            deleted=tuple(deleted),
+            deleted=tuple(deleted) if place.changes else (),
             following=_page_call(endpoint, query, following) if following else None,
             served_at=answer.served_at,
         )

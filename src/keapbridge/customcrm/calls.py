@@ -139,6 +139,7 @@ class _Place:
         length: how many records the first page had.
         retreats: how often the list went back, because records had moved.
         wanted: how many records are asked for by their ids, and not read yet.
+        changes: whether it is a list of changes, which tells of deletions.
     """
 
     query: Query = ()
@@ -149,6 +150,7 @@ class _Place:
     length: int = 0
     retreats: int = 0
     wanted: int | None = None
+    changes: bool = False
 
 
 def list_page(
@@ -169,7 +171,8 @@ def list_page(
         if changes is not None:
             query += ((changes.parameter, changes.text(updated_since)),)
     query += tuple(endpoint.declared.query.items())
-    return _page_call(endpoint, query, _start(endpoint), unread=unread)
+    narrowed = updated_since is not None and changes is not None
+    return _page_call(endpoint, query, attrs.evolve(_start(endpoint), changes=narrowed), unread=unread)
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
@@ -231,8 +234,10 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bo
         following = _following(endpoint, place, rest, listing.ids, answer)
         # The last record of the page before is the first one of this page again.
         again = place.anchor is not None and listing.ids[:1] == (place.anchor,)
+        page = listing.page(1 if again else 0)
         return attrs.evolve(
-            listing.page(1 if again else 0),
+            page,
+            deleted=page.deleted if place.changes else (),
             following=_page_call(endpoint, query, following, unread=unread) if following else None,
             served_at=answer.served_at,
         )

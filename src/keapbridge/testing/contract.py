@@ -9,7 +9,8 @@ class TestMyAdapter(contract.CustomcrmAdapterContract):
         return MyAdapter(connect_to_an_empty_system())
 ```
 
-What an adapter does not promise by its `capabilities` is not asked of it. Each failure says what it would break.
+A `CustomcrmClient` with the schema of a declared API takes the place of an adapter. What is not promised by the
+`capabilities` is not asked. Each failure says what it would break.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ import pytest
 
 from keapbridge._drive import AsyncDriver, SyncDriver
 from keapbridge._flow import UNSET, Flow, Page
-from keapbridge.customcrm.adapter import CustomcrmAdapter, is_asynchronous, resources
+from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
+from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
-from keapbridge.sync.sides import AdapterRecords
+from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, Records
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]
 
@@ -79,16 +81,40 @@ _EDITS: Mapping[str, Mapping[str, Any]] = {
 _CLEARED = {"contacts": ("city", "birth_date", "phone"), "customers": ("city", "description"), "products": ("sku",)}
 
 
-class Bench:
-    """One kind of records of an adapter, as the engine sees them."""
+System = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
 
-    def __init__(self, adapter: CustomcrmAdapter, object: str, loop: asyncio.Runner | None = None) -> None:
-        resource = resources(adapter)[object]
+
+def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> tuple[Records, AdapterCapabilities]:
+    flows = getattr(client, object).flows
+    able = flows.capabilities
+    promises = AdapterCapabilities(
+        changes_since=able.changed_since,
+        tells_deletions=able.tombstones,
+        conditional_updates=able.conditional,
+        idempotent_creates=able.idempotent,
+        batch_read=able.batch,
+    )
+    return CustomcrmRecords(flows), promises
+
+
+class Bench:
+    """One kind of records of an adapter, or of a declared API, as the engine sees them."""
+
+    def __init__(self, adapter: System, object: str, loop: asyncio.Runner | None = None) -> None:
         self.object = object
-        self.promises = adapter.capabilities
-        self.records = AdapterRecords(resource)
-        self._held = resource.properties
-        self._loop = loop if is_asynchronous(adapter) else None
+        self.records: Records
+        self.can_delete = True
+        self._held: frozenset[str] | None = None
+        if isinstance(adapter, (CustomcrmClient, AsyncCustomcrmClient)):
+            self.records, self.promises = _of_client(adapter, object)
+            self.can_delete = getattr(adapter, object).flows.capabilities.deletes is not None
+            waits = isinstance(adapter, AsyncCustomcrmClient)
+        else:
+            resource = resources(adapter)[object]
+            self.records, self.promises = AdapterRecords(resource), adapter.capabilities
+            self._held = resource.properties
+            waits = is_asynchronous(adapter)
+        self._loop = loop if waits else None
         self._driver = SyncDriver()
         self._keys = itertools.count()
 
@@ -139,6 +165,7 @@ class Bench:
         return self.run(self.records.update(id, changes, version))
 
     def delete(self, id: str, version: str | None = None) -> None:
+        _needs(self.can_delete, "to delete records")
         self.run(self.records.delete(id, version))
 
     def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
@@ -184,7 +211,10 @@ class CustomcrmAdapterContract:
     cuts_texts: ClassVar[bool] = False
 
     def make_adapter(self) -> Any:
-        """An adapter over a system without records; it may be a coroutine. Its `close` or `aclose` is called."""
+        """An adapter, or a client, over a system without records; it may be a coroutine.
+
+        Its `close` or `aclose` is called.
+        """
         raise NotImplementedError("say how your adapter is made: def make_adapter(self): …")
 
     @pytest.fixture
@@ -207,7 +237,8 @@ class CustomcrmAdapterContract:
     @pytest.fixture(params=("contacts", "customers", "products"))
     def bench(self, request: pytest.FixtureRequest, adapter: Any, contract_loop: asyncio.Runner) -> Bench:
         """What the tests work with."""
-        if request.param not in resources(adapter):
+        is_client = isinstance(adapter, (CustomcrmClient, AsyncCustomcrmClient))
+        if not is_client and request.param not in resources(adapter):
             pytest.skip(f"the adapter has no {request.param}")
         return Bench(adapter, request.param, contract_loop)
 

@@ -1,0 +1,72 @@
+"""Declared APIs keep the promises that the engine relies on: each style is held to the kit that hosts are given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
+
+import keapbridge as kb
+from keapbridge.testing import contract
+
+
+class _Bench(contract.Bench):
+    """Where the API cannot delete, somebody deletes in the CRM itself."""
+
+    def __init__(self, server: CrmVariant, *given: Any) -> None:
+        super().__init__(*given)
+        self._server = server
+
+    def delete(self, id: str, version: str | None = None) -> None:
+        if self.can_delete or id not in self._server.rows(self.object):
+            super().delete(id, version)
+        else:
+            self._server.remove(self.object, id)
+
+
+@pytest.fixture(params=SCHEMAS)
+def style(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(style: str) -> Iterator[CrmVariant]:
+    with variant(style) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def unmet(style: str, request: pytest.FixtureRequest) -> None:
+    """What numbered pages cannot keep: a deletion does not show in the total when as many records were made."""
+    if style == "page" and request.node.originalname == "test_a_list_misses_nothing_when_records_change_meanwhile":
+        request.applymarker(pytest.mark.xfail(reason="page numbers hide deletions behind new records", strict=True))
+
+
+class TestDeclaredApis(contract.CustomcrmAdapterContract):
+    @pytest.fixture
+    def adapter(self, style: str, server: CrmVariant) -> Iterator[Any]:
+        auth = auth_of(style, server)
+        with kb.CustomcrmClient(server.base_url, auth=auth, schema=server.schema) as client:
+            yield client
+
+    @pytest.fixture(params=("contacts", "customers", "products"))
+    def bench(self, request: pytest.FixtureRequest, adapter: Any, server: CrmVariant) -> contract.Bench:
+        return _Bench(server, adapter, request.param)
+
+
+class TestDeclaredApisOnAnEventLoop(TestDeclaredApis):
+    @pytest.fixture
+    def adapter(self, style: str, server: CrmVariant, contract_loop: asyncio.Runner) -> Iterator[Any]:
+        auth = auth_of(style, server)
+        client = kb.AsyncCustomcrmClient(server.base_url, auth=auth, schema=server.schema)
+        yield client
+        contract_loop.run(client.aclose())
+
+    @pytest.fixture(params=("contacts",))
+    def bench(
+        self, request: pytest.FixtureRequest, adapter: Any, server: CrmVariant, contract_loop: asyncio.Runner
+    ) -> contract.Bench:
+        return _Bench(server, adapter, request.param, contract_loop)

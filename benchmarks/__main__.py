@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import imports, lists, syncs
+from benchmarks import imports, lists, syncs, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -24,6 +24,8 @@ ROWS: dict[str, Row] = {
     "first-match": syncs.first_match,
     "rss": syncs.rss,
     "incremental": syncs.incremental,
+    "calls": writes.calls,
+    "writes": writes.writes,
     "import": imports.imports,
 }
 

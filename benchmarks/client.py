@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Self
 
 import attrs
@@ -200,6 +201,21 @@ def incremental(keap: str, customcrm: str, store: str, times: int) -> Found:
     }
 
 
+def write(keap: str, customcrm: str, key: str, token: str, store: str, *, full: bool = False) -> Found:
+    """A sync with the emulators: planned, then applied; no change is looked for that is older than the last sync."""
+    import keapbridge as kb
+
+    ours = kb.KeapClient(auth=kb.KeapApiKey(key), base_url=keap)
+    theirs = kb.CustomcrmClient(customcrm, auth=kb.BearerToken(token))
+    with kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", overlap=timedelta(0)) as session:
+        with _Clock() as planning:
+            plan = session.contacts.plan(full=full)
+        with _Clock() as applying:
+            report = session.apply(plan)
+    counts = {heading: number for heading, number in report.counts["contacts"].items() if number}
+    return {"counts": counts, "plan_wall": planning.wall, "apply_wall": applying.wall, "apply_cpu": applying.cpu}
+
+
 TASKS: dict[str, Callable[..., Found]] = {
     "list-typed": list_typed,
     "list-untyped": list_untyped,
@@ -209,6 +225,7 @@ TASKS: dict[str, Callable[..., Found]] = {
     "first-sync": first_sync,
     "reconcile": reconcile,
     "incremental": incremental,
+    "write": write,
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Pages", "fresh_python", "measure", "page_servers"]
+__all__ = ["Emulators", "Pages", "emulators", "fresh_python", "measure", "page_servers"]
 
 ROOT = Path(__file__).parents[1]
 SEED = 1
@@ -83,3 +83,28 @@ def page_servers(records: int, *, changed: int = 0) -> Iterator[Pages]:
     size = ("--records", str(records), "--seed", str(SEED), "--changed", str(changed))
     with running("server", "keap", *size) as (_, keap), running("server", "customcrm", *size) as (_, customcrm):
         yield Pages(f"http://127.0.0.1:{keap['port']}/crm/rest", f"http://127.0.0.1:{customcrm['port']}/api")
+
+
+@attrs.frozen
+class Emulators:
+    """Both emulators, and where they are."""
+
+    urls: dict[str, str]
+    _process: subprocess.Popen[str]
+
+    def tell(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Let them do something; see `benchmarks.emulators`."""
+        commands, answers = self._process.stdin, self._process.stdout
+        assert commands is not None
+        assert answers is not None
+        commands.write(json.dumps({"do": do, **arguments}) + "\n")
+        commands.flush()
+        found: dict[str, Any] = json.loads(answers.readline())
+        return found
+
+
+@contextmanager
+def emulators(*, latency: float = 0.0) -> Iterator[Emulators]:
+    """Empty emulators of both systems, whose answers come late by so many seconds."""
+    with running("emulators", "--latency", str(latency), "--seed", str(SEED)) as (process, where):
+        yield Emulators(where, process)

@@ -31,7 +31,7 @@ class Sizes:
     some: int = 100_000
     few: int = 10_000
     syncs: int = 9
-    writes: int = 1_600
+    writes: int = 800
     matched: int = 2_300
     imports: int = 11
 
@@ -41,5 +41,5 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=320, matched=1_200, imports=7)
-TINY = Sizes(pages=2, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=24, matched=60, imports=1)
+QUICK = Sizes(pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7)
+TINY = Sizes(pages=2, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1)

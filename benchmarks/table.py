@@ -50,6 +50,7 @@ class Line:
         row: the name to choose it by.
         figure: what is held to the target: a ratio, or the measured value itself where `is_ratio` is false.
         target: `None` where a figure is shown and held to nothing.
+        is_missing: whether there is no figure, because it could not be measured.
     """
 
     row: str
@@ -60,17 +61,18 @@ class Line:
     figure: float
     target: Target | None
     is_ratio: bool = True
+    is_missing: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether the target is met."""
-        return self.target is None or self.target.holds(self.figure)
+        return not self.is_missing and (self.target is None or self.target.holds(self.figure))
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The cells, in the order of the headings."""
         ratio = f"{self.figure:.2f}×" if self.is_ratio else "–"
-        result = "–" if self.target is None else "pass" if self.passed else "**fail**"
+        result = "–" if self.target is None and self.passed else "pass" if self.passed else "**fail**"
         target = "–" if self.target is None else str(self.target)
         return (self.row, self.what, self.against, self.measured, self.other, ratio, target, result)
 
@@ -78,7 +80,7 @@ class Line:
 def failed(row: str, error: Exception) -> Line:
     """The line of a row that could not be measured."""
     what = f"{type(error).__name__}: {error}".replace("|", "/").replace("\n", " ")[:200]
-    return Line(row, "could not be measured", "–", what, "–", float("nan"), at_least(0), is_ratio=False)
+    return Line(row, "could not be measured", "–", what, "–", 0.0, None, is_ratio=False, is_missing=True)
 
 
 def markdown(lines: Iterable[Line], remarks: Sequence[str]) -> str:

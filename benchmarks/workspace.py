@@ -40,6 +40,10 @@ class Workspace:
             self._remove(store)
         return self._again[records]
 
+    def fresh(self, name: str) -> Path:
+        """Where a store can be made that is not there yet."""
+        return self._folder / f"{name}.db"
+
     def copy(self, records: int) -> Path:
         """A copy of the store of so many linked records, for one use."""
         self.first_sync(records)

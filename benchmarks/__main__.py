@@ -40,12 +40,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="keapbridge-benchmarks-", dir=given.folder) as folder:
         work = Workspace(Path(folder))
         lines = [line for name in given.only or ROWS for line in _measured(name, sizes, work)]
-    remarks = _remarks(given.sizes == "full" and given.records is None, time.monotonic() - began)
+    counts = given.sizes == "full" and given.records is None
+    remarks = _remarks(counts, time.monotonic() - began)
     table = markdown(lines, remarks)
     print(table)
     if given.markdown is not None:
         replace_table(given.markdown, table)
-    return 0 if given.sizes != "full" or all(line.passed for line in lines) else 1
+    # Small sizes are mostly about what is done once: their targets say nothing.
+    return 0 if all(line.passed if counts else not line.is_missing for line in lines) else 1
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from benchmarks import records
@@ -81,7 +81,7 @@ class _World:
         return found
 
 
-def _less(item: Found, names: set[str | None]) -> Found:
+def _less(item: Found, names: Collection[str | None]) -> Found:
     return {name: value for name, value in item.items() if name not in names and value is not None}
 
 

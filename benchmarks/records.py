@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["KEAP_FIELDS", "canonical_contact", "customcrm_contacts", "customcrm_id", "keap_contacts", "keap_id"]
+__all__ = [
+    "KEAP_FIELDS",
+    "canonical_contact",
+    "customcrm_contacts",
+    "customcrm_id",
+    "customcrm_index",
+    "keap_contacts",
+    "keap_id",
+]
 
 KEAP_FIELDS = 27
 

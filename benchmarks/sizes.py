@@ -42,4 +42,4 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7)
-TINY = Sizes(pages=2, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1)
+TINY = Sizes(pages=1, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1)

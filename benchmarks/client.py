@@ -1,0 +1,245 @@
+"""What is measured: each task is a client in a process of its own (`python -m benchmarks.client list-typed '{…}'`).
+
+A task gets its arguments as JSON and prints what it found as one line of JSON, with the peak of its memory. Imports,
+and what is made once (clients, the tables of a store), are outside of what is timed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, Self
+
+import attrs
+
+from benchmarks import records
+
+__all__ = ["TASKS", "main"]
+
+PAGE = 1000
+KEY = "KeapAK-benchmark"
+Found = dict[str, Any]
+
+
+@attrs.define
+class _Clock:
+    """The time of this process alone, and the time that passed."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+
+    def __enter__(self) -> Self:
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu, self.wall = time.process_time() - self.cpu, time.perf_counter() - self.wall
+
+
+def _count(items: Iterable[object]) -> int:
+    return sum(1 for _ in items)
+
+
+def _clients(keap: str, customcrm: str) -> tuple[Any, Any]:
+    """A client for each side, with everything imported and one record read."""
+    import keapbridge as kb
+
+    clients = kb.KeapClient(auth=kb.KeapApiKey(KEY), base_url=keap), kb.CustomcrmClient(customcrm)
+    for client in clients:
+        next(client.contacts.list(page_size=1))
+    return clients
+
+
+def _session(keap: str, customcrm: str, store: str) -> Any:
+    import keapbridge as kb
+
+    ours, theirs = _clients(keap, customcrm)
+    return kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}")
+
+
+# --- lists ------------------------------------------------------------------------------------------------------
+
+
+def list_typed(keap: str, pages: int) -> Found:
+    """Pages of contacts, by this library's client."""
+    import keapbridge as kb
+
+    with kb.KeapClient(auth=kb.KeapApiKey(KEY), base_url=keap) as client:
+        next(client.contacts.list(page_size=1))
+        with _Clock() as clock:
+            found = _count(itertools.islice(client.contacts.list(), pages * PAGE))
+    return {"records": found, "cpu": clock.cpu}
+
+
+def list_untyped(keap: str, pages: int) -> Found:
+    """The same pages by httpx and the standard library's JSON, as dicts."""
+    import httpx
+
+    from keapbridge.keap.calls import CONTACTS
+
+    fields = ",".join(CONTACTS.asked)
+
+    def listed(client: httpx.Client) -> Iterator[dict[str, Any]]:
+        query = {"page_size": str(PAGE), "fields": fields}
+        while True:
+            page = json.loads(client.get(f"{keap}/v2/contacts", params=query).content)
+            yield from page["contacts"]
+            if page["next_page_token"] is None:
+                return
+            query["page_token"] = page["next_page_token"]
+
+    with httpx.Client(headers={"X-Keap-API-Key": KEY}) as client:
+        next(listed(client))
+        with _Clock() as clock:
+            found = _count(itertools.islice(listed(client), pages * PAGE))
+    return {"records": found, "cpu": clock.cpu}
+
+
+def list_sdk(keap: str, pages: int) -> Found:
+    """The same pages by Keap's own SDK, as its typed records."""
+    sdk = importlib.import_module("keap_core_v2_client")
+    configuration = sdk.Configuration(host=keap.removesuffix("/rest"), access_token=KEY)
+    asked = [name for name in sdk.Contact.model_fields if name != "additional_properties"]
+
+    def listed(api: Any) -> Iterator[Any]:
+        token = None
+        while True:
+            page = api.list_contacts(page_size=PAGE, page_token=token, fields=asked)
+            yield from page.contacts
+            token = page.next_page_token
+            if not token:
+                return
+
+    with sdk.ApiClient(configuration) as client:
+        api = sdk.ContactApi(client)
+        api.list_contacts(page_size=1, fields=asked)
+        with _Clock() as clock:
+            found = _count(itertools.islice(listed(api), pages * PAGE))
+    return {"records": found, "cpu": clock.cpu}
+
+
+def list_both(keap: str, customcrm: str) -> Found:
+    """All contacts of both sides, one side after the other."""
+    ours, theirs = _clients(keap, customcrm)
+    with _Clock() as clock:
+        found = _count(ours.contacts.list()) + _count(theirs.contacts.list())
+    return {"records": found, "cpu": clock.cpu, "wall": clock.wall}
+
+
+# --- stores -----------------------------------------------------------------------------------------------------
+
+
+def fill(store: str, first: int, count: int, seed: int) -> Found:
+    """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
+    import keapbridge as kb
+    from keapbridge.store import Commit
+    from keapbridge.store.sql import open_store
+    from keapbridge.sync.bridge import digest, keys_of
+    from keapbridge.sync.records import Link, Side, Snapshot
+
+    def commit(index: int) -> Commit:
+        values = records.canonical_contact(index, seed)
+        snapshot = Snapshot(values)
+        link = Link(records.customcrm_id(index), records.keap_id(index), values, values)
+        mark, keys = digest(snapshot), keys_of(kb.mapping.contacts, snapshot)
+        return Commit("contacts", link, dict.fromkeys(Side, mark), keys=dict.fromkeys(Side, keys))
+
+    opened = open_store(f"sqlite:///{store}", "default")
+    with _Clock() as clock:
+        for start in range(first, first + count, PAGE):
+            opened.settle([commit(index) for index in range(start, min(start + PAGE, first + count))])
+    opened.close()
+    return {"links": count, "cpu": clock.cpu, "wall": clock.wall}
+
+
+# --- syncs ------------------------------------------------------------------------------------------------------
+
+
+def first_sync(keap: str, customcrm: str, store: str) -> Found:
+    """First contact of two systems that hold the same records: matched by the plan, linked when it is applied."""
+    with _session(keap, customcrm, store) as session:
+        with _Clock() as matching:
+            plan = session.contacts.plan()
+        with _Clock() as linking:
+            report = session.apply(plan)
+    found = {"linked": plan.counts["contacts"].get("link", 0), "counts": dict(report.counts["contacts"])}
+    found |= {"plan_cpu": matching.cpu, "plan_wall": matching.wall}
+    return found | {"apply_cpu": linking.cpu, "apply_wall": linking.wall}
+
+
+def reconcile(keap: str, customcrm: str, store: str) -> Found:
+    """Read both sides completely and find that nothing is to be done."""
+    with _session(keap, customcrm, store) as session:
+        with _Clock() as clock:
+            plan = session.contacts.plan(full=True)
+        actions = _count(plan.actions)
+    return {"actions": actions, "unchanged": plan.unchanged["contacts"], "cpu": clock.cpu, "wall": clock.wall}
+
+
+def incremental(keap: str, customcrm: str, store: str, times: int) -> Found:
+    """Syncs that find nothing new; the first one, which reads the store's file into memory, does not count."""
+    clocks = []
+    with _session(keap, customcrm, store) as session:
+        session.contacts.sync()
+        for _ in range(times):
+            with _Clock() as clock:
+                report = session.contacts.sync()
+            clocks.append(clock)
+            assert not any(report.counts["contacts"].values()), report
+        links = session._bridge.store.count_links("contacts")  # noqa: SLF001 - no public count, and a list takes long
+    return {
+        "links": links,
+        "wall": statistics.median(clock.wall for clock in clocks),
+        "cpu": statistics.median(clock.cpu for clock in clocks),
+    }
+
+
+def write(keap: str, customcrm: str, key: str, token: str, store: str, *, full: bool = False) -> Found:
+    """A sync with the emulators: planned, then applied; no change is looked for that is older than the last sync."""
+    import keapbridge as kb
+
+    ours = kb.KeapClient(auth=kb.KeapApiKey(key), base_url=keap)
+    theirs = kb.CustomcrmClient(customcrm, auth=kb.BearerToken(token))
+    with kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", overlap=timedelta(0)) as session:
+        with _Clock() as planning:
+            plan = session.contacts.plan(full=full)
+        with _Clock() as applying:
+            report = session.apply(plan)
+    counts = {heading: number for heading, number in report.counts["contacts"].items() if number}
+    return {"counts": counts, "plan_wall": planning.wall, "apply_wall": applying.wall, "apply_cpu": applying.cpu}
+
+
+TASKS: dict[str, Callable[..., Found]] = {
+    "list-typed": list_typed,
+    "list-untyped": list_untyped,
+    "list-sdk": list_sdk,
+    "list-both": list_both,
+    "fill": fill,
+    "first-sync": first_sync,
+    "reconcile": reconcile,
+    "incremental": incremental,
+    "write": write,
+}
+
+
+def peak_rss() -> int:
+    """The most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def main() -> None:
+    """Run a task and print what it found."""
+    found = TASKS[sys.argv[1]](**json.loads(sys.argv[2]))
+    print(json.dumps(found | {"rss": peak_rss()}))
+
+
+if __name__ == "__main__":
+    main()

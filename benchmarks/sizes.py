@@ -1,0 +1,45 @@
+"""How much each row measures: for figures that count, for a quick look, and for a test of the benchmarks themselves."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["FULL", "QUICK", "TINY", "Sizes"]
+
+
+@attrs.frozen
+class Sizes:
+    """The sizes of all rows.
+
+    Attributes:
+        pages: of 1,000 contacts that are listed by this library and untyped.
+        sdk_pages: that are listed by Keap's SDK, which takes its time.
+        rounds: how often short things are measured, one after the other in turns.
+        many: the most records a side has.
+        some: what `many` is compared with, and what is reconciled.
+        few: links that an incremental sync is compared with.
+        syncs: incremental syncs in each round.
+        writes: records that are written against latency.
+        matched: contacts in the row that counts calls.
+        imports: how often the import is timed.
+    """
+
+    pages: int = 100
+    sdk_pages: int = 10
+    rounds: int = 3
+    many: int = 1_000_000
+    some: int = 100_000
+    few: int = 10_000
+    syncs: int = 9
+    writes: int = 800
+    matched: int = 2_300
+    imports: int = 11
+
+    def up_to(self, records: int) -> Sizes:
+        """The same with another number of records, and the others in proportion."""
+        return attrs.evolve(self, many=records, some=max(1, records // 10), few=max(1, records // 100))
+
+
+FULL = Sizes()
+QUICK = Sizes(pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7)
+TINY = Sizes(pages=1, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1)

@@ -1,0 +1,104 @@
+"""Rows about syncs that find nothing to write: time, CPU, memory and calls, over growing numbers of records."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from benchmarks.processes import measure, page_servers
+from benchmarks.sizes import Sizes
+from benchmarks.table import Line, at_most
+from benchmarks.workspace import Workspace, reconciled
+
+__all__ = ["first_match", "incremental", "reconcile", "rss"]
+
+_MEGABYTES = 300
+
+
+def reconcile(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """A full reconciliation without changes, against listing alone."""
+    records = sizes.some
+    pages_a_side = -(-records // 1000)
+    full: list[float] = []
+    lists: list[float] = []
+    with page_servers(records) as pages:
+        for _ in range(sizes.rounds):
+            listed = measure("list-both", **pages.urls())
+            if listed["records"] != 2 * records:
+                raise AssertionError(f"{listed['records']} records listed")
+            lists.append(listed["cpu"])
+            store = work.copy(records)
+            pages.calls()
+            full.append(reconciled(measure("reconcile", **pages.urls(), store=str(store)), records)["cpu"])
+            expected = {"page": pages_a_side + 1, "changes": 0, "batch": 0, "other": 0}  # one to warm up
+            counted = pages.calls()
+            if any(calls != expected for calls in counted.values()):
+                raise AssertionError(f"calls of a reconciliation: {counted}, not {expected}")
+    ours, other = statistics.median(full), statistics.median(lists)
+    what = f"full reconciliation of {records:,} linked, unchanged contacts"
+    yield Line(
+        "reconcile", what, "listing both sides, typed", f"{ours:.2f} s of CPU", f"{other:.2f} s of CPU", ours / other,
+        at_most(2),
+    )  # fmt: skip
+
+
+def incremental(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """A sync without changes over many links, against one over few."""
+    few, many = (work.linked(links, sizes.few) for links in (sizes.few, sizes.many))
+    walls: dict[int, list[float]] = {sizes.few: [], sizes.many: []}
+    calls: dict[int, list[dict[str, dict[str, int]]]] = {sizes.few: [], sizes.many: []}
+    with page_servers(sizes.few) as pages:
+        pages.calls()
+        for _ in range(sizes.rounds):
+            for links, store in ((sizes.few, few), (sizes.many, many)):
+                found = measure("incremental", **pages.urls(), store=str(store), times=sizes.syncs)
+                if found["links"] != links:
+                    raise AssertionError(f"{found['links']} links, not {links}")
+                walls[links].append(found["wall"])
+                calls[links].append(pages.calls())
+    ours, other = statistics.median(walls[sizes.many]), statistics.median(walls[sizes.few])
+    what = f"incremental sync without changes, {sizes.many:,} links"
+    against = f"the same with {sizes.few:,}"
+    yield Line(
+        "incremental", what, against, f"{ours * 1000:.1f} ms", f"{other * 1000:.1f} ms", ours / other, at_most(1.2)
+    )
+    yield _list_calls(sizes, calls, against)
+
+
+def _list_calls(sizes: Sizes, calls: dict[int, list[dict[str, dict[str, int]]]], against: str) -> Line:
+    """One list call a side and sync, whatever the number of links."""
+    syncs = sizes.syncs + 1  # the first of them warms up
+    one = {"page": 1, "changes": syncs, "batch": 0, "other": 0}
+    asked = {links: [side for counted in each for side in counted.values()] for links, each in calls.items()}
+    if any(side != one for each in asked.values() for side in each):
+        raise AssertionError(f"calls of {syncs} incremental syncs: {asked}")
+    many, few = (sum(side["changes"] for side in asked[n]) / len(asked[n]) / syncs for n in (sizes.many, sizes.few))
+    return Line(
+        "incremental", "list calls of it, for each side", against, f"{many:g}", f"{few:g}", many / few, at_most(1)
+    )
+
+
+def rss(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """The most memory of a first sync and of a full reconciliation."""
+    against = f"with {sizes.some:,}"
+    for name, task in (("first sync", work.first_sync), ("full reconciliation", work.reconcile)):
+        some, many = (task(records)["rss"] for records in (sizes.some, sizes.many))
+        what = f"peak memory of a {name}, {sizes.many:,} records a side"
+        yield Line("rss", what, against, _megabytes(many), _megabytes(some), many / some, at_most(1.3))
+        yield Line("rss", what, "–", _megabytes(many), "–", many / 1e6, at_most(_MEGABYTES, " MB"), is_ratio=False)
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:.0f} MB"
+
+
+def first_match(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """Matching everything with everything, nothing written."""
+    some, many = work.first_sync(sizes.some), work.first_sync(sizes.many)
+    what = f"first match of {sizes.many:,} × {sizes.many:,} contacts"
+    against = f"{sizes.some:,} × {sizes.some:,}"
+    for name, key in (("of CPU", "plan_cpu"), ("in all", "plan_wall")):
+        ours, other = many[key], some[key]
+        yield Line(
+            "first-match", what, against, f"{ours:.1f} s {name}", f"{other:.1f} s {name}", ours / other, at_most(12)
+        )

@@ -113,8 +113,8 @@ class SqlLinkStore:
         with self._transaction() as c:
             return c.execute(query).scalar()
 
-    def set_fact(self, name: str, value: str) -> None:
-        with self._transaction() as c:
+    def set_fact(self, name: str, value: str, *, durable: bool = False) -> None:
+        with self._transaction(durable=durable) as c:
             self.database.upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
 
     # --- observations -------------------------------------------------------------------------------------------

@@ -105,8 +105,8 @@ class Removal:
     """A link that ends, in one transaction.
 
     Attributes:
-        survivor: the record that is left, to be kept in view; it is given no new counterpart.
-        reason: why it has none any more.
+        survivor: the record that is left, to be kept in view.
+        reason: why it is given no new counterpart; empty if it may be given one.
         apart: whether it must not be matched with another record either.
     """
 

@@ -263,6 +263,8 @@ class SqlLinkStore:
     ) -> None:
         self.database.upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
         self.database.upsert(c, t.match_keys, self._key_rows(object, left.side, left.id, keys, linked=False))
+        if not reason:
+            return
         row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
         self.database.upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
 

@@ -459,11 +459,14 @@ class FakeKeapRecords:
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         def wanted(state: State) -> list[tuple[Any, Any]]:
-            return [
-                (int(id), record)
-                for id, record in state.records.items()
-                if updated_since is None or record.update_time >= updated_since
-            ]
+            return sorted(
+                (
+                    (int(id), record)
+                    for id, record in state.records.items()
+                    if updated_since is None or record.update_time >= updated_since
+                ),
+                key=lambda place: place[0],
+            )
 
         def newest_first(state: State) -> list[tuple[Any, Any]]:
             """Products have no filter by time: their list ends at the first one that is older."""

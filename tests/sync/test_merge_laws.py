@@ -508,6 +508,9 @@ def one(
         ("abcd", "abcdefgh", {"rule": Field("f", limits={OURS: 4})}, Settled("f", "abcd", "abcdefgh")),
         ("x", REFUSED, {"rule": Field("f", refusing=frozenset({OURS}))}, Held("f", OURS, "cannot be held")),
         ("U1", "E1", {"rule": Field("f", currencies=True)}, Held("f", THEIRS, "two currencies")),
+        (None, "a", {"rule": Field("f", keeps=True), "base": ("a", "a")}, Settled("f", None, "a")),
+        ("a", None, {"rule": Field("f", keeps=True), "base": ("a", "a")}, Settled("f", "a", None)),
+        ("b", "a", {"rule": Field("f", keeps=True), "base": ("a", "a")}, Change("f", THEIRS, "a", "b")),
         ("abcdefgh", "abcd", {"policy": Policy(conflicts=third)}, None),
     ],
 )

@@ -126,8 +126,8 @@ class Removal:
     """A link that ends, in one transaction.
 
     Attributes:
-        survivor: the record that is left, to be kept in view; it is given no new counterpart.
-        reason: why it has none any more.
+        survivor: the record that is left, to be kept in view.
+        reason: why it is given no new counterpart; empty if it may be given one.
         apart: whether it must not be matched with another record either.
     """
 
@@ -171,7 +171,9 @@ class LinkStore(Protocol):
 
     def watermark(self, object: str, side: Side) -> datetime | None: ...
     def fact(self, name: str) -> str | None: ...
-    def set_fact(self, name: str, value: str) -> None: ...
+    def set_fact(self, name: str, value: str, *, durable: bool = False) -> None:
+        """Remember something; `durable`: it is on the disk before anything else happens."""
+        ...
 
     def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
         """Those of the records, by id, that come in the text that their link knows, and so need not be read.

@@ -6,6 +6,7 @@ Of the whole library only the modules of `store` know SQLAlchemy.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ __all__ = ["Database", "memory_engine"]
 
 
 LOGGING_NAME = "keapbridge"
+PATIENCE = 30  # seconds to wait for another process that writes
+POLL = 0.05
 
 
 class Database:
@@ -174,7 +177,7 @@ def _create(url: str) -> Engine:
         url,
         hide_parameters=True,
         logging_name=LOGGING_NAME,
-        connect_args={"check_same_thread": False, "timeout": 30},
+        connect_args={"check_same_thread": False, "timeout": PATIENCE},
         **options,
     )
 
@@ -182,7 +185,7 @@ def _create(url: str) -> Engine:
     def _configure(connection: Any, _: Any) -> None:
         # The driver would begin transactions late and not at all for reads; they are begun below instead.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
 
     @event.listens_for(engine, "begin")
@@ -190,6 +193,20 @@ def _create(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to the write-ahead log. SQLite itself does not wait here while another process closes the database."""
+    pause = threading.Event()
+    for left in reversed(range(int(PATIENCE / POLL))):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            pause.wait(POLL)
+        else:
+            return
 
 
 def _migrate(engine: Engine) -> None:

@@ -117,8 +117,8 @@ class SqlLinkStore:
         with self._transaction() as c:
             return c.execute(query).scalar()
 
-    def set_fact(self, name: str, value: str) -> None:
-        with self._transaction() as c:
+    def set_fact(self, name: str, value: str, *, durable: bool = False) -> None:
+        with self._transaction(durable=durable) as c:
             self.database.upsert(c, t.facts, [{"bridge": self._bridge, "name": name, "value": value}])
 
     # --- observations -------------------------------------------------------------------------------------------
@@ -293,6 +293,8 @@ class SqlLinkStore:
     ) -> None:
         self.database.upsert(c, t.observed, [self._observed_row(object, left, linked=False)])
         self.database.upsert(c, t.match_keys, self._key_rows(object, left.side, left.id, keys, linked=False))
+        if not reason:
+            return
         row = {"bridge": self._bridge, "object": object, "side": left.side.value, "id": left.id}
         self.database.upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
 

@@ -30,7 +30,7 @@ from keapbridge.sync.propose import draft
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.run import Run, one_sided, pipelined, stops_everything
 
-__all__ = ["apply_creates", "resume_creates"]
+__all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
 
 RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough to make a new record from
 
@@ -145,7 +145,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
         yield from keep(bridge.store)  # a runner that slept too long must not make a second record
         answer = yield from bridge.systems[object, side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
-        lost = _is_ambiguous(error)
+        lost = is_ambiguous(error)
         if not lost:
             yield from run("drop an intent", bridge.store.drop_intent, intent.id)
             yield from forget_fields(bridge, object)
@@ -203,6 +203,6 @@ def _defaults(
     return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in empty}
 
 
-def _is_ambiguous(error: Exception) -> bool:
-    """Whether a create may have taken effect although it failed."""
+def is_ambiguous(error: Exception) -> bool:
+    """Whether a write may have taken effect although it failed."""
     return isinstance(error, (ServerError, ShapeError)) or (isinstance(error, TransportError) and error.sent)

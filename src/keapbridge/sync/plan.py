@@ -90,13 +90,18 @@ class Delete:
 
 @attrs.frozen
 class Unlink:
-    """Forget a link; no record is touched. `gone` is the side whose record is proven gone."""
+    """Forget a link; no record is touched. `gone` is the side whose record is proven gone.
+
+    Attributes:
+        anew: whether the other record may be given a new counterpart.
+    """
 
     object: str
     customcrm_id: str
     keap_id: str
     gone: Side
     reason: str
+    anew: bool = False
 
     def __str__(self) -> str:
         return describe(self)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 
-from keapbridge._flow import Flow, new_id, now, run
+from keapbridge._flow import Flow, Page, new_id, now, run
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.store import Commit, Intent
@@ -20,8 +21,9 @@ from keapbridge.sync.observe import Scan, observe, observe_ids
 from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.report import Line
+from keapbridge.sync.sides import Records
 
-__all__ = ["draft", "merge_pairs", "propose", "settled_commit"]
+__all__ = ["draft", "find_made", "merge_pairs", "propose", "settled_commit"]
 
 BATCH = 500
 CROWD = 200  # a key that more records share says nothing about who they are
@@ -356,7 +358,7 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
         if (yield from is_linked(bridge, object, intent.side.other, intent.source_id)):
             yield from run("drop an intent", bridge.store.drop_intent, intent.id)
         elif not bridge.systems[object, intent.side].creates_once:
-            found = yield from _look_up(bridge, intent)
+            found = yield from find_made(bridge, intent)
             if len(found) == 1:
                 yield from _link_found(bridge, intent, found[0])
             elif not found and (yield from now()) - intent.created_at < bridge.lag:
@@ -378,7 +380,8 @@ def is_linked(bridge: Bridge, object: str, side: Side, id: str) -> Flow[bool]:
     return id in (to_keap if side is Side.CUSTOMCRM else to_customcrm)
 
 
-def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
+def find_made(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
+    """The records that an intent may have made: linked to nothing, no older, and holding all of it."""
     object, side = intent.object, intent.side
     system = bridge.systems[object, side]
     context = yield from bridge.context(object, [Snapshot(intent.draft)], plan_id=None)
@@ -386,7 +389,10 @@ def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.draft.get(r.name))) is not None}
     since = intent.created_at - CLOCK_TOLERANCE
     probe = bridge.mappers[object].draft(side, known, context)
-    records = yield from system.find_like(probe, since)
+    if system.creates_once:
+        records = yield from _changed(system, since)
+    else:
+        records = yield from system.find_like(probe, since)
     theirs = records if side is Side.KEAP else ()
     context = yield from bridge.context(object, keap_records=theirs, plan_id=None)
     found = []
@@ -399,6 +405,16 @@ def _look_up(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
         if same and (made is None or made >= since) and not (yield from is_linked(bridge, object, side, seen.id)):
             found.append(seen)
     return found
+
+
+def _changed(system: Records, since: datetime) -> Flow[tuple[Any, ...]]:
+    """All that changed lately, of a system that need not be searched: a create may be sent to it again."""
+    found: dict[str, Any] = {}
+    page: Page[Any] | None = yield from system.list(since if system.lists_changes else None)
+    while page is not None:
+        found.update((system.identify(record).id, record) for record in page.items)
+        page = (yield from page.next()) if page.next else None
+    return tuple(found.values())
 
 
 def _fitting(fit: Callable[[Side, Canonical], Canonical], side: Side, value: Canonical) -> Canonical:

@@ -75,7 +75,8 @@ def _remove(
         return
     if isinstance(action, Unlink):
         line = _line(pair, object, "unlinked", None, action.reason)
-        yield from book.remove(_keeping(book, object, pair, observation, action.reason, (), line))
+        reason = "" if action.anew else action.reason
+        yield from book.remove(_keeping(book, object, pair, observation, reason, (), line))
         return
     current = Pair(pair.link, observation, observation)
     if is_edited(current, action.side):

@@ -123,12 +123,12 @@ def _resolve_record(bridge: Bridge, conflict: OpenConflict, decision: Side | Can
     left = gone.other
     if decision is left:
         reason = f"deleted in {gone.title}, and to be made anew"
-        report = yield from _apply_one(bridge, Unlink(object, link.customcrm_id, link.keap_id, gone, reason))
-        yield from run("let it be made anew", bridge.store.clear_failure, object, left, link.id(left))
-        return report
+        unlink = Unlink(object, link.customcrm_id, link.keap_id, gone, reason, anew=True)
+        return (yield from _apply_one(bridge, unlink))
     # The edit is given up: what the record holds now is its base, and any further edit would be a conflict again.
     given_up = link.with_base(left, {**link.base(left), **pair.current(left).values})
     staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
     commit = Commit(object, given_up, dict.fromkeys(Side), staged)
     yield from run("give up an edit", bridge.store.settle, [commit])
-    return (yield from _apply_one(bridge, Delete(object, left, link.id(left), link.id(gone))))
+    archive = bridge.policy.deletion(left, object) == "archive"
+    return (yield from _apply_one(bridge, Delete(object, left, link.id(left), link.id(gone), archive=archive)))

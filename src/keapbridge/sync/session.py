@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
@@ -30,7 +30,7 @@ from keapbridge.sync.records import Canonical, Link, Side
 from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
 from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
-from keapbridge.sync.undo import UNDO, plan_undo, undo
+from keapbridge.sync.undo import UNDO, finish_undo, plan_undo, undo
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncObjectSync", "AsyncSyncSession", "ObjectSync", "SyncSession"]
 
 Ids = Mapping[Side, Collection[str]]
+T = TypeVar("T")
 
 ORDER = ("companies", "products", "contacts")  # a contact refers to a company
 OVERLAP = timedelta(minutes=5)
@@ -56,21 +57,21 @@ class _Flows:
     bridge: Bridge
 
     def plan(self, objects: Sequence[str], *, full: bool, wait: float) -> Flow[Plan]:
-        return holding(self.bridge.store, propose(self.bridge, self._there(objects), full=full), wait)
+        return self._alone(propose(self.bridge, self._there(objects), full=full), wait)
 
     def apply(self, plan: Plan | str, *, wait: float) -> Flow[Report]:
-        return holding(self.bridge.store, self._apply(plan), wait)
+        return self._alone(self._apply(plan), wait)
 
     def sync(
         self, objects: Sequence[str], *, full: bool = False, ids: Ids | None = None, wait: float = 0.0
     ) -> Flow[Report]:
-        return holding(self.bridge.store, self._sync(self._there(objects), full, ids), wait)
+        return self._alone(self._sync(self._there(objects), full, ids), wait)
 
     def conflicts(self, objects: Sequence[str]) -> Flow[list[OpenConflict]]:
         return conflicts(self.bridge, self._there(objects))
 
     def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float) -> Flow[Report]:
-        return holding(self.bridge.store, resolve(self.bridge, conflict, decision), wait)
+        return self._alone(resolve(self.bridge, conflict, decision), wait)
 
     def explain(self, object: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
         return explain(self.bridge, object, _one_id(keap, customcrm))
@@ -82,7 +83,15 @@ class _Flows:
         return plan_undo(self.bridge, run_id)
 
     def undo(self, run_id: str, *, wait: float) -> Flow[Report]:
-        return holding(self.bridge.store, self._undo(run_id), wait)
+        return self._alone(self._undo(run_id), wait)
+
+    def _alone(self, flow: Flow[T], wait: float) -> Flow[T]:
+        """Whatever plans or writes: alone, and after it is known what became of an undoing that was cut off."""
+        return holding(self.bridge.store, self._informed(flow), wait)
+
+    def _informed(self, flow: Flow[T]) -> Flow[T]:
+        yield from finish_undo(self.bridge)
+        return (yield from flow)
 
     def _there(self, objects: Sequence[str]) -> Sequence[str]:
         """Those of the synchronizations that this Customcrm takes part in."""

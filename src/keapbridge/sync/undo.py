@@ -2,26 +2,85 @@
 
 Values that the run wrote become what they were before; records it made are deleted; records it deleted are made anew
 (with new ids); links it made end. The bases become what is then really held, so the next sync does not do it again.
+
+A write is noted before it is sent. A run that dies, or does not see the answer, leaves the note; whatever comes next
+looks first what became of it, so that the next sync does not take it for somebody's edit or deletion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+import attrs
+import msgspec
 
 from keapbridge._flow import Flow, new_id, now, run
-from keapbridge.errors import ApiError, StalePlanError
-from keapbridge.store import JournalEntry, Removal
+from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
+from keapbridge.store import Intent, JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge, keys_of
+from keapbridge.sync.creates import is_ambiguous
+from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Change
 from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
-from keapbridge.sync.records import Canonical, Link, Side, Snapshot
+from keapbridge.sync.propose import find_made
+from keapbridge.sync.records import Canonical, Link, Observation, Side, Snapshot
 from keapbridge.sync.report import Line, Report
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
-__all__ = ["plan_undo", "undo"]
+__all__ = ["finish_undo", "plan_undo", "undo"]
 
 UNDO = "undo"
+UNDOING = "undoing"  # the fact that tells of the writes under way
 BATCH = 500
+
+
+class _Mark(NamedTuple):
+    """A write under way."""
+
+    plan_id: str
+    seq: int
+    run_id: str
+    key: str
+    at: datetime
+
+
+@attrs.define
+class _Undoing(Run):
+    """A run under way that takes another one back: one action after the other."""
+
+    seq: int = 0
+    marks: tuple[_Mark, ...] = ()
+
+    def begin(self) -> Flow[str]:
+        """Note that the action at hand is about to be written; answers the key of its create."""
+        yield from keep(self.bridge.store)
+        key, moment = (yield from new_id()), (yield from now())
+        yield from self._note((*self.marks, _Mark(self.plan.id, self.seq, self.run_id, key, moment)))
+        return key
+
+    def end(self) -> Flow[None]:
+        left = tuple(mark for mark in self.marks if mark.seq != self.seq)
+        if left != self.marks:
+            yield from self._note(left)
+
+    def _note(self, marks: tuple[_Mark, ...]) -> Flow[None]:
+        self.marks = marks
+        yield from _note(self.bridge, marks)
+
+
+def _note(bridge: Bridge, marks: Sequence[_Mark]) -> Flow[None]:
+    text = msgspec.json.encode(marks).decode()
+    yield from run("note what is being undone", bridge.store.set_fact, UNDOING, text, durable=True)
+
+
+def _noted(bridge: Bridge) -> Flow[list[_Mark]]:
+    text = yield from run("read what is being undone", bridge.store.fact, UNDOING)
+    return msgspec.json.decode(text, type=list[_Mark]) if text else []
 
 
 def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
@@ -78,25 +137,87 @@ def _ids(entry: JournalEntry) -> tuple[str, str]:
 
 
 def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
-    """Do what `plan_undo` said, as far as nobody has edited the records since."""
+    """Do what `plan_undo` said, as far as nobody has edited the records since.
+
+    Raises:
+        StalePlanError: when the plan was applied before, or what became of an earlier undoing is not certain yet.
+    """
+    if uncertain := (yield from _noted(bridge)):
+        again = max(mark.at for mark in uncertain) + bridge.lag
+        raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
     run_id = (yield from new_id())[:12]
     started = yield from now()
     if not (yield from run("begin the run", bridge.store.begin_apply, plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    book = Run(bridge, plan, run_id)
+    book = _Undoing(bridge, plan, run_id)
     # The plan is in reverse order over all synchronizations, and is kept so: contacts before their companies.
-    for action in plan.actions:
+    for seq, action in enumerate(plan.actions):
+        book.seq = seq
         try:
             yield from _undo_one(book, action)
-        except ApiError as error:
-            if stops_everything(error):
+        except (ApiError, MappingError) as error:
+            # A conflict may be with the same write, whose answer was lost and which was sent again.
+            if not is_ambiguous(error) and not isinstance(error, ConflictError):
+                yield from book.end()
+            if isinstance(error, ApiError) and stops_everything(error):
                 error.report = yield from book.finish(complete=False)
                 raise
             yield from book.report(_line(action, "failed", str(error)))
+        else:
+            yield from book.end()
     return (yield from book.finish(complete=True))
 
 
-def _undo_one(book: Run, action: Action) -> Flow[None]:
+def finish_undo(bridge: Bridge) -> Flow[None]:
+    """Find out what became of writes that an earlier undoing has noted. Neither system is written to."""
+    marks = yield from _noted(bridge)
+    uncertain: list[_Mark] = []
+    for mark in marks:
+        plan = yield from run("read the plan", bridge.store.plan, mark.plan_id)
+        if plan is None:
+            continue  # it was kept for as long as the journal
+        [action] = islice(plan.actions, mark.seq, mark.seq + 1)
+        if not (yield from _is_explained(Run(bridge, plan, mark.run_id), action, mark)):
+            uncertain.append(mark)
+    if marks:
+        yield from _note(bridge, uncertain)
+
+
+def _is_explained(book: Run, action: Action, mark: _Mark) -> Flow[bool]:
+    match action:
+        case Update():
+            side = action.changes[0].side
+            link, found = yield from _linked(book, action.object, side, action.customcrm_id, action.keap_id)
+            if link is not None and found is not None:
+                held = found[1].snapshot.values
+                done = [c for c in action.changes if c.field in held and held[c.field] == c.after]
+                yield from _restored(book, action.object, side, link, done)
+        case Delete():
+            link, found = yield from _linked(book, action.object, action.side, *_pair_of(action))
+            if link is not None and found is None:
+                left = yield from book.bridge.look_at(action.object, action.side.other, action.partner_id)
+                yield from _deleted(book, action, link, link.base(action.side), left and left[1])
+        case Unlink():
+            for side in Side:
+                left = yield from book.bridge.look_at(action.object, side, _id(action, side))
+                if left is not None:
+                    yield from _keep_apart(book.bridge, action.object, left[1], action.reason)
+        case Create():
+            return (yield from _is_create_explained(book.bridge, action, mark))
+        case _:
+            pass
+    return True
+
+
+def _is_create_explained(bridge: Bridge, action: Create, mark: _Mark) -> Flow[bool]:
+    intent = Intent(mark.key, action.object, action.side, action.source_id, action.values, mark.at)
+    found = yield from find_made(bridge, intent)
+    for made in found:
+        yield from _made_anew(bridge, action, made)
+    return bool(found) or (yield from now()) - mark.at >= bridge.lag
+
+
+def _undo_one(book: _Undoing, action: Action) -> Flow[None]:
     match action:
         case Update():
             yield from _restore(book, action)
@@ -110,6 +231,25 @@ def _undo_one(book: Run, action: Action) -> Flow[None]:
             yield from book.report(_line(action, "skipped", getattr(action, "reason", "")))
 
 
+def _linked(
+    book: Run, object: str, side: Side, customcrm_id: str, keap_id: str
+) -> Flow[tuple[Link | None, tuple[Any, Observation] | None]]:
+    """The link of two records, as far as it is still there, and what the record on `side` holds."""
+    pairs = yield from run("read a pair", book.bridge.store.pairs_of, object, [customcrm_id])
+    link = next((p.link for p in pairs if p.link.keap_id == keap_id), None)
+    found = None if link is None else (yield from book.bridge.look_at(object, side, link.id(side)))
+    return link, found
+
+
+def _pair_of(action: Delete) -> tuple[str, str]:
+    pair = (action.id, action.partner_id)
+    return pair if action.side is Side.CUSTOMCRM else (pair[1], pair[0])
+
+
+def _id(action: Unlink, side: Side) -> str:
+    return action.customcrm_id if side is Side.CUSTOMCRM else action.keap_id
+
+
 def _line(action: Action, outcome: str, reason: str) -> Line:
     match action:
         case Update() | Unlink():
@@ -121,11 +261,9 @@ def _line(action: Action, outcome: str, reason: str) -> Line:
             return one_sided(action.object, outcome, side, getattr(action, "id", "?"), reason)
 
 
-def _restore(book: Run, action: Update) -> Flow[None]:
+def _restore(book: _Undoing, action: Update) -> Flow[None]:
     bridge, object, side = book.bridge, action.object, action.changes[0].side
-    pairs = yield from run("read a pair", bridge.store.pairs_of, object, [action.customcrm_id])
-    link = next((p.link for p in pairs if p.link.keap_id == action.keap_id), None)
-    found = (yield from book.bridge.look_at(object, side, link.id(side))) if link else None
+    link, found = yield from _linked(book, object, side, action.customcrm_id, action.keap_id)
     if link is None or found is None:
         yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
@@ -140,8 +278,16 @@ def _restore(book: Run, action: Update) -> Flow[None]:
     values = {c.field: c.after for c in changes}
     context = yield from bridge.context(object, [Snapshot(values)], plan_id=None)
     _, written = bridge.mappers[object].changed(side, record, values, context)
+    yield from book.begin()
     yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
+    yield from _restored(book, object, side, link, changes)
+
+
+def _restored(book: Run, object: str, side: Side, link: Link, changes: Sequence[Change]) -> Flow[None]:
+    if not changes:
+        return
     moment = yield from now()
+    values = {c.field: c.after for c in changes}
     restored = link.with_base(side, {**link.base(side), **values})
     before = {c.field: c.before for c in changes}
     entry = JournalEntry(object, side, link.id(side), "update", before, values, moment, link.id(side.other))
@@ -149,13 +295,10 @@ def _restore(book: Run, action: Update) -> Flow[None]:
     yield from book.rebase(object, restored, (entry,), (line,))
 
 
-def _delete_made(book: Run, action: Delete) -> Flow[None]:
+def _delete_made(book: _Undoing, action: Delete) -> Flow[None]:
     """Delete a record that the run made, unless it was edited since; the other one is kept, without a counterpart."""
     bridge, object, side = book.bridge, action.object, action.side
-    ids = {side: action.id, side.other: action.partner_id}
-    pairs = yield from run("read a pair", bridge.store.pairs_of, object, [ids[Side.CUSTOMCRM]])
-    link = next((p.link for p in pairs if p.link.id(side) == action.id), None)
-    found = yield from book.bridge.look_at(object, side, action.id)
+    link, found = yield from _linked(book, object, side, *_pair_of(action))
     if link is None or found is None:
         yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
@@ -164,46 +307,71 @@ def _delete_made(book: Run, action: Delete) -> Flow[None]:
     if edited:
         yield from book.report(_line(action, "skipped", f"edited since: {', '.join(edited)}"))
         return
-    left = yield from book.bridge.look_at(object, side.other, action.partner_id)  # before the deletion: it may fail
-    yield from bridge.systems[object, side].delete(action.id, seen.version)
+    left = yield from bridge.look_at(object, side.other, action.partner_id)  # before the deletion: it may fail
+    yield from book.begin()
+    with suppress(NotFoundError):  # it was sent twice, or somebody else was quicker
+        yield from bridge.systems[object, side].delete(action.id, seen.version)
+    yield from _deleted(book, action, link, seen.snapshot.values, left and left[1])
+
+
+def _deleted(
+    book: Run, action: Delete, link: Link, before: Mapping[str, Canonical], left: Observation | None
+) -> Flow[None]:
+    object, side = action.object, action.side
     moment = yield from now()
-    entry = JournalEntry(object, side, action.id, "delete", seen.snapshot.values, {}, moment, action.partner_id)
+    entry = JournalEntry(object, side, action.id, "delete", before, {}, moment, action.partner_id)
     line = one_sided(object, "deleted", side, action.id, UNDO)
-    keys = keys_of(bridge.mappers[object], left[1].snapshot) if left else ()
+    keys = keys_of(book.bridge.mappers[object], left.snapshot) if left else ()
     reason = "the run that made its counterpart was undone"
-    yield from book.remove(
-        Removal(object, link, left[1] if left else None, keys, reason, journal=(entry,), lines=(line,))
-    )
+    yield from book.remove(Removal(object, link, left, keys, reason, journal=(entry,), lines=(line,)))
 
 
 def _differences(now_held: Mapping[str, Canonical], base: Mapping[str, Canonical]) -> list[str]:
     return [field for field, value in base.items() if field in now_held and now_held[field] != value]
 
 
-def _end_link(book: Run, action: Unlink) -> Flow[None]:
+def _end_link(book: _Undoing, action: Unlink) -> Flow[None]:
     bridge, object = book.bridge, action.object
     pairs = yield from run("read a pair", bridge.store.pairs_of, object, [action.customcrm_id])
     link: Link | None = next((p.link for p in pairs if p.link.keap_id == action.keap_id), None)
     if link is None:
         yield from book.report(_line(action, "skipped", "they are not linked any more"))
         return
+    ours = yield from bridge.look_at(object, Side.CUSTOMCRM, link.customcrm_id)
+    theirs = yield from bridge.look_at(object, Side.KEAP, link.keap_id)
     line = Line(object, "unlinked", None, link.customcrm_id, link.keap_id, (), UNDO)
-    for side in Side:
-        left = yield from book.bridge.look_at(object, side, link.id(side))
-        lines = (line,) if side is Side.CUSTOMCRM else ()
-        survivor = left[1] if left else None
-        yield from book.remove(Removal(object, link, survivor, (), action.reason, apart=True, lines=lines))
+    yield from book.begin()
+    yield from book.remove(Removal(object, link, lines=(line,)))
+    for found in (ours, theirs):
+        if found is not None:
+            yield from _keep_apart(bridge, object, found[1], action.reason)
 
 
-def _make_anew(book: Run, action: Create) -> Flow[None]:
+def _keep_apart(bridge: Bridge, object: str, left: Observation, reason: str) -> Flow[None]:
+    yield from run("keep it without a counterpart", bridge.store.keep_apart, object, left, reason)
+
+
+def _make_anew(book: _Undoing, action: Create) -> Flow[None]:
     bridge, object, side = book.bridge, action.object, action.side
+    before = yield from run("read what was made anew", bridge.store.fact, _fact(action))
+    if before and (yield from bridge.look_at(object, side, before)):
+        yield from book.report(_line(action, "skipped", f"it was made anew before: {side.title} {before}"))
+        return
     context = yield from bridge.context(object, [Snapshot(action.values)], plan_id=None)
     record = bridge.mappers[object].draft(side, action.values, context)
-    key = yield from new_id()
+    key = yield from book.begin()
     answer = yield from bridge.systems[object, side].create(record, key)
     made = bridge.observe(object, side, answer, context)
-    line = one_sided(object, "created", side, made.id, UNDO)
-    yield from run(
-        "keep it without a counterpart", bridge.store.keep_apart, object, made, "its counterpart was deleted"
-    )
-    yield from book.report(line)
+    yield from _made_anew(bridge, action, made)
+    yield from book.report(one_sided(object, "created", side, made.id, UNDO))
+
+
+def _made_anew(bridge: Bridge, action: Create, made: Observation) -> Flow[None]:
+    yield from _keep_apart(bridge, action.object, made, "its counterpart was deleted")
+    yield from run("remember what was made anew", bridge.store.set_fact, _fact(action), made.id)
+
+
+def _fact(action: Create) -> str:
+    """Where it is remembered what was made anew, so that no second undoing makes it once more."""
+    what = f"{action.object}:{action.side.value}:{action.source_id}"
+    return f"made anew:{hashlib.blake2b(what.encode(), digest_size=16).hexdigest()}"

@@ -1,0 +1,127 @@
+"""Settling a conflict is stopped at each single effect, and what comes next, knowing nothing, goes on from there.
+
+Either the decision is done in the end, or the conflict is still listed and can be decided again: no record is stuck.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from stopping import CountingDriver, KilledError
+from two_systems import ARCHIVE, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
+
+import keapbridge as kb
+from keapbridge.sync.lease import TERM
+
+AFTER_THE_TERM = TERM + timedelta(seconds=1)
+
+
+def _two(deletions: Any) -> tuple[TwoSystems, str, str]:
+    """One linked contact."""
+    two = TwoSystems()
+    two.policy = policy_without_brakes(conflicts="manual", deletions=deletions, archive=ARCHIVE)
+    ada = two.crm.contacts.add(kb.customcrm.Contact(first_name="Ada", email="ada@example.org"))
+    two.session().sync()
+    two.clock.pass_by(DAY)
+    [theirs] = two.keap.contacts
+    return two, ada, theirs
+
+
+def _edited_on_both(deletions: Any) -> TwoSystems:
+    two, ada, theirs = _two(deletions)
+    two.crm.contacts.edit(ada, job_title="Clerk", city="Oslo")
+    two.keap.contacts.edit(theirs, job_title="Chief")
+    two.session().sync()
+    two.clock.pass_by(DAY)
+    return two
+
+
+def _deleted_in_keap(deletions: Any) -> TwoSystems:
+    two, ada, theirs = _two(deletions)
+    two.keap.contacts.delete(theirs)
+    two.crm.contacts.edit(ada, city="Oslo")
+    two.session().sync(full=True)
+    two.clock.pass_by(DAY)
+    return two
+
+
+def _deleted_in_customcrm(deletions: Any) -> TwoSystems:
+    two, ada, theirs = _two(deletions)
+    two.crm.contacts.delete(ada)
+    two.keap.contacts.edit(theirs, job_title="Chief")
+    two.session().sync(full=True)
+    two.clock.pass_by(DAY)
+    return two
+
+
+SCENES: dict[str, Any] = {
+    "edited-on-both": (_edited_on_both, "delete"),
+    "deleted-in-keap": (_deleted_in_keap, "delete"),
+    "deleted-in-customcrm": (_deleted_in_customcrm, "delete"),
+    "deleted-in-keap-archived": pytest.param(_deleted_in_keap, "archive", marks=pytest.mark.slow),
+    "deleted-in-customcrm-archived": pytest.param(_deleted_in_customcrm, "archive", marks=pytest.mark.slow),
+}
+
+
+def _held(two: TwoSystems) -> tuple[list[Any], list[Any]]:
+    ours = [(r.first_name, r.job_title, r.city, r.extra) for r in two.crm.contacts.state.records.values()]
+    theirs = [(r.given_name, r.job_title, r.contact_type) for r in two.keap.contacts.state.records.values()]
+    return ours, theirs
+
+
+def _settle(two: TwoSystems) -> None:
+    for _ in range(2):
+        two.session().sync(full=True)
+        two.clock.pass_by(DAY)
+    assert two.session().plan(full=True).is_empty
+
+
+@pytest.mark.parametrize("decision", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+@pytest.mark.parametrize(("begin", "deletions"), SCENES.values(), ids=SCENES)
+def test_a_decision_that_is_stopped_at_any_effect_is_done_or_can_be_made_again(
+    begin: Any, deletions: Any, decision: kb.Side
+) -> None:
+    two = begin(deletions)
+    driver = CountingDriver(two.clock)
+    [conflict] = two.session().conflicts()
+    assert two.session(driver).resolve(conflict, decision).ok
+    _settle(two)
+    wanted = _held(two)
+    two.engine.dispose()
+    failures = []
+    for k, effect in enumerate(driver.log):
+        two = begin(deletions)
+        [conflict] = two.session().conflicts()
+        with pytest.raises(KilledError):
+            two.session(CountingDriver(two.clock, stop_at=k)).resolve(conflict, decision)
+        two.clock.pass_by(AFTER_THE_TERM)
+        for left in two.session().conflicts():
+            two.session().resolve(left, decision)
+        _settle(two)
+        if _held(two) != wanted:
+            failures.append(f"{k} {effect}: {_held(two)}, not {wanted}")
+        two.engine.dispose()
+    assert not failures, "\n".join(failures)
+
+
+def test_what_the_policy_archives_is_archived_also_by_a_decision() -> None:
+    for begin, decision in ((_deleted_in_keap, KEAP), (_deleted_in_customcrm, CUSTOMCRM)):
+        two = begin("archive")
+        [conflict] = two.session().conflicts()
+        report = two.session().resolve(conflict, decision)
+        assert (report.count("archived"), report.count("deleted")) == (1, 0)
+        ours, theirs = _held(two)
+        assert len(ours) + len(theirs) == 1
+        two.engine.dispose()
+
+
+def test_a_record_that_is_to_be_made_anew_is_made_by_the_next_sync() -> None:
+    two = _deleted_in_keap("delete")
+    [conflict] = two.session().conflicts()
+    two.session().resolve(conflict, CUSTOMCRM)
+    assert len(two.keap.contacts) == 0
+    assert two.session().sync().count("created") == 1
+    assert len(two.keap.contacts) == 1
+    two.engine.dispose()

@@ -82,16 +82,20 @@ def test_a_wrong_type_is_an_error_with_the_json_path_of_the_wire(raw: dict[str, 
     assert caught.value.paths == (path,)
 
 
-def test_tombstones_are_told_apart_from_records() -> None:
-    page = calls.list_page(CONTACTS).decode(
-        _answer({"Items": [{"Id": "A1"}, {"Id": "A2", "Deleted": True}, {"Id": "A3", "FirstName": 7}]})
-    )
+def test_tombstones_among_changes_are_told_apart_from_records() -> None:
+    items = [{"Id": "A1"}, {"Id": "A2", "Deleted": True}, {"Id": "A3", "FirstName": 7}]
+    page = calls.list_page(CONTACTS, updated_since=datetime.now(UTC)).decode(_answer({"Items": items}))
     assert [c.id for c in page.items] == ["A1"]
     assert page.deleted == ("A2",)
     assert [m.id for m in page.malformed] == ["A3"]
     assert page.malformed[0].error.paths == ("$.Items[1].FirstName",) or page.malformed[0].error.paths == (
         "$.Items[2].FirstName",
     )
+    unread = calls.list_page(CONTACTS, updated_since=datetime.now(UTC), unread=True).decode(_answer({"Items": items}))
+    assert unread.unread is not None
+    assert unread.unread.ids == ("A1", "A3")
+    assert unread.deleted == ("A2",)
+    assert unread.read().items == page.items
 
 
 @pytest.mark.parametrize("content", [[], None, {}, {"Items": None}, {"items": []}], ids=str)

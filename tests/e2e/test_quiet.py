@@ -294,3 +294,20 @@ def test_a_number_nobody_can_read_is_left_alone_and_reported(world: World) -> No
     assert isinstance(report, kb.Report)
     world.assert_quiet()
     assert world.crm.state.contacts["A1"]["Phone"] == "call me"
+
+
+def test_what_was_edited_to_the_same_on_both_sides_counts_as_unchanged(world: World) -> None:
+    world.crm.state.contacts.add_many({"FirstName": f"n{n}", "Email": f"n{n}@example.org"} for n in range(5))
+    world.sync()
+    world.sync(full=True)
+    world.let_time_pass()
+    for id, record in list(world.crm.state.contacts.items()):
+        if record["FirstName"] in {"n1", "n2"}:
+            world.crm.state.contacts.edit(id, JobTitle="Countess")
+    for id, record in world.keap.state.contacts.items():
+        if record["given_name"] in {"n1", "n2"}:
+            world.keap.state.contacts.edit(id, job_title="Countess")
+    with world.sessions() as session:
+        plan = session.contacts.plan(full=True)
+    assert plan.is_empty
+    assert plan.unchanged["contacts"] == 5

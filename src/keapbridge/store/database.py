@@ -38,6 +38,7 @@ __all__ = ["Database", "memory_engine"]
 
 
 LOGGING_NAME = "keapbridge"
+CACHE = 64 * 1024  # kB of pages that SQLite keeps
 PATIENCE = 30  # seconds to wait for another process that writes
 POLL = 0.05
 
@@ -187,6 +188,8 @@ def _create(url: str) -> Engine:
         connection.isolation_level = None
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
+        # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

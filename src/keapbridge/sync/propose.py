@@ -61,7 +61,8 @@ def propose(
         yield from _plan_matches(bridge, object, book)
         for side in Side:
             yield from _plan_creates(bridge, object, side, book)
-        quiet = max(scan.unchanged for scan in scans) - book.pairs.get(object, 0)
+        # Of the pairs that were looked at, one side may have come as it was.
+        quiet = max(scan.unchanged - book.one_sided[object, scan.side] for scan in scans)
         book.unchanged[object] = max(0, quiet) + book.settled[object]
         book.totals[object] = {scan.side.value: scan.seen for scan in scans} | {"actions": book.actions.get(object, 0)}
         if (rate := bridge.systems[object, Side.KEAP].calls_per_minute) is not None:
@@ -93,7 +94,7 @@ class _Book:
     totals: dict[str, dict[str, int]] = attrs.field(factory=dict)
     actions: Counter[str] = attrs.field(factory=Counter)
     settled: Counter[str] = attrs.field(factory=Counter)
-    pairs: dict[str, int] = attrs.field(factory=dict)  # that were looked at closely
+    one_sided: Counter[tuple[str, Side]] = attrs.field(factory=Counter)  # looked at, with nothing new on this side
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)
@@ -132,7 +133,8 @@ def _plan_batch(bridge: Bridge, object: str, pairs: Sequence[Pair], book: _Book)
             actions.append(Skip(object, *ours, waiting[ours]))
         else:
             actions += _pair_actions(object, pair, outcome)
-    book.pairs[object] = book.pairs.get(object, 0) + len(pairs)
+    for side in Side:
+        book.one_sided[object, side] += sum(pair.seen(side) is None for pair in pairs)
     book.settled[object] += len(settled)
     yield from run("settle pairs", bridge.store.settle, settled)
     yield from book.add(actions)

@@ -26,6 +26,7 @@ from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._flow import UNSET, Answer, Malformed, UnsetType
+from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
 
 __all__ = ["WRITE_ONLY", "Codec", "brief", "dump_json", "load_json"]
@@ -60,13 +61,13 @@ def _no_number(text: str) -> None:
 
 
 def brief(self: Any) -> str:
-    """A `repr` that leaves out what is `UNSET` or has no content."""
+    """A `repr` that leaves out what is `UNSET` or has no content, and what reaches a person."""
     shown = (
         f"{f.name}={value!r}"
         for f in attrs.fields(type(self))
         if (value := getattr(self, f.name)) is not UNSET and (f.name != EXTRA or value)
     )
-    return f"{type(self).__name__}({', '.join(shown)})"
+    return scrub(f"{type(self).__name__}({', '.join(shown)})")
 
 
 class _Shape:

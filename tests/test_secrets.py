@@ -140,6 +140,51 @@ def test_oauth_shows_nothing(keap_server: KeapEmulator, tmp_path: Path, everythi
     _assert_clean(everything.text, *secrets)
 
 
+@pytest.mark.parametrize("flaw", ["\n", "é", "\r\nX-Other: 1"])
+@pytest.mark.parametrize(
+    "make", [kb.KeapApiKey, kb.BearerToken, lambda key: kb.ApiKey(key, header="X-Key")], ids=["Keap", "bearer", "key"]
+)
+def test_a_secret_that_no_header_can_carry_is_refused_and_not_shown(make: Any, flaw: str) -> None:
+    with pytest.raises(ValueError, match="no header can carry") as caught:
+        make(KEY + flaw)
+    _assert_clean("".join(traceback.format_exception(caught.value)) + repr(caught.value))
+
+
+def test_a_header_of_a_host_that_cannot_be_sent_shows_nothing(keap_server: KeapEmulator) -> None:
+    class Own:
+        def headers(self) -> dict[str, str]:
+            return {"X-Keap-API-Key": f"{KEY}\n"}
+
+    with (
+        kb.KeapClient(auth=Own(), base_url=keap_server.base_url, retry=kb.RetryPolicy(attempts=1)) as keap,
+        pytest.raises(kb.TransportError) as caught,
+    ):
+        keap.contacts.get("1")
+    _assert_clean("".join(traceback.format_exception(caught.value)))
+
+
+def test_no_representation_shows_how_to_reach_a_person(
+    keap_server: KeapEmulator,
+    crm_server: CustomcrmEmulator,
+    keap: kb.KeapClient,
+    crm: kb.CustomcrmClient,
+    store: str,
+) -> None:
+    ours, theirs = _people(keap_server, crm_server)
+    reachable = [*PEOPLE[2:], *PHONES]
+    with kb.SyncSession(customcrm=crm, keap=keap, store=store) as session:
+        plan = session.plan()
+        things: list[Any] = [plan, *plan.actions, *keap.contacts.list(), *crm.contacts.list()]
+        report = session.apply(plan)
+        crm_server.state.contacts.edit(ours, Email=PEOPLE[2].replace("planted", "planted2"), Phone=f"+1 {PHONES[0]}")
+        plan = session.plan()
+        things += [*plan.actions, report, *report.lines, *session.contacts.links(), *session.conflicts()]
+        things += [session.explain("contacts", customcrm=ours), session.explain("contacts", keap=theirs)]
+    assert len(things) > 10
+    shown = [repr(thing) for thing in things if any(secret in repr(thing) for secret in reachable)]
+    assert shown == []
+
+
 def test_a_broken_store_shows_nothing(
     keap_server: KeapEmulator,
     crm_server: CustomcrmEmulator,

@@ -28,6 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._decode import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
 from keapbridge._flow import UNSET, Answer, Malformed, Unread, UnsetType
+from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
 
 __all__ = ["NO_EXTRA", "WRITE_ONLY", "Codec", "NotQuickError", "brief", "dump_json", "load_json", "open_list", "parsed"]
@@ -94,13 +95,13 @@ def _no_number(text: str) -> None:
 
 
 def brief(self: Any) -> str:
-    """A `repr` that leaves out what is `UNSET` or has no content."""
+    """A `repr` that leaves out what is `UNSET` or has no content, and what reaches a person."""
     shown = (
         f"{f.name}={value!r}"
         for f in attrs.fields(type(self))
         if (value := getattr(self, f.name)) is not UNSET and (f.name != EXTRA or value)
     )
-    return f"{type(self).__name__}({', '.join(shown)})"
+    return scrub(f"{type(self).__name__}({', '.join(shown)})")
 
 
 class _Shape:

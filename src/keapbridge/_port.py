@@ -11,7 +11,17 @@ from keapbridge._flow import Flow
 from keapbridge._retry import RetryPolicy
 from keapbridge.errors import ApiError, RateLimitedError
 
-__all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable"]
+__all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable", "check_header"]
+
+
+def check_header(what: str, value: str) -> None:
+    """Refuse a secret that no header can carry: what would complain later shows it.
+
+    Raises:
+        ValueError: without the secret.
+    """
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{what} holds a line end or another character that no header can carry")
 
 
 class Credentials(Protocol):

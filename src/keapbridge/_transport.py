@@ -22,6 +22,7 @@ from keapbridge._circuit import Circuit
 from keapbridge._flow import Answer, Call
 from keapbridge._port import Credentials, Pace, Renewable
 from keapbridge._retry import RetryPolicy
+from keapbridge._scrub import scrub
 from keapbridge._version import __version__
 from keapbridge.errors import (
     ApiError,
@@ -190,6 +191,11 @@ class _Http:
             raise _status_error(call, f"{self.settings.base_url}{call.path}", response)
         return Answer(response.status_code, headers, response.content)
 
+    def _cause(self, error: Exception) -> Exception | None:
+        import httpx
+
+        return None if isinstance(error, httpx.LocalProtocolError) else error  # it shows the header that is wrong
+
     def _transport_error(self, call: Call[Any], error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
         import httpx
 
@@ -220,7 +226,7 @@ class SyncHttpPort(_Http):
         try:
             response = self._client.request(**self._request(call))
         except self._failures as error:
-            raise self._transport_error(call, error) from error
+            raise self._transport_error(call, error) from self._cause(error)
         finally:
             _exchanging.reset(token)
         return self._answer(call, response)
@@ -245,7 +251,7 @@ class AsyncHttpPort(_Http):
         try:
             response = await self._client.request(**self._request(call))
         except self._failures as error:
-            raise self._transport_error(call, error) from error
+            raise self._transport_error(call, error) from self._cause(error)
         finally:
             _exchanging.reset(token)
         return self._answer(call, response)
@@ -306,13 +312,6 @@ def _explanation(response: httpx.Response) -> tuple[str, str | None]:
         text = "; ".join([text.rstrip("."), *parts])
     code = body.get("error")
     return scrub(text)[:_MAX_MESSAGE], code if isinstance(code, str) and _CODE.fullmatch(code) else None
-
-
-def scrub(text: str) -> str:
-    """Text without what looks like an e-mail address, a phone number or a key."""
-    text = re.sub(r"[^\s@<>\"']+@[^\s@<>\"']+", "‹e-mail›", text)
-    text = re.sub(r"\+?\d[\d\s().-]{6,}\d", "‹number›", text)
-    return re.sub(r"\b[A-Za-z0-9_-]{24,}\b", "‹key›", text)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

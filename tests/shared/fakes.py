@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any
 
 import attrs
+import msgspec
 
 import keapbridge as kb
 from keapbridge._circuit import Circuit
@@ -327,7 +328,7 @@ def before_reading(pages: Flow[Page[Any]]) -> Flow[Page[Any]]:
         odd = tuple(item for item in found if isinstance(item, Malformed))
         return tuple(item for item in found if not isinstance(item, Malformed)), odd
 
-    texts = tuple(repr(item).encode() for item in shown)
+    texts = tuple(str(i.error).encode() if isinstance(i, Malformed) else msgspec.json.encode(i) for i in shown)
     unread = Unread(tuple(item.id for item in shown), texts, range(len(shown)), decode)
     onward = page.next
     following = None if onward is None else lambda: before_reading(onward())

@@ -445,10 +445,13 @@ def test_of_many_deliveries_none_is_lost(
     expected = {id: f"Ada {n}" for n, id in enumerate(ids)}
     moment = datetime(2026, 1, 2, tzinfo=UTC)
     underway: list[bytes] = []
+    delivered = 0
 
     def change(n: int) -> None:
         nonlocal moment
-        id = rng.choice(ids)
+        # Some records change before the restart only: no later delivery makes up for one that it lost.
+        third = len(ids) // 3
+        id = rng.choice(ids[:-third] if n < number // 2 else ids[third:])
         moment += timedelta(milliseconds=rng.randrange(1, 2000))
         expected[id] = f"Augusta {n}"
         edit(keap_server, id, expected[id])
@@ -461,31 +464,40 @@ def test_of_many_deliveries_none_is_lost(
         underway.extend(body for body in some if rng.random() < 0.2)
         return some
 
+    async def send(app: WebhookApp, count: int) -> None:
+        nonlocal delivered
+        answers = await asyncio.gather(*(request(app, app.keap_path, body) for body in arriving(count)))
+        assert {answer.status for answer in answers} == {200}
+        delivered += len(answers)
+
     async def deliver(app: WebhookApp, numbers: range) -> None:
         for n in numbers:
             change(n)
             if n % 20 == 19:
-                answers = await asyncio.gather(*(request(app, app.keap_path, body) for body in arriving(18)))
-                assert {answer.status for answer in answers} == {200}
+                await send(app, 18)
         # The host ends here, in whatever it is doing.
 
     async def finish(app: WebhookApp, numbers: range) -> None:
         async with app.lifespan():
             await deliver(app, numbers)
             while underway:
-                await asyncio.gather(*(request(app, app.keap_path, body) for body in arriving(20)))
+                await send(app, 20)
             await app.drain(rereads=True, wait=100)
 
     keap_server.faults.add(Fault(status=503), path="/contacts", skip=3, times=4)
     crm_server.faults.add(Fault(status=503), path="/contacts", skip=5, times=4)
     quick: dict[str, Any] = {"delay": 0.02, "reread_after": 0.05, "retry": 0.02, "retry_cap": 0.2}
-    asyncio.run(deliver(kb.webhooks.asgi_app(session, **quick), range(number // 2)))
+    first = kb.webhooks.asgi_app(session, **quick)
+    asyncio.run(deliver(first, range(number // 2)))
+    assert first.status().waiting, "the restart finds something to do"
     session.close()
     asyncio.run(finish(kb.webhooks.asgi_app(sessions(), **quick), range(number // 2, number)))
 
     links = {link.keap_id: link.customcrm_id for link in sessions().contacts.links()}
     assert {id: crm_server.state.contacts[links[id]]["FirstName"] for id in ids} == expected
     assert len(crm_server.state.contacts) == contacts
+    assert delivered > number
+    print(f"{delivered} deliveries about {contacts} contacts")  # noqa: T201
 
 
 def test_what_is_done_is_forgotten_after_a_day_and_not_before(app: WebhookApp, ada: str) -> None:

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from keapbridge._convert import load_json
 from keapbridge._flow import Answer, Call, Flow, now
-from keapbridge._port import Port
+from keapbridge._port import Port, check_header
 from keapbridge._send import send
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -27,6 +27,9 @@ class BearerToken:
     """`Authorization: Bearer …`."""
 
     token: str = field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_header("the bearer token", self.token)
 
     def headers(self) -> Mapping[str, str]:
         """The header that carries the token."""
@@ -52,6 +55,8 @@ class ApiKey:
             raise ValueError("the API key is empty")
         if (self.header is None) == (self.query is None):
             raise ValueError("say where the API key goes: header=… or query=…")
+        if self.header is not None:
+            check_header("the API key", self.key)
 
     def headers(self) -> Mapping[str, str]:
         """The header that carries the key; none where it goes into the query."""

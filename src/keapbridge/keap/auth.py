@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from keapbridge._port import check_header
+
 __all__ = ["KeapApiKey"]
 
 
@@ -24,6 +26,7 @@ class KeapApiKey:
     def __attrs_post_init__(self) -> None:
         if not self.key.strip():
             raise ValueError("the Keap API key is empty")
+        check_header("the Keap API key", self.key)
 
     def headers(self) -> Mapping[str, str]:
         """The header that carries the key."""

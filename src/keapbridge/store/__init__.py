@@ -45,9 +45,9 @@ class Key:
     """A record's match key at one rank, with what tells it from others of the same key."""
 
     rank: int
-    key: str
-    apart: tuple[str | None, ...]
-    stronger: tuple[str | None, ...]
+    key: str = attrs.field(repr=False)
+    apart: tuple[str | None, ...] = attrs.field(repr=False)
+    stronger: tuple[str | None, ...] = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ class Intent:
     object: str
     side: Side
     source_id: str
-    draft: Mapping[str, Canonical]
+    draft: Mapping[str, Canonical] = attrs.field(repr=False)
     created_at: datetime
 
 
@@ -89,8 +89,8 @@ class JournalEntry:
     side: Side
     record_id: str
     kind: str
-    before: Mapping[str, Canonical]
-    after: Mapping[str, Canonical]
+    before: Mapping[str, Canonical] = attrs.field(repr=False)
+    after: Mapping[str, Canonical] = attrs.field(repr=False)
     written_at: datetime
     partner_id: str = ""
 

@@ -77,8 +77,8 @@ class Change:
 
     field: str
     side: Side
-    before: Canonical
-    after: Canonical
+    before: Canonical = attrs.field(repr=False)
+    after: Canonical = attrs.field(repr=False)
     cause: str = "edit"
 
 
@@ -87,8 +87,8 @@ class FieldConflict:
     """A field with two different values that wait for a decision, and why the policy did not decide."""
 
     field: str
-    customcrm: Canonical
-    keap: Canonical
+    customcrm: Canonical = attrs.field(repr=False)
+    keap: Canonical = attrs.field(repr=False)
     reason: str = ""
 
 
@@ -106,8 +106,8 @@ class Settled:
     """A field whose two values need nothing."""
 
     field: str
-    customcrm: Canonical
-    keap: Canonical
+    customcrm: Canonical = attrs.field(repr=False)
+    keap: Canonical = attrs.field(repr=False)
 
 
 Outcome = Change | FieldConflict | Held | Settled

@@ -33,7 +33,7 @@ class Create:
     object: str
     side: Side
     source_id: str
-    values: Mapping[str, Canonical]
+    values: Mapping[str, Canonical] = attrs.field(repr=False)
     held: tuple[Held, ...] = ()
 
     def __str__(self) -> str:

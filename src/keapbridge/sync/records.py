@@ -27,7 +27,7 @@ class Snapshot:
         unreadable: field → reason, for what is there and could not be understood.
     """
 
-    values: Values
+    values: Values = attrs.field(repr=False)
     unreadable: Mapping[str, str] = attrs.field(factory=dict)
 
 
@@ -58,8 +58,8 @@ class Link:
 
     customcrm_id: str
     keap_id: str
-    customcrm_base: Values = attrs.field(factory=dict)
-    keap_base: Values = attrs.field(factory=dict)
+    customcrm_base: Values = attrs.field(factory=dict, repr=False)
+    keap_base: Values = attrs.field(factory=dict, repr=False)
 
     def id(self, side: Side) -> str:
         return self.customcrm_id if side is Side.CUSTOMCRM else self.keap_id

@@ -38,8 +38,8 @@ class OpenConflict:
     customcrm_id: str
     keap_id: str
     field: str
-    customcrm: Canonical
-    keap: Canonical
+    customcrm: Canonical = attrs.field(repr=False)
+    keap: Canonical = attrs.field(repr=False)
     reason: str = ""
 
 

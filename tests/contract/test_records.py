@@ -154,10 +154,10 @@ class Bench:
     def delete(self, id: str, version: str | None = None) -> None:
         self.run(self.records.delete(id, version))
 
-    def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
-        page = self.run(self.records.list(since))
+    def pages(self, since: datetime | None = None, *, scan: bool = False) -> Iterator[Page[Any]]:
+        page = self.run((self.records.scan if scan else self.records.list)(since))
         while True:
-            yield page.read()
+            yield page
             if page.next is None:
                 return
             page = self.run(page.next())
@@ -286,6 +286,16 @@ class RecordsContract:
         assert sorted(record.id for page in pages for record in page.items) == sorted(ids)
         assert [page for page in pages if page.malformed or page.deleted] == []
         assert _differences(pages[0].items[0], bench.get(pages[0].items[0].id)) == set()
+
+    def test_a_scan_tells_what_a_list_tells(self, bench: Bench) -> None:
+        ids = bench.add(7)
+        bench.update(ids[1], **{bench.kind.text: "edited"})
+        bench.delete(ids[2])
+        for since in (None, bench.stamp(ids[0])):
+            listed = list(bench.pages(since))
+            scanned = [page.read() for page in bench.pages(since, scan=True)]
+            assert [page.items for page in scanned] == [page.items for page in listed]
+            assert [page.deleted for page in scanned] == [page.deleted for page in listed]
 
     def test_a_list_misses_nothing_when_records_change_meanwhile(self, bench: Bench) -> None:
         ids = bench.add(9)

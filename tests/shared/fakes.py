@@ -358,6 +358,9 @@ class FakeCustomcrmRecords:
 
         return self.table.list_from(wanted, None)
 
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return before_reading(self.list(updated_since))
+
     def get(self, id: str) -> Flow[Any]:
         return self.table.request("GET", self._path(id), lambda _: self.table.existing(id, "GET"))
 
@@ -477,6 +480,9 @@ class FakeKeapRecords:
 
         by_time = self.table.name == "products" and updated_since is not None
         return self.table.list_from(newest_first if by_time else wanted, None)
+
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return before_reading(self.list(updated_since))
 
     def get(self, id: str) -> Flow[Any]:
         return self.table.request("GET", self._path(id), lambda _: self.table.existing(id, "GET"))

@@ -32,7 +32,6 @@ from fakes import (
     FakeTable,
     Fault,
     Request,
-    before_reading,
     no_faults,
 )
 from hypothesis import HealthCheck, seed, settings
@@ -238,9 +237,8 @@ class _Flowing:
     def sharing(self, book: Any, who: str) -> _Flowing:
         return self
 
-    def list(self, *, updated_since: datetime | None, unread: bool) -> Flow[Any]:
-        pages = self.records.list(updated_since)
-        return before_reading(pages) if unread and self.leaves_unread else pages
+    def list(self, *, updated_since: datetime | None, unread: bool = False) -> Flow[Any]:
+        return (self.records.scan if unread and self.leaves_unread else self.records.list)(updated_since)
 
     def get(self, id: str) -> Flow[Any]:
         return self.records.get(id)

@@ -92,7 +92,7 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     since = None if everything else (yield from run("read the cursor", bridge.store.watermark, object, side))
     complete = since is None
     started = yield from now()
-    page: Page[Any] | None = yield from system.list(since)
+    page: Page[Any] | None = yield from system.scan(since)
     salted = yield from salt(bridge, object, side)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started

@@ -50,8 +50,9 @@ class Records(Protocol):
         ...
 
     def identify(self, record: Any) -> Identity: ...
-    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
-        """A list from its first page on, the records unread where that is possible."""
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        """`list` with the records left unread, where that is possible."""
         ...
 
     def get(self, id: str) -> Flow[Any]: ...
@@ -82,6 +83,9 @@ class CustomcrmRecords:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return self.flows.list(updated_since=updated_since)
+
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.flows.list(updated_since=updated_since, unread=True)
 
     def get(self, id: str) -> Flow[Any]:
@@ -127,6 +131,9 @@ class AdapterRecords:
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.flows.list(updated_since=updated_since)
+
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return self.list(updated_since)  # what it answers is no text
 
     def get(self, id: str) -> Flow[Any]:
         return self.flows.get(id)
@@ -186,6 +193,9 @@ class KeapRecords:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return self.flows.list(updated_since=updated_since)
+
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.flows.list(updated_since=updated_since, unread=True)
 
     def get(self, id: str) -> Flow[Any]:

@@ -39,6 +39,7 @@ __all__ = ["Database", "memory_engine"]
 
 LOGGING_NAME = "keapbridge"
 CACHE = 64 * 1024  # kB of pages that SQLite keeps
+BULK = 20_000  # rows that a database should learn of
 PATIENCE = 30  # seconds to wait for another process that writes
 POLL = 0.05
 
@@ -64,6 +65,7 @@ class Database:
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
+        self._written, self._refresh_at = 0, BULK  # rows
         self._compiled: dict[tuple[str, ...], tuple[str, Callable[[Any], Any] | None]] = {}
         self._each = _each_in_json if self.is_sqlite else _each_in_array
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
@@ -83,6 +85,7 @@ class Database:
                     _pragma(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
                     yield connection
+                    self._refresh_statistics(connection)
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
@@ -132,6 +135,18 @@ class Database:
             known = self._compiled[name, *rows[0]] = (str(compiled), None if order is None else itemgetter(*order))
         text, values = known
         connection.exec_driver_sql(text, list(rows if values is None else map(values, rows)))
+        self._written += len(rows)
+
+    def _refresh_statistics(self, connection: Connection) -> None:
+        """Tell the database how large its tables have become, each time they may have doubled.
+
+        PostgreSQL looks up keys a hundred times slower in a table that it takes for empty.
+        """
+        if self._written < self._refresh_at:
+            return
+        self._refresh_at = 2 * self._written
+        for table in (schema.links, schema.observed, schema.match_keys, schema.seen, schema.actions):
+            connection.exec_driver_sql(f"ANALYZE {table.name}")
 
     def each(self, name: str) -> Select[tuple[str]]:
         """A query for the texts in a list, which is given as the parameter `name`.
@@ -190,6 +205,7 @@ def _create(url: str) -> Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
         # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
+        connection.execute("PRAGMA analysis_limit=1000")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

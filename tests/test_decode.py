@@ -111,7 +111,7 @@ def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any]
     items = data.draw(lists_of(codec))
     which = data.draw(st.lists(st.sampled_from(range(len(items))), unique=True).map(sorted)) if items else []
     try:
-        unread, _ = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items")
+        unread = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items")
     except NotQuickError:
         return  # an id that is no id
     assert unread.ids == tuple(str(i) if (i := item.get(codec.wire_names["id"])) else None for item in items)

@@ -31,7 +31,18 @@ from keapbridge._flow import UNSET, Answer, Malformed, Unread, UnsetType
 from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
 
-__all__ = ["NO_EXTRA", "WRITE_ONLY", "Codec", "NotQuickError", "brief", "dump_json", "load_json", "open_list", "parsed"]
+__all__ = [
+    "NO_EXTRA",
+    "WRITE_ONLY",
+    "Codec",
+    "NotQuickError",
+    "brief",
+    "dump_json",
+    "load_json",
+    "open_list",
+    "parsed",
+    "split",
+]
 
 R = TypeVar("R")
 
@@ -257,17 +268,22 @@ class Codec(Generic[R]):
             raise NotQuickError
         return records
 
-    def split(self, items: msgspec.Raw, *, path: str, also: str | None = None) -> tuple[Unread[R], list[Any]]:
-        """The records of a list, unread, and what each has in the property `also`.
+    def split(self, items: msgspec.Raw, *, path: str) -> Unread[R]:
+        """The records of a list, unread.
 
         Raises:
             NotQuickError: when it is no list of objects.
         """
-        return split(items, self.wire_names[ID], also, lambda texts, places: self._read_texts(texts, places, path))
+        return split(items, self.wire_names[ID], None, lambda texts, places: self.read_texts(texts, places, path))[0]
 
-    def _read_texts(
+    def read_texts(
         self, texts: Sequence[msgspec.Raw], places: Sequence[int], path: str
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        """The records of some texts from a list, every field of which was asked for, and those that cannot be read.
+
+        Args:
+            places: where in the list at `path` the texts were found.
+        """
         with contextlib.suppress(NotQuickError):
             return self.read_quickly(b"[%b]" % b",".join(texts)), ()
         return self.load_many([parsed(text) for text in texts], asked=self.fields, path=path, places=places)

@@ -39,15 +39,16 @@ class NotQuickError(Exception):
 class _NoExtra(dict[str, Any]):
     """No further properties: one for all records that have none, so it cannot be filled."""
 
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a record cannot be changed: attrs.evolve(record, extra={…}) makes another one")
-
-    __setitem__ = setdefault = update = __ior__ = _refuse
-
     def __reduce__(self) -> str:
         return "NO_EXTRA"
 
 
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise TypeError("a record cannot be changed: attrs.evolve(record, extra={…}) makes another one")
+
+
+for _name in ("__setitem__", "__ior__", "setdefault", "update"):
+    setattr(_NoExtra, _name, _refuse)
 NO_EXTRA: Mapping[str, Any] = _NoExtra()
 
 
@@ -116,7 +117,7 @@ def split(
     also: str | None,
     decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[R, ...], tuple[Malformed, ...]]],
 ) -> tuple[Unread[R], list[Any]]:
-    """The records of a JSON array, unread, and what each has in the property `also` (`UNSET`: nothing).
+    """The records of a JSON array, unread, and what each has in the property `also` (`None`: nothing).
 
     Args:
         id: the property that has the id.
@@ -141,7 +142,7 @@ _texts = msgspec.json.Decoder(list[msgspec.Raw])
 @lru_cache(maxsize=64)
 def _probing(id: str, also: str | None) -> msgspec.json.Decoder[list[Any]]:
     names = {"id": id, "also": also or "\x7f"}
-    fields = [("id", Union[str, int, None], None), ("also", Any, UNSET)]
+    fields = [("id", Union[str, int, None], None), ("also", Any, None)]
     probe = msgspec.defstruct("Probe", fields, rename=names, gc=False)
     return msgspec.json.Decoder(list[probe])  # type: ignore[valid-type]
 

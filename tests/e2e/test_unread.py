@@ -20,13 +20,13 @@ PLACE = {"Country": "US", "Region": "US-AZ", "City": "Chandler"}
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many records of pages were read, call by call."""
     numbers: list[int] = []
-    original = Codec._read_texts
+    original = Codec.read_texts
 
     def read_texts(self: Any, texts: Any, places: Any, path: str) -> Any:
         numbers.append(len(texts))
         return original(self, texts, places, path)
 
-    monkeypatch.setattr(Codec, "_read_texts", read_texts)
+    monkeypatch.setattr(Codec, "read_texts", read_texts)
     return numbers
 
 

@@ -231,6 +231,7 @@ class _Flowing:
 
     records: Any
     leaves_unread: bool = False
+    reading: str = ""
     calls_per_minute: int | None = None
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
 

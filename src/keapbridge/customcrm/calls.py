@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 import attrs
 import msgspec
 
-from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list, parsed
-from keapbridge._flow import UNSET, Answer, Call, Page
+from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
+from keapbridge._flow import UNSET, Answer, Call, Malformed, Page
 from keapbridge.customcrm import models
 from keapbridge.customcrm.schema import (
     OBJECTS,
@@ -95,6 +95,12 @@ class Endpoint(Generic[R]):
     def path(self) -> str:
         """The path of the list."""
         return self.declared.path
+
+    @property
+    def can_split(self) -> bool:
+        """Whether ids and marks of deletion are found without reading a record."""
+        mark = self.schema.deleted
+        return "." not in self.wire.paths["id"] and (mark is None or "." not in mark.property)
 
     @property
     def is_plain(self) -> bool:
@@ -255,9 +261,11 @@ class _Listing(Generic[R]):
 
 def _listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> _Listing[R]:
     if isinstance(items, msgspec.Raw):
-        if endpoint.is_plain:
-            with contextlib.suppress(NotQuickError):
-                return _split_listing(endpoint, items, path) if unread else _quick_listing(endpoint, items)
+        with contextlib.suppress(NotQuickError):
+            if unread and endpoint.can_split:
+                return _split_listing(endpoint, items, path)
+            if endpoint.is_plain:
+                return _quick_listing(endpoint, items)
         items = parsed(items)
     if not isinstance(items, list):
         raise ShapeError(f"{path} is not a list", paths=[path])
@@ -279,7 +287,14 @@ def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> _Listing[R]:
 
 def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Listing[R]:
     mark = endpoint.schema.deleted
-    unread, marks = endpoint.codec.split(items, path=path, also=None if mark is None else mark.property)
+
+    def read(texts: Sequence[Any], places: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        if endpoint.is_plain:
+            return endpoint.codec.read_texts(texts, places, path)
+        there = [endpoint.wire.read(parsed(text)) for text in texts]
+        return endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path, places=places)
+
+    unread, marks = split(items, endpoint.wire.paths["id"], None if mark is None else mark.property, read)
 
     def page(start: int) -> Page[R]:
         gone = [mark is not None and mark.holds(found) for found in marks]

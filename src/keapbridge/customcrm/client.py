@@ -39,6 +39,11 @@ class CustomcrmResource(Generic[R]):
     def capabilities(self) -> Capabilities:
         return self.endpoint.schema.capabilities(self.endpoint.object)
 
+    @property
+    def reading(self) -> str:
+        """What the meaning of a record's text depends on: the API as it is declared."""
+        return repr(self.endpoint.schema)
+
     def list(
         self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE, unread: bool = False
     ) -> Flow[Page[R]]:

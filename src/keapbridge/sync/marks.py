@@ -35,7 +35,15 @@ def salt(bridge: Bridge, object: str, side: Side) -> Flow[Salt | None]:
     for kind in mapper.references.values():
         moved += [(yield from run("read a fact", bridge.store.fact, moved_fact(kind.object)))]
     fields = sorted(f"{name.path} {field!r}" for name, field in context.custom_fields.items())
-    told = [__version__, reading, context.keap_currency, context.default_region, fields, moved]
+    told = [
+        __version__,
+        bridge.systems[object, side].reading,
+        reading,
+        context.keap_currency,
+        context.default_region,
+        fields,
+        moved,
+    ]
     return hashlib.blake2b(msgspec.json.encode(told), digest_size=32).digest()
 
 

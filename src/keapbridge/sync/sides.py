@@ -49,6 +49,11 @@ class Records(Protocol):
         """Whether a list can leave out what did not change. If not, every scan is a complete one."""
         ...
 
+    @property
+    def reading(self) -> str:
+        """What the meaning of a record's text depends on, beside the mapping."""
+        ...
+
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
@@ -78,6 +83,10 @@ class CustomcrmRecords:
     @property
     def lists_changes(self) -> bool:
         return self.flows.capabilities.changed_since
+
+    @property
+    def reading(self) -> str:
+        return self.flows.reading
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.updated_at or None, record.created_at or None, record.etag or None)
@@ -116,6 +125,7 @@ class AdapterRecords:
     flows: AdapterResource[Any]
     side: Side = Side.CUSTOMCRM
     calls_per_minute: int | None = None
+    reading: str = ""
 
     @property
     def creates_once(self) -> bool:
@@ -184,6 +194,7 @@ class KeapRecords:
     side: Side = Side.KEAP
     creates_once: bool = False
     lists_changes: bool = True
+    reading: str = ""
 
     @property
     def calls_per_minute(self) -> int | None:

@@ -44,6 +44,9 @@ PATIENCE = 30  # seconds to wait for another process that writes
 POLL = 0.05
 
 
+_BY_KEY = next(index for index in schema.match_keys.indexes)
+
+
 class Database:
     """An engine, and how it is used.
 
@@ -137,6 +140,20 @@ class Database:
         connection.exec_driver_sql(text, list(rows if values is None else map(values, rows)))
         self._written += len(rows)
 
+    def leave_unindexed(self, connection: Connection) -> None:
+        """Let match keys be written without their index while there are none at all.
+
+        They come in no order. At first contact of a million records the index would be written many times over; made
+        at once, when it is needed, its entries are sorted first.
+        """
+        keys = schema.match_keys
+        if connection.execute(select(keys.c.id).limit(1)).first() is None:
+            _BY_KEY.drop(connection, checkfirst=True)
+
+    def index_again(self, connection: Connection) -> None:
+        """Make the index of match keys, if it was left out."""
+        _BY_KEY.create(connection, checkfirst=True)
+
     def _refresh_statistics(self, connection: Connection) -> None:
         """Tell the database how large its tables have become, each time they may have doubled.
 
@@ -206,6 +223,8 @@ def _create(url: str) -> Engine:
         # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
         connection.execute("PRAGMA analysis_limit=1000")
+        # Pages that are changed again and again go to the database once, not each time.
+        connection.execute(f"PRAGMA wal_autocheckpoint={CACHE // 8}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

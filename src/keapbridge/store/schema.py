@@ -48,8 +48,6 @@ observed = Table(
     Column("mark", String(64)),
     # The plan whose scan saw it last.
     Column("seen_in", String(40)),
-    # What the newest plan makes of it: "<plan id>:<kind of action>".
-    Column("decision", String(60)),
     Index("ix_keapbridge_observed_linked", "bridge", "object", "linked", "side", "id"),
 )
 

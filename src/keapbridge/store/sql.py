@@ -206,6 +206,7 @@ class SqlLinkStore:
 
     def begin_scan(self, object: str, side: Side) -> None:
         with self._transaction() as c:
+            self.database.leave_unindexed(c)
             c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
 
     def end_scan(self, object: str, side: Side) -> None:
@@ -267,9 +268,13 @@ class SqlLinkStore:
         m = t.match_keys.c
         found: dict[str, bool] = {}
         with self._transaction() as c:
+            self.database.index_again(c)
             for key in keys:
                 query = select(m.id, m.linked).where(
-                    *self._of(t.match_keys, object, side), m.rank == key.rank, m.key == _key_digest(key.key)
+                    *self._of(t.match_keys, object, side),
+                    m.rank == key.rank,
+                    m.linked.in_([True, False]),
+                    m.key == _key_digest(key.key),
                 )
                 found.update((row.id, bool(row.linked)) for row in c.execute(query))
         return sorted(found.items())
@@ -459,7 +464,6 @@ class SqlLinkStore:
             "problem": o.problem,
             "mark": o.mark,
             "seen_in": o.seen_in,
-            "decision": None,
         }
 
     def _key_rows(self, object: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool) -> list[dict[str, Any]]:
@@ -540,7 +544,7 @@ class SqlLinkStore:
         return {row.id: self._observation(row) for row in c.execute(query, {"ids": list(ids)})}
 
     def groups(self, object: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
-        m, o = t.match_keys.c, t.observed.c
+        m = t.match_keys.c
         wanted = (
             select(m.key)
             .distinct()
@@ -551,39 +555,48 @@ class SqlLinkStore:
         kept_apart = select(t.tombstones.c.id).where(*self._of(t.tombstones, object), t.tombstones.c.apart.is_(True))
         groups: dict[str, list[Candidate]] = {}
         with self._transaction() as c:
+            self.database.index_again(c)
             keys = list(c.execute(wanted).scalars())
-            for chunk in _chunks(keys):
-                query = (
-                    select(m.key, m.side, m.id, m.apart, m.stronger, m.linked, o.decision)
-                    .outerjoin(
-                        t.observed,
-                        and_(m.bridge == o.bridge, m.object == o.object, m.side == o.side, m.id == o.id),
-                    )
-                    .where(*self._of(t.match_keys, object), m.rank == rank, m.key.in_(chunk))
-                    .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
-                    .order_by(m.key, m.side, m.id)
-                )
-                for row in c.execute(query):
-                    decision = (row.decision or "").removeprefix(f"{plan_id}:") if _is_of(row.decision, plan_id) else ""
-                    if decision == "skip":
-                        continue
-                    groups.setdefault(row.key, []).append(
-                        Candidate(
-                            Side(row.side),
-                            row.id,
-                            tuple(self._open(row.apart)),
-                            tuple(self._open(row.stronger)),
-                            linked=bool(row.linked) or decision in {"adopt", "link"},
-                        )
-                    )
+            query = (
+                select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
+                .where(*self._of(t.match_keys, object), m.rank == rank, m.linked.in_([True, False]))
+                .where(m.key.in_(self.database.each("keys")))
+                .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
+                .order_by(m.key, m.side, m.id)
+            )
+            rows = c.execute(query, {"keys": keys}).all() if keys else []
+            planned = {
+                side.value: self._planned(c, plan_id, object, side, [row.id for row in rows if row.side == side.value])
+                for side in Side
+            }
+        for row in rows:
+            kinds = planned[row.side].get(row.id, frozenset())
+            if "skip" not in kinds:
+                linked = bool(row.linked) or not kinds.isdisjoint(("adopt", "link"))
+                apart, stronger = tuple(self._open(row.apart)), tuple(self._open(row.stronger))
+                groups.setdefault(row.key, []).append(Candidate(Side(row.side), row.id, apart, stronger, linked=linked))
         return [(key, groups.get(key, [])) for key in keys]
 
+    def _planned(
+        self, c: Connection, plan_id: str, object: str, side: Side, ids: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        """What kinds of actions a plan has for these records."""
+        if not ids:
+            return {}
+        a = t.actions.c
+        its_id = a[_link_columns(side).id.name]
+        query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == object)
+        found: dict[str, frozenset[str]] = {}
+        for id, kind in c.execute(query.where(its_id.in_(self.database.each("ids"))), {"ids": ids}).all():
+            found[id] = found.get(id, frozenset()) | {kind}
+        return found
+
     def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
-        o = t.observed.c
+        o, a = t.observed.c, t.actions.c
+        planned = exists().where(a.plan_id == plan_id, a.object == object, a[_link_columns(side).id.name] == o.id)
         query = (
             select(t.observed)
-            .where(*self._of(t.observed, object, side), o.linked.is_(False), o.id > after)
-            .where((o.decision.is_(None)) | ~o.decision.startswith(f"{plan_id}:"))
+            .where(*self._of(t.observed, object, side), o.linked.is_(False), o.id > after, ~planned)
             .order_by(o.id)
             .limit(limit)
         )
@@ -753,7 +766,7 @@ class SqlLinkStore:
             c.execute(t.plans.insert(), [row])
 
     def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
-        rows, decisions = [], []
+        rows = []
         for seq, action in enumerate(actions, first_seq):
             kind = kind_of(action)
             ids = _ids(action)
@@ -768,26 +781,10 @@ class SqlLinkStore:
                     "body": self._close(_converter.unstructure(action, unstructure_as=Action)),
                 }
             )
-            decisions += [
-                {
-                    "its_bridge": self._bridge,
-                    "its_object": action.object,
-                    "its_side": side.value,
-                    "its_id": id,
-                    "its_decision": f"{plan_id}:{kind}",
-                }
-                for side, id in ids.items()
-            ]
         if not rows:
             return
         with self._transaction() as c:
             self.database.append(c, t.actions, rows)
-            self.database.write_many(c, "decide", self._decide, decisions)
-
-    def _decide(self, _: object) -> Any:
-        o, columns = t.observed.c, ("bridge", "object", "side", "id")
-        its = [o[name] == bindparam(f"its_{name}") for name in columns]
-        return update(t.observed).where(*its).values(decision=bindparam("its_decision"))
 
     def finish_plan(
         self,
@@ -1021,10 +1018,6 @@ def _moment(text: str | None) -> datetime | None:
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]
-
-
-def _is_of(decision: str | None, plan_id: str) -> bool:
-    return decision is not None and decision.startswith(f"{plan_id}:")
 
 
 class _LinkColumns(NamedTuple):

@@ -228,6 +228,8 @@ def held_skips(object: str, link: Link, held: Iterable[Held]) -> Iterator[Skip]:
 
 def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
     for rank, key in enumerate(bridge.mappers[object].keys):
+        if rank and not (yield from _is_any_left(bridge, object, book.plan_id)):
+            return
         after = ""
         name = "+".join(key.fields)
         while True:
@@ -246,6 +248,14 @@ def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
                 actions += [_skip(object, name, unmatched) for unmatched in outcome.unmatched]
             yield from book.add(actions)
             yield from _plan_adoptions(bridge, object, name, pairs, book)
+
+
+def _is_any_left(bridge: Bridge, object: str, plan_id: str) -> Flow[bool]:
+    """Whether there are records about which nothing is planned yet."""
+    for side in Side:
+        if (yield from run("read unlinked records", bridge.store.unlinked, object, side, "", 1, plan_id)):
+            return True
+    return False
 
 
 def _crowd(object: str, key: str, group: Sequence[Candidate]) -> list[Skip]:

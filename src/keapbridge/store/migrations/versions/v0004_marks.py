@@ -13,6 +13,7 @@ def upgrade() -> None:
     op.add_column("keapbridge_links", sa.Column("customcrm_mark", sa.String(64)))
     op.add_column("keapbridge_links", sa.Column("keap_mark", sa.String(64)))
     op.add_column("keapbridge_observed", sa.Column("mark", sa.String(64)))
+    op.drop_column("keapbridge_observed", "decision")  # told by the actions of the plan
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
     op.create_index(
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "linked", "key"], unique=False
@@ -20,6 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.add_column("keapbridge_observed", sa.Column("decision", sa.String(60)))
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
     op.create_index(
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "key"], unique=False

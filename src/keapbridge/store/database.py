@@ -68,6 +68,7 @@ class Database:
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
+        self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
         self._compiled: dict[tuple[str, ...], tuple[str, Callable[[Any], Any] | None]] = {}
         self._each = _each_in_json if self.is_sqlite else _each_in_array
@@ -149,10 +150,13 @@ class Database:
         keys = schema.match_keys
         if connection.execute(select(keys.c.id).limit(1)).first() is None:
             _BY_KEY.drop(connection, checkfirst=True)
+            self._is_indexed = False
 
     def index_again(self, connection: Connection) -> None:
-        """Make the index of match keys, if it was left out."""
-        _BY_KEY.create(connection, checkfirst=True)
+        """Make the index of match keys, if it was left out: by this process, or by one that did not come that far."""
+        if not self._is_indexed:
+            _BY_KEY.create(connection, checkfirst=True)
+            self._is_indexed = True
 
     def _refresh_statistics(self, connection: Connection) -> None:
         """Tell the database how large its tables have become, each time they may have doubled.

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 import keapbridge as kb
 from keapbridge._convert import Codec, NotQuickError
 from keapbridge._decode import record_type
+from keapbridge._flow import Answer
+from keapbridge.customcrm import calls
 from keapbridge.customcrm.calls import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.calls import PRODUCTS as CRM_PRODUCTS
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
@@ -143,6 +145,21 @@ def test_most_lists_are_read_quickly() -> None:
 def test_nothing_is_read_quickly_where_something_could_get_lost(odd: dict[str, Any]) -> None:
     with pytest.raises(NotQuickError):
         CONTACTS.codec.read_quickly(json.dumps([{"id": "2"}, odd]).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'[{"id": "1"}, {"id"', b'[{"id": "\xff"}]', b"[" * 100_000, b"", b"<html>"],
+    ids=lambda body: repr(body[:12]),
+)
+@pytest.mark.parametrize("unread", [True, False])
+def test_a_list_that_is_no_json_is_an_error_of_its_kind(body: bytes, unread: bool) -> None:
+    schema = kb.CustomcrmSchema(envelope=kb.customcrm.Envelope(items=None), paging=None)
+    bare = calls.list_page(calls.endpoint(kb.customcrm.Contact, schema), unread=unread)
+    wrapped = calls.list_page(CRM_CONTACTS, unread=unread)
+    for call, text in ((bare, body), (wrapped, b'{"Items": ' + body + b"}")):
+        with pytest.raises(kb.ShapeError):
+            call.decode(Answer(200, {}, text)).read()
 
 
 def test_records_that_are_read_quickly_are_like_all_others() -> None:

@@ -58,18 +58,20 @@ def load_json(answer: Answer) -> Any:
     """The body of an answer; a `ShapeError` without paths when it is no JSON."""
     try:
         return parsed(answer.body)
-    except (ValueError, RecursionError) as error:
+    except ShapeError as error:
         kind = answer.headers.get("content-type", "no content type").split(";")[0]
-        raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error
+        raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error.__cause__
 
 
 def parsed(text: bytes | msgspec.Raw) -> Any:
-    """What a JSON text says; `ValueError` or `RecursionError` when it is none."""
+    """What a part of an answer says; a `ShapeError` without paths when it is no JSON."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # One text with half of a surrogate pair in it must not make a page of records unreadable.
-        return json.loads(bytes(text), parse_constant=_no_number)
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(bytes(text), parse_constant=_no_number)
+        raise ShapeError("the answer is not JSON") from error
 
 
 def open_list(answer: Answer, where: str | None) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def salt(bridge: Bridge, object: str, side: Side) -> Flow[Salt | None]:
     moved: list[str | None] = []
     for kind in mapper.references.values():
         moved += [(yield from run("read a fact", bridge.store.fact, moved_fact(kind.object)))]
-    fields = sorted(f"{name.path} {field!r}" for name, field in context.custom_fields.items())
+    fields = sorted(((name.path, field) for name, field in context.custom_fields.items()), key=lambda item: item[0])
     told = [
         __version__,
         bridge.systems[object, side].reading,

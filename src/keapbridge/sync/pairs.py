@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
+LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
 
@@ -89,11 +90,11 @@ class Work:
 
 def apply_pairs(book: Run, object: str) -> Flow[None]:
     """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
-    yield from _apply_kinds(book, object, ("update", "adopt"))
-    yield from _apply_kinds(book, object, ("link",))
+    yield from _apply_batches(book, object, book.batches(object, ("update", "adopt")))
+    yield from _apply_batches(book, object, book.batches(object, ("link",), LINKS))
 
 
-def _apply_kinds(book: Run, object: str, kinds: Collection[str]) -> Flow[None]:
+def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
     def prepare(actions: list[Action]) -> Flow[tuple[list[Action], list[Work]]]:
         return actions, (yield from _read_works(book, object, actions))
 
@@ -109,7 +110,7 @@ def _apply_kinds(book: Run, object: str, kinds: Collection[str]) -> Flow[None]:
         yield from confirm(book, object, [work for work in rest if work.unconfirmed])
         book.progressed(object, len(actions))
 
-    yield from pipelined(book.batches(object, kinds), prepare, write)
+    yield from pipelined(batches, prepare, write)
 
 
 def _is_quiet(work: Work, planned: Mapping[str, frozenset[Side]]) -> bool:

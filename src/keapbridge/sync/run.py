@@ -84,13 +84,13 @@ class Run:
         store = self.bridge.store
         return (yield from run("finish the run", store.finish_run, self.run_id, ended, counts, complete=complete))
 
-    def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+    def batches(self, object: str, kinds: Collection[str], size: int = BATCH) -> Iterator[Flow[list[Action]]]:
         after = -1
         empty = False
 
         def next_batch() -> Flow[list[Action]]:
             nonlocal after, empty
-            rows = yield from run("read the plan", self.bridge.store.actions, self.plan.id, object, kinds, after, BATCH)
+            rows = yield from run("read the plan", self.bridge.store.actions, self.plan.id, object, kinds, after, size)
             empty = not rows
             after = rows[-1][0] if rows else after
             return [action for _, action in rows]

@@ -30,6 +30,11 @@ links = Table(
     Column("customcrm_mark", String(64)),
     Column("keap_mark", String(64)),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
+    # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
+    Index(
+        "ix_keapbridge_links_customcrm_mark", "bridge", "object", "customcrm_id", "customcrm_digest", "customcrm_mark"
+    ),
+    Index("ix_keapbridge_links_keap_mark", "bridge", "object", "keap_id", "keap_digest", "keap_mark"),
 )
 
 observed = Table(

@@ -36,7 +36,7 @@ from fakes import (
     before_reading,
     no_faults,
 )
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -1421,6 +1421,7 @@ def main(examples: int, number: int, actions: str) -> None:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate),  # the shortest game that fails is not worth the wait here
     )
     run_state_machine_as_test(seed(number)(TwoSystems), settings=quick)
     Path(actions).write_text(json.dumps(sorted(ACTIONS)))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import pytest
 import sqlalchemy as sa
-from fakes import FakeCustomcrm, FakeKeap
+from fakes import FakeAdapter, FakeCustomcrm, FakeKeap
 from stopping import Clock, CountingDriver
 
 import keapbridge as kb
@@ -89,7 +89,9 @@ CUSTOMCRM_KINDS = {
         "description",
     ),
     "products": Kind(
-        lambda n: kb.customcrm.Product(name=f"Product {n}", sku=f"S{n}", price=Decimal("12.50"), currency="USD"),
+        lambda n: kb.customcrm.Product(
+            name=f"Product {n}", sku=f"S{n}", price=Decimal(n) + Decimal("12.50"), currency="USD"
+        ),
         {"sku": "Other", "price": Decimal("0.99"), "active": False},
         {"sku": NOTHING},
         "description",
@@ -192,6 +194,16 @@ def _plain(name: str, value: Any) -> Any:
         parts = {f.name: getattr(value, f.name) for f in attrs.fields(type(value))}
         return {n: v for n, v in parts.items() if v and n not in read_only}
     return value or None if isinstance(value, (str, dict)) else value
+
+
+def _with_address(record: Any, address: kb.keap.EmailAddress) -> Any:
+    if isinstance(record, kb.keap.Contact):
+        return attrs.evolve(record, email_addresses=(attrs.evolve(address, field="EMAIL1"),))
+    return attrs.evolve(record, email_address=address)
+
+
+def _boxes(record: Any) -> tuple[kb.keap.EmailAddress, ...]:
+    return record.email_addresses if isinstance(record, kb.keap.Contact) else (record.email_address,)
 
 
 @pytest.mark.parametrize("object", OBJECTS)
@@ -434,6 +446,30 @@ class RecordsContract:
         bench.update(made.id, email_addresses=(BOX("one@example.org", "EMAIL1"),))
         assert [(e.email, e.field) for e in bench.get(made.id).email_addresses] == [("one@example.org", "EMAIL1")]
 
+    def test_a_custom_field_that_is_made_is_in_the_model_and_holds_what_is_written(self, bench: Bench) -> None:
+        if bench.records.side is Side.CUSTOMCRM or isinstance(bench.kind.make(1), kb.keap.Product):
+            pytest.skip("it has none")
+        records: Any = bench.records
+        [id] = bench.add(1)
+        made = bench.run(records.create_custom_field(kb.custom_field("Shoe size", type="TEXT", create=True)))
+        assert (made.label, made.type) == ("Shoe size", "TEXT")
+        assert bench.run(records.model()).field("shoe SIZE").id == made.id
+        bench.update(id, custom_fields=(made.item("41"),))
+        assert made.value(bench.get(id)) == "41"
+        with pytest.raises(kb.StatusError):
+            bench.update(id, custom_fields=(kb.keap.CustomFieldValue("987654", "41"),))
+        assert made.value(bench.get(id)) == "41"
+
+    def test_a_reason_opts_an_address_in_wherever_it_is_shown(self, bench: Bench) -> None:
+        if bench.records.side is Side.CUSTOMCRM or isinstance(bench.kind.make(1), kb.keap.Product):
+            pytest.skip("it has no consent")
+        records: Any = bench.records
+        for reason, status in ((UNSET, "NON_MARKETABLE"), ("They asked", "SINGLE_OPT_IN"), (UNSET, "SINGLE_OPT_IN")):
+            made = bench.create(_with_address(bench.kind.make(1), BOX("one@example.org", opt_in_reason=reason)))
+            assert [item.email_opt_status for item in _boxes(bench.get(made.id))] == [status]
+        found = bench.run(records.find_like(_with_address(type(made)(), BOX("one@example.org")), None))
+        assert [item.email_opt_status for record in found for item in _boxes(record)] == ["SINGLE_OPT_IN"] * 3
+
     def test_what_was_deleted_is_in_no_list(self, bench: Bench) -> None:
         ids = bench.add(4)
         for id in ids[:2]:
@@ -456,6 +492,29 @@ class TestFakeCustomcrm(RecordsContract):
         clock = Clock(START)
         records = FakeCustomcrm(clock, page_size=PAGE).records(object)
         return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
+
+
+PROMISES = dict.fromkeys(("changes_since", "tells_deletions", "conditional_updates", "idempotent_creates"), True)
+
+
+class TestFakeAdapter(RecordsContract):
+    tells_deletions = True
+    has_versions = True
+    capabilities = kb.AdapterCapabilities(**PROMISES, batch_read=True)
+
+    @pytest.fixture
+    def bench(self, object: str) -> Bench:
+        clock = Clock(START)
+        name = "customers" if object == "companies" else object
+        adapter = FakeAdapter(FakeCustomcrm(clock, page_size=PAGE), self.capabilities)
+        records = AdapterRecords(resources(adapter)[name])
+        return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
+
+
+class TestFakeAdapterThatPromisesLittle(TestFakeAdapter):
+    tells_deletions = False
+    has_versions = False
+    capabilities = kb.AdapterCapabilities(changes_since=True)
 
 
 class TestFakeKeap(RecordsContract):

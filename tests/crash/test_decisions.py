@@ -58,8 +58,8 @@ def _deleted_in_customcrm(deletions: Any) -> TwoSystems:
 
 SCENES: dict[str, Any] = {
     "edited-on-both": (_edited_on_both, "delete"),
-    "deleted-in-keap": (_deleted_in_keap, "delete"),
-    "deleted-in-customcrm": (_deleted_in_customcrm, "delete"),
+    "deleted-in-keap": pytest.param(_deleted_in_keap, "delete", marks=pytest.mark.slow),
+    "deleted-in-customcrm": pytest.param(_deleted_in_customcrm, "delete", marks=pytest.mark.slow),
     "deleted-in-keap-archived": pytest.param(_deleted_in_keap, "archive", marks=pytest.mark.slow),
     "deleted-in-customcrm-archived": pytest.param(_deleted_in_customcrm, "archive", marks=pytest.mark.slow),
 }

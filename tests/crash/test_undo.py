@@ -102,7 +102,12 @@ SCENES = {
 }
 
 
-@pytest.fixture(params=SCENES.values(), ids=SCENES)
+QUICK = ("deletes",)  # the others take their time, and tell little more
+
+
+@pytest.fixture(
+    params=[pytest.param(s, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, s in SCENES.items()]
+)
 def scene(request: pytest.FixtureRequest) -> Scene:
     found: Scene = request.param
     return found

@@ -81,6 +81,16 @@ def test_a_company_has_a_reason_too(world: World) -> None:
     world.assert_quiet(**mapping)
 
 
+def test_an_address_that_is_opted_out_with_another_company_is_not_opted_in(world: World) -> None:
+    world.keap.state.companies.add({"company_name": "Other", "email_address": {"email": "shared@example.org"}})
+    world.keap.state.set_email_status("shared@example.org", "MANUAL")
+    lens = kb.email("Email", keap="email_address", opt_in_reason=REASON)
+    world.crm.state.customers.add({"Name": "Engines", "Email": "shared@example.org"})
+    world.sync(companies=kb.mapping.companies.with_lenses(lens))
+    assert {"email": "shared@example.org"} in sent(world)
+    assert status(world, "shared@example.org") == "MANUAL"
+
+
 @pytest.mark.parametrize("refused", ["MANUAL", "LIST_UNSUBSCRIBE", "LOCKDOWN", "HARD_BOUNCE"])
 def test_an_address_that_is_opted_out_elsewhere_is_not_opted_in(world: World, refused: str) -> None:
     world.keap.state.contacts.add(

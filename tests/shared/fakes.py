@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
@@ -23,11 +23,16 @@ from keapbridge._retry import RetryPolicy
 from keapbridge._send import send
 from keapbridge._side import Side
 from keapbridge.customcrm import models as customcrm
+from keapbridge.customcrm.adapter import ENDPOINTS
+from keapbridge.customcrm.models import wire_name
 from keapbridge.keap import models as keap
+from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.slots import find_item
+from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.kinds import opted_out
 from keapbridge.sync.sides import Identity
 
-__all__ = ["FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]
+__all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]
 
 Clock = Callable[[], datetime]
 PAGE = 2
@@ -130,11 +135,13 @@ class FakeTable:
 
     Attributes:
         made: what the API made: key of the create → id.
+        creates: the same in its order, each create by itself: a key may come twice.
         removed: ids that the API deleted.
         spoiled: ids of records that are not what the contract promises.
         nameless: how many records a list shows that have not even an id.
         refused: attribute → values that are not accepted.
         limits: attribute → characters that it may have.
+        fields: Keap's custom fields.
     """
 
     def __init__(self, system: FakeSystem, name: str, cls: type, first_id: int) -> None:
@@ -143,6 +150,8 @@ class FakeTable:
         self.cls = cls
         self.state = State()
         self.made: dict[str, str] = {}
+        self.creates: list[tuple[str, str]] = []
+        self.fields: tuple[CustomField, ...] = ()
         self.removed: list[str] = []
         self.spoiled: set[str] = set()
         self.nameless = 0
@@ -159,7 +168,7 @@ class FakeTable:
         return str(self._add(record).id)
 
     def edit(self, id: str, **changes: Any) -> Any:
-        return self._save(id, attrs.evolve(self.state.records[id], **self._stored(changes)))
+        return self._change(id, changes)
 
     def delete(self, id: str) -> None:
         deleted = {**self.state.deleted, id: self.system.clock()}
@@ -176,6 +185,21 @@ class FakeTable:
 
     def __len__(self) -> int:
         return len(self.state.records)
+
+    def make_field_anew(self, label: str) -> None:
+        """A custom field is deleted, with all that it held, and made again: with the same label, and another id."""
+        [field] = [field for field in self.fields if field.label == label]
+        self.fields = tuple(other for other in self.fields if other != field)
+        for id, record in self.state.records.items():
+            left = tuple(item for item in record.custom_fields if item.id != field.id)
+            if left != record.custom_fields:
+                self._save(id, attrs.evolve(record, custom_fields=left))
+        self.add_field(field.label, field.type)
+
+    def add_field(self, label: str, type: str = "TEXT") -> CustomField:
+        made = CustomField(str(next(self._numbers)), label, type)
+        self.fields = (*self.fields, made)
+        return made
 
     # --- what is below --------------------------------------------------------------------------------------------
 
@@ -221,7 +245,17 @@ class FakeTable:
             return value[: self.limits[name]].rstrip()
         if name == "price" and isinstance(value, keap.Money) and isinstance(self.system, FakeKeap):
             return attrs.evolve(value, currency_code=self.system.currency)
+        if name == "email_addresses" and isinstance(value, tuple):
+            return tuple(map(self._told, value))
+        if name == "email_address" and isinstance(value, keap.EmailAddress):
+            return self._told(value)
         return () if value is None and attrs.fields_dict(self.cls)[name].converter is not None else value
+
+    def _told(self, item: keap.EmailAddress) -> keap.EmailAddress:
+        """An address without what was said of consent, which belongs to the address and not to the record."""
+        if isinstance(self.system, FakeKeap) and isinstance(item.opt_in_reason, str):
+            self.system.opt_in(str(item.email), self.name)
+        return attrs.evolve(item, opt_in_reason=UNSET, is_opt_in=UNSET, email_opt_status=UNSET)
 
     def existing(self, id: str, method: str, state: State | None = None) -> Any:
         records = (state or self.state).records
@@ -242,6 +276,9 @@ class FakeTable:
         company = changes.get("customer_id") or getattr(changes.get("company") or None, "id", None)
         if company and (target is None or company not in target):
             bad.append("company")
+        known = {field.id for field in self.fields}
+        if self.system.side is Side.KEAP and any(item.id not in known for item in changes.get("custom_fields") or ()):
+            bad.append("custom_fields")
         if bad:
             raise kb.StatusError(f"not accepted: {', '.join(bad)}", method="POST", url=f"/{self.name}", status=400)
 
@@ -278,16 +315,18 @@ class FakeTable:
         if unknown:
             raise TypeError(f"{self.name} have no writable field {', '.join(sorted(unknown))}")
         self.check(changes)
+        return self._change(id, {name: value for name, value in changes.items() if value is not UNSET})
+
+    def _change(self, id: str, changes: Mapping[str, Any]) -> Any:
         record = self.state.records[id]
-        new = {name: value for name, value in changes.items() if value is not UNSET}
-        if "extra" in new:
-            new["extra"] = {**record.extra, **new["extra"]}
-        return self._save(id, attrs.evolve(record, **self._stored(new)))
+        own = {"extra": {**record.extra, **changes["extra"]}} if "extra" in changes else {}
+        return self._save(id, attrs.evolve(record, **self._stored({**changes, **own})))
 
     def create(self, record: Any, key: str) -> Any:
         self.check({f.name: getattr(record, f.name) for f in attrs.fields(self.cls)})
         made = self._add(record)
         self.made[key] = made.id
+        self.creates.append((key, made.id))
         return made
 
     def remove(self, id: str) -> None:
@@ -382,18 +421,18 @@ class FakeCustomcrmRecords:
         return self.table.request("POST", f"/{self.table.name}", work)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
-        def work(_: State) -> Any:
-            self._demand(id, version, "PATCH")
-            return self.table.write(id, changes, self._writable)
+        return self.table.request("PATCH", self._path(id), lambda _: self.changed(id, changes, version))
 
-        return self.table.request("PATCH", self._path(id), work)
+    def changed(self, id: str, changes: Mapping[str, Any], version: str | None) -> Any:
+        self._demand(id, version, "PATCH")
+        return self.table.write(id, changes, self._writable)
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
-        def work(_: State) -> None:
-            self._demand(id, version, "DELETE")
-            self.table.remove(id)
+        return self.table.request("DELETE", self._path(id), lambda _: self.removed(id, version))
 
-        return self.table.request("DELETE", self._path(id), work)
+    def removed(self, id: str, version: str | None) -> None:
+        self._demand(id, version, "DELETE")
+        self.table.remove(id)
 
     @property
     def _writable(self) -> set[str]:
@@ -408,6 +447,79 @@ class FakeCustomcrmRecords:
             raise kb.ConflictError(f"{id} has moved", method=method, url=self._path(id), status=412)
 
 
+@attrs.frozen
+class FakeAdapter:
+    """The same Customcrm behind an adapter of its host's, which promises more or less.
+
+    Attributes:
+        lacks: object → names of what it has nowhere to keep.
+    """
+
+    system: FakeCustomcrm
+    capabilities: kb.AdapterCapabilities
+    lacks: Mapping[str, Collection[str]] = attrs.field(factory=dict)
+
+    def properties(self, object: str) -> set[str] | None:
+        names = {wire_name(f.name) for f in attrs.fields(self.system.tables[object].cls)} - {"Extra"}
+        return names - set(self.lacks[object]) | {"Own"} if object in self.lacks else None
+
+    def list_changes(self, object: str, since: datetime | None, cursor: str | None) -> kb.AdapterPage:
+        """In the order of the changes, from behind the one that the cursor names."""
+        table = self.system.tables[object]
+        after = None if cursor is None else datetime.fromisoformat(cursor)
+
+        def work(state: State) -> kb.AdapterPage:
+            places: list[tuple[datetime, Any]] = [(r.updated_at, r) for r in state.records.values()]
+            if since is not None and self.capabilities.tells_deletions:
+                places += [(moment, id) for id, moment in state.deleted.items()]
+            floor = since or datetime.min.replace(tzinfo=UTC)
+            places = sorted((p for p in places if p[0] >= floor and (not after or p[0] > after)), key=lambda p: p[0])
+            shown, rest = places[: self.system.page_size], places[self.system.page_size :]
+            records = [self._plain(object, item) for _, item in shown if not isinstance(item, str)]
+            records += [{"FirstName": "Nobody"}] * (table.nameless if after is None else 0)
+            gone = [item for _, item in shown if isinstance(item, str)]
+            return kb.AdapterPage(records, gone, shown[-1][0].isoformat() if rest else None, self.system.clock())
+
+        page: kb.AdapterPage = self._asks(object, "LIST", f"/{object}", work)
+        return page
+
+    def get_many(self, object: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        def work(state: State) -> list[dict[str, Any]]:
+            return [self._plain(object, state.records[id]) for id in ids if id in state.records]
+
+        found: list[dict[str, Any]] = self._asks(object, "GET", f"/{object}", work)
+        return found
+
+    def create(self, object: str, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+        table = self.system.tables[object]
+
+        def work(_: State) -> Any:
+            if key in table.made and self.capabilities.idempotent_creates:
+                return table.existing(table.made[key], "POST")
+            return table.create(ENDPOINTS[object].codec.load({"Id": "?", **record}), key)
+
+        return self._plain(object, self._asks(object, "POST", f"/{object}", work))
+
+    def update(self, object: str, id: str, changes: Mapping[str, Any], version: str | None) -> dict[str, Any]:
+        read = ENDPOINTS[object].codec.load({"Id": id, **changes})
+        names = [f.name for f in attrs.fields(type(read)) if wire_name(f.name) in changes]
+        new = {name: getattr(read, name) for name in names} | ({"extra": read.extra} if read.extra else {})
+        table, path = FakeCustomcrmRecords(self.system.tables[object]), f"/{object}/{id}"
+        return self._plain(object, self._asks(object, "PATCH", path, lambda _: table.changed(id, new, version)))
+
+    def delete(self, object: str, id: str, version: str | None) -> None:
+        table = FakeCustomcrmRecords(self.system.tables[object])
+        self._asks(object, "DELETE", f"/{object}/{id}", lambda _: table.removed(id, version))
+
+    def _asks(self, object: str, method: str, path: str, work: Callable[[State], Any]) -> Any:
+        reads = method == "LIST"  # a record by its id is what it is now: that is what proves a deletion
+        return self.system.exchange(Request("GET" if reads else method, path, lambda a: a, work=work, reads=reads))
+
+    def _plain(self, object: str, record: Any) -> dict[str, Any]:
+        found = ENDPOINTS[object].codec.dump(record)
+        return {**found, "UpdatedAt": "some day"} if record.id in self.system.tables[object].spoiled else found
+
+
 # --- Keap -----------------------------------------------------------------------------------------------------------
 
 
@@ -416,6 +528,8 @@ class FakeKeap(FakeSystem):
 
     Attributes:
         currency: of all prices.
+        consents: address → its status, where somebody has said something about it.
+        overruled: opted-out addresses for which a reason was given although a record shows that they are opted out.
     """
 
     side = Side.KEAP
@@ -423,6 +537,8 @@ class FakeKeap(FakeSystem):
     def __init__(self, clock: Clock, *, currency: str = "USD", **options: Any) -> None:
         super().__init__(clock, **options)
         self.currency = currency
+        self.consents: dict[str, str] = {}
+        self.overruled: list[str] = []
         self.contacts = FakeTable(self, "contacts", keap.Contact, 100)
         self.companies = FakeTable(self, "companies", keap.Company, 200)
         self.products = FakeTable(self, "products", keap.Product, 300)
@@ -431,6 +547,36 @@ class FakeKeap(FakeSystem):
     def records(self, object: str) -> FakeKeapRecords:
         """The records of one synchronization, as the engine sees them."""
         return FakeKeapRecords(self.tables[object])
+
+    def opt_in(self, address: str, name: str) -> None:
+        """Somebody gives a reason: it overrules a person who opted an address out by hand, and nobody else."""
+        status = self.status(address)
+        tables = (self.contacts, self.companies) if name == "companies" else (self.contacts,)
+        shown = {
+            a.casefold() for table in tables for record in table.state.records.values() for a in _addresses(record)
+        }
+        if opted_out(status) and address.casefold() in shown:
+            self.overruled.append(address)
+        if status in {"NON_MARKETABLE", "MANUAL"}:
+            self.consents[address.casefold()] = "SINGLE_OPT_IN"
+
+    def opt_out(self, address: str) -> None:
+        self.consents[address.casefold()] = "MANUAL"
+
+    def status(self, address: str) -> str:
+        return self.consents.get(address.casefold(), "NON_MARKETABLE")
+
+    def shown(self, record: Any) -> Any:
+        """A record with what is known of the consent of its addresses."""
+        if isinstance(record, keap.Contact) and record.email_addresses:
+            return attrs.evolve(record, email_addresses=tuple(map(self._with_status, record.email_addresses)))
+        if isinstance(record, keap.Company) and record.email_address:
+            return attrs.evolve(record, email_address=self._with_status(record.email_address))
+        return record
+
+    def _with_status(self, item: keap.EmailAddress) -> keap.EmailAddress:
+        status = self.status(str(item.email))
+        return attrs.evolve(item, email_opt_status=status, is_opt_in=status == "SINGLE_OPT_IN")
 
     def merge(self, winner: str, loser: str) -> None:
         """The winner takes what it lacks from the loser, which is gone."""
@@ -465,7 +611,7 @@ class FakeKeapRecords:
         def wanted(state: State) -> list[tuple[Any, Any]]:
             return sorted(
                 (
-                    (int(id), record)
+                    (int(id), self._keap.shown(record))
                     for id, record in state.records.items()
                     if updated_since is None or record.update_time >= updated_since
                 ),
@@ -485,20 +631,20 @@ class FakeKeapRecords:
         return before_reading(self.list(updated_since))
 
     def get(self, id: str) -> Flow[Any]:
-        return self.table.request("GET", self._path(id), lambda _: self.table.existing(id, "GET"))
+        return self.table.request("GET", self._path(id), lambda _: self._existing(id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         def work(state: State) -> tuple[Any, ...]:
-            return tuple(self.table.existing(id, "GET", state) for id in sorted(set(ids)) if id in state.records)
+            return tuple(self._existing(id, state) for id in sorted(set(ids)) if id in state.records)
 
         return self.table.request("GET", f"/{self.table.name}", work, reads=True)
 
-    def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
         def work(state: State) -> tuple[Any, ...]:
             return tuple(
-                r
+                self._keap.shown(r)
                 for r in state.records.values()
-                if _alike(record, r) and (r.update_time >= since or self.table.name == "products")
+                if _alike(record, r) and (since is None or r.update_time >= since or self.table.name == "products")
             )
 
         return self.table.request("GET", f"/{self.table.name}", work, reads=True)
@@ -523,6 +669,23 @@ class FakeKeapRecords:
 
         return self.table.request("DELETE", self._path(id), work)
 
+    def model(self) -> Flow[Model]:
+        return self.table.request("GET", f"/{self.table.name}/model", lambda _: Model(self.table.fields))
+
+    def create_custom_field(self, wanted: NamedField) -> Flow[CustomField]:
+        def work(_: State) -> CustomField:
+            return self.table.add_field(wanted.label or "", wanted.type or "TEXT")
+
+        return self.table.request("POST", f"/{self.table.name}/model/customFields", work, repeatable=False)
+
+    @property
+    def _keap(self) -> FakeKeap:
+        assert isinstance(self.table.system, FakeKeap)
+        return self.table.system
+
+    def _existing(self, id: str, state: State | None = None) -> Any:
+        return self._keap.shown(self.table.existing(id, "GET", state))
+
     @property
     def _writable(self) -> set[str]:
         names = {f.name for f in attrs.fields(self.table.cls)}
@@ -533,7 +696,7 @@ class FakeKeapRecords:
 
     def _shown(self, record: Any) -> Any:
         if not isinstance(record, keap.Company):
-            return record
+            return self._keap.shown(record)
         return keap.Company(**{name: getattr(record, name) for name in _COMPANY_ANSWER})
 
 
@@ -546,11 +709,20 @@ def _alike(wanted: Any, record: Any) -> bool:
                 return any(_same(address.email, item.email) for item in record.email_addresses)
             name = "family_name" if wanted.family_name else "given_name"
         case keap.Company():
+            if not wanted.company_name and wanted.email_address:
+                return any(_same(wanted.email_address.email, address) for address in _addresses(record))
             name = "company_name"
         case _:
             name = "sku" if wanted.sku else "name"
     value = getattr(wanted, name)
     return not value or _same(value, getattr(record, name))
+
+
+def _addresses(record: Any) -> list[str]:
+    single = getattr(record, "email_address", None)
+    return [
+        str(item.email) for item in (*(getattr(record, "email_addresses", ()) or ()), *([single] if single else []))
+    ]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -26,6 +26,7 @@ from typing import Any
 import attrs
 from fakes import (
     INDEX_LAG,
+    FakeAdapter,
     FakeCustomcrm,
     FakeKeap,
     FakeSystem,
@@ -34,7 +35,7 @@ from fakes import (
     Request,
     no_faults,
 )
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -48,8 +49,11 @@ from stopping import Clock, CountingDriver, KilledError
 
 import keapbridge as kb
 from keapbridge._flow import Effect, Flow, Run, Send
+from keapbridge.keap.fields import Model
 from keapbridge.keap.slots import find_item
+from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.database import memory_engine
 from keapbridge.store.sql import open_store
@@ -84,6 +88,26 @@ MAPPERS: dict[str, Mapper] = {
         "FirstName", "LastName", "Email", "Country", "Region", "City", "Phone", "JobTitle", "CustomerId"
     ).with_lenses(kb.text("Title", keap="prefix", direction="to_keap")),
 }
+REASON = "Signed up on our site"
+# Custom fields that are made where Keap does not have them, and addresses that come with a reason.
+LARGER_MAPPERS: dict[str, Mapper] = {
+    "companies": MAPPERS["companies"].with_lenses(
+        kb.email("Email", keap="email_address", max_length=75, opt_in_reason=REASON),
+        kb.text("Tier", keap=kb.custom_field("Tier", type="TEXT", create=True)),
+    ),
+    "products": MAPPERS["products"],
+    "contacts": MAPPERS["contacts"].with_lenses(
+        kb.email("Email", keap="email_addresses.EMAIL1", max_length=75, opt_in_reason=REASON),
+        kb.text("Shoes", keap=kb.custom_field("Shoe size", type="TEXT", create=True)),
+    ),
+}
+_PROMISES = dict.fromkeys(("changes_since", "tells_deletions", "conditional_updates", "idempotent_creates"), True)
+ADAPTERS: dict[str, kb.AdapterCapabilities] = {
+    "of few words": kb.AdapterCapabilities(),
+    "with changes": kb.AdapterCapabilities(changes_since=True, batch_read=True),
+    "of its word": kb.AdapterCapabilities(**_PROMISES, batch_read=True, parallel_calls=True),
+}
+LACKS = {"contacts": ("Country",), "customers": ("City",)}  # an address of few words
 POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
     "companies": {
         "Name": ("Acme", "Birch"),
@@ -92,6 +116,8 @@ POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
         "City": ("Oslo", "Turku", None),
         "Phone": ("+16025550143", "+4722334455", None),
         "Description": ("Red", "Green", "Blue", None),
+        "Email": ("a@example.org", "c@example.org", "d*d@example.org", None),
+        "Tier": ("Gold", "Silver", None),
     },
     "products": {
         "Name": ("Widget", "Gadget"),
@@ -102,6 +128,7 @@ POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "contacts": {
         "Email": ("a@example.org", "b@example.org", None),
+        "Shoes": ("40", "41", None),
         "FirstName": ("Ada", "Bob"),
         "LastName": ("Old", "New", "L" * 50, None),
         "Country": ("USA", "NOR", None),
@@ -259,9 +286,30 @@ class _Flowing:
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
         return self.records.delete(id, if_match)
 
+    def model(self, *, refresh: bool) -> Flow[Any]:
+        return self.records.model()
+
+    def create_custom_field(self, label: str, type: Any, options: Any, group_id: str | None) -> Flow[Any]:
+        return self.records.create_custom_field(NamedField(label, None, type, True, options, group_id))
+
 
 class AsyncCustomcrmClient:
     """By its name the wrong client for a session without an event loop."""
+
+
+@attrs.frozen
+class _Small(FakeAdapter):
+    """A Customcrm that knows people only."""
+
+    objects = ("contacts",)
+
+
+class _AsyncAdapter:
+    capabilities = kb.AdapterCapabilities()
+
+    async def list_changes(self, *_: Any) -> Any: ...
+
+    get_many = create = update = delete = list_changes
 
 
 @attrs.frozen
@@ -315,6 +363,8 @@ events = st.lists(
                 "odd",
                 "spoil",
                 "refused",
+                "opt out",
+                "new field",
             )
         ),
         objects,
@@ -358,6 +408,10 @@ class TwoSystems(RuleBasedStateMachine):
         self.anything_goes = False
         self.objects: tuple[str, ...] = OBJECTS
         self.crowded = False
+        self.adapter: str | None = None
+        self.mappers: Mapping[str, Mapper] = MAPPERS
+        self.larger = False
+        self.blind = False  # what Keap shows of consent is not what is
         self.leaves_unread = True  # whether lists are read by the engine, and only as far as it needs
         self.happened = 0  # since everything was settled
 
@@ -369,6 +423,8 @@ class TwoSystems(RuleBasedStateMachine):
         conflicts=st.sampled_from(CONFLICT_RULES),
         deletions=st.sampled_from(DELETION_RULES),
         leaves_unread=st.booleans(),
+        larger=st.booleans(),
+        adapter=st.sampled_from((None, None, *ADAPTERS)),
     )
     def begin(
         self,
@@ -379,11 +435,20 @@ class TwoSystems(RuleBasedStateMachine):
         conflicts: Any,
         deletions: Any,
         leaves_unread: bool = True,
+        larger: bool = False,
+        adapter: str | None = None,
     ) -> None:
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
         self.leaves_unread = leaves_unread
         self.objects = session_module.ORDER = taking_part  # the fewer, the more can happen to each
         self.policy = self._policy(conflicts=conflicts, deletions=deletions)
+        self.adapter, self.larger = adapter, larger
+        if larger:
+            self.mappers = LARGER_MAPPERS
+            self.keap.companies.add_field("Own")
+            if synced % 2:
+                self.keap.contacts.add_field("shoe SIZE")
+        self.mappers = self.session()._bridge.mappers  # as far as the adapter can hold them
         if currency and "products" in taking_part:
             price = kb.keap.Money(100, "USD")
             self._own("products", KEAP, kb.keap.Product(name="First", price=price, short_description="First"))
@@ -394,6 +459,26 @@ class TwoSystems(RuleBasedStateMachine):
     def _policy(self, **choices: Any) -> kb.Policy:
         """A policy with the brakes of the library; without, once there are enough records for a share to mean much."""
         return policy_without_brakes(**choices) if self.crowded else kb.Policy(**{"archive": ARCHIVE, **choices})
+
+    @property
+    def context(self) -> Context:
+        """What the mapped values depend on, as Keap is now."""
+        found = {
+            field: resolve(field, Model(self.table(object, KEAP).fields))
+            for object, mapper in self.mappers.items()
+            for field in mapper.custom_fields
+        }
+        return attrs.evolve(CONTEXT, custom_fields=found)
+
+    @property
+    def is_cautious(self) -> bool:
+        """Whether Customcrm has versions, and makes one record of one key."""
+        return self.adapter in {None, "of its word"}
+
+    @property
+    def unguarded(self) -> tuple[kb.Side, ...]:
+        """Where a write cannot be for one version only: what somebody edits at the wrong moment is lost."""
+        return (KEAP,) if self.is_cautious else (KEAP, CUSTOMCRM)
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -413,7 +498,7 @@ class TwoSystems(RuleBasedStateMachine):
 
     def read(self, object: str, side: kb.Side, id: str) -> dict[str, Any]:
         """The mapped values of a record."""
-        values, unreadable = MAPPERS[object].read(side, self.table(object, side)[id], CONTEXT)
+        values, unreadable = self.mappers[object].read(side, self.table(object, side)[id], self.context)
         return {**values, **dict.fromkeys(unreadable, ODD)}
 
     def links(self) -> set[tuple[str, str, str]]:
@@ -431,11 +516,13 @@ class TwoSystems(RuleBasedStateMachine):
                 third = kb.keap.EmailAddress(f"third{n}@example.org", "EMAIL3")
                 mine = {"spouse_name": f"Spouse {n}", "email_addresses": (*(record.email_addresses or ()), third)}
             case kb.keap.Company():
-                mine = {"custom_fields": (kb.keap.CustomFieldValue("7", f"Field {n}"),)}
+                own = next((field.id for field in self.keap.companies.fields if field.label == "Own"), "7")
+                others = record.custom_fields or ()
+                mine = {"custom_fields": (*others, kb.keap.CustomFieldValue(own, f"Field {n}"))}
             case kb.keap.Product():
                 mine = {"weight": float(n)}
             case _:
-                mine = {"extra": {"Own": f"Own {n}"}}
+                mine = {"extra": {**(record.extra or {}), "Own": f"Own {n}"}}
         id = self.table(object, side).add(attrs.evolve(record, **mine))
         self.own[object, side, id] = self._unmapped(object, side, id)
         return id
@@ -445,7 +532,8 @@ class TwoSystems(RuleBasedStateMachine):
             case kb.keap.Contact():
                 return record.spouse_name, find_item(record.email_addresses, "EMAIL3")
             case kb.keap.Company():
-                return record.custom_fields
+                mapped = {f.id for f in self.keap.companies.fields if f.label != "Own"}
+                return [item for item in record.custom_fields if item.id not in mapped]
             case kb.keap.Product():
                 return record.weight
             case _:
@@ -465,18 +553,26 @@ class TwoSystems(RuleBasedStateMachine):
         """A record that was made and is not linked yet is not recognised any more when somebody edits it."""
         key = next((key for key, made in self.table(object, side).made.items() if made == id), None)
         linked = {(o, s, i) for o, *ids in self.links() for s, i in zip((CUSTOMCRM, KEAP), ids, strict=True)}
-        if side is KEAP and key in self.origins and (object, side, id) not in linked:
+        if side in self.unguarded and key in self.origins and (object, side, id) not in linked:
             self.excused.add(self.origins[key])
 
     def _type_in(self, object: str, side: kb.Side, id: str, field: str, value: Any) -> None:
-        _, changes = MAPPERS[object].changed(side, self.table(object, side)[id], {field: value}, CONTEXT)
+        names = {lens.name for lens in self.mappers[object].lenses}
+        if field not in names or (side is KEAP and not self._has_room(object, field)):
+            return
+        _, changes = self.mappers[object].changed(side, self.table(object, side)[id], {field: value}, self.context)
         self._edit(object, side, id, changes)
+
+    def _has_room(self, object: str, field: str) -> bool:
+        """Whether Keap has the custom field, where it is one."""
+        custom = self.mappers[object][field].keap.custom
+        return custom is None or bool(self.context.custom_fields[custom].id)
 
     def _happens(self, what: str, object: str, side: kb.Side, n: int, m: int) -> None:
         """One thing that users do; `n` and `m` choose the records, the field and the value."""
         object = self.kind(object)
         id = self.pick(object, side, n)
-        fields = sorted(POOLS[object])
+        fields = sorted(POOLS[object].keys() & {lens.name for lens in self.mappers[object].lenses})
         field = fields[m % len(fields)]
         pool = POOLS[object][field]
         match what:
@@ -499,6 +595,10 @@ class TwoSystems(RuleBasedStateMachine):
                 self._merge(n, m)
             case "join":
                 self._join_a_company(side, n, m)
+            case "opt out":
+                self.keap.opt_out(str(POOLS["contacts"]["Email"][m % 2]))
+            case "new field":
+                self._make_a_field_anew(object)
             case "refused" if "contacts" in self.objects:
                 self._type_in_what_is_refused(n)
             case "spoil" if id is not None:
@@ -512,7 +612,12 @@ class TwoSystems(RuleBasedStateMachine):
     def _add(self, object: str, side: kb.Side, n: int) -> None:
         """A record with values that others have, too; or one that nobody could mistake for another."""
         values = {field: pool[(n + i * (n % 3)) % len(pool)] for i, (field, pool) in enumerate(POOLS[object].items())}
-        known = {field: value for field, value in values.items() if value is not None}
+        names = {lens.name for lens in self.mappers[object].lenses}
+        known = {
+            field: value
+            for field, value in values.items()
+            if value is not None and field in names and (side is CUSTOMCRM or self._has_room(object, field))
+        }
         if n % 4 == NEWCOMER:
             new = len(self.own)
             known |= {"Email": f"new{new}@example.org"} if object == "contacts" else {"Name": f"New {new}"}
@@ -521,7 +626,7 @@ class TwoSystems(RuleBasedStateMachine):
                 known |= {"LastName": f"New {new}", "City": "Oslo"}
                 del known["Email"]
                 known.pop("Phone", None)
-        self._own(object, side, MAPPERS[object].draft(side, known, CONTEXT))
+        self._own(object, side, self.mappers[object].draft(side, known, self.context))
 
     def _edit_both(self, object: str, n: int, field: str, values: tuple[Any, Any]) -> None:
         """The same field of both records of a pair."""
@@ -539,6 +644,15 @@ class TwoSystems(RuleBasedStateMachine):
             self._type_in("contacts", CUSTOMCRM, id, "JobTitle", "Refused")
             if n % 2:
                 self._type_in("contacts", CUSTOMCRM, id, "LastName", POOLS["contacts"]["LastName"][n % 3])
+
+    def _make_a_field_anew(self, object: str) -> None:
+        """What the custom field held is gone with it, and with it what the sync can know."""
+        for field in self.table(object, KEAP).fields:
+            if field.label != "Own":
+                self.blurred |= {
+                    (o, s, id) for o, s in ((object, KEAP), (object, CUSTOMCRM)) for id in self.table(o, s)
+                }
+                self.table(object, KEAP).make_field_anew(field.label)
 
     def _merge(self, n: int, m: int) -> None:
         winner, loser = self.pick("contacts", KEAP, n), self.pick("contacts", KEAP, m)
@@ -632,7 +746,7 @@ class TwoSystems(RuleBasedStateMachine):
         *,
         asynchronous: bool = False,
         policy: kb.Policy | None = None,
-        mappers: Mapping[str, Mapper] = MAPPERS,
+        mappers: Mapping[str, Mapper] | None = None,
         progress: bool = False,
     ) -> Any:
         """A session over the fakes: what one process has."""
@@ -648,13 +762,14 @@ class TwoSystems(RuleBasedStateMachine):
             for side in (CUSTOMCRM, KEAP)
         ]
         kind = kb.AsyncSyncSession if asynchronous else kb.SyncSession
+        ours = clients[0] if self.adapter is None else self._behind_an_adapter()
         session: Any = kind(
-            customcrm=clients[0],
+            customcrm=ours,
             keap=clients[1],
             store=self.engine,
             policy=policy or self.policy,
             progress=progress,
-            **mappers,
+            **(mappers or self.mappers),
         )
         keyed = {(o, KEAP): _Keyed(session._bridge.systems[o, KEAP].flows) for o in self.objects}
         session._bridge = attrs.evolve(session._bridge, systems={**session._bridge.systems, **keyed})
@@ -666,6 +781,10 @@ class TwoSystems(RuleBasedStateMachine):
             part = getattr(session, object)
             part._flows, part._driver = session._flows, session._driver
         return session
+
+    def _behind_an_adapter(self) -> Any:
+        lacks = LACKS if self.adapter == "of few words" and not self.larger else {}
+        return FakeAdapter(self.crm, ADAPTERS[str(self.adapter)], lacks)
 
     def _listen(self, store: Any) -> None:
         """Learn which creates come from which records, and what is planned."""
@@ -699,6 +818,8 @@ class TwoSystems(RuleBasedStateMachine):
         except tuple(may_fail) as error:
             result = error
         gone = {(o, s, id) for (o, s), n in removed.items() for id in self.table(o, s).removed[n:]}
+        assert self.blind or not self.keap.overruled, f"opted in against their will: {self.keap.overruled}"
+        self.keap.overruled.clear()
         for name in gone:
             self._may_delete(name, links, deletes, policy or self.policy)
         self._nothing_is_made_twice()
@@ -723,7 +844,7 @@ class TwoSystems(RuleBasedStateMachine):
             for side in kb.Side:
                 table = self.table(object, side)
                 counterparts: dict[Name, list[str]] = defaultdict(list)
-                for key, id in table.made.items():
+                for key, id in table.creates:
                     if id in table and key in self.origins:
                         counterparts[self.origins[key]].append(id)
                 twice = {o: ids for o, ids in counterparts.items() if len(ids) > 1 and o not in self.excused}
@@ -822,7 +943,9 @@ class TwoSystems(RuleBasedStateMachine):
         self._all_happen(events)
         self._unseen_is_uncertain()
         self.system(side).faults = lambda request: Fault.STALE if request.reads else None
+        self.blind = True
         self.watched(lambda: self._sync(self.session(), how, n), may_fail=[kb.ApiError])
+        self.blind = False
         self.system(side).faults = no_faults
 
     def _unseen_is_uncertain(self) -> None:
@@ -830,9 +953,11 @@ class TwoSystems(RuleBasedStateMachine):
         for object in OBJECTS:
             for intent in open_store(self.engine, "default").open_intents(object):
                 self.excused.add((object, intent.side.other, intent.source_id))
-            table = self.table(object, KEAP)
             recent = self.clock.moment - INDEX_LAG
-            self.blurred |= {(object, KEAP, id) for id in table if table[id].update_time >= recent}
+            for side in self.unguarded:
+                stamp = "update_time" if side is KEAP else "updated_at"
+                table = self.table(object, side)
+                self.blurred |= {(object, side, id) for id in table if getattr(table[id], stamp) >= recent}
 
     @rule(events=events, meanwhile=events, how=ways, n=number, at=moments)
     def edit_meanwhile(self, events: Any, meanwhile: Any, how: str, n: int, at: int) -> None:
@@ -842,11 +967,14 @@ class TwoSystems(RuleBasedStateMachine):
 
         def disturb(_: Any) -> None:
             for object in self.objects:  # between reading and writing there is no protection in Keap: a known limit
-                self.blurred |= {(object, KEAP, id) for id in self.table(object, KEAP)}
+                for side in self.unguarded:
+                    self.blurred |= {(object, side, id) for id in self.table(object, side)}
+            self.blind = True
             self._all_happen(meanwhile)
 
         driver = Interrupted(self.clock, at=at, then=disturb)
         self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[kb.ShapeError])
+        self.blind = False
 
     @rule(object=objects, side=sides, n=number, m=number, often=st.booleans())
     def edit_what_is_being_written(self, object: str, side: kb.Side, n: int, m: int, often: bool) -> None:
@@ -866,8 +994,9 @@ class TwoSystems(RuleBasedStateMachine):
             kind = "companies" if name == "customers" else name
             if table is None or id not in table or kind != object:
                 return
-            if side is KEAP:
+            if side in self.unguarded:
                 self.blurred.add((object, side, id))
+            self.blind = True
             other = field if n % 3 else sorted(set(POOLS[object]) - {field})[m % (len(POOLS[object]) - 1)]
             self._type_in(object, side, id, other, POOLS[object][other][m % 2])
             if often:
@@ -875,6 +1004,7 @@ class TwoSystems(RuleBasedStateMachine):
 
         driver = Interrupted(self.clock, at=0, then=disturb, before=_updates)
         self.watched(lambda: self.session(driver).sync(), may_fail=[kb.ShapeError])
+        self.blind = False
 
     @rule(events=events, at=moments, stalls=st.booleans(), n=number, how=ways)
     def compete(self, events: Any, at: int, stalls: bool, n: int, how: str) -> None:
@@ -1006,6 +1136,28 @@ class TwoSystems(RuleBasedStateMachine):
             self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError], deletes="undo")
             self.system(side).faults = no_faults
 
+    @rule(n=number, at=moments, after=st.booleans(), soon=st.booleans(), deletions=st.sampled_from(DELETION_RULES))
+    def crash_while_undoing(self, n: int, at: int, after: bool, soon: bool, deletions: Any) -> None:
+        """The process dies while a run is taken back; what comes next finds out what it had done."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.anything_goes = True
+        self.policy = self._policy(deletions=deletions)
+        self._happens("edit", self.objects[-1], KEAP, n, n)
+        self._delete_one_of_a_pair(self.objects[-1], n, KEAP if n % 2 else CUSTOMCRM)
+        self._add(self.objects[0], CUSTOMCRM if n % 3 else KEAP, NEWCOMER)
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        if self.runs:
+            driver = CountingDriver(self.clock, stop_at=at, stop_after=after)
+            self.watched(
+                lambda: self.session(driver).undo(self.runs[-1]),
+                may_fail=[KilledError, kb.StalePlanError],
+                deletes="undo",
+            )
+            self.clock.pass_by(AFTER_THE_TERM if soon else DAY)
+            again = self.session().sync if n % 2 else lambda: self.session().undo(self.runs[-1])
+            self.watched(again, may_fail=[kb.StalePlanError], deletes="policy" if n % 2 else "undo")
+
     @rule(object=objects, side=sides, n=number, asynchronous=st.booleans())
     def look_back(self, object: str, side: kb.Side, n: int, asynchronous: bool) -> None:
         object = self.kind(object)
@@ -1037,12 +1189,20 @@ class TwoSystems(RuleBasedStateMachine):
         if id is not None:
             _value(getattr(self.session(asynchronous=asynchronous), object).retry(**{side.value: [id]}))
 
+    def _over(self, adapter: Any) -> Any:
+        keap = SimpleNamespace(**{o: SimpleNamespace(flows=_Flowing(self.keap.records(o))) for o in OBJECTS})
+        return kb.SyncSession(customcrm=adapter, keap=keap, store=self.engine, contacts=MAPPERS["contacts"])  # type: ignore[arg-type]
+
     @rule()
     def misuse(self) -> None:
         """What no host should do is an error at once."""
+        small = _Small(self.crm, ADAPTERS["of its word"])
         wrong: list[tuple[type[Exception], Callable[[], Any]]] = [
-            (ValueError, lambda: self.session(mappers={**MAPPERS, "contacts": MAPPERS["companies"]})),
+            (ValueError, lambda: self.session(mappers={**self.mappers, "contacts": self.mappers["companies"]})),
             (TypeError, lambda: kb.SyncSession(customcrm=AsyncCustomcrmClient(), keap=None, store=self.engine)),  # type: ignore[arg-type]
+            (LookupError, self._over(small).products.sync),
+            (TypeError, lambda: self._over(_AsyncAdapter())),
+            (kb.MappingError, lambda: self._over(attrs.evolve(small, lacks={"contacts": ("Title",)}))),
             (kb.MappingError, lambda: kb.Policy(conflicts="mine")),  # type: ignore[arg-type]
             (kb.MappingError, lambda: kb.Policy(deletions={"nowhere": "delete"})),
             (kb.MappingError, lambda: kb.Policy(deletions="archive")),
@@ -1074,7 +1234,7 @@ class TwoSystems(RuleBasedStateMachine):
     def narrow_the_mapping(self, field: str) -> None:
         """Somebody leaves a field out for a while: everything is looked at again, before and after."""
         self.clock.pass_by(AFTER_THE_TERM)
-        narrow = {**MAPPERS, "contacts": MAPPERS["contacts"].without(field)}
+        narrow = {**self.mappers, "contacts": self.mappers["contacts"].without(field)}
         self.watched(lambda: self.session(mappers=narrow).sync())
 
     @precondition(lambda self: len(self.runs) < 1 and self.objects in (("products",), ("contacts",)))
@@ -1091,7 +1251,7 @@ class TwoSystems(RuleBasedStateMachine):
             if object == "contacts":
                 here, there = ({"Email": f"p{n}@example.org"}, {"Email": "crowd@example.org", "LastName": f"L{n}"})
             for where, values in ((side, here), (side.other, there)):
-                self._own(object, where, MAPPERS[object].draft(where, {**values, **_priced(object)}, CONTEXT))
+                self._own(object, where, self.mappers[object].draft(where, {**values, **_priced(object)}, self.context))
         tight = attrs.evolve(self.policy, max_first_create_share=0.8, max_delete_share=0.05)
         result = self.watched(lambda: self.session(policy=tight).sync(), may_fail=[kb.BrakeError])
         assert isinstance(result, kb.BrakeError)
@@ -1180,7 +1340,7 @@ class TwoSystems(RuleBasedStateMachine):
                 if waits or ODD in pair:
                     marked |= {(name, field) for name in names}
                 elif field not in LOOSE:
-                    agree = _agree(object, field, *pair)
+                    agree = _agree(self.mappers[object][field], self.context, *pair)
                     assert agree or self.anything_goes, f"{link}: {field} differs: {pair}"
                 if link in self.settled and field in self.settled[link] and not self.blurred & set(names):
                     self._no_edit_was_lost(link, field, self.settled[link][field], pair, waits=waits)
@@ -1195,7 +1355,7 @@ class TwoSystems(RuleBasedStateMachine):
     ) -> None:
         object, ours, theirs = link
         names: tuple[Name, Name] = ((object, CUSTOMCRM, ours), (object, KEAP, theirs))
-        scope = MAPPERS[object][field].scope
+        scope = self.mappers[object][field].scope
         if self.anything_goes or field in LOOSE or (scope and any((n, scope) in self.edited for n in names)):
             return
         edits = [self.edited.get((name, field), []) for name in names]
@@ -1207,8 +1367,9 @@ class TwoSystems(RuleBasedStateMachine):
             assert now[which] == wanted, f"{link}: {field} was edited to {wanted!r} and is {now}"
         else:
             known = {*before, *edits[0], *edits[1]}
+            lens = self.mappers[object][field]
             for value in now:
-                assert any(_agree(object, field, a, value) or _agree(object, field, value, a) for a in known), (
+                assert any(_agree(lens, self.context, *two) for a in known for two in ((a, value), (value, a))), (
                     f"{link}: {field} is {now}, which is none of {known}"
                 )
 
@@ -1235,14 +1396,13 @@ def _names_of(line: Any) -> list[Name]:
     return [(line.object, side, id) for side, id in _ids_of(line) if id is not None]
 
 
-def _agree(object: str, field: str, ours: Any, theirs: Any) -> bool:
+def _agree(lens: Lens, context: Context, ours: Any, theirs: Any) -> bool:
     """Whether two values are the same as far as both systems can hold it."""
     if is_stored_form(ours, theirs) or is_stored_form(theirs, ours):
         return True
-    lens = MAPPERS[object][field]
     for side, value, held in ((KEAP, ours, theirs), (CUSTOMCRM, theirs, ours)):
         try:
-            if is_stored_form(lens.fit(side, value, CONTEXT), held):
+            if is_stored_form(lens.fit(side, value, context), held):
                 return True
         except kb.UnfitError:
             continue
@@ -1260,6 +1420,7 @@ def main(examples: int, number: int, actions: str) -> None:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate),  # the shortest game that fails is not worth the wait here
     )
     run_state_machine_as_test(seed(number)(TwoSystems), settings=quick)
     Path(actions).write_text(json.dumps(sorted(ACTIONS)))

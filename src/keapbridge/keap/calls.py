@@ -410,6 +410,7 @@ def _likeness(record: Any) -> Iterator[tuple[str, str | None]]:
             yield "given_name", record.given_name or None
         case models.Company():
             yield "company_name", record.company_name or None
+            yield "email", (record.email_address.email or None) if record.email_address else None
         case models.Product():
             yield "sku", record.sku or None
             yield "name", record.name or None

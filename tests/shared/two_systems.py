@@ -1136,7 +1136,13 @@ class TwoSystems(RuleBasedStateMachine):
             self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError], deletes="undo")
             self.system(side).faults = no_faults
 
-    @rule(n=number, at=moments, after=st.booleans(), soon=st.booleans(), deletions=st.sampled_from(DELETION_RULES))
+    @rule(
+        n=number,
+        at=st.integers(0, 40),
+        after=st.booleans(),
+        soon=st.booleans(),
+        deletions=st.sampled_from(DELETION_RULES),
+    )
     def crash_while_undoing(self, n: int, at: int, after: bool, soon: bool, deletions: Any) -> None:
         """The process dies while a run is taken back; what comes next finds out what it had done."""
         self.clock.pass_by(AFTER_THE_TERM)

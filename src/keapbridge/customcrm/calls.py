@@ -297,9 +297,12 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Lis
     unread, marks = split(items, endpoint.wire.paths["id"], None if mark is None else mark.property, read)
 
     def page(start: int) -> Page[R]:
-        gone = [mark is not None and mark.holds(found) for found in marks]
-        deleted = tuple(unread.ids[n] or "" for n in range(start, len(gone)) if gone[n])
-        return Page(deleted=deleted, unread=unread.only([n for n in range(start, len(gone)) if not gone[n]]))
+        gone = {n for n, found in enumerate(marks) if found is not None and mark is not None and mark.holds(found)}
+        if not gone and not start:
+            return Page(unread=unread)
+        there = range(start, len(marks))
+        deleted = tuple(unread.ids[n] or "" for n in there if n in gone)
+        return Page(deleted=deleted, unread=unread.only([n for n in there if n not in gone]))
 
     return _Listing(unread.ids, page)
 

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
-    JSON,
     Connection,
     Engine,
     Select,
     Table,
     Text,
+    TypeDecorator,
     bindparam,
     create_engine,
     event,
@@ -187,8 +188,18 @@ def memory_engine() -> Engine:
     return _create("sqlite://")
 
 
+class _Listed(TypeDecorator[Any]):
+    """A list of texts as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: object) -> str:
+        return msgspec.json.encode(list(value)).decode()
+
+
 def _each_in_json(name: str) -> Select[tuple[str]]:
-    given: Any = bindparam(name, type_=JSON)
+    given: Any = bindparam(name, type_=_Listed)
     return select(func.json_each(given).table_valued("value").c.value)
 
 

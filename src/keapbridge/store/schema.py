@@ -27,8 +27,8 @@ links = Table(
     Column("keap_digest", String(32)),
     # The fingerprint of the text that a snapshot was read from, with the digest of that snapshot behind it: a record
     # that comes in the same text need not be read while the digest is still the last one that needed nothing.
-    Column("customcrm_mark", String(64)),
-    Column("keap_mark", String(64)),
+    Column("customcrm_mark", String(80)),
+    Column("keap_mark", String(80)),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
     # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
     Index(
@@ -50,7 +50,7 @@ observed = Table(
     Column("updated_at", String(40)),
     Column("version", String(255)),
     Column("problem", Text),
-    Column("mark", String(64)),
+    Column("mark", String(80)),
     # The plan whose scan saw it last.
     Column("seen_in", String(40)),
     Index("ix_keapbridge_observed_linked", "bridge", "object", "linked", "side", "id"),

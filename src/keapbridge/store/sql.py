@@ -125,8 +125,8 @@ class SqlLinkStore:
 
     def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
         with self._transaction() as c:
-            known = self._digests(c, object, side, list(fingerprints))
-            same = [id for id, (digest, mark) in known.items() if mark and digest and mark == fingerprints[id] + digest]
+            known = self._known(c, object, side, list(fingerprints))
+            same = [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
             self._unstage(c, object, side, same)
             self._note_seen(c, object, side, same, complete=complete)
         return set(same)
@@ -137,7 +137,8 @@ class SqlLinkStore:
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
         with self._transaction() as c:
-            known = self._digests(c, object, side, [s.observation.id for s in staged])
+            links = self._known(c, object, side, [s.observation.id for s in staged])
+            known = {id: (digest, mark) for id, digest, mark in links}
             for item in staged:
                 id, mark = item.observation.id, item.observation.mark
                 linked = id in known
@@ -441,14 +442,12 @@ class SqlLinkStore:
         c.execute(delete(o).where(*self._of(o, object, side), o.c.linked.is_(False), observed))
         c.execute(delete(m).where(*self._of(m, object, side), m.c.linked.is_(False), keys))
 
-    def _digests(
-        self, c: Connection, object: str, side: Side, ids: Sequence[str]
-    ) -> dict[str, tuple[str | None, str | None]]:
-        """What the links of records know of them: digest and mark."""
+    def _known(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> Sequence[Any]:
+        """What the links of records know of them: id, digest and mark."""
         columns = _link_columns(side)
         wanted = columns.id.in_(self.database.each("ids"))
         query = select(columns.id, columns.digest, columns.mark).where(*self._of(t.links, object), wanted)
-        return {id: (digest, mark) for id, digest, mark in c.execute(query, {"ids": ids}).all()}
+        return c.execute(query, {"ids": ids}).all()
 
     def _observed_row(self, object: str, o: Observation, *, linked: bool) -> dict[str, Any]:
         return {

@@ -10,12 +10,12 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.add_column("keapbridge_links", sa.Column("customcrm_mark", sa.String(64)))
-    op.add_column("keapbridge_links", sa.Column("keap_mark", sa.String(64)))
+    op.add_column("keapbridge_links", sa.Column("customcrm_mark", sa.String(80)))
+    op.add_column("keapbridge_links", sa.Column("keap_mark", sa.String(80)))
     for side in ("customcrm", "keap"):
         columns = ["bridge", "object", f"{side}_id", f"{side}_digest", f"{side}_mark"]
         op.create_index(f"ix_keapbridge_links_{side}_mark", "keapbridge_links", columns)
-    op.add_column("keapbridge_observed", sa.Column("mark", sa.String(64)))
+    op.add_column("keapbridge_observed", sa.Column("mark", sa.String(80)))
     op.drop_column("keapbridge_observed", "decision")  # told by the actions of the plan
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
     op.create_index(

@@ -8,7 +8,6 @@ changes; `?ids=` reads many; POST takes an `Idempotency-Key`; PATCH and DELETE t
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -141,7 +140,10 @@ class _Place:
         query: what it adds to the query of the list, or has instead of it where `path` is given.
         number: the number of the page, or how many records come before it.
         anchor: the id of the record that this page must begin with, the last one of the page before.
-        total: how many records there were when the page before was read.
+        before: the ids of the page before this one; of this one as it was, where it is read once more.
+        shown: ids that were shown already, on a page that is read once more.
+        moved: where the list goes on if this page, which is read once more, is not as it was.
+        same: where it goes on if it is; `None` at the end.
         length: how many records the first page had.
         retreats: how often the list went back, because records had moved.
         wanted: how many records are asked for by their ids, and not read yet.
@@ -152,7 +154,10 @@ class _Place:
     path: str | None = None
     number: int = 0
     anchor: str | None = None
-    total: int | None = None
+    before: tuple[str | None, ...] = ()
+    shown: frozenset[str | None] = frozenset()
+    moved: _Place | None = None
+    same: _Place | None = None
     length: int = 0
     retreats: int = 0
     wanted: int | None = None
@@ -241,6 +246,8 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bo
         # The last record of the page before is the first one of this page again.
         again = place.anchor is not None and listing.ids[:1] == (place.anchor,)
         page = listing.page(1 if again else 0)
+        if place.shown:
+            page = _without(page, place.shown)
         return attrs.evolve(
             page,
             deleted=page.deleted if place.changes else (),
@@ -249,6 +256,18 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bo
         )
 
     return Call("GET", place.path or endpoint.path, decode, query=asked, subject=f"the list of {endpoint.singular}s")
+
+
+def _without(page: Page[R], ids: Collection[str | None]) -> Page[R]:
+    """What is left of a page that was read before."""
+    unread = page.unread
+    return attrs.evolve(
+        page,
+        items=tuple(record for record in page.items if cast("Any", record).id not in ids),
+        malformed=tuple(item for item in page.malformed if item.id not in ids),
+        deleted=tuple(id for id in page.deleted if id not in ids),
+        unread=None if unread is None else unread.only([n for n, id in enumerate(unread.ids) if id not in ids]),
+    )
 
 
 @attrs.frozen
@@ -328,7 +347,7 @@ def _following(
             target = dig(body, paging.following)
             return _onward(place, _at(endpoint, here, str(target))) if target else None
         case PagePaging() as paging:
-            return None if wanted == 0 else _next_number(paging, here, body, len(ids), place)
+            return None if wanted == 0 else _next_number(paging, here, body, tuple(ids), place)
         case OffsetPaging() as paging:
             return None if wanted == 0 else _next_offset(paging, here, body, ids, place)
 
@@ -353,22 +372,32 @@ def _at(endpoint: Endpoint[Any], place: _Place, target: str) -> _Place:
     return attrs.evolve(place, path=path, query=tuple(parse_qsl(parts.query, keep_blank_values=True)))
 
 
-def _next_number(paging: PagePaging, here: _Place, body: Any, shown: int, place: _Place) -> _Place | None:
+def _next_number(
+    paging: PagePaging, here: _Place, body: Any, ids: tuple[str | None, ...], place: _Place
+) -> _Place | None:
+    """The next page; but first the one before this again, for what has moved to it while this one was read.
+
+    A deletion on an earlier page lets the first record of this page slip to the end of the one before.
+    """
+
+    def at(number: int, **more: Any) -> _Place:
+        clean: dict[str, Any] = {"shown": frozenset(), "query": ((paging.parameter, str(number)),)}
+        return attrs.evolve(here, number=number, **{**clean, **more})
+
+    if place.moved is not None:
+        if ids == place.before:
+            return place.same
+        return attrs.evolve(place.moved, before=ids, shown=place.shown.union(ids), retreats=_retreated(place))
     total, pages = _count(body, paging.total), _count(body, paging.pages)
-    length = place.length or shown
-    number, retreats = place.number + 1, place.retreats
+    length = place.length or len(ids)
     read = place.number - paging.first
-    moved = (place.total or 0) - total if total is not None else 0
-    if moved > 0:
-        # So many records are gone, and as many may have moved to pages that were read already.
-        number = max(paging.first, place.number - math.ceil(moved / max(1, length)))
-        retreats = _retreated(place)
-    elif (
-        not shown or (pages is not None and read + 1 >= pages) or (total is not None and read * length + shown >= total)
-    ):
-        return None
-    query = ((paging.parameter, str(number)),)
-    return attrs.evolve(here, query=query, number=number, total=total, length=length, retreats=retreats)
+    ends = not ids or (pages is not None and read + 1 >= pages)
+    ends = ends or (total is not None and read * length + len(ids) >= total)
+    following = None if ends else at(place.number + 1, before=ids, length=length)
+    if not read or place.wanted is not None:
+        return following
+    shown = place.shown.union(place.before, ids)
+    return at(place.number - 1, before=place.before, shown=shown, moved=place, same=following, length=length)
 
 
 def _next_offset(

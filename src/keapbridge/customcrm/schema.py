@@ -126,8 +126,8 @@ class CursorPaging:
 class PagePaging:
     """Pages are numbered. The list ends with an empty page, or where `pages` or `total` say so.
 
-    While records are deleted, those after them move to earlier pages: declare `total`, by which that is noticed and
-    pages are read again, and an order that edits do not change (`query={"sort": "id"}` of the object).
+    While records are deleted, those after them move to earlier pages: after each page the one before is therefore read
+    once more. Declare an order that edits do not change (`query={"sort": "id"}` of the object).
 
     Attributes:
         first: the number of the first page.

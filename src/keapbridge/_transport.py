@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["AsyncHttpPort", "HttpSettings", "SyncHttpPort"]
 
 MAX_CONNECTIONS = 8  # more only cost: httpx's pool slows down well before Keap's limits are reached
+IDLE = 3.0
+"""Seconds that an idle connection is used again.
+
+Many servers close theirs after five: a create that is sent just then gets no answer, and nobody knows whether it was
+made.
+"""
 _MAX_MESSAGE = 300
 _CODE = re.compile(r"[a-z_]{1,40}")
 
@@ -169,7 +175,9 @@ class _Http:
 
         return {
             "timeout": self.settings.timeout,
-            "limits": httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            "limits": httpx.Limits(
+                max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE
+            ),
             "verify": _ssl_context() if _uses_tls(self.settings) else False,
             "headers": {"User-Agent": f"keapbridge/{__version__}", "Accept": "application/json"},
             "follow_redirects": False,

@@ -238,6 +238,7 @@ def test_every_bad_value_is_held_with_its_reason_the_others_flow_and_nothing_is_
         "MiddleName": "King",
     }
     a = person(world, **good)
+    assert world.sync().ok  # one after the other, so that Keap's ids are known
     other = person(world, 2)
     assert world.sync().ok
     before = world.keap.state.contacts["1"]

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,10 +65,12 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
     started = time.monotonic()
+    # The times of the last edits decide what is newest: without a gap between the two systems, some would be equal.
+    clocks = _Clock(timedelta(hours=2)), _Clock(timedelta(hours=1))
     invented = invent(seed, customers=customers, contacts=contacts, products=products)
     with (
-        CustomcrmEmulator() as crm_server,
-        KeapEmulator(currency=CURRENCY) as keap_server,
+        CustomcrmEmulator(clock=clocks[0]) as crm_server,
+        KeapEmulator(currency=CURRENCY, clock=clocks[1]) as keap_server,
         CustomcrmClient(crm_server.base_url, auth=BearerToken(crm_server.token)) as crm,
         KeapClient(auth=KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
         tempfile.TemporaryDirectory(prefix="keapbridge-demo-") as folder,
@@ -75,7 +78,10 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
             customcrm=crm, keap=keap, store=f"sqlite:///{Path(folder) / 'bridge.db'}", progress=True
         ) as session,
     ):
-        show = _Show(out, crm_server, keap_server, session, load(invented, crm_server, keap_server))
+        things = load(invented, crm_server, keap_server)
+        for clock in clocks:
+            clock.behind = timedelta(0)
+        show = _Show(out, crm_server, keap_server, session, things)
         out(f"keapbridge: three synchronizations between two systems, over HTTP (seed {seed})")
         try:
             _first_sync(show)
@@ -85,6 +91,16 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
             show.contradicted.append(f"it stopped: {type(error).__name__}: {error}")
         _figures(show)
     return _verdict(show, time.monotonic() - started)
+
+
+@attrs.define
+class _Clock:
+    """The time of a system, so much behind."""
+
+    behind: timedelta
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - self.behind
 
 
 @attrs.define

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     Connection,
+    CursorResult,
     Engine,
     Select,
     Table,
@@ -47,6 +47,9 @@ POLL = 0.05
 
 _BY_KEY = next(index for index in schema.match_keys.indexes)
 
+_Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
+"""A statement as text, and what puts its parameters in order."""
+
 
 class Database:
     """An engine, and how it is used.
@@ -71,8 +74,9 @@ class Database:
         )
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
-        self._compiled: dict[tuple[str, ...], tuple[str, Callable[[Any], Any] | None]] = {}
+        self._compiled: dict[tuple[str, ...], _Prepared] = {}
         self._each = _each_in_json if self.is_sqlite else _each_in_array
+        self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
 
@@ -133,14 +137,31 @@ class Database:
         """
         if not rows:
             return
-        known = self._compiled.get((name, *rows[0]))
-        if known is None:
-            compiled = statement(tuple(rows[0])).compile(dialect=self.engine.dialect)
-            order = compiled.positiontup
-            known = self._compiled[name, *rows[0]] = (str(compiled), None if order is None else itemgetter(*order))
-        text, values = known
-        connection.exec_driver_sql(text, list(rows if values is None else map(values, rows)))
+        text, values = self._prepared((name, *rows[0]), lambda: statement(tuple(rows[0])))
+        connection.exec_driver_sql(text, list(map(values, rows)))
         self._written += len(rows)
+
+    def execute(
+        self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
+    ) -> CursorResult[Any]:
+        """Execute a statement that every commit needs; like that of `write_many`, it is compiled once.
+
+        Putting it together and compiling it costs ten times what the database takes for it.
+
+        Args:
+            name: tells the statement from others.
+            statement: makes it, when it is needed.
+            values: of its parameters, as the driver takes them; a list as `listed` makes it.
+        """
+        text, ordered = self._prepared((name,), statement)
+        return connection.exec_driver_sql(text, ordered(values))
+
+    def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
+        known = self._compiled.get(key)
+        if known is None:
+            compiled = statement().compile(dialect=self.engine.dialect)
+            known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup))
+        return known
 
     def leave_unindexed(self, connection: Connection) -> None:
         """Let match keys be written without their index while there are none at all.
@@ -195,7 +216,11 @@ class _Listed(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: object) -> str:
-        return msgspec.json.encode(list(value)).decode()
+        return _in_json(value)
+
+
+def _in_json(texts: Collection[str]) -> str:
+    return msgspec.json.encode(list(texts)).decode()
 
 
 def _each_in_json(name: str) -> Select[tuple[str]]:
@@ -206,6 +231,13 @@ def _each_in_json(name: str) -> Select[tuple[str]]:
 def _each_in_array(name: str) -> Select[tuple[str]]:
     given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
     return select(func.unnest(given).column_valued(f"each_{name}"))
+
+
+def _in_order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]:
+    """Parameters as a driver takes them: by their places, or by their names."""
+    if names is None:
+        return lambda values: values
+    return lambda values: tuple([values[name] for name in names])
 
 
 def _reason(error: Exception) -> str:

@@ -85,8 +85,6 @@ class SqlLinkStore:
         self._next_run = f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
         self._waiting: list[_Ticket] = []
         self._lease: tuple[str, datetime] | None = None
-        # Asked in every transaction of a run, so it is put together once.
-        self._holder = select(t.leases.c.holder).where(t.leases.c.bridge == bridge)
 
     def close(self) -> None:
         self.database.close()
@@ -198,12 +196,15 @@ class SqlLinkStore:
         self._delete(c, t.missing, object, side, ids)
 
     def _delete(self, c: Connection, table: Table, object: str, side: Side, ids: Sequence[str]) -> None:
-        """Delete the rows of these records; most tables have none of most records, often none at all."""
-        if not ids:
-            return
-        mine = self._of(table, object, side)
-        if c.execute(select(literal(1)).where(*mine).limit(1)).first() is not None:
-            c.execute(delete(table).where(*mine, table.c.id.in_(self.database.each("ids"))), {"ids": list(ids)})
+        """Delete the rows of these records; most tables have none of most records."""
+        if ids:
+            wanted = table.c.id.in_(self.database.each("ids"))
+            self.database.execute(
+                c,
+                f"delete {table.name}",
+                lambda: delete(table).where(*_named(table), wanted),
+                self._values(object, side, ids),
+            )
 
     def begin_scan(self, object: str, side: Side) -> None:
         with self._transaction() as c:
@@ -422,7 +423,11 @@ class SqlLinkStore:
         """A runner that was taken for dead must not write any more."""
         if self._lease is None:
             return
-        if c.execute(self._holder).scalar() != self._lease[0]:
+        k = t.leases.c
+        holder = self.database.execute(
+            c, "holder", lambda: select(k.holder).where(k.bridge == bindparam("bridge")), {"bridge": self._bridge}
+        )
+        if holder.scalar() != self._lease[0]:
             raise SessionBusyError("another runner took this session over; this one stops")
 
     def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
@@ -490,6 +495,10 @@ class SqlLinkStore:
     def _of(self, table: Table, object: str, side: Side | None = None) -> list[Any]:
         conditions = [table.c.bridge == self._bridge, table.c.object == object]
         return conditions if side is None else [*conditions, table.c.side == side.value]
+
+    def _values(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Any]:
+        """What the parameters of a statement with `_named` and a list of ids stand for."""
+        return {"bridge": self._bridge, "object": object, "side": side.value, "ids": self.database.listed(ids)}
 
     def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
         with self._transaction() as c:
@@ -661,37 +670,68 @@ class SqlLinkStore:
             moved = [commit.replaces for commit in group if commit.replaces is not None]
             if moved:
                 self._note_moved(c, object, ",".join(moved))
-            self._unstage(c, object, Side.KEAP, moved)
-            self._drop_keys(c, object, Side.KEAP, moved)
+                self._unstage(c, object, Side.KEAP, moved)
+                self._drop_keys(c, object, Side.KEAP, moved)
             self.database.write_many(c, "link", self._upsert_links, [self._link_row(commit) for commit in group])
             for side in Side:
                 ids = [commit.link.id(side) for commit in group]
                 self._unstage(c, object, side, ids)
-                for chunk in _chunks(ids + (moved if side is Side.KEAP else [])):
-                    for table in rare:
-                        c.execute(delete(table).where(*self._of(table, object, side), table.c.id.in_(chunk)))
-                linked = [commit for commit in group if side in commit.keys]
-                self._drop_keys(c, object, side, [commit.link.id(side) for commit in linked])
-                keys = [
-                    row
-                    for commit in linked
-                    for row in self._key_rows(object, side, commit.link.id(side), commit.keys[side], linked=True)
-                ]
-                self.database.upsert(c, t.match_keys, keys)
+                for table in rare:
+                    self._delete(c, table, object, side, ids + (moved if side is Side.KEAP else []))
+                keys = {commit.link.id(side): commit.keys[side] for commit in group if side in commit.keys}
+                self._settle_keys(c, object, side, keys)
             staged = [self._observed_row(object, o, linked=True) for commit in group for o in commit.staged]
             self.database.upsert(c, t.observed, staged)
-        settled = [commit.intent_id for _, commit in commits if commit.intent_id is not None]
-        for chunk in _chunks(settled):
-            c.execute(delete(t.intents).where(t.intents.c.id.in_(chunk)))
+        for _, commit in commits:
+            if commit.intent_id is not None:
+                self._drop_intent(c, commit.intent_id)
         journal = [self._journal_row(run, entry) for run, commit in commits if run for entry in commit.journal]
         self.database.append(c, t.journal, journal)
         self._add_lines(c, [(run or self._next_run, line) for run, commit in commits for line in commit.lines])
 
+    def _settle_keys(self, c: Connection, object: str, side: Side, keys: Mapping[str, Iterable[Key]]) -> None:
+        """Keep the match keys of linked records. Most are there already: those stay where they are."""
+        if not keys:
+            return
+        m = t.match_keys.c
+        wanted = m.id.in_(self.database.each("ids"))
+        found = self.database.execute(
+            c,
+            "keys",
+            lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*_named(t.match_keys), wanted),
+            self._values(object, side, keys),
+        )
+        known: dict[str, set[Any]] = {id: set() for id in keys}
+        unlinked: set[str] = set()
+        for id, rank, key, apart, stronger, linked in found:
+            known[id].add((rank, key, tuple(self._open(apart)), tuple(self._open(stronger))))
+            if not linked:
+                unlinked.add(id)
+        others = [
+            id
+            for id, its in keys.items()
+            if known[id] != {(k.rank, _key_digest(k.key), k.apart, k.stronger) for k in its}
+        ]
+        self._drop_keys(c, object, side, [id for id in others if known[id]])
+        rows = [row for id in others for row in self._key_rows(object, side, id, keys[id], linked=True)]
+        self.database.upsert(c, t.match_keys, rows)
+        linked_now = sorted(unlinked.difference(others))
+        if linked_now:
+            self.database.execute(
+                c,
+                "link keys",
+                lambda: update(t.match_keys).where(*_named(t.match_keys), wanted).values(linked=true()),
+                self._values(object, side, linked_now),
+            )
+
     def _rare_rows(self, c: Connection) -> list[Table]:
         """Those of the mostly empty tables that hold anything."""
         tables = (t.missing, t.failures, t.tombstones)
-        some = [exists(select(literal(1)).where(table.c.bridge == self._bridge)) for table in tables]
-        found = c.execute(select(*some)).one()
+
+        def some() -> Any:
+            return select(*(exists().where(table.c.bridge == bindparam("bridge")) for table in tables))
+
+        found = self.database.execute(c, "rare rows", some, {"bridge": self._bridge}).one()
         return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
     def _upsert_links(self, columns: tuple[str, ...]) -> Any:
@@ -956,7 +996,11 @@ class SqlLinkStore:
 
     def drop_intent(self, intent_id: str) -> None:
         with self._transaction() as c:
-            c.execute(delete(t.intents).where(t.intents.c.id == intent_id))
+            self._drop_intent(c, intent_id)
+
+    def _drop_intent(self, c: Connection, intent_id: str) -> None:
+        this = t.intents.c.id == bindparam("its_id")
+        self.database.execute(c, "drop an intent", lambda: delete(t.intents).where(this), {"its_id": intent_id})
 
     # --- rows ↔ values --------------------------------------------------------------------------------------------
 
@@ -991,6 +1035,11 @@ class SqlLinkStore:
 
 
 # --- rows ↔ values ----------------------------------------------------------------------------------------------
+
+
+def _named(table: Table) -> list[Any]:
+    """The rows of an object and a side, in a statement that is compiled once."""
+    return [table.c[name] == bindparam(name) for name in ("bridge", "object", "side")]
 
 
 def _json(value: Any) -> str:

@@ -31,7 +31,7 @@ class Sizes:
     some: int = 100_000
     few: int = 10_000
     syncs: int = 9
-    writes: int = 800
+    writes: int = 1_600
     matched: int = 2_300
     imports: int = 11
 

@@ -703,7 +703,7 @@ class SqlLinkStore:
         )
         known: dict[str, set[Any]] = {id: set() for id in keys}
         unlinked: set[str] = set()
-        for id, rank, key, apart, stronger, linked in found:
+        for id, rank, key, apart, stronger, linked in map(tuple, found):
             known[id].add((rank, key, tuple(self._open(apart)), tuple(self._open(stronger))))
             if not linked:
                 unlinked.add(id)

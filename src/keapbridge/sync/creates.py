@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import attrs
 
-from keapbridge._flow import Flow, gather, new_id, now, run
+from keapbridge._flow import Flow, new_id, now, run
 from keapbridge.errors import (
     ApiError,
     MappingError,
@@ -24,11 +24,11 @@ from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.merge import Held, Merge
-from keapbridge.sync.pairs import WRITERS, Work, assume, commit_pair, confirm, decide_again, remember, stored_of
+from keapbridge.sync.pairs import Work, assume, commit_pair, confirm, decide_again, remember, stored_of
 from keapbridge.sync.plan import Action, Create
 from keapbridge.sync.propose import draft
 from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
-from keapbridge.sync.run import Run, one_sided, pipelined, stops_everything
+from keapbridge.sync.run import Run, ending, flowing, one_sided, stops_everything
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
 
@@ -61,22 +61,21 @@ def resume_creates(book: Run, object: str) -> Flow[None]:
 
 
 def apply_creates(book: Run, object: str) -> Flow[None]:
-    def prepare(actions: list[Action]) -> Flow[tuple[int, list[_Ready]]]:
-        ready: list[_Ready] = []
+    def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
+        drafts: list[_Ready] = []
         for side in Side:
             ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
             if ids:
-                ready += yield from _draft(book, object, side, ids)
-        return len(actions), ready
-
-    def write(prepared: tuple[int, list[_Ready]]) -> Flow[None]:
-        number, drafts = prepared
+                drafts += yield from _draft(book, object, side, ids)
         ready = yield from _intend(book, drafts)
-        works = yield from gather((_create(book, object, item) for item in ready), WRITERS)
-        yield from confirm(book, object, [work for work in works if work is not None])
-        book.progressed(object, number)
 
-    yield from pipelined(book.batches(object, ("create",)), prepare, write)
+        def end(works: Sequence[Work | None]) -> Flow[None]:
+            yield from confirm(book, object, [work for work in works if work is not None])
+            book.progressed(object, len(actions))
+
+        return ending([_create(book, object, item) for item in ready], end)
+
+    yield from flowing(book.batches(object, ("create",)), prepare)
 
 
 def _intend(book: Run, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:

@@ -25,7 +25,7 @@ from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
 from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.report import Line
-from keapbridge.sync.run import Run, one_sided, pipelined, stops_everything
+from keapbridge.sync.run import WRITERS, Run, ending, flowing, one_sided, stops_everything
 
 __all__ = [
     "Work",
@@ -39,7 +39,6 @@ __all__ = [
     "stored_of",
 ]
 
-WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
 LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
@@ -95,22 +94,22 @@ def apply_pairs(book: Run, object: str) -> Flow[None]:
 
 
 def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
-    def prepare(actions: list[Action]) -> Flow[tuple[list[Action], list[Work]]]:
-        return actions, (yield from _read_works(book, object, actions))
-
-    def write(prepared: tuple[list[Action], list[Work]]) -> Flow[None]:
-        actions, works = prepared
+    def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
+        works = yield from _read_works(book, object, actions)
         planned = _planned_targets(actions)
-        quiet = [work for work in works if _is_quiet(work, planned)]
-        yield from _commit_quiet(book, object, quiet)
-        done = {id(work) for work in quiet}
-        rest = [work for work in works if id(work) not in done]
+        quiet: list[Work] = []
+        rest: list[Work] = []
+        for work in works:
+            (quiet if _is_quiet(work, planned) else rest).append(work)
         yield from _reread(book, object, rest, planned)
-        yield from gather((_write_pair(book, object, work) for work in rest), WRITERS)
-        yield from confirm(book, object, [work for work in rest if work.unconfirmed])
-        book.progressed(object, len(actions))
 
-    yield from pipelined(batches, prepare, write)
+        def end(_: Sequence[Any]) -> Flow[None]:
+            yield from confirm(book, object, [work for work in rest if work.unconfirmed])
+            book.progressed(object, len(actions))
+
+        return ending([_commit_quiet(book, object, quiet), *(_write_pair(book, object, work) for work in rest)], end)
+
+    yield from flowing(batches, prepare)
 
 
 def _is_quiet(work: Work, planned: Mapping[str, frozenset[Side]]) -> bool:

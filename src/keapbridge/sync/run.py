@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,11 +24,14 @@ from keapbridge.sync.plan import Action, Plan
 from keapbridge.sync.records import Link, Side
 from keapbridge.sync.report import SIDED, Line, Report
 
-__all__ = ["Run", "one_sided", "pipelined", "stops_everything"]
+__all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
 
 T = TypeVar("T")
 
 BATCH = 200
+WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
+AHEAD = 80  # how many flows are still to begin when the next batch is prepared
+BATCHES = 25  # whose flows run in one go; what they return is remembered as long
 MAX_TRIES = 8
 FIRST_PAUSE = timedelta(minutes=5)
 
@@ -40,13 +45,15 @@ class Run:
     run_id: str
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     done: Counter[str] = attrs.field(factory=Counter)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 
     def count(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            heading = line.outcome
-            if line.side is not None and line.outcome in SIDED:
-                heading = f"{line.outcome} in {line.side.title}"
-            self.counts.setdefault(line.object, Counter())[heading] += 1
+        with self._lock:
+            for line in lines:
+                heading = line.outcome
+                if line.side is not None and line.outcome in SIDED:
+                    heading = f"{line.outcome} in {line.side.title}"
+                self.counts.setdefault(line.object, Counter())[heading] += 1
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)
@@ -99,26 +106,56 @@ class Run:
             yield next_batch()
 
     def progressed(self, object: str, number: int) -> None:
-        self.done[object] += number
-        total = self.plan.totals.get(object, {}).get("actions", 0)
-        self.bridge.progress(object, "writing", self.done[object], max(total, self.done[object]))
+        with self._lock:
+            self.done[object] += number
+            done = self.done[object]
+            total = self.plan.totals.get(object, {}).get("actions", 0)
+            self.bridge.progress(object, "writing", done, max(total, done))
 
 
-def pipelined(
-    batches: Iterator[Flow[list[Action]]],
-    prepare: Callable[[list[Action]], Flow[T]],
-    write: Callable[[T], Flow[None]],
+def flowing(
+    batches: Iterator[Flow[list[Action]]], prepare: Callable[[list[Action]], Flow[Sequence[Flow[Any]]]]
 ) -> Flow[None]:
-    """Prepare each batch while the one before it is written, so that no connection waits for what calls nobody."""
+    """Run the flows of all batches side by side. Each batch is prepared shortly before the one before it has run out.
 
-    def prepared() -> Flow[T | None]:
+    So no connection waits while one is prepared, and what is read for it is not read long before it is needed.
+
+    Args:
+        prepare: makes the flows of a batch.
+    """
+    ready: list[Sequence[Flow[Any]]] = []  # one batch at most
+
+    def prepare_next() -> Flow[None]:
         batch = next(batches, None)
-        return None if batch is None else (yield from prepare((yield from batch)))
+        if batch is not None:
+            ready.append((yield from prepare((yield from batch))))
 
-    ready = yield from prepared()
-    while ready is not None:
-        flows: list[Flow[Any]] = [write(ready), prepared()]
-        _, ready = yield from gather(flows, len(flows))
+    def flows() -> Iterator[Flow[Any]]:
+        for _ in range(BATCHES):
+            if not ready:
+                return  # the next one is not prepared in time
+            batch = ready.pop()
+            first = max(0, len(batch) - AHEAD)
+            yield from batch[:first]
+            yield prepare_next()
+            yield from batch[first:]
+
+    yield from prepare_next()
+    while ready:
+        yield from gather(flows(), WRITERS)
+
+
+def ending(flows: Sequence[Flow[T]], end: Callable[[Sequence[T]], Flow[None]]) -> list[Flow[None]]:
+    """The flows, of which the one that ends last also runs what is to come after all of them."""
+    results: list[T] = []
+    ended = itertools.count(1)
+
+    def one(flow: Flow[T]) -> Flow[None]:
+        results.append((yield from flow))
+        if next(ended) == len(flows):
+            yield from end(results)
+
+    return [one(flow) for flow in flows] or [end(results)]
 
 
 def next_try(tries: int, moment: datetime) -> datetime | None:

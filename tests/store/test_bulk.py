@@ -51,7 +51,7 @@ def test_a_scan_that_was_cut_off_leaves_no_store_without_it(world: World, store:
     with database.transaction() as connection:
         connection.exec_driver_sql("DELETE FROM keapbridge_match_keys")
         connection.exec_driver_sql("DELETE FROM keapbridge_links")
-        database.leave_unindexed(connection)
+        database.leave_unindexed(connection, "default")
     database.close()
     assert INDEX not in _indexes(store)
     assert world.sync(full=True).count("linked") == 3
@@ -64,6 +64,6 @@ def test_keys_that_are_there_keep_their_index(world: World, store: str) -> None:
     world.sync()
     database = Database(store)
     with database.transaction() as connection:
-        database.leave_unindexed(connection)
+        database.leave_unindexed(connection, "default")
     database.close()
     assert INDEX in _indexes(store)

@@ -57,7 +57,8 @@ class Writes:
             self._running += 1
             self.most_at_once = max(self.most_at_once, self._running)
             self.log.append(("begun", number))
-        yield Sleep(0.0005)
+        late = self.fails_at is not None and number > self.fails_at
+        yield Sleep(0.1 if late else 0.0005)
         with self._lock:
             self._running -= 1
         if number == self.fails_at:

@@ -287,6 +287,18 @@ class LinkStore(Protocol):
     def actions(
         self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int
     ) -> list[tuple[int, Action]]: ...
+    def links_to_make(self, plan_id: str, object: str, after: str, limit: int) -> list[tuple[str, Action]]:
+        """Pairs that a plan links and need no write, in the order of their Keap ids, each with that id.
+
+        Records that were made one after the other lie side by side in the store.
+        """
+        ...
+
+    def begin_linking(self, number: int) -> None:
+        """About to link so many pairs, one batch after the other."""
+        ...
+
+    def end_linking(self) -> None: ...
     def finish_run(
         self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
     ) -> Report:

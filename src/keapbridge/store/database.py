@@ -163,14 +163,16 @@ class Database:
             known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup))
         return known
 
-    def leave_unindexed(self, connection: Connection) -> None:
-        """Let match keys be written without their index while there are none at all.
+    def leave_unindexed(self, connection: Connection, bridge: str, *, few: int = 0) -> None:
+        """Let match keys be written without their index, while the database has no more than a `few` of them.
 
         They come in no order. At first contact of a million records the index would be written many times over; made
-        at once, when it is needed, its entries are sorted first.
+        at once, when it is needed, its entries are sorted first. Another bridge's keys are not left without it.
         """
-        keys = schema.match_keys
-        if connection.execute(select(keys.c.id).limit(1)).first() is None:
+        k = schema.match_keys.c
+        more = select(k.id).limit(1).offset(few)
+        others = select(k.id).where((k.bridge < bridge) | (k.bridge > bridge)).limit(1)
+        if all(connection.execute(query).first() is None for query in (more, others)):
             _BY_KEY.drop(connection, checkfirst=True)
             self._is_indexed = False
 

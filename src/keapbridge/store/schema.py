@@ -5,7 +5,7 @@ Every row belongs to a bridge (a session name), so that one database serves many
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
 
 __all__ = ["HEAD", "metadata"]
 
@@ -53,7 +53,13 @@ observed = Table(
     Column("mark", String(80)),
     # The plan whose scan saw it last.
     Column("seen_in", String(40)),
-    Index("ix_keapbridge_observed_linked", "bridge", "object", "linked", "side", "id"),
+    # Without what is not linked: at first contact that is everything, and it is asked for as a whole.
+    Index(
+        "ix_keapbridge_observed_linked",
+        *("bridge", "object", "side", "id"),
+        sqlite_where=text("linked IS 1"),
+        postgresql_where=text("linked IS true"),
+    ),
 )
 
 match_keys = Table(

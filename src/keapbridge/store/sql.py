@@ -45,6 +45,8 @@ from keapbridge.sync.report import Line, Report
 __all__ = ["SqlLinkStore", "open_store"]
 
 KEEP = "="  # in place of a digest: the one that is there
+MANY = 10_000  # pairs, to link which the index of match keys is rather made anew than kept
+KEYS = 8  # that a pair has at most, more or less
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
 T = TypeVar("T")
@@ -151,7 +153,7 @@ class SqlLinkStore:
             self._unstage(c, object, side, unchanged)
             self._learn_marks(c, object, side, learnt)
             self._compare_with_staged(c, object, side, rows)
-            self._note_seen(c, object, side, [item.observation.id for item in staged], complete=complete)
+            self._note_seen(c, object, side, list(known), complete=complete)
             self.database.upsert(c, t.observed, rows)
             self._drop_keys(c, object, side, [r["id"] for r in rows if not r["linked"]])
             self.database.upsert(c, t.match_keys, keys)
@@ -164,7 +166,7 @@ class SqlLinkStore:
             c.execute(here.values({columns.mark: bindparam("its_mark")}), marks)
 
     def _note_seen(self, c: Connection, object: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
-        """They are there: what a complete scan is told, and what was taken for missing is not."""
+        """Linked records are there: what a complete scan is told, and what was taken for missing is not."""
         if not ids:
             return
         self._forget_missing(c, object, side, ids)
@@ -208,7 +210,7 @@ class SqlLinkStore:
 
     def begin_scan(self, object: str, side: Side) -> None:
         with self._transaction() as c:
-            self.database.leave_unindexed(c)
+            self.database.leave_unindexed(c, self._bridge)
             c.execute(delete(t.seen).where(*self._of(t.seen, object, side)))
 
     def end_scan(self, object: str, side: Side) -> None:
@@ -319,14 +321,18 @@ class SqlLinkStore:
             return [self._entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]
 
     def prune(self, before: datetime) -> None:
-        old_plans = select(t.plans.c.id).where(t.plans.c.bridge == self._bridge, t.plans.c.created_at < _text(before))
-        old_runs = select(t.runs.c.id).where(t.runs.c.bridge == self._bridge, t.runs.c.started_at < _text(before))
+        p, r = t.plans.c, t.runs.c
+        old_plans = select(p.id).where(p.bridge == self._bridge, p.created_at < _text(before))
+        old_runs = select(r.id).where(r.bridge == self._bridge, r.started_at < _text(before))
         with self._transaction() as c:
-            c.execute(delete(t.actions).where(t.actions.c.plan_id.in_(old_plans)))
-            c.execute(delete(t.lines).where(t.lines.c.run_id.in_(old_runs)))
-            c.execute(delete(t.journal).where(t.journal.c.run_id.in_(old_runs)))
-            c.execute(delete(t.runs).where(t.runs.c.id.in_(old_runs)))
-            c.execute(delete(t.plans).where(t.plans.c.id.in_(old_plans)))
+            # One by one: for a list of plans that it does not know, a database may read all actions of all plans.
+            for id in c.execute(old_plans).scalars().all():
+                c.execute(delete(t.actions).where(t.actions.c.plan_id == id))
+                c.execute(delete(t.plans).where(p.id == id))
+            for id in c.execute(old_runs).scalars().all():
+                c.execute(delete(t.lines).where(t.lines.c.run_id == id))
+                c.execute(delete(t.journal).where(t.journal.c.run_id == id))
+                c.execute(delete(t.runs).where(r.id == id))
 
     def count_links(self, object: str) -> int:
         query = select(func.count()).select_from(t.links).where(*self._of(t.links, object))
@@ -891,6 +897,26 @@ class SqlLinkStore:
         )
         with self._transaction() as c:
             return [(row.seq, self._action(row.body)) for row in c.execute(query)]
+
+    def links_to_make(self, plan_id: str, object: str, after: str, limit: int) -> list[tuple[str, Action]]:
+        a = t.actions.c
+        query = (
+            select(a.keap_id, a.body)
+            .where(a.plan_id == plan_id, a.object == object, a.kind == "link", a.keap_id > after)
+            .order_by(a.keap_id)
+            .limit(limit)
+        )
+        with self._transaction() as c:
+            return [(row.keap_id, self._action(row.body)) for row in c.execute(query)]
+
+    def begin_linking(self, number: int) -> None:
+        if number >= MANY:
+            with self._transaction() as c:
+                self.database.leave_unindexed(c, self._bridge, few=KEYS * number)
+
+    def end_linking(self) -> None:
+        with self._transaction() as c:
+            self.database.index_again(c)
 
     def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool:
         """Mark a plan as applied and begin the run; `False` when it was applied before."""

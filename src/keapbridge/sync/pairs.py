@@ -39,7 +39,6 @@ __all__ = [
     "stored_of",
 ]
 
-LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
 
@@ -90,7 +89,10 @@ class Work:
 def apply_pairs(book: Run, object: str) -> Flow[None]:
     """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
     yield from _apply_batches(book, object, book.batches(object, ("update", "adopt")))
-    yield from _apply_batches(book, object, book.batches(object, ("link",), LINKS))
+    store = book.bridge.store
+    yield from run("begin linking", store.begin_linking, book.plan.counts.get(object, {}).get("link", 0))
+    yield from _apply_batches(book, object, book.links_to_make(object))
+    yield from run("end linking", store.end_linking)
 
 
 def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:

@@ -26,9 +26,11 @@ from keapbridge.sync.report import SIDED, Line, Report
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 BATCH = 200
+LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
 WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
 AHEAD = 80  # how many flows are still to begin when the next batch is prepared
 BATCHES = 25  # whose flows run in one go; what they return is remembered as long
@@ -91,19 +93,21 @@ class Run:
         store = self.bridge.store
         return (yield from run("finish the run", store.finish_run, self.run_id, ended, counts, complete=complete))
 
-    def batches(self, object: str, kinds: Collection[str], size: int = BATCH) -> Iterator[Flow[list[Action]]]:
-        after = -1
-        empty = False
+    def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+        """The plan's actions of some kinds, in its order."""
 
-        def next_batch() -> Flow[list[Action]]:
-            nonlocal after, empty
-            rows = yield from run("read the plan", self.bridge.store.actions, self.plan.id, object, kinds, after, size)
-            empty = not rows
-            after = rows[-1][0] if rows else after
-            return [action for _, action in rows]
+        def read(after: int) -> list[tuple[int, Action]]:
+            return self.bridge.store.actions(self.plan.id, object, kinds, after, BATCH)
 
-        while not empty:
-            yield next_batch()
+        return _paged(read, -1)
+
+    def links_to_make(self, object: str) -> Iterator[Flow[list[Action]]]:
+        """Those of the plan's pairs that need no write."""
+
+        def read(after: str) -> list[tuple[str, Action]]:
+            return self.bridge.store.links_to_make(self.plan.id, object, after, LINKS)
+
+        return _paged(read, "")
 
     def progressed(self, object: str, number: int) -> None:
         with self._lock:
@@ -111,6 +115,22 @@ class Run:
             done = self.done[object]
             total = self.plan.totals.get(object, {}).get("actions", 0)
             self.bridge.progress(object, "writing", done, max(total, done))
+
+
+def _paged(read: Callable[[K], list[tuple[K, Action]]], first: K) -> Iterator[Flow[list[Action]]]:
+    """Actions batch by batch, each read after the last one of the batch before it; the last batch is empty."""
+    after = first
+    empty = False
+
+    def next_batch() -> Flow[list[Action]]:
+        nonlocal after, empty
+        rows = yield from run("read the plan", read, after)
+        empty = not rows
+        after = rows[-1][0] if rows else after
+        return [action for _, action in rows]
+
+    while not empty:
+        yield next_batch()
 
 
 def flowing(

@@ -1,4 +1,4 @@
-"""The text that records were read from; keys of what is not linked are found without those of what is."""
+"""The text that records were read from; what is linked and what is not are found without each other."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def upgrade() -> None:
         op.create_index(f"ix_keapbridge_links_{side}_mark", "keapbridge_links", columns)
     op.add_column("keapbridge_observed", sa.Column("mark", sa.String(80)))
     op.drop_column("keapbridge_observed", "decision")  # told by the actions of the plan
+    op.drop_index("ix_keapbridge_observed_linked", "keapbridge_observed")
+    op.create_index(
+        "ix_keapbridge_observed_linked",
+        "keapbridge_observed",
+        ["bridge", "object", "side", "id"],
+        sqlite_where=sa.text("linked IS 1"),
+        postgresql_where=sa.text("linked IS true"),
+    )
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
     op.create_index(
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "linked", "key"], unique=False
@@ -28,6 +36,13 @@ def downgrade() -> None:
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
     op.create_index(
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "key"], unique=False
+    )
+    op.drop_index("ix_keapbridge_observed_linked", "keapbridge_observed")
+    op.create_index(
+        "ix_keapbridge_observed_linked",
+        "keapbridge_observed",
+        ["bridge", "object", "linked", "side", "id"],
+        unique=False,
     )
     op.drop_column("keapbridge_observed", "mark")
     for side in ("customcrm", "keap"):

@@ -1,0 +1,84 @@
+"""No statement of a sync reads a whole table of those that grow with the number of records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+if TYPE_CHECKING:
+    import keapbridge as kb
+    from conftest import World
+
+GROWING = "links|observed|match_keys|seen|actions|lines|journal|intents"
+FIRST_ROW = re.compile(r"^SELECT \S+ FROM keapbridge_match_keys LIMIT \? OFFSET \?$")  # whether there is one at all
+
+
+@contextmanager
+def _statements(engine: Engine) -> Iterator[dict[str, Any]]:
+    """What is executed meanwhile, with the parameters of the first time."""
+    found: dict[str, Any] = {}
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
+        found.setdefault(" ".join(statement.split()), parameters[0] if many else parameters)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def _scans(engine: Engine, statements: dict[str, Any]) -> dict[str, list[str]]:
+    """The statements that read a growing table from end to end, with what SQLite says about them."""
+    found: dict[str, list[str]] = {}
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        for statement, parameters in statements.items():
+            if re.match("SELECT|INSERT|UPDATE|DELETE", statement) and not FIRST_ROW.match(statement):
+                steps = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+                if any(re.match(rf"SCAN keapbridge_({GROWING})\b", step) for step in steps):
+                    found[statement] = steps
+    return found
+
+
+def _pretend_to_be_large(engine: Engine) -> None:
+    """Let the planner take each table for 10,000 times as large as it is."""
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("ANALYZE")
+        for row, stat in driver.execute("SELECT rowid, stat FROM sqlite_stat1").fetchall():
+            numbers = [int(number) for number in stat.split()]
+            large = " ".join(str(number * 10_000 if number > 1 else number) for number in numbers)
+            driver.execute("UPDATE sqlite_stat1 SET stat = ? WHERE rowid = ?", (large, row))
+        driver.execute("ANALYZE sqlite_master")  # reads the statistics again
+
+
+def _sync_in_all_ways(world: World, session: kb.SyncSession) -> None:
+    ours, theirs = world.crm.state.contacts, world.keap.state.contacts
+    for n in range(60):
+        ours.add({"FirstName": f"n{n}", "Email": f"n{n}@example.org"})
+        theirs.add({"given_name": f"m{n}", "email_addresses": [{"email": f"n{n + 30}@example.org", "field": "EMAIL1"}]})
+    session.sync()
+    ours.edit(next(iter(ours)), JobTitle="Countess")
+    theirs.edit(next(iter(theirs)), job_title="Analyst")
+    run = session.sync()
+    theirs.delete(next(reversed(list(theirs))))
+    session.contacts.sync(full=True)
+    session.sync()
+    session.undo(run.run_id)
+    session.sync(full=True)
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_no_statement_reads_a_whole_table(world: World, analysed: bool) -> None:
+    with world.sessions() as session:
+        engine = session._bridge.store.database.engine
+        with _statements(engine) as statements:
+            _sync_in_all_ways(world, session)
+        if analysed:
+            _pretend_to_be_large(engine)
+        assert len(statements) > 50
+        assert _scans(engine, statements) == {}

@@ -494,6 +494,14 @@ class TestFakeCustomcrm(RecordsContract):
         return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
 
 
+class TestFakeCustomcrmWithoutIdempotencyKeys(TestFakeCustomcrm):
+    @pytest.fixture
+    def bench(self, object: str) -> Bench:
+        clock = Clock(START)
+        records = attrs.evolve(FakeCustomcrm(clock, page_size=PAGE).records(object), creates_once=False)
+        return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
+
+
 PROMISES = dict.fromkeys(("changes_since", "tells_deletions", "conditional_updates", "idempotent_creates"), True)
 
 

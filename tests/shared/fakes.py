@@ -174,6 +174,12 @@ class FakeTable:
         deleted = {**self.state.deleted, id: self.system.clock()}
         self._remember(State({k: v for k, v in self.state.records.items() if k != id}, deleted))
 
+    def restore(self, record: Any) -> None:
+        """A deleted record comes back out of the bin, as it was."""
+        deleted = {id: moment for id, moment in self.state.deleted.items() if id != record.id}
+        self._remember(State(self.state.records, deleted))
+        self._save(record.id, record)
+
     def __getitem__(self, id: str) -> Any:
         return self.state.records[id]
 
@@ -410,15 +416,24 @@ class FakeCustomcrmRecords:
         return self.table.request("GET", f"/{self.table.name}", work, reads=True)
 
     def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
-        raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
+        if self.creates_once:
+            raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
+        name = "name" if self.table.name != "contacts" else "email" if record.email else "first_name"
+        wanted = getattr(record, name)
+
+        def work(state: State) -> tuple[Any, ...]:
+            recent = (r for r in state.records.values() if r.updated_at >= since)
+            return tuple(r for r in recent if not wanted or _same(wanted, getattr(r, name)))
+
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
 
     def create(self, record: Any, key: str) -> Flow[Any]:
         def work(_: State) -> Any:
-            if key in self.table.made:
+            if self.creates_once and key in self.table.made:
                 return self.table.existing(self.table.made[key], "POST")
             return self.table.create(record, key)
 
-        return self.table.request("POST", f"/{self.table.name}", work)
+        return self.table.request("POST", f"/{self.table.name}", work, repeatable=self.creates_once)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.table.request("PATCH", self._path(id), lambda _: self.changed(id, changes, version))
@@ -453,11 +468,13 @@ class FakeAdapter:
 
     Attributes:
         lacks: object → names of what it has nowhere to keep.
+        silent: names of what it never tells.
     """
 
     system: FakeCustomcrm
     capabilities: kb.AdapterCapabilities
     lacks: Mapping[str, Collection[str]] = attrs.field(factory=dict)
+    silent: Collection[str] = ()
 
     def properties(self, object: str) -> set[str] | None:
         names = {wire_name(f.name) for f in attrs.fields(self.system.tables[object].cls)} - {"Extra"}
@@ -516,7 +533,7 @@ class FakeAdapter:
         return self.system.exchange(Request("GET" if reads else method, path, lambda a: a, work=work, reads=reads))
 
     def _plain(self, object: str, record: Any) -> dict[str, Any]:
-        found = ENDPOINTS[object].codec.dump(record)
+        found = {k: v for k, v in ENDPOINTS[object].codec.dump(record).items() if k not in self.silent}
         return {**found, "UpdatedAt": "some day"} if record.id in self.system.tables[object].spoiled else found
 
 

@@ -37,7 +37,7 @@ def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[
     for following in bridge.missing(object, BATCH):
         batch = yield from following
         if not batch:
-            return
+            continue
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
             allowed = yield from _allowed(bridge, object)
             since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)

@@ -169,7 +169,7 @@ def describe(action: Action) -> str:
             if c.reason and c.customcrm is None and c.keap is None:
                 return f"conflict in {where}: {c.reason}"
             return f"conflict in {where}: {c.field} is {c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
-        case Skip():
+        case _:
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
             what = "skip" if action.field is None else f"hold {action.field} of"
             return f"{what} {action.side.title} {action.object} {action.id}: {action.reason}{others}"
@@ -207,7 +207,7 @@ def headings(action: Action) -> tuple[str, ...]:
             return ("unlink",)
         case Conflict():
             return ("conflict",)
-        case Skip():
+        case _:
             return ("skip",) if action.field is None else (HELD,)
 
 

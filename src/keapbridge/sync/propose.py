@@ -274,10 +274,6 @@ def _plan_adoptions(bridge: Bridge, object: str, key: str, ids: Sequence[tuple[s
     actions: list[Action] = []
     waiting = yield from _waiting(bridge, object, [(s, pair.link.id(s)) for pair in pairs for s in Side])
     for pair, outcome in (yield from merge_pairs(bridge, object, pairs, book.plan_id)):
-        problem = _problem(object, pair)
-        if problem is not None:
-            actions.append(problem)
-            continue
         ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
         if all((side, pair.link.id(side)) in waiting for side in Side):
             actions.append(Skip(object, *ours, waiting[ours]))

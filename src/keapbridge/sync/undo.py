@@ -108,12 +108,10 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
 
 def _actions(entries: Iterable[JournalEntry]) -> Iterable[Action]:
     """The reverse of a run, last write first."""
-    made: set[tuple[str, str]] = set()
     for entry in reversed(list(entries)):
         ours, theirs = _ids(entry)
         match entry.kind:
             case "create":
-                made.add((entry.object, ours))
                 yield Delete(entry.object, entry.side, entry.record_id, entry.partner_id)
             case "update":
                 changes = tuple(
@@ -121,12 +119,12 @@ def _actions(entries: Iterable[JournalEntry]) -> Iterable[Action]:
                     for field, after in entry.after.items()
                 )
                 yield Update(entry.object, ours, theirs, changes)
-            case "link" if (entry.object, ours) not in made:
+            case "link":
                 yield Unlink(entry.object, ours, theirs, Side.KEAP, "the run that linked them is undone")
             case "delete":
                 values = {field: value for field, value in entry.before.items() if value is not None}
                 yield Create(entry.object, entry.side, entry.partner_id, values)
-            case "archive":
+            case _:
                 yield Skip(entry.object, entry.side, entry.record_id, "what archiving changed is not known any more")
 
 

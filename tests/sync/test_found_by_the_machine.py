@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from two_systems import CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
+from fakes import Fault, no_faults
+from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
 
@@ -111,3 +112,20 @@ def test_undoing_a_create_deletes_nothing_when_the_other_record_cannot_be_read(t
     assert two.session().undo(run).count("deleted") == 1
     assert len(two.keap.contacts) == 0
     assert two.session().plan(full=True).is_empty
+
+
+def test_a_lost_create_is_found_when_the_custom_fields_were_forgotten_after_a_refused_one(two: TwoSystems) -> None:
+    two.mappers = LARGER_MAPPERS
+    bob = two.crm.contacts.add(kb.customcrm.Contact(first_name="Bob", email="bob@example.org", extra={"Shoes": "40"}))
+    cy = two.crm.contacts.add(kb.customcrm.Contact(first_name="Cy", email="cy@example.org", job_title="Refused"))
+    posts = iter([Fault.LOST_ANSWER])
+    two.keap.faults = lambda request: (
+        next(posts, None) if (request.method, request.path) == ("POST", "/contacts") else None
+    )
+    report = two.session().sync()
+    assert [(line.outcome, line.customcrm_id) for line in report.lines] == [("failed", bob), ("failed", cy)]
+    two.keap.faults = no_faults
+    _later(two)
+    report = two.session().sync()
+    assert [(line.outcome, line.customcrm_id) for line in report.lines] == [("linked", bob), ("failed", cy)]
+    assert [record.given_name for record in two.keap.contacts.state.records.values()] == ["Bob"]

@@ -153,6 +153,11 @@ class Lens:
             self.kind.read(held, side, None, context)
         return fitting
 
+    def is_there(self, side: Side, context: Context) -> bool:
+        """Whether a side has room for the value: a custom field may be yet to be made."""
+        custom = self._custom(side, context)
+        return custom is None or bool(custom.id)
+
     def _holds(self, side: Side, record: Any, value: Canonical, context: Context) -> bool:
         """Whether a record holds this very value already, in whatever spelling."""
         try:

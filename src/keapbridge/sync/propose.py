@@ -15,6 +15,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.store import Commit, Intent
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.deletions import plan_deletions
+from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.match import Candidate, Unmatched, match_group
 from keapbridge.sync.merge import Held, Merge, merge
 from keapbridge.sync.observe import Scan, observe, observe_ids
@@ -392,8 +393,9 @@ def find_made(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
     """The records that an intent may have made: linked to nothing, no older, and holding all of it."""
     object, side = intent.object, intent.side
     system = bridge.systems[object, side]
+    yield from learn_fields(bridge, object, refresh=False)  # they may have been forgotten after a refused write
     context = yield from bridge.context(object, [Snapshot(intent.draft)], plan_id=None)
-    rules = bridge.rules(object, context)
+    rules = [rule for rule in bridge.rules(object, context) if rule.lens.is_there(side, context)]
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.draft.get(r.name))) is not None}
     since = intent.created_at - CLOCK_TOLERANCE
     probe = bridge.mappers[object].draft(side, known, context)

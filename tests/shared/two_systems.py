@@ -1524,10 +1524,8 @@ class TwoSystems(RuleBasedStateMachine):
             self._type_in(object, side, pair[side], field, POOLS[object][field][n % 2])
         elif what == "delete" and there:
             self.table(object, side).delete(pair[side])
-        elif what == "link":
-            self._add_alike(object, *kb.Side)
         else:
-            self._add_alike(object, side)
+            self._add_alike(object, *(kb.Side if what == "link" else (side,)))
         report = self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError, kb.BrakeError])
         self.clock.pass_by(AFTER_THE_TERM)
         if not isinstance(report, kb.Report):
@@ -1544,24 +1542,16 @@ class TwoSystems(RuleBasedStateMachine):
         if isinstance(how, Fault):  # nobody died, so nobody needs to wait; but what was made may not be shown yet
             self.clock.pass_by(timedelta(seconds=5))
             if forgets:
-                self.runs.clear()
-                self.plans.clear()
-                self.watched(lambda: self.session(retention=timedelta(0)).sync())
+                self._forget_all_runs()
             else:
                 self.watched(lambda: self.session().undo(report.run_id), may_fail=ends, deletes="undo")
         self._meet_with(afterwards, touched, side)
         self.clock.pass_by(AFTER_THE_TERM)
         held = self._held(touched, field)
         self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
-        if what == "edit" and afterwards == meanwhile == "nothing":
-            assert self._held(touched, field) == held, f"{field} was written again after it was restored"
-        if what == "add" and there and afterwards == meanwhile == "nothing":
-            made = [line for line in report.lines if line.outcome == "created"]
-            for name in [name for line in made for name in _names_of(line)]:
-                source = name in self.own
-                assert not source or name[2] in self.table(name[0], name[1]), (
-                    f"{name} was deleted because of an undoing"
-                )
+        if afterwards == meanwhile == "nothing":
+            assert what != "edit" or self._held(touched, field) == held, f"{field} was written again after all"
+            assert what != "add" or not there or self._no_source_is_gone(report)
         if again and not forgets:
             self.clock.pass_by(AFTER_THE_TERM)
             self.watched(lambda: self.session().undo(report.run_id), may_fail=[kb.StalePlanError], deletes="undo")
@@ -1569,6 +1559,16 @@ class TwoSystems(RuleBasedStateMachine):
             made = self._made_without_intent() - made_before
             deleted = sum(line.outcome == "deleted" for line in report.lines)
             assert len(made) <= max(deleted, 1), f"made anew more than once: {made}"
+
+    def _forget_all_runs(self) -> None:
+        self.runs.clear()
+        self.plans.clear()
+        self.watched(lambda: self.session(retention=timedelta(0)).sync())
+
+    def _no_source_is_gone(self, report: kb.Report) -> bool:
+        """Undoing what was made from a record leaves that record alone."""
+        made = [name for line in report.lines if line.outcome == "created" for name in _names_of(line)]
+        return all(id in self.table(object, side) for object, side, id in made if (object, side, id) in self.own)
 
     def _meet_with(self, what: str, names: Collection[Name], side: kb.Side) -> None:
         """Users go on with the records that a run has touched."""
@@ -1973,12 +1973,9 @@ class TwoSystems(RuleBasedStateMachine):
             for side, id in ((CUSTOMCRM, ours), (KEAP, theirs)):
                 kept = self.policy.deletion(side.other, object) == "ignore" or (object, ours, "*") in open_conflicts
                 assert id in self.table(object, side) or kept, f"{object} {ours} ↔ {theirs} links what is gone"
-        for object in OBJECTS:
-            for side in kb.Side:
-                for id in self.table(object, side):
-                    name = (object, side, id)
-                    ours = name in linked or name in told or not self.takes_part(*name)
-                    assert ours, f"{name} is neither linked nor in the report"
+        every = {(object, side, id) for object in OBJECTS for side in kb.Side for id in self.table(object, side)}
+        lost = [name for name in every - linked - told if self.takes_part(*name)]
+        assert not lost, f"{lost} are neither linked nor in the report"
         settled: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = {}
         marked: set[tuple[Name, str]] = set()
         parked: set[Name] = set()  # outside the filter, with what both hold

@@ -295,10 +295,13 @@ class LinkStore(Protocol):
         ...
 
     def begin_linking(self, number: int) -> None:
-        """About to link so many pairs, one batch after the other."""
+        """About to link so many pairs, batch by batch: what they would scatter may be left out meanwhile."""
         ...
 
-    def end_linking(self) -> None: ...
+    def end_linking(self) -> None:
+        """Make what was left out; without this call it is made when it is needed."""
+        ...
+
     def finish_run(
         self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
     ) -> Report:

@@ -89,10 +89,11 @@ class Work:
 def apply_pairs(book: Run, object: str) -> Flow[None]:
     """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
     yield from _apply_batches(book, object, book.batches(object, ("update", "adopt")))
-    store = book.bridge.store
-    yield from run("begin linking", store.begin_linking, book.plan.counts.get(object, {}).get("link", 0))
-    yield from _apply_batches(book, object, book.links_to_make(object))
-    yield from run("end linking", store.end_linking)
+    number = book.plan.counts.get(object, {}).get("link", 0)
+    if number:
+        yield from run("begin linking", book.bridge.store.begin_linking, number)
+        yield from _apply_batches(book, object, book.links_to_make(object))
+        yield from run("end linking", book.bridge.store.end_linking)
 
 
 def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keapbridge.store import Commit, sql
 from keapbridge.store.database import Database
 
 if TYPE_CHECKING:
@@ -56,6 +57,40 @@ def test_a_scan_that_was_cut_off_leaves_no_store_without_it(world: World, store:
     assert INDEX not in _indexes(store)
     assert world.sync(full=True).count("linked") == 3
     assert INDEX in _indexes(store)
+    world.assert_quiet()
+
+
+def test_where_many_are_linked_the_index_is_made_anew(
+    world: World, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "MANY", 3)
+    _fill(world)
+    meanwhile: list[bool] = []
+    original = sql.SqlLinkStore.commit
+
+    def commit(self: sql.SqlLinkStore, run_id: str, *commits: Commit) -> None:
+        meanwhile.append(INDEX in _indexes(store))
+        original(self, run_id, *commits)
+
+    monkeypatch.setattr(sql.SqlLinkStore, "commit", commit)
+    assert world.sync().count("linked") == 3
+    assert meanwhile == [False]
+    assert INDEX in _indexes(store)
+    world.assert_quiet()
+
+
+def test_the_keys_of_another_bridge_keep_their_index(world: World, store: str) -> None:
+    _fill(world)
+    world.sync()
+    database = Database(store)
+    with database.transaction() as connection:
+        database.leave_unindexed(connection, "another", few=1000)
+    assert INDEX in _indexes(store)
+    with database.transaction() as connection:
+        database.leave_unindexed(connection, "default", few=1000)
+    database.close()
+    assert INDEX not in _indexes(store)
+    assert world.sync(full=True).count("linked") == 0
     world.assert_quiet()
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from stopping import Clock, CountingDriver
 
 from keapbridge._drive import SyncDriver
-from keapbridge._flow import Effect, Flow, Gather, Sleep, run
+from keapbridge._flow import Flow, Sleep, run
 from keapbridge.sync import run as runs
 from keapbridge.sync.run import ending, flowing
 
 SIZE = 200
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Writes:
@@ -76,19 +79,23 @@ def test_everything_is_written_once_and_each_batch_ends_once() -> None:
     assert writes.most_at_once <= runs.WRITERS
 
 
-class OneByOne(SyncDriver):
-    """Runs flows that may run side by side one after the other."""
-
-    def perform(self, effect: Effect) -> Any:
-        return [self.run(flow) for flow in effect.flows] if isinstance(effect, Gather) else super().perform(effect)
-
-
 def test_a_batch_is_prepared_when_the_one_before_it_runs_out_and_not_earlier() -> None:
     writes = Writes(4)
-    writes.drive(OneByOne())
+    writes.drive(CountingDriver(Clock(START)))
     for n in range(1, 4):
         begun = [number for what, number in writes.log[: writes.log.index(("prepared", n))] if what == "begun"]
         assert n * SIZE - len(begun) == runs.AHEAD
+
+
+def test_the_next_batch_begins_before_the_last_write_of_the_one_before_it_has_ended() -> None:
+    writes = Writes(2 * runs.BATCHES)
+    writes.drive(CountingDriver(Clock(START), side_by_side=True))
+    waited = [
+        n
+        for n in range(1, writes.batches)
+        if writes.log.index(("begun", n * SIZE)) > writes.log.index(("written", n * SIZE - 1))
+    ]
+    assert waited == [runs.BATCHES], "all that run in one go end before the next do"
 
 
 @pytest.mark.parametrize("batches", [0, 1, runs.BATCHES, 2 * runs.BATCHES + 1])

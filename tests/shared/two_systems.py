@@ -1205,10 +1205,6 @@ class TwoSystems(RuleBasedStateMachine):
                 self._type_in(object, side.other, other, "Description" if object != "contacts" else "City", "Turku")
         self.watched(lambda: self.session(policy=parked).sync(full=True), policy=parked, may_fail=[kb.ApiError])
         self.clock.pass_by(AFTER_THE_TERM)
-        driver = None if dies is None else self._cut_off(dies, 0)
-        if dies == "somewhere":
-            driver = CountingDriver(self.clock, stop_at=at, stop_after=whole)
-        self._all_is_well()
         session = self.session(asynchronous=asynchronous, policy=parked)
         found = _value(session.conflicts())
         whole_first = sorted(found, key=lambda conflict: (conflict.field != "*") is whole)
@@ -1228,7 +1224,9 @@ class TwoSystems(RuleBasedStateMachine):
             decision = pool[n % len(pool)] if m % 4 else "no value of this field"
         expected = [kb.StalePlanError, kb.UnfitError]
         if dies is not None:
-            self._die_while_resolving(conflict, decision, driver, parked, dies=dies)
+            somewhere = CountingDriver(self.clock, stop_at=at, stop_after=whole)
+            driver = somewhere if dies == "somewhere" else self._cut_off(dies, 0)
+            self._die_while_resolving(conflict, decision, driver, parked)
             return
         result = self.watched(lambda: session.resolve(conflict, decision), may_fail=expected, deletes="resolve")
         if isinstance(result, kb.Report) and result.ok and conflict.field != "*":
@@ -1250,17 +1248,13 @@ class TwoSystems(RuleBasedStateMachine):
                 if id in self.table(conflict.object, side):
                     self.table(conflict.object, side).delete(id)
 
-    def _die_while_resolving(
-        self, conflict: Any, decision: Any, driver: CountingDriver | None, parked: kb.Policy, *, dies: str
-    ) -> None:
+    def _die_while_resolving(self, conflict: Any, decision: Any, driver: CountingDriver, parked: kb.Policy) -> None:
         """The process dies while a decision is written: the side that was decided for loses nothing."""
         ends = [KilledError, kb.StalePlanError, kb.UnfitError]
         winner = decision if isinstance(decision, kb.Side) and conflict.field != "*" else None
         id = conflict.customcrm_id if winner is CUSTOMCRM else conflict.keap_id
         wins = winner is not None and id in self.table(conflict.object, winner)
         before = self.read(conflict.object, winner, id) if winner is not None and wins else {}
-        if dies == "dies before":
-            driver = self._cut_off(dies, 0)
         self.watched(
             lambda: self.session(driver, policy=parked).resolve(conflict, decision), may_fail=ends, deletes="resolve"
         )

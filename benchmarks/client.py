@@ -139,10 +139,10 @@ def list_both(keap: str, customcrm: str) -> Found:
 def fill(store: str, first: int, count: int, seed: int) -> Found:
     """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
     import keapbridge as kb
+    from keapbridge.model.records import Link, Side, Snapshot
     from keapbridge.store import Commit
     from keapbridge.store.sql import open_store
     from keapbridge.sync.bridge import digest, keys_of
-    from keapbridge.sync.records import Link, Side, Snapshot
 
     def commit(index: int) -> Commit:
         values = records.canonical_contact(index, seed)

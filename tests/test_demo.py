@@ -12,8 +12,8 @@ from keapbridge import demo
 from keapbridge.demo import _claims as claims
 from keapbridge.demo import _edits as edits
 from keapbridge.demo._invented import invent
-from keapbridge.sync.records import Link
-from keapbridge.sync.report import Line
+from keapbridge.model.records import Link
+from keapbridge.model.report import Line
 
 if TYPE_CHECKING:
     from conftest import World

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from keapbridge import customcrm, errors, keap, mapping
 from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
-from keapbridge._side import Side
 from keapbridge._version import __version__
 from keapbridge.customcrm import (
     AdapterCapabilities,
@@ -77,14 +76,15 @@ from keapbridge.mapping import (
     text,
     url,
 )
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
+    from keapbridge.decide.policy import Contest, Policy, Settle
+    from keapbridge.model.plan import Plan
+    from keapbridge.model.report import Report
     from keapbridge.store.tokens import SqlTokenStore
-    from keapbridge.sync.plan import Plan
-    from keapbridge.sync.policy import Contest, Policy, Settle
-    from keapbridge.sync.report import Report
     from keapbridge.sync.resolve import OpenConflict
     from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
@@ -173,12 +173,12 @@ __all__ = [
 # What takes long to import, imported when it is first used: who uses a client does not pay for the engine.
 _LATER = {
     "AsyncSyncSession": "sync.session",
-    "Contest": "sync.policy",
+    "Contest": "decide.policy",
     "OpenConflict": "sync.resolve",
-    "Plan": "sync.plan",
-    "Policy": "sync.policy",
-    "Report": "sync.report",
-    "Settle": "sync.policy",
+    "Plan": "model.plan",
+    "Policy": "decide.policy",
+    "Report": "model.report",
+    "Settle": "decide.policy",
     "SqlCustomcrm": "customcrm.sql",
     "SqlJoin": "customcrm.sql",
     "SqlTable": "customcrm.sql",

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keapbridge.sync.report import Report
+    from keapbridge.model.report import Report
 
 __all__ = [
     "ApiError",

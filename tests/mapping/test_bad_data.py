@@ -22,8 +22,8 @@ from keapbridge.mapping.custom import resolve
 from keapbridge.mapping.kinds import Context, Text
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place
+from keapbridge.model.records import Side, Snapshot
 from keapbridge.sync.bridge import digest, keys_of
-from keapbridge.sync.records import Side, Snapshot
 
 MANY = settings(
     max_examples=150,

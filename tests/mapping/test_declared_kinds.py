@@ -20,7 +20,7 @@ from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.checklist import checklist
 from keapbridge.mapping.kinds import Choices, Context, FullName, Made, Money, Url
 from keapbridge.mapping.lens import Lens
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
 
 LAWS = settings(max_examples=80, derandomize=True, deadline=None, database=None)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP

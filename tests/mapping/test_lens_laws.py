@@ -47,7 +47,7 @@ from keapbridge.mapping.kinds import (
 )
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
 
 LAWS = settings(
     max_examples=60,

@@ -21,7 +21,6 @@ from keapbridge._circuit import Circuit
 from keapbridge._flow import UNSET, Call, Flow, Malformed, Page, Unread
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import send
-from keapbridge._side import Side
 from keapbridge.customcrm import models as customcrm
 from keapbridge.customcrm.adapter import ENDPOINTS
 from keapbridge.customcrm.models import wire_name
@@ -30,6 +29,7 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import opted_out
+from keapbridge.model.side import Side
 from keapbridge.sync.sides import Identity
 
 __all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]

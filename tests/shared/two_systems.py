@@ -55,14 +55,14 @@ from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.plan import Conflict, Skip, Update
+from keapbridge.model.records import is_stored_form
 from keapbridge.store.database import memory_engine
 from keapbridge.store.sql import open_store
 from keapbridge.sync import deletions, propose, undo
 from keapbridge.sync import resolve as resolve_module
 from keapbridge.sync import session as session_module
 from keapbridge.sync.lease import TERM
-from keapbridge.sync.plan import Conflict, Skip, Update
-from keapbridge.sync.records import is_stored_form
 from keapbridge.sync.session import RETENTION, _Flows
 from keapbridge.sync.sides import KeapRecords
 

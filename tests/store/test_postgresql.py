@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 import keapbridge as kb
-from keapbridge._side import Side
 from keapbridge.keap.pace import Entry, Granted, take_turn
+from keapbridge.model.side import Side
 from keapbridge.store import schema
 from keapbridge.store.database import Database
 from keapbridge.store.inbox import Arrival, Message, SqlInbox

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, seed, settings
 from two_systems import STEPS, TwoSystems
 
 import keapbridge
-from keapbridge.sync.plan import Action
+from keapbridge.model.plan import Action
 
 SEED = int(os.environ.get("KEAPBRIDGE_TEST_SEED", "1"))
 MACHINE = Path(__file__).parents[1] / "shared" / "two_systems.py"

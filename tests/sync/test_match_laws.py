@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keapbridge.sync.match import Candidate, GroupOutcome, Unmatched, match_group
-from keapbridge.sync.records import Side
+from keapbridge.decide.match import Candidate, GroupOutcome, Unmatched, match_group
+from keapbridge.model.records import Side
 
 LAWS = settings(
     max_examples=120,

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from keapbridge.decide.merge import Change, FieldConflict, Held, Merge, Settled, merge, merge_field
+from keapbridge.decide.policy import Contest, Policy, Settle, Verdict
 from keapbridge.errors import UnfitError
-from keapbridge.sync.merge import Change, FieldConflict, Held, Merge, Settled, merge, merge_field
-from keapbridge.sync.policy import Contest, Policy, Settle, Verdict
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot
 
 LAWS = settings(
     max_examples=100,

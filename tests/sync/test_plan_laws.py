@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keapbridge.decide.brakes import exceeded
+from keapbridge.decide.merge import Change, FieldConflict, Held
+from keapbridge.decide.policy import Contest, Decision, Policy, Settle, decide
 from keapbridge.errors import MappingError
-from keapbridge.store.sql import SqlLinkStore, open_store
-from keapbridge.sync.brake import exceeded
-from keapbridge.sync.estimate import Estimate, estimate
-from keapbridge.sync.merge import Change, FieldConflict, Held
-from keapbridge.sync.plan import (
+from keapbridge.model.estimate import Estimate, estimate
+from keapbridge.model.plan import (
     HELD,
     Action,
     Adopt,
@@ -30,8 +30,8 @@ from keapbridge.sync.plan import (
     describe,
     headings,
 )
-from keapbridge.sync.policy import Contest, Decision, Policy, Settle, decide
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
+from keapbridge.store.sql import SqlLinkStore, open_store
 
 LAWS = settings(
     max_examples=100,

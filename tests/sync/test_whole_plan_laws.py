@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from two_systems import CONTEXT, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
-from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 
 LAWS = settings(
     max_examples=15,

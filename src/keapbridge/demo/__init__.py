@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from keapbridge._side import Side
 from keapbridge.customcrm import BearerToken, CustomcrmClient
 from keapbridge.demo import _claims as claims
 from keapbridge.demo import _edits as edits
@@ -27,8 +26,9 @@ from keapbridge.demo._invented import Things, invent, load
 from keapbridge.errors import KeapbridgeError
 from keapbridge.keap import KeapApiKey, KeapClient
 from keapbridge.mapping import Mapper, companies, contacts, products
-from keapbridge.sync.plan import Action, Adopt, Create, Plan, Skip, describe
-from keapbridge.sync.report import Line, Report
+from keapbridge.model.plan import Action, Adopt, Create, Plan, Skip, describe
+from keapbridge.model.report import Line, Report
+from keapbridge.model.side import Side
 from keapbridge.sync.session import SyncSession
 
 if TYPE_CHECKING:

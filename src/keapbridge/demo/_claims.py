@@ -14,13 +14,13 @@ import attrs
 import msgspec
 
 from keapbridge._convert import Codec
-from keapbridge._side import Side
 from keapbridge.customcrm.models import wire_name
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import Lens, Mapper
 from keapbridge.mapping.kinds import Canonical, Context
-from keapbridge.sync.records import Link
-from keapbridge.sync.report import Line, Report
+from keapbridge.model.records import Link
+from keapbridge.model.report import Line, Report
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge.demo._invented import Things

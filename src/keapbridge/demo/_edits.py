@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from keapbridge._side import Side
 from keapbridge.demo._claims import Asked, Claim, Documents, Links, alike, reading
 from keapbridge.mapping import Mapper
-from keapbridge.sync.records import Link
-from keapbridge.sync.report import Line
+from keapbridge.model.records import Link
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator, Recorded

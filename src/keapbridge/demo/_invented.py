@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from keapbridge._side import Side
 from keapbridge.demo._places import LOCALES, PRODUCT_NAMES, REMARKABLE_NAMES, Locale, Town
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator

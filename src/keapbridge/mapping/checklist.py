@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from keapbridge._flow import UNSET
-from keapbridge._side import Side
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge.mapping.lens import Lens

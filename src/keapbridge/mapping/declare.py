@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypedDict, Unpack
 
-from keapbridge._side import Side
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import LONGEST_TEXT
 from keapbridge.mapping.custom import NamedField
@@ -35,6 +34,7 @@ from keapbridge.mapping.kinds import (
 from keapbridge.mapping.lens import Direction, OnEmpty
 from keapbridge.mapping.mapper import Declared
 from keapbridge.mapping.place import constant_place
+from keapbridge.model.side import Side
 
 __all__ = [
     "LensOptions",

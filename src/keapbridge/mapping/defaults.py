@@ -6,7 +6,6 @@ PHONE1–2 and FAX1.
 
 from __future__ import annotations
 
-from keapbridge._side import Side
 from keapbridge.customcrm import models as customcrm
 from keapbridge.keap import models as keap
 from keapbridge.mapping.declare import (
@@ -21,6 +20,7 @@ from keapbridge.mapping.declare import (
     text,
 )
 from keapbridge.mapping.mapper import Declared, Mapper, MatchKey
+from keapbridge.model.side import Side
 
 __all__ = ["companies", "contacts", "products"]
 

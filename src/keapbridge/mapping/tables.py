@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
-from keapbridge._side import Side
 from keapbridge.mapping.checklist import checklist
+from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge.mapping.mapper import Mapper

@@ -14,7 +14,6 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import UNSET
-from keapbridge._side import Side
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.errors import ApiError, KeapbridgeError, UnfitError
 from keapbridge.keap.client import KeapClient
@@ -23,8 +22,9 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
+from keapbridge.model.report import Report
+from keapbridge.model.side import Side
 from keapbridge.qa.samples import Known, Sample, comparable, sample
-from keapbridge.sync.report import Report
 from keapbridge.sync.session import SyncSession
 
 __all__ = ["Result", "execute"]

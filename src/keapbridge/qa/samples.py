@@ -9,7 +9,6 @@ from typing import Any
 
 import attrs
 
-from keapbridge._side import Side
 from keapbridge.keap.fields import FieldType
 from keapbridge.mapping.kinds import (
     Boolean,
@@ -32,6 +31,7 @@ from keapbridge.mapping.kinds import (
     Url,
 )
 from keapbridge.mapping.lens import Lens
+from keapbridge.model.side import Side
 
 __all__ = ["Known", "Sample", "comparable", "field_type", "sample"]
 

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import attrs
 
-from keapbridge._side import Side
-from keapbridge.sync.match import Candidate
-from keapbridge.sync.plan import Action, Plan
-from keapbridge.sync.records import Canonical, Link, Observation, Pair
-from keapbridge.sync.report import Line, Report
+from keapbridge.decide.match import Candidate
+from keapbridge.model.plan import Action, Plan
+from keapbridge.model.records import Canonical, Link, Observation, Pair
+from keapbridge.model.report import Line, Report
+from keapbridge.model.side import Side
 
 __all__ = [
     "Commit",

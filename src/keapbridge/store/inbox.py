@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import attrs
 from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
-from keapbridge._side import Side
+from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql import CHUNK, SqlLinkStore
 

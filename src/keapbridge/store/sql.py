@@ -31,16 +31,16 @@ from sqlalchemy import (
     update,
 )
 
-from keapbridge._side import Side
+from keapbridge.decide.match import Candidate
 from keapbridge.errors import SessionBusyError, SyncError
+from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, kind_of
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
+from keapbridge.model.report import Line, Report
+from keapbridge.model.side import Side
 from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged, moved_fact
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.seal import Seal, seal_for
-from keapbridge.sync.match import Candidate
-from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip, kind_of
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Snapshot
-from keapbridge.sync.report import Line, Report
 
 __all__ = ["SqlLinkStore", "open_store"]
 

@@ -11,13 +11,13 @@ from collections import Counter
 
 from keapbridge._flow import Flow, new_id, now, run
 from keapbridge.errors import ApiError, StalePlanError
+from keapbridge.model.plan import Action, Conflict, Plan, Skip
+from keapbridge.model.report import Line, Report
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.creates import apply_creates, resume_creates
 from keapbridge.sync.fields import make_fields
 from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs, held_line
-from keapbridge.sync.plan import Action, Conflict, Plan, Skip
 from keapbridge.sync.removals import apply_removals
-from keapbridge.sync.report import Line, Report
 from keapbridge.sync.run import Run, one_sided
 
 __all__ = ["apply"]

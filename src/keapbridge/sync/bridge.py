@@ -11,15 +11,15 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, run
+from keapbridge.decide.policy import Policy
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.records import Canonical, Observation, Pair, Side, Snapshot
 from keapbridge.store import Key, LinkStore, Missing, Staged
 from keapbridge.sync.fields import known_fields
-from keapbridge.sync.policy import Policy
-from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot
 from keapbridge.sync.sides import Records
 
 __all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]

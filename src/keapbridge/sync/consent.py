@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from keapbridge._flow import Flow
-from keapbridge._side import Side
 from keapbridge.errors import ApiError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.kinds import Canonical, Context, may_be_asked
+from keapbridge.model.side import Side
 from keapbridge.sync.run import stops_everything
 
 if TYPE_CHECKING:

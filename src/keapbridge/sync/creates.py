@@ -8,6 +8,7 @@ from datetime import timedelta
 import attrs
 
 from keapbridge._flow import Flow, new_id, now, run
+from keapbridge.decide.merge import Held, Merge
 from keapbridge.errors import (
     ApiError,
     MappingError,
@@ -19,15 +20,14 @@ from keapbridge.errors import (
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.plan import Action, Create
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.store import Intent, JournalEntry
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
-from keapbridge.sync.merge import Held, Merge
 from keapbridge.sync.pairs import Work, assume, commit_pair, confirm, decide_again, remember, stored_of
-from keapbridge.sync.plan import Action, Create
 from keapbridge.sync.propose import draft
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
 from keapbridge.sync.run import Run, ending, flowing, one_sided, stops_everything
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]

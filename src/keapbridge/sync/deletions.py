@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from keapbridge._flow import Flow, gather, run
+from keapbridge.decide.merge import FieldConflict, merge
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
+from keapbridge.model.records import Link, Pair, Side, Snapshot
 from keapbridge.store import Missing
 from keapbridge.sync.bridge import Bridge, keys_of, staged
-from keapbridge.sync.merge import FieldConflict, merge
-from keapbridge.sync.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
-from keapbridge.sync.records import Link, Pair, Side, Snapshot
 
 __all__ = ["RECORD", "is_edited", "plan_deletions"]
 

@@ -8,11 +8,11 @@ from html import escape
 import attrs
 
 from keapbridge._flow import Flow, run
+from keapbridge.decide.merge import Change, FieldConflict, Held
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot
 from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.bridge import Bridge
-from keapbridge.sync.merge import Change, FieldConflict, Held
 from keapbridge.sync.propose import merge_pairs
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot
 
 __all__ = ["Explanation", "explain", "history"]
 

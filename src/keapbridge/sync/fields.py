@@ -13,10 +13,10 @@ import msgspec
 
 from keapbridge._convert import Codec
 from keapbridge._flow import Flow, run
-from keapbridge._side import Side
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
 from keapbridge.sync.lease import keep
 from keapbridge.sync.sides import KeapRecords

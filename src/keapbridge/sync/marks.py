@@ -14,9 +14,9 @@ import msgspec
 
 from keapbridge._flow import Flow, Unread, run
 from keapbridge._version import __version__
+from keapbridge.model.records import Side
 from keapbridge.store import moved_fact
 from keapbridge.sync.bridge import Bridge
-from keapbridge.sync.records import Side
 
 __all__ = ["Salt", "fingerprints", "salt"]
 

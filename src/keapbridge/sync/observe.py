@@ -15,11 +15,11 @@ from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.records import Observation, Side, Snapshot
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, staged
 from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep
 from keapbridge.sync.marks import Salt, fingerprints, salt
-from keapbridge.sync.records import Observation, Side, Snapshot
 
 __all__ = ["Scan", "observe", "observe_ids"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import UNSET, Flow, gather, now, run
+from keapbridge.decide.merge import Change, Merge, merge
 from keapbridge.errors import (
     ApiError,
     ConflictError,
@@ -16,15 +17,14 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.plan import Action, Adopt, Skip, Update
+from keapbridge.model.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
+from keapbridge.model.report import Line
 from keapbridge.store import Commit, JournalEntry
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
-from keapbridge.sync.merge import Change, Merge, merge
-from keapbridge.sync.plan import Action, Adopt, Skip, Update
 from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
-from keapbridge.sync.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
-from keapbridge.sync.report import Line
 from keapbridge.sync.run import WRITERS, Run, ending, flowing, one_sided, stops_everything
 
 __all__ = [

@@ -10,18 +10,18 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import Flow, Page, new_id, now, run
+from keapbridge.decide.match import Candidate, Unmatched, match_group
+from keapbridge.decide.merge import Held, Merge, merge
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
+from keapbridge.model.report import Line
 from keapbridge.store import Commit, Intent
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.deletions import plan_deletions
 from keapbridge.sync.fields import learn_fields
-from keapbridge.sync.match import Candidate, Unmatched, match_group
-from keapbridge.sync.merge import Held, Merge, merge
 from keapbridge.sync.observe import Scan, observe, observe_ids
-from keapbridge.sync.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
-from keapbridge.sync.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
-from keapbridge.sync.report import Line
 from keapbridge.sync.sides import Records
 
 __all__ = ["draft", "find_made", "merge_pairs", "propose", "settled_commit"]

@@ -8,13 +8,13 @@ from typing import Any
 from keapbridge._flow import Flow, now, run
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.model.plan import Delete, Unlink
+from keapbridge.model.records import Observation, Pair, Side
+from keapbridge.model.report import Line
 from keapbridge.store import JournalEntry, Removal
 from keapbridge.sync.bridge import keys_of
 from keapbridge.sync.deletions import is_edited
 from keapbridge.sync.lease import keep
-from keapbridge.sync.plan import Delete, Unlink
-from keapbridge.sync.records import Observation, Pair, Side
-from keapbridge.sync.report import Line
 from keapbridge.sync.run import Run, stops_everything
 
 __all__ = ["apply_removals"]

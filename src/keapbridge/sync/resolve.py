@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import attrs
 
 from keapbridge._flow import Flow, new_id, now, run
+from keapbridge.decide.merge import Change
+from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
+from keapbridge.model.plan import Action, Delete, Unlink, Update
+from keapbridge.model.records import Canonical, Pair, Side
+from keapbridge.model.report import Report
 from keapbridge.store import Commit
 from keapbridge.sync.apply import apply
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.deletions import RECORD, is_edited
-from keapbridge.sync.merge import Change
-from keapbridge.sync.plan import Action, Delete, Unlink, Update
-from keapbridge.sync.policy import Contest, Settle, Verdict
 from keapbridge.sync.propose import merge_pairs
-from keapbridge.sync.records import Canonical, Pair, Side
-from keapbridge.sync.report import Report
 
 __all__ = ["OpenConflict", "conflicts", "resolve"]
 

@@ -17,12 +17,12 @@ from keapbridge.errors import (
     QuotaExhaustedError,
     UnavailableError,
 )
+from keapbridge.model.plan import Action, Plan
+from keapbridge.model.records import Link, Side
+from keapbridge.model.report import SIDED, Line, Report
 from keapbridge.store import Commit, Failure, JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
-from keapbridge.sync.plan import Action, Plan
-from keapbridge.sync.records import Link, Side
-from keapbridge.sync.report import SIDED, Line, Report
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
 

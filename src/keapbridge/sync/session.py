@@ -12,22 +12,22 @@ from keapbridge._drive import AsyncDriver, SyncDriver
 from keapbridge._flow import Flow, run
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.models import wire_name
+from keapbridge.decide.brakes import exceeded
+from keapbridge.decide.policy import Policy
 from keapbridge.errors import BrakeError, MappingError, StalePlanError
 from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import Region
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.plan import Plan
+from keapbridge.model.records import Canonical, Link, Side
+from keapbridge.model.report import Report
 from keapbridge.store import Failure, JournalEntry
 from keapbridge.sync.apply import apply
-from keapbridge.sync.brake import exceeded
 from keapbridge.sync.bridge import Bridge, Progress
 from keapbridge.sync.explain import Explanation, explain, history
 from keapbridge.sync.lease import holding
-from keapbridge.sync.plan import Plan
-from keapbridge.sync.policy import Policy
 from keapbridge.sync.propose import propose
-from keapbridge.sync.records import Canonical, Link, Side
-from keapbridge.sync.report import Report
 from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
 from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
 from keapbridge.sync.undo import UNDO, finish_undo, plan_undo, undo

@@ -14,7 +14,7 @@ from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
-from keapbridge.sync.records import Side, is_stored_form
+from keapbridge.model.records import Side, is_stored_form
 
 __all__ = ["AdapterRecords", "CustomcrmRecords", "Identity", "KeapRecords", "Records"]
 

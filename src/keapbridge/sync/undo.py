@@ -20,16 +20,16 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, new_id, now, run
+from keapbridge.decide.merge import Change
 from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
+from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
+from keapbridge.model.records import Canonical, Link, Observation, Side, Snapshot
+from keapbridge.model.report import Line, Report
 from keapbridge.store import Intent, JournalEntry, Removal
 from keapbridge.sync.bridge import Bridge, keys_of
 from keapbridge.sync.creates import is_ambiguous
 from keapbridge.sync.lease import keep
-from keapbridge.sync.merge import Change
-from keapbridge.sync.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
 from keapbridge.sync.propose import find_made
-from keapbridge.sync.records import Canonical, Link, Observation, Side, Snapshot
-from keapbridge.sync.report import Line, Report
 from keapbridge.sync.run import Run, one_sided, stops_everything
 
 __all__ = ["finish_undo", "plan_undo", "undo"]

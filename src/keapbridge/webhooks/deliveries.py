@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from keapbridge._side import Side
 from keapbridge.keap.hooks import EVENTS
+from keapbridge.model.side import Side
 from keapbridge.store.inbox import Arrival
 
 __all__ = ["MOST_IDS", "RefusedError", "customcrm_arrivals", "hook_secret", "json_expected", "keap_arrivals"]

@@ -15,8 +15,8 @@ import attrs
 
 from keapbridge._drive import AsyncDriver
 from keapbridge._flow import now, run
-from keapbridge._side import Side
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
+from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
 from keapbridge.store.inbox import Due, SqlInbox
 

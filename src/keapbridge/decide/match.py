@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
 
 __all__ = ["Candidate", "GroupOutcome", "Unmatched", "match_group"]
 

@@ -7,7 +7,7 @@ from math import ceil
 
 import attrs
 
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
 
 __all__ = ["Estimate", "estimate"]
 

@@ -19,9 +19,9 @@ from html import escape
 
 import attrs
 
-from keapbridge.sync.estimate import Estimate, estimate
-from keapbridge.sync.merge import Change, FieldConflict, Held
-from keapbridge.sync.records import Canonical, Side
+from keapbridge.decide.merge import Change, FieldConflict, Held
+from keapbridge.model.estimate import Estimate, estimate
+from keapbridge.model.records import Canonical, Side
 
 __all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "kind_of"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
-from keapbridge.sync.records import Canonical, Side
+from keapbridge.model.records import Canonical, Side
 
 __all__ = ["Contest", "Decision", "Deletions", "Policy", "Settle", "decide"]
 

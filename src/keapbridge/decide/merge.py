@@ -30,9 +30,9 @@ from typing import Any, Protocol
 import attrs
 from msgspec import UNSET
 
+from keapbridge.decide.policy import Contest, Policy, Settle, decide
 from keapbridge.errors import UnfitError
-from keapbridge.sync.policy import Contest, Policy, Settle, decide
-from keapbridge.sync.records import Canonical, Pair, Side
+from keapbridge.model.records import Canonical, Pair, Side
 
 __all__ = ["Change", "FieldConflict", "FieldRule", "Held", "Merge", "merge", "merge_field"]
 

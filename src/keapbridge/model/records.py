@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._side import Side
+from keapbridge.model.side import Side
 
 __all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values", "is_stored_form"]
 

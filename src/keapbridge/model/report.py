@@ -8,7 +8,7 @@ from html import escape
 
 import attrs
 
-from keapbridge.sync.records import Side
+from keapbridge.model.records import Side
 
 __all__ = ["Line", "Report"]
 

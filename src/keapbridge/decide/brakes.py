@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from keapbridge.sync.plan import Plan
-from keapbridge.sync.policy import Policy
-from keapbridge.sync.records import Side
+from keapbridge.decide.policy import Policy
+from keapbridge.model.plan import Plan
+from keapbridge.model.records import Side
 
 __all__ = ["exceeded"]
 

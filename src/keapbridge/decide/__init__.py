@@ -1,0 +1,1 @@
+"""What is decided: who is the same, what is merged, who wins, when a run stops itself. Pure; knows no mapping."""

@@ -139,8 +139,9 @@ def list_both(keap: str, customcrm: str) -> Found:
 def fill(store: str, first: int, count: int, seed: int) -> Found:
     """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
     import keapbridge as kb
-    from keapbridge.model.records import Link, Side, Snapshot
-    from keapbridge.store import Commit
+    from keapbridge.model.kept import Commit
+    from keapbridge.model.records import Link, Snapshot
+    from keapbridge.model.side import Side
     from keapbridge.store.sql import open_store
     from keapbridge.sync.bridge import digest, keys_of
 

@@ -15,7 +15,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from keapbridge import customcrm, errors, keap, mapping
-from keapbridge._flow import UNSET
 from keapbridge._retry import RetryPolicy
 from keapbridge._version import __version__
 from keapbridge.customcrm import (
@@ -76,6 +75,7 @@ from keapbridge.mapping import (
     text,
     url,
 )
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 if TYPE_CHECKING:

@@ -27,9 +27,10 @@ from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._decode import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
-from keapbridge._flow import UNSET, Answer, Malformed, Unread, UnsetType
+from keapbridge._flow import Answer, Malformed, Unread
 from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
+from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [
     "NO_EXTRA",

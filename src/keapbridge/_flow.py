@@ -12,12 +12,10 @@ from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, Union
 
 import attrs
-from msgspec import UNSET, UnsetType
 
 from keapbridge.errors import ShapeError
 
 __all__ = [
-    "UNSET",
     "Answer",
     "Await",
     "Call",
@@ -26,7 +24,6 @@ __all__ = [
     "Flow",
     "Gather",
     "Malformed",
-    "Maybe",
     "NewId",
     "Now",
     "Page",
@@ -34,7 +31,6 @@ __all__ = [
     "Send",
     "Sleep",
     "Unread",
-    "UnsetType",
     "finish",
     "gather",
     "new_id",
@@ -43,9 +39,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-Maybe: TypeAlias = Union[T, UnsetType, None]
-"""A value, `None` (known to be empty) or `UNSET` (not asked for, unknown)."""
 
 
 @attrs.frozen

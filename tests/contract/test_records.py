@@ -22,11 +22,12 @@ from stopping import Clock, CountingDriver
 
 import keapbridge as kb
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import UNSET, Flow, Page
+from keapbridge._flow import Flow, Page
 from keapbridge.customcrm.adapter import resources
 from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.customcrm.models import wire_name
 from keapbridge.keap.client import KeapResource
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
 from keapbridge.testing import KeapBehaviour

@@ -22,7 +22,8 @@ from keapbridge.mapping.custom import resolve
 from keapbridge.mapping.kinds import Context, Text
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place
-from keapbridge.model.records import Side, Snapshot
+from keapbridge.model.records import Snapshot
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import digest, keys_of
 
 MANY = settings(

@@ -11,7 +11,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._flow import UNSET
 from keapbridge.customcrm import models as customcrm
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap import models as keap
@@ -20,7 +19,8 @@ from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.checklist import checklist
 from keapbridge.mapping.kinds import Choices, Context, FullName, Made, Money, Url
 from keapbridge.mapping.lens import Lens
-from keapbridge.model.records import Side
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.side import Side
 
 LAWS = settings(max_examples=80, derandomize=True, deadline=None, database=None)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._flow import UNSET
 from keapbridge.customcrm import models as customcrm
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap import models as keap
@@ -47,7 +46,8 @@ from keapbridge.mapping.kinds import (
 )
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.records import Side
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.side import Side
 
 LAWS = settings(
     max_examples=60,

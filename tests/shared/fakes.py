@@ -18,7 +18,7 @@ import msgspec
 
 import keapbridge as kb
 from keapbridge._circuit import Circuit
-from keapbridge._flow import UNSET, Call, Flow, Malformed, Page, Unread
+from keapbridge._flow import Call, Flow, Malformed, Page, Unread
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import send
 from keapbridge.customcrm import models as customcrm
@@ -29,6 +29,7 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import opted_out
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.sides import Identity
 

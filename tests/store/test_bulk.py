@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keapbridge.store import Commit, sql
+from keapbridge.model.kept import Commit
+from keapbridge.store import sql
 from keapbridge.store.database import Database
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keapbridge.decide.match import Candidate, GroupOutcome, Unmatched, match_group
-from keapbridge.model.records import Side
+from keapbridge.decide.match import GroupOutcome, Unmatched, match_group
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.side import Side
 
 LAWS = settings(
     max_examples=120,

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from keapbridge.decide.merge import Change, FieldConflict, Held, Merge, Settled, merge, merge_field
+from keapbridge.decide.merge import Merge, Settled, merge, merge_field
 from keapbridge.decide.policy import Contest, Policy, Settle, Verdict
 from keapbridge.errors import UnfitError
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot
+from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
+from keapbridge.model.side import Side
 
 LAWS = settings(
     max_examples=100,

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keapbridge.decide.brakes import exceeded
-from keapbridge.decide.merge import Change, FieldConflict, Held
 from keapbridge.decide.policy import Contest, Decision, Policy, Settle, decide
 from keapbridge.errors import MappingError
+from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.plan import (
     HELD,
@@ -30,7 +30,7 @@ from keapbridge.model.plan import (
     describe,
     headings,
 )
-from keapbridge.model.records import Side
+from keapbridge.model.side import Side
 from keapbridge.store.sql import SqlLinkStore, open_store
 
 LAWS = settings(

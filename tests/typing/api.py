@@ -10,13 +10,13 @@ from typing import Literal, assert_type
 from sqlalchemy import create_engine
 
 import keapbridge as kb
-from keapbridge.decide.merge import Change
 from keapbridge.keap.fields import FieldValue
 from keapbridge.mapping import Lens, Mapper, MatchKey
+from keapbridge.model.change import Change
+from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
-from keapbridge.store import Failure, JournalEntry
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour, KeapEmulator, Recorded
 
 # --- clients ----------------------------------------------------------------------------------------------------

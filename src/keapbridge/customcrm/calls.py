@@ -18,7 +18,7 @@ import attrs
 import msgspec
 
 from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
-from keapbridge._flow import UNSET, Answer, Call, Malformed, Page
+from keapbridge._flow import Answer, Call, Malformed, Page
 from keapbridge.customcrm import models
 from keapbridge.customcrm.schema import (
     OBJECTS,
@@ -34,6 +34,7 @@ from keapbridge.customcrm.schema import (
 )
 from keapbridge.customcrm.wire import Wire, dig, put
 from keapbridge.errors import NotFoundError, ShapeError
+from keapbridge.model.maybe import UNSET
 
 __all__ = [
     "CONTACTS",

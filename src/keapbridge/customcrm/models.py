@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from keapbridge._convert import NO_EXTRA, brief
-from keapbridge._flow import UNSET, Maybe
+from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = ["Contact", "Customer", "Product", "wire_name"]
 

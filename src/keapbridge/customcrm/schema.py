@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get
 import attrs
 from attrs import field, frozen
 
-from keapbridge._flow import UNSET, UnsetType
 from keapbridge.customcrm import models
+from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [
     "BatchRead",

@@ -13,7 +13,6 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.customcrm.schema import (
     OBJECTS,
     SYSTEM,
@@ -21,6 +20,7 @@ from keapbridge.customcrm.schema import (
     attribute_of,
     wire_path,
 )
+from keapbridge.model.maybe import UNSET
 
 __all__ = ["Wire", "dig", "put"]
 

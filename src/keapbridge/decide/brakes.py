@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from keapbridge.decide.policy import Policy
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Side
+from keapbridge.model.side import Side
 
 __all__ = ["exceeded"]
 

@@ -28,13 +28,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
-from msgspec import UNSET
 
 from keapbridge.decide.policy import Contest, Policy, Settle, decide
 from keapbridge.errors import UnfitError
-from keapbridge.model.records import Canonical, Pair, Side
+from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Canonical, Pair
+from keapbridge.model.side import Side
 
-__all__ = ["Change", "FieldConflict", "FieldRule", "Held", "Merge", "merge", "merge_field"]
+__all__ = ["FieldRule", "Merge", "merge", "merge_field"]
 
 
 class FieldRule(Protocol):
@@ -62,43 +64,6 @@ class FieldRule(Protocol):
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why neither of two values may take the place of the other, if that is so (prices in two currencies)."""
         ...
-
-
-@attrs.frozen
-class Change:
-    """A field to be written.
-
-    Attributes:
-        side: where it is written.
-        before: what that side holds.
-        after: what it will hold.
-        cause: `"edit"`, `"first contact"`, or the rule that decided a conflict.
-    """
-
-    field: str
-    side: Side
-    before: Canonical = attrs.field(repr=False)
-    after: Canonical = attrs.field(repr=False)
-    cause: str = "edit"
-
-
-@attrs.frozen
-class FieldConflict:
-    """A field with two different values that wait for a decision, and why the policy did not decide."""
-
-    field: str
-    customcrm: Canonical = attrs.field(repr=False)
-    keap: Canonical = attrs.field(repr=False)
-    reason: str = ""
-
-
-@attrs.frozen
-class Held:
-    """A field that cannot flow: what `side` has cannot be understood, or what it should get it cannot take."""
-
-    field: str
-    side: Side
-    reason: str
 
 
 @attrs.frozen

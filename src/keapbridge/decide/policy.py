@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
-from keapbridge.model.records import Canonical, Side
+from keapbridge.model.records import Canonical
+from keapbridge.model.side import Side
 
 __all__ = ["Contest", "Decision", "Deletions", "Policy", "Settle", "decide"]
 

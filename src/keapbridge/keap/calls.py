@@ -16,8 +16,9 @@ import attrs
 from msgspec import Raw
 
 from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list
-from keapbridge._flow import UNSET, Answer, Call, Maybe, Page
+from keapbridge._flow import Answer, Call, Page
 from keapbridge.keap import models
+from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = [
     "COMPANIES",

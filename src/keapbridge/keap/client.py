@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import UNSET, Flow, Page, gather
+from keapbridge._flow import Flow, Page, gather
 from keapbridge._port import Credentials, Port, Renewable
 from keapbridge._retry import RetryPolicy
 from keapbridge._send import fetch, send
@@ -33,6 +33,7 @@ from keapbridge.keap.models import (
 from keapbridge.keap.oauth import oauth_of
 from keapbridge.keap.pace import KeapPace, PaceBook, Pacing, pace_for
 from keapbridge.keap.slots import array_of, put_items
+from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
 

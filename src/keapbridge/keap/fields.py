@@ -15,9 +15,9 @@ from typing import Any, Literal
 import attrs
 from attrs import frozen
 
-from keapbridge._flow import UNSET, Maybe, UnsetType
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.models import Company, Contact, CustomFieldValue, Extra
+from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
 __all__ = ["CustomField", "FieldOption", "FieldType", "FieldValue", "Model", "plain_number"]
 

@@ -14,7 +14,7 @@ import attrs
 from attrs import frozen
 
 from keapbridge._convert import NO_EXTRA, WRITE_ONLY, brief
-from keapbridge._flow import UNSET, Maybe, UnsetType
+from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
 __all__ = [
     "Address",

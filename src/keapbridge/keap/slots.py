@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._flow import UNSET, UnsetType
 from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
+from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [
     "array_of",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from keapbridge._flow import UNSET
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Union
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Canonical, Context, Region, name_of
 from keapbridge.mapping.place import customcrm_place, keap_place
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 if TYPE_CHECKING:

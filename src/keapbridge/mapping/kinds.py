@@ -19,11 +19,11 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias, Union
 
 from attrs import evolve, field, frozen
 
-from keapbridge._flow import UNSET
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField, plain_number
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2, countries, plain, regions
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 __all__ = [

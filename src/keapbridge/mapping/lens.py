@@ -7,11 +7,11 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, carriable, opted_out
 from keapbridge.mapping.place import Place
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 __all__ = ["Direction", "Lens", "OnEmpty", "Reader"]

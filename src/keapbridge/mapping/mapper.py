@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.filter import Condition, Filter
@@ -26,6 +25,7 @@ from keapbridge.mapping.kinds import (
 )
 from keapbridge.mapping.lens import Direction, Lens, Reader
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 __all__ = ["Declared", "Mapper", "MatchKey"]

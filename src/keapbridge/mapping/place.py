@@ -9,13 +9,13 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.customcrm.models import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap import models as keap
 from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2
+from keapbridge.model.maybe import UNSET
 
 __all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
 

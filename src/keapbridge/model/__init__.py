@@ -1,1 +1,1 @@
-"""The words of the engine, as frozen values: sides, records, links, changes, plans, reports. Imports nothing above it."""
+"""The words of the engine, as frozen values: sides, records, links, changes, plans, reports. Nothing of ours below."""

@@ -7,7 +7,7 @@ from math import ceil
 
 import attrs
 
-from keapbridge.model.records import Side
+from keapbridge.model.side import Side
 
 __all__ = ["Estimate", "estimate"]
 

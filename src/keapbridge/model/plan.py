@@ -19,9 +19,10 @@ from html import escape
 
 import attrs
 
-from keapbridge.decide.merge import Change, FieldConflict, Held
+from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
-from keapbridge.model.records import Canonical, Side
+from keapbridge.model.records import Canonical
+from keapbridge.model.side import Side
 
 __all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "kind_of"]
 

@@ -8,7 +8,7 @@ from html import escape
 
 import attrs
 
-from keapbridge.model.records import Side
+from keapbridge.model.side import Side
 
 __all__ = ["Line", "Report"]
 

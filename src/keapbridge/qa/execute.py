@@ -13,7 +13,6 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import UNSET
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.errors import ApiError, KeapbridgeError, UnfitError
 from keapbridge.keap.client import KeapClient
@@ -22,6 +21,7 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.qa.samples import Known, Sample, comparable, sample

@@ -31,13 +31,13 @@ from sqlalchemy import (
     update,
 )
 
-from keapbridge.decide.match import Candidate
 from keapbridge.errors import SessionBusyError, SyncError
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged, moved_fact
 from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, kind_of
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
-from keapbridge.store import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged, moved_fact
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.seal import Seal, seal_for

@@ -17,8 +17,10 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.records import Canonical, Observation, Pair, Side, Snapshot
-from keapbridge.store import Key, LinkStore, Missing, Staged
+from keapbridge.model.kept import Key, Missing, Staged
+from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
+from keapbridge.model.side import Side
+from keapbridge.store import LinkStore
 from keapbridge.sync.fields import known_fields
 from keapbridge.sync.sides import Records
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import attrs
 
 from keapbridge._flow import Flow, new_id, now, run
-from keapbridge.decide.merge import Held, Merge
+from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
     ApiError,
     MappingError,
@@ -20,9 +20,11 @@ from keapbridge.errors import (
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.change import Held
+from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.plan import Action, Create
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
-from keapbridge.store import Intent, JournalEntry
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
+from keapbridge.model.side import Side
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep

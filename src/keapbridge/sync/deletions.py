@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from keapbridge._flow import Flow, gather, run
-from keapbridge.decide.merge import FieldConflict, merge
+from keapbridge.decide.merge import merge
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.model.change import FieldConflict
+from keapbridge.model.kept import Missing
 from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
-from keapbridge.model.records import Link, Pair, Side, Snapshot
-from keapbridge.store import Missing
+from keapbridge.model.records import Link, Pair, Snapshot
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge, keys_of, staged
 
 __all__ = ["RECORD", "is_edited", "plan_deletions"]

@@ -8,9 +8,10 @@ from html import escape
 import attrs
 
 from keapbridge._flow import Flow, run
-from keapbridge.decide.merge import Change, FieldConflict, Held
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot
-from keapbridge.store import Failure, JournalEntry
+from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.propose import merge_pairs
 

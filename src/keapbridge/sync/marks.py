@@ -14,8 +14,8 @@ import msgspec
 
 from keapbridge._flow import Flow, Unread, run
 from keapbridge._version import __version__
-from keapbridge.model.records import Side
-from keapbridge.store import moved_fact
+from keapbridge.model.kept import moved_fact
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge
 
 __all__ = ["Salt", "fingerprints", "salt"]

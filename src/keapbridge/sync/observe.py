@@ -15,7 +15,8 @@ from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.records import Observation, Side, Snapshot
+from keapbridge.model.records import Observation, Snapshot
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, staged
 from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import UNSET, Flow, gather, now, run
-from keapbridge.decide.merge import Change, Merge, merge
+from keapbridge._flow import Flow, gather, now, run
+from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import (
     ApiError,
     ConflictError,
@@ -17,10 +17,13 @@ from keapbridge.errors import (
 )
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.change import Change
+from keapbridge.model.kept import Commit, JournalEntry
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Action, Adopt, Skip, Update
-from keapbridge.model.records import Canonical, Observation, Pair, Side, Snapshot, is_stored_form
+from keapbridge.model.records import Canonical, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
-from keapbridge.store import Commit, JournalEntry
+from keapbridge.model.side import Side
 from keapbridge.sync.consent import with_opt_ins
 from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep

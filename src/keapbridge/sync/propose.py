@@ -10,14 +10,17 @@ from typing import Any
 import attrs
 
 from keapbridge._flow import Flow, Page, new_id, now, run
-from keapbridge.decide.match import Candidate, Unmatched, match_group
-from keapbridge.decide.merge import Held, Merge, merge
+from keapbridge.decide.match import Unmatched, match_group
+from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.change import Held
+from keapbridge.model.kept import Commit, Intent
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Plan, Skip, Update, headings
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Side, Snapshot, is_stored_form
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
-from keapbridge.store import Commit, Intent
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge, digest, keys_of
 from keapbridge.sync.deletions import plan_deletions
 from keapbridge.sync.fields import learn_fields

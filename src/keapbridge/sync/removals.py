@@ -8,10 +8,11 @@ from typing import Any
 from keapbridge._flow import Flow, now, run
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.model.kept import JournalEntry, Removal
 from keapbridge.model.plan import Delete, Unlink
-from keapbridge.model.records import Observation, Pair, Side
+from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
-from keapbridge.store import JournalEntry, Removal
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import keys_of
 from keapbridge.sync.deletions import is_edited
 from keapbridge.sync.lease import keep

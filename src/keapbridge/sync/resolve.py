@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import attrs
 
 from keapbridge._flow import Flow, new_id, now, run
-from keapbridge.decide.merge import Change
 from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
+from keapbridge.model.change import Change
+from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Delete, Unlink, Update
-from keapbridge.model.records import Canonical, Pair, Side
+from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
-from keapbridge.store import Commit
+from keapbridge.model.side import Side
 from keapbridge.sync.apply import apply
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.deletions import RECORD, is_edited

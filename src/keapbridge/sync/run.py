@@ -17,10 +17,11 @@ from keapbridge.errors import (
     QuotaExhaustedError,
     UnavailableError,
 )
+from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Plan
-from keapbridge.model.records import Link, Side
+from keapbridge.model.records import Link
 from keapbridge.model.report import SIDED, Line, Report
-from keapbridge.store import Commit, Failure, JournalEntry, Removal
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
 

@@ -19,10 +19,11 @@ from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import Region
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Canonical, Link, Side
+from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Report
-from keapbridge.store import Failure, JournalEntry
+from keapbridge.model.side import Side
 from keapbridge.sync.apply import apply
 from keapbridge.sync.bridge import Bridge, Progress
 from keapbridge.sync.explain import Explanation, explain, history

@@ -8,13 +8,15 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge._flow import UNSET, Flow, Page
+from keapbridge._flow import Flow, Page
 from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
-from keapbridge.model.records import Side, is_stored_form
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import is_stored_form
+from keapbridge.model.side import Side
 
 __all__ = ["AdapterRecords", "CustomcrmRecords", "Identity", "KeapRecords", "Records"]
 

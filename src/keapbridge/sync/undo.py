@@ -20,12 +20,13 @@ import attrs
 import msgspec
 
 from keapbridge._flow import Flow, new_id, now, run
-from keapbridge.decide.merge import Change
 from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
+from keapbridge.model.change import Change
+from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
-from keapbridge.model.records import Canonical, Link, Observation, Side, Snapshot
+from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line, Report
-from keapbridge.store import Intent, JournalEntry, Removal
+from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge, keys_of
 from keapbridge.sync.creates import is_ambiguous
 from keapbridge.sync.lease import keep

@@ -28,11 +28,12 @@ import attrs
 import pytest
 
 from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import UNSET, Flow, Page
+from keapbridge._flow import Flow, Page
 from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
+from keapbridge.model.maybe import UNSET
 from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, Records
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]

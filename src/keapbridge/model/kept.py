@@ -1,0 +1,148 @@
+"""What the store keeps beside links: what was observed, what is about to be done, what was done, what failed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from keapbridge.model.records import Canonical, Link, Observation, Pair
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+
+__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Key", "Missing", "Removal", "Staged", "moved_fact"]
+
+
+def moved_fact(object: str) -> str:
+    """The name of the fact that changes when a link of these records ends or moves.
+
+    What refers to them means another record then, or none.
+    """
+    return f"{object}_moved"
+
+
+@attrs.frozen
+class Key:
+    """A record's match key at one rank, with what tells it from others of the same key."""
+
+    rank: int
+    key: str = attrs.field(repr=False)
+    apart: tuple[str | None, ...] = attrs.field(repr=False)
+    stronger: tuple[str | None, ...] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Staged:
+    """An observation on its way into the store."""
+
+    observation: Observation
+    digest: str
+    keys: tuple[Key, ...]
+
+
+@attrs.frozen
+class Intent:
+    """Written before a create whose answer could be lost: enough to find out later what became of it.
+
+    Attributes:
+        id: also the idempotency key.
+        draft: the canonical values of the new record.
+    """
+
+    id: str
+    object: str
+    side: Side
+    source_id: str
+    draft: Mapping[str, Canonical] = attrs.field(repr=False)
+    created_at: datetime
+
+
+@attrs.frozen
+class JournalEntry:
+    """A write that was done: the fields it changed, as they were before and as the system stored them.
+
+    Attributes:
+        kind: `create`, `update`, `delete`, `archive` or `link`.
+        partner_id: the linked record on the other side.
+    """
+
+    object: str
+    side: Side
+    record_id: str
+    kind: str
+    before: Mapping[str, Canonical] = attrs.field(repr=False)
+    after: Mapping[str, Canonical] = attrs.field(repr=False)
+    written_at: datetime
+    partner_id: str = ""
+
+
+@attrs.frozen
+class Commit:
+    """What is remembered, in one transaction, when a pair has been written.
+
+    Attributes:
+        digests: of what both sides hold now; `None` while something about the pair is open. A side that is left out was
+            not seen, and keeps the digest it has.
+        staged: what is still to be decided about the pair; empty when it is settled.
+        keys: the match keys of records that have become part of a link.
+        intent_id: the intent that this settles.
+        replaces: the Keap record that this link had before, if it moves to another.
+        marks: of the texts that both sides were read from, where they are known.
+    """
+
+    object: str
+    link: Link
+    digests: Mapping[Side, str | None]
+    staged: tuple[Observation, ...] = ()
+    keys: Mapping[Side, tuple[Key, ...]] = attrs.field(factory=dict)
+    journal: tuple[JournalEntry, ...] = ()
+    lines: tuple[Line, ...] = ()
+    intent_id: str | None = None
+    replaces: str | None = None
+    marks: Mapping[Side, str | None] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Removal:
+    """A link that ends, in one transaction.
+
+    Attributes:
+        survivor: the record that is left, to be kept in view.
+        reason: why it is given no new counterpart; empty if it may be given one.
+        apart: whether it must not be matched with another record either.
+    """
+
+    object: str
+    link: Link
+    survivor: Observation | None = None
+    survivor_keys: tuple[Key, ...] = ()
+    reason: str = ""
+    apart: bool = False
+    journal: tuple[JournalEntry, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+@attrs.frozen
+class Missing:
+    """A linked record that was not shown, or is called deleted; `proven` once a look-up has answered 404."""
+
+    side: Side
+    pair: Pair
+    proven: bool
+
+    @property
+    def id(self) -> str:
+        return self.pair.link.id(self.side)
+
+
+@attrs.frozen
+class Failure:
+    """A record that failed: why, how often, and when it is tried again (`None`: not by itself)."""
+
+    object: str
+    side: Side
+    id: str
+    reason: str
+    tries: int
+    next_try_at: datetime | None

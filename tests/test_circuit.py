@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._circuit import Circuit, is_outage
+from keapbridge._io.circuit import Circuit, is_outage
 from keapbridge.errors import (
     ApiError,
     AuthError,

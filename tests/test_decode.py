@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._convert import Codec, NotQuickError
-from keapbridge._decode import record_type
-from keapbridge._flow import Answer
+from keapbridge._io.effects import Answer
+from keapbridge._json.codec import Codec, NotQuickError
+from keapbridge._json.quick import record_type
 from keapbridge.customcrm import calls
 from keapbridge.customcrm.calls import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.calls import PRODUCTS as CRM_PRODUCTS

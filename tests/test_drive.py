@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, Malformed, Page, Sleep, gather, new_id, now, run
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Flow, Malformed, Page, Sleep, gather, new_id, now, run
 from keapbridge.errors import NotFoundError, ShapeError
 
 Drive = Callable[[Flow[Any]], Any]

@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 import pytest
 
-from keapbridge._circuit import Circuit
-from keapbridge._flow import (
+from keapbridge._io.calling import fetch, send
+from keapbridge._io.circuit import Circuit
+from keapbridge._io.effects import (
     Answer,
     Call,
     Flow,
@@ -24,9 +25,8 @@ from keapbridge._flow import (
     new_id,
     run,
 )
-from keapbridge._flow import now as now_flow
-from keapbridge._retry import RetryPolicy
-from keapbridge._send import fetch, send
+from keapbridge._io.effects import now as now_flow
+from keapbridge._io.retries import RetryPolicy
 from keapbridge.errors import (
     AuthError,
     NotFoundError,

@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from keapbridge import customcrm, errors, keap, mapping
-from keapbridge._retry import RetryPolicy
+from keapbridge._io.retries import RetryPolicy
 from keapbridge._version import __version__
 from keapbridge.customcrm import (
     AdapterCapabilities,

@@ -25,7 +25,7 @@ import pytest
 from stopping import Clock, CountingDriver, KilledError
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.sync.lease import TERM
 from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 

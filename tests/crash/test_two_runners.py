@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
-from keapbridge._flow import Effect, Gather, Now, Run, Send
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Effect, Gather, Now, Run, Send
 from keapbridge.sync.lease import TERM
 
 if TYPE_CHECKING:

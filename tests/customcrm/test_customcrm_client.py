@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
-from keapbridge._flow import Answer
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Answer
 from keapbridge.customcrm import calls
 from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.testing import CustomcrmEmulator, Fault

@@ -15,7 +15,7 @@ import pytest
 from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
 
 import keapbridge as kb
-from keapbridge._flow import Answer
+from keapbridge._io.effects import Answer
 from keapbridge.customcrm import calls
 from keapbridge.customcrm.schema import attribute_of
 from keapbridge.testing import Fault, KeapEmulator
@@ -129,7 +129,7 @@ def test_changes_since_a_moment_hold_them_or_everything(
 
 
 def _pages(resource: Any, since: datetime | None = None) -> Iterator[Any]:
-    from keapbridge._drive import SyncDriver
+    from keapbridge._io.drivers import SyncDriver
 
     driver = SyncDriver()
     page = driver.run(resource.flows.list(updated_since=since))

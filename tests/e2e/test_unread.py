@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._convert import Codec
+from keapbridge._json.codec import Codec
 
 if TYPE_CHECKING:
     from conftest import World

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 import keapbridge as kb
-from keapbridge._flow import Answer
+from keapbridge._io.effects import Answer
 from keapbridge.keap import hooks as hook_calls
 from keapbridge.keap.hooks import EVENTS
 from keapbridge.testing import Fault, HookBehaviour, KeapEmulator

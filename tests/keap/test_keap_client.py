@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
-from keapbridge._flow import Answer
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Answer
 from keapbridge.keap import calls, find_item, put_item, put_items, remove_item
 from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.testing import Fault, KeapEmulator

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, Window
 from keapbridge.keap.pace import (

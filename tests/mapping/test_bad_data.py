@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge._convert import load_json
-from keapbridge._flow import Answer
+from keapbridge._io.effects import Answer
+from keapbridge._json.codec import load_json
 from keapbridge.errors import ShapeError, UnfitError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products

@@ -2,7 +2,7 @@
 
 They hold the library's own records, so that the real mappings run over them, and are held to the same contract as the
 real clients (`records_contract`). Every operation is one `Send`, so that a driver can stop the world at it and
-`_send.send` repeats it as it would repeat a request. What goes wrong is decided by a plan that the test hands in.
+`calling.send` repeats it as it would repeat a request. What goes wrong is decided by a plan that the test hands in.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import attrs
 import msgspec
 
 import keapbridge as kb
-from keapbridge._circuit import Circuit
-from keapbridge._flow import Call, Flow, Malformed, Page, Unread
-from keapbridge._retry import RetryPolicy
-from keapbridge._send import send
+from keapbridge._io.calling import send
+from keapbridge._io.circuit import Circuit
+from keapbridge._io.effects import Call, Flow, Malformed, Page, Unread
+from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import models as customcrm
 from keapbridge.customcrm.adapter import ENDPOINTS
 from keapbridge.customcrm.models import wire_name

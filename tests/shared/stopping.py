@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from keapbridge._drive import SyncDriver
-from keapbridge._flow import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep
 
 __all__ = ["Clock", "CountingDriver", "KilledError", "new_id"]
 

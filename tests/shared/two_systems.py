@@ -48,7 +48,7 @@ from sqlalchemy import Engine
 from stopping import Clock, CountingDriver, KilledError
 
 import keapbridge as kb
-from keapbridge._flow import Effect, Flow, Run, Send
+from keapbridge._io.effects import Effect, Flow, Run, Send
 from keapbridge.keap.fields import Model
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.custom import NamedField, resolve

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from stopping import Clock, CountingDriver
 
-from keapbridge._drive import SyncDriver
-from keapbridge._flow import Flow, Sleep, run
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Flow, Sleep, run
 from keapbridge.sync import run as runs
 from keapbridge.sync.run import ending, flowing
 

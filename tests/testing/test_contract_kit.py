@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._drive import SyncDriver
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.testing import contract
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "adapters.md"

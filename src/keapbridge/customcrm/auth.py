@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 
 from attrs import define, field, frozen
 
-from keapbridge._convert import load_json
-from keapbridge._flow import Answer, Call, Flow, now
-from keapbridge._port import Port, check_header
-from keapbridge._send import send
+from keapbridge._io.calling import send
+from keapbridge._io.effects import Answer, Call, Flow, now
+from keapbridge._io.port import Port, check_header
+from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
 __all__ = ["ApiKey", "BasicAuth", "BearerToken", "ClientCredentials"]

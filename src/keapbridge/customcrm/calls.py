@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 import attrs
 import msgspec
 
-from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
-from keapbridge._flow import Answer, Call, Malformed, Page
+from keapbridge._io.effects import Answer, Call, Malformed, Page
+from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
 from keapbridge.customcrm import models
 from keapbridge.customcrm.schema import (
     OBJECTS,

@@ -8,12 +8,12 @@ from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Call, Flow, Page, gather, now
-from keapbridge._port import Credentials, Port, Renewable
-from keapbridge._retry import RetryPolicy
-from keapbridge._send import fetch, send
-from keapbridge._transport import AsyncHttpPort, HttpSettings, SyncHttpPort
+from keapbridge._io.calling import fetch, send
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Call, Flow, Page, gather, now
+from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
+from keapbridge._io.port import Credentials, Port, Renewable
+from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import calls
 from keapbridge.customcrm.calls import Endpoint
 from keapbridge.customcrm.models import Contact, Customer, Product

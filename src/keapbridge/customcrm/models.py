@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-from keapbridge._convert import NO_EXTRA, brief
+from keapbridge._json.codec import NO_EXTRA, brief
 from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = ["Contact", "Customer", "Product", "wire_name"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
-from keapbridge._convert import Codec
+from keapbridge._json.codec import Codec
 from keapbridge.customcrm.models import wire_name
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import Lens, Mapper

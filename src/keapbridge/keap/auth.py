@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from keapbridge._port import check_header
+from keapbridge._io.port import check_header
 
 __all__ = ["KeapApiKey"]
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import attrs
 from msgspec import Raw
 
-from keapbridge._convert import Codec, NotQuickError, dump_json, load_json, open_list
-from keapbridge._flow import Answer, Call, Page
+from keapbridge._io.effects import Answer, Call, Page
+from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
 from keapbridge.keap import models
 from keapbridge.model.maybe import UNSET, Maybe
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from keapbridge._convert import Codec, dump_json, load_json
-from keapbridge._flow import Answer, Call
+from keapbridge._io.effects import Answer, Call
+from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ShapeError
 from keapbridge.keap.calls import Endpoint
 from keapbridge.keap.fields import CustomField, Model

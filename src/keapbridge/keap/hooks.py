@@ -13,11 +13,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from attrs import field, frozen
 
-from keapbridge._convert import dump_json, load_json
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Answer, Call, Flow, Sleep
-from keapbridge._port import Port
-from keapbridge._send import send
+from keapbridge._io.calling import send
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Answer, Call, Flow, Sleep
+from keapbridge._io.port import Port
+from keapbridge._json.codec import dump_json, load_json
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError
 
 __all__ = ["EVENTS", "AsyncKeapHooks", "Hook", "HookReport", "KeapHooks", "SyncKeapHooks"]

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from keapbridge._convert import NO_EXTRA, WRITE_ONLY, brief
+from keapbridge._json.codec import NO_EXTRA, WRITE_ONLY, brief
 from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
 __all__ = [

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 
 from attrs import define, field, frozen
 
-from keapbridge._convert import load_json
-from keapbridge._flow import Answer, Call, Flow, Sleep, finish, new_id, now, run
-from keapbridge._port import Port
-from keapbridge._send import send
+from keapbridge._io.calling import send
+from keapbridge._io.effects import Answer, Call, Flow, Sleep, finish, new_id, now, run
+from keapbridge._io.port import Port
+from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
 __all__ = ["KeapOAuth", "OAuthTokens", "TokenStore", "oauth_of"]

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from keapbridge._flow import Flow, Sleep, now, run
+from keapbridge._io.effects import Flow, Sleep, now, run
 from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import KeapOAuth

@@ -29,7 +29,7 @@ class FileTokenStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, encryption_keys: Sequence[str | bytes] = ()) -> None:
-        from keapbridge.store.seal import seal_for
+        from keapbridge._seal import seal_for
 
         self._path = Path(path)
         self._seal = seal_for(encryption_keys)

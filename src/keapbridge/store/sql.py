@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from keapbridge._seal import Seal, seal_for
 from keapbridge.errors import SessionBusyError, SyncError
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged, moved_fact
@@ -40,7 +41,6 @@ from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.seal import Seal, seal_for
 
 __all__ = ["SqlLinkStore", "open_store"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
+from keapbridge._seal import seal_for
 from keapbridge.keap.oauth import OAuthTokens
 from keapbridge.keap.tokens import dump_tokens, load_tokens
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.seal import seal_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

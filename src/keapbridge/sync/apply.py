@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keapbridge._flow import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now, run
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report

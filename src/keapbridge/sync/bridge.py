@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from keapbridge._flow import Flow, run
+from keapbridge._io.effects import Flow, run
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE

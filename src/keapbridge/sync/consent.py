@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from keapbridge._flow import Flow
+from keapbridge._io.effects import Flow
 from keapbridge.errors import ApiError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.kinds import Canonical, Context, may_be_asked

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import attrs
 
-from keapbridge._flow import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now, run
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
     ApiError,

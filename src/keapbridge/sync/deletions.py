@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from keapbridge._flow import Flow, gather, run
+from keapbridge._io.effects import Flow, gather, run
 from keapbridge.decide.merge import merge
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE

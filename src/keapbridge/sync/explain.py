@@ -7,7 +7,7 @@ from html import escape
 
 import attrs
 
-from keapbridge._flow import Flow, run
+from keapbridge._io.effects import Flow, run
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot

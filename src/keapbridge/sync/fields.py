@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from keapbridge._convert import Codec
-from keapbridge._flow import Flow, run
+from keapbridge._io.effects import Flow, run
+from keapbridge._json.codec import Codec
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper

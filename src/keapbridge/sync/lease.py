@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypeVar
 
-from keapbridge._flow import Flow, Sleep, new_id, now, run
+from keapbridge._io.effects import Flow, Sleep, new_id, now, run
 from keapbridge.errors import SessionBusyError
 from keapbridge.store import LinkStore
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import Flow, Malformed, Page, gather, now, run
+from keapbridge._io.effects import Flow, Malformed, Page, gather, now, run
 from keapbridge.errors import ShapeError
 from keapbridge.keap import models as keap
 from keapbridge.mapping.filter import OUTSIDE

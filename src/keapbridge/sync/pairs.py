@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import Flow, gather, now, run
+from keapbridge._io.effects import Flow, gather, now, run
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import (
     ApiError,

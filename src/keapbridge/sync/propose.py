@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow import Flow, Page, new_id, now, run
+from keapbridge._io.effects import Flow, Page, new_id, now, run
 from keapbridge.decide.match import Unmatched, match_group
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import UnfitError

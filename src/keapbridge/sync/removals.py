@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge._flow import Flow, now, run
+from keapbridge._io.effects import Flow, now, run
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.kept import JournalEntry, Removal

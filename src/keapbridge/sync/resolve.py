@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._flow import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now, run
 from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import Change

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._flow import Flow, gather, now, run
+from keapbridge._io.effects import Flow, gather, now, run
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,

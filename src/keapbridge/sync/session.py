@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, run
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Flow, run
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.models import wire_name
 from keapbridge.decide.brakes import exceeded

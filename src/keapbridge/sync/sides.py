@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge._flow import Flow, Page
+from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource

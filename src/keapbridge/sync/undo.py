@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import attrs
 import msgspec
 
-from keapbridge._flow import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now, run
 from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal

@@ -27,8 +27,8 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import Flow, Page
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.models import Contact, Customer, Product, wire_name

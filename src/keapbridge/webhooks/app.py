@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from keapbridge._drive import AsyncDriver, SyncDriver
-from keapbridge._flow import new_id, now, run
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import new_id, now, run
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
 from keapbridge.store.sql import SqlLinkStore

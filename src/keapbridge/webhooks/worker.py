@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from keapbridge._drive import AsyncDriver
-from keapbridge._flow import now, run
+from keapbridge._io.drivers import AsyncDriver
+from keapbridge._io.effects import now, run
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
 from keapbridge.model.side import Side
 from keapbridge.store import LinkStore

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from keapbridge._circuit import Circuit
-from keapbridge._flow import Flow
-from keapbridge._retry import RetryPolicy
+from keapbridge._io.circuit import Circuit
+from keapbridge._io.effects import Flow
+from keapbridge._io.retries import RetryPolicy
 from keapbridge.errors import ApiError, RateLimitedError
 
 __all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable", "check_header"]

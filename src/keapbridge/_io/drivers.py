@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._flow import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
+from keapbridge._io.effects import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 

@@ -1,7 +1,7 @@
 """JSON ↔ attrs records. Pure.
 
 Properties that were asked for and are not there become `None` (known to be empty); those that are not known are folded
-into the record's `extra`. Lists are read in one quick pass (`_decode`) where there is nothing unusual in them. Anything
+into the record's `extra`. Lists are read in one quick pass (`quick`) where there is nothing unusual in them. Anything
 else is read by msgspec record by record, and what msgspec refuses once more by cattrs, which is patient with what Keap
 is known to vary (ids as numbers, dates with a time) and otherwise names every wrong place by its JSON path.
 """
@@ -26,9 +26,9 @@ import msgspec
 from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
-from keapbridge._decode import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
-from keapbridge._flow import Answer, Malformed, Unread
-from keapbridge._scrub import scrub
+from keapbridge._io.effects import Answer, Malformed, Unread
+from keapbridge._io.scrub import scrub
+from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
 from keapbridge.errors import ShapeError
 from keapbridge.model.maybe import UNSET, UnsetType
 

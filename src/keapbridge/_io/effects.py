@@ -1,7 +1,7 @@
-"""Flows: generators that yield effects and return a value. Pure; the drivers in `_drive` perform the effects.
+"""Flows: generators that yield effects and return a value. Pure; the drivers perform the effects.
 
 A client method, a retry, a whole synchronization is one generator, whether it is driven by threads or by an event
-loop. `x = yield from send(port, call)` (see `_send`) is fully typed: an effect's answer is typed by small functions,
+loop. `x = yield from send(port, call)` (see `calling`) is fully typed: an effect's answer is typed by small functions,
 which are the only places that yield.
 """
 

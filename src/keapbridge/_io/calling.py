@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge import _retry
-from keapbridge._circuit import is_outage
-from keapbridge._flow import Answer, Call, Flow, Malformed, Page, Send, Sleep, Unread, now
-from keapbridge._port import InQuery, Port, Renewable
+from keapbridge._io import retries
+from keapbridge._io.circuit import is_outage
+from keapbridge._io.effects import Answer, Call, Flow, Malformed, Page, Send, Sleep, Unread, now
+from keapbridge._io.port import InQuery, Port, Renewable
 from keapbridge.errors import ApiError, AuthError, RateLimitedError, StatusError
 
 __all__ = ["fetch", "send"]
@@ -31,7 +31,7 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
         except ApiError as error:
             _locate(error, port, call)
             meant = yield from _learn(port, error)
-            pause = _retry.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry)
+            pause = retries.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry)
             if pause is None and (attempt >= port.retry.attempts or not (yield from _renewed(port, error, signature))):
                 if meant is error:
                     raise

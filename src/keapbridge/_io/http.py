@@ -18,11 +18,11 @@ from urllib.parse import quote, urlsplit
 import attrs
 import msgspec
 
-from keapbridge._circuit import Circuit
-from keapbridge._flow import Answer, Call
-from keapbridge._port import Credentials, Pace, Renewable
-from keapbridge._retry import RetryPolicy
-from keapbridge._scrub import scrub
+from keapbridge._io.circuit import Circuit
+from keapbridge._io.effects import Answer, Call
+from keapbridge._io.port import Credentials, Pace, Renewable
+from keapbridge._io.retries import RetryPolicy
+from keapbridge._io.scrub import scrub
 from keapbridge._version import __version__
 from keapbridge.errors import (
     ApiError,
@@ -71,7 +71,7 @@ class HttpSettings:
 
     Attributes:
         base_url: without a slash at the end.
-        credentials: who signs the calls; see `_send`.
+        credentials: who signs the calls; see `calling`.
         pace: what calls wait for before they are sent; `None`: for nothing.
         timeout: seconds without progress before a request is given up.
         asgi_app: send requests into this ASGI application instead of the network (async clients only).

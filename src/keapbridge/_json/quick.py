@@ -3,7 +3,7 @@
 msgspec fills attrs objects attribute by attribute, at two to three times what its own structs cost. So a page becomes
 structs first, one twin class for each attrs class, and a function that is written for the class moves their values
 over. The twins know every property: of a page with anything else in it, or anything of another type, nothing is read
-here (`NotQuickError`), so that nothing in it gets lost; `_convert` then reads it with patience.
+here (`NotQuickError`), so that nothing in it gets lost; `codec` then reads it with patience.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from keapbridge._flow import Malformed, Unread
+from keapbridge._io.effects import Malformed, Unread
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "record_type", "split"]
 

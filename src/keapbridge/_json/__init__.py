@@ -1,0 +1,1 @@
+"""JSON ↔ records: in one quick pass where nothing is unusual, with patience elsewhere. Pure."""

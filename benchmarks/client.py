@@ -82,7 +82,7 @@ def list_untyped(keap: str, pages: int) -> Found:
     """The same pages by httpx and the standard library's JSON, as dicts."""
     import httpx
 
-    from keapbridge.keap.calls import CONTACTS
+    from keapbridge.keap.endpoints import CONTACTS
 
     fields = ",".join(CONTACTS.asked)
 

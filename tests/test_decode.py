@@ -20,10 +20,10 @@ import keapbridge as kb
 from keapbridge._io.effects import Answer
 from keapbridge._json.codec import Codec, NotQuickError
 from keapbridge._json.quick import record_type
-from keapbridge.customcrm import calls
-from keapbridge.customcrm.calls import CONTACTS as CRM_CONTACTS
-from keapbridge.customcrm.calls import PRODUCTS as CRM_PRODUCTS
-from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.customcrm import endpoints
+from keapbridge.customcrm.endpoints import CONTACTS as CRM_CONTACTS
+from keapbridge.customcrm.endpoints import PRODUCTS as CRM_PRODUCTS
+from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 
 CODECS: dict[str, Codec[Any]] = {
     "Keap's contacts": CONTACTS.codec,
@@ -155,8 +155,8 @@ def test_nothing_is_read_quickly_where_something_could_get_lost(odd: dict[str, A
 @pytest.mark.parametrize("unread", [True, False])
 def test_a_list_that_is_no_json_is_an_error_of_its_kind(body: bytes, unread: bool) -> None:
     schema = kb.CustomcrmSchema(envelope=kb.customcrm.Envelope(items=None), paging=None)
-    bare = calls.list_page(calls.endpoint(kb.customcrm.Contact, schema), unread=unread)
-    wrapped = calls.list_page(CRM_CONTACTS, unread=unread)
+    bare = endpoints.list_page(endpoints.endpoint(kb.customcrm.Contact, schema), unread=unread)
+    wrapped = endpoints.list_page(CRM_CONTACTS, unread=unread)
     for call, text in ((bare, body), (wrapped, b'{"Items": ' + body + b"}")):
         with pytest.raises(kb.ShapeError):
             call.decode(Answer(200, {}, text)).read()

@@ -15,8 +15,8 @@ from benchmarks.table import Line, at_least, at_most, failed, markdown, replace_
 
 import keapbridge as kb
 from benchmarks import records
-from keapbridge.customcrm import calls as customcrm_calls
-from keapbridge.keap import calls as keap_calls
+from keapbridge.customcrm import endpoints as customcrm_endpoints
+from keapbridge.keap import endpoints as keap_endpoints
 from keapbridge.mapping.kinds import Context
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +63,9 @@ def _items(made: bytes) -> list[dict[str, Any]]:
 
 def test_both_sides_of_a_contact_read_the_same() -> None:
     indices, seed = range(200, 500), 7
-    contacts, mapper = keap_calls.CONTACTS, kb.mapping.contacts
+    contacts, mapper = keap_endpoints.CONTACTS, kb.mapping.contacts
     theirs, _ = contacts.codec.load_many(_items(records.keap_contacts(indices, seed)), asked=contacts.asked)
-    wire, codec = customcrm_calls.CONTACTS.wire, customcrm_calls.CONTACTS.codec
+    wire, codec = customcrm_endpoints.CONTACTS.wire, customcrm_endpoints.CONTACTS.codec
     ours, _ = codec.load_many([wire.read(item) for item in _items(records.customcrm_contacts(indices, seed))])
     assert len(theirs) == len(ours) == len(indices)
     for index, keap, customcrm in zip(indices, theirs, ours, strict=True):

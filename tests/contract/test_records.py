@@ -25,7 +25,7 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import resources
 from keapbridge.customcrm.client import CustomcrmResource
-from keapbridge.customcrm.models import wire_name
+from keapbridge.customcrm.records import wire_name
 from keapbridge.keap.client import KeapResource
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side

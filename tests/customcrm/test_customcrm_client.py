@@ -13,8 +13,8 @@ import pytest
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Answer
-from keapbridge.customcrm import calls
-from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS
+from keapbridge.customcrm import endpoints
+from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.testing import CustomcrmEmulator, Fault
 
 
@@ -37,22 +37,22 @@ def test_names_are_snake_case_here_and_pascal_case_on_the_wire() -> None:
 
 def test_a_create_may_be_repeated_only_with_a_key() -> None:
     record = kb.customcrm.Contact(first_name="Ada", last_name=None, extra={"ShoeSize": 38})
-    call = calls.create(CONTACTS, record, key="k-1")
+    call = endpoints.create(CONTACTS, record, key="k-1")
     assert (call.method, call.path, call.repeatable) == ("POST", "/contacts", True)
     assert call.headers == (("Idempotency-Key", "k-1"),)
     assert json.loads(call.body or b"") == {"FirstName": "Ada", "ShoeSize": 38}
-    assert not calls.create(CONTACTS, record).repeatable
+    assert not endpoints.create(CONTACTS, record).repeatable
 
 
 def test_an_update_holds_what_is_masked_and_names_the_version_it_is_for() -> None:
     record = kb.customcrm.Contact(first_name="Ada", last_name=None, city="x")
-    call = calls.update(CONTACTS, "A1", record, {"first_name", "last_name"}, if_match='"7"')
+    call = endpoints.update(CONTACTS, "A1", record, {"first_name", "last_name"}, if_match='"7"')
     assert json.loads(call.body or b"") == {"FirstName": "Ada", "LastName": None}
     assert call.headers == (("If-Match", '"7"'),)
 
 
 def test_decimals_are_written_without_loss() -> None:
-    call = calls.create(PRODUCTS, kb.customcrm.Product(name="W", price=Decimal("12.50"), currency="USD"))
+    call = endpoints.create(PRODUCTS, kb.customcrm.Product(name="W", price=Decimal("12.50"), currency="USD"))
     assert Decimal(json.loads(call.body or b"")["Price"]) == Decimal("12.50")
     for raw in ("12.50", 12.5, 12):
         assert PRODUCTS.codec.load({"Id": "P1", "Price": raw}).price == Decimal(str(raw))
@@ -60,7 +60,7 @@ def test_decimals_are_written_without_loss() -> None:
 
 def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:
     ids = [f"A{n}" for n in range(1500)]
-    found = list(calls.get_many(CONTACTS, ids))
+    found = list(endpoints.get_many(CONTACTS, ids))
     asked = [i for call in found for i in dict(call.query)["ids"].split(",")]
     assert sorted(asked) == sorted(ids)
     assert all(len(dict(call.query)["ids"]) <= 3010 for call in found)
@@ -78,20 +78,22 @@ def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:
 )
 def test_a_wrong_type_is_an_error_with_the_json_path_of_the_wire(raw: dict[str, Any], path: str) -> None:
     with pytest.raises(kb.ShapeError) as caught:
-        calls.get(CONTACTS, "A1").decode(_answer({"Id": "A1", **raw}))
+        endpoints.get(CONTACTS, "A1").decode(_answer({"Id": "A1", **raw}))
     assert caught.value.paths == (path,)
 
 
 def test_tombstones_among_changes_are_told_apart_from_records() -> None:
     items = [{"Id": "A1"}, {"Id": "A2", "Deleted": True}, {"Id": "A3", "FirstName": 7}]
-    page = calls.list_page(CONTACTS, updated_since=datetime.now(UTC)).decode(_answer({"Items": items}))
+    page = endpoints.list_page(CONTACTS, updated_since=datetime.now(UTC)).decode(_answer({"Items": items}))
     assert [c.id for c in page.items] == ["A1"]
     assert page.deleted == ("A2",)
     assert [m.id for m in page.malformed] == ["A3"]
     assert page.malformed[0].error.paths == ("$.Items[1].FirstName",) or page.malformed[0].error.paths == (
         "$.Items[2].FirstName",
     )
-    unread = calls.list_page(CONTACTS, updated_since=datetime.now(UTC), unread=True).decode(_answer({"Items": items}))
+    unread = endpoints.list_page(CONTACTS, updated_since=datetime.now(UTC), unread=True).decode(
+        _answer({"Items": items})
+    )
     assert unread.unread is not None
     assert unread.unread.ids == ("A1", "A3")
     assert unread.deleted == ("A2",)
@@ -101,7 +103,7 @@ def test_tombstones_among_changes_are_told_apart_from_records() -> None:
 @pytest.mark.parametrize("content", [[], None, {}, {"Items": None}, {"items": []}], ids=str)
 def test_a_page_of_another_shape_is_an_error(content: Any) -> None:
     with pytest.raises(kb.ShapeError):
-        calls.list_page(CONTACTS).decode(_answer(content))
+        endpoints.list_page(CONTACTS).decode(_answer(content))
 
 
 # --- over HTTP ------------------------------------------------------------------------------------------------------

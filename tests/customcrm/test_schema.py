@@ -16,7 +16,7 @@ from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
-from keapbridge.customcrm import calls
+from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.schema import attribute_of
 from keapbridge.testing import Fault, KeapEmulator
 
@@ -228,9 +228,9 @@ def test_a_batch_read_goes_on_over_short_pages(server: CrmVariant) -> None:
 
 
 def test_an_empty_answer_to_a_write_is_an_error_that_says_what_to_declare() -> None:
-    contacts = calls.endpoint(crm.Contact, crm.CustomcrmSchema())
+    contacts = endpoints.endpoint(crm.Contact, crm.CustomcrmSchema())
     with pytest.raises(kb.ShapeError, match="written='id'"):
-        calls.create(contacts, crm.Contact(first_name="Ada")).decode(Answer(204, {}, b""))
+        endpoints.create(contacts, crm.Contact(first_name="Ada")).decode(Answer(204, {}, b""))
 
 
 # --- what goes over the wire ----------------------------------------------------------------------------------------
@@ -277,22 +277,22 @@ def test_numbers_are_numbers_where_they_are_declared_so(server: CrmVariant, clie
 def test_a_moment_is_written_as_declared(format: str, text: str) -> None:
     paris = datetime.fromisoformat("2026-01-02T03:04:05.678+01:00")
     schema = crm.CustomcrmSchema(changed_since=crm.ChangedSince("s", format))
-    assert dict(calls.list_page(calls.endpoint(crm.Contact, schema), updated_since=paris).query)["s"] == text
+    assert dict(endpoints.list_page(endpoints.endpoint(crm.Contact, schema), updated_since=paris).query)["s"] == text
 
 
 def test_ids_and_versions_may_be_numbers_and_times_without_a_zone() -> None:
-    contacts = calls.endpoint(crm.Contact, crm.CustomcrmSchema(version="Revision", created=None))
+    contacts = endpoints.endpoint(crm.Contact, crm.CustomcrmSchema(version="Revision", created=None))
     raw = {"Id": 7, "Revision": 3, "CustomerId": 9, "UpdatedAt": "2026-01-02T03:04:05"}
-    contact = calls.get(contacts, "7").decode(Answer(200, {}, json.dumps(raw).encode()))
+    contact = endpoints.get(contacts, "7").decode(Answer(200, {}, json.dumps(raw).encode()))
     assert (contact.id, contact.etag, contact.customer_id, contact.created_at) == ("7", "3", "9", None)
     assert contact.updated_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_an_error_tells_the_path_of_the_wire() -> None:
-    contacts = calls.endpoint(crm.Contact, SCHEMAS["cursor"])
+    contacts = endpoints.endpoint(crm.Contact, SCHEMAS["cursor"])
     body = json.dumps({"data": {"id": "x1", "name": {"given": 7}}}).encode()
     with pytest.raises(kb.ShapeError) as caught:
-        calls.get(contacts, "x1").decode(Answer(200, {}, body))
+        endpoints.get(contacts, "x1").decode(Answer(200, {}, body))
     assert caught.value.paths == ("$.data.name.given",)
 
 
@@ -338,9 +338,9 @@ def test_a_list_without_any_order_is_an_error(server: CrmVariant, client: kb.Cus
     ],
 )
 def test_a_next_page_that_cannot_be_is_an_error(paging: Any, body: Any, headers: Any, why: str) -> None:
-    contacts = calls.endpoint(crm.Contact, crm.CustomcrmSchema(paging=paging), "https://crm.example.org/api")
+    contacts = endpoints.endpoint(crm.Contact, crm.CustomcrmSchema(paging=paging), "https://crm.example.org/api")
     with pytest.raises(kb.ShapeError, match=why):
-        calls.list_page(contacts).decode(Answer(200, headers, json.dumps(body).encode()))
+        endpoints.list_page(contacts).decode(Answer(200, headers, json.dumps(body).encode()))
 
 
 @pytest.mark.parametrize(
@@ -348,8 +348,8 @@ def test_a_next_page_that_cannot_be_is_an_error(paging: Any, body: Any, headers:
 )
 def test_the_host_of_a_next_page_does_not_count(target: str) -> None:
     schema = crm.CustomcrmSchema(paging=crm.NextUrlPaging())
-    contacts = calls.endpoint(crm.Contact, schema, "https://crm.example.org/api/")
-    page = calls.list_page(contacts).decode(Answer(200, {}, json.dumps({"Items": [], "next": target}).encode()))
+    contacts = endpoints.endpoint(crm.Contact, schema, "https://crm.example.org/api/")
+    page = endpoints.list_page(contacts).decode(Answer(200, {}, json.dumps({"Items": [], "next": target}).encode()))
     assert page.following is not None
     assert (page.following.path, page.following.query) == ("/contacts", (("limit", "5"), ("at", "7")))
 

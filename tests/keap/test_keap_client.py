@@ -15,8 +15,8 @@ import pytest
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Answer
-from keapbridge.keap import calls, find_item, put_item, put_items, remove_item
-from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.keap import endpoints, find_item, put_item, put_items, remove_item
+from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.testing import Fault, KeapEmulator
 
 Json = dict[str, Any]
@@ -31,72 +31,72 @@ def _answer(content: Any) -> Answer:
 
 
 def test_calls_perform_nothing_and_say_what_they_are_about() -> None:
-    call = calls.get(CONTACTS, "12")
+    call = endpoints.get(CONTACTS, "12")
     assert (call.method, call.path, call.subject) == ("GET", "/v2/contacts/12", "contact 12")
     assert call.repeatable
 
 
 def test_reads_ask_for_every_modelled_field() -> None:
     for endpoint in (CONTACTS, COMPANIES):
-        for call in (calls.get(endpoint, "1"), calls.list_page(endpoint)):
+        for call in (endpoints.get(endpoint, "1"), endpoints.list_page(endpoint)):
             assert set(dict(call.query)["fields"].split(",")) == set(endpoint.codec.fields)
-    assert "fields" not in dict(calls.list_page(PRODUCTS).query)
+    assert "fields" not in dict(endpoints.list_page(PRODUCTS).query)
 
 
 def test_a_list_takes_pages_of_a_thousand() -> None:
-    assert dict(calls.list_page(CONTACTS).query)["page_size"] == "1000"
+    assert dict(endpoints.list_page(CONTACTS).query)["page_size"] == "1000"
 
 
 def test_changes_are_filtered_by_the_time_where_keap_can() -> None:
     since = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-    assert dict(calls.list_page(CONTACTS, updated_since=since).query)["filter"] == (
+    assert dict(endpoints.list_page(CONTACTS, updated_since=since).query)["filter"] == (
         "start_update_time==2026-01-02T03:04:05.678Z"
     )
-    assert dict(calls.list_page(COMPANIES, updated_since=since).query)["filter"] == (
+    assert dict(endpoints.list_page(COMPANIES, updated_since=since).query)["filter"] == (
         "since_time==2026-01-02T03:04:05.678Z"
     )
-    products = dict(calls.list_page(PRODUCTS, updated_since=since).query)
+    products = dict(endpoints.list_page(PRODUCTS, updated_since=since).query)
     assert "filter" not in products
     assert products["order_by"] == "last_updated_time desc"
 
 
 def test_times_of_other_zones_are_utc_in_filters_and_naive_ones_are_refused() -> None:
     paris = datetime.fromisoformat("2026-01-02T03:00:00+01:00")
-    assert "2026-01-02T02:00:00.000Z" in dict(calls.list_page(CONTACTS, updated_since=paris).query)["filter"]
+    assert "2026-01-02T02:00:00.000Z" in dict(endpoints.list_page(CONTACTS, updated_since=paris).query)["filter"]
     with pytest.raises(ValueError, match="time zone"):
-        calls.list_page(CONTACTS, updated_since=datetime(2026, 1, 1))  # noqa: DTZ001 - refused
+        endpoints.list_page(CONTACTS, updated_since=datetime(2026, 1, 1))  # noqa: DTZ001 - refused
 
 
 def test_filters_are_joined_and_a_semicolon_in_a_value_is_refused() -> None:
-    call = calls.list_page(CONTACTS, filters=[("family_name", "Smi*"), ("contact_id>", "7")])
+    call = endpoints.list_page(CONTACTS, filters=[("family_name", "Smi*"), ("contact_id>", "7")])
     assert dict(call.query)["filter"] == "family_name==Smi*;contact_id>7"
     with pytest.raises(ValueError, match="semicolon"):
-        calls.list_page(CONTACTS, filters=[("family_name", "a;contact_id>0")])
+        endpoints.list_page(CONTACTS, filters=[("family_name", "a;contact_id>0")])
 
 
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:
-    assert calls.get(CONTACTS, "../companies/1?x=y").path == "/v2/contacts/..%2Fcompanies%2F1%3Fx%3Dy"
+    assert endpoints.get(CONTACTS, "../companies/1?x=y").path == "/v2/contacts/..%2Fcompanies%2F1%3Fx%3Dy"
 
 
 def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:
     ids = [str(n) for n in range(1, 2001)]
-    found = list(calls.get_many(CONTACTS, ids))
+    found = list(endpoints.get_many(CONTACTS, ids))
     asked = [i for call in found for i in dict(call.query)["filter"].removeprefix("ids==").split(",")]
     assert sorted(asked, key=int) == ids
     assert all(len(dict(call.query)["filter"]) < 3100 for call in found)
     assert len(found) <= 5
-    assert list(calls.get_many(CONTACTS, [])) == []
+    assert list(endpoints.get_many(CONTACTS, [])) == []
 
 
 def test_neighbouring_companies_are_read_as_a_range() -> None:
-    [call] = calls.get_many(COMPANIES, ["500001", "500003", "500900"])
+    [call] = endpoints.get_many(COMPANIES, ["500001", "500003", "500900"])
     assert dict(call.query)["filter"] == "company_id>=500001"
     assert dict(call.query)["page_size"] == "900"
-    assert len(list(calls.get_many(COMPANIES, ["1", "5000", "9999999"]))) == 3
+    assert len(list(endpoints.get_many(COMPANIES, ["1", "5000", "9999999"]))) == 3
 
 
 def test_a_create_is_never_repeated_blindly_and_holds_no_null() -> None:
-    call = calls.create(CONTACTS, kb.keap.Contact(given_name="Ada", family_name=None, email_addresses=(EMAIL,)))
+    call = endpoints.create(CONTACTS, kb.keap.Contact(given_name="Ada", family_name=None, email_addresses=(EMAIL,)))
     assert not call.repeatable
     assert json.loads(call.body or b"") == {
         "given_name": "Ada",
@@ -106,16 +106,16 @@ def test_a_create_is_never_repeated_blindly_and_holds_no_null() -> None:
 
 def test_an_update_holds_the_masked_fields_and_its_mask_names_them() -> None:
     record = kb.keap.Contact(given_name="Ada", family_name=None, job_title="x")
-    call = calls.update(CONTACTS, "12", record, {"given_name", "family_name"})
+    call = endpoints.update(CONTACTS, "12", record, {"given_name", "family_name"})
     assert json.loads(call.body or b"") == {"family_name": "", "given_name": "Ada"}
     assert [value for name, value in call.query if name == "update_mask"] == ["family_name", "given_name"]
 
 
 def test_an_update_of_what_is_unknown_or_read_only_is_refused() -> None:
     with pytest.raises(ValueError, match="UNSET"):
-        calls.update(CONTACTS, "12", kb.keap.Contact(), {"given_name"})
+        endpoints.update(CONTACTS, "12", kb.keap.Contact(), {"given_name"})
     with pytest.raises(ValueError, match="create_time"):
-        calls.update(CONTACTS, "12", kb.keap.Contact(), {"create_time"})
+        endpoints.update(CONTACTS, "12", kb.keap.Contact(), {"create_time"})
 
 
 def test_a_price_is_written_in_the_smallest_unit_and_an_inventory_flat() -> None:
@@ -123,21 +123,21 @@ def test_a_price_is_written_in_the_smallest_unit_and_an_inventory_flat() -> None
         price=kb.keap.Money(1250, "USD", "$12.50"),
         inventory=kb.keap.ProductInventory(inventory_limit=3, inventory_count=9, out_of_stock_enabled=True),
     )
-    patch = calls.update(PRODUCTS, "1", product, {"price", "inventory"})
+    patch = endpoints.update(PRODUCTS, "1", product, {"price", "inventory"})
     assert json.loads(patch.body or b"") == {"price": 1250, "inventory_limit": 3, "out_of_stock_enabled": True}
     assert {v for n, v in patch.query if n == "update_mask"} == {"price", "inventory_limit", "out_of_stock_enabled"}
-    assert json.loads(calls.create(PRODUCTS, product).body or b"")["price"] == 1250
+    assert json.loads(endpoints.create(PRODUCTS, product).body or b"")["price"] == 1250
 
 
 # --- decoding -------------------------------------------------------------------------------------------------------
 
 
 def test_what_was_asked_for_and_is_not_there_is_none_and_what_was_not_is_unset() -> None:
-    contact = calls.get(CONTACTS, "1").decode(_answer({"id": "1", "given_name": "Ada"}))
+    contact = endpoints.get(CONTACTS, "1").decode(_answer({"id": "1", "given_name": "Ada"}))
     assert contact.family_name is None
     assert contact.email_addresses == ()
     assert contact.birth_date is None
-    company = calls.create(COMPANIES, kb.keap.Company(company_name="x")).decode(_answer({"id": "1"}))
+    company = endpoints.create(COMPANIES, kb.keap.Company(company_name="x")).decode(_answer({"id": "1"}))
     assert company.notes is kb.UNSET
     assert not kb.UNSET
 
@@ -182,7 +182,7 @@ def test_unknown_values_of_known_enumerations_do_no_harm() -> None:
 )
 def test_a_wrong_type_is_an_error_with_the_json_path(raw: Json, path: str) -> None:
     with pytest.raises(kb.ShapeError) as caught:
-        calls.get(CONTACTS, "1").decode(_answer({"id": "1", **raw}))
+        endpoints.get(CONTACTS, "1").decode(_answer({"id": "1", **raw}))
     assert caught.value.paths
     assert all(found.startswith(path) for found in caught.value.paths)
     assert path in str(caught.value)
@@ -190,18 +190,18 @@ def test_a_wrong_type_is_an_error_with_the_json_path(raw: Json, path: str) -> No
 
 def test_an_error_names_places_and_never_values() -> None:
     with pytest.raises(kb.ShapeError) as caught:
-        calls.get(CONTACTS, "1").decode(_answer({"id": "1", "given_name": {"secret": "ada@example.org"}}))
+        endpoints.get(CONTACTS, "1").decode(_answer({"id": "1", "given_name": {"secret": "ada@example.org"}}))
     assert "ada@" not in str(caught.value)
 
 
 def test_what_is_no_object_is_no_record() -> None:
-    page = calls.list_page(CONTACTS).decode(_answer({"contacts": ["?", {"id": "1"}, [], None, 7]}))
+    page = endpoints.list_page(CONTACTS).decode(_answer({"contacts": ["?", {"id": "1"}, [], None, 7]}))
     assert [contact.id for contact in page.items] == ["1"]
     assert len(page.malformed) == 4
 
 
 def test_one_bad_record_does_not_spoil_its_page() -> None:
-    page = calls.list_page(CONTACTS).decode(
+    page = endpoints.list_page(CONTACTS).decode(
         _answer({"contacts": [{"id": "1"}, {"id": "2", "given_name": 7}, {"id": 3, "given_name": "Kim"}]})
     )
     assert [contact.id for contact in page.items] == ["1", "3"]
@@ -214,17 +214,17 @@ def test_one_bad_record_does_not_spoil_its_page() -> None:
 )
 def test_a_page_of_another_shape_is_an_error(content: Any) -> None:
     with pytest.raises(kb.ShapeError):
-        calls.list_page(CONTACTS).decode(_answer(content))
+        endpoints.list_page(CONTACTS).decode(_answer(content))
 
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_an_empty_token_ends_a_list(token: str | None) -> None:
-    page = calls.list_page(CONTACTS).decode(_answer({"contacts": [], "next_page_token": token}))
+    page = endpoints.list_page(CONTACTS).decode(_answer({"contacts": [], "next_page_token": token}))
     assert page.following is None
 
 
 def test_times_without_milliseconds_and_dates_with_a_time_are_read() -> None:
-    contact = calls.get(CONTACTS, "1").decode(
+    contact = endpoints.get(CONTACTS, "1").decode(
         _answer({"id": 1, "update_time": "2026-01-02T03:04:05Z", "birth_date": "1815-12-10T00:00:00Z"})
     )
     assert contact.update_time == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

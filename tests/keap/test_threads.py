@@ -7,7 +7,7 @@ import sys
 
 FIRST_READS = """
 import sys, threading
-from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 
 sys.setswitchinterval(1e-6)
 together = threading.Barrier(8)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
+from keapbridge.dataflow.checklist import checklist
 from keapbridge.mapping import companies, contacts, dataflow_document, products
-from keapbridge.mapping.checklist import checklist
 from keapbridge.mapping.mapper import Mapper
 
 MAPPERS = (companies, products, contacts)

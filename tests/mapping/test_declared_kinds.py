@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge.customcrm import models as customcrm
+from keapbridge.customcrm import records as customcrm
+from keapbridge.dataflow.checklist import checklist
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.keap import models as keap
+from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping import companies, contacts, products
-from keapbridge.mapping.checklist import checklist
 from keapbridge.mapping.kinds import Choices, Context, FullName, Made, Money, Url
 from keapbridge.mapping.lens import Lens
 from keapbridge.model.maybe import UNSET

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import keapbridge as kb
-from keapbridge.customcrm import models as customcrm
+from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.keap import models as keap
+from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import NamedField, custom_field, resolve

@@ -143,7 +143,7 @@ class CrmVariant:
                 if not row.deleted:
                     paths = {f.name: wire_path(self.schema.of(object), object, f.name) for f in attrs.fields(cls)}
                     values = {n: at(row.body, p) for n, p in paths.items() if n != "extra" and p is not None}
-                    found[row.id] = {crm.models.wire_name(n): v for n, v in values.items() if v is not None}
+                    found[row.id] = {crm.records.wire_name(n): v for n, v in values.items() if v is not None}
             return found
 
     def raw(self, object: str, id: str) -> Json:

@@ -21,10 +21,10 @@ from keapbridge._io.calling import send
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.effects import Call, Flow, Malformed, Page, Unread
 from keapbridge._io.retries import RetryPolicy
-from keapbridge.customcrm import models as customcrm
+from keapbridge.customcrm import records as customcrm
 from keapbridge.customcrm.adapter import ENDPOINTS
-from keapbridge.customcrm.models import wire_name
-from keapbridge.keap import models as keap
+from keapbridge.customcrm.records import wire_name
+from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.custom import NamedField

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import attrs
 
 from keapbridge._io.effects import Await, Flow, Malformed, Page, gather, run
-from keapbridge.customcrm.calls import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
+from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
 
 __all__ = [

@@ -14,9 +14,9 @@ from keapbridge._io.effects import Call, Flow, Page, gather, now
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
-from keapbridge.customcrm import calls
-from keapbridge.customcrm.calls import Endpoint
-from keapbridge.customcrm.models import Contact, Customer, Product
+from keapbridge.customcrm import endpoints
+from keapbridge.customcrm.endpoints import Endpoint
+from keapbridge.customcrm.records import Contact, Customer, Product
 from keapbridge.customcrm.schema import Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 
@@ -45,29 +45,29 @@ class CustomcrmResource(Generic[R]):
         return repr(self.endpoint.schema)
 
     def list(
-        self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE, unread: bool = False
+        self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE, unread: bool = False
     ) -> Flow[Page[R]]:
-        call = calls.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=unread)
+        call = endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=unread)
         return fetch(self.port, call)
 
     def get(self, id: str) -> Flow[R]:
-        return send(self.port, calls.get(self.endpoint, id))
+        return send(self.port, endpoints.get(self.endpoint, id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
         if not self.capabilities.batch:
             found = yield from gather((self._get_or_none(id) for id in sorted(set(ids))), _PARALLEL_READS)
             return tuple(record for record in found if record is not None)
-        flows = (self._all(call) for call in calls.get_many(self.endpoint, ids))
+        flows = (self._all(call) for call in endpoints.get_many(self.endpoint, ids))
         parts = yield from gather(flows, _PARALLEL_READS)
         return tuple(record for part in parts for record in part)
 
     def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
         """Records that could be this one: by a property, or else what changed since, or else all."""
-        call = calls.find(self.endpoint, record) or calls.list_page(self.endpoint, updated_since=since)
+        call = endpoints.find(self.endpoint, record) or endpoints.list_page(self.endpoint, updated_since=since)
         return self._all(call, since, strict=False)
 
     def create(self, record: R, *, idempotency_key: str | None = None) -> Flow[R]:
-        made = yield from send(self.port, calls.create(self.endpoint, record, key=idempotency_key))
+        made = yield from send(self.port, endpoints.create(self.endpoint, record, key=idempotency_key))
         if self.endpoint.schema.envelope.written == "record":
             return made
         id = _id(made)
@@ -79,29 +79,29 @@ class CustomcrmResource(Generic[R]):
             raise ShapeError(what, paths=["$"], method="POST", url=error.url) from error
 
     def update(self, id: str, changes: dict[str, Any], *, if_match: str | None = None) -> Flow[R]:
-        record, mask = calls.changes_to_record(self.endpoint, changes)
+        record, mask = endpoints.changes_to_record(self.endpoint, changes)
 
         def written(version: str | None, onto: dict[str, Any] | None) -> Call[R]:
-            return calls.update(self.endpoint, id, record, mask, if_match=version, onto=onto)
+            return endpoints.update(self.endpoint, id, record, mask, if_match=version, onto=onto)
 
-        reads = calls.reads_before_writing(self.endpoint, record, mask)
+        reads = endpoints.reads_before_writing(self.endpoint, record, mask)
         stored = yield from self._write(id, written, if_match, reads=reads)
         return stored if self.endpoint.schema.envelope.written == "record" else (yield from self.get(id))
 
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
         match self.endpoint.schema.delete:
             case "hard":
-                yield from send(self.port, calls.delete(self.endpoint, id, if_match=if_match))
+                yield from send(self.port, endpoints.delete(self.endpoint, id, if_match=if_match))
             case "soft":
                 moment = yield from now()
 
                 def marked(version: str | None, onto: dict[str, Any] | None) -> Call[None]:
-                    return calls.mark_deleted(self.endpoint, id, moment, if_match=version, onto=onto)
+                    return endpoints.mark_deleted(self.endpoint, id, moment, if_match=version, onto=onto)
 
-                reads = calls.marks_after_reading(self.endpoint)
+                reads = endpoints.marks_after_reading(self.endpoint)
                 if not reads:
                     # A mark can be written twice; that it was there already is told by reading only.
-                    yield from send(self.port, calls.current(self.endpoint, id))
+                    yield from send(self.port, endpoints.current(self.endpoint, id))
                 yield from self._write(id, marked, if_match, reads=reads)
             case None:
                 what = f"{self.endpoint.singular} {id} was not deleted: the schema declares no way to"
@@ -119,7 +119,7 @@ class CustomcrmResource(Generic[R]):
         if not reads:
             return (yield from send(self.port, call(if_match, None)))
         for attempt in range(1, _ATTEMPTS + 1):
-            present = yield from send(self.port, calls.current(self.endpoint, id))
+            present = yield from send(self.port, endpoints.current(self.endpoint, id))
             if if_match and present.version and present.version != if_match:
                 what = f"{self.endpoint.singular} {id} has another version by now"
                 raise ConflictError(what, method="GET", url=f"{self.port.base_url}{self.endpoint.path}", status=412)
@@ -173,7 +173,7 @@ class SyncCustomcrmResource(Generic[R]):
         """What the CRM is able to with these records, as its schema says."""
         return self.flows.capabilities
 
-    def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> Iterator[R]:
+    def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Iterator[R]:
         """All records, or those changed at or after an (aware) moment; pages are fetched as they are needed.
 
         Raises:
@@ -225,7 +225,7 @@ class AsyncCustomcrmResource(Generic[R]):
         """See `SyncCustomcrmResource.capabilities`."""
         return self.flows.capabilities
 
-    def list(self, *, updated_since: datetime | None = None, page_size: int = calls.MAX_PAGE) -> AsyncIterator[R]:
+    def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> AsyncIterator[R]:
         """See `SyncCustomcrmResource.list`."""
         return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
 
@@ -274,13 +274,13 @@ class CustomcrmClient:
         self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy()))
         driver = SyncDriver()
         self.contacts: SyncCustomcrmResource[Contact] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Contact, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))
         )
         self.customers: SyncCustomcrmResource[Customer] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Customer, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Customer, self.schema, base_url))
         )
         self.products: SyncCustomcrmResource[Product] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Product, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Product, self.schema, base_url))
         )
 
     @property
@@ -323,13 +323,13 @@ class AsyncCustomcrmClient:
         self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app))
         driver = AsyncDriver()
         self.contacts: AsyncCustomcrmResource[Contact] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Contact, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))
         )
         self.customers: AsyncCustomcrmResource[Customer] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Customer, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Customer, self.schema, base_url))
         )
         self.products: AsyncCustomcrmResource[Product] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, calls.endpoint(Product, self.schema, base_url))
+            driver, CustomcrmResource(self._port, endpoints.endpoint(Product, self.schema, base_url))
         )
 
     @property

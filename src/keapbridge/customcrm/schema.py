@@ -1,7 +1,7 @@
 """What a host declares about the REST API of its CRM, as data: in Python or in TOML.
 
-Only values live here, and how they are read and written; `calls` turns them into requests. All defaults together are
-the default REST profile.
+Only values live here, and how they are read and written; `endpoints` turns them into requests. All defaults
+together are the default REST profile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get
 import attrs
 from attrs import field, frozen
 
-from keapbridge.customcrm import models
+from keapbridge.customcrm import records
 from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [
@@ -44,9 +44,9 @@ Names: TypeAlias = Literal["PascalCase", "camelCase", "snake_case"]
 Times: TypeAlias = Literal["iso8601", "unix", "unix_ms"]
 
 OBJECTS: Mapping[str, type] = {
-    "contacts": models.Contact,
-    "customers": models.Customer,
-    "products": models.Product,
+    "contacts": records.Contact,
+    "customers": records.Customer,
+    "products": records.Product,
 }
 SYSTEM: Mapping[str, str] = {"id": "id", "created_at": "created", "updated_at": "modified", "etag": "version"}
 """Attribute → the key of the schema that tells its property."""
@@ -519,7 +519,7 @@ class CustomcrmSchema:
 def attribute_of(cls: type, name: str) -> str | None:
     """`FirstName` or `first_name` → `first_name`; `None` for a property that the records do not have."""
     for f in attrs.fields(cls):
-        if f.name != "extra" and name in {f.name, models.wire_name(f.name)}:
+        if f.name != "extra" and name in {f.name, records.wire_name(f.name)}:
             return str(f.name)
     return None
 
@@ -552,8 +552,8 @@ def time_text(moment: datetime, format: str) -> str:
 
 def _spelled(names: Names, attribute: str) -> str:
     if names == "snake_case" or attribute == "etag":
-        return models.wire_name(attribute) if names == "PascalCase" else attribute
-    pascal = models.wire_name(attribute)
+        return records.wire_name(attribute) if names == "PascalCase" else attribute
+    pascal = records.wire_name(attribute)
     return pascal if names == "PascalCase" else pascal[0].lower() + pascal[1:]
 
 
@@ -564,9 +564,9 @@ def _check_object(schema: CustomcrmSchema, object: str) -> None:
     for f in attrs.fields(cls):
         path = None if f.name == "extra" else wire_path(schema, object, f.name)
         if path is not None and path in taken:
-            raise ValueError(f"properties: {path} is both {taken[path]} and {models.wire_name(f.name)}")
+            raise ValueError(f"properties: {path} is both {taken[path]} and {records.wire_name(f.name)}")
         if path is not None:
-            taken[path] = models.wire_name(f.name)
+            taken[path] = records.wire_name(f.name)
     names: dict[str, str] = {}
     for name, path in declared.properties.items():
         attribute = attribute_of(cls, name)

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from keapbridge._json.codec import Codec
-from keapbridge.customcrm.models import wire_name
+from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import Lens, Mapper
 from keapbridge.mapping.kinds import Canonical, Context

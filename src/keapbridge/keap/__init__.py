@@ -5,7 +5,9 @@ from keapbridge.keap.client import AsyncKeapClient, KeapClient
 from keapbridge.keap.fields import CustomField, FieldOption, Model
 from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
-from keapbridge.keap.models import (
+from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
+from keapbridge.keap.pace import Pacing
+from keapbridge.keap.records import (
     Address,
     BasicCompany,
     Company,
@@ -20,8 +22,6 @@ from keapbridge.keap.models import (
     ProductInventory,
     SocialAccount,
 )
-from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
-from keapbridge.keap.pace import Pacing
 from keapbridge.keap.slots import find_item, put_item, put_items, remove_item
 from keapbridge.keap.tokens import FileTokenStore
 

@@ -14,12 +14,14 @@ from keapbridge._io.effects import Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
-from keapbridge.keap import calls, field_calls
-from keapbridge.keap.calls import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
+from keapbridge.keap import endpoints, field_endpoints
+from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
-from keapbridge.keap.models import (
+from keapbridge.keap.oauth import oauth_of
+from keapbridge.keap.pace import KeapPace, PaceBook, Pacing, pace_for
+from keapbridge.keap.records import (
     Address,
     Company,
     Contact,
@@ -30,8 +32,6 @@ from keapbridge.keap.models import (
     Product,
     SocialAccount,
 )
-from keapbridge.keap.oauth import oauth_of
-from keapbridge.keap.pace import KeapPace, PaceBook, Pacing, pace_for
 from keapbridge.keap.slots import array_of, put_items
 from keapbridge.model.maybe import UNSET
 
@@ -70,10 +70,10 @@ class KeapResource(Generic[R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] = (),
         order_by: str | None = None,
-        page_size: int = calls.MAX_PAGE,
+        page_size: int = endpoints.MAX_PAGE,
         unread: bool = False,
     ) -> Flow[Page[R]]:
-        call = calls.list_page(
+        call = endpoints.list_page(
             self.endpoint,
             updated_since=updated_since,
             filters=filters,
@@ -84,11 +84,11 @@ class KeapResource(Generic[R]):
         return fetch(self.port, call)
 
     def get(self, id: str) -> Flow[R]:
-        return send(self.port, calls.get(self.endpoint, id))
+        return send(self.port, endpoints.get(self.endpoint, id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
         wanted = set(ids)
-        flows = (send(self.port, call) for call in calls.get_many(self.endpoint, wanted))
+        flows = (send(self.port, call) for call in endpoints.get_many(self.endpoint, wanted))
         pages = yield from gather(flows, _PARALLEL_READS)
         for page in pages:
             for item in page.malformed:
@@ -97,7 +97,7 @@ class KeapResource(Generic[R]):
         return tuple(record for page in pages for record in page.items if record.id in wanted)
 
     def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
-        call = calls.find_like(self.endpoint, record, since=since)
+        call = endpoints.find_like(self.endpoint, record, since=since)
         found: tuple[R, ...] = ()
         page = None if call is None else (yield from fetch(self.port, call))
         while page is not None:
@@ -106,12 +106,12 @@ class KeapResource(Generic[R]):
         return found
 
     def create(self, record: R) -> Flow[R]:
-        return send(self.port, calls.create(self.endpoint, record))
+        return send(self.port, endpoints.create(self.endpoint, record))
 
     def update(self, id: str, changes: dict[str, Any]) -> Flow[R]:
-        record = calls.changes_to_record(self.endpoint, changes)
+        record = endpoints.changes_to_record(self.endpoint, changes)
         mask = [name for name, value in changes.items() if value is not UNSET]
-        return send(self.port, calls.update(self.endpoint, id, record, mask))
+        return send(self.port, endpoints.update(self.endpoint, id, record, mask))
 
     def put_items(self, id: str, items: Collection[SlotItem]) -> Flow[R]:
         arrays: dict[str, list[Any]] = {}
@@ -122,11 +122,11 @@ class KeapResource(Generic[R]):
         return (yield from self.update(id, changes))
 
     def delete(self, id: str) -> Flow[None]:
-        return send(self.port, calls.delete(self.endpoint, id))
+        return send(self.port, endpoints.delete(self.endpoint, id))
 
     def model(self, *, refresh: bool = False) -> Flow[Model]:
         if refresh or self.endpoint.name not in self._models:
-            self._models[self.endpoint.name] = yield from send(self.port, field_calls.get_model(self.endpoint))
+            self._models[self.endpoint.name] = yield from send(self.port, field_endpoints.get_model(self.endpoint))
         return self._models[self.endpoint.name]
 
     def create_custom_field(
@@ -137,7 +137,7 @@ class KeapResource(Generic[R]):
         group_id: str | None = None,
         user_group_id: str | None = None,
     ) -> Flow[CustomField]:
-        call = field_calls.create_field(self.endpoint, label, type, options, group_id, user_group_id)
+        call = field_endpoints.create_field(self.endpoint, label, type, options, group_id, user_group_id)
         made = yield from send(self.port, call)
         self._models.clear()
         return made
@@ -156,7 +156,7 @@ class SyncKeapResource(Generic[R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] = (),
         order_by: str | None = None,
-        page_size: int = calls.MAX_PAGE,
+        page_size: int = endpoints.MAX_PAGE,
     ) -> Iterator[R]:
         """All records, or those changed at or after a moment; pages are fetched as they are needed.
 
@@ -252,7 +252,7 @@ class AsyncKeapResource(Generic[R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] = (),
         order_by: str | None = None,
-        page_size: int = calls.MAX_PAGE,
+        page_size: int = endpoints.MAX_PAGE,
     ) -> AsyncIterator[R]:
         """See `SyncKeapResource.list`."""
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)

@@ -16,7 +16,7 @@ import attrs
 from attrs import frozen
 
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.keap.models import Company, Contact, CustomFieldValue, Extra
+from keapbridge.keap.records import Company, Contact, CustomFieldValue, Extra
 from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
 __all__ = ["CustomField", "FieldOption", "FieldType", "FieldValue", "Model", "plain_number"]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge.keap.models import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
+from keapbridge.keap.records import Address, CustomFieldValue, EmailAddress, FaxNumber, PhoneNumber, SocialAccount
 from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [

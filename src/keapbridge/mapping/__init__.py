@@ -1,5 +1,7 @@
 """Mapping as data: the three default mappers, the kinds of fields, and the dataflow document made from them."""
 
+from collections.abc import Sequence
+
 from keapbridge.mapping.custom import NamedField, custom_field
 from keapbridge.mapping.declare import (
     LensOptions,
@@ -28,7 +30,6 @@ from keapbridge.mapping.declare import (
 from keapbridge.mapping.defaults import companies, contacts, products
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper, MatchKey
-from keapbridge.mapping.tables import dataflow_document
 
 __all__ = [
     "Lens",
@@ -63,3 +64,15 @@ __all__ = [
     "text",
     "url",
 ]
+
+
+def dataflow_document(mappers: Sequence[Mapper], format: str = "rst") -> str:
+    """The whole document: what is synchronised, and for each synchronization its properties and its checklist.
+
+    Args:
+        mappers: the mappings in force, as the session has them.
+        format: `"rst"`, `"md"` or `"html"` (a fragment, to be put into a page).
+    """
+    from keapbridge.dataflow import document
+
+    return document.dataflow_document(mappers, format)

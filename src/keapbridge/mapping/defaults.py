@@ -6,8 +6,8 @@ PHONE1–2 and FAX1.
 
 from __future__ import annotations
 
-from keapbridge.customcrm import models as customcrm
-from keapbridge.keap import models as keap
+from keapbridge.customcrm import records as customcrm
+from keapbridge.keap import records as keap
 from keapbridge.mapping.declare import (
     address,
     boolean,

@@ -23,7 +23,7 @@ from keapbridge.mapping.kinds import (
     Reference,
     Region,
 )
-from keapbridge.mapping.lens import Direction, Lens, Reader
+from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
@@ -350,12 +350,12 @@ class Mapper:
 
     # --- showing ------------------------------------------------------------------------------------------------
 
-    def property_table(self, format: Direction | str = "rst") -> str:
+    def property_table(self, format: str = "rst") -> str:
         """The table of the dataflow document: Customcrm property, Keap property, Keap data type.
 
         Args:
             format: `"rst"`, `"md"` or `"html"`.
         """
-        from keapbridge.mapping.tables import property_table
+        from keapbridge.dataflow.document import property_table
 
         return property_table(self, format)

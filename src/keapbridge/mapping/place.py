@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from keapbridge.customcrm.models import wire_name
+from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
-from keapbridge.keap import models as keap
+from keapbridge.keap import records as keap
 from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2

@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.client import CustomcrmClient
+from keapbridge.dataflow.checklist import Check, checklist
 from keapbridge.errors import ApiError, KeapbridgeError, UnfitError
 from keapbridge.keap.client import KeapClient
-from keapbridge.mapping.checklist import Check, checklist
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper

@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Flow
 from keapbridge.errors import ApiError
-from keapbridge.keap import models as keap
+from keapbridge.keap import records as keap
 from keapbridge.mapping.kinds import Canonical, Context, may_be_asked
 from keapbridge.model.side import Side
 from keapbridge.sync.run import stops_everything

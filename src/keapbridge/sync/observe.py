@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, Malformed, Page, gather, now, run
 from keapbridge.errors import ShapeError
-from keapbridge.keap import models as keap
+from keapbridge.keap import records as keap
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Observation, Snapshot

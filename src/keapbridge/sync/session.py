@@ -11,7 +11,7 @@ import attrs
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, run
 from keapbridge.customcrm.adapter import is_asynchronous, resources
-from keapbridge.customcrm.models import wire_name
+from keapbridge.customcrm.records import wire_name
 from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import BrakeError, MappingError, StalePlanError

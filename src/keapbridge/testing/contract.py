@@ -31,7 +31,7 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
-from keapbridge.customcrm.models import Contact, Customer, Product, wire_name
+from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, Records

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
+from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
-
-if TYPE_CHECKING:
-    from keapbridge.mapping.lens import Lens
-    from keapbridge.mapping.mapper import Mapper
 
 __all__ = ["Check", "checklist"]
 

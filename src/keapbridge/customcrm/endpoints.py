@@ -19,7 +19,7 @@ import msgspec
 
 from keapbridge._io.effects import Answer, Call, Malformed, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
-from keapbridge.customcrm import models
+from keapbridge.customcrm import records
 from keapbridge.customcrm.schema import (
     OBJECTS,
     CursorPaging,
@@ -125,9 +125,9 @@ def endpoint(cls: type[R], schema: CustomcrmSchema, base_url: str = "") -> Endpo
     )
 
 
-CONTACTS = endpoint(models.Contact, CustomcrmSchema())
-CUSTOMERS = endpoint(models.Customer, CustomcrmSchema())
-PRODUCTS = endpoint(models.Product, CustomcrmSchema())
+CONTACTS = endpoint(records.Contact, CustomcrmSchema())
+CUSTOMERS = endpoint(records.Customer, CustomcrmSchema())
+PRODUCTS = endpoint(records.Product, CustomcrmSchema())
 
 
 # --- lists ------------------------------------------------------------------------------------------------------

@@ -6,13 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from keapbridge.mapping.checklist import checklist
+from keapbridge.dataflow.checklist import checklist
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.side import Side
-
-if TYPE_CHECKING:
-    from keapbridge.mapping.mapper import Mapper
 
 __all__ = ["dataflow_document", "property_table"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from keapbridge._io.effects import Answer, Call
 from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ShapeError
-from keapbridge.keap.calls import Endpoint
+from keapbridge.keap.endpoints import Endpoint
 from keapbridge.keap.fields import CustomField, Model
 
 __all__ = ["create_field", "get_model"]

@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from keapbridge._io.effects import Answer, Call, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
-from keapbridge.keap import models
+from keapbridge.keap import records
 from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = [
@@ -152,10 +152,10 @@ def _product_patch(body: dict[str, Any]) -> dict[str, Any]:
 
 _TIMES = frozenset({"id", "create_time", "update_time"})
 
-CONTACTS: Endpoint[models.Contact] = Endpoint(
+CONTACTS: Endpoint[records.Contact] = Endpoint(
     name="contacts",
     singular="contact",
-    codec=Codec(models.Contact),
+    codec=Codec(records.Contact),
     read_only=_TIMES | {"score_value", "tag_ids"},
     choosable=True,
     answers_all=True,
@@ -165,10 +165,10 @@ CONTACTS: Endpoint[models.Contact] = Endpoint(
     on_create=_contact_body,
     on_update=_contact_body,
 )
-COMPANIES: Endpoint[models.Company] = Endpoint(
+COMPANIES: Endpoint[records.Company] = Endpoint(
     name="companies",
     singular="company",
-    codec=Codec(models.Company),
+    codec=Codec(records.Company),
     read_only=_TIMES,
     choosable=True,
     answers_all=False,
@@ -178,10 +178,10 @@ COMPANIES: Endpoint[models.Company] = Endpoint(
     on_create=_company_body,
     on_update=_company_body,
 )
-PRODUCTS: Endpoint[models.Product] = Endpoint(
+PRODUCTS: Endpoint[records.Product] = Endpoint(
     name="products",
     singular="product",
-    codec=Codec(models.Product),
+    codec=Codec(records.Product),
     read_only=_TIMES,
     choosable=False,
     answers_all=True,
@@ -405,13 +405,13 @@ def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None
 
 def _likeness(record: Any) -> Iterator[tuple[str, str | None]]:
     match record:
-        case models.Contact():
+        case records.Contact():
             yield "email", next((e.email or None for e in record.email_addresses or () if e.field == "EMAIL1"), None)
             yield "family_name", record.family_name or None
             yield "given_name", record.given_name or None
-        case models.Company():
+        case records.Company():
             yield "company_name", record.company_name or None
             yield "email", (record.email_address.email or None) if record.email_address else None
-        case models.Product():
+        case records.Product():
             yield "sku", record.sku or None
             yield "name", record.name or None

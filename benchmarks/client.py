@@ -143,7 +143,7 @@ def fill(store: str, first: int, count: int, seed: int) -> Found:
     from keapbridge.model.records import Link, Snapshot
     from keapbridge.model.side import Side
     from keapbridge.store.sql import open_store
-    from keapbridge.sync.bridge import digest, keys_of
+    from keapbridge.sync.synchronization import digest, keys_of
 
     def commit(index: int) -> Commit:
         values = records.canonical_contact(index, seed)

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
     from keapbridge.store.tokens import SqlTokenStore
-    from keapbridge.sync.resolve import OpenConflict
+    from keapbridge.sync.afterwards.resolve import OpenConflict
     from keapbridge.sync.session import AsyncSyncSession, SyncSession
 
 __all__ = [
@@ -174,7 +174,7 @@ __all__ = [
 _LATER = {
     "AsyncSyncSession": "sync.session",
     "Contest": "decide.policy",
-    "OpenConflict": "sync.resolve",
+    "OpenConflict": "sync.afterwards.resolve",
     "Plan": "model.plan",
     "Policy": "decide.policy",
     "Report": "model.report",

@@ -29,7 +29,7 @@ from keapbridge.customcrm.records import wire_name
 from keapbridge.keap.client import KeapResource
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
-from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
+from keapbridge.sync.systems import AdapterRecords, CustomcrmRecords, KeapRecords, Records
 from keapbridge.testing import KeapBehaviour
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place
 from keapbridge.model.records import Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import digest, keys_of
+from keapbridge.sync.synchronization import digest, keys_of
 
 MANY = settings(
     max_examples=150,

@@ -31,7 +31,7 @@ from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import opted_out
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
-from keapbridge.sync.sides import Identity
+from keapbridge.sync.systems import Identity
 
 __all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]
 

@@ -59,12 +59,13 @@ from keapbridge.model.plan import Conflict, Skip, Update
 from keapbridge.model.records import is_stored_form
 from keapbridge.store.database import memory_engine
 from keapbridge.store.sql import open_store
-from keapbridge.sync import deletions, propose, undo
-from keapbridge.sync import resolve as resolve_module
 from keapbridge.sync import session as session_module
+from keapbridge.sync.afterwards import resolve as resolve_module
+from keapbridge.sync.afterwards import undo
 from keapbridge.sync.lease import TERM
+from keapbridge.sync.planning import deletions, propose
 from keapbridge.sync.session import RETENTION, _Flows
-from keapbridge.sync.sides import KeapRecords
+from keapbridge.sync.systems import KeapRecords
 
 __all__ = ["ACTIONS", "CUSTOMCRM", "DAY", "KEAP", "STEPS", "TwoSystems", "policy_without_brakes"]
 

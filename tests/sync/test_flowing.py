@@ -13,8 +13,8 @@ from stopping import Clock, CountingDriver
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Flow, Sleep, run
-from keapbridge.sync import run as runs
-from keapbridge.sync.run import ending, flowing
+from keapbridge.sync.writing import run as runs
+from keapbridge.sync.writing.run import ending, flowing
 
 SIZE = 200
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -24,14 +24,14 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.sync.apply import apply
-from keapbridge.sync.bridge import Bridge, Progress
-from keapbridge.sync.explain import Explanation, explain, history
+from keapbridge.sync.afterwards.explain import Explanation, explain, history
+from keapbridge.sync.afterwards.resolve import OpenConflict, conflicts, resolve
+from keapbridge.sync.afterwards.undo import UNDO, finish_undo, plan_undo, undo
 from keapbridge.sync.lease import holding
-from keapbridge.sync.propose import propose
-from keapbridge.sync.resolve import OpenConflict, conflicts, resolve
-from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, KeapRecords, Records
-from keapbridge.sync.undo import UNDO, finish_undo, plan_undo, undo
+from keapbridge.sync.planning.propose import propose
+from keapbridge.sync.synchronization import Bridge, Progress
+from keapbridge.sync.systems import AdapterRecords, CustomcrmRecords, KeapRecords, Records
+from keapbridge.sync.writing.apply import apply
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -34,7 +34,7 @@ from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.maybe import UNSET
-from keapbridge.sync.sides import AdapterRecords, CustomcrmRecords, Records
+from keapbridge.sync.systems import AdapterRecords, CustomcrmRecords, Records
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]
 

@@ -18,7 +18,7 @@ from keapbridge.model.kept import Missing
 from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.records import Link, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge, keys_of, staged
+from keapbridge.sync.synchronization import Bridge, keys_of, staged
 
 __all__ = ["RECORD", "is_edited", "plan_deletions"]
 

@@ -21,11 +21,11 @@ from keapbridge.model.plan import Action, Adopt, Conflict, Create, Plan, Skip, U
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge, digest, keys_of
-from keapbridge.sync.deletions import plan_deletions
-from keapbridge.sync.fields import learn_fields
-from keapbridge.sync.observe import Scan, observe, observe_ids
-from keapbridge.sync.sides import Records
+from keapbridge.sync.planning.deletions import plan_deletions
+from keapbridge.sync.reading.custom_fields import learn_fields
+from keapbridge.sync.reading.scan import Scan, observe, observe_ids
+from keapbridge.sync.synchronization import Bridge, digest, keys_of
+from keapbridge.sync.systems import Records
 
 __all__ = ["draft", "find_made", "merge_pairs", "propose", "settled_commit"]
 

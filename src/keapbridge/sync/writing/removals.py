@@ -13,10 +13,10 @@ from keapbridge.model.plan import Delete, Unlink
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import keys_of
-from keapbridge.sync.deletions import is_edited
 from keapbridge.sync.lease import keep
-from keapbridge.sync.run import Run, stops_everything
+from keapbridge.sync.planning.deletions import is_edited
+from keapbridge.sync.synchronization import keys_of
+from keapbridge.sync.writing.run import Run, stops_everything
 
 __all__ = ["apply_removals"]
 

@@ -12,8 +12,8 @@ from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge
-from keapbridge.sync.propose import merge_pairs
+from keapbridge.sync.planning.propose import merge_pairs
+from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["Explanation", "explain", "history"]
 

@@ -24,11 +24,11 @@ from keapbridge.model.plan import Action, Adopt, Skip, Update
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.consent import with_opt_ins
-from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
-from keapbridge.sync.propose import held_skips, read_unlinked, settled_commit, with_references
-from keapbridge.sync.run import WRITERS, Run, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.planning.propose import held_skips, read_unlinked, settled_commit, with_references
+from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.writing.consent import with_opt_ins
+from keapbridge.sync.writing.run import WRITERS, Run, ending, flowing, one_sided, stops_everything
 
 __all__ = [
     "Work",

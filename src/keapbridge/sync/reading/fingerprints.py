@@ -16,7 +16,7 @@ from keapbridge._io.effects import Flow, Unread, run
 from keapbridge._version import __version__
 from keapbridge.model.kept import moved_fact
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["Salt", "fingerprints", "salt"]
 

@@ -15,10 +15,10 @@ from keapbridge.model.plan import Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.sync.apply import apply
-from keapbridge.sync.bridge import Bridge
-from keapbridge.sync.deletions import RECORD, is_edited
-from keapbridge.sync.propose import merge_pairs
+from keapbridge.sync.planning.deletions import RECORD, is_edited
+from keapbridge.sync.planning.propose import merge_pairs
+from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.writing.apply import apply
 
 __all__ = ["OpenConflict", "conflicts", "resolve"]
 

@@ -17,10 +17,10 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import KEAP_CURRENCY, Bridge, staged
-from keapbridge.sync.fields import learn_fields
 from keapbridge.sync.lease import keep
-from keapbridge.sync.marks import Salt, fingerprints, salt
+from keapbridge.sync.reading.custom_fields import learn_fields
+from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
+from keapbridge.sync.synchronization import KEAP_CURRENCY, Bridge, staged
 
 __all__ = ["Scan", "observe", "observe_ids"]
 

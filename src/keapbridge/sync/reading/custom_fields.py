@@ -19,10 +19,10 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
 from keapbridge.sync.lease import keep
-from keapbridge.sync.sides import KeapRecords
+from keapbridge.sync.systems import KeapRecords
 
 if TYPE_CHECKING:
-    from keapbridge.sync.bridge import Bridge
+    from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["forget_fields", "known_fields", "learn_fields", "make_fields"]
 

@@ -27,11 +27,11 @@ from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Up
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge, keys_of
-from keapbridge.sync.creates import is_ambiguous
 from keapbridge.sync.lease import keep
-from keapbridge.sync.propose import find_made
-from keapbridge.sync.run import Run, one_sided, stops_everything
+from keapbridge.sync.planning.propose import find_made
+from keapbridge.sync.synchronization import Bridge, keys_of
+from keapbridge.sync.writing.creates import is_ambiguous
+from keapbridge.sync.writing.run import Run, one_sided, stops_everything
 
 __all__ = ["finish_undo", "plan_undo", "undo"]
 

@@ -25,12 +25,12 @@ from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.plan import Action, Create
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.side import Side
-from keapbridge.sync.consent import with_opt_ins
-from keapbridge.sync.fields import forget_fields
 from keapbridge.sync.lease import keep
-from keapbridge.sync.pairs import Work, assume, commit_pair, confirm, decide_again, remember, stored_of
-from keapbridge.sync.propose import draft
-from keapbridge.sync.run import Run, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.planning.propose import draft
+from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.writing.consent import with_opt_ins
+from keapbridge.sync.writing.run import Run, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.writing.updates import Work, assume, commit_pair, confirm, decide_again, remember, stored_of
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
 

@@ -13,12 +13,12 @@ from keapbridge._io.effects import Flow, new_id, now, run
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
-from keapbridge.sync.bridge import Bridge
-from keapbridge.sync.creates import apply_creates, resume_creates
-from keapbridge.sync.fields import make_fields
-from keapbridge.sync.pairs import EDITED_ON_BOTH, apply_pairs, held_line
-from keapbridge.sync.removals import apply_removals
-from keapbridge.sync.run import Run, one_sided
+from keapbridge.sync.reading.custom_fields import make_fields
+from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.writing.creates import apply_creates, resume_creates
+from keapbridge.sync.writing.removals import apply_removals
+from keapbridge.sync.writing.run import Run, one_sided
+from keapbridge.sync.writing.updates import EDITED_ON_BOTH, apply_pairs, held_line
 
 __all__ = ["apply"]
 

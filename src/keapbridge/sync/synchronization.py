@@ -21,8 +21,8 @@ from keapbridge.model.kept import Key, Missing, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
-from keapbridge.sync.fields import known_fields
-from keapbridge.sync.sides import Records
+from keapbridge.sync.reading.custom_fields import known_fields
+from keapbridge.sync.systems import Records
 
 __all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]
 

@@ -22,8 +22,8 @@ from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import SIDED, Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.lease import keep
+from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
 

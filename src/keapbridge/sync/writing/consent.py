@@ -15,13 +15,13 @@ from keapbridge.errors import ApiError
 from keapbridge.keap import records as keap
 from keapbridge.mapping.kinds import Canonical, Context, may_be_asked
 from keapbridge.model.side import Side
-from keapbridge.sync.run import stops_everything
+from keapbridge.sync.writing.run import stops_everything
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from keapbridge.sync.bridge import Bridge
+    from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["with_opt_ins"]
 

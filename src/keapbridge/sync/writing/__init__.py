@@ -1,0 +1,1 @@
+"""Doing what a plan says: read again, decide once more, write, remember."""

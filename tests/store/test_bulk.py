@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keapbridge.model.kept import Commit
-from keapbridge.store import sql
 from keapbridge.store.database import Database
+from keapbridge.store.sql import links as sql
 
 if TYPE_CHECKING:
     from conftest import World

@@ -139,6 +139,7 @@ def list_both(keap: str, customcrm: str) -> Found:
 def fill(store: str, first: int, count: int, seed: int) -> Found:
     """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
     import keapbridge as kb
+    from keapbridge._io.drivers import SyncDriver
     from keapbridge.model.kept import Commit
     from keapbridge.model.records import Link, Snapshot
     from keapbridge.model.side import Side
@@ -152,10 +153,11 @@ def fill(store: str, first: int, count: int, seed: int) -> Found:
         mark, keys = digest(snapshot), keys_of(kb.mapping.contacts, snapshot)
         return Commit("contacts", link, dict.fromkeys(Side, mark), keys=dict.fromkeys(Side, keys))
 
-    opened = open_store(f"sqlite:///{store}", "default")
+    opened, driver = open_store(f"sqlite:///{store}", "default"), SyncDriver()
     with _Clock() as clock:
         for start in range(first, first + count, PAGE):
-            opened.settle([commit(index) for index in range(start, min(start + PAGE, first + count))])
+            commits = [commit(index) for index in range(start, min(start + PAGE, first + count))]
+            driver.run(opened.links.settle(commits))
     opened.close()
     return {"links": count, "cpu": clock.cpu, "wall": clock.wall}
 
@@ -194,7 +196,8 @@ def incremental(keap: str, customcrm: str, store: str, times: int) -> Found:
                 report = session.contacts.sync()
             clocks.append(clock)
             assert not any(report.counts["contacts"].values()), report
-        links = session._bridge.store.count_links("contacts")  # noqa: SLF001 - no public count, and a list takes long
+        counted = session._bridge.store.links.count("contacts")  # noqa: SLF001 - no public count, and a list takes long
+        links = session._driver.run(counted)  # noqa: SLF001
     return {
         "links": links,
         "wall": statistics.median(clock.wall for clock in clocks),

@@ -11,7 +11,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Gather, Now, Run, Send
+from keapbridge._io.effects import Effect, Flow, Gather, Now, Run, Send
 from keapbridge.sync.lease import TERM
 
 if TYPE_CHECKING:
@@ -128,11 +128,11 @@ def _posts(effect: Effect) -> bool:
 
 
 def _writes_intents(effect: Effect) -> bool:
-    return isinstance(effect, Run) and effect.label == "write intents"
+    return isinstance(effect, Run) and effect.label == "intents.intend"
 
 
 def _stages(effect: Effect) -> bool:
-    return isinstance(effect, Run) and effect.label == "stage a page"
+    return isinstance(effect, Run) and effect.label == "staging.stage"
 
 
 def _session(sessions: Any, driver: SyncDriver) -> kb.SyncSession:
@@ -146,7 +146,7 @@ def test_a_lease_keeps_others_out_until_it_is_over(world: World) -> None:
     held = _session(world.sessions, StalledDriver(watch))
     driver = held._driver
     moment = driver.perform(Now())
-    assert held._bridge.store.acquire("somebody", moment, moment + TERM)
+    assert driver.run(held._bridge.store.lease.acquire("somebody", moment, moment + TERM))
     another = _session(world.sessions, StalledDriver(watch))
     with pytest.raises(kb.SessionBusyError):
         another.sync()
@@ -179,30 +179,31 @@ def test_a_runner_that_was_taken_for_dead_stops_and_has_done_no_harm(
 
 
 def test_a_store_whose_lease_was_taken_over_refuses_every_write(world: World) -> None:
-    moment = StalledDriver(Watch()).perform(Now())
+    driver = SyncDriver()
+    moment = driver.perform(Now())
     old, new = world.sessions()._bridge.store, world.sessions()._bridge.store
-    assert old.acquire("old", moment, moment + TERM)
-    assert not new.acquire("new", moment, moment + TERM)
+    assert driver.run(old.lease.acquire("old", moment, moment + TERM))
+    assert not driver.run(new.lease.acquire("new", moment, moment + TERM))
     later = moment + AFTER_THE_TERM
-    assert new.acquire("new", later, later + TERM)
-    writes: dict[str, Callable[[], Any]] = {
-        "renew": lambda: old.renew(later + TERM),
-        "intend": lambda: old.intend([]),
-        "settle": lambda: old.settle([]),
-        "begin_apply": lambda: old.begin_apply("plan", "run", later),
-        "finish_run": lambda: old.finish_run("run", later, {}, complete=True),
-        "stage": lambda: old.stage("contacts", kb.Side.KEAP, [], complete=True),
-        "add_lines": lambda: old.add_lines("run", []),
-        "drop_intent": lambda: old.drop_intent("intent"),
+    assert driver.run(new.lease.acquire("new", later, later + TERM))
+    writes: dict[str, Flow[Any]] = {
+        "lease.renew": old.lease.renew(later + TERM),
+        "intents.intend": old.intents.intend([]),
+        "intents.drop": old.intents.drop("intent"),
+        "links.settle": old.links.settle([]),
+        "runs.begin": old.runs.begin("plan", "run", later),
+        "runs.add_lines": old.runs.add_lines("run", []),
+        "runs.finish": old.runs.finish("run", later, {}, complete=True),
+        "staging.stage": old.staging.stage("contacts", kb.Side.KEAP, [], complete=True),
     }
     refused = set()
     for name, write in writes.items():
         try:
-            write()
+            driver.run(write)
         except kb.SessionBusyError:
             refused.add(name)
         except Exception:  # noqa: BLE001 - it got further than it should
             pass
     assert refused == writes.keys()
-    old.release("old")
-    new.renew(later + TERM)  # what the old one does cannot touch the new one's lease
+    driver.run(old.lease.release("old"))
+    driver.run(new.lease.renew(later + TERM))  # what the old one does cannot touch the new one's lease

@@ -48,6 +48,7 @@ from sqlalchemy import Engine
 from stopping import Clock, CountingDriver, KilledError
 
 import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Effect, Flow, Run, Send
 from keapbridge.keap.fields import Model
 from keapbridge.keap.slots import find_item
@@ -604,7 +605,7 @@ class TwoSystems(RuleBasedStateMachine):
 
     def links(self) -> set[tuple[str, str, str]]:
         store = open_store(self.engine, "default")
-        return {(object, link.customcrm_id, link.keap_id) for object in OBJECTS for link in store.links(object)}
+        return {(object, link.customcrm_id, link.keap_id) for object in OBJECTS for link in store.links.all(object)}
 
     # --- users ----------------------------------------------------------------------------------------------------
 
@@ -900,17 +901,17 @@ class TwoSystems(RuleBasedStateMachine):
 
     def _listen(self, store: Any) -> None:
         """Learn which creates come from which records, and what is planned."""
-        intend, add_actions = store.intend, store.add_actions
+        intend, add_actions = store.intents.intend, store.plans.add_actions
 
-        def hear_intents(intents: Any) -> None:
+        def hear_intents(intents: Any) -> Flow[None]:
             self.origins.update({i.id: (i.object, i.side.other, i.source_id) for i in intents})
-            intend(intents)
+            yield from intend(intents)
 
-        def hear_actions(plan_id: str, first: int, actions: Any) -> None:
+        def hear_actions(plan_id: str, first: int, actions: Any) -> Flow[None]:
             ACTIONS.update(type(action).__name__ for action in actions)
-            add_actions(plan_id, first, actions)
+            yield from add_actions(plan_id, first, actions)
 
-        store.intend, store.add_actions = hear_intents, hear_actions
+        store.intents.intend, store.plans.add_actions = hear_intents, hear_actions
 
     def watched(
         self,
@@ -1006,7 +1007,7 @@ class TwoSystems(RuleBasedStateMachine):
         self.clock.pass_by(AFTER_THE_TERM)
         driver = CountingDriver(self.clock, stop_at=at, stop_after=after)
         result = self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[KilledError])
-        if isinstance(result, KilledError) and driver.log[-1] != "release the lease" and at + after > 0:
+        if isinstance(result, KilledError) and driver.log[-1] != "lease.release" and at + after > 0:
             self.watched(self.session().sync, may_fail=[kb.SessionBusyError])
         if not soon:
             self.watched(lambda: self.session().sync(wait=TERM.total_seconds() + 5))
@@ -1067,7 +1068,7 @@ class TwoSystems(RuleBasedStateMachine):
     def _unseen_is_uncertain(self) -> None:
         """Keap has no versions: what it does not show yet can be overwritten, and a lost create be made again."""
         for object in OBJECTS:
-            for intent in open_store(self.engine, "default").open_intents(object):
+            for intent in SyncDriver().run(open_store(self.engine, "default").intents.open(object)):
                 self.excused.add((object, intent.side.other, intent.source_id))
             recent = self.clock.moment - INDEX_LAG
             for side in self.unguarded:
@@ -1352,7 +1353,7 @@ class TwoSystems(RuleBasedStateMachine):
         for entry in _value(session.history(object, **which)):
             assert entry.kind in {"create", "update", "delete", "archive", "link"}
         _value(session.audit())
-        assert [*getattr(session, object).links()] == [*session._bridge.store.links(object)]
+        assert [*getattr(session, object).links()] == [*session._bridge.store.links.all(object)]
         assert [c for c in _value(getattr(session, object).conflicts()) if c.object != object] == []
         assert (len(self.crm.writes), len(self.keap.writes)) == before
         if asynchronous:
@@ -1530,7 +1531,7 @@ class TwoSystems(RuleBasedStateMachine):
         ]
         self._meet_with(meanwhile, touched, side)
         made_before = self._made_without_intent()
-        driver = self._cut_off(how, at, named="remove a link" if what == "link" and isinstance(how, str) else None)
+        driver = self._cut_off(how, at, named="links.remove" if what == "link" and isinstance(how, str) else None)
         ends = [KilledError, kb.StalePlanError, kb.ApiError]
         self.watched(lambda: self.session(driver).undo(report.run_id), may_fail=ends, deletes="undo")
         self._all_is_well()
@@ -1953,7 +1954,7 @@ class TwoSystems(RuleBasedStateMachine):
     def _let_everything_take_part(self) -> None:
         """What failed so often that it is not tried by itself any more."""
         session = self.session()
-        for failure in session._bridge.store.all_failures():
+        for failure in SyncDriver().run(session._bridge.store.failures.all()):
             if failure.next_try_at is None:
                 getattr(session, failure.object).retry(**{failure.side.value: [failure.id]})
 

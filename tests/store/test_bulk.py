@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keapbridge._io.effects import Flow
 from keapbridge.model.kept import Commit
 from keapbridge.store.database import Database
-from keapbridge.store.sql import links as sql
+from keapbridge.store.sql import links
 
 if TYPE_CHECKING:
     from conftest import World
@@ -64,16 +65,16 @@ def test_a_scan_that_was_cut_off_leaves_no_store_without_it(world: World, store:
 def test_where_many_are_linked_the_index_is_made_anew(
     world: World, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql, "MANY", 3)
+    monkeypatch.setattr(links, "MANY", 3)
     _fill(world)
     meanwhile: list[bool] = []
-    original = sql.SqlLinkStore.commit
+    original = links.Links.commit
 
-    def commit(self: sql.SqlLinkStore, run_id: str, *commits: Commit) -> None:
+    def commit(self: links.Links, run_id: str, *commits: Commit) -> Flow[None]:
         meanwhile.append(INDEX in _indexes(store))
-        original(self, run_id, *commits)
+        yield from original(self, run_id, *commits)
 
-    monkeypatch.setattr(sql.SqlLinkStore, "commit", commit)
+    monkeypatch.setattr(links.Links, "commit", commit)
     assert world.sync().count("linked") == 3
     assert meanwhile == [False]
     assert INDEX in _indexes(store)

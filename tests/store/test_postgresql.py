@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.keap.pace import Entry, Granted, take_turn
 from keapbridge.model.side import Side
 from keapbridge.store import schema
@@ -87,10 +88,11 @@ def test_what_cannot_be_matched_for_certain_is_not_guessed(world: World) -> None
 
 def test_one_runner_holds_the_lease(postgresql_url: str) -> None:
     one, two = open_store(postgresql_url, "acme"), open_store(postgresql_url, "acme")
-    assert one.acquire("one", NOON, NOON + timedelta(minutes=3))
-    assert not two.acquire("two", NOON, NOON + timedelta(minutes=3))
-    one.release("one")
-    assert two.acquire("two", NOON, NOON + timedelta(minutes=3))
+    run, until = SyncDriver().run, NOON + timedelta(minutes=3)
+    assert run(one.lease.acquire("one", NOON, until))
+    assert not run(two.lease.acquire("two", NOON, until))
+    run(one.lease.release("one"))
+    assert run(two.lease.acquire("two", NOON, until))
     one.close()
     two.close()
 

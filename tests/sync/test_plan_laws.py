@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.policy import Contest, Decision, Policy, Settle, decide
 from keapbridge.errors import MappingError
@@ -31,7 +32,7 @@ from keapbridge.model.plan import (
     headings,
 )
 from keapbridge.model.side import Side
-from keapbridge.store.sql import SqlLinkStore, open_store
+from keapbridge.store.sql import LinkStore, open_store
 
 LAWS = settings(
     max_examples=100,
@@ -68,7 +69,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[SqlLinkStore]:
+def store() -> Iterator[LinkStore]:
     opened = open_store("sqlite://", "laws")
     yield opened
     opened.close()
@@ -79,11 +80,12 @@ _numbers = iter(range(10**6))
 
 @LAWS
 @given(actions=st.lists(ACTIONS, max_size=5))
-def test_actions_survive_the_store(store: SqlLinkStore, actions: list[Action]) -> None:
+def test_actions_survive_the_store(store: LinkStore, actions: list[Action]) -> None:
     plan_id = f"p{next(_numbers)}"
-    store.begin_plan(plan_id, NOON, ("contacts", "companies", "products"))
-    store.add_actions(plan_id, 0, actions)
-    plan = store.finish_plan(plan_id, {"contacts": {"link": 1}}, {"contacts": 2}, {}, {"contacts": {"links": 3}})
+    run, plans = SyncDriver().run, store.plans
+    run(plans.begin(plan_id, NOON, ("contacts", "companies", "products")))
+    run(plans.add_actions(plan_id, 0, actions))
+    plan = run(plans.finish(plan_id, {"contacts": {"link": 1}}, {"contacts": 2}, {}, {"contacts": {"links": 3}}))
     assert list(map(_typed, plan.actions)) == list(map(_typed, actions))
     assert list(map(_typed, plan.actions)) == list(map(_typed, actions))  # as often as one likes
     assert plan.counts == {"contacts": {"link": 1}}

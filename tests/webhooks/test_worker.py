@@ -17,6 +17,7 @@ import pytest
 from webhook_requests import delivery, message, request
 
 import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.model.side import Side
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 from keapbridge.webhooks import WebhookApp
@@ -247,16 +248,16 @@ def test_a_busy_session_is_waited_for(
     app: WebhookApp, ada: str, session: kb.SyncSession, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
 ) -> None:
     edit(keap_server, ada, "Augusta")
-    store = session._bridge.store
+    lease, driver = session._bridge.store.lease, SyncDriver()
     moment = datetime.now(UTC)
-    assert store.acquire("somebody", moment, moment + timedelta(minutes=3))
+    assert driver.run(lease.acquire("somebody", moment, moment + timedelta(minutes=3)))
 
     async def scenario() -> None:
         async with app.lifespan():
             await request(app, app.keap_path, delivery("contact.edit", ada))
             with pytest.raises(TimeoutError, match="1 records still wait"):
                 await app.drain(wait=0.2)
-            store.release("somebody")
+            driver.run(lease.release("somebody"))
             await app.drain()
 
     asyncio.run(scenario())

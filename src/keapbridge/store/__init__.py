@@ -1,175 +1,20 @@
-"""The link store: links with their bases, what was observed and is not settled, plans, intents, the journal.
+"""What is kept: links with their bases, what was observed and is not settled, plans, intents, the journal.
 
-`LinkStore` is what the engine asks of it; `sql.SqlLinkStore` implements it for SQLite and PostgreSQL. Every method is
-one transaction.
+Importing this is cheap; SQLAlchemy comes with the names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Protocol
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, Key, Missing, Removal, Staged
-from keapbridge.model.plan import Action, Plan
-from keapbridge.model.records import Link, Observation, Pair
-from keapbridge.model.report import Line, Report
-from keapbridge.model.side import Side
+if TYPE_CHECKING:
+    from keapbridge.store.sql import LinkStore, open_store
 
-__all__ = ["LinkStore"]
+__all__ = ["LinkStore", "open_store"]
 
 
-class LinkStore(Protocol):
-    """What the engine asks of a store, for one bridge."""
-
-    def watermark(self, object: str, side: Side) -> datetime | None: ...
-    def fact(self, name: str) -> str | None: ...
-    def set_fact(self, name: str, value: str, *, durable: bool = False) -> None:
-        """Remember something; `durable`: it is on the disk before anything else happens."""
-        ...
-
-    def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
-        """Those of the records, by id, that come in the text that their link knows, and so need not be read.
-
-        A `complete` scan also notes that it saw them.
-        """
-        ...
-
-    def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
-        """Keep what differs from what is linked; answer how many did not. A `complete` scan also notes what it saw."""
-        ...
-
-    def begin_scan(self, object: str, side: Side) -> None:
-        """Forget what the last complete scan saw."""
-        ...
-
-    def end_scan(self, object: str, side: Side) -> None:
-        """Note the linked records that a complete scan did not see."""
-        ...
-
-    def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
-        """Note linked records that a change list calls deleted."""
-        ...
-
-    def missing(self, object: str, after: tuple[str, str], limit: int) -> list[Missing]:
-        """Linked records that are missing, by side and id, after this one."""
-        ...
-
-    def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
-    def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None: ...
-    def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
-        """The records of a side that share one of these match keys, and whether they are linked."""
-        ...
-
-    def keep_apart(self, object: str, observation: Observation, reason: str) -> None:
-        """Keep a record that shall be given no counterpart by itself."""
-        ...
-
-    def journal(self, run_id: str) -> list[JournalEntry] | None:
-        """What a run wrote, in order; `None` when there is no such run."""
-        ...
-
-    def history(self, object: str, side: Side, id: str) -> list[JournalEntry]: ...
-    def prune(self, before: datetime) -> None:
-        """Forget plans, reports and journal entries older than this."""
-        ...
-
-    def remove(self, run_id: str, removal: Removal) -> None: ...
-    def tombstones(self, object: str, side: Side, ids: Collection[str]) -> dict[str, str]: ...
-    def count_links(self, object: str) -> int: ...
-
-    def fail(self, failure: Failure) -> None: ...
-    def failures(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]: ...
-    def all_failures(self) -> list[Failure]: ...
-    def clear_failure(self, object: str, side: Side, id: str) -> None: ...
-
-    def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
-        """Take the lease of the bridge; `False` while another holder's has not expired."""
-        ...
-
-    def lease_is_due(self, now: datetime, margin: timedelta) -> bool:
-        """Whether the lease ends within a margin. No look at the database."""
-        ...
-
-    def renew(self, until: datetime) -> None:
-        """Prolong the lease. Raises `SessionBusyError` when it was lost; so does every write of a run from then on."""
-        ...
-
-    def release(self, holder: str) -> None: ...
-
-    def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
-        """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
-        ...
-
-    def pairs(self, object: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
-        """Linked pairs whose record on a side was observed, and after which id to go on; `None` at the end.
-
-        For Keap without those whose other record was observed, too. Neither with those that are proven missing.
-        """
-        ...
-
-    def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]: ...
-    def groups(
-        self, object: str, rank: int, after: str, limit: int, plan_id: str
-    ) -> list[tuple[str, list[Candidate]]]: ...
-    def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]: ...
-    def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]: ...
-    def references(
-        self, object: str, *, customcrm_ids: Collection[str] = (), keap_ids: Collection[str] = (), plan_id: str | None
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Links of these records, and those that a plan will make (`""` for a partner yet to be created)."""
-        ...
-
-    def settle(self, commits: Sequence[Commit]) -> None: ...
-    def commit(self, run_id: str, *commits: Commit) -> None: ...
-
-    def begin_plan(
-        self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync"
-    ) -> None: ...
-    def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None: ...
-    def finish_plan(
-        self,
-        plan_id: str,
-        counts: Mapping[str, Mapping[str, int]],
-        unchanged: Mapping[str, int],
-        watermarks: Mapping[str, Mapping[str, datetime]],
-        totals: Mapping[str, Mapping[str, int]],
-    ) -> Plan: ...
-    def plan(self, plan_id: str) -> Plan | None: ...
-    def begin_apply(self, plan_id: str, run_id: str, started_at: datetime) -> bool: ...
-    def actions(
-        self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int
-    ) -> list[tuple[int, Action]]: ...
-    def links_to_make(self, plan_id: str, object: str, after: str, limit: int) -> list[tuple[str, Action]]:
-        """Pairs that a plan links and need no write, in the order of their Keap ids, each with that id.
-
-        Records that were made one after the other lie side by side in the store.
-        """
-        ...
-
-    def begin_linking(self, number: int) -> None:
-        """About to link so many pairs, batch by batch: what they would scatter may be left out meanwhile."""
-        ...
-
-    def end_linking(self) -> None:
-        """Make what was left out; without this call it is made when it is needed."""
-        ...
-
-    def finish_run(
-        self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
-    ) -> Report:
-        """End the run; if it is complete, its plan's watermarks become the cursors in the same transaction."""
-        ...
-
-    def add_lines(self, run_id: str, lines: Iterable[Line]) -> None: ...
-    def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
-        """Make the lines of what was settled without a run part of this one's report."""
-        ...
-
-    def intend(self, intents: Sequence[Intent]) -> None: ...
-    def open_intents(self, object: str) -> list[Intent]: ...
-    def drop_intent(self, intent_id: str) -> None: ...
-
-    def links(self, object: str) -> Iterator[Link]: ...
-    def close(self) -> None: ...
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("keapbridge.store.sql"), name)

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, select, up
 
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql import CHUNK, SqlLinkStore
+from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.rows import CHUNK
 
 __all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
 
@@ -74,7 +75,7 @@ class Counts:
 class SqlInbox:
     """The inbox of one bridge. Every method is one transaction."""
 
-    store: SqlLinkStore
+    store: LinkStore
 
     def token(self, candidate: str) -> str:
         """The secret part of this bridge's address: the candidate, unless there is one already."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from keapbridge._io.effects import Flow, Sleep, new_id, now, run
+from keapbridge._io.effects import Flow, Sleep, new_id, now
 from keapbridge.errors import SessionBusyError
-from keapbridge.store import LinkStore
+
+if TYPE_CHECKING:
+    from keapbridge.store import LinkStore
 
 __all__ = ["TERM", "holding", "keep"]
 
@@ -33,16 +35,16 @@ def holding(store: LinkStore, flow: Flow[T], wait: float) -> Flow[T]:
     except GeneratorExit:
         raise  # abandoned, as by the death of the process: the lease expires by itself
     except BaseException:
-        yield from run("release the lease", store.release, holder)
+        yield from store.lease.release(holder)
         raise
-    yield from run("release the lease", store.release, holder)
+    yield from store.lease.release(holder)
     return result
 
 
 def _acquire(store: LinkStore, holder: str, wait: float) -> Flow[None]:
     moment = yield from now()
     deadline = moment + timedelta(seconds=wait)
-    while not (yield from run("take the lease", store.acquire, holder, moment, moment + TERM)):
+    while not (yield from store.lease.acquire(holder, moment, moment + TERM)):
         if moment >= deadline:
             raise SessionBusyError("another runner is at work on this session; sync(wait=seconds) waits for it")
         yield Sleep(min(POLL, max(0.01, (deadline - moment).total_seconds())))
@@ -52,5 +54,5 @@ def _acquire(store: LinkStore, holder: str, wait: float) -> Flow[None]:
 def keep(store: LinkStore) -> Flow[None]:
     """Prolong the lease when a good part of it is over."""
     moment = yield from now()
-    if store.lease_is_due(moment, TERM / 2):
-        yield from run("keep the lease", store.renew, moment + TERM)
+    if store.lease.is_due(moment, TERM / 2):
+        yield from store.lease.renew(moment + TERM)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import attrs
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Flow, run
+from keapbridge._io.effects import Flow
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.records import wire_name
 from keapbridge.decide.brakes import exceeded
@@ -106,13 +106,13 @@ class _Flows:
         return (yield from undo(self.bridge, plan))
 
     def failures(self, objects: Sequence[str]) -> Flow[list[Failure]]:
-        found: list[Failure] = yield from run("read failures", self.bridge.store.all_failures)
+        found: list[Failure] = yield from self.bridge.store.failures.all()
         return [failure for failure in found if failure.object in objects]
 
     def retry(self, object: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
         for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
             for id in ids:
-                yield from run("queue a record again", self.bridge.store.clear_failure, object, side, id)
+                yield from self.bridge.store.failures.clear(object, side, id)
 
     def _sync(self, objects: Sequence[str], full: bool, ids: Ids | None) -> Flow[Report]:
         plan = yield from propose(self.bridge, objects, full=full, ids=ids)
@@ -120,7 +120,7 @@ class _Flows:
 
     def _apply(self, plan: Plan | str) -> Flow[Report]:
         if isinstance(plan, str):
-            found = yield from run("read the plan", self.bridge.store.plan, plan)
+            found = yield from self.bridge.store.plans.get(plan)
             if found is None:
                 raise StalePlanError(f"there is no plan {plan!r} in this session's store")
             plan = found
@@ -133,7 +133,7 @@ class _Flows:
             )
         report = yield from apply(self.bridge, plan)
         if self.bridge.retention is not None:
-            yield from run("forget old runs", self.bridge.store.prune, report.started_at - self.bridge.retention)
+            yield from self.bridge.store.runs.prune(report.started_at - self.bridge.retention)
         return report
 
 
@@ -268,7 +268,7 @@ class ObjectSync:
 
     def links(self) -> Iterator[Link]:
         """The linked pairs, with what both sides held after the last sync."""
-        return self._flows.bridge.store.links(self._object)
+        return self._flows.bridge.store.links.all(self._object)
 
 
 class AsyncObjectSync:
@@ -308,7 +308,7 @@ class AsyncObjectSync:
 
     def links(self) -> Iterator[Link]:
         """See `ObjectSync.links`."""
-        return self._flows.bridge.store.links(self._object)
+        return self._flows.bridge.store.links.all(self._object)
 
 
 class SyncSession:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, run
+from keapbridge._io.effects import Flow
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
@@ -20,9 +20,11 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept import Key, Missing, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
 from keapbridge.sync.reading.custom_fields import known_fields
 from keapbridge.sync.systems import Records
+
+if TYPE_CHECKING:
+    from keapbridge.store import LinkStore
 
 __all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]
 
@@ -70,18 +72,12 @@ class Bridge:
                     )
         to_keap: dict[str, Mapping[str, str]] = {}
         to_customcrm: dict[str, Mapping[str, str]] = {}
-        for name in wanted.keys() | ours.keys():
-            to_keap[name], to_customcrm[name] = yield from run(
-                "look up references",
-                self.store.references,
-                name,
-                customcrm_ids=ours.get(name, set()),
-                keap_ids=wanted.get(name, set()),
-                plan_id=plan_id,
-            )
-        currency = (
-            (yield from run("read the currency", self.store.fact, KEAP_CURRENCY)) if object == "products" else None
-        )
+        for name, ids in ours.items():
+            to_keap[name] = yield from self.store.links.partners(name, Side.CUSTOMCRM, ids, plan_id=plan_id)
+        for name, ids in wanted.items():
+            if ids:
+                to_customcrm[name] = yield from self.store.links.partners(name, Side.KEAP, ids, plan_id=plan_id)
+        currency = (yield from self.store.facts.get(KEAP_CURRENCY)) if object == "products" else None
         fields = yield from known_fields(self.store, mapper)
         return Context(currency, self.default_region, to_customcrm, to_keap, fields).mirrored()
 
@@ -162,7 +158,7 @@ class Bridge:
 
             def next_batch(side: Side = side) -> Flow[list[Pair]]:
                 nonlocal after
-                found, after = yield from run("read pairs", self.store.pairs, object, side, after or "", size)
+                found, after = yield from self.store.links.pairs(object, side, after or "", size)
                 return found
 
             while after is not None:
@@ -174,7 +170,7 @@ class Bridge:
 
         def next_batch() -> Flow[list[Missing]]:
             nonlocal after
-            found = yield from run("read missing records", self.store.missing, object, after or ("", ""), size)
+            found = yield from self.store.staging.missing(object, after or ("", ""), size)
             after = (found[-1].side.value, found[-1].id) if found else None
             return found
 

@@ -21,7 +21,6 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import new_id, now, run
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
-from keapbridge.store.sql import SqlLinkStore
 from keapbridge.sync.session import AsyncSyncSession, SyncSession
 from keapbridge.webhooks.deliveries import (
     RefusedError,
@@ -114,7 +113,6 @@ def asgi_app(
     if max_body < 1 or delay < 0 or (reread_after or 0) < 0 or retry <= 0 or retry_cap < retry:
         raise ValueError("max_body and retry must be positive, delays not negative, retry_cap not below retry")
     store = session._bridge.store  # noqa: SLF001 - a room of the same house: the inbox lives in the session's store
-    assert isinstance(store, SqlLinkStore)  # every session opens one
     inbox = SqlInbox(store)
     if token is None:
         token = inbox.token(SyncDriver().run(new_id()))

@@ -69,9 +69,9 @@ class Pace:
 class Worker:
     """Works an inbox off. It belongs to one event loop at a time."""
 
-    def __init__(self, inbox: SqlInbox, links: LinkStore, syncs: Syncs, pace: Pace) -> None:
+    def __init__(self, inbox: SqlInbox, store: LinkStore, syncs: Syncs, pace: Pace) -> None:
         self._inbox = inbox
-        self._links = links
+        self._store = store
         self._syncs = syncs
         self._pace = pace
         self._driver = AsyncDriver()
@@ -146,11 +146,12 @@ class Worker:
         await self._settle(object, taken)
 
     async def _any_is_new(self, object: str, theirs: Sequence[str], ours: Sequence[str]) -> bool:
-        linked = await self._driver.run(
-            run("look up links", self._links.references, object, customcrm_ids=ours, keap_ids=theirs, plan_id=None)
-        )
-        to_keap, to_customcrm = linked
-        return not (to_keap.keys() >= set(ours) and to_customcrm.keys() >= set(theirs))
+        for side, ids in ((Side.CUSTOMCRM, ours), (Side.KEAP, theirs)):
+            if ids:
+                linked = await self._driver.run(self._store.links.partners(object, side, ids))
+                if not linked.keys() >= set(ids):
+                    return True
+        return False
 
     async def _settle(self, object: str, taken: Sequence[Due]) -> None:
         """What the run has settled is done; what failed in it and is worth another try stays."""
@@ -158,7 +159,7 @@ class Worker:
         retried: dict[Due, datetime] = {}
         for side in Side:
             mine = {record.id: record for record in taken if record.side is side}
-            failures = await self._driver.run(run("read failures", self._links.failures, object, side, mine))
+            failures = await self._driver.run(self._store.failures.of(object, side, mine))
             for id, failure in failures.items():
                 # Without a next try, only an edit helps, and that will be delivered.
                 if failure.next_try_at is not None:

@@ -1,5 +1,60 @@
-"""The link store in a relational database: SQLite or PostgreSQL."""
+"""The link store in a relational database, SQLite or PostgreSQL: small repositories over one core."""
 
-from keapbridge.store.sql.links import CHUNK, SqlLinkStore, open_store
+from __future__ import annotations
 
-__all__ = ["CHUNK", "SqlLinkStore", "open_store"]
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from keapbridge._seal import Seal, seal_for
+from keapbridge.store.database import Database
+from keapbridge.store.sql.core import Core
+from keapbridge.store.sql.facts import Facts
+from keapbridge.store.sql.failures import Failures
+from keapbridge.store.sql.intents import Intents
+from keapbridge.store.sql.journal import Journal
+from keapbridge.store.sql.lease import Lease
+from keapbridge.store.sql.links import Links
+from keapbridge.store.sql.match_keys import MatchKeys
+from keapbridge.store.sql.plans import Plans
+from keapbridge.store.sql.runs import Runs
+from keapbridge.store.sql.staging import Staging
+
+__all__ = ["LinkStore", "open_store"]
+
+
+class LinkStore:
+    """What is kept for one bridge. Each method of its parts is a flow and one transaction, unless it says otherwise."""
+
+    def __init__(self, database: Database, bridge: str, *, seal: Seal) -> None:
+        core = Core(database, bridge, seal)
+        self.database = database
+        self.bridge = bridge
+        self.facts = Facts(core)
+        self.staging = Staging(core)
+        self.match_keys = MatchKeys(core)
+        self.links = Links(core)
+        self.failures = Failures(core)
+        self.plans = Plans(core)
+        self.runs = Runs(core)
+        self.journal = Journal(core)
+        self.intents = Intents(core)
+        self.lease = Lease(core)
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the host's own."""
+        self.database.close()
+
+
+def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = ()) -> LinkStore:
+    """The store of a bridge; its tables are made or brought up to date.
+
+    Args:
+        target: a SQLAlchemy URL (`sqlite:///bridge.db`, `postgresql+psycopg://…`) or the host's own engine.
+        keys: encrypt what is known of people with these; see `FernetSeal`.
+
+    Raises:
+        LinkStoreError: when the database cannot be opened.
+    """
+    seal = seal_for(keys)
+    return LinkStore(Database(target), bridge, seal=seal)

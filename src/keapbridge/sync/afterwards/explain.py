@@ -7,7 +7,7 @@ from html import escape
 
 import attrs
 
-from keapbridge._io.effects import Flow, run
+from keapbridge._io.effects import Flow
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
@@ -82,7 +82,7 @@ def explain(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[Explan
     side, id = next(iter(ids.items()))
     link = yield from find_link(bridge, object, side, id)
     if link is None:
-        kept = yield from run("read tombstones", bridge.store.tombstones, object, side, [id])
+        kept = yield from bridge.store.links.tombstones(object, side, [id])
         found = yield from bridge.look_at(object, side, id)
         seen = found and found[1]
         ours, theirs = (seen, None) if side is Side.CUSTOMCRM else (None, seen)
@@ -120,10 +120,8 @@ def _shown(seen: Observation | None) -> Snapshot | None:
 
 def find_link(bridge: Bridge, object: str, side: Side, id: str) -> Flow[Link | None]:
     """The link of a record."""
-    which = {"customcrm_ids": [id]} if side is Side.CUSTOMCRM else {"keap_ids": [id]}
-    _, to_customcrm = yield from run("look up a link", bridge.store.references, object, plan_id=None, **which)
-    ours = next(iter(to_customcrm.values()), None)
-    pairs = yield from run("read a pair", bridge.store.pairs_of, object, [] if ours is None else [ours])
+    ours = id if side is Side.CUSTOMCRM else (yield from bridge.store.links.partners(object, side, [id])).get(id)
+    pairs = yield from bridge.store.links.pairs_of(object, [] if ours is None else [ours])
     return pairs[0].link if pairs else None
 
 
@@ -131,13 +129,13 @@ def history(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[
     """What was written to these records, newest first."""
     found: list[JournalEntry] = []
     for side, id in ids.items():
-        found += yield from run("read the journal", bridge.store.history, object, side, id)
+        found += yield from bridge.store.journal.history(object, side, id)
     return tuple(sorted(found, key=lambda entry: entry.written_at, reverse=True))
 
 
 def _failures(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[Failure, ...]]:
     found: Sequence[Failure] = ()
     for side, id in ids.items():
-        failures = yield from run("read failures", bridge.store.failures, object, side, [id])
+        failures = yield from bridge.store.failures.of(object, side, [id])
         found = (*found, *failures.values())
     return tuple(found)

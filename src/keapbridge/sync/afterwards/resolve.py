@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import Change
@@ -70,7 +70,7 @@ def resolve(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical) 
         StalePlanError: when there is no such conflict any more: the record moved on.
         UnfitError: when the value is none for this field.
     """
-    pairs = yield from run("read a pair", bridge.store.pairs_of, conflict.object, [conflict.customcrm_id])
+    pairs = yield from bridge.store.links.pairs_of(conflict.object, [conflict.customcrm_id])
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:
         raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more")
     if conflict.field == RECORD:
@@ -97,7 +97,7 @@ def resolve(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical) 
 
 def _settle(bridge: Bridge, conflict: OpenConflict, value: Canonical) -> Flow[Settle]:
     lens = bridge.mappers[conflict.object][conflict.field]
-    pairs = yield from run("read a pair", bridge.store.pairs_of, conflict.object, [conflict.customcrm_id])
+    pairs = yield from bridge.store.links.pairs_of(conflict.object, [conflict.customcrm_id])
     context = yield from bridge.context(conflict.object, plan_id=None)
     scope = pairs[0].current(Side.CUSTOMCRM).values.get(lens.scope) if lens.scope else None
     try:
@@ -109,9 +109,9 @@ def _settle(bridge: Bridge, conflict: OpenConflict, value: Canonical) -> Flow[Se
 def _apply_one(bridge: Bridge, action: Action) -> Flow[Report]:
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
-    yield from run("begin the plan", bridge.store.begin_plan, plan_id, moment, (action.object,))
-    yield from run("write the plan", bridge.store.add_actions, plan_id, 0, [action])
-    plan = yield from run("finish the plan", bridge.store.finish_plan, plan_id, {}, {}, {}, {})
+    yield from bridge.store.plans.begin(plan_id, moment, (action.object,))
+    yield from bridge.store.plans.add_actions(plan_id, 0, [action])
+    plan = yield from bridge.store.plans.finish(plan_id, {}, {}, {}, {})
     return (yield from apply(bridge, plan))
 
 
@@ -130,6 +130,6 @@ def _resolve_record(bridge: Bridge, conflict: OpenConflict, decision: Side | Can
     given_up = link.with_base(left, {**link.base(left), **pair.current(left).values})
     staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
     commit = Commit(object, given_up, dict.fromkeys(Side), staged)
-    yield from run("give up an edit", bridge.store.settle, [commit])
+    yield from bridge.store.links.settle([commit])
     archive = bridge.policy.deletion(left, object) == "archive"
     return (yield from _apply_one(bridge, Delete(object, left, link.id(left), link.id(gone), archive=archive)))

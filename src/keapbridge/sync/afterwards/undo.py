@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
@@ -76,11 +76,11 @@ class _Undoing(Run):
 
 def _note(bridge: Bridge, marks: Sequence[_Mark]) -> Flow[None]:
     text = msgspec.json.encode(marks).decode()
-    yield from run("note what is being undone", bridge.store.set_fact, UNDOING, text, durable=True)
+    yield from bridge.store.facts.set(UNDOING, text, durable=True)
 
 
 def _noted(bridge: Bridge) -> Flow[list[_Mark]]:
-    text = yield from run("read what is being undone", bridge.store.fact, UNDOING)
+    text = yield from bridge.store.facts.get(UNDOING)
     return msgspec.json.decode(text, type=list[_Mark]) if text else []
 
 
@@ -90,7 +90,7 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     Raises:
         StalePlanError: when there is no such run in this session's store.
     """
-    entries = yield from run("read the journal", bridge.store.journal, run_id)
+    entries = yield from bridge.store.journal.of_run(run_id)
     if entries is None:
         raise StalePlanError(f"there is no run {run_id!r} in this session's store")
     plan_id = (yield from new_id())[:12]
@@ -101,10 +101,10 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     for action in actions:
         for heading in headings(action):
             counts[action.object][heading] = counts[action.object].get(heading, 0) + 1
-    yield from run("begin the plan", bridge.store.begin_plan, plan_id, moment, objects, purpose=UNDO)
+    yield from bridge.store.plans.begin(plan_id, moment, objects, purpose=UNDO)
     for start in range(0, len(actions), BATCH):
-        yield from run("write the plan", bridge.store.add_actions, plan_id, start, actions[start : start + BATCH])
-    return (yield from run("finish the plan", bridge.store.finish_plan, plan_id, counts, {}, {}, {}))
+        yield from bridge.store.plans.add_actions(plan_id, start, actions[start : start + BATCH])
+    return (yield from bridge.store.plans.finish(plan_id, counts, {}, {}, {}))
 
 
 def _actions(entries: Iterable[JournalEntry]) -> Iterable[Action]:
@@ -146,7 +146,7 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
         raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
     run_id = (yield from new_id())[:12]
     started = yield from now()
-    if not (yield from run("begin the run", bridge.store.begin_apply, plan.id, run_id, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     book = _Undoing(bridge, plan, run_id)
     # The plan is in reverse order over all synchronizations, and is kept so: contacts before their companies.
@@ -172,7 +172,7 @@ def finish_undo(bridge: Bridge) -> Flow[None]:
     marks = yield from _noted(bridge)
     uncertain: list[_Mark] = []
     for mark in marks:
-        plan = yield from run("read the plan", bridge.store.plan, mark.plan_id)
+        plan = yield from bridge.store.plans.get(mark.plan_id)
         if plan is None:
             continue  # it was kept for as long as the journal
         [action] = islice(plan.actions, mark.seq, mark.seq + 1)
@@ -234,7 +234,7 @@ def _linked(
     book: Run, object: str, side: Side, customcrm_id: str, keap_id: str
 ) -> Flow[tuple[Link | None, tuple[Any, Observation] | None]]:
     """The link of two records, as far as it is still there, and what the record on `side` holds."""
-    pairs = yield from run("read a pair", book.bridge.store.pairs_of, object, [customcrm_id])
+    pairs = yield from book.bridge.store.links.pairs_of(object, [customcrm_id])
     link = next((p.link for p in pairs if p.link.keap_id == keap_id), None)
     found = None if link is None else (yield from book.bridge.look_at(object, side, link.id(side)))
     return link, found
@@ -331,7 +331,7 @@ def _differences(now_held: Mapping[str, Canonical], base: Mapping[str, Canonical
 
 def _end_link(book: _Undoing, action: Unlink) -> Flow[None]:
     bridge, object = book.bridge, action.object
-    pairs = yield from run("read a pair", bridge.store.pairs_of, object, [action.customcrm_id])
+    pairs = yield from bridge.store.links.pairs_of(object, [action.customcrm_id])
     link: Link | None = next((p.link for p in pairs if p.link.keap_id == action.keap_id), None)
     if link is None:
         yield from book.report(_line(action, "skipped", "they are not linked any more"))
@@ -347,12 +347,12 @@ def _end_link(book: _Undoing, action: Unlink) -> Flow[None]:
 
 
 def _keep_apart(bridge: Bridge, object: str, left: Observation, reason: str) -> Flow[None]:
-    yield from run("keep it without a counterpart", bridge.store.keep_apart, object, left, reason)
+    yield from bridge.store.links.keep_apart(object, left, reason)
 
 
 def _make_anew(book: _Undoing, action: Create) -> Flow[None]:
     bridge, object, side = book.bridge, action.object, action.side
-    before = yield from run("read what was made anew", bridge.store.fact, _fact(action))
+    before = yield from bridge.store.facts.get(_fact(action))
     if before and (yield from bridge.look_at(object, side, before)):
         yield from book.report(_line(action, "skipped", f"it was made anew before: {side.title} {before}"))
         return
@@ -367,7 +367,7 @@ def _make_anew(book: _Undoing, action: Create) -> Flow[None]:
 
 def _made_anew(bridge: Bridge, action: Create, made: Observation) -> Flow[None]:
     yield from _keep_apart(bridge, action.object, made, "its counterpart was deleted")
-    yield from run("remember what was made anew", bridge.store.set_fact, _fact(action), made.id)
+    yield from bridge.store.facts.set(_fact(action), made.id)
 
 
 def _fact(action: Create) -> str:

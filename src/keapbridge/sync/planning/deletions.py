@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from keapbridge._io.effects import Flow, gather, run
+from keapbridge._io.effects import Flow, gather
 from keapbridge.decide.merge import merge
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
@@ -42,7 +42,7 @@ def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[
             continue
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
             allowed = yield from _allowed(bridge, object)
-            since = yield from run("read the cursor", bridge.store.watermark, object, Side.KEAP)
+            since = yield from bridge.store.staging.watermark(object, Side.KEAP)
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
@@ -64,7 +64,7 @@ def _allowed(bridge: Bridge, object: str) -> Flow[int]:
     policy = bridge.policy
     limits: list[float] = [] if policy.max_deletes is None else [policy.max_deletes]
     if policy.max_delete_share is not None:
-        links = yield from run("count links", bridge.store.count_links, object)
+        links = yield from bridge.store.links.count(object)
         limits.append(max(20.0, policy.max_delete_share * links))
     return int(min(limits)) + 1 if limits else 1_000_000_000
 
@@ -74,19 +74,19 @@ def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[b
     try:
         record = yield from system.get(item.id)
     except NotFoundError:
-        yield from run("note a proof", bridge.store.prove_missing, object, item.side, [item.id])
+        yield from bridge.store.staging.prove_missing(object, item.side, [item.id])
         return True
     except ShapeError:
         # It is there, in a form that the next scan will tell of.
-        yield from run("it is there", bridge.store.drop_missing, object, item.side, [item.id])
+        yield from bridge.store.staging.drop_missing(object, item.side, [item.id])
         return False
     context = yield from bridge.context(
         object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
     )
     seen = bridge.observe_whole(object, item.side, record, context, plan_id=plan_id)
     rows = [staged(bridge.mappers[object], seen)]
-    yield from run("stage", bridge.store.stage, object, item.side, rows, complete=False)
-    yield from run("it is there", bridge.store.drop_missing, object, item.side, [item.id])
+    yield from bridge.store.staging.stage(object, item.side, rows, complete=False)
+    yield from bridge.store.staging.drop_missing(object, item.side, [item.id])
     return False
 
 
@@ -127,10 +127,10 @@ def _plan_survivor(
     """The contact that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
     keys = keys_of(bridge.mappers[object], Snapshot(link.keap_base))
-    found = yield from run("look for a survivor", bridge.store.same_key, object, Side.KEAP, keys)
+    found = yield from bridge.store.match_keys.same_key(object, Side.KEAP, keys)
     others = {id: linked for id, linked in found if id != link.keap_id}
     free = [id for id, linked in others.items() if not linked and id not in claimed]
-    known = yield from run("read", bridge.store.observations, object, Side.KEAP, free)
+    known = yield from bridge.store.staging.observations(object, Side.KEAP, free)
     recent = [o for o in known.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
     if len(recent) == 1:
         claimed.add(recent[0].id)

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, Page, new_id, now, run
+from keapbridge._io.effects import Flow, Page, new_id, now
 from keapbridge.decide.match import Unmatched, match_group
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import UnfitError
@@ -49,7 +49,7 @@ def propose(
     """
     plan_id = (yield from new_id())[:12]
     started = yield from now()
-    yield from run("begin the plan", bridge.store.begin_plan, plan_id, started, objects)
+    yield from bridge.store.plans.begin(plan_id, started, objects)
     book = _Book(bridge, plan_id)
     watermarks: dict[str, dict[str, datetime]] = {}
     for object in objects:
@@ -72,11 +72,9 @@ def propose(
         if (rate := bridge.systems[object, Side.KEAP].calls_per_minute) is not None:
             book.totals[object]["keap_per_minute"] = rate
         if book.counts.get(object):  # the brakes want to know; counting costs where nothing happens
-            book.totals[object]["links"] = yield from run("count links", bridge.store.count_links, object)
+            book.totals[object]["links"] = yield from bridge.store.links.count(object)
     return (
-        yield from run(
-            "finish the plan",
-            bridge.store.finish_plan,
+        yield from bridge.store.plans.finish(
             plan_id,
             book.counts,
             book.unchanged,
@@ -101,7 +99,7 @@ class _Book:
     one_sided: Counter[tuple[str, Side]] = attrs.field(factory=Counter)  # looked at, with nothing new on this side
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
-        yield from run("write the plan", self.bridge.store.add_actions, self.plan_id, self.next_seq, actions)
+        yield from self.bridge.store.plans.add_actions(self.plan_id, self.next_seq, actions)
         self.next_seq += len(actions)
         for action in actions:
             self.actions[action.object] += 1
@@ -140,7 +138,7 @@ def _plan_batch(bridge: Bridge, object: str, pairs: Sequence[Pair], book: _Book)
     for side in Side:
         book.one_sided[object, side] += sum(pair.seen(side) is None for pair in pairs)
     book.settled[object] += len(settled)
-    yield from run("settle pairs", bridge.store.settle, settled)
+    yield from bridge.store.links.settle(settled)
     yield from book.add(actions)
 
 
@@ -150,7 +148,7 @@ def _waiting(bridge: Bridge, object: str, records: Sequence[tuple[Side, str]]) -
     waiting: dict[tuple[Side, str], str] = {}
     for side in Side:
         ids = [id for s, id in records if s is side]
-        failures = (yield from run("read failures", bridge.store.failures, object, side, ids)) if ids else {}
+        failures = (yield from bridge.store.failures.of(object, side, ids)) if ids else {}
         for id, failure in failures.items():
             if failure.next_try_at is None or failure.next_try_at > moment:
                 when = (
@@ -237,7 +235,7 @@ def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
         after = ""
         name = "+".join(key.fields)
         while True:
-            groups = yield from run("read match keys", bridge.store.groups, object, rank, after, BATCH, book.plan_id)
+            groups = yield from bridge.store.match_keys.groups(object, rank, after, BATCH, book.plan_id)
             if not groups:
                 break
             after = groups[-1][0]
@@ -257,7 +255,7 @@ def _plan_matches(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
 def _is_any_left(bridge: Bridge, object: str, plan_id: str) -> Flow[bool]:
     """Whether there are records about which nothing is planned yet."""
     for side in Side:
-        if (yield from run("read unlinked records", bridge.store.unlinked, object, side, "", 1, plan_id)):
+        if (yield from bridge.store.match_keys.unlinked(object, side, "", 1, plan_id)):
             return True
     return False
 
@@ -290,22 +288,20 @@ def _plan_adoptions(bridge: Bridge, object: str, key: str, ids: Sequence[tuple[s
 
 def read_unlinked(bridge: Bridge, object: str, ids: Sequence[tuple[str, str]]) -> Flow[list[Pair]]:
     """Pairs of records that are not linked yet, as far as both were observed."""
-    ours = yield from run("read", bridge.store.observations, object, Side.CUSTOMCRM, [a for a, _ in ids])
-    theirs = yield from run("read", bridge.store.observations, object, Side.KEAP, [b for _, b in ids])
+    ours = yield from bridge.store.staging.observations(object, Side.CUSTOMCRM, [a for a, _ in ids])
+    theirs = yield from bridge.store.staging.observations(object, Side.KEAP, [b for _, b in ids])
     return [Pair(Link(a, b), ours[a], theirs[b]) for a, b in ids if a in ours and b in theirs]
 
 
 def _plan_creates(bridge: Bridge, object: str, source: Side, book: _Book) -> Flow[None]:
     after = ""
     while True:
-        found = yield from run(
-            "read unlinked records", bridge.store.unlinked, object, source, after, BATCH, book.plan_id
-        )
+        found = yield from bridge.store.match_keys.unlinked(object, source, after, BATCH, book.plan_id)
         if not found:
             return
         after = found[-1].id
         context = yield from bridge.context(object, [o.snapshot for o in found], plan_id=book.plan_id)
-        kept = yield from run("read tombstones", bridge.store.tombstones, object, source, [o.id for o in found])
+        kept = yield from bridge.store.links.tombstones(object, source, [o.id for o in found])
         waiting = yield from _waiting(bridge, object, [(source, o.id) for o in found])
         reasons = {**{id: reason for (_, id), reason in waiting.items()}, **kept}
         yield from book.add(
@@ -366,9 +362,9 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
     without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
     the intent, and holds all of it.
     """
-    for intent in (yield from run("read intents", bridge.store.open_intents, object)):
+    for intent in (yield from bridge.store.intents.open(object)):
         if (yield from is_linked(bridge, object, intent.side.other, intent.source_id)):
-            yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+            yield from bridge.store.intents.drop(intent.id)
         elif not bridge.systems[object, intent.side].creates_once:
             found = yield from find_made(bridge, intent)
             if len(found) == 1:
@@ -378,7 +374,7 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
                 reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
                 yield from book.add([Skip(object, intent.side.other, intent.source_id, reason)])
             elif not found:
-                yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+                yield from bridge.store.intents.drop(intent.id)
             else:
                 names = tuple((intent.side, o.id) for o in found)
                 reason = "its counterpart was made, and several records could be it"
@@ -387,9 +383,7 @@ def _recover(bridge: Bridge, object: str, book: _Book) -> Flow[None]:
 
 def is_linked(bridge: Bridge, object: str, side: Side, id: str) -> Flow[bool]:
     """Whether a record has a partner by now."""
-    ids = {"customcrm_ids": [id]} if side is Side.CUSTOMCRM else {"keap_ids": [id]}
-    to_keap, to_customcrm = yield from run("look up a link", bridge.store.references, object, plan_id=None, **ids)
-    return id in (to_keap if side is Side.CUSTOMCRM else to_customcrm)
+    return id in (yield from bridge.store.links.partners(object, side, [id]))
 
 
 def find_made(bridge: Bridge, intent: Intent) -> Flow[list[Observation]]:
@@ -446,7 +440,7 @@ def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None
         source: mapper.as_given(side, intent.draft),
     }
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
-    seen = yield from run("read", bridge.store.observations, intent.object, source, [intent.source_id])
+    seen = yield from bridge.store.staging.observations(intent.object, source, [intent.source_id])
     keys = {side: keys_of(mapper, found.snapshot), source: keys_of(mapper, Snapshot(intent.draft))}
     reason = "made by an earlier run that did not learn of it"
     line = Line(intent.object, "linked", None, link.customcrm_id, link.keap_id, (), reason)
@@ -454,4 +448,4 @@ def _link_found(bridge: Bridge, intent: Intent, found: Observation) -> Flow[None
     commit = Commit(
         intent.object, link, dict.fromkeys(Side), (found, *seen.values()), keys, lines=(line,), intent_id=intent.id
     )
-    yield from run("link a found record", bridge.store.settle, [commit])
+    yield from bridge.store.links.settle([commit])

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from keapbridge._io.effects import Flow, run
+from keapbridge._io.effects import Flow
 from keapbridge._json.codec import Codec
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
 from keapbridge.sync.lease import keep
 from keapbridge.sync.systems import KeapRecords
 
 if TYPE_CHECKING:
+    from keapbridge.store import LinkStore
     from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["forget_fields", "known_fields", "learn_fields", "make_fields"]
@@ -35,7 +35,7 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     """What is remembered of the custom fields of a mapping."""
     if not mapper.custom_fields:
         return {}
-    text = yield from run("read the custom fields", store.fact, _fact(mapper.name))
+    text = yield from store.facts.get(_fact(mapper.name))
     told = msgspec.json.decode(text) if text else {}
     found = {name: _CODEC.load(told[name.path]) for name in mapper.custom_fields if name.path in told}
     # What is yet to be made is known from the mapping.
@@ -83,14 +83,14 @@ def make_fields(bridge: Bridge, object: str) -> Flow[None]:
 def forget_fields(bridge: Bridge, object: str) -> Flow[None]:
     """After a refused write: the fields may have changed."""
     if bridge.mappers[object].custom_fields:
-        yield from run("forget the custom fields", bridge.store.set_fact, _fact(object), "{}")
+        yield from bridge.store.facts.set(_fact(object), "{}")
 
 
 def _remember(bridge: Bridge, object: str, known: Fields, found: Fields) -> Flow[None]:
     if found != known:
         there = {name.path: _CODEC.dump(field) for name, field in found.items() if field.id}
         text = msgspec.json.encode(there).decode()
-        yield from run("remember the custom fields", bridge.store.set_fact, _fact(object), text)
+        yield from bridge.store.facts.set(_fact(object), text)
 
 
 def _keap(bridge: Bridge, object: str) -> KeapRecords:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from keapbridge._io.effects import Flow, Unread, run
+from keapbridge._io.effects import Flow, Unread
 from keapbridge._version import __version__
 from keapbridge.model.kept import moved_fact
 from keapbridge.model.side import Side
@@ -33,7 +33,7 @@ def salt(bridge: Bridge, object: str, side: Side) -> Flow[Salt | None]:
     context = yield from bridge.context(object, plan_id=None)
     moved: list[str | None] = []
     for kind in mapper.references.values():
-        moved += [(yield from run("read a fact", bridge.store.fact, moved_fact(kind.object)))]
+        moved += [(yield from bridge.store.facts.get(moved_fact(kind.object)))]
     fields = sorted(((name.path, field) for name, field in context.custom_fields.items()), key=lambda item: item[0])
     told = [
         __version__,

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, Malformed, Page, gather, now, run
+from keapbridge._io.effects import Flow, Malformed, Page, gather, now
 from keapbridge.errors import ShapeError
 from keapbridge.keap import records as keap
 from keapbridge.mapping.filter import OUTSIDE
@@ -47,14 +47,14 @@ def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[li
     After a change of the mapping everything is scanned once: records that nobody edits differ by the new fields.
     """
     mapping = _fingerprint(bridge.mappers[object])
-    known = yield from run("read the mapping", bridge.store.fact, f"{object}_mapping")
+    known = yield from bridge.store.facts.get(f"{object}_mapping")
     full = full or (known is not None and known != mapping)
     full = (yield from learn_fields(bridge, object, refresh=full)) or full
     scans = yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
         scans = yield from gather((_scan(bridge, object, side, plan_id, full=True) for side in Side), limit=2)
     if known != mapping:
-        yield from run("remember the mapping", bridge.store.set_fact, f"{object}_mapping", mapping)
+        yield from bridge.store.facts.set(f"{object}_mapping", mapping)
     return scans
 
 
@@ -90,7 +90,7 @@ def _fingerprint(mapper: Mapper) -> str:
 def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
     system = bridge.systems[object, side]
     everything = full or not system.lists_changes
-    since = None if everything else (yield from run("read the cursor", bridge.store.watermark, object, side))
+    since = None if everything else (yield from bridge.store.staging.watermark(object, side))
     complete = since is None
     started = yield from now()
     page: Page[Any] | None = yield from system.scan(since)
@@ -98,7 +98,7 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
     if complete:
-        yield from run("begin a complete scan", bridge.store.begin_scan, object, side)
+        yield from bridge.store.staging.begin_scan(object, side)
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
@@ -114,8 +114,8 @@ def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) 
     bridge.progress(object, f"reading {side.title}", seen, seen)
     if complete:
         # What is neither linked nor seen is not there any more.
-        yield from run("forget", bridge.store.forget_unlinked, object, side, except_seen_in=plan_id)
-        yield from run("end a complete scan", bridge.store.end_scan, object, side)
+        yield from bridge.store.staging.forget_unlinked(object, side, except_seen_in=plan_id)
+        yield from bridge.store.staging.end_scan(object, side)
     return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
 
 
@@ -135,7 +135,7 @@ def _recognise(
     if salted is not None:
         prints = fingerprints(unread, salted)
         if len(prints) == len(unread.ids):  # nothing comes twice
-            known = yield from run("recognise", bridge.store.recognise, object, side, prints, complete=complete)
+            known = yield from bridge.store.staging.recognise(object, side, prints, complete=complete)
     rest = unread.only([n for n, id in enumerate(unread.ids) if id not in known])
     return len(known), prints, attrs.evolve(page, unread=rest).read()
 
@@ -158,13 +158,13 @@ def _stage(
     observations = yield from _without_strangers(bridge, object, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
     if page.deleted:
-        yield from run("forget deleted records", bridge.store.forget_unlinked, object, side, ids=page.deleted)
-        yield from run("note deleted records", bridge.store.note_deleted, object, side, page.deleted)
+        yield from bridge.store.staging.forget_unlinked(object, side, ids=page.deleted)
+        yield from bridge.store.staging.note_deleted(object, side, page.deleted)
     mapper = bridge.mappers[object]
     rows = [staged(mapper, o, prints.get(o.id)) for o in observations]
     if not rows:
         return 0
-    return (yield from run("stage a page", bridge.store.stage, object, side, rows, complete=complete))
+    return (yield from bridge.store.staging.stage(object, side, rows, complete=complete))
 
 
 def _without_strangers(bridge: Bridge, object: str, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:
@@ -172,19 +172,17 @@ def _without_strangers(bridge: Bridge, object: str, side: Side, seen: list[Obser
     outside = [o.id for o in seen if o.problem == OUTSIDE]
     if not outside:
         return seen
-    which = {"customcrm_ids": outside} if side is Side.CUSTOMCRM else {"keap_ids": outside}
-    links = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
-    linked = links[0] if side is Side.CUSTOMCRM else links[1]
+    linked = yield from bridge.store.links.partners(object, side, outside)
     strangers = {id for id in outside if id not in linked}
-    yield from run("forget", bridge.store.forget_unlinked, object, side, ids=strangers)
+    yield from bridge.store.staging.forget_unlinked(object, side, ids=strangers)
     return [o for o in seen if o.id not in strangers]
 
 
 def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[None]:
-    known = yield from run("read the currency", bridge.store.fact, KEAP_CURRENCY)
+    known = yield from bridge.store.facts.get(KEAP_CURRENCY)
     found = next((p.price.currency_code for p in products if p.price and p.price.currency_code), None)
     if found and found != known:
-        yield from run("remember the currency", bridge.store.set_fact, KEAP_CURRENCY, found)
+        yield from bridge.store.facts.set(KEAP_CURRENCY, found)
 
 
 def _unreadable(side: Side, item: Malformed, plan_id: str) -> Observation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keapbridge._io.effects import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
@@ -31,13 +31,13 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     """
     run_id = (yield from new_id())[:12]
     started = yield from now()
-    if not (yield from run("begin the run", bridge.store.begin_apply, plan.id, run_id, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     for object in plan.objects:
         yield from make_fields(bridge, object)
     book = Run(bridge, plan, run_id)
     # What planning has found of an earlier run, which did not live to know that it had made it.
-    book.count((yield from run("claim lines", bridge.store.claim_lines, run_id, plan.objects)))
+    book.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
     try:
         for object in plan.objects:
             yield from _apply_object(book, object)

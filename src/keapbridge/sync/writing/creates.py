@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id, now, run
+from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
     ApiError,
@@ -51,11 +51,11 @@ class _Ready:
 def resume_creates(book: Run, object: str) -> Flow[None]:
     """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
     bridge = book.bridge
-    for intent in (yield from run("read intents", bridge.store.open_intents, object)):
+    for intent in (yield from bridge.store.intents.open(object)):
         if not bridge.systems[object, intent.side].creates_once:
             continue
         side = intent.side.other
-        staged = yield from run("read", bridge.store.observations, object, side, [intent.source_id])
+        staged = yield from bridge.store.staging.observations(object, side, [intent.source_id])
         source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
         context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
         work = yield from _create(book, object, _Ready(source, intent, context, resumed=True))
@@ -85,7 +85,7 @@ def _intend(book: Run, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:
     moment = yield from now()
     ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in drafts]
     if ready:
-        yield from run("write intents", book.bridge.store.intend, [item.intent for item in ready])
+        yield from book.bridge.store.intents.intend([item.intent for item in ready])
     return ready
 
 
@@ -110,12 +110,10 @@ def _draft(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[
 def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[Observation]]:
     """The records that still need a counterpart; those that were not seen just now are looked at again."""
     bridge = book.bridge
-    intents = yield from run("read intents", bridge.store.open_intents, object)
+    intents = yield from bridge.store.intents.open(object)
     busy = {intent.source_id for intent in intents if intent.side is side.other}
-    which = {"customcrm_ids": ids} if side is Side.CUSTOMCRM else {"keap_ids": ids}
-    to_keap, to_customcrm = yield from run("look up links", bridge.store.references, object, plan_id=None, **which)
-    linked = to_keap if side is Side.CUSTOMCRM else to_customcrm
-    staged = yield from run("read", bridge.store.observations, object, side, [i for i in ids if i not in busy])
+    linked = yield from bridge.store.links.partners(object, side, ids)
+    staged = yield from bridge.store.staging.observations(object, side, [i for i in ids if i not in busy])
     free = [seen for seen in staged.values() if seen.id not in linked]
     moment = yield from now()
     is_recent = moment - book.plan.created_at <= RECENT
@@ -128,7 +126,7 @@ def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> F
     left = {id for id, seen in again.items() if seen.problem == OUTSIDE}
     gone = [id for id in old if id in left or (id not in again and id not in odd)]
     if gone:
-        yield from run("forget", bridge.store.forget_unlinked, object, side, ids=gone)
+        yield from bridge.store.staging.forget_unlinked(object, side, ids=gone)
     reasons = {**odd, **dict.fromkeys(sorted(left), OUTSIDE)}
     yield from book.report(*(one_sided(object, "skipped", side, id, reason) for id, reason in reasons.items()))
     return [again.get(seen.id, seen) for seen in free if seen.id not in gone and seen.id not in odd]
@@ -148,7 +146,7 @@ def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
     except (ApiError, MappingError, KeyError) as error:
         lost = is_ambiguous(error)
         if not lost:
-            yield from run("drop an intent", bridge.store.drop_intent, intent.id)
+            yield from bridge.store.intents.drop(intent.id)
             yield from forget_fields(bridge, object)
         if stops_everything(error):
             raise

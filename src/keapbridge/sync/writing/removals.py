@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge._io.effects import Flow, now, run
+from keapbridge._io.effects import Flow, now
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.kept import JournalEntry, Removal
@@ -26,7 +26,7 @@ def apply_removals(book: Run, object: str) -> Flow[None]:
     for batch in book.batches(object, ("unlink", "delete")):
         actions = [action for action in (yield from batch) if isinstance(action, (Unlink, Delete))]
         wanted = {_customcrm_id(action): action for action in actions}
-        pairs = yield from run("read pairs", book.bridge.store.pairs_of, object, wanted)
+        pairs = yield from book.bridge.store.links.pairs_of(object, wanted)
         for gone in Side:
             mine = [pair for pair in pairs if _gone(wanted[pair.link.customcrm_id]) is gone]
             there, odd = yield from book.bridge.look(object, gone, [pair.link.id(gone) for pair in mine])

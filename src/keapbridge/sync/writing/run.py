@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now, run
+from keapbridge._io.effects import Flow, gather, now
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
@@ -60,16 +60,16 @@ class Run:
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)
-        yield from run("write lines", self.bridge.store.add_lines, self.run_id, lines)
+        yield from self.bridge.store.runs.add_lines(self.run_id, lines)
 
     def commit(self, *commits: Commit) -> Flow[None]:
         yield from keep(self.bridge.store)
-        yield from run("commit", self.bridge.store.commit, self.run_id, *commits)
+        yield from self.bridge.store.links.commit(self.run_id, *commits)
         for commit in commits:
             self.count(commit.lines)
 
     def remove(self, removal: Removal) -> Flow[None]:
-        yield from run("remove a link", self.bridge.store.remove, self.run_id, removal)
+        yield from self.bridge.store.links.remove(self.run_id, removal)
         self.count(removal.lines)
 
     def rebase(self, object: str, link: Link, journal: tuple[JournalEntry, ...], lines: tuple[Line, ...]) -> Flow[None]:
@@ -82,31 +82,31 @@ class Run:
         moment = yield from now()
         for side, id in ((Side.CUSTOMCRM, line.customcrm_id), (Side.KEAP, line.keap_id)):
             if id is not None:
-                before = yield from run("read failures", self.bridge.store.failures, line.object, side, [id])
+                before = yield from self.bridge.store.failures.of(line.object, side, [id])
                 tries = before[id].tries + 1 if id in before else 1
                 failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
-                yield from run("note a failure", self.bridge.store.fail, failure)
+                yield from self.bridge.store.failures.note(failure)
 
     def finish(self, *, complete: bool) -> Flow[Report]:
         """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left."""
         ended = yield from now()
         counts = {object: dict(counter) for object, counter in self.counts.items()}
         store = self.bridge.store
-        return (yield from run("finish the run", store.finish_run, self.run_id, ended, counts, complete=complete))
+        return (yield from store.runs.finish(self.run_id, ended, counts, complete=complete))
 
     def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         """The plan's actions of some kinds, in its order."""
 
-        def read(after: int) -> list[tuple[int, Action]]:
-            return self.bridge.store.actions(self.plan.id, object, kinds, after, BATCH)
+        def read(after: int) -> Flow[list[tuple[int, Action]]]:
+            return self.bridge.store.plans.actions(self.plan.id, object, kinds, after, BATCH)
 
         return _paged(read, -1)
 
     def links_to_make(self, object: str) -> Iterator[Flow[list[Action]]]:
         """Those of the plan's pairs that need no write."""
 
-        def read(after: str) -> list[tuple[str, Action]]:
-            return self.bridge.store.links_to_make(self.plan.id, object, after, LINKS)
+        def read(after: str) -> Flow[list[tuple[str, Action]]]:
+            return self.bridge.store.plans.links_to_make(self.plan.id, object, after, LINKS)
 
         return _paged(read, "")
 
@@ -118,14 +118,14 @@ class Run:
             self.bridge.progress(object, "writing", done, max(total, done))
 
 
-def _paged(read: Callable[[K], list[tuple[K, Action]]], first: K) -> Iterator[Flow[list[Action]]]:
+def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K) -> Iterator[Flow[list[Action]]]:
     """Actions batch by batch, each read after the last one of the batch before it; the last batch is empty."""
     after = first
     empty = False
 
     def next_batch() -> Flow[list[Action]]:
         nonlocal after, empty
-        rows = yield from run("read the plan", read, after)
+        rows = yield from read(after)
         empty = not rows
         after = rows[-1][0] if rows else after
         return [action for _, action in rows]

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now, run
+from keapbridge._io.effects import Flow, gather, now
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import (
     ApiError,
@@ -94,9 +94,9 @@ def apply_pairs(book: Run, object: str) -> Flow[None]:
     yield from _apply_batches(book, object, book.batches(object, ("update", "adopt")))
     number = book.plan.counts.get(object, {}).get("link", 0)
     if number:
-        yield from run("begin linking", book.bridge.store.begin_linking, number)
+        yield from book.bridge.store.links.begin_linking(number)
         yield from _apply_batches(book, object, book.links_to_make(object))
-        yield from run("end linking", book.bridge.store.end_linking)
+        yield from book.bridge.store.links.end_linking()
 
 
 def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
@@ -136,17 +136,11 @@ def _commit_quiet(book: Run, object: str, works: Sequence[Work]) -> Flow[None]:
 def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[Work]]:
     bridge = book.bridge
     updates = [a.customcrm_id for a in actions if isinstance(a, Update)]
-    pairs: list[Pair] = yield from run("read pairs", bridge.store.pairs_of, object, updates)
+    pairs: list[Pair] = yield from bridge.store.links.pairs_of(object, updates)
     adoptions = {(a.customcrm_id, a.keap_id): a for a in actions if isinstance(a, Adopt)}
     if adoptions:
-        to_keap, to_customcrm = yield from run(
-            "look up links",
-            bridge.store.references,
-            object,
-            customcrm_ids=[ours for ours, _ in adoptions],
-            keap_ids=[theirs for _, theirs in adoptions],
-            plan_id=None,
-        )
+        to_keap = yield from bridge.store.links.partners(object, Side.CUSTOMCRM, {ours for ours, _ in adoptions})
+        to_customcrm = yield from bridge.store.links.partners(object, Side.KEAP, {theirs for _, theirs in adoptions})
         free = [(a, b) for a, b in adoptions if a not in to_keap and b not in to_customcrm]
         pairs += yield from read_unlinked(bridge, object, free)
         moved = {a: b for (a, b), x in adoptions.items() if x.replaces == to_keap.get(a) and b not in to_customcrm}
@@ -167,8 +161,8 @@ def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[
 def _read_moved(book: Run, object: str, moved: Mapping[str, str]) -> Flow[list[Pair]]:
     """Pairs whose Keap record was merged into another one: the link keeps its bases."""
     store = book.bridge.store
-    pairs = yield from run("read pairs", store.pairs_of, object, moved)
-    staged = yield from run("read", store.observations, object, Side.KEAP, list(moved.values()))
+    pairs = yield from store.links.pairs_of(object, moved)
+    staged = yield from store.staging.observations(object, Side.KEAP, list(moved.values()))
     return [
         Pair(attrs.evolve(pair.link, keap_id=new_id), pair.customcrm, staged[new_id])
         for pair in pairs

@@ -1,0 +1,103 @@
+"""What the repositories of a store share: its database, whose links it holds, and transactions with the lease's fence.
+
+A method of a repository is one transaction: a plain method, of which `flow` makes what the engine can yield from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, delete, select
+
+from keapbridge._io.effects import Flow, Run
+from keapbridge._seal import Seal
+from keapbridge.errors import SessionBusyError
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.database import Database
+from keapbridge.store.sql.rows import Rows
+
+__all__ = ["Core", "flow", "named"]
+
+R = TypeVar("R")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Flow[T]]:
+    """Make a flow of a method: one effect, which runs it.
+
+    A trace shows it by the names of its file and its own: `links.pairs_of`.
+    """
+    label = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
+
+    @wraps(work)
+    def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        result: T = yield Run(partial(work, repository, *args, **kwargs), label)
+        return result
+
+    return steps
+
+
+class Core:
+    """A database as the repositories of one bridge use it.
+
+    Attributes:
+        next_run: whose lines wait for the next run: they tell of what was done without one.
+        lease: who holds it in this process, and until when.
+    """
+
+    def __init__(self, database: Database, bridge: str, seal: Seal) -> None:
+        self.database = database
+        self.bridge = bridge
+        self.rows = Rows(bridge, seal)
+        self.next_run = f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
+        self.lease: tuple[str, datetime] | None = None
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False, fenced: bool = True) -> Iterator[Connection]:
+        with self.database.transaction(durable=durable) as connection:
+            if fenced:
+                self._fence(connection)
+            yield connection
+
+    def _fence(self, c: Connection) -> None:
+        """A runner that was taken for dead must not write any more."""
+        if self.lease is None:
+            return
+        k = t.leases.c
+        holder = self.database.execute(
+            c, "holder", lambda: select(k.holder).where(k.bridge == bindparam("bridge")), {"bridge": self.bridge}
+        )
+        if holder.scalar() != self.lease[0]:
+            raise SessionBusyError("another runner took this session over; this one stops")
+
+    def of(self, table: Table, object: str, side: Side | None = None) -> list[Any]:
+        """The rows of an object, and perhaps of a side."""
+        conditions = [table.c.bridge == self.bridge, table.c.object == object]
+        return conditions if side is None else [*conditions, table.c.side == side.value]
+
+    def values(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Any]:
+        """What the parameters of a statement with `named` and a list of ids stand for."""
+        return {"bridge": self.bridge, "object": object, "side": side.value, "ids": self.database.listed(ids)}
+
+    def delete(self, c: Connection, table: Table, object: str, side: Side, ids: Sequence[str]) -> None:
+        """Delete the rows of these records; most tables have none of most records."""
+        if ids:
+            wanted = table.c.id.in_(self.database.each("ids"))
+            self.database.execute(
+                c,
+                f"delete {table.name}",
+                lambda: delete(table).where(*named(table), wanted),
+                self.values(object, side, ids),
+            )
+
+
+def named(table: Table) -> list[Any]:
+    """The rows of an object and a side, in a statement that is compiled once."""
+    return [table.c[name] == bindparam(name) for name in ("bridge", "object", "side")]

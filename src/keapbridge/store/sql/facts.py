@@ -1,0 +1,29 @@
+"""What the engine wants to remember, by name."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """What the engine wants to remember, by name."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def get(self, name: str) -> str | None:
+        query = select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == name)
+        with self._core.transaction() as c:
+            return c.execute(query).scalar()
+
+    @flow
+    def set(self, name: str, value: str, *, durable: bool = False) -> None:
+        """Remember something; `durable`: it is on the disk before anything else happens."""
+        with self._core.transaction(durable=durable) as c:
+            self._core.database.upsert(c, t.facts, [{"bridge": self._core.bridge, "name": name, "value": value}])

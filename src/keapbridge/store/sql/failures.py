@@ -1,0 +1,49 @@
+"""Records that could not be synced, and when they are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, select
+
+from keapbridge.model.kept import Failure
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.rows import chunks
+
+__all__ = ["Failures"]
+
+
+class Failures:
+    """Records that could not be synced, and when they are tried again."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def note(self, failure: Failure) -> None:
+        with self._core.transaction() as c:
+            self._core.database.upsert(c, t.failures, [self._core.rows.failure(failure)])
+
+    @flow
+    def of(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
+        found: dict[str, Failure] = {}
+        with self._core.transaction() as c:
+            for chunk in chunks(sorted(ids)):
+                query = select(t.failures).where(*self._core.of(t.failures, object, side), t.failures.c.id.in_(chunk))
+                found.update((row.id, self._core.rows.to_failure(row)) for row in c.execute(query))
+        return found
+
+    @flow
+    def all(self) -> list[Failure]:
+        f = t.failures.c
+        query = select(t.failures).where(f.bridge == self._core.bridge).order_by(f.object, f.side, f.id)
+        with self._core.transaction() as c:
+            return [self._core.rows.to_failure(row) for row in c.execute(query)]
+
+    @flow
+    def clear(self, object: str, side: Side, id: str) -> None:
+        with self._core.transaction() as c:
+            for table in (t.failures, t.tombstones):
+                c.execute(delete(table).where(*self._core.of(table, object, side), table.c.id == id))

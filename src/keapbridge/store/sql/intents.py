@@ -1,0 +1,45 @@
+"""Creates that are about to be sent, until it is known what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from keapbridge.model.kept import Intent
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+
+__all__ = ["Intents", "drop_intent"]
+
+
+class Intents:
+    """Creates that are about to be sent, until it is known what became of them."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def open(self, object: str) -> list[Intent]:
+        query = (
+            select(t.intents).where(*self._core.of(t.intents, object)).order_by(t.intents.c.created_at, t.intents.c.id)
+        )
+        with self._core.transaction() as c:
+            return [self._core.rows.to_intent(row) for row in c.execute(query)]
+
+    @flow
+    def intend(self, intents: Sequence[Intent]) -> None:
+        rows = [self._core.rows.intent(intent) for intent in intents]
+        with self._core.transaction(durable=True) as c:
+            c.execute(t.intents.insert(), rows)
+
+    @flow
+    def drop(self, intent_id: str) -> None:
+        with self._core.transaction() as c:
+            drop_intent(self._core, c, intent_id)
+
+
+def drop_intent(core: Core, c: Connection, intent_id: str) -> None:
+    """Drop an intent within a transaction."""
+    this = t.intents.c.id == bindparam("its_id")
+    core.database.execute(c, "drop an intent", lambda: delete(t.intents).where(this), {"its_id": intent_id})

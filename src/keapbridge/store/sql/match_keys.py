@@ -1,0 +1,140 @@
+"""Match keys: which records could be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, exists, select, true, update
+
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import Key
+from keapbridge.model.records import Observation
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.sql.rows import key_digest, link_columns
+
+__all__ = ["MatchKeys", "settle_keys"]
+
+
+class MatchKeys:
+    """Match keys: which records could be the same."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def groups(self, object: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
+        m = t.match_keys.c
+        wanted = (
+            select(m.key)
+            .distinct()
+            .where(*self._core.of(t.match_keys, object), m.rank == rank, m.linked.is_(False), m.key > after)
+            .order_by(m.key)
+            .limit(limit)
+        )
+        kept_apart = select(t.tombstones.c.id).where(
+            *self._core.of(t.tombstones, object), t.tombstones.c.apart.is_(True)
+        )
+        groups: dict[str, list[Candidate]] = {}
+        with self._core.transaction() as c:
+            self._core.database.index_again(c)
+            keys = list(c.execute(wanted).scalars())
+            query = (
+                select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
+                .where(*self._core.of(t.match_keys, object), m.rank == rank, m.linked.in_([True, False]))
+                .where(m.key.in_(self._core.database.each("keys")))
+                .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
+                .order_by(m.key, m.side, m.id)
+            )
+            rows = c.execute(query, {"keys": keys}).all() if keys else []
+            planned = {
+                side.value: self._planned(c, plan_id, object, side, [row.id for row in rows if row.side == side.value])
+                for side in Side
+            }
+        for row in rows:
+            kinds = planned[row.side].get(row.id, frozenset())
+            if "skip" not in kinds:
+                linked = bool(row.linked) or not kinds.isdisjoint(("adopt", "link"))
+                apart, stronger = tuple(self._core.rows.open(row.apart)), tuple(self._core.rows.open(row.stronger))
+                groups.setdefault(row.key, []).append(Candidate(Side(row.side), row.id, apart, stronger, linked=linked))
+        return [(key, groups.get(key, [])) for key in keys]
+
+    @flow
+    def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
+        o, a = t.observed.c, t.actions.c
+        planned = exists().where(a.plan_id == plan_id, a.object == object, a[link_columns(side).id.name] == o.id)
+        query = (
+            select(t.observed)
+            .where(*self._core.of(t.observed, object, side), o.linked.is_(False), o.id > after, ~planned)
+            .order_by(o.id)
+            .limit(limit)
+        )
+        with self._core.transaction() as c:
+            return [self._core.rows.to_observation(row) for row in c.execute(query)]
+
+    @flow
+    def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
+        """The records of a side that share one of these match keys, and whether they are linked."""
+        m = t.match_keys.c
+        found: dict[str, bool] = {}
+        with self._core.transaction() as c:
+            self._core.database.index_again(c)
+            for key in keys:
+                query = select(m.id, m.linked).where(
+                    *self._core.of(t.match_keys, object, side),
+                    m.rank == key.rank,
+                    m.linked.in_([True, False]),
+                    m.key == key_digest(key.key),
+                )
+                found.update((row.id, bool(row.linked)) for row in c.execute(query))
+        return sorted(found.items())
+
+    def _planned(
+        self, c: Connection, plan_id: str, object: str, side: Side, ids: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        """What kinds of actions a plan has for these records."""
+        if not ids:
+            return {}
+        a = t.actions.c
+        its_id = a[link_columns(side).id.name]
+        query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == object)
+        found: dict[str, frozenset[str]] = {}
+        for id, kind in c.execute(query.where(its_id.in_(self._core.database.each("ids"))), {"ids": ids}).all():
+            found[id] = found.get(id, frozenset()) | {kind}
+        return found
+
+
+def settle_keys(core: Core, c: Connection, object: str, side: Side, keys: Mapping[str, Iterable[Key]]) -> None:
+    """Keep the match keys of linked records. Most are there already: those stay where they are."""
+    if not keys:
+        return
+    m = t.match_keys.c
+    wanted = m.id.in_(core.database.each("ids"))
+    found = core.database.execute(
+        c,
+        "keys",
+        lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*named(t.match_keys), wanted),
+        core.values(object, side, keys),
+    )
+    known: dict[str, set[Any]] = {id: set() for id in keys}
+    unlinked: set[str] = set()
+    for id, rank, key, apart, stronger, linked in map(tuple, found):
+        known[id].add((rank, key, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))))
+        if not linked:
+            unlinked.add(id)
+    others = [
+        id for id, its in keys.items() if known[id] != {(k.rank, key_digest(k.key), k.apart, k.stronger) for k in its}
+    ]
+    core.delete(c, t.match_keys, object, side, [id for id in others if known[id]])
+    rows = [row for id in others for row in core.rows.match_keys(object, side, id, keys[id], linked=True)]
+    core.database.upsert(c, t.match_keys, rows)
+    linked_now = sorted(unlinked.difference(others))
+    if linked_now:
+        core.database.execute(
+            c,
+            "link keys",
+            lambda: update(t.match_keys).where(*named(t.match_keys), wanted).values(linked=true()),
+            core.values(object, side, linked_now),
+        )

@@ -1,0 +1,135 @@
+"""Plans and their actions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from keapbridge.model.plan import Action, Plan
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.rows import CHUNK, dump, load, to_text
+
+__all__ = ["Plans"]
+
+
+class Plans:
+    """Plans and their actions."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def begin(self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync") -> None:
+        row = {
+            "id": plan_id,
+            "bridge": self._core.bridge,
+            "created_at": to_text(created_at),
+            "objects": dump(objects),
+            "counts": "{}",
+            "unchanged": "{}",
+            "watermarks": "{}",
+            "totals": "{}",
+            "purpose": purpose,
+        }
+        with self._core.transaction() as c:
+            c.execute(t.plans.insert(), [row])
+
+    @flow
+    def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
+        rows = [self._core.rows.action(plan_id, seq, action) for seq, action in enumerate(actions, first_seq)]
+        if not rows:
+            return
+        with self._core.transaction() as c:
+            self._core.database.append(c, t.actions, rows)
+
+    @flow
+    def finish(
+        self,
+        plan_id: str,
+        counts: Mapping[str, Mapping[str, int]],
+        unchanged: Mapping[str, int],
+        watermarks: Mapping[str, Mapping[str, datetime]],
+        totals: Mapping[str, Mapping[str, int]],
+    ) -> Plan:
+        values = {
+            "counts": dump(counts),
+            "unchanged": dump(unchanged),
+            "watermarks": dump(watermarks),
+            "totals": dump(totals),
+        }
+        with self._core.transaction() as c:
+            c.execute(update(t.plans).where(t.plans.c.id == plan_id).values(**values))
+        plan = self._read(plan_id)
+        assert plan is not None  # it was begun above
+        return plan
+
+    @flow
+    def get(self, plan_id: str) -> Plan | None:
+        return self._read(plan_id)
+
+    @flow
+    def actions(
+        self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int
+    ) -> list[tuple[int, Action]]:
+        a = t.actions.c
+        query = (
+            select(a.seq, a.body)
+            .where(a.plan_id == plan_id, a.object == object, a.kind.in_(list(kinds)), a.seq > after)
+            .order_by(a.seq)
+            .limit(limit)
+        )
+        with self._core.transaction() as c:
+            return [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+
+    @flow
+    def links_to_make(self, plan_id: str, object: str, after: str, limit: int) -> list[tuple[str, Action]]:
+        """Pairs that a plan links and need no write, in the order of their Keap ids, each with that id.
+
+        Records that were made one after the other lie side by side in the store.
+        """
+        a = t.actions.c
+        query = (
+            select(a.keap_id, a.body)
+            .where(a.plan_id == plan_id, a.object == object, a.kind == "link", a.keap_id > after)
+            .order_by(a.keap_id)
+            .limit(limit)
+        )
+        with self._core.transaction() as c:
+            return [(row.keap_id, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+
+    def _read(self, plan_id: str) -> Plan | None:
+        query = select(t.plans).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._core.bridge)
+        with self._core.transaction() as c:
+            row = c.execute(query).first()
+        if row is None:
+            return None
+        return Plan(
+            row.id,
+            datetime.fromisoformat(row.created_at),
+            tuple(load(row.objects)),
+            load(row.counts),
+            load(row.unchanged),
+            load(row.totals),
+            row.purpose,
+            lambda: self._all_actions(plan_id),
+        )
+
+    def _all_actions(self, plan_id: str) -> Iterator[Action]:
+        after = -1
+        while True:
+            query = (
+                select(t.actions.c.seq, t.actions.c.body)
+                .where(t.actions.c.plan_id == plan_id, t.actions.c.seq > after)
+                .order_by(t.actions.c.seq)
+                .limit(CHUNK)
+            )
+            with self._core.transaction() as c:
+                rows = c.execute(query).all()
+            if not rows:
+                return
+            for row in rows:
+                yield self._core.rows.to_action(row.body)
+            after = rows[-1].seq

@@ -1,0 +1,244 @@
+"""Rows and values: each is made of the other here, and what is known of people is sealed in between."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.strategies import configure_tagged_union
+from sqlalchemy import Row
+
+from keapbridge._seal import Seal
+from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, Key
+from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
+from keapbridge.model.records import Canonical, Link, Observation, Snapshot
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+
+__all__ = ["CHUNK", "KEEP", "Rows", "chunks", "dump", "key_digest", "link_columns", "load", "to_moment", "to_text"]
+
+KEEP = "="  # in place of a digest: the one that is there
+CHUNK = 500  # ids in one IN: within every database's limit of bound values
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Rows:
+    """The rows of a bridge. A method that makes one is called as its table, one that reads one begins with `to_`."""
+
+    bridge: str
+    seal: Seal
+
+    def close(self, value: Any) -> str:
+        """What the store knows of people, as it is stored."""
+        return self.seal.close(dump(value))
+
+    def open(self, stored: str) -> Any:
+        return load(self.seal.open(stored))
+
+    def observed(self, object: str, o: Observation, *, linked: bool) -> dict[str, Any]:
+        return {
+            "bridge": self.bridge,
+            "object": object,
+            "side": o.side.value,
+            "id": o.id,
+            "linked": linked,
+            "snapshot": self.close(dict(sorted(o.snapshot.values.items()))),
+            "unreadable": self.close(o.snapshot.unreadable),
+            "updated_at": to_text(o.updated_at),
+            "version": o.version,
+            "problem": o.problem,
+            "mark": o.mark,
+            "seen_in": o.seen_in,
+        }
+
+    def to_observation(self, row: Row[Any]) -> Observation:
+        return Observation(
+            Side(row.side),
+            row.id,
+            Snapshot(self.open(row.snapshot), self.open(row.unreadable)),
+            to_moment(row.updated_at),
+            row.version,
+            row.problem,
+            row.seen_in,
+            row.mark,
+        )
+
+    def match_keys(
+        self, object: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "bridge": self.bridge,
+                "object": object,
+                "side": side.value,
+                "id": id,
+                "rank": k.rank,
+                "key": key_digest(k.key),
+                "apart": self.close(k.apart),
+                "stronger": self.close(k.stronger),
+                "linked": linked,
+            }
+            for k in keys
+        ]
+
+    def link(self, commit: Commit) -> dict[str, Any]:
+        return {
+            "bridge": self.bridge,
+            "object": commit.object,
+            "customcrm_id": commit.link.customcrm_id,
+            "keap_id": commit.link.keap_id,
+            "customcrm_base": self.close(commit.link.customcrm_base),
+            "keap_base": self.close(commit.link.keap_base),
+            "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, KEEP),
+            "keap_digest": commit.digests.get(Side.KEAP, KEEP),
+            "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, KEEP),
+            "keap_mark": commit.marks.get(Side.KEAP, KEEP),
+        }
+
+    def to_link(self, row: Row[Any]) -> Link:
+        return Link(row.customcrm_id, row.keap_id, self.open(row.customcrm_base), self.open(row.keap_base))
+
+    def journal(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
+        return {
+            "run_id": run_id,
+            "bridge": self.bridge,
+            "object": entry.object,
+            "side": entry.side.value,
+            "record_id": entry.record_id,
+            "partner_id": entry.partner_id,
+            "kind": entry.kind,
+            "before": self.close(entry.before),
+            "after": self.close(entry.after),
+            "written_at": to_text(entry.written_at),
+        }
+
+    def to_entry(self, row: Row[Any]) -> JournalEntry:
+        values = (self.open(row.before), self.open(row.after), datetime.fromisoformat(row.written_at), row.partner_id)
+        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
+
+    def line(self, run_id: str, line: Line) -> dict[str, Any]:
+        return {"run_id": run_id, "body": dump(_converter.unstructure(line))}
+
+    def to_line(self, body: str) -> Line:
+        return _converter.structure(load(body), Line)
+
+    def action(self, plan_id: str, seq: int, action: Action) -> dict[str, Any]:
+        ids = _ids(action)
+        return {
+            "plan_id": plan_id,
+            "seq": seq,
+            "object": action.object,
+            "kind": kind_of(action),
+            "customcrm_id": ids.get(Side.CUSTOMCRM),
+            "keap_id": ids.get(Side.KEAP),
+            "body": self.close(_converter.unstructure(action, unstructure_as=Action)),
+        }
+
+    def to_action(self, body: str) -> Action:
+        return _converter.structure(self.open(body), Action)  # type: ignore[arg-type]
+
+    def failure(self, failure: Failure) -> dict[str, Any]:
+        return {
+            "bridge": self.bridge,
+            "object": failure.object,
+            "side": failure.side.value,
+            "id": failure.id,
+            "reason": failure.reason,
+            "tries": failure.tries,
+            "next_try_at": to_text(failure.next_try_at),
+        }
+
+    def to_failure(self, row: Row[Any]) -> Failure:
+        return Failure(row.object, Side(row.side), row.id, row.reason, row.tries, to_moment(row.next_try_at))
+
+    def intent(self, intent: Intent) -> dict[str, Any]:
+        return {
+            "id": intent.id,
+            "bridge": self.bridge,
+            "object": intent.object,
+            "side": intent.side.value,
+            "source_id": intent.source_id,
+            "draft": self.close(intent.draft),
+            "created_at": to_text(intent.created_at),
+        }
+
+    def to_intent(self, row: Row[Any]) -> Intent:
+        return Intent(
+            id=row.id,
+            object=row.object,
+            side=Side(row.side),
+            source_id=row.source_id,
+            draft=self.open(row.draft),
+            created_at=datetime.fromisoformat(row.created_at),
+        )
+
+
+def dump(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def load(text: str) -> Any:
+    return msgspec.json.decode(text)
+
+
+def key_digest(key: str) -> str:
+    # Match keys are e-mail addresses and names: equality is all that is asked of them.
+    return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+
+
+def to_text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def to_moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+class _LinkColumns(NamedTuple):
+    """What a link has of one side."""
+
+    id: Any
+    digest: Any
+    mark: Any
+
+
+def link_columns(side: Side) -> _LinkColumns:
+    k = t.links.c
+    if side is Side.CUSTOMCRM:
+        return _LinkColumns(k.customcrm_id, k.customcrm_digest, k.customcrm_mark)
+    return _LinkColumns(k.keap_id, k.keap_digest, k.keap_mark)
+
+
+def _ids(action: Action) -> dict[Side, str]:
+    """The records that an action is about."""
+    match action:
+        case Create():
+            return {action.side.other: action.source_id}
+        case Skip() | Delete():
+            return {action.side: action.id}
+        case _:
+            return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook(Canonical, lambda value, _: value)
+    converter.register_unstructure_hook(Canonical, lambda value: value)
+    configure_tagged_union(Action, converter, tag_name="action", tag_generator=lambda cls: cls.__name__.lower())
+    return converter
+
+
+_converter = _make_converter()

@@ -1,0 +1,109 @@
+"""Runs: what was applied, and the lines of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+
+from keapbridge.model.report import Line, Report
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.rows import CHUNK, chunks, dump, load, to_text
+
+__all__ = ["Runs"]
+
+
+class Runs:
+    """Runs: what was applied, and the lines of its report."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @flow
+    def begin(self, plan_id: str, run_id: str, started_at: datetime) -> bool:
+        """Mark a plan as applied and begin the run; `False` when it was applied before."""
+        p = t.plans.c
+        claim = update(t.plans).where(p.id == plan_id, p.bridge == self._core.bridge, p.applied_at.is_(None))
+        run = {"id": run_id, "bridge": self._core.bridge, "plan_id": plan_id, "started_at": to_text(started_at)}
+        with self._core.transaction() as c:
+            if c.execute(claim.values(applied_at=to_text(started_at))).rowcount != 1:
+                return False
+            c.execute(t.runs.insert(), [run])
+        return True
+
+    @flow
+    def add_lines(self, run_id: str, lines: Iterable[Line]) -> None:
+        with self._core.transaction() as c:
+            self._core.database.append(c, t.lines, [self._core.rows.line(run_id, line) for line in lines])
+
+    @flow
+    def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
+        """Make the lines of what was settled without a run part of this one's report."""
+        query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == self._core.next_run)
+        with self._core.transaction() as c:
+            waiting = {row.seq: self._core.rows.to_line(row.body) for row in c.execute(query)}
+            claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
+            for chunk in chunks(list(claimed)):
+                c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
+        return list(claimed.values())
+
+    @flow
+    def finish(
+        self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
+    ) -> Report:
+        """End the run; if it is complete, its plan's watermarks become the cursors in the same transaction."""
+        with self._core.transaction() as c:
+            c.execute(
+                update(t.runs).where(t.runs.c.id == run_id).values(ended_at=to_text(ended_at), counts=dump(counts))
+            )
+            row = c.execute(
+                select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks)
+                .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
+                .where(t.runs.c.id == run_id)
+            ).one()
+            cursors = [
+                {"bridge": self._core.bridge, "object": object, "side": side, "watermark": watermark}
+                for object, sides in load(row.watermarks).items()
+                for side, watermark in sides.items()
+            ]
+            if complete:
+                self._core.database.upsert(c, t.cursors, cursors)
+        started_at = datetime.fromisoformat(row.started_at)
+        return Report(
+            run_id, row.id, started_at, ended_at, tuple(load(row.objects)), counts, lambda: self._all_lines(run_id)
+        )
+
+    @flow
+    def prune(self, before: datetime) -> None:
+        """Forget plans, reports and journal entries older than this."""
+        p, r = t.plans.c, t.runs.c
+        old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < to_text(before))
+        old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < to_text(before))
+        with self._core.transaction() as c:
+            # One by one: for a list of plans that it does not know, a database may read all actions of all plans.
+            for id in c.execute(old_plans).scalars().all():
+                c.execute(delete(t.actions).where(t.actions.c.plan_id == id))
+                c.execute(delete(t.plans).where(p.id == id))
+            for id in c.execute(old_runs).scalars().all():
+                c.execute(delete(t.lines).where(t.lines.c.run_id == id))
+                c.execute(delete(t.journal).where(t.journal.c.run_id == id))
+                c.execute(delete(t.runs).where(r.id == id))
+
+    def _all_lines(self, run_id: str) -> Iterator[Line]:
+        after = 0
+        while True:
+            query = (
+                select(t.lines.c.seq, t.lines.c.body)
+                .where(t.lines.c.run_id == run_id, t.lines.c.seq > after)
+                .order_by(t.lines.c.seq)
+                .limit(CHUNK)
+            )
+            with self._core.transaction() as c:
+                rows = c.execute(query).all()
+            if not rows:
+                return
+            for row in rows:
+                yield self._core.rows.to_line(row.body)
+            after = rows[-1].seq

@@ -196,7 +196,7 @@ def incremental(keap: str, customcrm: str, store: str, times: int) -> Found:
                 report = session.contacts.sync()
             clocks.append(clock)
             assert not any(report.counts["contacts"].values()), report
-        counted = session._bridge.store.links.count("contacts")  # noqa: SLF001 - no public count, and a list takes long
+        counted = session._engine.bridge.store.links.count("contacts")  # noqa: SLF001 - no public count, and a list takes long
         links = session._driver.run(counted)  # noqa: SLF001
     return {
         "links": links,

@@ -132,7 +132,7 @@ def test_a_run_against_a_system_that_goes_down_ends_soon_and_the_next_one_does_t
     assert len(world.keap.requests.matching("POST")) < 40
     world.keap.faults.clear()
     session = world.sessions()
-    session._bridge.systems["contacts", kb.Side.KEAP].flows.port.circuit.succeeded()  # its rest is over
+    session._engine.bridge["contacts"].systems[kb.Side.KEAP].flows.port.circuit.succeeded()  # its rest is over
     for failure in session.failures():
         session.contacts.retry(customcrm=[failure.id])
     assert session.sync().ok

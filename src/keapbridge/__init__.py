@@ -86,7 +86,8 @@ if TYPE_CHECKING:
     from keapbridge.model.report import Report
     from keapbridge.store.tokens import SqlTokenStore
     from keapbridge.sync.afterwards.resolve import OpenConflict
-    from keapbridge.sync.session import AsyncSyncSession, SyncSession
+    from keapbridge.sync.aio import AsyncSyncSession
+    from keapbridge.sync.session import SyncSession
 
 __all__ = [
     "UNSET",
@@ -172,7 +173,7 @@ __all__ = [
 
 # What takes long to import, imported when it is first used: who uses a client does not pay for the engine.
 _LATER = {
-    "AsyncSyncSession": "sync.session",
+    "AsyncSyncSession": "sync.aio",
     "Contest": "decide.policy",
     "OpenConflict": "sync.afterwards.resolve",
     "Plan": "model.plan",

@@ -29,7 +29,7 @@ from keapbridge.customcrm.records import wire_name
 from keapbridge.keap.client import KeapResource
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
-from keapbridge.sync.systems import AdapterRecords, CustomcrmRecords, KeapRecords, Records
+from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
 from keapbridge.testing import KeapBehaviour
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ OBJECTS = tuple(KEAP_KINDS)
 class Bench:
     """The records of a system, with what is needed to work with them."""
 
-    records: Records
+    records: System
     run: Callable[[Flow[Any]], Any]
     kind: Kind
     keys: Iterator[int] = attrs.field(factory=itertools.count)
@@ -516,7 +516,7 @@ class TestFakeAdapter(RecordsContract):
         clock = Clock(START)
         name = "customers" if object == "companies" else object
         adapter = FakeAdapter(FakeCustomcrm(clock, page_size=PAGE), self.capabilities)
-        records = AdapterRecords(resources(adapter)[name])
+        records = AdapterSystem(resources(adapter)[name])
         return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
 
 
@@ -560,14 +560,14 @@ class _KeapPages(KeapResource[Any]):
         return super().list(updated_since=updated_since, page_size=page_size, **more)
 
 
-def _customcrm_records(client: Any, object: str) -> CustomcrmRecords:
+def _customcrm_records(client: Any, object: str) -> CustomcrmSystem:
     flows = getattr(client, "customers" if object == "companies" else object).flows
-    return CustomcrmRecords(_CustomcrmPages(flows.port, flows.endpoint))
+    return CustomcrmSystem(_CustomcrmPages(flows.port, flows.endpoint))
 
 
-def _keap_records(client: Any, object: str) -> KeapRecords:
+def _keap_records(client: Any, object: str) -> KeapSystem:
     flows = getattr(client, object).flows
-    return KeapRecords(_KeapPages(flows.port, flows.endpoint))
+    return KeapSystem(_KeapPages(flows.port, flows.endpoint))
 
 
 class TestCustomcrmClient(RecordsContract):
@@ -617,7 +617,7 @@ class TestDatabase(RecordsContract):
         table = kb.SqlTable("records", modified="UpdatedAt", created="CreatedAt", deleted="DeletedAt")
         tables: dict[str, Any] = {name: table}
         with kb.SqlCustomcrm(url, page_size=PAGE, **tables) as crm:
-            yield Bench(AdapterRecords(resources(crm)[name]), SyncDriver().run, kind)
+            yield Bench(AdapterSystem(resources(crm)[name]), SyncDriver().run, kind)
 
 
 class TestAsyncCustomcrmClient(RecordsContract):

@@ -375,7 +375,7 @@ def _assert_linked(world: World, session: kb.SyncSession, *, full: bool) -> None
         names = expected - {"Delia"} if full else expected
         links = {(link.customcrm_id, link.keap_id) for link in getattr(session, _KEAP_TABLE[table]).links()}
         assert links == {(_crm(world, table, n)["Id"], _keap(world, table, n)["id"]) for n in names}, table
-        assert SyncDriver().run(session._bridge.store.intents.open(_KEAP_TABLE[table])) == [], table
+        assert SyncDriver().run(session._engine.bridge.store.intents.open(_KEAP_TABLE[table])) == [], table
     assert [(c.object, c.field) for c in session.conflicts()] == [("contacts", "JobTitle")]
 
 

@@ -146,7 +146,7 @@ def test_a_lease_keeps_others_out_until_it_is_over(world: World) -> None:
     held = _session(world.sessions, StalledDriver(watch))
     driver = held._driver
     moment = driver.perform(Now())
-    assert driver.run(held._bridge.store.lease.acquire("somebody", moment, moment + TERM))
+    assert driver.run(held._engine.bridge.store.lease.acquire("somebody", moment, moment + TERM))
     another = _session(world.sessions, StalledDriver(watch))
     with pytest.raises(kb.SessionBusyError):
         another.sync()
@@ -181,7 +181,7 @@ def test_a_runner_that_was_taken_for_dead_stops_and_has_done_no_harm(
 def test_a_store_whose_lease_was_taken_over_refuses_every_write(world: World) -> None:
     driver = SyncDriver()
     moment = driver.perform(Now())
-    old, new = world.sessions()._bridge.store, world.sessions()._bridge.store
+    old, new = world.sessions()._engine.bridge.store, world.sessions()._engine.bridge.store
     assert driver.run(old.lease.acquire("old", moment, moment + TERM))
     assert not driver.run(new.lease.acquire("new", moment, moment + TERM))
     later = moment + AFTER_THE_TERM

@@ -278,7 +278,7 @@ def test_a_session_shares_its_pace_through_its_store(keap_server: KeapEmulator, 
         session.sync()
         assert isinstance(keap.contacts.flows.port.pace, KeapPace)
         key = keap.contacts.flows.port.pace.key
-        entry = SqlPaceBook(session._bridge.store.database).change(key, lambda entry: (entry, entry))  # type: ignore[attr-defined]
+        entry = SqlPaceBook(session._engine.bridge.store.database).change(key, lambda entry: (entry, entry))  # type: ignore[attr-defined]
         assert {turn.who for turn in entry.turns} == {"acme"}
         assert len(entry.turns) == len(keap_server.requests)
         assert session.plan().estimate.minutes == 0

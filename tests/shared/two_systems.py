@@ -60,13 +60,14 @@ from keapbridge.model.plan import Conflict, Skip, Update
 from keapbridge.model.records import is_stored_form
 from keapbridge.store.database import memory_engine
 from keapbridge.store.sql import open_store
-from keapbridge.sync import session as session_module
 from keapbridge.sync.afterwards import resolve as resolve_module
 from keapbridge.sync.afterwards import undo
+from keapbridge.sync.engine import Engine as SyncEngine
 from keapbridge.sync.lease import TERM
-from keapbridge.sync.planning import deletions, propose
-from keapbridge.sync.session import RETENTION, _Flows
-from keapbridge.sync.systems import KeapRecords
+from keapbridge.sync.options import Settings
+from keapbridge.sync.planning import deletions, first_contact, linked
+from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.systems import KeapSystem
 
 __all__ = ["ACTIONS", "CUSTOMCRM", "DAY", "KEAP", "STEPS", "TwoSystems", "policy_without_brakes"]
 
@@ -220,8 +221,9 @@ DELETION_RULES: tuple[Any, ...] = (
 
 # A few records are many batches, and a dozen are a crowd.
 SMALL: tuple[tuple[Any, str, int], ...] = (
-    (propose, "BATCH", 3),
-    (propose, "CROWD", 12),
+    (linked, "BATCH", 3),
+    (first_contact, "BATCH", 3),
+    (first_contact, "CROWD", 12),
     (deletions, "BATCH", 2),
     (resolve_module, "BATCH", 2),
     (undo, "BATCH", 3),
@@ -386,11 +388,16 @@ class _AsyncAdapter:
 
 
 @attrs.frozen
-class _Keyed(KeapRecords):
+class _Keyed(KeapSystem):
     """Keap's records, which tell the machine what they were made for."""
 
-    def create(self, record: Any, key: str) -> Flow[Any]:
-        return self.flows.create(record, idempotency_key=key)  # type: ignore[call-arg]
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=idempotency_key)  # type: ignore[call-arg]
+
+
+def _keyed(sync: Synchronization) -> Synchronization:
+    keap: Any = sync.systems[KEAP]
+    return attrs.evolve(sync, systems={**sync.systems, KEAP: _Keyed(keap.flows)})
 
 
 _TEMPLATE: list[bytes] = []
@@ -487,7 +494,7 @@ class TwoSystems(RuleBasedStateMachine):
         self.blind = False  # what Keap shows of consent is not what is
         self.leaves_unread = True  # whether lists are read by the engine, and only as far as it needs
         self.happened = 0  # since everything was settled
-        self.retention: timedelta | None = RETENTION
+        self.retention: timedelta | None = Settings().retention
         self.calls_per_minute: int | None = None
 
     @initialize(
@@ -528,7 +535,7 @@ class TwoSystems(RuleBasedStateMachine):
         self.leaves_unread = leaves_unread
         if crowd == 9:
             taking_part = ("products",) if currency % 2 else ("contacts",)
-        self.objects = session_module.ORDER = taking_part  # the fewer, the more can happen to each
+        self.objects = taking_part  # the fewer, the more can happen to each
         self.policy = self._policy(conflicts=conflicts, deletions=deletions)
         self.adapter, self.larger = adapter, larger
         if larger:
@@ -538,7 +545,8 @@ class TwoSystems(RuleBasedStateMachine):
                 self.keap.contacts.add_field("shoe SIZE")
         if filtered == 1 and crowd != 9:
             self.mappers = {name: mapper.where(**FILTERS[name]) for name, mapper in self.mappers.items()}
-        self.mappers = self.session()._bridge.mappers  # as far as the adapter can hold them
+        held = self.session()._engine.bridge.synchronizations  # as far as the adapter can hold them
+        self.mappers = {**self.mappers, **{name: sync.mapper for name, sync in held.items()}}
         if currency and "products" in taking_part:
             price = kb.keap.Money(100, "USD")
             self._own("products", KEAP, kb.keap.Product(name="First", price=price, short_description="First"))
@@ -875,15 +883,15 @@ class TwoSystems(RuleBasedStateMachine):
             retention=self.retention if retention is None else retention,
             **(mappers or self.mappers),
         )
-        keyed = {(o, KEAP): _Keyed(session._bridge.systems[o, KEAP].flows) for o in self.objects}
-        session._bridge = attrs.evolve(session._bridge, systems={**session._bridge.systems, **keyed})
-        self._listen(session._bridge.store)
+        bridge = session._engine.bridge
+        taking_part = {o: _keyed(bridge[o]) for o in self.objects if o in bridge.synchronizations}
+        session._engine = SyncEngine(attrs.evolve(bridge, synchronizations=taking_part))
+        self._listen(bridge.store)
         runner = driver or CountingDriver(self.clock)
-        session._flows = _Flows(session._bridge)
         session._driver = Awaitable(runner) if asynchronous else runner
         for object in OBJECTS:
             part = getattr(session, object)
-            part._flows, part._driver = session._flows, session._driver
+            part._engine, part._driver = session._engine, session._driver
         return session
 
     def _flowing(self, side: kb.Side, object: str) -> _Flowing:
@@ -1353,7 +1361,7 @@ class TwoSystems(RuleBasedStateMachine):
         for entry in _value(session.history(object, **which)):
             assert entry.kind in {"create", "update", "delete", "archive", "link"}
         _value(session.audit())
-        assert [*getattr(session, object).links()] == [*session._bridge.store.links.all(object)]
+        assert [*getattr(session, object).links()] == [*session._engine.bridge.store.links.all(object)]
         assert [c for c in _value(getattr(session, object).conflicts()) if c.object != object] == []
         assert (len(self.crm.writes), len(self.keap.writes)) == before
         if asynchronous:
@@ -1954,7 +1962,7 @@ class TwoSystems(RuleBasedStateMachine):
     def _let_everything_take_part(self) -> None:
         """What failed so often that it is not tried by itself any more."""
         session = self.session()
-        for failure in SyncDriver().run(session._bridge.store.failures.all()):
+        for failure in SyncDriver().run(session._engine.bridge.store.failures.all()):
             if failure.next_try_at is None:
                 getattr(session, failure.object).retry(**{failure.side.value: [failure.id]})
 
@@ -2033,7 +2041,6 @@ class TwoSystems(RuleBasedStateMachine):
             if sys.exc_info()[0] is None:
                 self.heal()
         finally:
-            session_module.ORDER = OBJECTS
             _set_sizes(LARGE)
             self.engine.dispose()
 

@@ -75,7 +75,7 @@ def _sync_in_all_ways(world: World, session: kb.SyncSession) -> None:
 @pytest.mark.parametrize("analysed", [False, True])
 def test_no_statement_reads_a_whole_table(world: World, analysed: bool) -> None:
     with world.sessions() as session:
-        engine = session._bridge.store.database.engine
+        engine = session._engine.bridge.store.database.engine
         with _statements(engine) as statements:
             _sync_in_all_ways(world, session)
         if analysed:

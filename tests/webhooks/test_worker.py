@@ -248,7 +248,7 @@ def test_a_busy_session_is_waited_for(
     app: WebhookApp, ada: str, session: kb.SyncSession, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
 ) -> None:
     edit(keap_server, ada, "Augusta")
-    lease, driver = session._bridge.store.lease, SyncDriver()
+    lease, driver = session._engine.bridge.store.lease, SyncDriver()
     moment = datetime.now(UTC)
     assert driver.run(lease.acquire("somebody", moment, moment + timedelta(minutes=3)))
 

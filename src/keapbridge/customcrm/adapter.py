@@ -31,7 +31,7 @@ __all__ = [
 
 R = TypeVar("R")
 
-ENDPOINTS: Mapping[str, Endpoint[Any]] = {"contacts": CONTACTS, "customers": CUSTOMERS, "products": PRODUCTS}
+ENDPOINTS: Mapping[str, Endpoint[Any]] = {e.object: e for e in (CONTACTS, CUSTOMERS, PRODUCTS)}
 
 _METHODS = ("list_changes", "get_many", "create", "update", "delete")
 _MOST_IDS = 200  # in one question: databases and URLs have limits, too

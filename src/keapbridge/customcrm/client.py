@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any, Generic, Self, TypeVar
 
 import attrs
@@ -17,7 +19,7 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product
-from keapbridge.customcrm.schema import Capabilities, CustomcrmSchema
+from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
@@ -157,8 +159,8 @@ def _is_older(record: Any, moment: datetime) -> bool:
 
 
 def _common(schema: CustomcrmSchema) -> Capabilities:
-    """What a CRM is able to with all three objects."""
-    return schema.capabilities("contacts") & schema.capabilities("customers") & schema.capabilities("products")
+    """What a CRM is able to do with all its objects."""
+    return reduce(and_, map(schema.capabilities, OBJECTS))
 
 
 class SyncCustomcrmResource(Generic[R]):

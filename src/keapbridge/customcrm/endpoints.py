@@ -63,7 +63,6 @@ Query = tuple[tuple[str, str], ...]
 Json = dict[str, Any]
 
 _READ_ONLY = frozenset({"id", "created_at", "updated_at", "etag"})
-_SINGULAR = {"contacts": "contact", "customers": "customer", "products": "product"}
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,]+\s*(?:=\s*(?:"[^"]*"|[^\s;,]*))?)*)')
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s;,]))', re.IGNORECASE)
 _with_numbers = msgspec.json.Encoder(decimal_format="number").encode
@@ -121,7 +120,7 @@ def endpoint(cls: type[R], schema: CustomcrmSchema, base_url: str = "") -> Endpo
     here = schema.of(object)
     wire = Wire.of(here, object)
     return Endpoint(
-        object, _SINGULAR[object], Codec(cls, wire.name_of), here, wire, urlsplit(base_url).path.rstrip("/")
+        object, object.removesuffix("s"), Codec(cls, wire.name_of), here, wire, urlsplit(base_url).path.rstrip("/")
     )
 
 

@@ -20,6 +20,7 @@ from attrs import field, frozen
 
 from keapbridge.customcrm import records
 from keapbridge.model.maybe import UNSET, UnsetType
+from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = [
     "BatchRead",
@@ -44,9 +45,9 @@ Names: TypeAlias = Literal["PascalCase", "camelCase", "snake_case"]
 Times: TypeAlias = Literal["iso8601", "unix", "unix_ms"]
 
 OBJECTS: Mapping[str, type] = {
-    "contacts": records.Contact,
-    "customers": records.Customer,
-    "products": records.Product,
+    CONTACTS: records.Contact,
+    CUSTOMERS: records.Customer,
+    PRODUCTS: records.Product,
 }
 SYSTEM: Mapping[str, str] = {"id": "id", "created_at": "created", "updated_at": "modified", "etag": "version"}
 """Attribute → the key of the schema that tells its property."""

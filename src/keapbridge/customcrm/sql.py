@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
 from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
+from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
 
@@ -122,7 +123,7 @@ class SqlCustomcrm:
         products: SqlTable | None = None,
         page_size: int = 500,
     ) -> None:
-        given = {"contacts": contacts, "customers": customers, "products": products}
+        given = {CONTACTS: contacts, CUSTOMERS: customers, PRODUCTS: products}
         self._owned = isinstance(target, str)
         self._page_size = page_size
         try:

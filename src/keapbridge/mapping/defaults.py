@@ -20,6 +20,7 @@ from keapbridge.mapping.declare import (
     text,
 )
 from keapbridge.mapping.mapper import Declared, Mapper, MatchKey
+from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.side import Side
 
 __all__ = ["companies", "contacts", "products"]
@@ -41,7 +42,7 @@ def _mapper(
 
 
 companies = _mapper(
-    "companies",
+    COMPANIES,
     "Customer",
     "Companies",
     (customcrm.Customer, keap.Company),
@@ -58,7 +59,7 @@ companies = _mapper(
 )
 
 products = _mapper(
-    "products",
+    PRODUCTS,
     "Product",
     "Products",
     (customcrm.Product, keap.Product),
@@ -86,7 +87,7 @@ _REACHABLE = (
 )
 
 contacts = _mapper(
-    "contacts",
+    CONTACTS,
     "Contact",
     "Contacts",
     (customcrm.Contact, keap.Contact),
@@ -105,7 +106,7 @@ contacts = _mapper(
         text("JobTitle", keap="job_title", max_length=255),
         text("Website", keap="website", max_length=100, on_too_long="error"),
         date("BirthDate", keap="birth_date"),
-        reference("CustomerId", "companies", keap="company.id"),
+        reference("CustomerId", COMPANIES, keap="company.id"),
     ),
     (
         MatchKey(("Email",), apart=("FirstName", "LastName")),

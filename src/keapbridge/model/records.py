@@ -72,6 +72,10 @@ class Link:
         changes: dict[str, Any] = {name: base}
         return attrs.evolve(self, **changes)
 
+    def based_on(self, side: Side, values: Values) -> Link:
+        """The link with these values in the base of a side; what the base says of other fields stays."""
+        return self.with_base(side, {**self.base(side), **values})
+
 
 @attrs.frozen
 class Pair:
@@ -83,6 +87,12 @@ class Pair:
 
     def seen(self, side: Side) -> Observation | None:
         return self.customcrm if side is Side.CUSTOMCRM else self.keap
+
+    def seeing(self, seen: Observation) -> Pair:
+        """The pair with a newer look at one of its records."""
+        name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
+        changes: dict[str, Any] = {name: seen}
+        return attrs.evolve(self, **changes)
 
     def current(self, side: Side) -> Snapshot:
         seen = self.seen(side)

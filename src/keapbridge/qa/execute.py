@@ -22,6 +22,7 @@ from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.names import CUSTOMCRM_OBJECTS
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.qa.samples import Known, Sample, comparable, sample
@@ -72,7 +73,7 @@ def execute(
             benches: list[_Bench] = []
             try:
                 for name, mapper in mappers.items():
-                    ours = getattr(customcrm, "customers" if name == "companies" else name)
+                    ours = getattr(customcrm, CUSTOMCRM_OBJECTS[name])
                     here = {Side.CUSTOMCRM: ours, Side.KEAP: getattr(keap, name)}
                     benches.append(_Bench(mapper, here, getattr(session, name), known))
                     yield from benches[-1].results()

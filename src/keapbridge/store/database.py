@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 import msgspec
 from sqlalchemy import (
@@ -35,7 +35,10 @@ from sqlalchemy.pool import StaticPool
 from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
 
-__all__ = ["Database", "memory_engine"]
+__all__ = ["Database", "Target", "memory_engine"]
+
+Target: TypeAlias = Union[str, Engine]
+"""Where a store is: a SQLAlchemy URL, or the host's own engine."""
 
 
 LOGGING_NAME = "keapbridge"
@@ -61,7 +64,7 @@ class Database:
         LinkStoreError: when the database cannot be opened.
     """
 
-    def __init__(self, target: str | Engine) -> None:
+    def __init__(self, target: Target) -> None:
         self._owned = isinstance(target, str)
         try:
             self.engine = _create(target) if isinstance(target, str) else target

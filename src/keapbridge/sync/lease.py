@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from keapbridge._io.effects import Flow, Sleep, new_id, now
 from keapbridge.errors import SessionBusyError
+from keapbridge.store.sql import LinkStore
 
-if TYPE_CHECKING:
-    from keapbridge.store import LinkStore
-
-__all__ = ["TERM", "holding", "keep"]
+__all__ = ["TERM", "holding", "prolong"]
 
 TERM = timedelta(minutes=3)  # longer than a request with all its retries may take
 POLL = 0.5
@@ -51,7 +49,7 @@ def _acquire(store: LinkStore, holder: str, wait: float) -> Flow[None]:
         moment = yield from now()
 
 
-def keep(store: LinkStore) -> Flow[None]:
+def prolong(store: LinkStore) -> Flow[None]:
     """Prolong the lease when a good part of it is over."""
     moment = yield from now()
     if store.lease.is_due(moment, TERM / 2):

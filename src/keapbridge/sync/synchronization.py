@@ -1,18 +1,20 @@
-"""What a run works with: both systems, the mappings, the store; and the parts that planning and applying share."""
+"""The noun of the engine: one synchronization, a mapper bound to both systems and the store; and how it sees records.
+
+Of what tells the three synchronizations apart, everything is data here: their mapper, and their traits.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import msgspec
 
 from keapbridge._io.effects import Flow
-from keapbridge.decide.policy import Policy
 from keapbridge.errors import ShapeError
+from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, Money, Region, is_pending
 from keapbridge.mapping.lens import Lens
@@ -20,91 +22,146 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept import Key, Missing, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.reading.custom_fields import known_fields
-from keapbridge.sync.systems import Records
+from keapbridge.store.sql import LinkStore
+from keapbridge.sync.known_fields import known_fields
+from keapbridge.sync.options import Settings
+from keapbridge.sync.systems import System
 
-if TYPE_CHECKING:
-    from keapbridge.store import LinkStore
+__all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest", "keys_of"]
 
-__all__ = ["Bridge", "Progress", "Rule", "digest", "keys_of", "staged"]
-
-KEAP_CURRENCY = "keap_currency"
-
-Progress = Callable[[str, str, int, int | None], None]
-"""Called with the synchronization, what is being done, how many are done and how many there are (if known)."""
+KEAP_CURRENCY = "keap_currency"  # the fact that tells it
 
 
 @attrs.frozen
-class Bridge:
-    """Two systems, their mappings, and the store that remembers what is linked.
+class AddressHolder:
+    """Records of Keap among which the owner of an e-mail address may be, with what they said about being written to.
 
     Attributes:
-        overlap: how far before the last run the next one looks for changes: covers clocks that differ and lists that
-        lag.
-        lag: how long a system may take to show a new record.
-        retention: how long plans, reports and the journal are kept.
-        default_region: the country (ISO 3166-1 alpha-2) of phone numbers that have neither a prefix nor a country.
+        records: where to look.
+        probe: what to look for, made of the address.
+        addresses: the addresses of a record that was found.
     """
 
+    records: System
+    probe: Callable[[str], Any]
+    addresses: Callable[[Any], Sequence[EmailAddress]]
+
+
+@attrs.frozen
+class Traits:
+    """What one synchronization has of its own, beside its mapper. Without any it is a plain one.
+
+    Attributes:
+        currency_of: tells the currency of the Keap application from a record of Keap, where records show it.
+        merges_in_keap: whether people merge two of its records in Keap into one.
+        address_holders: who is asked before Keap is told an opt-in reason; with none, no reason is told.
+    """
+
+    currency_of: Callable[[Any], str | None] | None = None
+    merges_in_keap: bool = False
+    address_holders: tuple[AddressHolder, ...] = ()
+
+
+@attrs.frozen
+class Seen:
+    """A record and what it says, as the engine sees it.
+
+    Attributes:
+        record: as the system showed it; a write needs the record that it changes.
+        whole: all that it says, also of a record outside the mapping's filter.
+        observation: what takes part of it: of a record outside the filter no more than that it is outside.
+    """
+
+    record: Any
+    whole: Observation
+    observation: Observation
+
+
+@attrs.frozen
+class Synchronization:
+    """A mapper, bound to both systems and to the store that remembers what is linked."""
+
+    mapper: Mapper
+    systems: Mapping[Side, System]
     store: LinkStore
-    mappers: Mapping[str, Mapper]
-    systems: Mapping[tuple[str, Side], Records]
-    policy: Policy
-    overlap: timedelta
-    lag: timedelta
-    retention: timedelta | None
-    default_region: str | None
-    progress: Progress
+    settings: Settings = attrs.field(factory=Settings)
+    traits: Traits = attrs.field(factory=Traits)
+
+    @property
+    def name(self) -> str:
+        """What it is called everywhere (`"contacts"`)."""
+        return self.mapper.name
 
     def context(
-        self, object: str, snapshots: Iterable[Snapshot] = (), *, keap_records: Sequence[Any] = (), plan_id: str | None
+        self, snapshots: Iterable[Snapshot] = (), *, keap_records: Sequence[Any] = (), plan_id: str | None = None
     ) -> Flow[Context]:
-        """What these snapshots and records need to be read and written: their references, Keap's currency."""
-        mapper = self.mappers[object]
-        wanted = mapper.keap_references(keap_records)
+        """What these snapshots and records need to be read and written: their references, Keap's currency.
+
+        Args:
+            plan_id: a plan whose links count although they are not made yet.
+        """
+        theirs = self.mapper.keap_references(keap_records)
         ours: dict[str, set[str]] = {}
         for snapshot in snapshots:
-            for field, kind in mapper.references.items():
+            for field, kind in self.mapper.references.items():
                 value = snapshot.values.get(field)
                 if value is not None:
-                    (wanted if is_pending(value) else ours).setdefault(kind.object, set()).add(
-                        str(value).removeprefix("keap:")
-                    )
-        to_keap: dict[str, Mapping[str, str]] = {}
-        to_customcrm: dict[str, Mapping[str, str]] = {}
-        for name, ids in ours.items():
-            to_keap[name] = yield from self.store.links.partners(name, Side.CUSTOMCRM, ids, plan_id=plan_id)
-        for name, ids in wanted.items():
-            if ids:
-                to_customcrm[name] = yield from self.store.links.partners(name, Side.KEAP, ids, plan_id=plan_id)
-        currency = (yield from self.store.facts.get(KEAP_CURRENCY)) if object == "products" else None
-        fields = yield from known_fields(self.store, mapper)
-        return Context(currency, self.default_region, to_customcrm, to_keap, fields).mirrored()
+                    ids = theirs if is_pending(value) else ours
+                    ids.setdefault(kind.object, set()).add(str(value).removeprefix("keap:"))
+        to_customcrm = yield from self._partners(Side.KEAP, theirs, plan_id)
+        to_keap = yield from self._partners(Side.CUSTOMCRM, ours, plan_id)
+        currency = None if self.traits.currency_of is None else (yield from self.store.facts.get(KEAP_CURRENCY))
+        fields = yield from known_fields(self.store, self.mapper)
+        return Context(currency, self.settings.default_region, to_customcrm, to_keap, fields).mirrored()
 
-    def observe(
-        self, object: str, side: Side, record: Any, context: Context, *, plan_id: str | None = None
-    ) -> Observation:
-        """A record as the engine sees it, in the scan of a plan or later."""
-        identity = self.systems[object, side].identify(record)
-        snapshot = Snapshot(*self.mappers[object].read(side, record, context))
+    def _partners(
+        self, side: Side, ids: Mapping[str, set[str]], plan_id: str | None
+    ) -> Flow[dict[str, Mapping[str, str]]]:
+        found: dict[str, Mapping[str, str]] = {}
+        for name, wanted in ids.items():
+            found[name] = yield from self.store.links.partners(name, side, wanted, plan_id=plan_id)
+        return found
+
+    # --- seeing records -----------------------------------------------------------------------------------------
+
+    def see(self, side: Side, records: Sequence[Any], *, plan_id: str | None = None) -> Flow[list[Seen]]:
+        """What these records say, with the context that they need.
+
+        Args:
+            plan_id: the plan whose scan shows them.
+        """
+        theirs = records if side is Side.KEAP else ()
+        context = yield from self.context(keap_records=theirs, plan_id=plan_id)
+        return [self.seen(side, record, context, plan_id=plan_id) for record in records]
+
+    def seen(self, side: Side, record: Any, context: Context, *, plan_id: str | None = None) -> Seen:
+        """What one record says, in a context that is known."""
+        whole = self.observe(side, record, context, plan_id=plan_id)
+        if self.mapper.takes_part(side, record, whole.snapshot.values):
+            return Seen(record, whole, whole)
+        return Seen(record, whole, attrs.evolve(whole, snapshot=Snapshot({}), problem=OUTSIDE))
+
+    def observe(self, side: Side, record: Any, context: Context, *, plan_id: str | None = None) -> Observation:
+        """All that a record says, whether or not it takes part."""
+        identity = self.systems[side].identify(record)
+        snapshot = Snapshot(*self.mapper.read(side, record, context))
         return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
 
-    def observe_whole(
-        self, object: str, side: Side, record: Any, context: Context, *, plan_id: str | None = None
-    ) -> Observation:
-        """A record that was read with all its properties: of one outside the mapping's filter no more than that."""
-        seen = self.observe(object, side, record, context, plan_id=plan_id)
-        if self.mappers[object].takes_part(side, record, seen.snapshot.values):
-            return seen
-        return attrs.evolve(seen, snapshot=Snapshot({}), problem=OUTSIDE)
-
-    def read_many(self, object: str, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
-        """Those of the records that exist, and why others cannot be read: one that is odd does not stop its neighbours.
+    def read(self, side: Side, ids: Collection[str]) -> Flow[tuple[dict[str, Seen], dict[str, str]]]:
+        """Those of the records that exist, and why others cannot be read: an odd one does not stop its neighbours.
 
         Returns:
-            The records, and the ids of those that are there in an unexpected form, with the reason.
+            What each record says, by id, and the ids of those that are there in an unexpected form, with the reason.
         """
-        system = self.systems[object, side]
+        records, odd = yield from self.fetch(side, ids)
+        found = (yield from self.see(side, records)) if records else []
+        return {seen.whole.id: seen for seen in found}, odd
+
+    def fetch(self, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
+        """`read`, with the records as they are."""
+        system = self.systems[side]
+        if not ids:
+            return (), {}
         try:
             records = yield from system.get_many(ids)
         except ShapeError:
@@ -119,67 +176,90 @@ class Bridge:
                 odd[id] = str(error)
         return records, odd
 
-    def look(
-        self, object: str, side: Side, ids: Collection[str]
-    ) -> Flow[tuple[dict[str, tuple[Any, Observation]], dict[str, str]]]:
-        """`read_many`, with what each record says in the engine's terms: both by id."""
-        if not ids:
-            return {}, {}
-        records, odd = yield from self.read_many(object, side, ids)
-        context = yield from self.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-        seen = ((record, self.observe_whole(object, side, record, context)) for record in records)
-        return {observation.id: (record, observation) for record, observation in seen}, odd
-
-    def look_at(self, object: str, side: Side, id: str) -> Flow[tuple[Any, Observation] | None]:
-        """One record, also one outside the mapping's filter; `None` when it is not there.
+    def read_one(self, side: Side, id: str) -> Flow[Seen | None]:
+        """One record; `None` when it is not there.
 
         Raises:
             ShapeError: when it is there in an unexpected form.
         """
-        records = yield from self.systems[object, side].get_many([id])
-        if not records:
-            return None
-        context = yield from self.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-        return records[0], self.observe(object, side, records[0], context)
+        records = yield from self.systems[side].get_many([id])
+        return (yield from self.see(side, records))[0] if records else None
 
-    def settle_references(self, object: str, snapshot: Snapshot, context: Context) -> Snapshot:
-        """The snapshot, with references resolved whose records have been linked since it was taken."""
-        changed = {
-            field: kind.settle(value, context)
-            for field, kind in self.mappers[object].references.items()
-            if is_pending(value := snapshot.values.get(field))
-        }
-        return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
+    # --- what the store knows -----------------------------------------------------------------------------------
 
-    def pairs(self, object: str, size: int) -> Iterator[Flow[list[Pair]]]:
+    def pairs(self, size: int) -> Iterator[Flow[list[Pair]]]:
         """Linked pairs about which something was observed, each once, batch by batch."""
         for side in Side:
             after: str | None = ""
 
             def next_batch(side: Side = side) -> Flow[list[Pair]]:
                 nonlocal after
-                found, after = yield from self.store.links.pairs(object, side, after or "", size)
+                found, after = yield from self.store.links.pairs(self.name, side, after or "", size)
                 return found
 
             while after is not None:
                 yield next_batch()
 
-    def missing(self, object: str, size: int) -> Iterator[Flow[list[Missing]]]:
+    def missing(self, size: int) -> Iterator[Flow[list[Missing]]]:
         """Linked records that were not shown or are called deleted, batch by batch; the last one is empty."""
         after: tuple[str, str] | None = ("", "")
 
         def next_batch() -> Flow[list[Missing]]:
             nonlocal after
-            found = yield from self.store.staging.missing(object, after or ("", ""), size)
+            found = yield from self.store.staging.missing(self.name, after or ("", ""), size)
             after = (found[-1].side.value, found[-1].id) if found else None
             return found
 
         while after is not None:
             yield next_batch()
 
-    def rules(self, object: str, context: Context) -> list[Rule]:
+    # --- fields -------------------------------------------------------------------------------------------------
+
+    def rules(self, context: Context) -> list[Rule]:
         """The fields of a synchronization as the merge sees them."""
-        return [Rule(lens, context) for lens in self.mappers[object].lenses]
+        return [Rule(lens, context) for lens in self.mapper.lenses]
+
+    def follow_references(self, snapshot: Snapshot, context: Context) -> Snapshot:
+        """The snapshot, with references resolved whose records have been linked since it was taken."""
+        changed = {
+            field: kind.settle(value, context)
+            for field, kind in self.mapper.references.items()
+            if is_pending(value := snapshot.values.get(field))
+        }
+        return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
+
+    # --- what is remembered of a record -------------------------------------------------------------------------
+
+    def staged(self, seen: Observation, fingerprint: str | None = None) -> Staged:
+        """An observation for the store; one with a problem never equals what its link remembers, so it stays in view.
+
+        Args:
+            fingerprint: of the text that it was read from.
+        """
+        content = digest(seen.snapshot)
+        # What waits for another record to be linked means something else as soon as that is done.
+        waits = any(is_pending(seen.snapshot.values.get(field)) for field in self.mapper.references)
+        if fingerprint is not None and seen.problem is None and not waits:
+            seen = attrs.evolve(seen, mark=fingerprint + content)
+        return Staged(seen, content, self.keys(seen.snapshot))
+
+    def keys(self, snapshot: Snapshot) -> tuple[Key, ...]:
+        """The match keys of a record, strongest first."""
+        return keys_of(self.mapper, snapshot)
+
+
+@attrs.frozen
+class Bridge:
+    """The synchronizations of one pair of systems, in their order: what refers to others comes after them."""
+
+    store: LinkStore
+    settings: Settings
+    synchronizations: Mapping[str, Synchronization]
+
+    def __getitem__(self, name: str) -> Synchronization:
+        if name not in self.synchronizations:
+            raise LookupError(f"this Customcrm has no {name}; it has {', '.join(self.synchronizations)}")
+        return self.synchronizations[name]
 
 
 @attrs.frozen
@@ -219,20 +299,6 @@ def digest(snapshot: Snapshot) -> str:
     """A short fingerprint of a snapshot; the order of its fields does not matter."""
     content = msgspec.json.encode([snapshot.values, snapshot.unreadable], order="sorted")
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def staged(mapper: Mapper, seen: Observation, fingerprint: str | None = None) -> Staged:
-    """An observation for the store; one with a problem never equals what its link remembers, so it stays in view.
-
-    Args:
-        fingerprint: of the text that it was read from.
-    """
-    content = digest(seen.snapshot)
-    # What waits for another record to be linked means something else as soon as that is done.
-    waits = any(is_pending(seen.snapshot.values.get(field)) for field in mapper.references)
-    if fingerprint is not None and seen.problem is None and not waits:
-        seen = attrs.evolve(seen, mark=fingerprint + content)
-    return Staged(seen, content, keys_of(mapper, seen.snapshot))
 
 
 def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -18,7 +18,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import is_stored_form
 from keapbridge.model.side import Side
 
-__all__ = ["AdapterRecords", "CustomcrmRecords", "Identity", "KeapRecords", "Records"]
+__all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "KeapSystem", "System"]
 
 
 @attrs.frozen
@@ -31,8 +31,8 @@ class Identity:
     version: str | None
 
 
-class Records(Protocol):
-    """The records of one synchronization on one side, as flows."""
+class System(Protocol):
+    """One of the two systems, as far as one synchronization goes: its records, as flows."""
 
     @property
     def side(self) -> Side: ...
@@ -56,6 +56,11 @@ class Records(Protocol):
         """What the meaning of a record's text depends on, beside the mapping."""
         ...
 
+    @property
+    def properties(self) -> frozenset[str] | None:
+        """The properties that its records can have, by their names on the wire; `None` where they can have any."""
+        ...
+
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
@@ -65,18 +70,30 @@ class Records(Protocol):
     def get(self, id: str) -> Flow[Any]: ...
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]: ...
     def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]: ...
-    def create(self, record: Any, key: str) -> Flow[Any]: ...
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]: ...
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]: ...
     def delete(self, id: str, version: str | None) -> Flow[None]: ...
 
 
+@runtime_checkable
+class HasCustomFields(Protocol):
+    """A system with fields that its people make: Keap."""
+
+    def model(self) -> Flow[Model]:
+        """The fields there are, asked anew."""
+        ...
+
+    def create_custom_field(self, wanted: NamedField) -> Flow[CustomField]: ...
+
+
 @attrs.frozen
-class CustomcrmRecords:
+class CustomcrmSystem:
     """Customcrm's records: conditional updates and creates that can be repeated, where it is able to."""
 
     flows: CustomcrmResource[Any]
     side: Side = Side.CUSTOMCRM
     calls_per_minute: int | None = None
+    properties: frozenset[str] | None = None
 
     @property
     def creates_once(self) -> bool:
@@ -110,8 +127,8 @@ class CustomcrmRecords:
             raise NotImplementedError("a Customcrm is asked again with the same idempotency key instead")
         return self.flows.find_like(record, since=since)
 
-    def create(self, record: Any, key: str) -> Flow[Any]:
-        return self.flows.create(record, idempotency_key=key)
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=idempotency_key)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, dict(changes), if_match=version)
@@ -121,13 +138,17 @@ class CustomcrmRecords:
 
 
 @attrs.frozen
-class AdapterRecords:
+class AdapterSystem:
     """The records of a host's adapter: what it does not promise is done without it."""
 
     flows: AdapterResource[Any]
     side: Side = Side.CUSTOMCRM
     calls_per_minute: int | None = None
     reading: str = ""
+
+    @property
+    def properties(self) -> frozenset[str] | None:
+        return self.flows.properties
 
     @property
     def creates_once(self) -> bool:
@@ -165,8 +186,8 @@ class AdapterRecords:
         # A record that was edited while the pages were read is in two of them.
         return tuple({item.id: item for item in found}.values())
 
-    def create(self, record: Any, key: str) -> Flow[Any]:
-        return self.flows.create(record, idempotency_key=key)
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=idempotency_key)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, changes, if_match=version)
@@ -189,7 +210,7 @@ def _is_like(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
 
 
 @attrs.frozen
-class KeapRecords:
+class KeapSystem:
     """Keap's records: no versions, no idempotency keys."""
 
     flows: KeapResource[Any]
@@ -197,6 +218,7 @@ class KeapRecords:
     creates_once: bool = False
     lists_changes: bool = True
     reading: str = ""
+    properties: frozenset[str] | None = None
 
     @property
     def calls_per_minute(self) -> int | None:
@@ -220,7 +242,7 @@ class KeapRecords:
     def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
         return self.flows.find_like(record, since=since)
 
-    def create(self, record: Any, key: str) -> Flow[Any]:
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
         return self.flows.create(record)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:

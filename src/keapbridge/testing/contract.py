@@ -34,7 +34,7 @@ from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.maybe import UNSET
-from keapbridge.sync.systems import AdapterRecords, CustomcrmRecords, Records
+from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]
 
@@ -82,10 +82,10 @@ _EDITS: Mapping[str, Mapping[str, Any]] = {
 _CLEARED = {"contacts": ("city", "birth_date", "phone"), "customers": ("city", "description"), "products": ("sku",)}
 
 
-System = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
+Customcrm = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
 
 
-def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> tuple[Records, AdapterCapabilities]:
+def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> tuple[System, AdapterCapabilities]:
     flows = getattr(client, object).flows
     able = flows.capabilities
     promises = AdapterCapabilities(
@@ -95,15 +95,15 @@ def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> t
         idempotent_creates=able.idempotent,
         batch_read=able.batch,
     )
-    return CustomcrmRecords(flows), promises
+    return CustomcrmSystem(flows), promises
 
 
 class Bench:
     """One kind of records of an adapter, or of a declared API, as the engine sees them."""
 
-    def __init__(self, adapter: System, object: str, loop: asyncio.Runner | None = None) -> None:
+    def __init__(self, adapter: Customcrm, object: str, loop: asyncio.Runner | None = None) -> None:
         self.object = object
-        self.records: Records
+        self.records: System
         self.can_delete = True
         self._held: frozenset[str] | None = None
         if isinstance(adapter, (CustomcrmClient, AsyncCustomcrmClient)):
@@ -112,7 +112,7 @@ class Bench:
             waits = isinstance(adapter, AsyncCustomcrmClient)
         else:
             resource = resources(adapter)[object]
-            self.records, self.promises = AdapterRecords(resource), adapter.capabilities
+            self.records, self.promises = AdapterSystem(resource), adapter.capabilities
             self._held = resource.properties
             waits = is_asynchronous(adapter)
         self._loop = loop if waits else None

@@ -21,7 +21,8 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import new_id, now, run
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
-from keapbridge.sync.session import AsyncSyncSession, SyncSession
+from keapbridge.sync.aio import AsyncSyncSession
+from keapbridge.sync.session import SyncSession
 from keapbridge.webhooks.deliveries import (
     RefusedError,
     customcrm_arrivals,
@@ -112,7 +113,7 @@ def asgi_app(
         raise ValueError("token must be 16 to 128 letters, digits, - and _")
     if max_body < 1 or delay < 0 or (reread_after or 0) < 0 or retry <= 0 or retry_cap < retry:
         raise ValueError("max_body and retry must be positive, delays not negative, retry_cap not below retry")
-    store = session._bridge.store  # noqa: SLF001 - a room of the same house: the inbox lives in the session's store
+    store = session._engine.bridge.store  # noqa: SLF001 - a room of the same house: the inbox is in the session's store
     inbox = SqlInbox(store)
     if token is None:
         token = inbox.token(SyncDriver().run(new_id()))

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from keapbridge.keap.hooks import EVENTS
+from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.side import Side
 from keapbridge.store.inbox import Arrival
 
@@ -23,7 +24,7 @@ MOST_IDS = 1000
 
 T = TypeVar("T")
 
-_OBJECTS = {"contact": "contacts", "company": "companies", "customer": "companies", "product": "products"}
+_OBJECTS = {"contact": CONTACTS, "company": COMPANIES, "customer": COMPANIES, "product": PRODUCTS}
 _CUSTOMCRM_EVENTS = frozenset(
     f"{kind}.{what}" for kind in ("contact", "customer", "product") for what in ("created", "updated", "deleted")
 )

@@ -16,6 +16,7 @@ import attrs
 from keapbridge._io.drivers import AsyncDriver
 from keapbridge._io.effects import now, run
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
+from keapbridge.model.names import ORDER
 from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
 from keapbridge.store.inbox import Due, SqlInbox
@@ -38,7 +39,6 @@ class Syncs:
     ids: Callable[[str, Sequence[str], Sequence[str]], Awaitable[object]]
 
 
-ORDER = ("companies", "products", "contacts")  # a contact refers to a company
 BATCH = 500
 IDLE = 30.0  # seconds after which to look for what another process has received
 KEPT = timedelta(days=1)  # long after the last attempt of any delivery

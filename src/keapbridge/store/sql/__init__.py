@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine
-
 from keapbridge._seal import Seal, seal_for
-from keapbridge.store.database import Database
+from keapbridge.store.database import Database, Target
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
@@ -46,7 +44,7 @@ class LinkStore:
         self.database.close()
 
 
-def open_store(target: str | Engine, bridge: str, keys: Sequence[str | bytes] = ()) -> LinkStore:
+def open_store(target: Target, bridge: str, keys: Sequence[str | bytes] = ()) -> LinkStore:
     """The store of a bridge; its tables are made or brought up to date.
 
     Args:

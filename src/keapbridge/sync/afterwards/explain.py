@@ -12,8 +12,8 @@ from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.planning.propose import merge_pairs
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.planning.linked import merge_pairs
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Explanation", "explain", "history"]
 
@@ -77,32 +77,32 @@ class Explanation:
         return f"<b>{head}</b><table><tr><th></th><th>Customcrm</th><th>Keap</th><th></th></tr>{rows}</table>"
 
 
-def explain(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[Explanation]:
+def explain(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[Explanation]:
     """Read a record and its counterpart now, and say what is known of them. Writes nothing."""
     side, id = next(iter(ids.items()))
-    link = yield from find_link(bridge, object, side, id)
+    link = yield from find_link(sync, side, id)
     if link is None:
-        kept = yield from bridge.store.links.tombstones(object, side, [id])
-        found = yield from bridge.look_at(object, side, id)
-        seen = found and found[1]
+        kept = yield from sync.store.links.tombstones(sync.name, side, [id])
+        found = yield from sync.read_one(side, id)
+        seen = None if found is None else found.whole
         ours, theirs = (seen, None) if side is Side.CUSTOMCRM else (None, seen)
-        failures = yield from _failures(bridge, object, {side: id})
-        entries = yield from history(bridge, object, {side: id})
+        failures = yield from _failures(sync, {side: id})
+        entries = yield from history(sync, {side: id})
         return Explanation(
-            object, None, _shown(ours), _shown(theirs), why=kept.get(id, ""), failures=failures, history=entries
+            sync.name, None, _shown(ours), _shown(theirs), why=kept.get(id, ""), failures=failures, history=entries
         )
     both = {s: link.id(s) for s in Side}
     current: dict[Side, Observation | None] = {}
     for s in Side:
-        found = yield from bridge.look_at(object, s, both[s])
-        current[s] = found and found[1]
+        found = yield from sync.read_one(s, both[s])
+        current[s] = None if found is None else found.whole
     pair = Pair(link, current[Side.CUSTOMCRM], current[Side.KEAP])
-    [(_, outcome)] = yield from merge_pairs(bridge, object, [pair], None)
-    failures = yield from _failures(bridge, object, both)
-    entries = yield from history(bridge, object, both)
+    [(_, outcome)] = yield from merge_pairs(sync, [pair], None)
+    failures = yield from _failures(sync, both)
+    entries = yield from history(sync, both)
     there = all(current.values())
     return Explanation(
-        object,
+        sync.name,
         link,
         _shown(pair.customcrm),
         _shown(pair.keap),
@@ -118,24 +118,25 @@ def _shown(seen: Observation | None) -> Snapshot | None:
     return None if seen is None else seen.snapshot
 
 
-def find_link(bridge: Bridge, object: str, side: Side, id: str) -> Flow[Link | None]:
+def find_link(sync: Synchronization, side: Side, id: str) -> Flow[Link | None]:
     """The link of a record."""
-    ours = id if side is Side.CUSTOMCRM else (yield from bridge.store.links.partners(object, side, [id])).get(id)
-    pairs = yield from bridge.store.links.pairs_of(object, [] if ours is None else [ours])
+    partner = (yield from sync.store.links.partners(sync.name, side, [id])).get(id)
+    ours = id if side is Side.CUSTOMCRM and partner else partner
+    pairs = yield from sync.store.links.pairs_of(sync.name, [ours] if ours else [])
     return pairs[0].link if pairs else None
 
 
-def history(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[JournalEntry, ...]]:
+def history(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[tuple[JournalEntry, ...]]:
     """What was written to these records, newest first."""
     found: list[JournalEntry] = []
     for side, id in ids.items():
-        found += yield from bridge.store.journal.history(object, side, id)
+        found += yield from sync.store.journal.history(sync.name, side, id)
     return tuple(sorted(found, key=lambda entry: entry.written_at, reverse=True))
 
 
-def _failures(bridge: Bridge, object: str, ids: Mapping[Side, str]) -> Flow[tuple[Failure, ...]]:
+def _failures(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[tuple[Failure, ...]]:
     found: Sequence[Failure] = ()
     for side, id in ids.items():
-        failures = yield from bridge.store.failures.of(object, side, [id])
+        failures = yield from sync.store.failures.of(sync.name, side, [id])
         found = (*found, *failures.values())
     return tuple(found)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from keapbridge._io.effects import Flow, new_id, now
@@ -16,8 +14,8 @@ from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.deletions import RECORD, is_edited
-from keapbridge.sync.planning.propose import merge_pairs
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.planning.linked import merge_pairs
+from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 
 __all__ = ["OpenConflict", "conflicts", "resolve"]
@@ -44,38 +42,37 @@ class OpenConflict:
     reason: str = ""
 
 
-def conflicts(bridge: Bridge, objects: Sequence[str]) -> Flow[list[OpenConflict]]:
-    """The open conflicts, as far as both systems have been read."""
+def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
+    """The open conflicts of a synchronization, as far as both systems have been read."""
     found: list[OpenConflict] = []
-    for object in objects:
-        for pairs in bridge.pairs(object, BATCH):
-            for pair, outcome in (yield from merge_pairs(bridge, object, (yield from pairs), None)):
-                ids = (pair.link.customcrm_id, pair.link.keap_id)
-                found += [OpenConflict(object, *ids, c.field, c.customcrm, c.keap, c.reason) for c in outcome.conflicts]
-        for missing in bridge.missing(object, BATCH):
-            for item in (yield from missing):
-                left = item.side.other
-                asks = item.proven and bridge.policy.deletion(left, object) in {"delete", "archive"}
-                if asks and is_edited(item.pair, left):
-                    ids = (item.pair.link.customcrm_id, item.pair.link.keap_id)
-                    reason = f"deleted in {item.side.title}, edited in {left.title}"
-                    found.append(OpenConflict(object, *ids, RECORD, None, None, reason))
+    for pairs in sync.pairs(BATCH):
+        for pair, outcome in (yield from merge_pairs(sync, (yield from pairs), None)):
+            ids = (pair.link.customcrm_id, pair.link.keap_id)
+            found += [OpenConflict(sync.name, *ids, c.field, c.customcrm, c.keap, c.reason) for c in outcome.conflicts]
+    for missing in sync.missing(BATCH):
+        for item in (yield from missing):
+            left = item.side.other
+            asks = item.proven and sync.settings.policy.deletion(left, sync.name) in {"delete", "archive"}
+            if asks and is_edited(item.pair, left):
+                ids = (item.pair.link.customcrm_id, item.pair.link.keap_id)
+                reason = f"deleted in {item.side.title}, edited in {left.title}"
+                found.append(OpenConflict(sync.name, *ids, RECORD, None, None, reason))
     return found
 
 
-def resolve(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical) -> Flow[Report]:
+def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical) -> Flow[Report]:
     """Settle a conflict: for a side, or for a value that both sides shall hold.
 
     Raises:
         StalePlanError: when there is no such conflict any more: the record moved on.
         UnfitError: when the value is none for this field.
     """
-    pairs = yield from bridge.store.links.pairs_of(conflict.object, [conflict.customcrm_id])
+    pairs = yield from sync.store.links.pairs_of(sync.name, [conflict.customcrm_id])
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:
         raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more")
     if conflict.field == RECORD:
-        return (yield from _resolve_record(bridge, conflict, decision, pairs[0]))
-    verdict = decision if isinstance(decision, Side) else (yield from _settle(bridge, conflict, decision))
+        return (yield from _resolve_record(sync, conflict, decision, pairs[0]))
+    verdict = decision if isinstance(decision, Side) else (yield from _settle(sync, conflict, decision, pairs[0]))
     used: list[bool] = []
 
     def rule(contest: Contest) -> Verdict:
@@ -83,10 +80,11 @@ def resolve(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical) 
         used.append(same)
         return verdict if same else None
 
-    mapper = bridge.mappers[conflict.object]
-    lens = attrs.evolve(mapper[conflict.field], policy=None)
-    policy = attrs.evolve(bridge.policy, conflicts={conflict.field: rule, "*": "manual"})
-    decided = attrs.evolve(bridge, policy=policy, mappers={**bridge.mappers, conflict.object: mapper.with_lenses(lens)})
+    lens = attrs.evolve(sync.mapper[conflict.field], policy=None)
+    policy = attrs.evolve(sync.settings.policy, conflicts={conflict.field: rule, "*": "manual"})
+    decided = attrs.evolve(
+        sync, settings=attrs.evolve(sync.settings, policy=policy), mapper=sync.mapper.with_lenses(lens)
+    )
     both = tuple(Change(conflict.field, side, None, None, "decision") for side in Side)
     action = Update(conflict.object, conflict.customcrm_id, conflict.keap_id, both)
     report = yield from _apply_one(decided, action)
@@ -95,41 +93,42 @@ def resolve(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical) 
     return report
 
 
-def _settle(bridge: Bridge, conflict: OpenConflict, value: Canonical) -> Flow[Settle]:
-    lens = bridge.mappers[conflict.object][conflict.field]
-    pairs = yield from bridge.store.links.pairs_of(conflict.object, [conflict.customcrm_id])
-    context = yield from bridge.context(conflict.object, plan_id=None)
-    scope = pairs[0].current(Side.CUSTOMCRM).values.get(lens.scope) if lens.scope else None
+def _settle(sync: Synchronization, conflict: OpenConflict, value: Canonical, pair: Pair) -> Flow[Settle]:
+    lens = sync.mapper[conflict.field]
+    context = yield from sync.context()
+    scope = pair.current(Side.CUSTOMCRM).values.get(lens.scope) if lens.scope else None
     try:
         return Settle(lens.kind.read(value, Side.CUSTOMCRM, scope, context))
     except UnfitError as reason:
         raise UnfitError(f"{conflict.field}: {reason}") from None
 
 
-def _apply_one(bridge: Bridge, action: Action) -> Flow[Report]:
+def _apply_one(sync: Synchronization, action: Action) -> Flow[Report]:
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
-    yield from bridge.store.plans.begin(plan_id, moment, (action.object,))
-    yield from bridge.store.plans.add_actions(plan_id, 0, [action])
-    plan = yield from bridge.store.plans.finish(plan_id, {}, {}, {}, {})
-    return (yield from apply(bridge, plan))
+    yield from sync.store.plans.begin(plan_id, moment, (action.object,))
+    yield from sync.store.plans.add_actions(plan_id, 0, [action])
+    plan = yield from sync.store.plans.finish(plan_id, {}, {}, {}, {})
+    return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}), plan))
 
 
-def _resolve_record(bridge: Bridge, conflict: OpenConflict, decision: Side | Canonical, pair: Pair) -> Flow[Report]:
+def _resolve_record(
+    sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical, pair: Pair
+) -> Flow[Report]:
     """Deleted on one side, edited on the other: the deletion wins, or the next sync makes the deleted record anew."""
     if not isinstance(decision, Side):
         raise UnfitError("a deleted record is resolved for a side: Side.CUSTOMCRM or Side.KEAP")
-    object, link = conflict.object, pair.link
+    link = pair.link
     gone = Side.KEAP if f"deleted in {Side.KEAP.title}" in conflict.reason else Side.CUSTOMCRM
     left = gone.other
     if decision is left:
         reason = f"deleted in {gone.title}, and to be made anew"
-        unlink = Unlink(object, link.customcrm_id, link.keap_id, gone, reason, anew=True)
-        return (yield from _apply_one(bridge, unlink))
+        unlink = Unlink(sync.name, link.customcrm_id, link.keap_id, gone, reason, anew=True)
+        return (yield from _apply_one(sync, unlink))
     # The edit is given up: what the record holds now is its base, and any further edit would be a conflict again.
-    given_up = link.with_base(left, {**link.base(left), **pair.current(left).values})
+    given_up = link.based_on(left, pair.current(left).values)
     staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
-    commit = Commit(object, given_up, dict.fromkeys(Side), staged)
-    yield from bridge.store.links.settle([commit])
-    archive = bridge.policy.deletion(left, object) == "archive"
-    return (yield from _apply_one(bridge, Delete(object, left, link.id(left), link.id(gone), archive=archive)))
+    commit = Commit(sync.name, given_up, dict.fromkeys(Side), staged)
+    yield from sync.store.links.settle([commit])
+    archive = sync.settings.policy.deletion(left, sync.name) == "archive"
+    return (yield from _apply_one(sync, Delete(sync.name, left, link.id(left), link.id(gone), archive=archive)))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import attrs
 import msgspec
@@ -27,11 +27,12 @@ from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Up
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
-from keapbridge.sync.planning.propose import find_made
-from keapbridge.sync.synchronization import Bridge, keys_of
+from keapbridge.store.sql import LinkStore
+from keapbridge.sync.lease import prolong
+from keapbridge.sync.planning.lost_creates import find_made
+from keapbridge.sync.synchronization import Bridge, Seen, Synchronization
 from keapbridge.sync.writing.creates import is_ambiguous
-from keapbridge.sync.writing.run import Run, one_sided, stops_everything
+from keapbridge.sync.writing.run import Run, RunPart, one_sided, stops_everything
 
 __all__ = ["finish_undo", "plan_undo", "undo"]
 
@@ -40,7 +41,7 @@ UNDOING = "undoing"  # the fact that tells of the writes under way
 BATCH = 500
 
 
-class _Mark(NamedTuple):
+class _Attempt(NamedTuple):
     """A write under way."""
 
     plan_id: str
@@ -51,37 +52,38 @@ class _Mark(NamedTuple):
 
 
 @attrs.define
-class _Undoing(Run):
-    """A run under way that takes another one back: one action after the other."""
+class _Attempts:
+    """The writes under way of a run that takes another one back, noted before they are sent."""
 
+    run: Run
     seq: int = 0
-    marks: tuple[_Mark, ...] = ()
+    noted: tuple[_Attempt, ...] = ()
 
     def begin(self) -> Flow[str]:
         """Note that the action at hand is about to be written; answers the key of its create."""
-        yield from keep(self.bridge.store)
+        yield from prolong(self.run.store)
         key, moment = (yield from new_id()), (yield from now())
-        yield from self._note((*self.marks, _Mark(self.plan.id, self.seq, self.run_id, key, moment)))
+        yield from self._note((*self.noted, _Attempt(self.run.plan.id, self.seq, self.run.run_id, key, moment)))
         return key
 
     def end(self) -> Flow[None]:
-        left = tuple(mark for mark in self.marks if mark.seq != self.seq)
-        if left != self.marks:
+        """What became of the action at hand is known."""
+        left = tuple(attempt for attempt in self.noted if attempt.seq != self.seq)
+        if left != self.noted:
             yield from self._note(left)
 
-    def _note(self, marks: tuple[_Mark, ...]) -> Flow[None]:
-        self.marks = marks
-        yield from _note(self.bridge, marks)
+    def _note(self, attempts: tuple[_Attempt, ...]) -> Flow[None]:
+        self.noted = attempts
+        yield from _note(self.run.store, attempts)
 
 
-def _note(bridge: Bridge, marks: Sequence[_Mark]) -> Flow[None]:
-    text = msgspec.json.encode(marks).decode()
-    yield from bridge.store.facts.set(UNDOING, text, durable=True)
+def _note(store: LinkStore, attempts: Sequence[_Attempt]) -> Flow[None]:
+    yield from store.facts.set(UNDOING, msgspec.json.encode(attempts).decode(), durable=True)
 
 
-def _noted(bridge: Bridge) -> Flow[list[_Mark]]:
-    text = yield from bridge.store.facts.get(UNDOING)
-    return msgspec.json.decode(text, type=list[_Mark]) if text else []
+def _noted(store: LinkStore) -> Flow[list[_Attempt]]:
+    text = yield from store.facts.get(UNDOING)
+    return msgspec.json.decode(text, type=list[_Attempt]) if text else []
 
 
 def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
@@ -141,102 +143,102 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
     Raises:
         StalePlanError: when the plan was applied before, or what became of an earlier undoing is not certain yet.
     """
-    if uncertain := (yield from _noted(bridge)):
-        again = max(mark.at for mark in uncertain) + bridge.lag
+    if uncertain := (yield from _noted(bridge.store)):
+        again = max(attempt.at for attempt in uncertain) + bridge.settings.lag
         raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
     run_id = (yield from new_id())[:12]
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    book = _Undoing(bridge, plan, run_id)
+    run = Run(bridge.store, plan, run_id)
+    attempts = _Attempts(run)
     # The plan is in reverse order over all synchronizations, and is kept so: contacts before their companies.
     for seq, action in enumerate(plan.actions):
-        book.seq = seq
+        attempts.seq = seq
         try:
-            yield from _undo_one(book, action)
+            yield from _undo_one(run.part(bridge[action.object]), attempts, action)
         except (ApiError, MappingError) as error:
             # A conflict may be with the same write, whose answer was lost and which was sent again.
             if not is_ambiguous(error) and not isinstance(error, ConflictError):
-                yield from book.end()
+                yield from attempts.end()
             if isinstance(error, ApiError) and stops_everything(error):
-                error.report = yield from book.finish(complete=False)
+                error.report = yield from run.finish(complete=False)
                 raise
-            yield from book.report(_line(action, "failed", str(error)))
+            yield from run.report(_line(action, "failed", str(error)))
         else:
-            yield from book.end()
-    return (yield from book.finish(complete=True))
+            yield from attempts.end()
+    return (yield from run.finish(complete=True))
 
 
 def finish_undo(bridge: Bridge) -> Flow[None]:
     """Find out what became of writes that an earlier undoing has noted. Neither system is written to."""
-    marks = yield from _noted(bridge)
-    uncertain: list[_Mark] = []
-    for mark in marks:
-        plan = yield from bridge.store.plans.get(mark.plan_id)
+    attempts = yield from _noted(bridge.store)
+    uncertain: list[_Attempt] = []
+    for attempt in attempts:
+        plan = yield from bridge.store.plans.get(attempt.plan_id)
         if plan is None:
             continue  # it was kept for as long as the journal
-        [action] = islice(plan.actions, mark.seq, mark.seq + 1)
-        if not (yield from _is_explained(Run(bridge, plan, mark.run_id), action, mark)):
-            uncertain.append(mark)
-    if marks:
-        yield from _note(bridge, uncertain)
+        [action] = islice(plan.actions, attempt.seq, attempt.seq + 1)
+        part = Run(bridge.store, plan, attempt.run_id).part(bridge[action.object])
+        if not (yield from _is_explained(part, action, attempt)):
+            uncertain.append(attempt)
+    if attempts:
+        yield from _note(bridge.store, uncertain)
 
 
-def _is_explained(book: Run, action: Action, mark: _Mark) -> Flow[bool]:
+def _is_explained(part: RunPart, action: Action, attempt: _Attempt) -> Flow[bool]:
     match action:
         case Update():
             side = action.changes[0].side
-            link, found = yield from _linked(book, action.object, side, action.customcrm_id, action.keap_id)
+            link, found = yield from _linked(part, side, action.customcrm_id, action.keap_id)
             if link is not None and found is not None:
-                held = found[1].snapshot.values
+                held = found.whole.snapshot.values
                 done = [c for c in action.changes if c.field in held and held[c.field] == c.after]
-                yield from _restored(book, action.object, side, link, done)
+                yield from _restored(part, side, link, done)
         case Delete():
-            link, found = yield from _linked(book, action.object, action.side, *_pair_of(action))
+            link, found = yield from _linked(part, action.side, *_pair_of(action))
             if link is not None and found is None:
-                left = yield from book.bridge.look_at(action.object, action.side.other, action.partner_id)
-                yield from _deleted(book, action, link, link.base(action.side), left and left[1])
+                left = yield from part.sync.read_one(action.side.other, action.partner_id)
+                yield from _deleted(part, action, link, link.base(action.side), left)
         case Unlink():
             for side in Side:
-                left = yield from book.bridge.look_at(action.object, side, _id(action, side))
+                left = yield from part.sync.read_one(side, _id(action, side))
                 if left is not None:
-                    yield from _keep_apart(book.bridge, action.object, left[1], action.reason)
+                    yield from _keep_apart(part.sync, left.whole, action.reason)
         case Create():
-            return (yield from _is_create_explained(book.bridge, action, mark))
+            return (yield from _is_create_explained(part.sync, action, attempt))
         case _:
             pass
     return True
 
 
-def _is_create_explained(bridge: Bridge, action: Create, mark: _Mark) -> Flow[bool]:
-    intent = Intent(mark.key, action.object, action.side, action.source_id, action.values, mark.at)
-    found = yield from find_made(bridge, intent)
+def _is_create_explained(sync: Synchronization, action: Create, attempt: _Attempt) -> Flow[bool]:
+    intent = Intent(attempt.key, sync.name, action.side, action.source_id, action.values, attempt.at)
+    found = yield from find_made(sync, intent)
     for made in found:
-        yield from _made_anew(bridge, action, made)
-    return bool(found) or (yield from now()) - mark.at >= bridge.lag
+        yield from _made_anew(sync, action, made)
+    return bool(found) or (yield from now()) - attempt.at >= sync.settings.lag
 
 
-def _undo_one(book: _Undoing, action: Action) -> Flow[None]:
+def _undo_one(part: RunPart, attempts: _Attempts, action: Action) -> Flow[None]:
     match action:
         case Update():
-            yield from _restore(book, action)
+            yield from _restore(part, attempts, action)
         case Delete():
-            yield from _delete_made(book, action)
+            yield from _delete_made(part, attempts, action)
         case Unlink():
-            yield from _end_link(book, action)
+            yield from _end_link(part, attempts, action)
         case Create():
-            yield from _make_anew(book, action)
+            yield from _make_anew(part, attempts, action)
         case _:
-            yield from book.report(_line(action, "skipped", getattr(action, "reason", "")))
+            yield from part.report(_line(action, "skipped", getattr(action, "reason", "")))
 
 
-def _linked(
-    book: Run, object: str, side: Side, customcrm_id: str, keap_id: str
-) -> Flow[tuple[Link | None, tuple[Any, Observation] | None]]:
+def _linked(part: RunPart, side: Side, customcrm_id: str, keap_id: str) -> Flow[tuple[Link | None, Seen | None]]:
     """The link of two records, as far as it is still there, and what the record on `side` holds."""
-    pairs = yield from book.bridge.store.links.pairs_of(object, [customcrm_id])
+    pairs = yield from part.sync.store.links.pairs_of(part.sync.name, [customcrm_id])
     link = next((p.link for p in pairs if p.link.keap_id == keap_id), None)
-    found = None if link is None else (yield from book.bridge.look_at(object, side, link.id(side)))
+    found = None if link is None else (yield from part.sync.read_one(side, link.id(side)))
     return link, found
 
 
@@ -260,114 +262,115 @@ def _line(action: Action, outcome: str, reason: str) -> Line:
             return one_sided(action.object, outcome, side, getattr(action, "id", "?"), reason)
 
 
-def _restore(book: _Undoing, action: Update) -> Flow[None]:
-    bridge, object, side = book.bridge, action.object, action.changes[0].side
-    link, found = yield from _linked(book, object, side, action.customcrm_id, action.keap_id)
+def _restore(part: RunPart, attempts: _Attempts, action: Update) -> Flow[None]:
+    sync, side = part.sync, action.changes[0].side
+    link, found = yield from _linked(part, side, action.customcrm_id, action.keap_id)
     if link is None or found is None:
-        yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
+        yield from part.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
-    record, seen = found
+    record, seen = found.record, found.whole
     moved = [c.field for c in action.changes if seen.snapshot.values.get(c.field) != c.before]
     if moved:
         reason = f"edited since: {', '.join(moved)}"
-        yield from book.report(_line(action, "skipped", reason))
+        yield from part.report(_line(action, "skipped", reason))
     changes = [c for c in action.changes if c.field not in moved]
     if not changes:
         return
     values = {c.field: c.after for c in changes}
-    context = yield from bridge.context(object, [Snapshot(values)], plan_id=None)
-    _, written = bridge.mappers[object].changed(side, record, values, context)
-    yield from book.begin()
-    yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
-    yield from _restored(book, object, side, link, changes)
+    context = yield from sync.context([Snapshot(values)])
+    _, written = sync.mapper.changed(side, record, values, context)
+    yield from attempts.begin()
+    yield from sync.systems[side].update(link.id(side), written, seen.version)
+    yield from _restored(part, side, link, changes)
 
 
-def _restored(book: Run, object: str, side: Side, link: Link, changes: Sequence[Change]) -> Flow[None]:
+def _restored(part: RunPart, side: Side, link: Link, changes: Sequence[Change]) -> Flow[None]:
     if not changes:
         return
-    moment = yield from now()
+    sync, moment = part.sync, (yield from now())
     values = {c.field: c.after for c in changes}
-    restored = link.with_base(side, {**link.base(side), **values})
+    restored = link.based_on(side, values)
     before = {c.field: c.before for c in changes}
-    entry = JournalEntry(object, side, link.id(side), "update", before, values, moment, link.id(side.other))
-    line = Line(object, "updated", side, link.customcrm_id, link.keap_id, tuple(sorted(values)), UNDO)
-    yield from book.rebase(object, restored, (entry,), (line,))
+    entry = JournalEntry(sync.name, side, link.id(side), "update", before, values, moment, link.id(side.other))
+    line = Line(sync.name, "updated", side, link.customcrm_id, link.keap_id, tuple(sorted(values)), UNDO)
+    yield from part.rebase(restored, (entry,), (line,))
 
 
-def _delete_made(book: _Undoing, action: Delete) -> Flow[None]:
+def _delete_made(part: RunPart, attempts: _Attempts, action: Delete) -> Flow[None]:
     """Delete a record that the run made, unless it was edited since; the other one is kept, without a counterpart."""
-    bridge, object, side = book.bridge, action.object, action.side
-    link, found = yield from _linked(book, object, side, *_pair_of(action))
+    sync, side = part.sync, action.side
+    link, found = yield from _linked(part, side, *_pair_of(action))
     if link is None or found is None:
-        yield from book.report(_line(action, "skipped", "it is not linked, or not there, any more"))
+        yield from part.report(_line(action, "skipped", "it is not linked, or not there, any more"))
         return
-    seen = found[1]
+    seen = found.whole
     edited = _differences(seen.snapshot.values, link.base(side))
     if edited:
-        yield from book.report(_line(action, "skipped", f"edited since: {', '.join(edited)}"))
+        yield from part.report(_line(action, "skipped", f"edited since: {', '.join(edited)}"))
         return
-    left = yield from bridge.look_at(object, side.other, action.partner_id)  # before the deletion: it may fail
-    yield from book.begin()
+    left = yield from sync.read_one(side.other, action.partner_id)  # before the deletion: it may fail
+    yield from attempts.begin()
     with suppress(NotFoundError):  # it was sent twice, or somebody else was quicker
-        yield from bridge.systems[object, side].delete(action.id, seen.version)
-    yield from _deleted(book, action, link, seen.snapshot.values, left and left[1])
+        yield from sync.systems[side].delete(action.id, seen.version)
+    yield from _deleted(part, action, link, seen.snapshot.values, left)
 
 
 def _deleted(
-    book: Run, action: Delete, link: Link, before: Mapping[str, Canonical], left: Observation | None
+    part: RunPart, action: Delete, link: Link, before: Mapping[str, Canonical], left: Seen | None
 ) -> Flow[None]:
-    object, side = action.object, action.side
+    sync, side = part.sync, action.side
     moment = yield from now()
-    entry = JournalEntry(object, side, action.id, "delete", before, {}, moment, action.partner_id)
-    line = one_sided(object, "deleted", side, action.id, UNDO)
-    keys = keys_of(book.bridge.mappers[object], left.snapshot) if left else ()
+    entry = JournalEntry(sync.name, side, action.id, "delete", before, {}, moment, action.partner_id)
+    line = one_sided(sync.name, "deleted", side, action.id, UNDO)
+    survivor = None if left is None else left.whole
+    keys = sync.keys(survivor.snapshot) if survivor else ()
     reason = "the run that made its counterpart was undone"
-    yield from book.remove(Removal(object, link, left, keys, reason, journal=(entry,), lines=(line,)))
+    yield from part.remove(Removal(sync.name, link, survivor, keys, reason, journal=(entry,), lines=(line,)))
 
 
 def _differences(now_held: Mapping[str, Canonical], base: Mapping[str, Canonical]) -> list[str]:
     return [field for field, value in base.items() if field in now_held and now_held[field] != value]
 
 
-def _end_link(book: _Undoing, action: Unlink) -> Flow[None]:
-    bridge, object = book.bridge, action.object
-    pairs = yield from bridge.store.links.pairs_of(object, [action.customcrm_id])
+def _end_link(part: RunPart, attempts: _Attempts, action: Unlink) -> Flow[None]:
+    sync = part.sync
+    pairs = yield from sync.store.links.pairs_of(sync.name, [action.customcrm_id])
     link: Link | None = next((p.link for p in pairs if p.link.keap_id == action.keap_id), None)
     if link is None:
-        yield from book.report(_line(action, "skipped", "they are not linked any more"))
+        yield from part.report(_line(action, "skipped", "they are not linked any more"))
         return
-    ours = yield from bridge.look_at(object, Side.CUSTOMCRM, link.customcrm_id)
-    theirs = yield from bridge.look_at(object, Side.KEAP, link.keap_id)
-    line = Line(object, "unlinked", None, link.customcrm_id, link.keap_id, (), UNDO)
-    yield from book.begin()
-    yield from book.remove(Removal(object, link, lines=(line,)))
+    ours = yield from sync.read_one(Side.CUSTOMCRM, link.customcrm_id)
+    theirs = yield from sync.read_one(Side.KEAP, link.keap_id)
+    line = Line(sync.name, "unlinked", None, link.customcrm_id, link.keap_id, (), UNDO)
+    yield from attempts.begin()
+    yield from part.remove(Removal(sync.name, link, lines=(line,)))
     for found in (ours, theirs):
         if found is not None:
-            yield from _keep_apart(bridge, object, found[1], action.reason)
+            yield from _keep_apart(sync, found.whole, action.reason)
 
 
-def _keep_apart(bridge: Bridge, object: str, left: Observation, reason: str) -> Flow[None]:
-    yield from bridge.store.links.keep_apart(object, left, reason)
+def _keep_apart(sync: Synchronization, left: Observation, reason: str) -> Flow[None]:
+    yield from sync.store.links.keep_apart(sync.name, left, reason)
 
 
-def _make_anew(book: _Undoing, action: Create) -> Flow[None]:
-    bridge, object, side = book.bridge, action.object, action.side
-    before = yield from bridge.store.facts.get(_fact(action))
-    if before and (yield from bridge.look_at(object, side, before)):
-        yield from book.report(_line(action, "skipped", f"it was made anew before: {side.title} {before}"))
+def _make_anew(part: RunPart, attempts: _Attempts, action: Create) -> Flow[None]:
+    sync, side = part.sync, action.side
+    before = yield from sync.store.facts.get(_fact(action))
+    if before and (yield from sync.read_one(side, before)):
+        yield from part.report(_line(action, "skipped", f"it was made anew before: {side.title} {before}"))
         return
-    context = yield from bridge.context(object, [Snapshot(action.values)], plan_id=None)
-    record = bridge.mappers[object].draft(side, action.values, context)
-    key = yield from book.begin()
-    answer = yield from bridge.systems[object, side].create(record, key)
-    made = bridge.observe(object, side, answer, context)
-    yield from _made_anew(bridge, action, made)
-    yield from book.report(one_sided(object, "created", side, made.id, UNDO))
+    context = yield from sync.context([Snapshot(action.values)])
+    record = sync.mapper.draft(side, action.values, context)
+    key = yield from attempts.begin()
+    answer = yield from sync.systems[side].create(record, key)
+    made = sync.observe(side, answer, context)
+    yield from _made_anew(sync, action, made)
+    yield from part.report(one_sided(sync.name, "created", side, made.id, UNDO))
 
 
-def _made_anew(bridge: Bridge, action: Create, made: Observation) -> Flow[None]:
-    yield from _keep_apart(bridge, action.object, made, "its counterpart was deleted")
-    yield from bridge.store.facts.set(_fact(action), made.id)
+def _made_anew(sync: Synchronization, action: Create, made: Observation) -> Flow[None]:
+    yield from _keep_apart(sync, made, "its counterpart was deleted")
+    yield from sync.store.facts.set(_fact(action), made.id)
 
 
 def _fact(action: Create) -> str:

@@ -1,12 +1,11 @@
 """Deletions, planned: a linked record that was not shown is looked up, and only a 404 proves that it is gone.
 
-What then happens is decided by policy, except that nothing is deleted that could be a contact that Keap merged into
-another: there the link moves to the survivor of the merge.
+What then happens is decided by policy, except that nothing is deleted that could be a record that people merged into
+another in Keap: there the link moves to the survivor of the merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from keapbridge._io.effects import Flow, gather
@@ -18,7 +17,8 @@ from keapbridge.model.kept import Missing
 from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.records import Link, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge, keys_of, staged
+from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["RECORD", "is_edited", "plan_deletions"]
 
@@ -26,93 +26,93 @@ RECORD = "*"  # stands for the whole record where a conflict is not about one fi
 BATCH = 500
 LOOK_UPS = 4
 
-Add = Callable[[Sequence[Action]], Flow[None]]
 
-
-def plan_deletions(bridge: Bridge, object: str, plan_id: str, add: Add) -> Flow[None]:
+def plan_deletions(part: PlanPart) -> Flow[None]:
     """Plan what follows from every linked record that is missing on one side."""
+    sync, plan_id = part.sync, part.plan_id
     looked_up = 0
     allowed: int | None = None
     since: datetime | None = None
     handled: set[str] = set()
     claimed: set[str] = set()  # survivors that a link of this plan moves to: two may have been merged into one
-    for following in bridge.missing(object, BATCH):
+    for following in sync.missing(BATCH):
         batch = yield from following
         if not batch:
             continue
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
-            allowed = yield from _allowed(bridge, object)
-            since = yield from bridge.store.staging.watermark(object, Side.KEAP)
+            allowed = yield from _allowed(sync)
+            since = yield from sync.store.staging.watermark(sync.name, Side.KEAP)
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
-        proofs = yield from gather((_look_up(bridge, object, item, plan_id) for item in within), LOOK_UPS)
+        proofs = yield from gather((_look_up(sync, item, plan_id) for item in within), LOOK_UPS)
         proven = [item for item in batch if item.proven] + [i for i, gone in zip(within, proofs, strict=True) if gone]
         actions: list[Action] = [
-            Skip(object, item.side, item.id, "not shown by the list; more are missing than the policy lets be removed")
+            Skip(
+                sync.name, item.side, item.id, "not shown by the list; more are missing than the policy lets be removed"
+            )
             for item in open_items[len(within) :]
         ]
         for item in proven:
             if item.pair.link.customcrm_id not in handled:
                 handled.add(item.pair.link.customcrm_id)
-                actions += yield from _plan_missing(bridge, object, item, since, plan_id, claimed)
-        yield from add(actions)
+                actions += yield from _plan_missing(sync, item, since, plan_id, claimed)
+        yield from part.add(actions)
 
 
-def _allowed(bridge: Bridge, object: str) -> Flow[int]:
+def _allowed(sync: Synchronization) -> Flow[int]:
     """How many look-ups make sense: one more than the brakes would let pass."""
-    policy = bridge.policy
+    policy = sync.settings.policy
     limits: list[float] = [] if policy.max_deletes is None else [policy.max_deletes]
     if policy.max_delete_share is not None:
-        links = yield from bridge.store.links.count(object)
+        links = yield from sync.store.links.count(sync.name)
         limits.append(max(20.0, policy.max_delete_share * links))
     return int(min(limits)) + 1 if limits else 1_000_000_000
 
 
-def _look_up(bridge: Bridge, object: str, item: Missing, plan_id: str) -> Flow[bool]:
-    system = bridge.systems[object, item.side]
+def _look_up(sync: Synchronization, item: Missing, plan_id: str) -> Flow[bool]:
+    system = sync.systems[item.side]
     try:
         record = yield from system.get(item.id)
     except NotFoundError:
-        yield from bridge.store.staging.prove_missing(object, item.side, [item.id])
+        yield from sync.store.staging.prove_missing(sync.name, item.side, [item.id])
         return True
     except ShapeError:
         # It is there, in a form that the next scan will tell of.
-        yield from bridge.store.staging.drop_missing(object, item.side, [item.id])
+        yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])
         return False
-    context = yield from bridge.context(
-        object, keap_records=(record,) if item.side is Side.KEAP else (), plan_id=plan_id
-    )
-    seen = bridge.observe_whole(object, item.side, record, context, plan_id=plan_id)
-    rows = [staged(bridge.mappers[object], seen)]
-    yield from bridge.store.staging.stage(object, item.side, rows, complete=False)
-    yield from bridge.store.staging.drop_missing(object, item.side, [item.id])
+    seen = yield from sync.see(item.side, [record], plan_id=plan_id)
+    rows = [sync.staged(one.observation) for one in seen]
+    yield from sync.store.staging.stage(sync.name, item.side, rows, complete=False)
+    yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])
     return False
 
 
 def _plan_missing(
-    bridge: Bridge, object: str, item: Missing, since: datetime | None, plan_id: str, claimed: set[str]
+    sync: Synchronization, item: Missing, since: datetime | None, plan_id: str, claimed: set[str]
 ) -> Flow[list[Action]]:
     pair, gone = item.pair, item.side
     ids = (pair.link.customcrm_id, pair.link.keap_id)
-    if object == "contacts" and gone is Side.KEAP:
-        survivor = yield from _plan_survivor(bridge, object, pair, since, plan_id, claimed)
+    if sync.traits.merges_in_keap and gone is Side.KEAP:
+        survivor = yield from _plan_survivor(sync, pair, since, plan_id, claimed)
         if survivor:
             return survivor
     left = gone.other
     there = pair.seen(left)
     if there is not None and there.problem == OUTSIDE:
-        return [Unlink(object, *ids, gone, f"deleted in {gone.title}; {OUTSIDE} in {left.title}")]
-    match bridge.policy.deletion(left, object):
+        return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}; {OUTSIDE} in {left.title}")]
+    match sync.settings.policy.deletion(left, sync.name):
         case "ignore":
-            return [Skip(object, left, pair.link.id(left), f"deleted in {gone.title}, and the policy is to ignore it")]
+            return [
+                Skip(sync.name, left, pair.link.id(left), f"deleted in {gone.title}, and the policy is to ignore it")
+            ]
         case "unlink":
-            return [Unlink(object, *ids, gone, f"deleted in {gone.title}")]
+            return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}")]
         case rule:
             if is_edited(pair, left):
                 reason = f"deleted in {gone.title}, edited in {left.title}"
-                return [Conflict(object, *ids, FieldConflict(RECORD, None, None, reason))]
-            return [Delete(object, left, pair.link.id(left), pair.link.id(gone), archive=rule == "archive")]
+                return [Conflict(sync.name, *ids, FieldConflict(RECORD, None, None, reason))]
+            return [Delete(sync.name, left, pair.link.id(left), pair.link.id(gone), archive=rule == "archive")]
 
 
 def is_edited(pair: Pair, side: Side) -> bool:
@@ -122,15 +122,15 @@ def is_edited(pair: Pair, side: Side) -> bool:
 
 
 def _plan_survivor(
-    bridge: Bridge, object: str, pair: Pair, since: datetime | None, plan_id: str, claimed: set[str]
+    sync: Synchronization, pair: Pair, since: datetime | None, plan_id: str, claimed: set[str]
 ) -> Flow[list[Action]]:
-    """The contact that a vanished one was merged into: it shares a match key and was changed since the last run."""
+    """The record that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
-    keys = keys_of(bridge.mappers[object], Snapshot(link.keap_base))
-    found = yield from bridge.store.match_keys.same_key(object, Side.KEAP, keys)
+    keys = sync.keys(Snapshot(link.keap_base))
+    found = yield from sync.store.match_keys.same_key(sync.name, Side.KEAP, keys)
     others = {id: linked for id, linked in found if id != link.keap_id}
     free = [id for id, linked in others.items() if not linked and id not in claimed]
-    known = yield from bridge.store.staging.observations(object, Side.KEAP, free)
+    known = yield from sync.store.staging.observations(sync.name, Side.KEAP, free)
     recent = [o for o in known.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
     if len(recent) == 1:
         claimed.add(recent[0].id)
@@ -138,13 +138,13 @@ def _plan_survivor(
             Link(link.customcrm_id, recent[0].id, link.customcrm_base, link.keap_base), pair.customcrm, recent[0]
         )
         snapshots = [moved.current(side) for side in Side]
-        context = yield from bridge.context(object, snapshots, plan_id=plan_id)
-        outcome = merge(moved, bridge.rules(object, context), bridge.policy)
+        context = yield from sync.context(snapshots, plan_id=plan_id)
+        outcome = merge(moved, sync.rules(context), sync.settings.policy)
         both = (link.customcrm_id, recent[0].id)
-        adopt = Adopt(object, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)
-        return [adopt, *(Conflict(object, *both, conflict) for conflict in outcome.conflicts)]
+        adopt = Adopt(sync.name, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)
+        return [adopt, *(Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts)]
     if others:
         names = ", ".join(sorted(others))
         reason = f"deleted in Keap, perhaps merged into {names}: nothing is deleted"
-        return [Unlink(object, link.customcrm_id, link.keap_id, Side.KEAP, reason)]
+        return [Unlink(sync.name, link.customcrm_id, link.keap_id, Side.KEAP, reason)]
     return []

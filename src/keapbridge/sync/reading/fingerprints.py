@@ -16,7 +16,7 @@ from keapbridge._io.effects import Flow, Unread
 from keapbridge._version import __version__
 from keapbridge.model.kept import moved_fact
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Salt", "fingerprints", "salt"]
 
@@ -24,20 +24,20 @@ Salt = str
 """What the meaning of a text depends on beside the text, as a digest."""
 
 
-def salt(bridge: Bridge, object: str, side: Side) -> Flow[Salt | None]:
+def salt(sync: Synchronization, side: Side) -> Flow[Salt | None]:
     """What texts are read by; `None` when that cannot be told, because functions of the host have a part in it."""
-    mapper = bridge.mappers[object]
+    mapper = sync.mapper
     reading = mapper.reading(side)
     if reading is None:
         return None
-    context = yield from bridge.context(object, plan_id=None)
+    context = yield from sync.context()
     moved: list[str | None] = []
     for kind in mapper.references.values():
-        moved += [(yield from bridge.store.facts.get(moved_fact(kind.object)))]
+        moved += [(yield from sync.store.facts.get(moved_fact(kind.object)))]
     fields = sorted(((name.path, field) for name, field in context.custom_fields.items()), key=lambda item: item[0])
     told = [
         __version__,
-        bridge.systems[object, side].reading,
+        sync.systems[side].reading,
         reading,
         context.keap_currency,
         context.default_region,

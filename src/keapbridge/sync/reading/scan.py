@@ -12,15 +12,14 @@ import attrs
 
 from keapbridge._io.effects import Flow, Malformed, Page, gather, now
 from keapbridge.errors import ShapeError
-from keapbridge.keap import records as keap
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
+from keapbridge.sync.lease import prolong
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
-from keapbridge.sync.synchronization import KEAP_CURRENCY, Bridge, staged
+from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
 
 __all__ = ["Scan", "observe", "observe_ids"]
 
@@ -41,29 +40,29 @@ class Scan:
     nameless: tuple[str, ...] = ()
 
 
-def observe(bridge: Bridge, object: str, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
+def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
     """Scan both sides at once: all of them, or what changed since the last run.
 
     After a change of the mapping everything is scanned once: records that nobody edits differ by the new fields.
     """
-    mapping = _fingerprint(bridge.mappers[object])
-    known = yield from bridge.store.facts.get(f"{object}_mapping")
+    mapping = _fingerprint(sync.mapper)
+    known = yield from sync.store.facts.get(f"{sync.name}_mapping")
     full = full or (known is not None and known != mapping)
-    full = (yield from learn_fields(bridge, object, refresh=full)) or full
-    scans = yield from gather((_scan(bridge, object, side, plan_id, full=full) for side in Side), limit=2)
-    if not full and _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
-        scans = yield from gather((_scan(bridge, object, side, plan_id, full=True) for side in Side), limit=2)
+    full = (yield from learn_fields(sync, refresh=full)) or full
+    scans = yield from gather((_scan(sync, side, plan_id, full=full) for side in Side), limit=2)
+    if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
+        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if known != mapping:
-        yield from bridge.store.facts.set(f"{object}_mapping", mapping)
+        yield from sync.store.facts.set(f"{sync.name}_mapping", mapping)
     return scans
 
 
-def observe_ids(bridge: Bridge, object: str, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
+def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
     """Look at these records only. Those that are not shown are taken for deleted, which is then to be proven."""
-    yield from learn_fields(bridge, object, refresh=False)
-    scans = yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2)
-    if _has_news(scans) and (yield from learn_fields(bridge, object, refresh=True)):
-        scans = yield from gather((_look(bridge, object, side, plan_id, ids[side]) for side in Side), limit=2)
+    yield from learn_fields(sync, refresh=False)
+    scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
+    if _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
+        scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     return scans
 
 
@@ -72,12 +71,12 @@ def _has_news(scans: Sequence[Scan]) -> bool:
     return any(scan.side is Side.KEAP and scan.unchanged < scan.seen for scan in scans)
 
 
-def _look(bridge: Bridge, object: str, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
-    records, odd = (yield from bridge.read_many(object, side, ids)) if ids else ((), {})
-    shown = {bridge.systems[object, side].identify(record).id for record in records} | odd.keys()
+def _look(sync: Synchronization, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
+    records, odd = yield from sync.fetch(side, ids)
+    shown = {sync.systems[side].identify(record).id for record in records} | odd.keys()
     malformed = tuple(Malformed(id, ShapeError(reason)) for id, reason in odd.items())
     gone = tuple(id for id in dict.fromkeys(ids) if id not in shown)
-    unchanged = yield from _stage(bridge, object, side, Page(records, malformed, gone), plan_id, complete=False)
+    unchanged = yield from _stage(sync, side, Page(records, malformed, gone), plan_id, complete=False)
     return Scan(side, len(records), unchanged, None)
 
 
@@ -87,40 +86,40 @@ def _fingerprint(mapper: Mapper) -> str:
     return hashlib.blake2b("\n".join(lenses).encode(), digest_size=16).hexdigest()
 
 
-def _scan(bridge: Bridge, object: str, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
-    system = bridge.systems[object, side]
+def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
+    system = sync.systems[side]
     everything = full or not system.lists_changes
-    since = None if everything else (yield from bridge.store.staging.watermark(object, side))
+    since = None if everything else (yield from sync.store.staging.watermark(sync.name, side))
     complete = since is None
     started = yield from now()
     page: Page[Any] | None = yield from system.scan(since)
-    salted = yield from salt(bridge, object, side)
+    salted = yield from salt(sync, side)
     # The system's own clock decides, where it tells it: ours may be wrong.
     watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
     if complete:
-        yield from bridge.store.staging.begin_scan(object, side)
+        yield from sync.store.staging.begin_scan(sync.name, side)
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
-        yield from keep(bridge.store)
-        known, prints, page = yield from _recognise(bridge, object, side, page, salted, complete=complete)
-        unchanged += known + (yield from _stage(bridge, object, side, page, plan_id, prints, complete=complete))
+        yield from prolong(sync.store)
+        known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
+        unchanged += known + (yield from _stage(sync, side, page, plan_id, prints, complete=complete))
         seen += known + len(page.items)
         nameless += [str(item.error) for item in page.malformed if item.id is None]
-        bridge.progress(object, f"reading {side.title}", seen, None)
+        sync.settings.progress(sync.name, f"reading {side.title}", seen, None)
         following = page.next
         page = None  # its memory serves the next one
         page = (yield from following()) if following else None
-    bridge.progress(object, f"reading {side.title}", seen, seen)
+    sync.settings.progress(sync.name, f"reading {side.title}", seen, seen)
     if complete:
         # What is neither linked nor seen is not there any more.
-        yield from bridge.store.staging.forget_unlinked(object, side, except_seen_in=plan_id)
-        yield from bridge.store.staging.end_scan(object, side)
-    return Scan(side, seen, unchanged, watermark - bridge.overlap, tuple(nameless))
+        yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
+        yield from sync.store.staging.end_scan(sync.name, side)
+    return Scan(side, seen, unchanged, watermark - sync.settings.overlap, tuple(nameless))
 
 
 def _recognise(
-    bridge: Bridge, object: str, side: Side, page: Page[Any], salted: Salt | None, *, complete: bool
+    sync: Synchronization, side: Side, page: Page[Any], salted: Salt | None, *, complete: bool
 ) -> Flow[tuple[int, Mapping[str, str], Page[Any]]]:
     """Of a page that is not read yet, leave out what comes in the text that was read before, and read the rest.
 
@@ -135,14 +134,13 @@ def _recognise(
     if salted is not None:
         prints = fingerprints(unread, salted)
         if len(prints) == len(unread.ids):  # nothing comes twice
-            known = yield from bridge.store.staging.recognise(object, side, prints, complete=complete)
+            known = yield from sync.store.staging.recognise(sync.name, side, prints, complete=complete)
     rest = unread.only([n for n, id in enumerate(unread.ids) if id not in known])
     return len(known), prints, attrs.evolve(page, unread=rest).read()
 
 
 def _stage(
-    bridge: Bridge,
-    object: str,
+    sync: Synchronization,
     side: Side,
     page: Page[Any],
     plan_id: str,
@@ -150,39 +148,39 @@ def _stage(
     *,
     complete: bool,
 ) -> Flow[int]:
-    if object == "products" and side is Side.KEAP:
-        yield from _learn_currency(bridge, page.items)
-    on_keap = side is Side.KEAP
-    context = yield from bridge.context(object, keap_records=page.items if on_keap else (), plan_id=plan_id)
-    seen = [bridge.observe_whole(object, side, record, context, plan_id=plan_id) for record in page.items]
-    observations = yield from _without_strangers(bridge, object, side, seen)
+    if side is Side.KEAP:
+        yield from _learn_currency(sync, page.items)
+    seen = [one.observation for one in (yield from sync.see(side, page.items, plan_id=plan_id))]
+    observations = yield from _without_strangers(sync, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
     if page.deleted:
-        yield from bridge.store.staging.forget_unlinked(object, side, ids=page.deleted)
-        yield from bridge.store.staging.note_deleted(object, side, page.deleted)
-    mapper = bridge.mappers[object]
-    rows = [staged(mapper, o, prints.get(o.id)) for o in observations]
+        yield from sync.store.staging.forget_unlinked(sync.name, side, ids=page.deleted)
+        yield from sync.store.staging.note_deleted(sync.name, side, page.deleted)
+    rows = [sync.staged(o, prints.get(o.id)) for o in observations]
     if not rows:
         return 0
-    return (yield from bridge.store.staging.stage(object, side, rows, complete=complete))
+    return (yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))
 
 
-def _without_strangers(bridge: Bridge, object: str, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:
+def _without_strangers(sync: Synchronization, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:
     """All but those outside the filter that are not linked: the rest is parked, and not taken for deleted."""
     outside = [o.id for o in seen if o.problem == OUTSIDE]
     if not outside:
         return seen
-    linked = yield from bridge.store.links.partners(object, side, outside)
+    linked = yield from sync.store.links.partners(sync.name, side, outside)
     strangers = {id for id in outside if id not in linked}
-    yield from bridge.store.staging.forget_unlinked(object, side, ids=strangers)
+    yield from sync.store.staging.forget_unlinked(sync.name, side, ids=strangers)
     return [o for o in seen if o.id not in strangers]
 
 
-def _learn_currency(bridge: Bridge, products: Sequence[keap.Product]) -> Flow[None]:
-    known = yield from bridge.store.facts.get(KEAP_CURRENCY)
-    found = next((p.price.currency_code for p in products if p.price and p.price.currency_code), None)
+def _learn_currency(sync: Synchronization, records: Sequence[Any]) -> Flow[None]:
+    told = sync.traits.currency_of
+    if told is None:
+        return
+    known = yield from sync.store.facts.get(KEAP_CURRENCY)
+    found = next((currency for record in records if (currency := told(record))), None)
     if found and found != known:
-        yield from bridge.store.facts.set(KEAP_CURRENCY, found)
+        yield from sync.store.facts.set(KEAP_CURRENCY, found)
 
 
 def _unreadable(side: Side, item: Malformed, plan_id: str) -> Observation:

@@ -16,9 +16,10 @@ from keapbridge.model.report import Line, Report
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.synchronization import Bridge
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
+from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
-from keapbridge.sync.writing.run import Run, one_sided
-from keapbridge.sync.writing.updates import EDITED_ON_BOTH, apply_pairs, held_line
+from keapbridge.sync.writing.run import Run, RunPart, one_sided
+from keapbridge.sync.writing.updates import apply_pairs
 
 __all__ = ["apply"]
 
@@ -33,36 +34,36 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    for object in plan.objects:
-        yield from make_fields(bridge, object)
-    book = Run(bridge, plan, run_id)
+    synchronizations = [bridge[name] for name in plan.objects]
+    for sync in synchronizations:
+        yield from make_fields(sync)
+    run = Run(bridge.store, plan, run_id)
     # What planning has found of an earlier run, which did not live to know that it had made it.
-    book.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
+    run.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
     try:
-        for object in plan.objects:
-            yield from _apply_object(book, object)
+        for sync in synchronizations:
+            yield from _apply_part(run.part(sync))
     except ApiError as error:
         # What was done stays done; the cursors stay where they are, and the next run plans the rest.
-        error.report = yield from book.finish(complete=False)
+        error.report = yield from run.finish(complete=False)
         raise
-    return (yield from book.finish(complete=True))
+    return (yield from run.finish(complete=True))
 
 
-def _apply_object(book: Run, object: str) -> Flow[None]:
-    yield from resume_creates(book, object)
-    yield from apply_pairs(book, object)
-    yield from apply_creates(book, object)
-    yield from apply_removals(book, object)
-    yield from _list_rest(book, object)
-    counter = book.counts.setdefault(object, Counter())
-    counter["unchanged"] += book.plan.unchanged.get(object, 0)
+def _apply_part(part: RunPart) -> Flow[None]:
+    yield from resume_creates(part)
+    yield from apply_pairs(part)
+    yield from apply_creates(part)
+    yield from apply_removals(part)
+    yield from _list_rest(part)
+    part.run.counts.setdefault(part.sync.name, Counter())["unchanged"] += part.unchanged
 
 
-def _list_rest(book: Run, object: str) -> Flow[None]:
-    for batch in book.batches(object, ("conflict", "skip")):
+def _list_rest(part: RunPart) -> Flow[None]:
+    for batch in part.batches(("conflict", "skip")):
         actions = yield from batch
-        yield from book.report(*(_line_of(action) for action in actions))
-        book.progressed(object, len(actions))
+        yield from part.report(*(_line_of(action) for action in actions))
+        part.progressed(len(actions))
 
 
 def _line_of(action: Action) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import attrs
@@ -23,14 +23,16 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.plan import Action, Create
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
-from keapbridge.sync.planning.propose import draft
+from keapbridge.sync.lease import prolong
+from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
-from keapbridge.sync.writing.run import Run, ending, flowing, one_sided, stops_everything
-from keapbridge.sync.writing.updates import Work, assume, commit_pair, confirm, decide_again, remember, stored_of
+from keapbridge.sync.writing.pair_state import PairState, assume, decide_again, remember, stored_of
+from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.writing.updates import commit_pair, confirm
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
 
@@ -48,152 +50,159 @@ class _Ready:
     resumed: bool = False
 
 
-def resume_creates(book: Run, object: str) -> Flow[None]:
+def resume_creates(part: RunPart) -> Flow[None]:
     """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
-    bridge = book.bridge
-    for intent in (yield from bridge.store.intents.open(object)):
-        if not bridge.systems[object, intent.side].creates_once:
+    sync = part.sync
+    for intent in (yield from sync.store.intents.open(sync.name)):
+        if not sync.systems[intent.side].creates_once:
             continue
         side = intent.side.other
-        staged = yield from bridge.store.staging.observations(object, side, [intent.source_id])
+        staged = yield from sync.store.staging.observations(sync.name, side, [intent.source_id])
         source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
-        context = yield from bridge.context(object, [source.snapshot, Snapshot(intent.draft)], plan_id=None)
-        work = yield from _create(book, object, _Ready(source, intent, context, resumed=True))
-        yield from confirm(book, object, [work] if work else [])
+        context = yield from sync.context([source.snapshot, Snapshot(intent.draft)])
+        made = yield from _create(part, _Ready(source, intent, context, resumed=True))
+        yield from confirm(part, [made] if made else [])
 
 
-def apply_creates(book: Run, object: str) -> Flow[None]:
+def apply_creates(part: RunPart) -> Flow[None]:
+    """Make what the plan says, on both sides."""
+
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
         drafts: list[_Ready] = []
         for side in Side:
             ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
             if ids:
-                drafts += yield from _draft(book, object, side, ids)
-        ready = yield from _intend(book, drafts)
+                drafts += yield from _draft(part, side, ids)
+        ready = yield from _intend(part, drafts)
 
-        def end(works: Sequence[Work | None]) -> Flow[None]:
-            yield from confirm(book, object, [work for work in works if work is not None])
-            book.progressed(object, len(actions))
+        def end(states: Sequence[PairState | None]) -> Flow[None]:
+            yield from confirm(part, [state for state in states if state is not None])
+            part.progressed(len(actions))
 
-        return ending([_create(book, object, item) for item in ready], end)
+        return ending([_create(part, item) for item in ready], end)
 
-    yield from flowing(book.batches(object, ("create",)), prepare)
+    yield from flowing(part.batches(("create",)), prepare)
 
 
-def _intend(book: Run, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:
+def _intend(part: RunPart, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:
     """Write down what is about to be made."""
     moment = yield from now()
     ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in drafts]
     if ready:
-        yield from book.bridge.store.intents.intend([item.intent for item in ready])
+        yield from part.sync.store.intents.intend([item.intent for item in ready])
     return ready
 
 
-def _draft(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
+def _draft(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
     """What is to be made, from the newest observation of each record still without a partner."""
-    bridge = book.bridge
-    sources = yield from _still_unlinked(book, object, side, ids)
-    context = yield from bridge.context(object, [o.snapshot for o in sources], plan_id=None)
+    sync = part.sync
+    sources = yield from _still_unlinked(part, side, ids)
+    context = yield from sync.context([o.snapshot for o in sources])
     ready: list[_Ready] = []
     for seen in sources:
-        source = attrs.evolve(seen, snapshot=bridge.settle_references(object, seen.snapshot, context))
+        source = attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context))
         try:
-            values, held = draft(bridge, object, side.other, source.snapshot, context)
+            values, held = counterpart(sync, side.other, source.snapshot, context)
         except UnfitError as reason:
-            yield from book.report(one_sided(object, "skipped", side, source.id, str(reason)))
+            yield from part.report(one_sided(sync.name, "skipped", side, source.id, str(reason)))
             continue
         key, moment = (yield from new_id()), (yield from now())
-        ready.append(_Ready(source, Intent(key, object, side.other, source.id, values, moment), context, held))
+        ready.append(_Ready(source, Intent(key, sync.name, side.other, source.id, values, moment), context, held))
     return ready
 
 
-def _still_unlinked(book: Run, object: str, side: Side, ids: Sequence[str]) -> Flow[list[Observation]]:
+def _still_unlinked(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[Observation]]:
     """The records that still need a counterpart; those that were not seen just now are looked at again."""
-    bridge = book.bridge
-    intents = yield from bridge.store.intents.open(object)
+    sync = part.sync
+    intents = yield from sync.store.intents.open(sync.name)
     busy = {intent.source_id for intent in intents if intent.side is side.other}
-    linked = yield from bridge.store.links.partners(object, side, ids)
-    staged = yield from bridge.store.staging.observations(object, side, [i for i in ids if i not in busy])
+    linked = yield from sync.store.links.partners(sync.name, side, ids)
+    staged = yield from sync.store.staging.observations(sync.name, side, [i for i in ids if i not in busy])
     free = [seen for seen in staged.values() if seen.id not in linked]
     moment = yield from now()
-    is_recent = moment - book.plan.created_at <= RECENT
-    old = [seen.id for seen in free if not (is_recent and seen.seen_in == book.plan.id)]
+    is_recent = moment - part.plan.created_at <= RECENT
+    old = [seen.id for seen in free if not (is_recent and seen.seen_in == part.plan.id)]
     if not old:
         return free
-    records, odd = yield from bridge.read_many(object, side, old)
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    again = {seen.id: seen for seen in (bridge.observe_whole(object, side, record, context) for record in records)}
+    found, odd = yield from sync.read(side, old)
+    again = {id: seen.observation for id, seen in found.items()}
     left = {id for id, seen in again.items() if seen.problem == OUTSIDE}
     gone = [id for id in old if id in left or (id not in again and id not in odd)]
     if gone:
-        yield from bridge.store.staging.forget_unlinked(object, side, ids=gone)
+        yield from sync.store.staging.forget_unlinked(sync.name, side, ids=gone)
     reasons = {**odd, **dict.fromkeys(sorted(left), OUTSIDE)}
-    yield from book.report(*(one_sided(object, "skipped", side, id, reason) for id, reason in reasons.items()))
+    yield from part.report(*(one_sided(sync.name, "skipped", side, id, reason) for id, reason in reasons.items()))
     return [again.get(seen.id, seen) for seen in free if seen.id not in gone and seen.id not in odd]
 
 
-def _create(book: Run, object: str, ready: _Ready) -> Flow[Work | None]:
-    """Make a record's counterpart and link the two; the pair, where the answer did not show all that was sent."""
-    bridge, source, intent = book.bridge, ready.source, ready.intent
+def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
+    """Make a record's counterpart and link the two; the pair, where something is still to be done or read back."""
+    sync, source, intent = part.sync, ready.source, ready.intent
     side, sent = intent.side, intent.draft
     try:
-        mapper = bridge.mappers[object]
-        blank = mapper.keap_type()
-        context = yield from with_opt_ins(bridge, object, side, blank, sent, ready.context)
-        record = mapper.draft(side, sent, context)
-        yield from keep(bridge.store)  # a runner that slept too long must not make a second record
-        answer = yield from bridge.systems[object, side].create(record, intent.id)
+        context = yield from with_opt_ins(sync, side, sync.mapper.keap_type(), sent, ready.context)
+        record = sync.mapper.draft(side, sent, context)
+        yield from prolong(sync.store)  # a runner that slept too long must not make a second record
+        answer = yield from sync.systems[side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
         lost = is_ambiguous(error)
         if not lost:
-            yield from bridge.store.intents.drop(intent.id)
-            yield from forget_fields(bridge, object)
+            yield from sync.store.intents.drop(intent.id)
+            yield from forget_fields(sync)
         if stops_everything(error):
             raise
         reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
-        yield from book.fail(one_sided(object, "failed", source.side, source.id, reason))
+        yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason))
         return None
     moment = yield from now()
-    made = bridge.observe(object, side, answer, ready.context)
-    stored, version = stored_of(made, sent)
-    ids = {side: made.id, source.side: source.id}
-    seen = {side: made, source.side: source}
-    pair = Pair(Link(ids[Side.CUSTOMCRM], ids[Side.KEAP]), seen[Side.CUSTOMCRM], seen[Side.KEAP])
-    work = Work(object, pair, ready.context, Merge())
-    work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
-    if ready.resumed:
-        remember(work, side, stored, version)
-        _rebase_on_draft(work, side, sent)
-    else:
-        remember(work, side, {**_defaults(bridge.mappers[object], source, made, sent), **stored}, version)
-    decide_again(book, object, work)
-    known = {item.field for item in work.outcome.held}
-    work.outcome = attrs.evolve(
-        work.outcome, held=(*work.outcome.held, *(item for item in ready.held if item.field not in known))
+    made = sync.observe(side, answer, ready.context)
+    stored, _ = stored_of(made, sent)
+    state = yield from commit_pair(
+        part,
+        _after_create(sync, ready, made),
+        (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored}, moment, source.id),),
+        intent.id,
     )
+    return state if state.is_unconfirmed or state.outcome.changes else None
+
+
+def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> PairState:
+    """The pair of a record and the counterpart that was made for it."""
+    source, side, sent = ready.source, made.side, ready.intent.draft
+    stored, version = stored_of(made, sent)
+    ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
+    state = PairState(
+        sync.name,
+        Pair(Link(ours.id, theirs.id), ours, theirs),
+        ready.context,
+        Merge(),
+        unconfirmed={side: {field: value for field, value in sent.items() if field not in stored}},
+    )
+    if ready.resumed:
+        state = _based_on_draft(remember(state, side, stored, version), side, sent)
+    else:
+        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, version)
+    state = decide_again(sync, state)
+    known = {item.field for item in state.outcome.held}
+    held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
-    work.lines += (work.line("created", side, sent, "; ".join(notes)),)
-    entry = JournalEntry(object, side, made.id, "create", {}, {**sent, **stored}, moment, source.id)
-    assume(work, side)
-    yield from commit_pair(book, object, work, (entry,), intent.id)
-    return work if work.unconfirmed[side] or work.outcome.changes else None
+    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, held=held))
+    return assume(state.saying(state.line("created", side, sent, "; ".join(notes))), side)
 
 
-def _rebase_on_draft(work: Work, side: Side, sent: Mapping[str, Canonical]) -> None:
+def _based_on_draft(state: PairState, side: Side, sent: Values) -> PairState:
     """A create that is resumed: both records may have been edited since it was sent, so its draft is their base."""
-    link = work.pair.link
+    link = state.pair.link
     for each in Side:
-        now_held = work.pair.current(each).values
-        base = {f: now_held[f] if f in now_held and is_stored_form(now_held[f], v) else v for f, v in sent.items()}
+        held = state.pair.current(each).values
+        base = {f: held[f] if f in held and is_stored_form(held[f], v) else v for f, v in sent.items()}
         if each is side:
-            base = {f: now_held[f] if f in now_held and is_stored_form(v, now_held[f]) else v for f, v in sent.items()}
+            base = {f: held[f] if f in held and is_stored_form(v, held[f]) else v for f, v in sent.items()}
         link = link.with_base(each, base)
-    work.pair = attrs.evolve(work.pair, link=link)
+    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
 
 
-def _defaults(
-    mapper: Mapper, source: Observation, made: Observation, sent: Mapping[str, Canonical]
-) -> dict[str, Canonical]:
+def _defaults(mapper: Mapper, source: Observation, made: Observation, sent: Values) -> dict[str, Canonical]:
     """What a system filled in by itself where the source is known to have nothing: no edit of anybody's.
 
     What only the new record can tell (that its address is opted out) is none of it.

@@ -13,37 +13,35 @@ from keapbridge.model.plan import Delete, Unlink
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
+from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.deletions import is_edited
-from keapbridge.sync.synchronization import keys_of
-from keapbridge.sync.writing.run import Run, stops_everything
+from keapbridge.sync.synchronization import Seen
+from keapbridge.sync.writing.run import RunPart, stops_everything
 
 __all__ = ["apply_removals"]
 
 
-def apply_removals(book: Run, object: str) -> Flow[None]:
+def apply_removals(part: RunPart) -> Flow[None]:
     """Unlink, delete or archive what the plan says."""
-    for batch in book.batches(object, ("unlink", "delete")):
+    for batch in part.batches(("unlink", "delete")):
         actions = [action for action in (yield from batch) if isinstance(action, (Unlink, Delete))]
         wanted = {_customcrm_id(action): action for action in actions}
-        pairs = yield from book.bridge.store.links.pairs_of(object, wanted)
+        pairs = yield from part.sync.store.links.pairs_of(part.sync.name, wanted)
         for gone in Side:
             mine = [pair for pair in pairs if _gone(wanted[pair.link.customcrm_id]) is gone]
-            there, odd = yield from book.bridge.look(object, gone, [pair.link.id(gone) for pair in mine])
-            left, unreadable = yield from book.bridge.look(
-                object, gone.other, [pair.link.id(gone.other) for pair in mine]
-            )
+            there, odd = yield from part.sync.read(gone, [pair.link.id(gone) for pair in mine])
+            left, unreadable = yield from part.sync.read(gone.other, [pair.link.id(gone.other) for pair in mine])
             for pair in mine:
                 action = wanted[pair.link.customcrm_id]
                 if pair.link.id(gone) in {*there, *odd} or pair.link.keap_id != _keap_id(action):
                     reason = f"it is in {gone.title} after all"
-                    yield from book.report(_line(pair, object, "skipped", None, reason))
+                    yield from part.report(_line(part, pair, "skipped", None, reason))
                 elif pair.link.id(gone.other) in unreadable:
                     reason = unreadable[pair.link.id(gone.other)]
-                    yield from book.report(_line(pair, object, "skipped", None, reason))
+                    yield from part.report(_line(part, pair, "skipped", None, reason))
                 else:
-                    yield from _remove(book, object, pair, action, left.get(pair.link.id(gone.other)))
-        book.progressed(object, len(actions))
+                    yield from _remove(part, pair, action, left.get(pair.link.id(gone.other)))
+        part.progressed(len(actions))
 
 
 def _customcrm_id(action: Unlink | Delete) -> str:
@@ -62,52 +60,50 @@ def _gone(action: Unlink | Delete) -> Side:
     return action.gone if isinstance(action, Unlink) else action.side.other
 
 
-def _remove(
-    book: Run, object: str, pair: Pair, action: Unlink | Delete, left: tuple[Any, Observation] | None
-) -> Flow[None]:
+def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None) -> Flow[None]:
     gone = _gone(action)
     if left is None:
-        line = _line(pair, object, "unlinked", None, "deleted on both sides")
-        yield from book.remove(Removal(object, pair.link, lines=(line,)))
+        line = _line(part, pair, "unlinked", None, "deleted on both sides")
+        yield from part.remove(Removal(part.sync.name, pair.link, lines=(line,)))
         return
-    observation = left[1]
+    observation = left.observation
     if isinstance(action, Delete) and observation.problem == OUTSIDE:
-        yield from book.report(_line(pair, object, "skipped", action.side, OUTSIDE))
+        yield from part.report(_line(part, pair, "skipped", action.side, OUTSIDE))
         return
     if isinstance(action, Unlink):
-        line = _line(pair, object, "unlinked", None, action.reason)
+        line = _line(part, pair, "unlinked", None, action.reason)
         reason = "" if action.anew else action.reason
-        yield from book.remove(_keeping(book, object, pair, observation, reason, (), line))
+        yield from part.remove(_keeping(part, pair, observation, reason, (), line))
         return
     current = Pair(pair.link, observation, observation)
     if is_edited(current, action.side):
         reason = f"deleted in {gone.title}, edited in {action.side.title}; waits for a decision"
-        yield from book.report(_line(pair, object, "conflict", None, reason))
+        yield from part.report(_line(part, pair, "conflict", None, reason))
         return
     try:
-        yield from _delete(book, object, action, observation)
+        yield from _delete(part, action, observation)
     except (ApiError, TypeError) as error:  # TypeError: the policy archives by a field that cannot be written
         if stops_everything(error):
             raise
-        yield from book.fail(_line(pair, object, "failed", action.side, str(error)))
+        yield from part.fail(_line(part, pair, "failed", action.side, str(error)))
         return
     moment = yield from now()
     reason = f"deleted in {gone.title}"
     kind, outcome = ("archive", "archived") if action.archive else ("delete", "deleted")
-    line = _line(pair, object, outcome, action.side, reason)
+    line = _line(part, pair, outcome, action.side, reason)
     before = observation.snapshot.values
-    entry = JournalEntry(object, action.side, action.id, kind, before, {}, moment, action.partner_id)
+    entry = JournalEntry(part.sync.name, action.side, action.id, kind, before, {}, moment, action.partner_id)
     if action.archive:
-        yield from book.remove(_keeping(book, object, pair, observation, reason, (entry,), line))
+        yield from part.remove(_keeping(part, pair, observation, reason, (entry,), line))
     else:
-        yield from book.remove(Removal(object, pair.link, journal=(entry,), lines=(line,)))
+        yield from part.remove(Removal(part.sync.name, pair.link, journal=(entry,), lines=(line,)))
 
 
-def _delete(book: Run, object: str, action: Delete, seen: Observation) -> Flow[None]:
-    system = book.bridge.systems[object, action.side]
-    yield from keep(book.bridge.store)
+def _delete(part: RunPart, action: Delete, seen: Observation) -> Flow[None]:
+    system = part.sync.systems[action.side]
+    yield from prolong(part.sync.store)
     if action.archive:
-        changes: Mapping[str, Any] = book.bridge.policy.archive[action.side.value][action.object]
+        changes: Mapping[str, Any] = part.sync.settings.policy.archive[action.side.value][action.object]
         yield from system.update(action.id, changes, seen.version)
         return
     try:
@@ -117,17 +113,16 @@ def _delete(book: Run, object: str, action: Delete, seen: Observation) -> Flow[N
 
 
 def _keeping(
-    book: Run,
-    object: str,
+    part: RunPart,
     pair: Pair,
     left: Observation,
     reason: str,
     journal: tuple[JournalEntry, ...],
     line: Line,
 ) -> Removal:
-    keys = keys_of(book.bridge.mappers[object], left.snapshot)
-    return Removal(object, pair.link, left, keys, reason, journal=journal, lines=(line,))
+    keys = part.sync.keys(left.snapshot)
+    return Removal(part.sync.name, pair.link, left, keys, reason, journal=journal, lines=(line,))
 
 
-def _line(pair: Pair, object: str, outcome: str, side: Side | None, reason: str) -> Line:
-    return Line(object, outcome, side, pair.link.customcrm_id, pair.link.keap_id, (), reason)
+def _line(part: RunPart, pair: Pair, outcome: str, side: Side | None, reason: str) -> Line:
+    return Line(part.sync.name, outcome, side, pair.link.customcrm_id, pair.link.keap_id, (), reason)

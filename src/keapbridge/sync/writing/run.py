@@ -22,8 +22,9 @@ from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import SIDED, Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.store.sql import LinkStore
+from keapbridge.sync.lease import prolong
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
 
@@ -41,14 +42,17 @@ FIRST_PAUSE = timedelta(minutes=5)
 
 @attrs.define
 class Run:
-    """A run under way."""
+    """A run under way: what it counts, over all its synchronizations."""
 
-    bridge: Bridge
+    store: LinkStore
     plan: Plan
     run_id: str
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
-    done: Counter[str] = attrs.field(factory=Counter)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    def part(self, sync: Synchronization) -> RunPart:
+        """The part of one synchronization."""
+        return RunPart(sync, self)
 
     def count(self, lines: Iterable[Line]) -> None:
         with self._lock:
@@ -60,62 +64,80 @@ class Run:
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)
-        yield from self.bridge.store.runs.add_lines(self.run_id, lines)
+        yield from self.store.runs.add_lines(self.run_id, lines)
+
+    def finish(self, *, complete: bool) -> Flow[Report]:
+        """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left."""
+        ended = yield from now()
+        counts = {name: dict(counter) for name, counter in self.counts.items()}
+        return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete))
+
+
+@attrs.define
+class RunPart:
+    """What a run does for one synchronization."""
+
+    sync: Synchronization
+    run: Run
+    _done: int = attrs.field(default=0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be done."""
+        return self.run.plan
+
+    @property
+    def unchanged(self) -> int:
+        """How many linked pairs the plan found in order."""
+        return self.plan.unchanged.get(self.sync.name, 0)
+
+    def report(self, *lines: Line) -> Flow[None]:
+        return self.run.report(*lines)
 
     def commit(self, *commits: Commit) -> Flow[None]:
-        yield from keep(self.bridge.store)
-        yield from self.bridge.store.links.commit(self.run_id, *commits)
+        yield from prolong(self.sync.store)
+        yield from self.sync.store.links.commit(self.run.run_id, *commits)
         for commit in commits:
-            self.count(commit.lines)
+            self.run.count(commit.lines)
 
     def remove(self, removal: Removal) -> Flow[None]:
-        yield from self.bridge.store.links.remove(self.run_id, removal)
-        self.count(removal.lines)
+        yield from self.sync.store.links.remove(self.run.run_id, removal)
+        self.run.count(removal.lines)
 
-    def rebase(self, object: str, link: Link, journal: tuple[JournalEntry, ...], lines: tuple[Line, ...]) -> Flow[None]:
+    def rebase(self, link: Link, journal: tuple[JournalEntry, ...], lines: tuple[Line, ...]) -> Flow[None]:
         """Remember other bases for a pair, whose records are compared anew as soon as they are seen again."""
-        yield from self.commit(Commit(object, link, dict.fromkeys(Side), journal=journal, lines=lines))
+        yield from self.commit(Commit(self.sync.name, link, dict.fromkeys(Side), journal=journal, lines=lines))
 
     def fail(self, line: Line) -> Flow[None]:
         """Report a failure, and note when its record is tried again."""
         yield from self.report(line)
         moment = yield from now()
+        failures = self.sync.store.failures
         for side, id in ((Side.CUSTOMCRM, line.customcrm_id), (Side.KEAP, line.keap_id)):
             if id is not None:
-                before = yield from self.bridge.store.failures.of(line.object, side, [id])
+                before = yield from failures.of(line.object, side, [id])
                 tries = before[id].tries + 1 if id in before else 1
                 failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
-                yield from self.bridge.store.failures.note(failure)
+                yield from failures.note(failure)
 
-    def finish(self, *, complete: bool) -> Flow[Report]:
-        """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left."""
-        ended = yield from now()
-        counts = {object: dict(counter) for object, counter in self.counts.items()}
-        store = self.bridge.store
-        return (yield from store.runs.finish(self.run_id, ended, counts, complete=complete))
-
-    def batches(self, object: str, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+    def batches(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         """The plan's actions of some kinds, in its order."""
+        plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
+        return _paged(lambda after: plans.actions(plan_id, name, kinds, after, BATCH), -1)
 
-        def read(after: int) -> Flow[list[tuple[int, Action]]]:
-            return self.bridge.store.plans.actions(self.plan.id, object, kinds, after, BATCH)
-
-        return _paged(read, -1)
-
-    def links_to_make(self, object: str) -> Iterator[Flow[list[Action]]]:
+    def links_to_make(self) -> Iterator[Flow[list[Action]]]:
         """Those of the plan's pairs that need no write."""
+        plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
+        return _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "")
 
-        def read(after: str) -> Flow[list[tuple[str, Action]]]:
-            return self.bridge.store.plans.links_to_make(self.plan.id, object, after, LINKS)
-
-        return _paged(read, "")
-
-    def progressed(self, object: str, number: int) -> None:
+    def progressed(self, number: int) -> None:
+        """So many actions more are done."""
+        name = self.sync.name
         with self._lock:
-            self.done[object] += number
-            done = self.done[object]
-            total = self.plan.totals.get(object, {}).get("actions", 0)
-            self.bridge.progress(object, "writing", done, max(total, done))
+            self._done += number
+            total = self.plan.totals.get(name, {}).get("actions", 0)
+            self.sync.settings.progress(name, "writing", self._done, max(total, self._done))
 
 
 def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K) -> Iterator[Flow[list[Action]]]:
@@ -186,9 +208,9 @@ def next_try(tries: int, moment: datetime) -> datetime | None:
     return moment if tries == 1 else moment + FIRST_PAUSE * 2 ** (tries - 2)
 
 
-def one_sided(object: str, outcome: str, side: Side, id: str, reason: str) -> Line:
+def one_sided(name: str, outcome: str, side: Side, id: str, reason: str) -> Line:
     ours, theirs = (id, None) if side is Side.CUSTOMCRM else (None, id)
-    return Line(object, outcome, side, ours, theirs, (), reason)
+    return Line(name, outcome, side, ours, theirs, (), reason)
 
 
 def stops_everything(error: Exception) -> bool:

@@ -2,167 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
 from keapbridge._io.effects import Flow, gather, now
-from keapbridge.decide.merge import Merge, merge
-from keapbridge.errors import (
-    ApiError,
-    ConflictError,
-    MappingError,
-    StatusError,
-)
+from keapbridge.decide.merge import merge
+from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
-from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Action, Adopt, Skip, Update
-from keapbridge.model.records import Canonical, Observation, Pair, Snapshot, is_stored_form
+from keapbridge.model.plan import Action, Adopt, Update
+from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import keep
-from keapbridge.sync.planning.propose import held_skips, read_unlinked, settled_commit, with_references
+from keapbridge.sync.lease import prolong
+from keapbridge.sync.planning.first_contact import read_unlinked
+from keapbridge.sync.planning.linked import with_references
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.writing.consent import with_opt_ins
-from keapbridge.sync.writing.run import WRITERS, Run, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.writing.pair_state import (
+    PairState,
+    after_write,
+    confirmed,
+    decide_again,
+    reread,
+    stored_of,
+    to_commit,
+)
+from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing, stops_everything
 
-__all__ = [
-    "Work",
-    "apply_pairs",
-    "assume",
-    "commit_pair",
-    "confirm",
-    "decide_again",
-    "is_stored_form",
-    "remember",
-    "stored_of",
-]
+__all__ = ["apply_pairs", "commit_pair", "confirm"]
 
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
-EDITED_ON_BOTH = "different on both sides; waits for a decision"
+
+Targets = Mapping[str, frozenset[Side]]
+"""Customcrm's id → the sides of its pair that a plan writes to."""
 
 
-@attrs.define
-class Work:
-    """A pair while it is written.
+@attrs.frozen
+class _Written:
+    """How far writing came.
 
     Attributes:
-        outcome: what is to be done; decided on what was staged, and again on what was re-read.
-        raw: the records as they were re-read; a write needs the record it changes.
-        lines: what is to be reported with the next commit.
-        unconfirmed: fields that were written and that the answer did not show, with what was sent.
-        gone: the side whose record could not be read again.
-        replaces: the Keap record that the Customcrm record was linked to before.
-        is_new: whether the link is about to be made.
-        told: the held fields that were reported.
+        refused: lines about what a system refused to take.
+        error: what ended it before its time; the state is that of the moment before.
     """
 
-    object: str
-    pair: Pair
-    context: Context
-    outcome: Merge
-    lines: tuple[Line, ...] = ()
-    raw: dict[Side, Any] = attrs.field(factory=dict)
-    unconfirmed: dict[Side, dict[str, Canonical]] = attrs.field(factory=dict)
-    gone: Side | None = None
-    replaces: str | None = None
-    is_new: bool = False
-    told: set[str] = attrs.field(factory=set)
-
-    def see(self, seen: Observation) -> None:
-        name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
-        changes: dict[str, Any] = {name: seen}
-        self.pair = attrs.evolve(self.pair, **changes)
-
-    def held_lines(self) -> tuple[Line, ...]:
-        """A line for each field that is held and was not reported yet."""
-        new = [item for item in self.outcome.held if item.field not in self.told]
-        self.told.update(item.field for item in new)
-        return tuple(held_line(skip) for skip in held_skips(self.object, self.pair.link, new))
-
-    def line(self, outcome: str, side: Side | None, fields: Iterable[str], reason: str) -> Line:
-        link = self.pair.link
-        return Line(self.object, outcome, side, link.customcrm_id, link.keap_id, tuple(sorted(fields)), reason)
+    state: PairState
+    refused: tuple[Line, ...] = ()
+    error: ApiError | MappingError | None = None
 
 
-def apply_pairs(book: Run, object: str) -> Flow[None]:
+def apply_pairs(part: RunPart) -> Flow[None]:
     """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
-    yield from _apply_batches(book, object, book.batches(object, ("update", "adopt")))
-    number = book.plan.counts.get(object, {}).get("link", 0)
+    yield from _apply_batches(part, part.batches(("update", "adopt")))
+    number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
-        yield from book.bridge.store.links.begin_linking(number)
-        yield from _apply_batches(book, object, book.links_to_make(object))
-        yield from book.bridge.store.links.end_linking()
+        yield from part.sync.store.links.begin_linking(number)
+        yield from _apply_batches(part, part.links_to_make())
+        yield from part.sync.store.links.end_linking()
 
 
-def _apply_batches(book: Run, object: str, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
+def _apply_batches(part: RunPart, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
-        works = yield from _read_works(book, object, actions)
         planned = _planned_targets(actions)
-        quiet: list[Work] = []
-        rest: list[Work] = []
-        for work in works:
-            (quiet if _is_quiet(work, planned) else rest).append(work)
-        yield from _reread(book, object, rest, planned)
+        quiet: list[PairState] = []
+        rest: list[PairState] = []
+        for state in (yield from _read_states(part, actions)):
+            (quiet if _is_quiet(state, planned) else rest).append(state)
+        ready = yield from _reread(part, rest, planned)
 
-        def end(_: Sequence[Any]) -> Flow[None]:
-            yield from confirm(book, object, [work for work in rest if work.unconfirmed])
-            book.progressed(object, len(actions))
+        def end(states: Sequence[PairState | None]) -> Flow[None]:
+            yield from confirm(part, [state for state in states if state is not None and state.unconfirmed])
+            part.progressed(len(actions))
 
-        return ending([_commit_quiet(book, object, quiet), *(_write_pair(book, object, work) for work in rest)], end)
+        return ending([_commit_quiet(part, quiet), *(_write_pair(part, state) for state in ready)], end)
 
     yield from flowing(batches, prepare)
 
 
-def _is_quiet(work: Work, planned: Mapping[str, frozenset[Side]]) -> bool:
+def _is_quiet(state: PairState, planned: Targets) -> bool:
     """Whether nothing is to be written, as when two records that are the same already are linked."""
-    promised = planned.get(work.pair.link.customcrm_id)
-    return not promised and not work.outcome.changes and _left_the_filter(work.pair) is None
+    promised = planned.get(state.pair.link.customcrm_id)
+    return not promised and not state.outcome.changes and _left_the_filter(state.pair) is None
 
 
-def _commit_quiet(book: Run, object: str, works: Sequence[Work]) -> Flow[None]:
+def _commit_quiet(part: RunPart, states: Sequence[PairState]) -> Flow[None]:
     """Remember what needs no write, all in one transaction."""
     commits: list[Commit] = []
-    for work in works:
-        commits += [(yield from _commit_of(book, object, work))]
+    for state in states:
+        commit, _ = yield from _to_commit(part, state)
+        commits.append(commit)
     if commits:
-        yield from book.commit(*commits)
+        yield from part.commit(*commits)
 
 
-def _read_works(book: Run, object: str, actions: Sequence[Action]) -> Flow[list[Work]]:
-    bridge = book.bridge
+# --- reading again ----------------------------------------------------------------------------------------------
+
+
+def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState]]:
+    sync = part.sync
     updates = [a.customcrm_id for a in actions if isinstance(a, Update)]
-    pairs: list[Pair] = yield from bridge.store.links.pairs_of(object, updates)
+    pairs: list[Pair] = yield from sync.store.links.pairs_of(sync.name, updates)
     adoptions = {(a.customcrm_id, a.keap_id): a for a in actions if isinstance(a, Adopt)}
     if adoptions:
-        to_keap = yield from bridge.store.links.partners(object, Side.CUSTOMCRM, {ours for ours, _ in adoptions})
-        to_customcrm = yield from bridge.store.links.partners(object, Side.KEAP, {theirs for _, theirs in adoptions})
+        partners = sync.store.links.partners
+        to_keap = yield from partners(sync.name, Side.CUSTOMCRM, [ours for ours, _ in adoptions])
+        to_customcrm = yield from partners(sync.name, Side.KEAP, [theirs for _, theirs in adoptions])
         free = [(a, b) for a, b in adoptions if a not in to_keap and b not in to_customcrm]
-        pairs += yield from read_unlinked(bridge, object, free)
+        pairs += yield from read_unlinked(sync, free)
         moved = {a: b for (a, b), x in adoptions.items() if x.replaces == to_keap.get(a) and b not in to_customcrm}
-        pairs += yield from _read_moved(book, object, moved)
-    context = yield from bridge.context(object, [pair.current(side) for pair in pairs for side in Side], plan_id=None)
-    works = []
+        pairs += yield from _read_moved(part, moved)
+    context = yield from sync.context([pair.current(side) for pair in pairs for side in Side])
+    states = []
     for staged in pairs:
-        pair = with_references(bridge, object, staged, context)
+        pair = with_references(sync, staged, context)
+        outcome = merge(pair, sync.rules(context), sync.settings.policy)
+        state = PairState(sync.name, pair, context, outcome)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
-        lines = () if adoption is None else (_linked_line(adoption),)
-        outcome = merge(pair, bridge.rules(object, context), bridge.policy)
-        replaces = None if adoption is None else adoption.replaces
-        is_new = adoption is not None
-        works.append(Work(object, pair, context, outcome, lines, replaces=replaces, is_new=is_new))
-    return works
+        states.append(state if adoption is None else _adopted(state, adoption))
+    return states
 
 
-def _read_moved(book: Run, object: str, moved: Mapping[str, str]) -> Flow[list[Pair]]:
+def _read_moved(part: RunPart, moved: Mapping[str, str]) -> Flow[list[Pair]]:
     """Pairs whose Keap record was merged into another one: the link keeps its bases."""
-    store = book.bridge.store
-    pairs = yield from store.links.pairs_of(object, moved)
-    staged = yield from store.staging.observations(object, Side.KEAP, list(moved.values()))
+    store, name = part.sync.store, part.sync.name
+    pairs = yield from store.links.pairs_of(name, moved)
+    staged = yield from store.staging.observations(name, Side.KEAP, list(moved.values()))
     return [
         Pair(attrs.evolve(pair.link, keap_id=new_id), pair.customcrm, staged[new_id])
         for pair in pairs
@@ -170,307 +137,220 @@ def _read_moved(book: Run, object: str, moved: Mapping[str, str]) -> Flow[list[P
     ]
 
 
-def _linked_line(action: Adopt) -> Line:
-    return Line(
-        action.object,
-        "linked",
-        None,
-        action.customcrm_id,
-        action.keap_id,
-        (),
-        action.key if action.replaces else f"same {action.key}",
-    )
+def _adopted(state: PairState, adoption: Adopt) -> PairState:
+    reason = adoption.key if adoption.replaces else f"same {adoption.key}"
+    new = attrs.evolve(state, replaces=adoption.replaces, is_new=True)
+    return new.saying(new.line("linked", None, (), reason))
 
 
 def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
     return {a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))}
 
 
-def _reread(book: Run, object: str, works: Sequence[Work], planned: Mapping[str, frozenset[Side]]) -> Flow[None]:
+def _reread(part: RunPart, states: Sequence[PairState], planned: Targets) -> Flow[list[PairState]]:
     """Read again, in batches, every record that is to be written, and decide on what it holds now."""
-    wanted = {id(work): planned.get(work.pair.link.customcrm_id, frozenset()) for work in works}
+    current = list(states)
+    wanted = [planned.get(state.pair.link.customcrm_id, frozenset()) for state in current]
     while True:
         for side in Side:
-            missing = [w for w in works if side in wanted[id(w)] and side not in w.raw and w.gone is None]
-            yield from reread_side(book, object, side, missing)
-        for work in works:
-            decide_again(book, object, work)
-            wanted[id(work)] = frozenset(change.side for change in work.outcome.changes)
-        if all(work.gone is not None or wanted[id(work)] <= work.raw.keys() for work in works):
-            return
+            missing = [
+                n
+                for n, state in enumerate(current)
+                if side in wanted[n] and side not in state.records and state.gone is None
+            ]
+            again = yield from _reread_side(part, side, [current[n] for n in missing])
+            for n, state in zip(missing, again, strict=True):
+                current[n] = state
+        current = [decide_again(part.sync, state) for state in current]
+        wanted = [state.targets for state in current]
+        if all(state.gone is not None or state.targets <= state.records.keys() for state in current):
+            return current
 
 
-def decide_again(book: Run, object: str, work: Work) -> None:
-    """Merge what was read last; a conflict that was not in the plan is reported."""
-    known = {conflict.field for conflict in work.outcome.conflicts}
-    work.outcome = merge(work.pair, book.bridge.rules(object, work.context), book.bridge.policy)
-    new = {conflict.field for conflict in work.outcome.conflicts} - known
-    work.lines += tuple(work.line("conflict", None, (field,), EDITED_ON_BOTH) for field in sorted(new))
+def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState]]:
+    found, _ = yield from part.sync.read(side, [state.pair.link.id(side) for state in states])
+    return [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
 
 
-def reread_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Flow[None]:
-    if not works:
-        return
-    bridge = book.bridge
-    by_id = {work.pair.link.id(side): work for work in works}
-    records, _ = yield from bridge.read_many(object, side, by_id)
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    for record in records:
-        seen = bridge.observe_whole(object, side, record, context)
-        by_id[seen.id].raw[side] = record
-        by_id[seen.id].see(_with_edit_time(seen, by_id[seen.id].pair.seen(side)))
-    for work in works:
-        if side not in work.raw:
-            work.gone = side
+# --- writing ----------------------------------------------------------------------------------------------------
 
 
-def _with_edit_time(seen: Observation, before: Observation | None) -> Observation:
-    """A record that holds what it held keeps the time of that edit: its own time stamp moves when we write to it."""
-    if before is None or before.updated_at is None or before.snapshot != seen.snapshot:
-        return seen
-    return attrs.evolve(seen, updated_at=before.updated_at)
-
-
-def _write_pair(book: Run, object: str, work: Work) -> Flow[None]:
+def _write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
     """Write what a pair needs and remember it; what fails is reported."""
-    if work.gone is not None:
-        reason = f"could not be read again in {work.gone.title}: it was deleted, or has an unexpected form"
-        yield from book.fail(work.line("failed", work.gone, (), reason))
-        return
-    if (left := _left_the_filter(work.pair)) is not None:
-        yield from book.report(work.line("skipped", left, (), OUTSIDE))
-        return
+    if state.gone is not None:
+        reason = f"could not be read again in {state.gone.title}: it was deleted, or has an unexpected form"
+        yield from part.fail(state.line("failed", state.gone, (), reason))
+        return state
+    if (left := _left_the_filter(state.pair)) is not None:
+        yield from part.report(state.line("skipped", left, (), OUTSIDE))
+        return state
+    written = yield from _write_changes(part, state)
+    for _ in range(ATTEMPTS - 1):
+        if not isinstance(written.error, ConflictError):
+            break
+        # It moved between the second reading and the write: read once more, decide once more.
+        written = yield from _read_once_more(part, written.state)
+        if written.error is None:
+            written = yield from _write_changes(part, written.state)
+    state, error = written.state, written.error
+    if error is None:
+        return state
+    if stops_everything(error):
+        raise error
+    reason = "it kept changing while it was to be written" if isinstance(error, ConflictError) else str(error)
+    yield from part.fail(state.line("failed", None, (c.field for c in state.outcome.changes), reason))
+    yield from part.report(*state.held_lines())
+    return state.held_told()
+
+
+def _read_once_more(part: RunPart, state: PairState) -> Flow[_Written]:
+    sides = frozenset(state.records)
+    moved = attrs.evolve(state, records={})
     try:
-        for _ in range(ATTEMPTS):
-            try:
-                yield from _write_changes(book, object, work)
-            except ConflictError:
-                # It moved between the second reading and the write: read once more, decide once more.
-                sides, work.raw = frozenset(work.raw), {}
-                yield from _reread(book, object, [work], {work.pair.link.customcrm_id: sides})
-            else:
-                return
-        reason = "it kept changing while it was to be written"
+        [again] = yield from _reread(part, [moved], {state.pair.link.customcrm_id: sides})
     except (ApiError, MappingError) as error:
-        if stops_everything(error):
-            raise
-        reason = str(error)
-    yield from book.fail(work.line("failed", None, (c.field for c in work.outcome.changes), reason))
-    yield from book.report(*work.held_lines())
+        return _Written(moved, error=error)
+    return _Written(again)
 
 
 def _left_the_filter(pair: Pair) -> Side | None:
     return next((side for side in Side if (seen := pair.seen(side)) and seen.problem == OUTSIDE), None)
 
 
-def _write_changes(book: Run, object: str, work: Work) -> Flow[None]:
+def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
     """Write both sides, and then what the first writes made readable (a phone number whose country was missing)."""
-    if not work.outcome.changes:
+    if not state.outcome.changes:
         # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
-        yield from commit_pair(book, object, work)
-    refused: list[Line] = []
+        state = yield from commit_pair(part, state)
+    refused: tuple[Line, ...] = ()
     for _ in range(ATTEMPTS):
-        changes = work.outcome.changes
+        changes = state.outcome.changes
         for side in Side:
             mine = [change for change in changes if change.side is side]
             if mine:
-                refused += yield from _write_accepted(book, object, work, side, mine)
-        if refused or any(work.unconfirmed.values()):
+                written = yield from _write_accepted(part, state, side, mine)
+                if written.error is not None:
+                    return written
+                state, refused = written.state, (*refused, *written.refused)
+        if refused or state.is_unconfirmed:
             break
-        yield from _reread(book, object, [work], {})
-        if not work.outcome.changes or work.gone is not None:
+        try:
+            [state] = yield from _reread(part, [state], {})
+        except (ApiError, MappingError) as error:
+            return _Written(state, error=error)
+        if not state.outcome.changes or state.gone is not None:
             break
     for line in refused:
-        yield from book.fail(line)
+        yield from part.fail(line)
+    return _Written(state)
 
 
-def _write_accepted(book: Run, object: str, work: Work, side: Side, changes: Sequence[Change]) -> Flow[list[Line]]:
-    """Write what the system accepts: if it refuses the whole, then property by property. Answers what it refused."""
+def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[_Written]:
+    """Write what the system accepts: if it refuses the whole, then property by property."""
     try:
-        yield from _write_side(book, object, work, side, changes)
+        return _Written((yield from _write_side(part, state, side, changes)))
     except StatusError as error:
         if error.status not in {400, 422}:
-            raise
-        lens_of = book.bridge.mappers[object]
-        roots = sorted({lens_of[change.field].place(side).roots for change in changes})
-        if ("custom_fields",) in roots:
-            yield from forget_fields(book.bridge, object)
-        if len(roots) == 1:
-            return [work.line("failed", side, (change.field for change in changes), str(error))]
-        refused: list[Line] = []
-        for root in roots:
-            part = [change for change in changes if lens_of[change.field].place(side).roots == root]
-            refused += yield from _write_accepted(book, object, work, side, part)
-        return refused
-    return []
+            return _Written(state, error=error)
+        refusal = error
+    except (ApiError, MappingError) as error:
+        return _Written(state, error=error)
+    mapper = part.sync.mapper
+    roots = sorted({mapper[change.field].place(side).roots for change in changes})
+    if ("custom_fields",) in roots:
+        yield from forget_fields(part.sync)
+    if len(roots) == 1:
+        return _Written(state, (state.line("failed", side, (change.field for change in changes), str(refusal)),))
+    written = _Written(state)
+    for root in roots:
+        some = [change for change in changes if mapper[change.field].place(side).roots == root]
+        then = yield from _write_accepted(part, written.state, side, some)
+        written = attrs.evolve(then, refused=(*written.refused, *then.refused))
+        if written.error is not None:
+            break
+    return written
 
 
-def _write_side(book: Run, object: str, work: Work, side: Side, changes: Sequence[Change]) -> Flow[None]:
-    bridge, link = book.bridge, work.pair.link
-    seen = work.pair.seen(side)
+def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[PairState]:
+    sync, link = part.sync, state.pair.link
+    seen = state.pair.seen(side)
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
-    context = yield from with_opt_ins(bridge, object, side, work.raw[side], sent, work.context)
-    _, written = bridge.mappers[object].changed(side, work.raw[side], sent, context)
-    yield from keep(bridge.store)
-    answer = yield from bridge.systems[object, side].update(link.id(side), written, seen.version)
+    context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
+    _, written = sync.mapper.changed(side, state.records[side], sent, context)
+    yield from prolong(sync.store)
+    answer = yield from sync.systems[side].update(link.id(side), written, seen.version)
     moment = yield from now()
-    held = bridge.observe(object, side, answer, work.context)
-    stored, version = stored_of(held, sent)
-    work.unconfirmed[side] = {field: value for field, value in sent.items() if field not in stored}
-    remember(work, side, stored, version)
-    assume(work, side)
-    if not work.unconfirmed[side]:
-        work.raw[side] = _shown_over(work.raw[side], answer)
-        _read_anew(book, work, side, sent, held.snapshot)
-    work.outcome = attrs.evolve(
-        work.outcome, changes=tuple(change for change in work.outcome.changes if change.field not in sent)
-    )
-    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
-    notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
-    work.lines += (work.line("updated", side, sent, "; ".join(notes)),)
+    shown = sync.observe(side, answer, state.context)
+    stored, _ = stored_of(shown, sent)
     before = {change.field: change.before for change in changes}
-    entry = JournalEntry(object, side, link.id(side), "update", before, {**sent, **stored}, moment, link.id(side.other))
-    yield from commit_pair(book, object, work, (entry,))
+    after = {**sent, **stored}
+    entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
+    return (yield from commit_pair(part, after_write(sync.mapper, state, side, changes, answer, shown), (entry,)))
 
 
-def _shown_over(known: Any, answer: Any) -> Any:
-    """The record as an answer shows it; what the answer leaves out is as it was, for writes that replace a whole."""
-    names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
-    shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
-    return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
-
-
-def stored_of(answer: Observation, sent: Mapping[str, Canonical]) -> tuple[dict[str, Canonical], str | None]:
-    """What a system says it stored of what was sent, as far as its answer shows it, and the new version."""
-    shown = answer.snapshot.values
-    return {field: shown[field] for field in sent if field in shown}, answer.version
-
-
-def remember(work: Work, side: Side, stored: Mapping[str, Canonical], version: str | None) -> None:
-    """The pair as it is after a write: the written fields as stored, all others as they were read.
-
-    Only what was written is taken from the answer: an edit of another field that came in between is still to be found.
-    """
-    pair, seen = work.pair, work.pair.seen(side)
-    assert seen is not None  # it was re-read, or made just now
-    source = pair.current(side.other).values
-    link = pair.link.with_base(side, {**pair.link.base(side), **stored})
-    link = link.with_base(side.other, {**link.base(side.other), **{f: source[f] for f in stored if f in source}})
-    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
-    work.pair = attrs.evolve(pair, link=link)
-    work.see(attrs.evolve(seen, snapshot=snapshot, version=version))
-
-
-def assume(work: Work, side: Side) -> None:
-    """Until what was written is read back, the bases say what was sent: an edit meanwhile is an edit."""
-    sent = work.unconfirmed[side]
-    source = work.pair.current(side.other).values
-    link = work.pair.link
-    link = link.with_base(side, {**link.base(side), **sent})
-    link = link.with_base(side.other, {**link.base(side.other), **{f: source[f] for f in sent if f in source}})
-    work.pair = attrs.evolve(work.pair, link=link)
-
-
-def _read_anew(book: Run, work: Work, side: Side, sent: Collection[str], answer: Snapshot) -> None:
-    """Fields that are read by the light of one that was written (a phone number by its country) are read anew.
-
-    Nobody has edited them: where a base was known, it is known in the new reading.
-    """
-    seen = work.pair.seen(side)
-    assert seen is not None  # it was written just now
-    values, unreadable = dict(seen.snapshot.values), dict(seen.snapshot.unreadable)
-    base = dict(work.pair.link.base(side))
-    for lens in book.bridge.mappers[work.object].lenses:
-        field = lens.name
-        if lens.scope not in sent or field in sent or not (field in answer.values or field in answer.unreadable):
-            continue
-        before = values.pop(field, UNSET)
-        unreadable.pop(field, None)
-        if field in answer.unreadable:
-            unreadable[field] = answer.unreadable[field]
-            continue
-        values[field] = answer.values[field]
-        if field in base and base[field] == before:
-            base[field] = answer.values[field]
-    work.see(attrs.evolve(seen, snapshot=Snapshot(values, unreadable)))
-    work.pair = attrs.evolve(work.pair, link=work.pair.link.with_base(side, base))
+# --- remembering ------------------------------------------------------------------------------------------------
 
 
 def commit_pair(
-    book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
-) -> Flow[None]:
-    yield from book.commit((yield from _commit_of(book, object, work, journal, intent_id)))
-    work.lines = ()
+    part: RunPart, state: PairState, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
+) -> Flow[PairState]:
+    """Remember a pair as it is; answers the pair of which everything is remembered."""
+    commit, state = yield from _to_commit(part, state, journal, intent_id)
+    yield from part.commit(commit)
+    return state
 
 
-def _commit_of(
-    book: Run, object: str, work: Work, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
-) -> Flow[Commit]:
-    pair = work.pair
-    if work.is_new:
-        moment = yield from now()
-        ours, theirs = pair.link.customcrm_id, pair.link.keap_id
-        journal = (JournalEntry(object, Side.CUSTOMCRM, ours, "link", {}, {}, moment, theirs), *journal)
-        work.is_new = False
-    lines = (*work.lines, *work.held_lines())
-    commit = settled_commit(book.bridge, object, pair, work.outcome)
-    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=work.replaces)
-    if not work.outcome.is_settled or any(work.unconfirmed.values()):
-        # Keep both sides in view until the rest is decided.
-        staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)
-        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
-    return commit
+def _to_commit(
+    part: RunPart, state: PairState, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
+) -> Flow[tuple[Commit, PairState]]:
+    linked_at = (yield from now()) if state.is_new else None
+    return to_commit(part.sync, state, linked_at, journal, intent_id)
 
 
-def held_line(skip: Skip) -> Line:
-    line = one_sided(skip.object, "held", skip.side, skip.id, skip.reason)
-    return attrs.evolve(line, fields=(skip.field or "",))
+# --- reading back -----------------------------------------------------------------------------------------------
 
 
-def confirm(book: Run, object: str, works: Sequence[Work], rounds: int = 2) -> Flow[None]:
+def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow[None]:
     """Read back, in batches, what the answers to the writes did not show: the bases are what is really held.
 
     What can be understood only now (a phone number whose country was just written) is written in a further round.
     """
-    seen_again: list[Work] = []
+    current = list(states)
+    read_back: set[int] = set()
     for side in Side:
-        waiting = [work for work in works if work.unconfirmed.get(side)]
-        if waiting:
-            seen_again += yield from _confirm_side(book, object, side, waiting)
-    done = {id(work) for work in seen_again}
-    more = [w for w in works if w.outcome.changes and (id(w) in done or not any(w.unconfirmed.values()))]
+        waiting = [n for n, state in enumerate(current) if state.unconfirmed.get(side)]
+        again = (yield from _confirm_side(part, side, [current[n] for n in waiting])) if waiting else None
+        if again is not None:
+            read_back.update(waiting)
+            for n, state in zip(waiting, again, strict=True):
+                current[n] = state
+    more = [
+        state
+        for n, state in enumerate(current)
+        if state.outcome.changes and (n in read_back or not state.is_unconfirmed)
+    ]
     if more and rounds > 1:
-        yield from _reread(book, object, more, {})
-        yield from gather((_write_pair(book, object, work) for work in more), WRITERS)
-        yield from confirm(book, object, [work for work in more if any(work.unconfirmed.values())], rounds - 1)
+        ready = yield from _reread(part, more, {})
+        written = yield from gather((_write_pair(part, state) for state in ready), WRITERS)
+        yield from confirm(part, [state for state in written if state.is_unconfirmed], rounds - 1)
 
 
-def _confirm_side(book: Run, object: str, side: Side, works: Sequence[Work]) -> Flow[list[Work]]:
-    bridge = book.bridge
-    by_id = {work.pair.link.id(side): work for work in works}
+def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState] | None]:
+    """The pairs with what a side really holds; `None` when it cannot be asked."""
+    sync = part.sync
+    ids = [state.pair.link.id(side) for state in states]
     try:
-        records = yield from bridge.systems[object, side].get_many(by_id)
+        records = yield from sync.systems[side].get_many(ids)
     except ApiError:
-        return []  # they stay staged, and the next run compares both sides without these bases
-    context = yield from bridge.context(object, keap_records=records if side is Side.KEAP else (), plan_id=None)
-    for record in records:
-        seen = bridge.observe(object, side, record, context)
-        work = by_id[seen.id]
-        sent = work.unconfirmed.pop(side)
-        held = {f: seen.snapshot.values[f] for f in sent if f in seen.snapshot.values}
-        # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
-        stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
-        remember(work, side, stored, seen.version)
-        known = work.pair.seen(side)
-        if stored != held or known is None:
-            work.see(seen)
-        else:
-            # What no answer has shown yet is known from now on.
-            values = {**seen.snapshot.values, **known.snapshot.values}
-            work.see(attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values)))
-        _read_anew(book, work, side, sent, seen.snapshot)
-        work.raw[side] = record
-        decide_again(book, object, work)
-        yield from commit_pair(book, object, work)
-    return list(works)
+        return None  # they stay staged, and the next run compares both sides without these bases
+    found = {seen.whole.id: seen for seen in (yield from sync.see(side, records))}
+    result = []
+    for state in states:
+        seen = found.get(state.pair.link.id(side))
+        if seen is None:
+            result.append(state)
+            continue
+        decided = decide_again(sync, confirmed(sync.mapper, state, side, seen))
+        result.append((yield from commit_pair(part, decided)))
+    return result

@@ -1,0 +1,17 @@
+"""The three synchronizations by name, in their order: a contact refers to a company, so companies come first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS"]
+
+COMPANIES: Final = "companies"
+PRODUCTS: Final = "products"
+CONTACTS: Final = "contacts"
+ORDER: Final = (COMPANIES, PRODUCTS, CONTACTS)
+
+CUSTOMERS: Final = "customers"
+CUSTOMCRM_OBJECTS: Final[Mapping[str, str]] = {COMPANIES: CUSTOMERS, PRODUCTS: PRODUCTS, CONTACTS: CONTACTS}
+"""Synchronization → what Customcrm calls its records. Keap calls them as the synchronization is called."""

@@ -1,0 +1,145 @@
+"""The session for an event loop: the same flows of the engine as `session` drives, driven by asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Self, Unpack
+
+from keapbridge._io.drivers import AsyncDriver
+from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.model.plan import Plan
+from keapbridge.model.records import Canonical, Link
+from keapbridge.model.report import Report
+from keapbridge.model.side import Side
+from keapbridge.store.database import Target
+from keapbridge.sync.afterwards.explain import Explanation
+from keapbridge.sync.afterwards.resolve import OpenConflict
+from keapbridge.sync.assembly import open_bridge
+from keapbridge.sync.engine import Engine
+from keapbridge.sync.options import SessionOptions
+
+if TYPE_CHECKING:
+    from keapbridge.customcrm.adapter import CustomcrmAdapter
+    from keapbridge.customcrm.client import AsyncCustomcrmClient
+    from keapbridge.keap.client import AsyncKeapClient
+
+__all__ = ["AsyncObjectSync", "AsyncSyncSession"]
+
+
+class AsyncObjectSync:
+    """`ObjectSync` for an event loop."""
+
+    def __init__(self, driver: AsyncDriver, engine: Engine, name: str) -> None:
+        self._driver = driver
+        self._engine = engine
+        self._name = name
+
+    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+        """See `SyncSession.plan`."""
+        return await self._driver.run(self._engine.plan((self._name,), full=full, wait=wait))
+
+    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
+        """See `SyncSession.sync`."""
+        return await self._driver.run(self._engine.sync((self._name,), full=full, wait=wait))
+
+    async def sync_ids(
+        self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0
+    ) -> Report:
+        """See `ObjectSync.sync_ids`."""
+        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        return await self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait))
+
+    async def conflicts(self) -> list[OpenConflict]:
+        """See `SyncSession.conflicts`."""
+        return await self._driver.run(self._engine.conflicts((self._name,)))
+
+    async def failures(self) -> list[Failure]:
+        """See `SyncSession.failures`."""
+        return await self._driver.run(self._engine.failures((self._name,)))
+
+    async def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
+        """See `ObjectSync.retry`."""
+        await self._driver.run(self._engine.retry(self._name, keap, customcrm))
+
+    def links(self) -> Iterator[Link]:
+        """See `ObjectSync.links`."""
+        return self._engine.links(self._name)
+
+
+class AsyncSyncSession:
+    """`SyncSession` for an event loop, over the async clients."""
+
+    def __init__(
+        self,
+        *,
+        customcrm: AsyncCustomcrmClient | CustomcrmAdapter,
+        keap: AsyncKeapClient,
+        store: Target,
+        **options: Unpack[SessionOptions],
+    ) -> None:
+        self._engine = Engine(open_bridge(customcrm, keap, store, options, asynchronous=True))
+        self._driver = AsyncDriver()
+        self._name = options.get("name", "default")
+        self.companies = AsyncObjectSync(self._driver, self._engine, COMPANIES)
+        self.products = AsyncObjectSync(self._driver, self._engine, PRODUCTS)
+        self.contacts = AsyncObjectSync(self._driver, self._engine, CONTACTS)
+
+    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+        """See `SyncSession.plan`."""
+        return await self._driver.run(self._engine.plan(full=full, wait=wait))
+
+    async def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Report:
+        """See `SyncSession.apply`."""
+        return await self._driver.run(self._engine.apply(plan, wait=wait))
+
+    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
+        """See `SyncSession.sync`."""
+        return await self._driver.run(self._engine.sync(full=full, wait=wait))
+
+    async def conflicts(self) -> list[OpenConflict]:
+        """See `SyncSession.conflicts`."""
+        return await self._driver.run(self._engine.conflicts())
+
+    async def failures(self) -> list[Failure]:
+        """See `SyncSession.failures`."""
+        return await self._driver.run(self._engine.failures())
+
+    async def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
+        """See `SyncSession.resolve`."""
+        return await self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
+
+    async def audit(self, *, wait: float = 0.0) -> Plan:
+        """See `SyncSession.audit`."""
+        return await self._driver.run(self._engine.plan(full=True, wait=wait))
+
+    async def explain(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+        """See `SyncSession.explain`."""
+        return await self._driver.run(self._engine.explain(name, keap, customcrm))
+
+    async def history(
+        self, name: str, *, keap: str | None = None, customcrm: str | None = None
+    ) -> tuple[JournalEntry, ...]:
+        """See `SyncSession.history`."""
+        return await self._driver.run(self._engine.history(name, keap, customcrm))
+
+    async def plan_undo(self, run_id: str) -> Plan:
+        """See `SyncSession.plan_undo`."""
+        return await self._driver.run(self._engine.plan_undo(run_id))
+
+    async def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
+        """See `SyncSession.undo`."""
+        return await self._driver.run(self._engine.undo(run_id, wait=wait))
+
+    async def aclose(self) -> None:
+        """Close the store; the clients stay open."""
+        self._engine.bridge.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncSyncSession {self._name!r}>"

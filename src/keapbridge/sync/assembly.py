@@ -1,0 +1,200 @@
+"""What a host gives becomes a bridge: clients, adapters and options → synchronizations, once they are checked.
+
+What tells the three synchronizations apart is told here, in one table; `assemble` takes any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from keapbridge.customcrm.adapter import is_asynchronous, resources
+from keapbridge.customcrm.records import wire_name
+from keapbridge.decide.policy import Policy
+from keapbridge.errors import MappingError
+from keapbridge.keap import records as keap_records
+from keapbridge.mapping import defaults
+from keapbridge.mapping.kinds import Region
+from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
+from keapbridge.model.side import Side
+from keapbridge.store.database import Target
+from keapbridge.store.paces import SqlPaceBook
+from keapbridge.store.sql import LinkStore, open_store
+from keapbridge.sync.options import Progress, SessionOptions, Settings
+from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
+from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
+
+__all__ = ["Part", "assemble", "open_bridge"]
+
+
+@attrs.frozen
+class Part:
+    """One synchronization before it is bound to a store: a mapper over two systems."""
+
+    mapper: Mapper
+    customcrm: System
+    keap: System
+    traits: Traits = attrs.field(factory=Traits)
+
+
+def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings) -> Bridge:
+    """Bind synchronizations to a store.
+
+    Args:
+        parts: in the order in which they are synced: what refers to others comes after them.
+
+    Raises:
+        ValueError: when two have the same name.
+    """
+    bound: dict[str, Synchronization] = {}
+    for part in parts:
+        if part.mapper.name in bound:
+            raise ValueError(f"there are two synchronizations of the name {part.mapper.name!r}")
+        systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
+        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits)
+    return Bridge(store, settings, bound)
+
+
+def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOptions, *, asynchronous: bool) -> Bridge:
+    """The bridge of a session: the three synchronizations, as far as this Customcrm takes part in them.
+
+    Raises:
+        TypeError: for an option that there is not, and for clients of the other kind of session.
+        MappingError: when Customcrm has nowhere to keep what the host has mapped.
+        LinkStoreError: when the store cannot be opened.
+    """
+    unknown = sorted(options.keys() - SessionOptions.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"a session has no option {', '.join(unknown)}")
+    _check_clients(customcrm, keap, asynchronous=asynchronous)
+    mappers = _mappers(options)
+    ours = _customcrm_systems(customcrm, asynchronous=asynchronous)
+    name = options.get("name", "default")
+    narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
+    opened = open_store(store, name, options.get("encryption_keys", ()))
+    book = SqlPaceBook(opened.database)
+    theirs = {each: KeapSystem(getattr(keap, each).flows.sharing(book, name)) for each in ORDER}
+    parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
+    return assemble(parts, opened, _settings(options))
+
+
+# --- the three --------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Blueprint:
+    """One of the three synchronizations.
+
+    Attributes:
+        asked_for_consent: the synchronizations among whose Keap records the owner of an e-mail address may be.
+        fixed: traits that need no system.
+    """
+
+    default: Mapper
+    asked_for_consent: tuple[str, ...] = ()
+    fixed: Traits = attrs.field(factory=Traits)
+
+    def traits(self, keap: Mapping[str, System]) -> Traits:
+        holders = tuple(AddressHolder(keap[name], *_ADDRESSES[name]) for name in self.asked_for_consent)
+        return attrs.evolve(self.fixed, address_holders=holders)
+
+
+def _company_addresses(record: keap_records.Company) -> tuple[keap_records.EmailAddress, ...]:
+    return (record.email_address,) if record.email_address else ()
+
+
+def _currency(record: keap_records.Product) -> str | None:
+    return (record.price.currency_code if record.price else None) or None
+
+
+# How records with an e-mail address are found, and what addresses they have.
+_ADDRESSES: Mapping[str, tuple[Any, Any]] = {
+    COMPANIES: (
+        lambda address: keap_records.Company(email_address=keap_records.EmailAddress(address)),
+        _company_addresses,
+    ),
+    CONTACTS: (
+        lambda address: keap_records.Contact(email_addresses=(keap_records.EmailAddress(address, "EMAIL1"),)),
+        lambda record: record.email_addresses or (),
+    ),
+}
+
+_THREE: Mapping[str, _Blueprint] = {
+    COMPANIES: _Blueprint(defaults.companies, (CONTACTS, COMPANIES)),
+    PRODUCTS: _Blueprint(defaults.products, fixed=Traits(currency_of=_currency)),
+    CONTACTS: _Blueprint(defaults.contacts, (CONTACTS,), Traits(merges_in_keap=True)),
+}
+
+
+def _mappers(options: Mapping[str, Any]) -> dict[str, Mapper]:
+    mappers: dict[str, Mapper] = {name: options.get(name, _THREE[name].default) for name in ORDER}
+    for name, mapper in mappers.items():
+        if mapper.name != name:
+            raise ValueError(f"{name}={mapper.name} mapper: give it as {mapper.name}=…")
+    return mappers
+
+
+# --- what a host gives ------------------------------------------------------------------------------------------
+
+
+def _check_clients(customcrm: Any, keap: Any, *, asynchronous: bool) -> None:
+    for given, expected in ((customcrm, "Customcrm"), (keap, "Keap")):
+        kind = type(given).__name__
+        if kind.startswith("Async") is not asynchronous and kind.endswith(f"{expected}Client"):
+            wanted = f"{'Async' if asynchronous else ''}{expected}Client"
+            raise TypeError(f"this session needs {wanted}, not {kind}")
+
+
+def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> dict[str, System]:
+    """What a Customcrm has, by synchronization: of a client, or of an adapter."""
+    objects = CUSTOMCRM_OBJECTS.items()
+    if all(hasattr(customcrm, theirs) for _, theirs in objects):
+        return {name: CustomcrmSystem(getattr(customcrm, theirs).flows) for name, theirs in objects}
+    found = resources(customcrm)
+    if not asynchronous and is_asynchronous(customcrm):
+        raise TypeError(f"{type(customcrm).__name__} is asynchronous: it needs an AsyncSyncSession")
+    return {name: AdapterSystem(found[theirs]) for name, theirs in objects if theirs in found}
+
+
+def _narrowed(mapper: Mapper, system: System) -> Mapper:
+    """The mapping without what the default one has and this Customcrm cannot hold.
+
+    Raises:
+        MappingError: when it cannot hold what the host itself has mapped.
+    """
+    held = system.properties
+    if held is None:
+        return mapper
+    missing = {lens.name for lens in mapper.lenses if not _properties(lens) <= held}
+    default = _THREE[mapper.name].default
+    unknown = [lens.name for lens in mapper.lenses if lens.name in missing and lens not in default.lenses]
+    if unknown:
+        raise MappingError(f"{mapper.name}: Customcrm has nowhere to keep {', '.join(unknown)}")
+    # A region means something in its country only; a phone number can do without.
+    missing |= {lens.name for lens in mapper.lenses if isinstance(lens.kind, Region) and lens.scope in missing}
+    freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
+    return mapper.with_lenses(*freed).without(*missing) if missing else mapper
+
+
+def _properties(lens: Lens) -> frozenset[str]:
+    place = lens.customcrm
+    return frozenset(place.attributes if place.in_extra else map(wire_name, place.attributes))
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region") if key in options}
+    policy = options.get("policy") or Policy()
+    progress = _progress(options.get("progress", False))
+    return Settings(policy, **chosen) if progress is None else Settings(policy, **chosen, progress=progress)
+
+
+def _progress(wanted: Progress | bool) -> Progress | None:
+    if wanted is True:
+        from keapbridge.sync.progress import ProgressBars
+
+        return ProgressBars()
+    return wanted or None

@@ -1,0 +1,127 @@
+"""What a session can do, as flows; whatever plans or writes holds the session's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import attrs
+
+from keapbridge._io.effects import Flow
+from keapbridge.decide.brakes import exceeded
+from keapbridge.errors import BrakeError, StalePlanError
+from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.plan import Plan
+from keapbridge.model.records import Canonical, Link
+from keapbridge.model.report import Report
+from keapbridge.model.side import Side
+from keapbridge.sync.afterwards.explain import Explanation, explain, history
+from keapbridge.sync.afterwards.resolve import OpenConflict, conflicts, resolve
+from keapbridge.sync.afterwards.undo import UNDO, finish_undo, plan_undo, undo
+from keapbridge.sync.lease import holding
+from keapbridge.sync.planning.propose import propose
+from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.writing.apply import apply
+
+__all__ = ["Engine", "Ids"]
+
+Ids = Mapping[Side, Collection[str]]
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Engine:
+    """Everything a session does, for the synchronizations of a bridge. `names` without any are all of them."""
+
+    bridge: Bridge
+
+    def plan(self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0) -> Flow[Plan]:
+        return self._alone(propose(self._those(names), full=full), wait)
+
+    def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Flow[Report]:
+        return self._alone(self._apply(plan), wait)
+
+    def sync(
+        self, names: Sequence[str] = (), *, full: bool = False, ids: Ids | None = None, wait: float = 0.0
+    ) -> Flow[Report]:
+        return self._alone(self._sync(self._those(names), full, ids), wait)
+
+    def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
+        found: list[OpenConflict] = []
+        for sync in self._those(names):
+            found += yield from conflicts(sync)
+        return found
+
+    def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Flow[Report]:
+        return self._alone(resolve(self.bridge[conflict.object], conflict, decision), wait)
+
+    def explain(self, name: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
+        return explain(self.bridge[name], _one_id(keap, customcrm))
+
+    def history(self, name: str, keap: str | None, customcrm: str | None) -> Flow[tuple[JournalEntry, ...]]:
+        return history(self.bridge[name], _one_id(keap, customcrm))
+
+    def plan_undo(self, run_id: str) -> Flow[Plan]:
+        return plan_undo(self.bridge, run_id)
+
+    def undo(self, run_id: str, *, wait: float = 0.0) -> Flow[Report]:
+        return self._alone(self._undo(run_id), wait)
+
+    def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
+        wanted = {sync.name for sync in self._those(names)}
+        found: list[Failure] = yield from self.bridge.store.failures.all()
+        return [failure for failure in found if failure.object in wanted]
+
+    def retry(self, name: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
+        for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
+            for id in ids:
+                yield from self.bridge.store.failures.clear(name, side, id)
+
+    def links(self, name: str) -> Iterator[Link]:
+        return self.bridge.store.links.all(name)
+
+    def _alone(self, flow: Flow[T], wait: float) -> Flow[T]:
+        """Whatever plans or writes: alone, and after it is known what became of an undoing that was cut off."""
+        return holding(self.bridge.store, self._informed(flow), wait)
+
+    def _informed(self, flow: Flow[T]) -> Flow[T]:
+        yield from finish_undo(self.bridge)
+        return (yield from flow)
+
+    def _those(self, names: Sequence[str]) -> list[Synchronization]:
+        """The synchronizations of these names that this Customcrm takes part in."""
+        return [self.bridge[name] for name in names or self.bridge.synchronizations]
+
+    def _undo(self, run_id: str) -> Flow[Report]:
+        plan = yield from plan_undo(self.bridge, run_id)
+        return (yield from undo(self.bridge, plan))
+
+    def _sync(self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None) -> Flow[Report]:
+        plan = yield from propose(synchronizations, full=full, ids=ids)
+        return (yield from self._apply(plan))
+
+    def _apply(self, plan: Plan | str) -> Flow[Report]:
+        if isinstance(plan, str):
+            found = yield from self.bridge.store.plans.get(plan)
+            if found is None:
+                raise StalePlanError(f"there is no plan {plan!r} in this session's store")
+            plan = found
+        if plan.purpose == UNDO:
+            return (yield from undo(self.bridge, plan))
+        settings = self.bridge.settings
+        reasons = exceeded(plan, settings.policy)
+        if reasons:
+            raise BrakeError(
+                f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
+            )
+        report = yield from apply(self.bridge, plan)
+        if settings.retention is not None:
+            yield from self.bridge.store.runs.prune(report.started_at - settings.retention)
+        return report
+
+
+def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:
+    given = {side: id for side, id in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)) if id is not None}
+    if len(given) != 1:
+        raise TypeError("name the record by keap=… or by customcrm=…")
+    return given

@@ -1,0 +1,68 @@
+"""What a host can choose when it opens a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypedDict
+
+import attrs
+
+from keapbridge.decide.policy import Policy
+from keapbridge.mapping.mapper import Mapper
+
+__all__ = ["Progress", "SessionOptions", "Settings"]
+
+Progress = Callable[[str, str, int, int | None], None]
+"""Called with the synchronization, what is being done, how many are done and how many there are (if known)."""
+
+
+class SessionOptions(TypedDict, total=False):
+    """What `SyncSession` and `AsyncSyncSession` take beside the two systems and the store. All have defaults.
+
+    Attributes:
+        name: keeps several pairs of systems apart in one store; `"default"`.
+        policy: what to do where there is a choice.
+        contacts: the mapping of contacts, where it is not the default one.
+        companies: the same for companies.
+        products: the same for products.
+        overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag;
+            five minutes.
+        lag: how long Keap may take to show a new record; one minute. A create whose answer was lost is looked for that
+            long, and sent again only if it is not found.
+        retention: how long plans, reports and the journal (and with it the ability to undo) are kept; 90 days, `None`:
+            for ever.
+        encryption_keys: encrypt what the store knows of people (the `encryption` extra); the first key encrypts, all
+            decrypt.
+        default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
+        progress: `True` for progress bars (the `progress` extra), or a function that is called with the
+            synchronization, what is being done, how many are done and of how many.
+    """
+
+    name: str
+    policy: Policy | None
+    contacts: Mapper
+    companies: Mapper
+    products: Mapper
+    overlap: timedelta
+    lag: timedelta
+    retention: timedelta | None
+    encryption_keys: Sequence[str | bytes]
+    default_region: str | None
+    progress: Progress | bool
+
+
+def _no_progress(name: str, doing: str, done: int, total: int | None) -> None:
+    pass
+
+
+@attrs.frozen
+class Settings:
+    """The choices that the engine goes by; see `SessionOptions`."""
+
+    policy: Policy = attrs.field(factory=Policy)
+    overlap: timedelta = timedelta(minutes=5)
+    lag: timedelta = timedelta(minutes=1)
+    retention: timedelta | None = timedelta(days=90)
+    default_region: str | None = None
+    progress: Progress = attrs.field(default=_no_progress, repr=False)

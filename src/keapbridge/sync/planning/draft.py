@@ -1,0 +1,87 @@
+"""The draft of a plan: its actions as they are found, written down at once, and what they count as."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from keapbridge._io.effects import Flow
+from keapbridge.model.plan import Action, Plan, headings
+from keapbridge.model.side import Side
+from keapbridge.store.sql import LinkStore
+from keapbridge.sync.synchronization import Synchronization
+
+__all__ = ["PlanDraft", "PlanPart"]
+
+
+@attrs.define
+class PlanDraft:
+    """A plan while it is being written."""
+
+    store: LinkStore
+    plan_id: str
+    parts: list[PlanPart] = attrs.field(factory=list)
+    _next_seq: int = attrs.field(default=0, init=False)
+
+    def part(self, sync: Synchronization) -> PlanPart:
+        """The part of one synchronization, which comes after those that were begun before."""
+        part = PlanPart(sync, self)
+        self.parts.append(part)
+        return part
+
+    def add(self, actions: Sequence[Action]) -> Flow[None]:
+        """Write down what is to be done, after all that was written before."""
+        yield from self.store.plans.add_actions(self.plan_id, self._next_seq, actions)
+        self._next_seq += len(actions)
+
+    def finish(self) -> Flow[Plan]:
+        """The plan, of which nothing is missing any more."""
+        return (
+            yield from self.store.plans.finish(
+                self.plan_id,
+                {part.sync.name: part.counts for part in self.parts if part.counts},
+                {part.sync.name: part.unchanged for part in self.parts},
+                {part.sync.name: part.watermarks for part in self.parts},
+                {part.sync.name: part.totals for part in self.parts},
+            )
+        )
+
+
+@attrs.define
+class PlanPart:
+    """What a plan says of one synchronization.
+
+    Attributes:
+        counts: heading → number.
+        unchanged: linked pairs that were looked at and need nothing.
+        totals: see `Plan.totals`.
+        watermarks: side → from where its next scan must look again.
+        actions: how many there are.
+        settled: linked pairs that were looked at, and whose news needs no write.
+        one_sided: side → linked pairs that were looked at, and had nothing new there.
+    """
+
+    sync: Synchronization
+    _plan: PlanDraft = attrs.field(repr=False)
+    counts: Counter[str] = attrs.field(factory=Counter)
+    unchanged: int = 0
+    totals: dict[str, int] = attrs.field(factory=dict)
+    watermarks: dict[str, datetime] = attrs.field(factory=dict)
+    actions: int = 0
+    settled: int = 0
+    one_sided: Counter[Side] = attrs.field(factory=Counter)
+
+    @property
+    def plan_id(self) -> str:
+        """The id of the plan that this is a part of."""
+        return self._plan.plan_id
+
+    def add(self, actions: Sequence[Action]) -> Flow[None]:
+        """Write down what is to be done."""
+        yield from self._plan.add(actions)
+        self.actions += len(actions)
+        for action in actions:
+            self.counts.update(headings(action))

@@ -1,0 +1,148 @@
+"""First contact, planned: what is linked to nothing is matched with its counterpart, or is given one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keapbridge._io.effects import Flow
+from keapbridge.decide.match import Unmatched, match_group
+from keapbridge.errors import UnfitError
+from keapbridge.mapping.kinds import Context
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.change import Held
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Skip
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
+from keapbridge.model.side import Side
+from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.planning.linked import merge_pairs, waiting
+from keapbridge.sync.synchronization import Synchronization
+
+__all__ = ["counterpart", "plan_creates", "plan_matches", "read_unlinked"]
+
+BATCH = 500
+CROWD = 200  # a key that more records share says nothing about who they are
+
+
+def plan_matches(part: PlanPart) -> Flow[None]:
+    sync = part.sync
+    for rank, key in enumerate(sync.mapper.keys):
+        if rank and not (yield from _is_any_left(sync, part.plan_id)):
+            return
+        after = ""
+        name = "+".join(key.fields)
+        while True:
+            groups = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
+            if not groups:
+                break
+            after = groups[-1][0]
+            pairs: list[tuple[str, str]] = []
+            actions: list[Action] = []
+            for _, group in groups:
+                if len(group) > CROWD:
+                    actions += _crowd(sync, name, group)
+                    continue
+                outcome = match_group(group, strict=key.strict)
+                pairs += outcome.pairs
+                actions += [_skip(sync, name, unmatched) for unmatched in outcome.unmatched]
+            yield from part.add(actions)
+            yield from _plan_adoptions(part, name, pairs)
+
+
+def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:
+    """Whether there are records about which nothing is planned yet."""
+    for side in Side:
+        if (yield from sync.store.match_keys.unlinked(sync.name, side, "", 1, plan_id)):
+            return True
+    return False
+
+
+def _crowd(sync: Synchronization, key: str, group: Sequence[Candidate]) -> list[Skip]:
+    reason = f"{len(group)} records share this {key}"
+    return [Skip(sync.name, c.side, c.id, reason) for c in group if not c.linked]
+
+
+def _skip(sync: Synchronization, key: str, unmatched: Unmatched) -> Skip:
+    return Skip(sync.name, unmatched.side, unmatched.id, f"{unmatched.reason} (same {key})", unmatched.candidates)
+
+
+def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) -> Flow[None]:
+    sync = part.sync
+    if not ids:
+        return
+    pairs = yield from read_unlinked(sync, ids)
+    actions: list[Action] = []
+    failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
+    for pair, outcome in (yield from merge_pairs(sync, pairs, part.plan_id)):
+        ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
+        if all((side, pair.link.id(side)) in failed for side in Side):
+            actions.append(Skip(sync.name, *ours, failed[ours]))
+            continue
+        both = (pair.link.customcrm_id, pair.link.keap_id)
+        actions.append(Adopt(sync.name, *both, key, outcome.changes, outcome.held))
+        actions += [Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts]
+    yield from part.add(actions)
+
+
+def read_unlinked(sync: Synchronization, ids: Sequence[tuple[str, str]]) -> Flow[list[Pair]]:
+    """Pairs of records that are not linked yet, as far as both were observed."""
+    ours = yield from sync.store.staging.observations(sync.name, Side.CUSTOMCRM, [a for a, _ in ids])
+    theirs = yield from sync.store.staging.observations(sync.name, Side.KEAP, [b for _, b in ids])
+    return [Pair(Link(a, b), ours[a], theirs[b]) for a, b in ids if a in ours and b in theirs]
+
+
+def plan_creates(part: PlanPart, source: Side) -> Flow[None]:
+    sync = part.sync
+    after = ""
+    while True:
+        found = yield from sync.store.match_keys.unlinked(sync.name, source, after, BATCH, part.plan_id)
+        if not found:
+            return
+        after = found[-1].id
+        context = yield from sync.context([o.snapshot for o in found], plan_id=part.plan_id)
+        kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
+        failed = yield from waiting(sync, [(source, o.id) for o in found])
+        reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
+        yield from part.add(
+            [
+                Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
+                for o in found
+            ]
+        )
+
+
+def _plan_create(sync: Synchronization, source: Observation, context: Context) -> Create | Skip:
+    if source.problem is not None:
+        return Skip(sync.name, source.side, source.id, source.problem)
+    try:
+        values, held = counterpart(sync, source.side.other, source.snapshot, context)
+    except UnfitError as reason:
+        return Skip(sync.name, source.side, source.id, str(reason))
+    return Create(sync.name, source.side.other, source.id, values, held)
+
+
+def counterpart(
+    sync: Synchronization, target: Side, source: Snapshot, context: Context
+) -> tuple[dict[str, Canonical], tuple[Held, ...]]:
+    """What a record's counterpart will hold, and what cannot flow.
+
+    Raises:
+        UnfitError: when the target requires something that the record does not have.
+    """
+    values: dict[str, Canonical] = {}
+    held = [Held(field, target.other, reason) for field, reason in source.unreadable.items()]
+    for rule in sync.rules(context):
+        value = source.values.get(rule.name)
+        if value is None or not rule.flows_to(target):
+            continue
+        try:
+            fitting = rule.fit(target, value)
+        except UnfitError as reason:
+            held.append(Held(rule.name, target, str(reason)))
+        else:
+            if fitting is not None:
+                values[rule.name] = fitting
+    try:
+        return sync.mapper.fill_required(target, values), tuple(held)
+    except UnfitError as reason:
+        why = "; ".join(f"{h.field}: {h.reason}" for h in held)
+        raise UnfitError(f"{reason} ({why})" if why else str(reason)) from None

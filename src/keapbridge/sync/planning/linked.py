@@ -1,0 +1,133 @@
+"""Linked pairs, planned: what was edited on either side is merged with what both held after the last sync."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+from keapbridge._io.effects import Flow, now
+from keapbridge.decide.merge import Merge, merge
+from keapbridge.mapping.kinds import Context
+from keapbridge.model.change import Held
+from keapbridge.model.kept import Commit
+from keapbridge.model.plan import Action, Conflict, Skip, Update
+from keapbridge.model.records import Link, Observation, Pair
+from keapbridge.model.side import Side
+from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.synchronization import Synchronization, digest
+
+__all__ = ["held_skips", "merge_pairs", "plan_pairs", "settled_commit", "waiting", "with_references"]
+
+BATCH = 500
+
+
+def plan_pairs(part: PlanPart) -> Flow[None]:
+    sync = part.sync
+    for batch in sync.pairs(BATCH):
+        pairs = yield from batch
+        if pairs:
+            yield from _plan_batch(part, pairs)
+
+
+def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
+    sync = part.sync
+    actions: list[Action] = []
+    settled: list[Commit] = []
+    failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
+    for pair, outcome in (yield from merge_pairs(sync, pairs, part.plan_id)):
+        problem = _problem(sync, pair)
+        if problem is not None:
+            actions.append(problem)
+        elif outcome.is_settled:
+            settled.append(settled_commit(sync, pair, outcome))
+        elif all((side, pair.link.id(side)) in failed for side in Side):
+            ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
+            actions.append(Skip(sync.name, *ours, failed[ours]))
+        else:
+            actions += _pair_actions(sync, pair, outcome)
+    for side in Side:
+        part.one_sided[side] += sum(pair.seen(side) is None for pair in pairs)
+    part.settled += len(settled)
+    yield from sync.store.links.settle(settled)
+    yield from part.add(actions)
+
+
+def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
+    """Those of the records that failed before and are not due yet, with what to say about them."""
+    moment = yield from now()
+    found: dict[tuple[Side, str], str] = {}
+    for side in Side:
+        ids = [id for s, id in records if s is side]
+        failures = (yield from sync.store.failures.of(sync.name, side, ids)) if ids else {}
+        for id, failure in failures.items():
+            if failure.next_try_at is None or failure.next_try_at > moment:
+                when = (
+                    "when it is edited"
+                    if failure.next_try_at is None
+                    else f"after {failure.next_try_at:%Y-%m-%d %H:%M} UTC"
+                )
+                found[side, id] = f"failed {failure.tries} times, tried again {when}: {failure.reason}"
+    return found
+
+
+def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None) -> Flow[list[tuple[Pair, Merge]]]:
+    """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
+    snapshots = [pair.current(side) for pair in pairs for side in Side]
+    context = yield from sync.context(snapshots, plan_id=plan_id)
+    rules = sync.rules(context)
+    result = []
+    for pair in pairs:
+        ready = with_references(sync, pair, context)
+        result.append((ready, merge(ready, rules, sync.settings.policy)))
+    return result
+
+
+def with_references(sync: Synchronization, pair: Pair, context: Context) -> Pair:
+    """The pair, with references resolved that can be by now."""
+
+    def ready(seen: Observation | None) -> Observation | None:
+        if seen is None:
+            return None
+        return attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context))
+
+    return Pair(pair.link, ready(pair.customcrm), ready(pair.keap))
+
+
+def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
+    """Remember a pair that needs no write: what both sides hold is the base from now on."""
+    link = pair.link
+    for side in Side:
+        settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
+        link = link.with_base(side, {**link.base(side), **settled})
+    return Commit(
+        sync.name,
+        link,
+        {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
+        keys={side: sync.keys(pair.current(side)) for side in Side},
+        marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
+    )
+
+
+def _problem(sync: Synchronization, pair: Pair) -> Skip | None:
+    for side in Side:
+        seen = pair.seen(side)
+        if seen is not None and seen.problem is not None:
+            return Skip(sync.name, side, seen.id, seen.problem)
+    return None
+
+
+def _pair_actions(sync: Synchronization, pair: Pair, outcome: Merge) -> Iterator[Action]:
+    ids = (pair.link.customcrm_id, pair.link.keap_id)
+    if outcome.changes:
+        yield Update(sync.name, *ids, outcome.changes, outcome.held)
+    else:
+        yield from held_skips(sync.name, pair.link, outcome.held)
+    for conflict in outcome.conflicts:
+        yield Conflict(sync.name, *ids, conflict)
+
+
+def held_skips(name: str, link: Link, held: Iterable[Held]) -> Iterator[Skip]:
+    """A line for each field of a pair that cannot flow."""
+    for item in held:
+        yield Skip(name, item.side, link.id(item.side), item.reason, field=item.field)

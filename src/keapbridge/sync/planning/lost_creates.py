@@ -1,0 +1,115 @@
+"""What became of creates whose answers were lost: the records are looked for before they are made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from keapbridge._io.effects import Flow, Page, now
+from keapbridge.errors import UnfitError
+from keapbridge.model.kept import Commit, Intent
+from keapbridge.model.plan import Skip
+from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.reading.custom_fields import learn_fields
+from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.systems import System
+
+__all__ = ["find_made", "plan_lost_creates"]
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+def plan_lost_creates(part: PlanPart) -> Flow[None]:
+    """Look for records that an earlier run may have made without learning of it.
+
+    A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap, and in a Customcrm
+    without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
+    the intent, and holds all of it.
+    """
+    sync = part.sync
+    for intent in (yield from sync.store.intents.open(sync.name)):
+        if (yield from _is_linked(sync, intent.side.other, intent.source_id)):
+            yield from sync.store.intents.drop(intent.id)
+        elif not sync.systems[intent.side].creates_once:
+            found = yield from find_made(sync, intent)
+            if len(found) == 1:
+                yield from _link_found(sync, intent, found[0])
+            elif not found and (yield from now()) - intent.created_at < sync.settings.lag:
+                again = intent.created_at + sync.settings.lag
+                reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
+                yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason)])
+            elif not found:
+                yield from sync.store.intents.drop(intent.id)
+            else:
+                names = tuple((intent.side, o.id) for o in found)
+                reason = "its counterpart was made, and several records could be it"
+                yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason, names)])
+
+
+def _is_linked(sync: Synchronization, side: Side, id: str) -> Flow[bool]:
+    return id in (yield from sync.store.links.partners(sync.name, side, [id]))
+
+
+def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
+    """The records that an intent may have made: linked to nothing, no older, and holding all of it."""
+    side = intent.side
+    system = sync.systems[side]
+    yield from learn_fields(sync, refresh=False)  # they may have been forgotten after a refused write
+    context = yield from sync.context([Snapshot(intent.draft)])
+    rules = [rule for rule in sync.rules(context) if rule.lens.is_there(side, context)]
+    known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.draft.get(r.name))) is not None}
+    since = intent.created_at - CLOCK_TOLERANCE
+    probe = sync.mapper.draft(side, known, context)
+    if system.creates_once:
+        records = yield from _changed(system, since)
+    else:
+        records = yield from system.find_like(probe, since)
+    found = []
+    for one in (yield from sync.see(side, records)):
+        made, seen = system.identify(one.record).created_at, one.whole
+        # What cannot be understood (a number in national form, without a country) does not tell them apart.
+        told = {field: value for field, value in known.items() if field not in seen.snapshot.unreadable}
+        same = bool(told) and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
+        if same and (made is None or made >= since) and not (yield from _is_linked(sync, side, seen.id)):
+            found.append(seen)
+    return found
+
+
+def _changed(system: System, since: datetime) -> Flow[tuple[Any, ...]]:
+    """All that changed lately, of a system that need not be searched: a create may be sent to it again."""
+    found: dict[str, Any] = {}
+    page: Page[Any] | None = yield from system.list(since if system.lists_changes else None)
+    while page is not None:
+        found.update((system.identify(record).id, record) for record in page.items)
+        page = (yield from page.next()) if page.next else None
+    return tuple(found.values())
+
+
+def _fitting(fit: Callable[[Side, Canonical], Canonical], side: Side, value: Canonical) -> Canonical:
+    try:
+        return fit(side, value)
+    except UnfitError:
+        return None
+
+
+def _link_found(sync: Synchronization, intent: Intent, found: Observation) -> Flow[None]:
+    side, source = intent.side, intent.side.other
+    ids = {side: found.id, source: intent.source_id}
+    bases: Mapping[Side, Mapping[str, Canonical]] = {
+        side: {f: v for f, v in found.snapshot.values.items() if f in intent.draft},
+        source: sync.mapper.as_given(side, intent.draft),
+    }
+    link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
+    seen = yield from sync.store.staging.observations(sync.name, source, [intent.source_id])
+    keys = {side: sync.keys(found.snapshot), source: sync.keys(Snapshot(intent.draft))}
+    reason = "made by an earlier run that did not learn of it"
+    line = Line(sync.name, "linked", None, link.customcrm_id, link.keap_id, (), reason)
+    # Neither digest is known to be settled, so both records are merged as soon as they are seen again.
+    commit = Commit(
+        sync.name, link, dict.fromkeys(Side), (found, *seen.values()), keys, lines=(line,), intent_id=intent.id
+    )
+    yield from sync.store.links.settle([commit])

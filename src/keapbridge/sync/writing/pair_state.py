@@ -1,0 +1,275 @@
+"""A pair while it is written, as a value; and what becomes of it when something is read or written. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from keapbridge.decide.merge import Merge, merge
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.change import Change
+from keapbridge.model.kept import Commit, JournalEntry
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.plan import Skip
+from keapbridge.model.records import Canonical, Observation, Pair, Snapshot, Values, is_stored_form
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+from keapbridge.sync.planning.linked import held_skips, settled_commit
+from keapbridge.sync.synchronization import Seen, Synchronization
+from keapbridge.sync.writing.run import one_sided
+
+__all__ = [
+    "EDITED_ON_BOTH",
+    "PairState",
+    "after_write",
+    "assume",
+    "confirmed",
+    "decide_again",
+    "held_line",
+    "remember",
+    "reread",
+    "stored_of",
+    "to_commit",
+]
+
+EDITED_ON_BOTH = "different on both sides; waits for a decision"
+
+
+@attrs.frozen
+class PairState:
+    """A pair while it is written.
+
+    Attributes:
+        name: the synchronization.
+        outcome: what is to be done; decided on what was staged, and again on what was read again.
+        lines: what is to be reported with the next commit.
+        records: the records as they were read again; a write needs the record that it changes.
+        unconfirmed: fields that were written and that the answer did not show, with what was sent.
+        gone: the side whose record could not be read again.
+        replaces: the Keap record that the Customcrm record was linked to before.
+        is_new: whether the link is about to be made.
+        told: the held fields that were reported.
+    """
+
+    name: str
+    pair: Pair
+    context: Context
+    outcome: Merge
+    lines: tuple[Line, ...] = ()
+    records: Mapping[Side, Any] = attrs.field(factory=dict, repr=False)
+    unconfirmed: Mapping[Side, Values] = attrs.field(factory=dict, repr=False)
+    gone: Side | None = None
+    replaces: str | None = None
+    is_new: bool = False
+    told: frozenset[str] = frozenset()
+
+    @property
+    def targets(self) -> frozenset[Side]:
+        """The sides that are to be written to."""
+        return frozenset(change.side for change in self.outcome.changes)
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether something was written of which no answer shows what became of it."""
+        return any(self.unconfirmed.values())
+
+    def line(self, outcome: str, side: Side | None, fields: Iterable[str], reason: str) -> Line:
+        """A line about the pair, for the report."""
+        link = self.pair.link
+        return Line(self.name, outcome, side, link.customcrm_id, link.keap_id, tuple(sorted(fields)), reason)
+
+    def held_lines(self) -> tuple[Line, ...]:
+        """A line for each field that is held and was not reported yet."""
+        new = [item for item in self.outcome.held if item.field not in self.told]
+        return tuple(held_line(skip) for skip in held_skips(self.name, self.pair.link, new))
+
+    def held_told(self) -> PairState:
+        """The state in which all of them are reported."""
+        return attrs.evolve(self, told=self.told | {item.field for item in self.outcome.held})
+
+    def saying(self, *lines: Line) -> PairState:
+        """The state with further lines for the report."""
+        return attrs.evolve(self, lines=(*self.lines, *lines))
+
+
+def held_line(skip: Skip) -> Line:
+    """The line of a field that is held."""
+    line = one_sided(skip.object, "held", skip.side, skip.id, skip.reason)
+    return attrs.evolve(line, fields=(skip.field or "",))
+
+
+def _see(state: PairState, seen: Observation) -> PairState:
+    return attrs.evolve(state, pair=state.pair.seeing(seen))
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------
+
+
+def decide_again(sync: Synchronization, state: PairState) -> PairState:
+    """Merge what was read last; a conflict that was not in the plan is reported."""
+    known = {conflict.field for conflict in state.outcome.conflicts}
+    outcome = merge(state.pair, sync.rules(state.context), sync.settings.policy)
+    new = sorted({conflict.field for conflict in outcome.conflicts} - known)
+    return attrs.evolve(state, outcome=outcome).saying(
+        *(state.line("conflict", None, (field,), EDITED_ON_BOTH) for field in new)
+    )
+
+
+def reread(state: PairState, side: Side, seen: Seen | None) -> PairState:
+    """A record was read again; `None`: it could not be."""
+    if seen is None:
+        return attrs.evolve(state, gone=side)
+    state = attrs.evolve(state, records={**state.records, side: seen.record})
+    return _see(state, _with_edit_time(seen.observation, state.pair.seen(side)))
+
+
+def _with_edit_time(seen: Observation, before: Observation | None) -> Observation:
+    """A record that holds what it held keeps the time of that edit: its own time stamp moves when we write to it."""
+    if before is None or before.updated_at is None or before.snapshot != seen.snapshot:
+        return seen
+    return attrs.evolve(seen, updated_at=before.updated_at)
+
+
+# --- after a write ----------------------------------------------------------------------------------------------
+
+
+def after_write(
+    mapper: Mapper, state: PairState, side: Side, changes: Sequence[Change], answer: Any, shown: Observation
+) -> PairState:
+    """The pair after one of its records was written.
+
+    Args:
+        answer: the record as the system answered it.
+        shown: what that says.
+    """
+    sent = {change.field: change.after for change in changes}
+    stored, version = stored_of(shown, sent)
+    open_still = {field: value for field, value in sent.items() if field not in stored}
+    state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: open_still})
+    state = assume(remember(state, side, stored, version), side)
+    if not open_still:
+        held = _shown_over(state.records[side], answer)
+        state = attrs.evolve(state, records={**state.records, side: held})
+        state = _read_anew(mapper, state, side, sent, shown.snapshot)
+    left = tuple(change for change in state.outcome.changes if change.field not in sent)
+    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left))
+    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
+    notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    return state.saying(state.line("updated", side, sent, "; ".join(notes)))
+
+
+def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairState:
+    """The pair after what was written has been read back: the bases are what is really held."""
+    sent, shown = state.unconfirmed[side], seen.whole
+    left = {each: fields for each, fields in state.unconfirmed.items() if each is not side}
+    state = attrs.evolve(state, unconfirmed=left)
+    held = {f: shown.snapshot.values[f] for f in sent if f in shown.snapshot.values}
+    # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
+    stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
+    state = remember(state, side, stored, shown.version)
+    known = state.pair.seen(side)
+    if stored != held or known is None:
+        state = _see(state, shown)
+    else:
+        # What no answer has shown yet is known from now on.
+        values = {**shown.snapshot.values, **known.snapshot.values}
+        state = _see(state, attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values)))
+    state = _read_anew(mapper, state, side, sent, shown.snapshot)
+    return attrs.evolve(state, records={**state.records, side: seen.record})
+
+
+def _shown_over(known: Any, answer: Any) -> Any:
+    """The record as an answer shows it; what the answer leaves out is as it was, for writes that replace a whole."""
+    names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
+    shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
+    return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
+
+
+def stored_of(answer: Observation, sent: Values) -> tuple[dict[str, Canonical], str | None]:
+    """What a system says it stored of what was sent, as far as its answer shows it, and the new version."""
+    shown = answer.snapshot.values
+    return {field: shown[field] for field in sent if field in shown}, answer.version
+
+
+def remember(state: PairState, side: Side, stored: Values, version: str | None) -> PairState:
+    """The pair as it is after a write: the written fields as stored, all others as they were read.
+
+    Only what was written is taken from the answer: an edit of another field that came in between is still to be found.
+    """
+    seen = state.pair.seen(side)
+    assert seen is not None  # it was re-read, or made just now
+    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
+    return _see(_based_on(state, side, stored), attrs.evolve(seen, snapshot=snapshot, version=version))
+
+
+def assume(state: PairState, side: Side) -> PairState:
+    """Until what was written is read back, the bases say what was sent: an edit meanwhile is an edit."""
+    return _based_on(state, side, state.unconfirmed[side])
+
+
+def _based_on(state: PairState, side: Side, written: Values) -> PairState:
+    """The pair with what was written as one side's base, and what it was made of as the other side's."""
+    source = state.pair.current(side.other).values
+    link = state.pair.link.based_on(side, written)
+    link = link.based_on(side.other, {f: source[f] for f in written if f in source})
+    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+
+
+def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[str], answer: Snapshot) -> PairState:
+    """Fields that are read by the light of one that was written (a phone number by its country) are read anew.
+
+    Nobody has edited them: where a base was known, it is known in the new reading.
+    """
+    seen = state.pair.seen(side)
+    assert seen is not None  # it was written just now
+    values, unreadable = dict(seen.snapshot.values), dict(seen.snapshot.unreadable)
+    base = dict(state.pair.link.base(side))
+    for lens in mapper.lenses:
+        field = lens.name
+        if lens.scope not in sent or field in sent or not (field in answer.values or field in answer.unreadable):
+            continue
+        before = values.pop(field, UNSET)
+        unreadable.pop(field, None)
+        if field in answer.unreadable:
+            unreadable[field] = answer.unreadable[field]
+            continue
+        values[field] = answer.values[field]
+        if field in base and base[field] == before:
+            base[field] = answer.values[field]
+    state = _see(state, attrs.evolve(seen, snapshot=Snapshot(values, unreadable)))
+    link = state.pair.link.with_base(side, base)
+    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+
+
+# --- remembering ------------------------------------------------------------------------------------------------
+
+
+def to_commit(
+    sync: Synchronization,
+    state: PairState,
+    linked_at: datetime | None,
+    journal: tuple[JournalEntry, ...] = (),
+    intent_id: str | None = None,
+) -> tuple[Commit, PairState]:
+    """What is to be remembered of a pair, and the pair once that is done.
+
+    Args:
+        linked_at: when the link was made, if it is new.
+    """
+    link = state.pair.link
+    if linked_at is not None:
+        made = JournalEntry(state.name, Side.CUSTOMCRM, link.customcrm_id, "link", {}, {}, linked_at, link.keap_id)
+        journal = (made, *journal)
+    lines = (*state.lines, *state.held_lines())
+    commit = settled_commit(sync, state.pair, state.outcome)
+    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=state.replaces)
+    if not state.outcome.is_settled or state.is_unconfirmed:
+        # Keep both sides in view until the rest is decided.
+        pair = state.pair
+        staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)
+        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
+    return commit, attrs.evolve(state.held_told(), lines=(), is_new=False)

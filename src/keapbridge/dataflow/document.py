@@ -74,10 +74,10 @@ def _parts(mappers: Sequence[Mapper], to: _Writer) -> Iterator[str]:
 
 
 def _restrictions(mapper: Mapper) -> Iterator[str]:
-    for side, object in ((Side.CUSTOMCRM, "{customcrm}"), (Side.KEAP, "{keap}")):
+    for side, name in ((Side.CUSTOMCRM, "{customcrm}"), (Side.KEAP, "{keap}")):
         words = mapper.taking_part.described(side).replace("{", "{{").replace("}", "}}")
         if words:
-            yield f"Of {side.title}'s {object} only those take part of which this is so: {words}."
+            yield f"Of {side.title}'s {name} only those take part of which this is so: {words}."
 
 
 class _Writer(Protocol):

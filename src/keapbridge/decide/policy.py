@@ -112,12 +112,12 @@ class Policy:
             return self.conflicts.get(field) or self.conflicts.get("*", "newest")
         return self.conflicts
 
-    def deletion(self, side: Side, object: str | None = None) -> Deletions:
+    def deletion(self, side: Side, name: str | None = None) -> Deletions:
         """What happens to the counterpart on `side` of a record that was deleted."""
         rule = self.deletions
         if isinstance(rule, Mapping):
             rule = rule.get(side.value, "unlink")
-        if rule == "archive" and object is not None and object not in self.archive[side.value]:
+        if rule == "archive" and name is not None and name not in self.archive[side.value]:
             return "unlink"
         return rule
 

@@ -14,12 +14,12 @@ from keapbridge.model.side import Side
 __all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Key", "Missing", "Removal", "Staged", "moved_fact"]
 
 
-def moved_fact(object: str) -> str:
+def moved_fact(name: str) -> str:
     """The name of the fact that changes when a link of these records ends or moves.
 
     What refers to them means another record then, or none.
     """
-    return f"{object}_moved"
+    return f"{name}_moved"
 
 
 @attrs.frozen

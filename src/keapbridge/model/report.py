@@ -78,12 +78,12 @@ class Report:
         """Whether nothing failed."""
         return not any(counts.get("failed") for counts in self.counts.values())
 
-    def count(self, outcome: str, object: str | None = None) -> int:
-        """How many records had this outcome (`"created"` counts both sides), in one or all synchronizations."""
+    def count(self, outcome: str, name: str | None = None) -> int:
+        """How many records had this outcome (`"created"` counts both sides), in one (by its name) or all synchronizations."""
         return sum(
             number
-            for name, counts in self.counts.items()
-            if object in {None, name}
+            for each, counts in self.counts.items()
+            if name in {None, each}
             for heading, number in counts.items()
             if heading == outcome or heading.startswith(f"{outcome} in ")
         )

@@ -137,12 +137,12 @@ class SqlInbox:
         )
         return c.execute(newer.values(signed_at=message.signed_at, received_at=_text(received_at))).rowcount == 1
 
-    def due(self, object: str, now: datetime, limit: int) -> list[Due]:
+    def due(self, name: str, now: datetime, limit: int) -> list[Due]:
         """The records of a synchronization that are to be synced now, oldest first."""
         i = t.inbox.c
         query = (
             select(i.side, i.id, func.max(i.tries).label("tries"))
-            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= _text(now), i.object == object)
+            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= _text(now), i.object == name)
             .group_by(i.side, i.id)
             .order_by(func.min(i.seq))
             .limit(limit)
@@ -159,7 +159,7 @@ class SqlInbox:
         with self.store.database.transaction(durable=True) as c:
             return _moment(c.execute(query).scalar())
 
-    def settle(self, object: str, records: Sequence[Due], again_at: datetime | None) -> None:
+    def settle(self, name: str, records: Sequence[Due], again_at: datetime | None) -> None:
         """These records have been synced.
 
         Args:
@@ -169,7 +169,7 @@ class SqlInbox:
         i = t.inbox.c
         with self.store.database.transaction(durable=True) as c:
             for side, ids, upto in _groups(records):
-                mine = (*self._of(object, side), i.id.in_(ids))
+                mine = (*self._of(name, side), i.id.in_(ids))
                 again: list[int] = []
                 if again_at is not None and side is Side.KEAP:
                     newest = func.max(case((i.seq <= upto, i.seq)))
@@ -180,12 +180,12 @@ class SqlInbox:
                     values = {"state": AGAIN, "due_at": _text(again_at)}
                     c.execute(update(t.inbox).where(i.seq.in_(again)).values(**values))
 
-    def postpone(self, object: str, records: Mapping[Due, datetime]) -> None:
+    def postpone(self, name: str, records: Mapping[Due, datetime]) -> None:
         """These records could not be synced; each is tried again at its time."""
         i = t.inbox.c
         with self.store.database.transaction(durable=True) as c:
             for record, due_at in records.items():
-                open_rows = (*self._of(object, record.side), i.id == record.id, i.seq <= record.upto, i.state != DONE)
+                open_rows = (*self._of(name, record.side), i.id == record.id, i.seq <= record.upto, i.state != DONE)
                 values = {"tries": record.tries + 1, "due_at": _text(due_at)}
                 c.execute(update(t.inbox).where(*open_rows).values(**values))
 
@@ -220,9 +220,9 @@ class SqlInbox:
             c.execute(delete(t.inbox).where(i.bridge == self.store.bridge, i.received_at < old, i.state == DONE))
             c.execute(delete(t.messages).where(m.bridge == self.store.bridge, m.received_at < old))
 
-    def _of(self, object: str, side: Side) -> tuple[ColumnElement[bool], ...]:
+    def _of(self, name: str, side: Side) -> tuple[ColumnElement[bool], ...]:
         i = t.inbox.c
-        return (i.bridge == self.store.bridge, i.object == object, i.side == side.value)
+        return (i.bridge == self.store.bridge, i.object == name, i.side == side.value)
 
 
 def _groups(records: Iterable[Due]) -> Iterator[tuple[Side, Collection[str], int]]:

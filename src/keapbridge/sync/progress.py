@@ -18,11 +18,11 @@ class ProgressBars:
         self._tqdm = tqdm
         self._bars: dict[tuple[str, str], Any] = {}
 
-    def __call__(self, object: str, doing: str, done: int, total: int | None) -> None:
-        key = (object, doing)
+    def __call__(self, name: str, doing: str, done: int, total: int | None) -> None:
+        key = (name, doing)
         bar = self._bars.get(key)
         if bar is None or done < bar.n:
-            bar = self._bars[key] = self._tqdm(total=total, desc=f"{object}: {doing}", unit=" records")
+            bar = self._bars[key] = self._tqdm(total=total, desc=f"{name}: {doing}", unit=" records")
         bar.total = total
         bar.update(done - bar.n)
         if total is not None and done >= total:

@@ -123,12 +123,12 @@ def asgi_app(
 
 
 def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
-    async def changed(object: str) -> object:
-        target = getattr(session, object)
+    async def changed(name: str) -> object:
+        target = getattr(session, name)
         return await _called(target.sync)
 
-    async def ids(object: str, keap: Sequence[str], customcrm: Sequence[str]) -> object:
-        target = getattr(session, object)
+    async def ids(name: str, keap: Sequence[str], customcrm: Sequence[str]) -> object:
+        target = getattr(session, name)
         return await _called(target.sync_ids, keap=keap, customcrm=customcrm)
 
     async def _called(method: Callable[..., Any], **arguments: Any) -> object:

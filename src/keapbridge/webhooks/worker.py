@@ -112,54 +112,54 @@ class Worker:
         Raises:
             SessionBusyError: when another runner is at work on the session.
         """
-        for object in ORDER:
+        for name in ORDER:
             while not self._stopping:
                 moment = await self._driver.run(now())
-                taken = await self._driver.run(run("read the inbox", self._inbox.due, object, moment, BATCH))
+                taken = await self._driver.run(run("read the inbox", self._inbox.due, name, moment, BATCH))
                 if not taken:
                     break
-                await self._sync(object, taken)
+                await self._sync(name, taken)
         following = await self._driver.run(run("read the inbox", self._inbox.next_due))
         if following is None:
             return IDLE
         return min(IDLE, max(0.0, (following - await self._driver.run(now())).total_seconds()))
 
-    async def _sync(self, object: str, taken: Sequence[Due]) -> None:
+    async def _sync(self, name: str, taken: Sequence[Due]) -> None:
         """Sync these records; if the batch fails because of one of them, in halves, so that the others get through."""
         theirs, ours = ([record.id for record in taken if record.side is side] for side in (Side.KEAP, Side.CUSTOMCRM))
         try:
-            if await self._any_is_new(object, theirs, ours):
+            if await self._any_is_new(name, theirs, ours):
                 # Its counterpart may be there already and not known yet: found, it is linked and not made twice.
-                await self._syncs.changed(object)
-            await self._syncs.ids(object, theirs, ours)
+                await self._syncs.changed(name)
+            await self._syncs.ids(name, theirs, ours)
         except (SessionBusyError, LinkStoreError):
             raise
         except Exception as error:  # noqa: BLE001 - what fails stays in the inbox, and the worker goes on
             if len(taken) > 1 and _may_be_one_record(error):
                 half = len(taken) // 2
-                await self._sync(object, taken[:half])
-                await self._sync(object, taken[half:])
+                await self._sync(name, taken[:half])
+                await self._sync(name, taken[half:])
                 return
-            _log.warning("webhooks: %d %s could not be synced, tried again: %s", len(taken), object, _kind(error))
-            await self._postpone(object, taken)
+            _log.warning("webhooks: %d %s could not be synced, tried again: %s", len(taken), name, _kind(error))
+            await self._postpone(name, taken)
             return
-        await self._settle(object, taken)
+        await self._settle(name, taken)
 
-    async def _any_is_new(self, object: str, theirs: Sequence[str], ours: Sequence[str]) -> bool:
+    async def _any_is_new(self, name: str, theirs: Sequence[str], ours: Sequence[str]) -> bool:
         for side, ids in ((Side.CUSTOMCRM, ours), (Side.KEAP, theirs)):
             if ids:
-                linked = await self._driver.run(self._store.links.partners(object, side, ids))
+                linked = await self._driver.run(self._store.links.partners(name, side, ids))
                 if not linked.keys() >= set(ids):
                     return True
         return False
 
-    async def _settle(self, object: str, taken: Sequence[Due]) -> None:
+    async def _settle(self, name: str, taken: Sequence[Due]) -> None:
         """What the run has settled is done; what failed in it and is worth another try stays."""
         moment = await self._driver.run(now())
         retried: dict[Due, datetime] = {}
         for side in Side:
             mine = {record.id: record for record in taken if record.side is side}
-            failures = await self._driver.run(self._store.failures.of(object, side, mine))
+            failures = await self._driver.run(self._store.failures.of(name, side, mine))
             for id, failure in failures.items():
                 # Without a next try, only an edit helps, and that will be delivered.
                 if failure.next_try_at is not None:
@@ -168,14 +168,14 @@ class Worker:
         done = [record for record in taken if record not in retried]
         after = self._pace.reread_after
         again_at = None if after is None else moment + timedelta(seconds=after)
-        await self._driver.run(run("settle", self._inbox.settle, object, done, again_at))
+        await self._driver.run(run("settle", self._inbox.settle, name, done, again_at))
         if retried:
-            await self._driver.run(run("postpone", self._inbox.postpone, object, retried))
+            await self._driver.run(run("postpone", self._inbox.postpone, name, retried))
 
-    async def _postpone(self, object: str, taken: Sequence[Due]) -> None:
+    async def _postpone(self, name: str, taken: Sequence[Due]) -> None:
         moment = await self._driver.run(now())
         later = {record: moment + self._pace.after_failure(record.tries) for record in taken}
-        await self._driver.run(run("postpone", self._inbox.postpone, object, later))
+        await self._driver.run(run("postpone", self._inbox.postpone, name, later))
 
     async def _prune(self) -> None:
         moment = await self._driver.run(now())

@@ -77,16 +77,16 @@ class Core:
         if holder.scalar() != self.lease[0]:
             raise SessionBusyError("another runner took this session over; this one stops")
 
-    def of(self, table: Table, object: str, side: Side | None = None) -> list[Any]:
+    def of(self, table: Table, name: str, side: Side | None = None) -> list[Any]:
         """The rows of an object, and perhaps of a side."""
-        conditions = [table.c.bridge == self.bridge, table.c.object == object]
+        conditions = [table.c.bridge == self.bridge, table.c.object == name]
         return conditions if side is None else [*conditions, table.c.side == side.value]
 
-    def values(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Any]:
+    def values(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Any]:
         """What the parameters of a statement with `named` and a list of ids stand for."""
-        return {"bridge": self.bridge, "object": object, "side": side.value, "ids": self.database.listed(ids)}
+        return {"bridge": self.bridge, "object": name, "side": side.value, "ids": self.database.listed(ids)}
 
-    def delete(self, c: Connection, table: Table, object: str, side: Side, ids: Sequence[str]) -> None:
+    def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:
         """Delete the rows of these records; most tables have none of most records."""
         if ids:
             wanted = table.c.id.in_(self.database.each("ids"))
@@ -94,7 +94,7 @@ class Core:
                 c,
                 f"delete {table.name}",
                 lambda: delete(table).where(*named(table), wanted),
-                self.values(object, side, ids),
+                self.values(name, side, ids),
             )
 
 

@@ -27,11 +27,11 @@ class Failures:
             self._core.database.upsert(c, t.failures, [self._core.rows.failure(failure)])
 
     @flow
-    def of(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
+    def of(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
         found: dict[str, Failure] = {}
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                query = select(t.failures).where(*self._core.of(t.failures, object, side), t.failures.c.id.in_(chunk))
+                query = select(t.failures).where(*self._core.of(t.failures, name, side), t.failures.c.id.in_(chunk))
                 found.update((row.id, self._core.rows.to_failure(row)) for row in c.execute(query))
         return found
 
@@ -43,7 +43,7 @@ class Failures:
             return [self._core.rows.to_failure(row) for row in c.execute(query)]
 
     @flow
-    def clear(self, object: str, side: Side, id: str) -> None:
+    def clear(self, name: str, side: Side, id: str) -> None:
         with self._core.transaction() as c:
             for table in (t.failures, t.tombstones):
-                c.execute(delete(table).where(*self._core.of(table, object, side), table.c.id == id))
+                c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == id))

@@ -20,9 +20,9 @@ class Intents:
         self._core = core
 
     @flow
-    def open(self, object: str) -> list[Intent]:
+    def open(self, name: str) -> list[Intent]:
         query = (
-            select(t.intents).where(*self._core.of(t.intents, object)).order_by(t.intents.c.created_at, t.intents.c.id)
+            select(t.intents).where(*self._core.of(t.intents, name)).order_by(t.intents.c.created_at, t.intents.c.id)
         )
         with self._core.transaction() as c:
             return [self._core.rows.to_intent(row) for row in c.execute(query)]

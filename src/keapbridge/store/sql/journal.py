@@ -29,7 +29,7 @@ class Journal:
             return [self._core.rows.to_entry(row) for row in c.execute(query)]
 
     @flow
-    def history(self, object: str, side: Side, id: str) -> list[JournalEntry]:
-        query = select(t.journal).where(*self._core.of(t.journal, object, side), t.journal.c.record_id == id)
+    def history(self, name: str, side: Side, id: str) -> list[JournalEntry]:
+        query = select(t.journal).where(*self._core.of(t.journal, name, side), t.journal.c.record_id == id)
         with self._core.transaction() as c:
             return [self._core.rows.to_entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]

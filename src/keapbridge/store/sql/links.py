@@ -44,21 +44,19 @@ class Links:
         self._waiting: list[_Ticket] = []
 
     @flow
-    def pairs(self, object: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
+    def pairs(self, name: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
         """Linked pairs whose record on a side was observed, and after which id to go on; `None` at the end.
 
         For Keap without those whose other record was observed, too. Neither with those that are proven missing.
         """
         # Step by step, each by its ids: in one statement a database may begin with the links, of which there are most.
         o = t.observed.c
-        observed = select(o.id).where(*self._core.of(t.observed, object, side), o.linked.is_(True), o.id > after)
+        observed = select(o.id).where(*self._core.of(t.observed, name, side), o.linked.is_(True), o.id > after)
         with self._core.transaction() as c:
             ids = list(c.execute(observed.order_by(o.id).limit(limit)).scalars())
-            pairs = pairs_by(self._core, c, object, side, ids)
+            pairs = pairs_by(self._core, c, name, side, ids)
             # What is missing on a side is planned as a deletion instead.
-            gone = {
-                each: self._proven_missing(c, object, each, [pair.link.id(each) for pair in pairs]) for each in Side
-            }
+            gone = {each: self._proven_missing(c, name, each, [pair.link.id(each) for pair in pairs]) for each in Side}
         wanted = [
             pair
             for pair in pairs
@@ -68,12 +66,12 @@ class Links:
         return wanted, ids[-1] if len(ids) == limit else None
 
     @flow
-    def pairs_of(self, object: str, customcrm_ids: Collection[str]) -> list[Pair]:
+    def pairs_of(self, name: str, customcrm_ids: Collection[str]) -> list[Pair]:
         with self._core.transaction() as c:
-            return pairs_by(self._core, c, object, Side.CUSTOMCRM, sorted(customcrm_ids))
+            return pairs_by(self._core, c, name, Side.CUSTOMCRM, sorted(customcrm_ids))
 
     @flow
-    def partners(self, object: str, side: Side, ids: Collection[str], *, plan_id: str | None = None) -> dict[str, str]:
+    def partners(self, name: str, side: Side, ids: Collection[str], *, plan_id: str | None = None) -> dict[str, str]:
         """The records that these of a side are linked to, or that a plan will link: id → the other side's id.
 
         Args:
@@ -87,18 +85,18 @@ class Links:
                 if plan_id is not None:
                     planned = select(a[its_id], a[other_id]).where(
                         a.plan_id == plan_id,
-                        a.object == object,
+                        a.object == name,
                         a.kind.in_(("create", "adopt", "link")),
                         a[its_id].in_(chunk),
                     )
                     found.update((id, other or "") for id, other in map(tuple, c.execute(planned)))
-                linked = select(k[its_id], k[other_id]).where(*self._core.of(t.links, object), k[its_id].in_(chunk))
+                linked = select(k[its_id], k[other_id]).where(*self._core.of(t.links, name), k[its_id].in_(chunk))
                 found.update((id, other) for id, other in map(tuple, c.execute(linked)))
         return found
 
     @flow
-    def count(self, object: str) -> int:
-        query = select(func.count()).select_from(t.links).where(*self._core.of(t.links, object))
+    def count(self, name: str) -> int:
+        query = select(func.count()).select_from(t.links).where(*self._core.of(t.links, name))
         with self._core.transaction() as c:
             return int(c.execute(query).scalar_one())
 
@@ -121,38 +119,36 @@ class Links:
 
     @flow
     def remove(self, run_id: str, removal: Removal) -> None:
-        object, link = removal.object, removal.link
+        name, link = removal.object, removal.link
         with self._core.transaction() as c:
-            self._note_moved(c, object, run_id)
-            c.execute(
-                delete(t.links).where(*self._core.of(t.links, object), t.links.c.customcrm_id == link.customcrm_id)
-            )
+            self._note_moved(c, name, run_id)
+            c.execute(delete(t.links).where(*self._core.of(t.links, name), t.links.c.customcrm_id == link.customcrm_id))
             for side in Side:
-                self._core.delete(c, t.observed, object, side, [link.id(side)])
-                self._core.delete(c, t.match_keys, object, side, [link.id(side)])
+                self._core.delete(c, t.observed, name, side, [link.id(side)])
+                self._core.delete(c, t.match_keys, name, side, [link.id(side)])
                 for table in (t.missing, t.failures):
-                    c.execute(delete(table).where(*self._core.of(table, object, side), table.c.id == link.id(side)))
+                    c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == link.id(side)))
             left = removal.survivor
             if left is not None:
-                self._keep(c, object, left, removal.survivor_keys, removal.reason, apart=removal.apart)
+                self._keep(c, name, left, removal.survivor_keys, removal.reason, apart=removal.apart)
             journal = [self._core.rows.journal(run_id, entry) for entry in removal.journal]
             self._core.database.append(c, t.journal, journal)
             lines = [self._core.rows.line(run_id, line) for line in removal.lines]
             self._core.database.append(c, t.lines, lines)
 
     @flow
-    def keep_apart(self, object: str, observation: Observation, reason: str) -> None:
+    def keep_apart(self, name: str, observation: Observation, reason: str) -> None:
         """Keep a record that shall be given no counterpart by itself."""
         with self._core.transaction() as c:
-            self._keep(c, object, observation, (), reason, apart=True)
+            self._keep(c, name, observation, (), reason, apart=True)
 
     @flow
-    def tombstones(self, object: str, side: Side, ids: Collection[str]) -> dict[str, str]:
+    def tombstones(self, name: str, side: Side, ids: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
                 query = select(t.tombstones.c.id, t.tombstones.c.reason).where(
-                    *self._core.of(t.tombstones, object, side), t.tombstones.c.id.in_(chunk)
+                    *self._core.of(t.tombstones, name, side), t.tombstones.c.id.in_(chunk)
                 )
                 found.update((row.id, row.reason) for row in c.execute(query))
         return found
@@ -170,12 +166,12 @@ class Links:
         with self._core.transaction() as c:
             self._core.database.index_again(c)
 
-    def all(self, object: str) -> Iterator[Link]:
+    def all(self, name: str) -> Iterator[Link]:
         after = ""
         while True:
             query = (
                 select(t.links)
-                .where(*self._core.of(t.links, object), t.links.c.customcrm_id > after)
+                .where(*self._core.of(t.links, name), t.links.c.customcrm_id > after)
                 .order_by(t.links.c.customcrm_id)
                 .limit(CHUNK)
             )
@@ -202,21 +198,21 @@ class Links:
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
         rare = self._rare_rows(c)
-        for object, group in by_object.items():
+        for name, group in by_object.items():
             moved = [commit.replaces for commit in group if commit.replaces is not None]
             if moved:
-                self._note_moved(c, object, ",".join(moved))
-                self._core.delete(c, t.observed, object, Side.KEAP, moved)
-                self._core.delete(c, t.match_keys, object, Side.KEAP, moved)
+                self._note_moved(c, name, ",".join(moved))
+                self._core.delete(c, t.observed, name, Side.KEAP, moved)
+                self._core.delete(c, t.match_keys, name, Side.KEAP, moved)
             database.write_many(c, "link", self._upsert_links, [rows.link(commit) for commit in group])
             for side in Side:
                 ids = [commit.link.id(side) for commit in group]
-                self._core.delete(c, t.observed, object, side, ids)
+                self._core.delete(c, t.observed, name, side, ids)
                 for table in rare:
-                    self._core.delete(c, table, object, side, ids + (moved if side is Side.KEAP else []))
+                    self._core.delete(c, table, name, side, ids + (moved if side is Side.KEAP else []))
                 keys = {commit.link.id(side): commit.keys[side] for commit in group if side in commit.keys}
-                settle_keys(self._core, c, object, side, keys)
-            staged = [rows.observed(object, o, linked=True) for commit in group for o in commit.staged]
+                settle_keys(self._core, c, name, side, keys)
+            staged = [rows.observed(name, o, linked=True) for commit in group for o in commit.staged]
             database.upsert(c, t.observed, staged)
         for _, commit in commits:
             if commit.intent_id is not None:
@@ -226,29 +222,29 @@ class Links:
         lines = [rows.line(run or self._core.next_run, line) for run, commit in commits for line in commit.lines]
         database.append(c, t.lines, lines)
 
-    def _proven_missing(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> set[str]:
+    def _proven_missing(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
         if not ids:
             return set()
         m = t.missing.c
-        query = select(m.id).where(*self._core.of(t.missing, object, side), m.proven.is_(True))
+        query = select(m.id).where(*self._core.of(t.missing, name, side), m.proven.is_(True))
         return set(c.execute(query.where(m.id.in_(self._core.database.each("ids"))), {"ids": ids}).scalars())
 
     def _keep(
-        self, c: Connection, object: str, left: Observation, keys: Iterable[Key], reason: str, *, apart: bool
+        self, c: Connection, name: str, left: Observation, keys: Iterable[Key], reason: str, *, apart: bool
     ) -> None:
         rows, database = self._core.rows, self._core.database
-        database.upsert(c, t.observed, [rows.observed(object, left, linked=False)])
-        database.upsert(c, t.match_keys, rows.match_keys(object, left.side, left.id, keys, linked=False))
+        database.upsert(c, t.observed, [rows.observed(name, left, linked=False)])
+        database.upsert(c, t.match_keys, rows.match_keys(name, left.side, left.id, keys, linked=False))
         if not reason:
             return
-        row = {"bridge": self._core.bridge, "object": object, "side": left.side.value, "id": left.id}
+        row = {"bridge": self._core.bridge, "object": name, "side": left.side.value, "id": left.id}
         database.upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
 
-    def _note_moved(self, c: Connection, object: str, which: str) -> None:
-        name = moved_fact(object)
-        before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == name))
+    def _note_moved(self, c: Connection, name: str, which: str) -> None:
+        fact = moved_fact(name)
+        before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == fact))
         value = hashlib.blake2b(f"{before.scalar()} {which}".encode(), digest_size=16).hexdigest()
-        self._core.database.upsert(c, t.facts, [{"bridge": self._core.bridge, "name": name, "value": value}])
+        self._core.database.upsert(c, t.facts, [{"bridge": self._core.bridge, "name": fact, "value": value}])
 
     def _rare_rows(self, c: Connection) -> list[Table]:
         """Those of the mostly empty tables that hold anything."""

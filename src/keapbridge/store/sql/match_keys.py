@@ -25,32 +25,30 @@ class MatchKeys:
         self._core = core
 
     @flow
-    def groups(self, object: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
+    def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
         m = t.match_keys.c
         wanted = (
             select(m.key)
             .distinct()
-            .where(*self._core.of(t.match_keys, object), m.rank == rank, m.linked.is_(False), m.key > after)
+            .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.is_(False), m.key > after)
             .order_by(m.key)
             .limit(limit)
         )
-        kept_apart = select(t.tombstones.c.id).where(
-            *self._core.of(t.tombstones, object), t.tombstones.c.apart.is_(True)
-        )
+        kept_apart = select(t.tombstones.c.id).where(*self._core.of(t.tombstones, name), t.tombstones.c.apart.is_(True))
         groups: dict[str, list[Candidate]] = {}
         with self._core.transaction() as c:
             self._core.database.index_again(c)
             keys = list(c.execute(wanted).scalars())
             query = (
                 select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
-                .where(*self._core.of(t.match_keys, object), m.rank == rank, m.linked.in_([True, False]))
+                .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
                 .where(m.key.in_(self._core.database.each("keys")))
                 .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
                 .order_by(m.key, m.side, m.id)
             )
             rows = c.execute(query, {"keys": keys}).all() if keys else []
             planned = {
-                side.value: self._planned(c, plan_id, object, side, [row.id for row in rows if row.side == side.value])
+                side.value: self._planned(c, plan_id, name, side, [row.id for row in rows if row.side == side.value])
                 for side in Side
             }
         for row in rows:
@@ -62,12 +60,12 @@ class MatchKeys:
         return [(key, groups.get(key, [])) for key in keys]
 
     @flow
-    def unlinked(self, object: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
+    def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
         o, a = t.observed.c, t.actions.c
-        planned = exists().where(a.plan_id == plan_id, a.object == object, a[link_columns(side).id.name] == o.id)
+        planned = exists().where(a.plan_id == plan_id, a.object == name, a[link_columns(side).id.name] == o.id)
         query = (
             select(t.observed)
-            .where(*self._core.of(t.observed, object, side), o.linked.is_(False), o.id > after, ~planned)
+            .where(*self._core.of(t.observed, name, side), o.linked.is_(False), o.id > after, ~planned)
             .order_by(o.id)
             .limit(limit)
         )
@@ -75,7 +73,7 @@ class MatchKeys:
             return [self._core.rows.to_observation(row) for row in c.execute(query)]
 
     @flow
-    def same_key(self, object: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
+    def same_key(self, name: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
         """The records of a side that share one of these match keys, and whether they are linked."""
         m = t.match_keys.c
         found: dict[str, bool] = {}
@@ -83,7 +81,7 @@ class MatchKeys:
             self._core.database.index_again(c)
             for key in keys:
                 query = select(m.id, m.linked).where(
-                    *self._core.of(t.match_keys, object, side),
+                    *self._core.of(t.match_keys, name, side),
                     m.rank == key.rank,
                     m.linked.in_([True, False]),
                     m.key == key_digest(key.key),
@@ -92,21 +90,21 @@ class MatchKeys:
         return sorted(found.items())
 
     def _planned(
-        self, c: Connection, plan_id: str, object: str, side: Side, ids: Sequence[str]
+        self, c: Connection, plan_id: str, name: str, side: Side, ids: Sequence[str]
     ) -> dict[str, frozenset[str]]:
         """What kinds of actions a plan has for these records."""
         if not ids:
             return {}
         a = t.actions.c
         its_id = a[link_columns(side).id.name]
-        query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == object)
+        query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == name)
         found: dict[str, frozenset[str]] = {}
         for id, kind in c.execute(query.where(its_id.in_(self._core.database.each("ids"))), {"ids": ids}).all():
             found[id] = found.get(id, frozenset()) | {kind}
         return found
 
 
-def settle_keys(core: Core, c: Connection, object: str, side: Side, keys: Mapping[str, Iterable[Key]]) -> None:
+def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[Key]]) -> None:
     """Keep the match keys of linked records. Most are there already: those stay where they are."""
     if not keys:
         return
@@ -116,7 +114,7 @@ def settle_keys(core: Core, c: Connection, object: str, side: Side, keys: Mappin
         c,
         "keys",
         lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*named(t.match_keys), wanted),
-        core.values(object, side, keys),
+        core.values(name, side, keys),
     )
     known: dict[str, set[Any]] = {id: set() for id in keys}
     unlinked: set[str] = set()
@@ -127,8 +125,8 @@ def settle_keys(core: Core, c: Connection, object: str, side: Side, keys: Mappin
     others = [
         id for id, its in keys.items() if known[id] != {(k.rank, key_digest(k.key), k.apart, k.stronger) for k in its}
     ]
-    core.delete(c, t.match_keys, object, side, [id for id in others if known[id]])
-    rows = [row for id in others for row in core.rows.match_keys(object, side, id, keys[id], linked=True)]
+    core.delete(c, t.match_keys, name, side, [id for id in others if known[id]])
+    rows = [row for id in others for row in core.rows.match_keys(name, side, id, keys[id], linked=True)]
     core.database.upsert(c, t.match_keys, rows)
     linked_now = sorted(unlinked.difference(others))
     if linked_now:
@@ -136,5 +134,5 @@ def settle_keys(core: Core, c: Connection, object: str, side: Side, keys: Mappin
             c,
             "link keys",
             lambda: update(t.match_keys).where(*named(t.match_keys), wanted).values(linked=true()),
-            core.values(object, side, linked_now),
+            core.values(name, side, linked_now),
         )

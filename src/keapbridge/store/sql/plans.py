@@ -72,12 +72,12 @@ class Plans:
 
     @flow
     def actions(
-        self, plan_id: str, object: str, kinds: Collection[str], after: int, limit: int
+        self, plan_id: str, name: str, kinds: Collection[str], after: int, limit: int
     ) -> list[tuple[int, Action]]:
         a = t.actions.c
         query = (
             select(a.seq, a.body)
-            .where(a.plan_id == plan_id, a.object == object, a.kind.in_(list(kinds)), a.seq > after)
+            .where(a.plan_id == plan_id, a.object == name, a.kind.in_(list(kinds)), a.seq > after)
             .order_by(a.seq)
             .limit(limit)
         )
@@ -85,7 +85,7 @@ class Plans:
             return [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     @flow
-    def links_to_make(self, plan_id: str, object: str, after: str, limit: int) -> list[tuple[str, Action]]:
+    def links_to_make(self, plan_id: str, name: str, after: str, limit: int) -> list[tuple[str, Action]]:
         """Pairs that a plan links and need no write, in the order of their Keap ids, each with that id.
 
         Records that were made one after the other lie side by side in the store.
@@ -93,7 +93,7 @@ class Plans:
         a = t.actions.c
         query = (
             select(a.keap_id, a.body)
-            .where(a.plan_id == plan_id, a.object == object, a.kind == "link", a.keap_id > after)
+            .where(a.plan_id == plan_id, a.object == name, a.kind == "link", a.keap_id > after)
             .order_by(a.keap_id)
             .limit(limit)
         )

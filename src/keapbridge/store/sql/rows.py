@@ -43,10 +43,10 @@ class Rows:
     def open(self, stored: str) -> Any:
         return load(self.seal.open(stored))
 
-    def observed(self, object: str, o: Observation, *, linked: bool) -> dict[str, Any]:
+    def observed(self, name: str, o: Observation, *, linked: bool) -> dict[str, Any]:
         return {
             "bridge": self.bridge,
-            "object": object,
+            "object": name,
             "side": o.side.value,
             "id": o.id,
             "linked": linked,
@@ -71,13 +71,11 @@ class Rows:
             row.mark,
         )
 
-    def match_keys(
-        self, object: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool
-    ) -> list[dict[str, Any]]:
+    def match_keys(self, name: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool) -> list[dict[str, Any]]:
         return [
             {
                 "bridge": self.bridge,
-                "object": object,
+                "object": name,
                 "side": side.value,
                 "id": id,
                 "rank": k.rank,

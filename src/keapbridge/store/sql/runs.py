@@ -64,8 +64,8 @@ class Runs:
                 .where(t.runs.c.id == run_id)
             ).one()
             cursors = [
-                {"bridge": self._core.bridge, "object": object, "side": side, "watermark": watermark}
-                for object, sides in load(row.watermarks).items()
+                {"bridge": self._core.bridge, "object": name, "side": side, "watermark": watermark}
+                for name, sides in load(row.watermarks).items()
                 for side, watermark in sides.items()
             ]
             if complete:

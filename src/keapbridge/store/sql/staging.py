@@ -26,36 +26,36 @@ class Staging:
         self._core = core
 
     @flow
-    def watermark(self, object: str, side: Side) -> datetime | None:
+    def watermark(self, name: str, side: Side) -> datetime | None:
         """Up to when a side's changes were read and applied; `None` before that."""
         query = select(t.cursors.c.watermark).where(
-            t.cursors.c.bridge == self._core.bridge, t.cursors.c.object == object, t.cursors.c.side == side.value
+            t.cursors.c.bridge == self._core.bridge, t.cursors.c.object == name, t.cursors.c.side == side.value
         )
         with self._core.transaction() as c:
             return to_moment(c.execute(query).scalar())
 
     @flow
-    def recognise(self, object: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
+    def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
         """Those of the records, by id, that come in the text that their link knows, and so need not be read.
 
         A `complete` scan also notes that it saw them.
         """
         with self._core.transaction() as c:
-            known = self._known(c, object, side, list(fingerprints))
+            known = self._known(c, name, side, list(fingerprints))
             same = [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
-            self._core.delete(c, t.observed, object, side, same)
-            self._note_seen(c, object, side, same, complete=complete)
+            self._core.delete(c, t.observed, name, side, same)
+            self._note_seen(c, name, side, same, complete=complete)
         return set(same)
 
     @flow
-    def stage(self, object: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
+    def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
         """Keep what differs from what is linked; answer how many did not. A `complete` scan also notes what it saw."""
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
         with self._core.transaction() as c:
-            links = self._known(c, object, side, [s.observation.id for s in staged])
+            links = self._known(c, name, side, [s.observation.id for s in staged])
             known = {id: (digest, mark) for id, digest, mark in links}
             for item in staged:
                 id, mark = item.observation.id, item.observation.mark
@@ -65,27 +65,27 @@ class Staging:
                     if mark is not None and mark != known[id][1]:
                         learnt.append({"its_id": id, "its_mark": mark})
                     continue
-                rows.append(self._core.rows.observed(object, item.observation, linked=linked))
+                rows.append(self._core.rows.observed(name, item.observation, linked=linked))
                 if not linked:
-                    keys += self._core.rows.match_keys(object, side, id, item.keys, linked=False)
-            self._core.delete(c, t.observed, object, side, unchanged)
-            self._learn_marks(c, object, side, learnt)
-            self._compare_with_staged(c, object, side, rows)
-            self._note_seen(c, object, side, list(known), complete=complete)
+                    keys += self._core.rows.match_keys(name, side, id, item.keys, linked=False)
+            self._core.delete(c, t.observed, name, side, unchanged)
+            self._learn_marks(c, name, side, learnt)
+            self._compare_with_staged(c, name, side, rows)
+            self._note_seen(c, name, side, list(known), complete=complete)
             self._core.database.upsert(c, t.observed, rows)
-            self._core.delete(c, t.match_keys, object, side, [r["id"] for r in rows if not r["linked"]])
+            self._core.delete(c, t.match_keys, name, side, [r["id"] for r in rows if not r["linked"]])
             self._core.database.upsert(c, t.match_keys, keys)
         return len(unchanged)
 
     @flow
-    def begin_scan(self, object: str, side: Side) -> None:
+    def begin_scan(self, name: str, side: Side) -> None:
         """Forget what the last complete scan saw."""
         with self._core.transaction() as c:
             self._core.database.leave_unindexed(c, self._core.bridge)
-            c.execute(delete(t.seen).where(*self._core.of(t.seen, object, side)))
+            c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
 
     @flow
-    def end_scan(self, object: str, side: Side) -> None:
+    def end_scan(self, name: str, side: Side) -> None:
         """Note the linked records that a complete scan did not see."""
         id_column = link_columns(side).id
         k, s = t.links.c, t.seen.c
@@ -94,36 +94,36 @@ class Staging:
             .outerjoin(
                 t.seen, and_(s.bridge == k.bridge, s.object == k.object, s.side == side.value, s.id == id_column)
             )
-            .where(*self._core.of(t.links, object), s.id.is_(None))
+            .where(*self._core.of(t.links, name), s.id.is_(None))
         )
         names = ["bridge", "object", "side", "id", "proven"]
         with self._core.transaction() as c:
-            seen_again = select(s.id).where(*self._core.of(t.seen, object, side))
-            c.execute(delete(t.missing).where(*self._core.of(t.missing, object, side), t.missing.c.id.in_(seen_again)))
+            seen_again = select(s.id).where(*self._core.of(t.seen, name, side))
+            c.execute(delete(t.missing).where(*self._core.of(t.missing, name, side), t.missing.c.id.in_(seen_again)))
             c.execute(self._core.database.insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
-            c.execute(delete(t.seen).where(*self._core.of(t.seen, object, side)))
+            c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
 
     @flow
-    def note_deleted(self, object: str, side: Side, ids: Collection[str]) -> None:
+    def note_deleted(self, name: str, side: Side, ids: Collection[str]) -> None:
         """Note linked records that a change list calls deleted."""
         id_column = link_columns(side).id
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                query = select(id_column).where(*self._core.of(t.links, object), id_column.in_(chunk))
+                query = select(id_column).where(*self._core.of(t.links, name), id_column.in_(chunk))
                 rows = [
-                    {"bridge": self._core.bridge, "object": object, "side": side.value, "id": id, "proven": False}
+                    {"bridge": self._core.bridge, "object": name, "side": side.value, "id": id, "proven": False}
                     for id in c.execute(query).scalars()
                 ]
                 if rows:
                     c.execute(self._core.database.insert(t.missing).on_conflict_do_nothing(), rows)
 
     @flow
-    def missing(self, object: str, after: tuple[str, str], limit: int) -> list[Missing]:
+    def missing(self, name: str, after: tuple[str, str], limit: int) -> list[Missing]:
         """Linked records that are missing, by side and id, after this one."""
         m = t.missing.c
         query = (
             select(m.side, m.id, m.proven)
-            .where(*self._core.of(t.missing, object), tuple_(m.side, m.id) > tuple_(*after))
+            .where(*self._core.of(t.missing, name), tuple_(m.side, m.id) > tuple_(*after))
             .order_by(m.side, m.id)
             .limit(limit)
         )
@@ -132,55 +132,53 @@ class Staging:
             pairs: dict[tuple[str, str], Pair] = {}
             for side in Side:
                 mine = [row.id for row in rows if row.side == side.value]
-                pairs |= {
-                    (side.value, pair.link.id(side)): pair for pair in pairs_by(self._core, c, object, side, mine)
-                }
+                pairs |= {(side.value, pair.link.id(side)): pair for pair in pairs_by(self._core, c, name, side, mine)}
         return [Missing(Side(side), pairs[side, id], bool(proven)) for side, id, proven in rows if (side, id) in pairs]
 
     @flow
-    def prove_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
+    def prove_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                which = [*self._core.of(t.missing, object, side), t.missing.c.id.in_(chunk)]
+                which = [*self._core.of(t.missing, name, side), t.missing.c.id.in_(chunk)]
                 c.execute(update(t.missing).where(*which).values(proven=True))
 
     @flow
-    def drop_missing(self, object: str, side: Side, ids: Collection[str]) -> None:
+    def drop_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
         with self._core.transaction() as c:
-            self._core.delete(c, t.missing, object, side, sorted(ids))
+            self._core.delete(c, t.missing, name, side, sorted(ids))
 
     @flow
-    def forget_unlinked(self, object: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
+    def forget_unlinked(self, name: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
         """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
         o, m = t.observed.c, t.match_keys.c
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                self._forget(c, object, side, o.id.in_(chunk), m.id.in_(chunk))
+                self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
             if except_seen_in:
                 stale = select(o.id).where(
-                    *self._core.of(t.observed, object, side), o.linked.is_(False), o.seen_in != except_seen_in
+                    *self._core.of(t.observed, name, side), o.linked.is_(False), o.seen_in != except_seen_in
                 )
                 for chunk in chunks(list(c.execute(stale).scalars())):
-                    self._forget(c, object, side, o.id.in_(chunk), m.id.in_(chunk))
+                    self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
 
     @flow
-    def observations(self, object: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
+    def observations(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
         with self._core.transaction() as c:
-            return observed(self._core, c, object, side, sorted(ids))
+            return observed(self._core, c, name, side, sorted(ids))
 
-    def _learn_marks(self, c: Connection, object: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
+    def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
         if marks:
             columns = link_columns(side)
-            here = update(t.links).where(*self._core.of(t.links, object), columns.id == bindparam("its_id"))
+            here = update(t.links).where(*self._core.of(t.links, name), columns.id == bindparam("its_id"))
             c.execute(here.values({columns.mark: bindparam("its_mark")}), marks)
 
-    def _note_seen(self, c: Connection, object: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
+    def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""
         if not ids:
             return
-        self._core.delete(c, t.missing, object, side, ids)
+        self._core.delete(c, t.missing, name, side, ids)
         if complete:
-            place = (literal(self._core.bridge), literal(object), literal(side.value))
+            place = (literal(self._core.bridge), literal(name), literal(side.value))
             each = self._core.database.each("ids")
             rows = select(*place, each.selected_columns[0]).where(true())  # without it SQLite reads ON as a join's
             names = ["bridge", "object", "side", "id"]
@@ -188,7 +186,7 @@ class Staging:
                 self._core.database.insert(t.seen).from_select(names, rows).on_conflict_do_nothing(), {"ids": ids}
             )
 
-    def _compare_with_staged(self, c: Connection, object: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
+    def _compare_with_staged(self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
         """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
 
         A record's own time stamp also moves when this library writes another field of it.
@@ -196,23 +194,23 @@ class Staging:
         new = {row["id"]: row for row in rows}
         edited: list[str] = []
         wanted = t.observed.c.id.in_(self._core.database.each("ids"))
-        query = select(t.observed).where(*self._core.of(t.observed, object, side), wanted)
+        query = select(t.observed).where(*self._core.of(t.observed, name, side), wanted)
         for old in c.execute(query, {"ids": list(new)}).mappings() if new else ():
             row = new[old["id"]]
             if any(self._core.rows.open(old[c]) != self._core.rows.open(row[c]) for c in ("snapshot", "unreadable")):
                 edited.append(old["id"])
             elif old["updated_at"] is not None:
                 row["updated_at"] = old["updated_at"]
-        self._core.delete(c, t.failures, object, side, edited)
+        self._core.delete(c, t.failures, name, side, edited)
 
-    def _forget(self, c: Connection, object: str, side: Side, observed: Any, keys: Any) -> None:
+    def _forget(self, c: Connection, name: str, side: Side, observed: Any, keys: Any) -> None:
         o, m = t.observed, t.match_keys
-        c.execute(delete(o).where(*self._core.of(o, object, side), o.c.linked.is_(False), observed))
-        c.execute(delete(m).where(*self._core.of(m, object, side), m.c.linked.is_(False), keys))
+        c.execute(delete(o).where(*self._core.of(o, name, side), o.c.linked.is_(False), observed))
+        c.execute(delete(m).where(*self._core.of(m, name, side), m.c.linked.is_(False), keys))
 
-    def _known(self, c: Connection, object: str, side: Side, ids: Sequence[str]) -> Sequence[Any]:
+    def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> Sequence[Any]:
         """What the links of records know of them: id, digest and mark."""
         columns = link_columns(side)
         wanted = columns.id.in_(self._core.database.each("ids"))
-        query = select(columns.id, columns.digest, columns.mark).where(*self._core.of(t.links, object), wanted)
+        query = select(columns.id, columns.digest, columns.mark).where(*self._core.of(t.links, name), wanted)
         return c.execute(query, {"ids": ids}).all()

@@ -79,7 +79,7 @@ class Report:
         return not any(counts.get("failed") for counts in self.counts.values())
 
     def count(self, outcome: str, name: str | None = None) -> int:
-        """How many records had this outcome (`"created"` counts both sides), in one (by its name) or all synchronizations."""
+        """How many records had this outcome (`"created"` counts both sides), in one synchronization or in all."""
         return sum(
             number
             for each, counts in self.counts.items()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep
+from keapbridge._io.effects import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep, Within
 
 __all__ = ["Clock", "CountingDriver", "KilledError", "new_id"]
 
@@ -89,7 +89,7 @@ class CountingDriver(SyncDriver):
             case Sleep():
                 self._clock.pass_by(timedelta(seconds=effect.ceiling))
                 return None
-            case Finish():
+            case Finish() | Within():
                 return self.run(effect.flow)
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]

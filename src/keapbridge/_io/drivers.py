@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._io.effects import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep
+from keapbridge._io.effects import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep, Within
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -65,7 +65,7 @@ class SyncDriver:
                 return uuid.uuid4().hex
             case Gather():
                 return self._gather(effect)
-            case Finish():
+            case Finish() | Within():
                 return self.run(effect.flow)
 
     def _gather(self, effect: Gather) -> list[Any]:
@@ -150,6 +150,8 @@ class AsyncDriver:
                 return await self._gather(effect)
             case Finish():
                 return await self._finish(effect.flow)
+            case Within():
+                return await self.run(effect.flow)
 
     async def _finish(self, flow: Flow[Any]) -> Any:
         task = self._asyncio.ensure_future(self.run(flow))

@@ -31,11 +31,13 @@ __all__ = [
     "Send",
     "Sleep",
     "Unread",
+    "Within",
     "finish",
     "gather",
     "new_id",
     "now",
     "run",
+    "within",
 ]
 
 T = TypeVar("T")
@@ -189,6 +191,16 @@ class Finish:
 
 
 @attrs.frozen
+class Within:
+    """Run a flow on a stack of its own; answers its value.
+
+    The effects of the flow then do not pass those that wait for it, which are many where a whole run is meant.
+    """
+
+    flow: Flow[Any]
+
+
+@attrs.frozen
 class Sleep:
     """Wait for up to `ceiling` seconds: the whole of it, or a random part of it with `jitter`."""
 
@@ -206,7 +218,7 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Run, Await, Gather, Finish, Sleep, Now, NewId]
+Effect: TypeAlias = Union[Send, Run, Await, Gather, Finish, Within, Sleep, Now, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -225,6 +237,12 @@ def gather(flows: Iterable[Flow[T]], limit: int) -> Flow[list[T]]:
 def finish(flow: Flow[T]) -> Flow[T]:
     """Run a flow to its end, even when the task that waits for it is cancelled meanwhile."""
     result: T = yield Finish(flow)
+    return result
+
+
+def within(flow: Flow[T]) -> Flow[T]:
+    """Run a flow on a stack of its own."""
+    result: T = yield Within(flow)
     return result
 
 

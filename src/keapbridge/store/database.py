@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, Union
 
+import attrs
 import msgspec
 from sqlalchemy import (
     Connection,
@@ -32,10 +33,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from keapbridge.errors import LinkStoreError
+from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
 
-__all__ = ["Database", "Target", "memory_engine"]
+__all__ = ["Database", "Fence", "Target", "memory_engine"]
 
 Target: TypeAlias = Union[str, Engine]
 """Where a store is: a SQLAlchemy URL, or the host's own engine."""
@@ -52,6 +53,14 @@ _BY_KEY = next(index for index in schema.match_keys.indexes)
 
 _Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
 """A statement as text, and what puts its parameters in order."""
+
+
+@attrs.frozen
+class Fence:
+    """Who must still hold the lease of a bridge, for a transaction to be made at all."""
+
+    bridge: str
+    holder: str
 
 
 class Database:
@@ -84,11 +93,15 @@ class Database:
         self.lock = threading.RLock()
 
     @contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[Connection]:
+    def transaction(self, *, durable: bool = False, fence: Fence | None = None) -> Iterator[Connection]:
         """One transaction, rolled back when its body raises.
 
         Args:
             durable: it must survive a power cut, not only the death of the process.
+            fence: who must hold a lease meanwhile.
+
+        Raises:
+            SessionBusyError: when somebody else holds it.
         """
         try:
             with self.lock, self.engine.connect() as connection:
@@ -96,6 +109,8 @@ class Database:
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
+                    if fence is not None:
+                        self._check(connection, fence)
                     yield connection
                     self._refresh_statistics(connection)
                 if strict:
@@ -103,6 +118,17 @@ class Database:
         except SQLAlchemyError as error:
             # Not chained: SQLAlchemy's error shows the values of the statement.
             raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
+
+    def _check(self, connection: Connection, fence: Fence) -> None:
+        k = schema.leases.c
+        held = self.execute(
+            connection,
+            "holder",
+            lambda: select(k.holder).where(k.bridge == bindparam("bridge")),
+            {"bridge": fence.bridge},
+        )
+        if held.scalar() != fence.holder:
+            raise SessionBusyError("another runner took this session over; this one stops")
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, or replace those with the same primary key; all have the same columns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypeVar
 
-from keapbridge._io.effects import Flow, Sleep, new_id, now
+from keapbridge._io.effects import Flow, Sleep, new_id, now, within
 from keapbridge.errors import SessionBusyError
 from keapbridge.store.sql import LinkStore
 
@@ -29,7 +29,7 @@ def holding(store: LinkStore, flow: Flow[T], wait: float) -> Flow[T]:
     holder = (yield from new_id())[:12]
     yield from _acquire(store, holder, wait)
     try:
-        result = yield from flow
+        result = yield from within(flow)
     except GeneratorExit:
         raise  # abandoned, as by the death of the process: the lease expires by itself
     except BaseException:

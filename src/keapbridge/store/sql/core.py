@@ -6,20 +6,18 @@ A method of a repository is one transaction: a plain method, of which `flow` mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, select
+from sqlalchemy import Connection, Table, bindparam, delete
 
 from keapbridge._io.effects import Flow, Run
 from keapbridge._seal import Seal
-from keapbridge.errors import SessionBusyError
 from keapbridge.model.side import Side
-from keapbridge.store import schema as t
-from keapbridge.store.database import Database
+from keapbridge.store.database import Database, Fence
 from keapbridge.store.sql.rows import Rows
 
 __all__ = ["Core", "flow", "named"]
@@ -59,23 +57,10 @@ class Core:
         self.next_run = f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
         self.lease: tuple[str, datetime] | None = None
 
-    @contextmanager
-    def transaction(self, *, durable: bool = False, fenced: bool = True) -> Iterator[Connection]:
-        with self.database.transaction(durable=durable) as connection:
-            if fenced:
-                self._fence(connection)
-            yield connection
-
-    def _fence(self, c: Connection) -> None:
-        """A runner that was taken for dead must not write any more."""
-        if self.lease is None:
-            return
-        k = t.leases.c
-        holder = self.database.execute(
-            c, "holder", lambda: select(k.holder).where(k.bridge == bindparam("bridge")), {"bridge": self.bridge}
-        )
-        if holder.scalar() != self.lease[0]:
-            raise SessionBusyError("another runner took this session over; this one stops")
+    def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:
+        """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""
+        fence = Fence(self.bridge, self.lease[0]) if fenced and self.lease is not None else None
+        return self.database.transaction(durable=durable, fence=fence)
 
     def of(self, table: Table, name: str, side: Side | None = None) -> list[Any]:
         """The rows of an object, and perhaps of a side."""

@@ -79,17 +79,21 @@ class Seen:
 
 @attrs.frozen
 class Synchronization:
-    """A mapper, bound to both systems and to the store that remembers what is linked."""
+    """A mapper, bound to both systems and to the store that remembers what is linked.
+
+    Attributes:
+        name: what it is called everywhere (`"contacts"`): the mapper's name.
+    """
 
     mapper: Mapper
     systems: Mapping[Side, System]
     store: LinkStore
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
+    name: str = attrs.field(init=False)
 
-    @property
-    def name(self) -> str:
-        """What it is called everywhere (`"contacts"`)."""
+    @name.default
+    def _name_of_the_mapper(self) -> str:
         return self.mapper.name
 
     def context(

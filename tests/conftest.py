@@ -19,6 +19,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import is_hypothesis_test, settings
+from laws import FRESH
 from postgresql_server import postgresql, postgresql_url
 
 import keapbridge as kb
@@ -40,8 +42,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(SEED, "1")
 
 
-def pytest_report_header() -> str:
-    return f"seed: {SEED}={os.environ[SEED]}"
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if is_hypothesis_test(getattr(item, "obj", None)):
+        item.add_marker("law")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    seeds = [f"seed: {SEED}={os.environ[SEED]}"]
+    if settings.get_current_profile_name() == FRESH:
+        again = f"--hypothesis-profile={FRESH} --hypothesis-seed={config.getoption('--hypothesis-seed')}"
+        seeds.append(f"laws: fresh examples, and the same once more with {again}")
+    return seeds
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.circuit import Circuit, is_outage
@@ -58,6 +59,7 @@ def test_what_tells_of_a_record_or_of_us(error: ApiError) -> None:
     assert not is_outage(error)
 
 
+@examples(100)
 @given(st.lists(st.booleans(), max_size=40))
 def test_it_opens_after_so_many_failures_in_a_row_and_never_before(outcomes: list[bool]) -> None:
     circuit, in_a_row = Circuit(3, REST), 0

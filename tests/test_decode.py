@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
@@ -95,7 +96,7 @@ def codec(request: pytest.FixtureRequest) -> Codec[Any]:
     return CODECS[request.param]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(data=st.data())
 def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: st.DataObject) -> None:
     items = data.draw(lists_of(codec))
@@ -107,7 +108,7 @@ def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: 
     assert all(type(record) is codec.cls for record in records)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(data=st.data())
 def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any], data: st.DataObject) -> None:
     items = data.draw(lists_of(codec))

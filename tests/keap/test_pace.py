@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 import pytest
 from callers import start_callers
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
@@ -33,7 +34,7 @@ from keapbridge.store.database import Database
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.testing import Fault, KeapEmulator, KeapQuota
 
-LAWS = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+LAWS = examples(60)
 MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC).timestamp()
 PACING = kb.Pacing(per_second=3, per_minute=20, per_day=1000)
 

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
@@ -26,13 +27,7 @@ from keapbridge.model.records import Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import digest, keys_of
 
-MANY = settings(
-    max_examples=150,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+MANY = examples(150, HealthCheck.data_too_large)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 
 

@@ -6,8 +6,9 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge.dataflow.checklist import checklist
@@ -70,7 +71,7 @@ def test_restructuredtext_has_no_warnings_whatever_properties_are_called(name: s
     assert warnings_of(dataflow_document([named(name)])) == []
 
 
-@settings(max_examples=30, derandomize=True, deadline=None, database=None)
+@examples(30)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(str.strip))
 def test_restructuredtext_has_no_warnings_for_any_name(name: str) -> None:
     assert warnings_of(dataflow_document([named(name)])) == []

@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge.customcrm import records as customcrm
@@ -22,7 +23,7 @@ from keapbridge.mapping.lens import Lens
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
-LAWS = settings(max_examples=80, derandomize=True, deadline=None, database=None)
+LAWS = examples(80)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 NOWHERE = Context(keap_currency="USD")
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters=","), max_size=9)

@@ -12,8 +12,9 @@ import attrs
 import phonenumbers
 import pycountry
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
+from laws import examples
 
 import keapbridge as kb
 from keapbridge.customcrm import records as customcrm
@@ -49,13 +50,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
-LAWS = settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+LAWS = examples(60, HealthCheck.data_too_large)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 NOWHERE = Context()
 

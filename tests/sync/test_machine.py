@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck
+from laws import examples
 from two_systems import STEPS, TwoSystems
 
 import keapbridge
@@ -22,10 +23,8 @@ SOURCE = Path(keapbridge.__file__).parents[1]
 PROCESSES, GAMES = 2, 120
 ENOUGH = 95  # percent of the branches of the engine, and of its statements and branches together
 
-TestTwoSystems = seed(SEED)(TwoSystems).TestCase
-TestTwoSystems.settings = settings(
-    max_examples=5, stateful_step_count=STEPS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+TestTwoSystems = TwoSystems.TestCase
+TestTwoSystems.settings = examples(5, *HealthCheck, stateful_step_count=STEPS)
 
 
 @pytest.mark.slow

@@ -8,20 +8,15 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 from keapbridge.decide.match import GroupOutcome, Unmatched, match_group
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.side import Side
 
-LAWS = settings(
-    max_examples=120,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+LAWS = examples(120)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 
 RECORDS = st.builds(

@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from laws import examples
 from msgspec import UNSET
 
 from keapbridge.decide.merge import Merge, Settled, merge, merge_field
@@ -19,13 +20,7 @@ from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 
-LAWS = settings(
-    max_examples=100,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+LAWS = examples(100, HealthCheck.filter_too_much)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REFUSED = "refused"

@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from laws import examples
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge.decide.brakes import exceeded
@@ -34,13 +35,7 @@ from keapbridge.model.plan import (
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, open_store
 
-LAWS = settings(
-    max_examples=100,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+LAWS = examples(100, HealthCheck.function_scoped_fixture)
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=1)

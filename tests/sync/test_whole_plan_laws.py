@@ -12,21 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
+from laws import examples
 from two_systems import CONTEXT, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 
-LAWS = settings(
-    max_examples=15,
-    phases=(Phase.explicit, Phase.generate),
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+LAWS = examples(15, HealthCheck.filter_too_much, phases=(Phase.explicit, Phase.generate))
 MAPPER = kb.mapping.contacts.only("FirstName", "LastName", "Email", "City", "JobTitle")
 MAPPERS = {"companies": kb.mapping.companies, "products": kb.mapping.products, "contacts": MAPPER}
 FIELDS = {"City": ("Oslo", "Turku", None), "JobTitle": ("Clerk", "Chief", None), "LastName": ("Old", "New", None)}

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from laws import examples
 
 from keapbridge.testing import Fault
 from keapbridge.testing.customcrm import CustomcrmBehaviour, CustomcrmEmulator, CustomcrmTable
@@ -518,7 +519,7 @@ async def _paged_while_edited(count: int, limit: int, edits: list[Edit], since: 
     emulator.close()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 12), st.integers(1, 5), _edits, st.sampled_from([None, "2026-01-01T00:00:00.000Z"]))
 def test_records_edited_while_a_client_pages_are_never_missed(
     count: int, limit: int, edits: list[Edit], since: str | None

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import httpx
 import keap_contract
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keap_contract import validate_exchange
+from laws import examples
 from openapi_core.exceptions import OpenAPIError
 
 from keapbridge.testing import Fault
@@ -495,7 +496,7 @@ def fuzzed() -> Iterator[tuple[KeapEmulator, httpx.Client]]:
         yield keap, client
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(
     method=st.sampled_from(["POST", "PATCH"]),
     path=st.sampled_from(["contacts", "companies", "products", "contacts:merge", "contacts/model/customFields"]),

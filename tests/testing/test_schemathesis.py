@@ -199,9 +199,6 @@ def check(
 
         @settings(
             max_examples=examples,
-            derandomize=True,
-            database=None,
-            deadline=None,
             phases=(Phase.generate,),  # what fails is printed as it is, with a command to repeat it
             suppress_health_check=list(HealthCheck),
         )

@@ -1,0 +1,33 @@
+"""How often a law is tried: always with the same examples by default, and with many more and fresh ones on demand.
+
+`--hypothesis-profile=fresh` draws them anew, `--hypothesis-seed=N` once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+__all__ = ["FRESH", "examples"]
+
+FRESH = "fresh"
+TIMES_MORE = 20
+
+# No law depends on what was drawn before, nor on how quick the machine is.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(FRESH, settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.load_profile("same")
+
+
+def examples(number: int, *unchecked: HealthCheck, **more: Any) -> settings:
+    """So many examples, or many times that when they are fresh.
+
+    Args:
+        unchecked: what is no sign of a bad law here.
+        more: further settings.
+    """
+    times = TIMES_MORE if settings.get_current_profile_name() == FRESH else 1
+    return settings(max_examples=number * times, suppress_health_check=[HealthCheck.too_slow, *unchecked], **more)

@@ -38,7 +38,7 @@ odd_values = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     texts,
     st.just([]),
     st.just({}),
@@ -117,13 +117,45 @@ def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any]
         unread = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items")
     except NotQuickError:
         return  # an id that is no id
-    assert unread.ids == tuple(str(i) if (i := item.get(codec.wire_names["id"])) else None for item in items)
+    found = [item.get(codec.wire_names["id"]) for item in items]
+    assert unread.ids == tuple(None if id in {None, ""} else str(id) for id in found)
     records, malformed = unread.only(which).read()
     expected, wrong = codec.load_many(items, asked=codec.fields, path="$.items")
     ids = [unread.ids[n] for n in which]
     if len(set(unread.ids)) == len(items):
         assert list(records) == [record for record in expected if record.id in ids]
-        assert [str(m.error) for m in malformed] == [str(m.error) for m in wrong if (m.id or None) in ids]
+        assert [str(m.error) for m in malformed] == [str(m.error) for m in wrong if m.id in ids]
+
+
+ids = pytest.mark.parametrize(
+    ("raw", "id"),
+    [("0", "0"), (0, "0"), (7, "7"), ("False", "False"), ("", None), (None, None), (False, None)],
+    ids=repr,
+)
+
+
+@ids
+def test_an_id_is_the_same_however_it_is_read(codec: Codec[Any], raw: Any, id: str | None) -> None:
+    """Zero is an id like any other; an empty one and `false` are none."""
+    item = {codec.wire_names["id"]: raw}
+    text = msgspec.Raw(json.dumps([item]).encode())
+    for records, malformed in (codec.load_many([item], asked=codec.fields), codec.read_many(text)):
+        assert [record.id for record in records] == ([] if id is None else [id])
+        assert [m.id for m in malformed] == ([None] if id is None else [])
+    try:
+        unread = codec.split(text, path="$.items")
+    except NotQuickError:
+        assert raw is False, "it is no id, so that the list is read at once"
+    else:
+        assert unread.ids == (id,)
+        assert [record.id for record in unread.read()[0]] == ([] if id is None else [id])
+
+
+@ids
+def test_a_record_that_cannot_be_read_is_known_by_its_id(codec: Codec[Any], raw: Any, id: str | None) -> None:
+    a_time = next(wire for name, wire in codec.wire_names.items() if name.startswith("create"))
+    _, (malformed,) = codec.load_many([{codec.wire_names["id"]: raw, a_time: {}}], asked=codec.fields)
+    assert malformed.id == id
 
 
 def test_most_lists_are_read_quickly() -> None:

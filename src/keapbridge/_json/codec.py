@@ -28,7 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._io.effects import Answer, Malformed, Unread
 from keapbridge._io.scrub import scrub
-from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, record_type, split
+from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, id_text, record_type, split
 from keapbridge.errors import ShapeError
 from keapbridge.model.maybe import UNSET, UnsetType
 
@@ -39,6 +39,7 @@ __all__ = [
     "NotQuickError",
     "brief",
     "dump_json",
+    "id_text",
     "load_json",
     "open_list",
     "parsed",
@@ -315,8 +316,7 @@ class Codec(Generic[R]):
                 place = index if places is None else places[index]
                 records.append(self._load_prepared(item, f"{path}[{place}]"))
             except ShapeError as error:
-                found = item.get(ID) if type(item) is dict else None
-                malformed.append(Malformed(str(found) if isinstance(found, (str, int)) else None, error))
+                malformed.append(Malformed(id_text(item.get(ID)) if type(item) is dict else None, error))
         return tuple(records), tuple(malformed)
 
     def dump(self, record: R, only: Collection[str] | None = None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from msgspec import UNSET, UnsetType
 
 from keapbridge._io.effects import Malformed, Unread
 
-__all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "record_type", "split"]
+__all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "id_text", "record_type", "split"]
 
 R = TypeVar("R")
 
@@ -62,6 +62,11 @@ def record_type(hint: Any) -> tuple[type | None, bool]:
         if isinstance(option, type) and attrs.has(option):
             return option, False
     return None, False
+
+
+def id_text(found: Any) -> str | None:
+    """An id that an answer shows, as text; `None` for what is none. Zero is an id, and no text and `false` are not."""
+    return str(found) if (found if type(found) is str else type(found) is int) else None
 
 
 class QuickReader(Generic[R]):
@@ -131,7 +136,7 @@ def split(
         texts = _texts.decode(text)
     except _UNUSUAL as error:
         raise NotQuickError from error
-    ids = tuple([str(probe.id) if probe.id else None for probe in probes])
+    ids = tuple([id_text(probe.id) for probe in probes])
     return Unread(ids, tuple(texts), range(len(ids)), decode), [probe.also for probe in probes]
 
 

@@ -18,7 +18,7 @@ import attrs
 import msgspec
 
 from keapbridge._io.effects import Answer, Call, Malformed, Page
-from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list, parsed, split
+from keapbridge._json.codec import Codec, NotQuickError, dump_json, id_text, load_json, open_list, parsed, split
 from keapbridge.customcrm import records
 from keapbridge.customcrm.schema import (
     OBJECTS,
@@ -291,7 +291,7 @@ def _listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> _
 
     def page(start: int) -> Page[R]:
         shown = items[start:]
-        deleted = tuple(_id(endpoint, item) or "" for item in shown if _is_deleted(endpoint, item))
+        deleted = tuple(filter(None, (_id(endpoint, item) for item in shown if _is_deleted(endpoint, item))))
         there = [endpoint.wire.read(item) for item in shown if not _is_deleted(endpoint, item)]
         records, malformed = endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path)
         return Page(records, malformed, deleted)
@@ -320,7 +320,7 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Lis
         if not gone and not start:
             return Page(unread=unread)
         there = range(start, len(marks))
-        deleted = tuple(unread.ids[n] or "" for n in there if n in gone)
+        deleted = tuple(id for n in there if n in gone and (id := unread.ids[n]) is not None)
         return Page(deleted=deleted, unread=unread.only([n for n in there if n not in gone]))
 
     return _Listing(unread.ids, page)
@@ -436,8 +436,7 @@ def _count(body: Any, path: str | None) -> int | None:
 
 
 def _id(endpoint: Endpoint[Any], item: Any) -> str | None:
-    found = dig(item, endpoint.wire.paths["id"])
-    return None if found is None else str(found)
+    return id_text(dig(item, endpoint.wire.paths["id"]))
 
 
 def _is_deleted(endpoint: Endpoint[Any], item: Any) -> bool:

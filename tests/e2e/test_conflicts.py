@@ -196,3 +196,35 @@ def test_an_edit_against_a_cleared_field_is_a_conflict_not_a_silent_fill(world: 
 def test_a_rule_that_does_not_exist_is_refused() -> None:
     with pytest.raises(kb.MappingError, match="latest"):
         kb.Policy(conflicts="latest")  # type: ignore[arg-type]
+
+
+# --- a country and its region ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("winner", kb.Side, ids=lambda side: side.value)
+def test_a_country_edited_here_and_its_region_there_wait_until_somebody_decides_about_both(
+    world: World, winner: kb.Side
+) -> None:
+    ours = world.crm.state.contacts.add({"FirstName": "Ada", "City": "Moab", "Country": "US", "Region": "US-AZ"})
+    assert world.sync().ok
+    [theirs] = world.keap.state.contacts
+    world.crm.state.contacts.edit(ours, Country="CA", Region="CA-ON")
+    [address] = world.keap.state.contacts[theirs]["addresses"]
+    address = {name: value for name, value in address.items() if name != "region"} | {"region_code": "US-UT"}
+    world.keap.state.contacts.edit(theirs, addresses=[address])
+    manual = kb.Policy(conflicts="manual")
+    for _ in range(3):
+        world.forget_requests()
+        assert world.sync(policy=manual, full=True).count("conflict") == 1
+        assert world.writes == [], "a country without its region would make Keap drop the one that was typed there"
+    with world.sessions(policy=manual) as session:
+        [conflict] = session.conflicts()
+        assert (conflict.field, conflict.customcrm, conflict.keap) == ("Country", "CAN", "USA")
+        assert conflict.reason == "Region was edited on the other side; manual"
+        assert session.resolve(conflict, winner).ok
+        assert session.conflicts() == []
+    contact, [address] = world.crm.state.contacts[ours], world.keap.state.contacts[theirs]["addresses"]
+    country, region = ("CA", "CA-ON") if winner is kb.Side.CUSTOMCRM else ("US", "US-UT")
+    assert (contact["Country"], contact["Region"]) == (country, region)
+    assert (address["country_code"], address["region_code"]) == ({"CA": "CAN", "US": "USA"}[country], region)
+    world.assert_quiet(policy=manual)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from laws import examples
 from msgspec import UNSET
@@ -278,14 +278,33 @@ def has_split_leader(case: Case) -> bool:
 # --- quiescence, convergence, symmetry ------------------------------------------------------------------------------
 
 
+def a_place(base: tuple[Any, Any], ours: tuple[Any, Any], theirs: tuple[Any, Any], conflicts: Any = "manual") -> Case:
+    """A country and its region: what both sides knew, and what they hold."""
+    names = ("land", "part")
+    known, here, there = (
+        {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
+        for values in (base, ours, theirs)
+    )
+    seen = [Observation(side, "1", Snapshot(values), NOON) for side, values in ((OURS, here), (THEIRS, there))]
+    return Case(Pair(Link("1", "1", known, known), *seen), (LAND, PART), Policy(conflicts))
+
+
+LAND, PART = Field("land"), Field("part", follows="land")
+CLEARED_THERE = a_place((None, "a"), ("b", "a"), (None, None))
+THIRD_COUNTRY = a_place(("US", "AZ"), ("CA", "AZ"), ("NO", "NM"), third)
+
+
 @LAWS
 @given(cases(), st.sampled_from((as_sent, in_capitals)))
+@example(CLEARED_THERE, as_sent)
+@example(THIRD_COUNTRY, as_sent)
 def test_after_applying_there_is_nothing_left_to_apply(
     case: Case, stored: Callable[[Side, Canonical], Canonical]
 ) -> None:
     after = applied(case, stored)
     assert after.outcome.changes == ()
-    assert {c.field for c in after.outcome.conflicts} == {c.field for c in case.outcome.conflicts}
+    assert after.outcome.conflicts == case.outcome.conflicts, "it waits, as it was, until somebody decides"
+    assert {item.field for item in after.outcome.held} == {item.field for item in case.outcome.held}
     assert applied(after, stored) == after or applied(applied(after, stored), stored) == applied(after, stored)
 
 
@@ -450,6 +469,12 @@ def test_a_follower_is_written_with_its_leader_and_waits_with_it(case: Case) -> 
         match leaders[0] if leaders else None:
             case Change() as leader:
                 target = leader.side
+                if (
+                    leader.cause == "first contact"
+                    and rule.name in case.pair.link.base(target)
+                    and case.edited(target, rule.name)
+                ):
+                    continue  # it goes its own way
                 value = case.value(target.other, rule.name)
                 assert case.value(target, rule.name) == value or mine == Change(
                     rule.name, target, case.value(target, rule.name), value, leader.cause
@@ -532,10 +557,7 @@ def test_what_is_written_may_be_what_the_side_holds_already() -> None:
     settled = one("a", "axe", rule=rule, base=("a", "b"))
     assert settled == (Settled("f", "a", "axe"),)
     short = Policy(conflicts=lambda _: Settle("ab"))
-    assert one("ab", "z", policy=short) == (
-        Settled("f", "ab", "z"),
-        Change("f", THEIRS, "z", "ab", "the host's own rule"),
-    )
+    assert one("ab", "z", policy=short) == (Change("f", THEIRS, "z", "ab", "the host's own rule"),)
 
 
 def test_an_outcome_is_settled_when_nothing_is_to_be_done_or_decided() -> None:
@@ -548,9 +570,6 @@ def test_an_outcome_is_settled_when_nothing_is_to_be_done_or_decided() -> None:
 def together(ours: Mapping[str, Any], theirs: Mapping[str, Any], rules: Iterable[Field], policy: Policy) -> Merge:
     seen = [Observation(s, "1", Snapshot(v), NOON) for s, v in ((OURS, ours), (THEIRS, theirs))]
     return merge(Pair(Link("1", "1", {"land": "US", "part": "AZ"}, {"land": "US", "part": "AZ"}), *seen), rules, policy)
-
-
-LAND, PART = Field("land"), Field("part", follows="land")
 
 
 def test_a_follower_comes_from_the_side_of_its_leader() -> None:
@@ -605,11 +624,32 @@ def test_a_follower_never_flows_against_its_own_direction() -> None:
 
 
 def test_an_edit_of_a_follower_on_the_other_side_is_not_silently_overwritten() -> None:
-    """The country was changed here, the region there: somebody must decide about the region."""
+    """The country was changed here, the region there: they belong together, so somebody must decide about both."""
     ours, theirs = {"land": "CA", "part": "AZ"}, {"land": "US", "part": "NM"}
     found = together(ours, theirs, (LAND, PART), Policy(conflicts="manual"))
-    assert found.changes == (Change("land", THEIRS, "US", "CA"),)
-    assert found.conflicts == (FieldConflict("part", "AZ", "NM", "edited where land comes from the other side"),)
+    assert found.changes == ()
+    assert found.conflicts == (FieldConflict("land", "CA", "US", "part was edited on the other side; manual"),)
+    assert found.held == (Held("part", THEIRS, "waits for land"),)
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_who_wins_a_followed_field_wins_its_follower(winner: Side) -> None:
+    ours, theirs = {"land": "CA", "part": "AZ"}, {"land": "US", "part": "NM"}
+    found = together(ours, theirs, (LAND, PART), Policy(conflicts={"land": winner.value, "*": "manual"}))
+    values = {OURS: ours, THEIRS: theirs}
+    assert found == Merge(
+        tuple(
+            Change(name, winner.other, values[winner.other][name], values[winner][name], winner.value)
+            for name in ("land", "part")
+        )
+    )
+
+
+def test_what_is_decided_for_both_sides_is_written_to_both_or_to_neither() -> None:
+    """One side that took the new value, and one that cannot, would look settled the next time."""
+    rule = Field("f", refusing=frozenset({THEIRS}))
+    policy = Policy(conflicts=lambda _: Settle(REFUSED))
+    assert one("a", "b", rule=rule, policy=policy) == (Held("f", THEIRS, "cannot be held"),)
 
 
 def test_a_follower_of_a_leader_with_a_third_value_favours_no_side() -> None:

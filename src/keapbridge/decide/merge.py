@@ -1,8 +1,8 @@
 """The three-way merge of two linked records, field by field. Pure: no I/O, no clock, no randomness.
 
 What each side held after the last sync is its base; an edit is a difference from the side's *own* base, so a value
-that the other
-side stores in another form is no edit. The decision table, for a field whose value is known on both sides:
+that the other side stores in another form is no edit. The decision table, for a field whose value is known on both
+sides:
 
 | both agree | base      | edited                | outcome                                              |
 |------------|-----------|-----------------------|------------------------------------------------------|
@@ -14,11 +14,20 @@ side stores in another form is no edit. The decision table, for a field whose va
 | no         | not both  | two different values  | conflict                                             |
 
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
-cannot hold
-is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A field that is
-unknown on a side is left alone. Where a field says that emptiness does not flow, a value that an empty one would clear
-is settled as it is. A field that flows one way only never writes the other way. A field that follows
-another (a region its country) comes from the same side.
+cannot hold is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A
+field that is unknown on a side is left alone. Where a field says that emptiness does not flow, a value that an empty
+one would clear is settled as it is. A field that flows one way only never writes the other way.
+
+A field that follows another (a region its country) comes from the same side:
+
+| what becomes of the field it follows | what becomes of a follower whose two values differ      |
+|--------------------------------------|---------------------------------------------------------|
+| written to one side                  | it is written to that side                              |
+| held, or in conflict                 | it is held, and waits                                   |
+| anything else                        | it goes its own way, by the table above                 |
+
+The two are edited together: when one side edits the followed field and the other side its follower, the followed field
+is in conflict. Only where the followed field is new, and was empty, an edited follower goes its own way.
 """
 
 from __future__ import annotations
@@ -99,6 +108,7 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
     updated_at = {side: pair.updated_at(side) for side in Side}
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     found: dict[type, list[Any]] = {Change: [], FieldConflict: [], Held: [], Settled: []}
+    rules = tuple(rules)
     for rule in rules:
         name = rule.name
         value = ours.values.get(name, UNSET)
@@ -114,17 +124,39 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
         values = {side: now[side].values.get(name, UNSET) for side in Side}
         base = {side: pair.link.base(side).get(name, UNSET) for side in Side}
         leaders = [o for kind in found for o in found[kind] if o.field == rule.follows]
-        for outcome in _following(rule, values, base, leaders) or merge_field(rule, values, base, policy, updated_at):
+        outcomes = _following(rule, values, base, leaders)
+        if not outcomes:
+            outcomes = merge_field(rule, values, base, policy, updated_at)
+            rival = _rival(rule, outcomes, pair, rules)
+            if rival is not None:
+                outcomes = _decide(rule, values, policy, updated_at, f"{rival} was edited on the other side; ")
+        for outcome in outcomes:
             found[type(outcome)].append(outcome)
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
+
+
+def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: Iterable[FieldRule]) -> str | None:
+    """The field that would have to come along with an edit, but was edited itself where that goes to."""
+    match outcomes:
+        case [Change(side=target, cause="edit")] if _only_source(rule) is None:
+            for follower in rules:
+                if follower.follows == rule.name and follower.flows_to(target.other):
+                    now = {side: pair.current(side).values.get(follower.name, UNSET) for side in Side}
+                    base = pair.link.base(target).get(follower.name, UNSET)
+                    if _is_edited(now[target], base) and UNSET not in now.values() and not _agree(follower, now):
+                        return follower.name
+    return None
+
+
+def _is_edited(now: Any, base: Any) -> bool:
+    return base is not UNSET and now != base
 
 
 def _following(
     rule: FieldRule, now: Mapping[Side, Any], base: Mapping[Side, Any], leaders: list[Outcome]
 ) -> tuple[Outcome, ...]:
     """What becomes of a field because of the one it follows; empty when it is free to go its own way."""
-    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
-    if ours is UNSET or theirs is UNSET or _agree(rule, ours, theirs):
+    if UNSET in now.values() or _agree(rule, now):
         return ()
     match leaders:
         case [Change() as leader]:
@@ -132,12 +164,10 @@ def _following(
             target = leader.side
             if not rule.flows_to(target):
                 return ()
-            if base[target] is not UNSET and now[target] != base[target]:
-                return (
-                    FieldConflict(rule.name, ours, theirs, f"edited where {leader.field} comes from the other side"),
-                )
+            if leader.cause == "first contact" and _is_edited(now[target], base[target]):
+                return ()  # an edit there, of what followed nothing so far
             return (_write(rule, target, now, now[target.other], leader.cause),)
-        case [Change(), *_] | [Held() | FieldConflict(), *_]:
+        case [Held() | FieldConflict(), *_]:
             return (Held(rule.name, Side.KEAP, f"waits for {leaders[0].field}"),)
         case _:
             return ()
@@ -154,7 +184,7 @@ def merge_field(
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     if ours is UNSET or theirs is UNSET:
         return ()
-    if _agree(rule, ours, theirs):
+    if _agree(rule, now):
         return (Settled(rule.name, ours, theirs),)
     hindrance = rule.incomparable(ours, theirs)
     if hindrance is not None:
@@ -171,7 +201,11 @@ def merge_field(
 
 
 def _decide(
-    rule: FieldRule, now: Mapping[Side, Any], policy: Policy, updated_at: Mapping[Side, datetime | None]
+    rule: FieldRule,
+    now: Mapping[Side, Any],
+    policy: Policy,
+    updated_at: Mapping[Side, datetime | None],
+    why: str = "",
 ) -> tuple[Outcome, ...]:
     """Two different values, none of which is just the old one."""
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
@@ -184,9 +218,13 @@ def _decide(
         case Side() as source:
             return (_flow(rule, now, source, decision.by),)
         case Settle(value):
-            return tuple(_write(rule, side, now, value, decision.by) for side in Side)
+            # Both sides hold it in the end, or neither gets it.
+            written = [_write(rule, side, now, value, decision.by) for side in Side]
+            held = [outcome for outcome in written if isinstance(outcome, Held)]
+            changes = [outcome for outcome in written if isinstance(outcome, Change)]
+            return tuple(held or changes or written[:1])
         case _:
-            return (FieldConflict(rule.name, ours, theirs, decision.by),)
+            return (FieldConflict(rule.name, ours, theirs, f"{why}{decision.by}"),)
 
 
 def _flow(rule: FieldRule, now: Mapping[Side, Any], source: Side, cause: str) -> Outcome:
@@ -208,7 +246,8 @@ def _write(rule: FieldRule, target: Side, now: Mapping[Side, Any], value: Canoni
     return Change(rule.name, target, now[target], after, cause)
 
 
-def _agree(rule: FieldRule, ours: Canonical, theirs: Canonical) -> bool:
+def _agree(rule: FieldRule, now: Mapping[Side, Any]) -> bool:
+    ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     return ours == theirs or _fits_as(rule, Side.KEAP, ours, theirs) or _fits_as(rule, Side.CUSTOMCRM, theirs, ours)
 
 

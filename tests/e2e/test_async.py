@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
@@ -16,6 +19,7 @@ from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 if TYPE_CHECKING:
     from conftest import World
 
+LONG = 60  # seconds, for what takes none
 over = pytest.mark.parametrize("sockets", [True, False], ids=["sockets", "asgi"])
 
 
@@ -119,25 +123,42 @@ def test_two_sessions_sync_side_by_side_on_one_loop(tmp_path: Path, sockets: boo
 
 
 def test_the_loop_is_not_blocked_by_the_store_or_the_network(world: World, store: str) -> None:
-    world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(300))
-    worst = 0.0
-
-    async def watch() -> None:
-        nonlocal worst
-        loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(0.01)
-            worst = max(worst, loop.time() - before)
+    """Every statement and every answer is held back until the loop has gone round once more."""
+    world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(30))
+    held: list[bool] = []
 
     async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def hold(*_: Any) -> None:
+            gone_round = threading.Event()
+            loop.call_soon_threadsafe(gone_round.set)
+            held.append(gone_round.wait(LONG))
+
         async with _session(world.keap, world.crm, store, sockets=True) as session:
-            watcher = asyncio.create_task(watch())
-            await session.sync()
-            watcher.cancel()
+            with _before_each_statement(hold), _before_each_answer(world, hold):
+                assert (await session.sync()).count("created") == 30
 
     asyncio.run(scenario())
-    assert worst < 1.0
+    assert len(held) > 60
+    assert all(held)
+
+
+@contextmanager
+def _before_each_statement(hold: Callable[..., None]) -> Iterator[None]:
+    event.listen(Engine, "before_cursor_execute", hold)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", hold)
+
+
+@contextmanager
+def _before_each_answer(world: World, hold: Callable[..., None]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for log in (world.keap.requests, world.crm.requests):
+            patch.setattr(log, "add", lambda item, add=log.add: (hold(), add(item)))
+        yield
 
 
 def test_the_sync_session_works_inside_a_running_loop(world: World) -> None:
@@ -154,13 +175,19 @@ def test_a_cancelled_sync_is_completed_by_the_next_one(world: World, store: str)
     world.crm.state.contacts.add_many({"FirstName": f"A{n}", "Email": f"a{n}@example.org"} for n in range(60))
 
     async def scenario() -> None:
+        loop, some_are_there, answers = asyncio.get_running_loop(), asyncio.Event(), count(1)
+
+        def tell() -> None:
+            if next(answers) == 20:
+                loop.call_soon_threadsafe(some_are_there.set)
+
         async with _session(world.keap, world.crm, store, sockets=True) as session:
-            task = asyncio.create_task(session.sync())
-            while len(world.keap.state.contacts) < 10:  # noqa: ASYNC110 - the emulator tells nobody
-                await asyncio.sleep(0.001)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+            with _before_each_answer(world, tell):
+                task = asyncio.create_task(session.sync())
+                await some_are_there.wait()
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
 
     asyncio.run(scenario())
     world.sync()

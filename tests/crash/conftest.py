@@ -52,7 +52,7 @@ class Runner:
         for pipe in pipes:
             if pipe is not None:
                 pipe.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
 
 @attrs.define

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +337,7 @@ def test_the_lock_of_a_dead_process_ends(tmp_path: Path) -> None:
     assert kb.SqlTokenStore(database).lock("b", NOON + timedelta(minutes=6))
     script = "import sys, os, datetime, keapbridge as kb; s = kb.FileTokenStore(sys.argv[1])\n"
     script += "assert s.lock('dead', datetime.datetime.now(datetime.UTC)); os._exit(0)"
-    subprocess.run([sys.executable, "-c", script, str(tmp_path / "tokens")], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "tokens")], check=True, timeout=240)
     assert kb.FileTokenStore(tmp_path / "tokens").lock("b", NOON)
 
 
@@ -387,7 +386,6 @@ def test_processes_share_one_refresh_per_expiry(
     keap_server: KeapEmulator, tmp_path: Path, where: str, processes: int, calls: int
 ) -> None:
     keap_server.state.contacts.add({"given_name": "Ada"})
-    keap_server.oauth.expires_in = 2.0
     options: dict[str, Any] = {
         "base_url": keap_server.base_url,
         "tokens": str(tmp_path / "tokens.json"),
@@ -402,14 +400,12 @@ def test_processes_share_one_refresh_per_expiry(
         kb.SqlTokenStore(options["database"]).save(_granted(keap_server))
     else:
         kb.FileTokenStore(options["tokens"]).save(_granted(keap_server))
-    keap_server.oauth.expire()  # the first call of each process finds a token that is refused
-    said = start_callers(processes, options)
-    assert [s["outcomes"] for s in said] == [{"answered": calls}] * processes
-    assert keap_server.oauth.reuses == 0
-    # Each token lived nearly to its end before the next one was had: nobody renewed what somebody else had renewed.
-    ends = [live.expires_at for live in keap_server.oauth._access.values()]
-    assert len(ends) == keap_server.oauth.refreshes >= 1
-    assert all(later - earlier > timedelta(seconds=1) for earlier, later in pairwise(ends))
+    for expiries in (1, 2):
+        keap_server.oauth.expire()  # the first call of each process finds a token that is refused
+        said = start_callers(processes, options)
+        assert [s["outcomes"] for s in said] == [{"answered": calls}] * processes
+        assert keap_server.oauth.reuses == 0
+        assert keap_server.oauth.refreshes == expiries, "nobody renewed what somebody else had renewed"
 
 
 def _address(email: str) -> kb.keap.EmailAddress:

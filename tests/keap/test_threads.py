@@ -27,4 +27,4 @@ for thread in threads:
 
 def test_threads_may_read_the_first_records_at_once() -> None:
     processes = [subprocess.Popen([sys.executable, "-c", FIRST_READS]) for _ in range(4)]
-    assert [process.wait(timeout=60) for process in processes] == [0] * 4
+    assert [process.wait(timeout=240) for process in processes] == [0] * 4

@@ -41,7 +41,7 @@ def start(time: Time) -> Iterator[Start]:
 
     def begin(**options: Any) -> tuple[KeapEmulator, httpx.Client]:
         keap = KeapEmulator(clock=time, **options).__enter__()
-        client = httpx.Client(base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}, timeout=10)
+        client = httpx.Client(base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}, timeout=60)
         started.append((keap, client))
         return started[-1]
 

@@ -312,7 +312,7 @@ def test_a_forged_message_is_refused(idle: WebhookApp, sign: Sign) -> None:
     assert idle.pending == 0
 
 
-@pytest.mark.parametrize("seconds", [-301, -86_400, 310, 86_400])
+@pytest.mark.parametrize("seconds", [-301, -86_400, 600, 86_400])
 def test_a_message_of_another_time_is_refused(idle: WebhookApp, sign: Sign, seconds: int) -> None:
     body = message("contact.updated", "A7")
     assert post(idle, "/customcrm", body, sign(body, at=time.time() + seconds)).status == 401

@@ -41,7 +41,7 @@ def run(app: WebhookApp, *bodies: bytes, rereads: bool = True) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(3000):
+    for _ in range(12_000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -353,8 +353,9 @@ keap_url, keap_key, crm_url, crm_token, store = sys.argv[1:]
 keap = kb.KeapClient(auth=kb.KeapApiKey(keap_key), base_url=keap_url)
 crm = kb.CustomcrmClient(crm_url, auth=kb.BearerToken(crm_token))
 session = kb.SyncSession(customcrm=crm, keap=keap, store=store)
-app = kb.webhooks.asgi_app(session, delay=0.3)
-config = uvicorn.Config(app, port=0, log_level="critical", access_log=False)
+app = kb.webhooks.asgi_app(session, delay=0)
+# Without its lifespan nothing is done: killed in time, however slow the machine is.
+config = uvicorn.Config(app, port=0, log_level="critical", access_log=False, lifespan="off")
 server = uvicorn.Server(config)
 
 

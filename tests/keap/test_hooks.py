@@ -194,7 +194,7 @@ def test_the_async_client_does_the_same(keap_server: KeapEmulator, receiver: Rec
             await keap.hooks.update(hook.key, event_key="contact.edit")
             await keap.hooks.verify(hook.key)
             await keap.hooks.delete(hook.key)
-            return await keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+            return await keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
 
     report = asyncio.run(scenario())
     assert (report.ok, report.subscribed) == (True, ("contact.add",))
@@ -206,21 +206,21 @@ def test_the_async_client_does_the_same(keap_server: KeapEmulator, receiver: Rec
 def test_everything_is_subscribed_and_a_second_time_nothing_is_done(
     keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
-    report = keap.hooks.ensure(receiver.url, wait=4)
+    report = keap.hooks.ensure(receiver.url, wait=60)
     assert report.ok
     assert report.subscribed == EVENTS
     keap_server.requests.clear()
-    again = keap.hooks.ensure(receiver.url, wait=4)
+    again = keap.hooks.ensure(receiver.url, wait=60)
     assert (again.ok, again.subscribed, again.revived, again.removed) == (True, (), (), ())
     assert keap_server.requests.writes == []
     assert str(again) == f"{len(EVENTS)} of {len(EVENTS)} hooks are verified"
 
 
 def test_what_fell_silent_is_revived(keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver) -> None:
-    keap.hooks.ensure(receiver.url, wait=4)
+    keap.hooks.ensure(receiver.url, wait=60)
     silent = keap.hooks.list()[3]
     keap_server.hooks.deactivate(silent.key)
-    report = keap.hooks.ensure(receiver.url, wait=4)
+    report = keap.hooks.ensure(receiver.url, wait=60)
     assert (report.revived, report.subscribed) == ((silent.event_key,), ())
     assert all(hook.is_verified for hook in keap.hooks.list())
 
@@ -228,11 +228,11 @@ def test_what_fell_silent_is_revived(keap: kb.KeapClient, keap_server: KeapEmula
 def test_what_cannot_be_revived_is_made_anew(
     keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
-    keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+    keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
     [silent] = keap.hooks.list()
     keap_server.hooks.deactivate(silent.key)
     keap_server.faults.add(Fault(status=404), path=f"/hooks/{silent.key}/verify")
-    report = keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+    report = keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
     assert (report.ok, report.subscribed) == (True, ("contact.add",))
     assert report.hooks[0].key != silent.key
 
@@ -240,7 +240,7 @@ def test_what_cannot_be_revived_is_made_anew(
 def test_one_that_stays_inactive_is_replaced(
     keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
-    keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+    keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
     [silent] = keap.hooks.list()
     keap_server.hooks.deactivate(silent.key)
     answer = json.dumps({**keap_server.hooks.subscriptions[0]}).encode()
@@ -260,7 +260,7 @@ def test_surplus_subscriptions_are_removed_and_a_verified_one_is_kept(
     keap_server.hooks.flush()
     keap_server.hooks.deactivate("1")
     keap_server.hooks.deactivate("3")
-    report = keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+    report = keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
     assert report.removed == ("contact.add", "contact.add")
     assert [(hook.key, hook.status) for hook in keap.hooks.list()] == [("2", "Verified")]
 
@@ -272,7 +272,7 @@ def test_subscriptions_of_others_are_left_alone(
     keap.hooks.subscribe("contact.add", other)
     keap.hooks.subscribe(event, receiver.url)
     keap_server.hooks.flush()
-    keap.hooks.ensure(receiver.url, ["contact.add"], wait=4)
+    keap.hooks.ensure(receiver.url, ["contact.add"], wait=60)
     assert [(h.event_key, h.hook_url) for h in keap.hooks.list()] == [
         ("contact.add", other),
         (event, receiver.url),
@@ -284,19 +284,19 @@ def test_a_former_address_is_given_up_when_the_new_one_is_verified(
     keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
     old = f"{receiver.url}-before"
-    keap.hooks.ensure(old, ["contact.add"], wait=4)
+    keap.hooks.ensure(old, ["contact.add"], wait=60)
     receiver.echoes = False
     report = keap.hooks.ensure(receiver.url, ["contact.add"], replaces=[old], wait=0.05)
     assert report.unverified == ("contact.add",)
     assert {hook.hook_url for hook in keap.hooks.list()} == {old, receiver.url}
     receiver.echoes = True
-    report = keap.hooks.ensure(receiver.url, ["contact.add"], replaces=[old], wait=4)
+    report = keap.hooks.ensure(receiver.url, ["contact.add"], replaces=[old], wait=60)
     assert (report.revived, report.removed) == (("contact.add",), ("contact.add",))
     assert {hook.hook_url for hook in keap.hooks.list()} == {receiver.url}
 
 
 def test_events_that_this_keap_does_not_know_are_reported(keap: kb.KeapClient, receiver: Receiver) -> None:
-    report = keap.hooks.ensure(receiver.url, ["contact.add", "contact.sneeze"], wait=4)
+    report = keap.hooks.ensure(receiver.url, ["contact.add", "contact.sneeze"], wait=60)
     assert (report.ok, report.unavailable) == (True, ("contact.sneeze",))
 
 
@@ -325,7 +325,7 @@ def test_a_delivery_has_at_most_so_many_ids(
 def test_writes_over_the_api_are_delivered(
     kind: str, keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
-    keap.hooks.ensure(receiver.url, [f"{kind}.{what}" for what in ("add", "edit", "delete")], wait=4)
+    keap.hooks.ensure(receiver.url, [f"{kind}.{what}" for what in ("add", "edit", "delete")], wait=60)
     clients: dict[str, tuple[Any, Any, dict[str, str]]] = {
         "contact": (
             keap.contacts,
@@ -353,7 +353,7 @@ def test_writes_over_the_api_are_delivered(
 def test_no_event_tells_of_the_loser_of_a_merge(
     keap: kb.KeapClient, keap_server: KeapEmulator, receiver: Receiver
 ) -> None:
-    keap.hooks.ensure(receiver.url, ["contact.edit", "contact.delete"], wait=4)
+    keap.hooks.ensure(receiver.url, ["contact.edit", "contact.delete"], wait=60)
     winner, loser = keap_server.state.contacts.add_many([{"given_name": "Ada"}, {"family_name": "Lovelace"}])
     keap_server.state.contacts.merge(winner, loser)
     keap_server.hooks.flush()

@@ -246,7 +246,7 @@ def test_without_pacing_a_429_for_the_day_is_told_as_what_it_is(quota_server: Ke
 
 
 def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:
-    keap_server.faults.add(Fault(status=429, headers=(("Retry-After", "0.2"),)))
+    keap_server.faults.add(Fault(status=429, headers=(("Retry-After", "30"),)))
     book, slept = MemoryPaceBook(), []
     with kb.KeapClient(
         auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, pacing=kb.Pacing()
@@ -257,7 +257,7 @@ def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:
         driver.run(flows.list())
         driver.run(other.list())
     assert slept
-    assert 0.19 <= max(slept) <= 0.5
+    assert 10 <= max(slept) <= 60
 
 
 def test_the_book_in_a_database_forgets_nothing(tmp_path: Path) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Union
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Union
 
 import attrs
 
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.mapping.kinds import Canonical, Context, Region, name_of
-from keapbridge.mapping.place import customcrm_place, keap_place
+from keapbridge.mapping.kinds import Context, Region, name_of
+from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.place import Place
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
-if TYPE_CHECKING:
-    from keapbridge.mapping.mapper import Mapper
-
-__all__ = ["OUTSIDE", "Condition", "Filter"]
+__all__ = ["OUTSIDE", "Condition", "Filter", "Passes"]
 
 OUTSIDE = "outside the filter of the mapping"
 """Why a record does not take part."""
@@ -24,6 +24,8 @@ OUTSIDE = "outside the filter of the mapping"
 Wanted = Any
 Condition = Union[Mapping[str, Wanted], Callable[[Any], bool]]
 """Properties with what is wanted of them, or a function of the whole record."""
+Passes = Callable[[Any, Values], bool]
+"""Takes a record and its mapped values: whether it takes part."""
 
 
 @attrs.frozen
@@ -36,29 +38,32 @@ class Filter:
         """The filter with these conditions instead of those that it has for the same sides."""
         return Filter({**self.conditions, **conditions})
 
-    def check(self, side: Side, mapper: Mapper) -> None:
-        """Raises `MappingError` for a property that the records of this side do not have."""
-        condition = self.conditions.get(side)
-        if condition is None or callable(condition):
-            return
-        if not isinstance(condition, Mapping) or not condition:
-            raise MappingError(f"{mapper.name}: a filter is a mapping of properties, or a function of the record")
-        for name, wanted in condition.items():
-            lens = _mapped(mapper, side, name)
-            if lens is None:
-                _place(mapper, side, name)
-            for one in () if callable(wanted) else _any_of(wanted):
-                if lens is not None:
-                    _canonical(lens, side, one, mapper)
+    def compile(self, lenses: Iterable[Lens], place_of: Callable[[Side, str], Place]) -> Mapping[Side, Passes]:
+        """What decides about the records of each side, put together for many of them.
 
-    def lets_pass(self, side: Side, record: Any, values: Mapping[str, Canonical], mapper: Mapper) -> bool:
-        """Whether a record with these mapped values meets the condition of its side."""
+        Args:
+            lenses: the fields that a condition may name.
+            place_of: the place of a property that is not mapped.
+
+        Raises:
+            MappingError: for a property that the records of a side do not have, and for a value that it never has.
+        """
+        fields = tuple(lenses)
+        return {side: self._of(side, fields, place_of) for side in Side}
+
+    def _of(self, side: Side, lenses: tuple[Lens, ...], place_of: Callable[[Side, str], Place]) -> Passes:
         condition = self.conditions.get(side)
         if condition is None:
-            return True
+            return _any_record
         if callable(condition):
-            return bool(condition(record))
-        return all(_meets(mapper, side, record, values, name, wanted) for name, wanted in condition.items())
+            return _of_record(condition)
+        if not isinstance(condition, Mapping) or not condition:
+            raise MappingError("a filter is a mapping of properties, or a function of the record")
+        tests: list[Passes] = []
+        for name, wanted in condition.items():
+            lens = _mapped(lenses, side, name)
+            tests.append(_of_place(place_of(side, name), wanted) if lens is None else _of_field(lens, side, wanted))
+        return lambda record, values: all(test(record, values) for test in tests)
 
     def is_told(self, side: Side) -> bool:
         """Whether the condition is all data: no function of the host that may change its mind."""
@@ -87,21 +92,50 @@ class Filter:
                     yield name, _any_of(wanted)[0]
 
 
-def _meets(mapper: Mapper, side: Side, record: Any, values: Mapping[str, Canonical], name: str, wanted: Wanted) -> bool:
-    lens = _mapped(mapper, side, name)
-    if lens is not None:
-        found = values.get(lens.name, UNSET)  # what cannot be understood is not empty either
-        if found is UNSET:
-            return False
-        if callable(wanted):
-            return bool(wanted(found))
-        return any(found == _canonical(lens, side, one, mapper) for one in _any_of(wanted))
-    raw = _place(mapper, side, name).get(record)
-    raw = None if raw is UNSET else raw
-    if callable(wanted):
-        return bool(wanted(raw))
+def _any_record(record: Any, values: Values) -> bool:
+    return True
+
+
+def _of_record(condition: Callable[[Any], bool]) -> Passes:
+    """A condition on the whole record."""
+
+    def test(record: Any, values: Values) -> bool:
+        return bool(condition(record))
+
+    return test
+
+
+def _of_field(lens: Lens, side: Side, wanted: Wanted) -> Passes:
+    """A condition on a mapped field: it is compared by what it means."""
+    name, meets = lens.name, wanted
+    if not callable(wanted):
+        meets = partial(_is_one, tuple(_canonical(lens, side, one) for one in _any_of(wanted)))
+
+    def test(record: Any, values: Values) -> bool:
+        found = values.get(name, UNSET)  # what cannot be understood is not empty either
+        return found is not UNSET and bool(meets(found))
+
+    return test
+
+
+def _is_one(wanted: tuple[Canonical, ...], found: Canonical) -> bool:
+    return any(found == one for one in wanted)
+
+
+def _of_place(place: Place, wanted: Wanted) -> Passes:
+    """A condition on any other property: it is compared as it is."""
+    get, meets = place.get, wanted if callable(wanted) else partial(_has_one, _any_of(wanted))
+
+    def test(record: Any, values: Values) -> bool:
+        raw = get(record)
+        return bool(meets(None if raw is UNSET else raw))
+
+    return test
+
+
+def _has_one(wanted: tuple[Any, ...], raw: Any) -> bool:
     held = raw if isinstance(raw, (list, tuple, set, frozenset)) else (raw,)
-    return any(_same(one, item) for one in _any_of(wanted) for item in held)
+    return any(_same(one, item) for one in wanted for item in held)
 
 
 def _same(wanted: Any, held: Any) -> bool:
@@ -116,32 +150,24 @@ def _any_of(wanted: Wanted) -> tuple[Any, ...]:
     return found
 
 
-def _mapped(mapper: Mapper, side: Side, name: str) -> Any:
+def _mapped(lenses: Iterable[Lens], side: Side, name: str) -> Lens | None:
     """The lens that is meant by a field's name, or by the path of the value on this side."""
-    for lens in mapper.lenses:
+    for lens in lenses:
         if lens.place(side).constant is UNSET and name in {lens.name, lens.place(side).path}:
             return lens
     return None
 
 
-def _place(mapper: Mapper, side: Side, name: str) -> Any:
-    if side is Side.CUSTOMCRM:
-        return customcrm_place(mapper.customcrm_type, name)
-    return keap_place(mapper.keap_type, name, to_write=False)
-
-
-def _canonical(lens: Any, side: Side, wanted: Any, mapper: Mapper) -> Canonical:
+def _canonical(lens: Lens, side: Side, wanted: Any) -> Canonical:
     """What is wanted, in the canonical form of its field: as Customcrm would have it, or as this side would."""
     if isinstance(lens.kind, Region):  # which means nothing without the country of its record
         return str(wanted)
     for each in (Side.CUSTOMCRM, side):
         try:
-            found: Canonical = lens.kind.read(wanted, each, None, Context())
+            return lens.kind.read(wanted, each, None, Context())
         except UnfitError:
             continue
-        else:
-            return found
-    raise MappingError(f"{mapper.name}: the filter wants {wanted!r} of {lens.name}, which is no value of it")
+    raise MappingError(f"the filter wants {wanted!r} of {lens.name}, which is no value of it")
 
 
 def _words(wanted: Wanted) -> str:

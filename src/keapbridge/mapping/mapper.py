@@ -10,7 +10,7 @@ import attrs
 
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.filter import Condition, Filter
+from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import (
     Canonical,
     Context,
@@ -26,6 +26,7 @@ from keapbridge.mapping.kinds import (
 from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
@@ -135,8 +136,7 @@ class Mapper:
             for name in (*key.fields, *key.apart):
                 if name not in seen:
                     raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
-        for side in Side:
-            self.taking_part.check(side, self)
+        self._filters  # noqa: B018 - compiled here, so that a filter is refused where it is given
 
     def _check_region(self, region: Lens, country: Lens) -> None:
         for side in Side:
@@ -211,9 +211,21 @@ class Mapper:
         added = {side: condition for side, condition in given if condition is not None}
         return attrs.evolve(self, taking_part=self.taking_part.replacing(added))
 
-    def takes_part(self, side: Side, record: Any, values: Mapping[str, Canonical]) -> bool:
+    def takes_part(self, side: Side, record: Any, values: Values) -> bool:
         """Whether a record is within the filter of its side; `values` are its mapped values."""
-        return self.taking_part.lets_pass(side, record, values, self)
+        return self._filters[side](record, values)
+
+    @cached_property
+    def _filters(self) -> Mapping[Side, Passes]:
+        try:
+            return self.taking_part.compile(self.lenses, self._place_named)
+        except MappingError as error:
+            raise MappingError(f"{self.name}: {error}") from None
+
+    def _place_named(self, side: Side, name: str) -> Place:
+        if side is Side.CUSTOMCRM:
+            return customcrm_place(self.customcrm_type, name)
+        return keap_place(self.keap_type, name, to_write=False)
 
     # --- reading ------------------------------------------------------------------------------------------------
 

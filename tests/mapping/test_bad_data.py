@@ -20,7 +20,8 @@ from keapbridge.errors import ShapeError, UnfitError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import resolve
-from keapbridge.mapping.kinds import Context, Text
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.kinds.text import Text
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place
 from keapbridge.model.records import Snapshot

@@ -18,7 +18,11 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping import companies, contacts, products
-from keapbridge.mapping.kinds import Choices, Context, FullName, Made, Money, Url
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.kinds.choices import Choices
+from keapbridge.mapping.kinds.made import Made
+from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.text import FullName, Url
 from keapbridge.mapping.lens import Lens
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side

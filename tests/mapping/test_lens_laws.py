@@ -24,30 +24,20 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import NamedField, custom_field, resolve
 from keapbridge.mapping.geography import alpha2, countries, plain, regions
-from keapbridge.mapping.kinds import (
-    Boolean,
-    Canonical,
-    Choice,
-    Choices,
-    Context,
-    Country,
-    Date,
-    DateTime,
-    Email,
-    Fax,
-    Integer,
-    Kind,
-    Money,
-    Number,
-    OptOut,
-    Phone,
-    Reference,
-    Region,
-    Text,
-)
+from keapbridge.mapping.kinds import Context, Kind
+from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
+from keapbridge.mapping.kinds.consent import OptOut
+from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.numbers import Integer, Number
+from keapbridge.mapping.kinds.phones import Fax, Phone
+from keapbridge.mapping.kinds.places import Country, Region
+from keapbridge.mapping.kinds.references import Reference
+from keapbridge.mapping.kinds.text import Email, Text
+from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
 LAWS = examples(60, HealthCheck.data_too_large)

@@ -13,7 +13,8 @@ import keapbridge as kb
 from keapbridge.__main__ import main
 from keapbridge.dataflow.checklist import checklist
 from keapbridge.mapping import Mapper, companies, contacts, products
-from keapbridge.mapping.kinds import Context, Text
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.kinds.text import Text
 from keapbridge.mapping.lens import Lens
 from keapbridge.qa import Result, execute, load, mappers_of, run, sandbox
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator

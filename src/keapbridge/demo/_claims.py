@@ -17,8 +17,8 @@ from keapbridge._json.codec import Codec
 from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import Lens, Mapper
-from keapbridge.mapping.kinds import Canonical, Context
-from keapbridge.model.records import Link
+from keapbridge.mapping.kinds import Context
+from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 

@@ -8,32 +8,21 @@ from typing import Any, Literal, TypedDict, Unpack
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import LONGEST_TEXT
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.kinds import (
-    Boolean,
-    Canonical,
-    Choice,
-    Choices,
-    Country,
-    Date,
-    DateTime,
-    Email,
-    Fax,
-    FullName,
-    Integer,
-    Kind,
-    Made,
-    Money,
-    Number,
-    OptOut,
-    Phone,
-    Reference,
-    Region,
-    Text,
-    Url,
-)
+from keapbridge.mapping.kinds import Kind
+from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
+from keapbridge.mapping.kinds.consent import OptOut
+from keapbridge.mapping.kinds.made import Made
+from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.numbers import Integer, Number
+from keapbridge.mapping.kinds.phones import Fax, Phone
+from keapbridge.mapping.kinds.places import Country, Region
+from keapbridge.mapping.kinds.references import Reference
+from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
+from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Direction, OnEmpty
 from keapbridge.mapping.mapper import Declared
 from keapbridge.mapping.place import constant_place
+from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
 __all__ = [

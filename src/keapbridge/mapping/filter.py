@@ -9,7 +9,7 @@ from typing import Any, Union
 import attrs
 
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.mapping.kinds import Context, Region, name_of
+from keapbridge.mapping.kinds import Context, name_of
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.place import Place
 from keapbridge.model.maybe import UNSET
@@ -160,7 +160,7 @@ def _mapped(lenses: Iterable[Lens], side: Side, name: str) -> Lens | None:
 
 def _canonical(lens: Lens, side: Side, wanted: Any) -> Canonical:
     """What is wanted, in the canonical form of its field: as Customcrm would have it, or as this side would."""
-    if isinstance(lens.kind, Region):  # which means nothing without the country of its record
+    if lens.kind.needs_scope:  # and the scope is that of each record
         return str(wanted)
     for each in (Side.CUSTOMCRM, side):
         try:

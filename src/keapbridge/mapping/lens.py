@@ -9,9 +9,10 @@ import attrs
 
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
-from keapbridge.mapping.kinds import Canonical, Context, Email, Kind, Phone, carriable, opted_out
+from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.place import Place
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
 __all__ = ["Direction", "Lens", "OnEmpty", "Reader"]
@@ -79,7 +80,7 @@ class Lens:
         if self.keap.is_read_only and self.direction != "to_customcrm":
             raise MappingError(f"{self.name}: Keap's {self.keap.path} can only be read: direction='to_customcrm'")
         if self.opt_in_reason is not None and (
-            not isinstance(self.kind, Email) or self.keap.custom is not None or not self.flows_to(Side.KEAP)
+            not self.kind.takes_opt_in_reason or self.keap.custom is not None or not self.flows_to(Side.KEAP)
         ):
             raise MappingError(f"{self.name}: an opt-in reason is for an e-mail address that flows to Keap")
         if self.opt_in_reason is not None and not self.opt_in_reason.strip():
@@ -88,6 +89,11 @@ class Lens:
     def place(self, side: Side) -> Place:
         """Where the value lives on a side."""
         return self.customcrm if side is Side.CUSTOMCRM else self.keap
+
+    @property
+    def follows(self) -> str | None:
+        """The field without which this one means nothing."""
+        return self.scope if self.kind.needs_scope else None
 
     def flows_to(self, side: Side) -> bool:
         """Whether edits on the other side reach this one."""
@@ -123,7 +129,7 @@ class Lens:
     def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
         """The record with this canonical value, which `fit` has let through."""
         custom = self._custom(side, context)
-        if getattr(self.kind, "keeps_spelling", False) and self._holds(side, record, value, context):
+        if self.kind.keeps_spelling and self._holds(side, record, value, context):
             return record
         if custom is None:
             record = self.place(side).put(record, self.kind.write(value, side, context))
@@ -135,7 +141,7 @@ class Lens:
         place = self.place(side).of(custom.id)
         if value is None and place.get(record) in (None, "", [], ()):
             return record
-        return place.put(record, custom.write(self._plain(value, context)))
+        return place.put(record, custom.write(self.kind.for_custom_field(value, context)))
 
     def fit(self, side: Side, value: Canonical, context: Context) -> Canonical:
         """The value as that side can hold it.
@@ -149,7 +155,7 @@ class Lens:
         custom = self._custom(side, context)
         if custom is not None and fitting is not None:
             # What its type takes must also be understood when it is read back.
-            held = custom.read(custom.write(self._plain(fitting, context)))
+            held = custom.read(custom.write(self.kind.for_custom_field(fitting, context)))
             self.kind.read(held, side, None, context)
         return fitting
 
@@ -179,7 +185,3 @@ class Lens:
         if found is None:
             raise UnfitError(f"Keap's custom field {name} is not known yet")
         return found
-
-    def _plain(self, value: Canonical, context: Context) -> Any:
-        """The value for a custom field, which holds one thing: the extension of a number goes behind it."""
-        return self.kind.write(value, Side.CUSTOMCRM if isinstance(self.kind, Phone) else Side.KEAP, context)

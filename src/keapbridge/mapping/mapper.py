@@ -11,22 +11,11 @@ import attrs
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.filter import Condition, Filter, Passes
-from keapbridge.mapping.kinds import (
-    Canonical,
-    Context,
-    Country,
-    FullName,
-    Kind,
-    Made,
-    Money,
-    OptOut,
-    Reference,
-    Region,
-)
+from keapbridge.mapping.kinds import Context, Kind
 from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import Values
+from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
 __all__ = ["Declared", "Mapper", "MatchKey"]
@@ -74,7 +63,7 @@ class Declared:
             place = self.keap
         elif not isinstance(self.keap, NamedField):
             place = keap_place(keap_type, self.keap)
-        elif isinstance(self.kind, _NOT_CUSTOM):
+        elif not self.kind.fits_custom_field:
             raise MappingError(f"{self.name}: a custom field holds no {type(self.kind).__name__.lower()}")
         else:
             place = custom_place(keap_type, self.keap)
@@ -85,10 +74,6 @@ class Declared:
             keap=place,
             **options,
         )
-
-
-# They live in several properties, or mean something only where Keap keeps them.
-_NOT_CUSTOM = (Country, Region, Money, Reference, OptOut, FullName)
 
 
 @attrs.frozen
@@ -129,8 +114,8 @@ class Mapper:
                 raise MappingError(f"{self.name}: {lens.name} is mapped twice")
             if lens.scope is not None and lens.scope not in seen:
                 raise MappingError(f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it")
-            if isinstance(lens.kind, Region) and lens.scope is not None:
-                self._check_region(lens, self[lens.scope])
+            if lens.follows is not None:
+                self._check_follower(lens, self[lens.follows])
             seen.add(lens.name)
         for key in self.keys:
             for name in (*key.fields, *key.apart):
@@ -138,12 +123,12 @@ class Mapper:
                     raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
         self._filters  # noqa: B018 - compiled here, so that a filter is refused where it is given
 
-    def _check_region(self, region: Lens, country: Lens) -> None:
+    def _check_follower(self, follower: Lens, scope: Lens) -> None:
         for side in Side:
-            if region.flows_to(side) and not country.flows_to(side):
+            if follower.flows_to(side) and not scope.flows_to(side):
                 raise MappingError(
-                    f"{self.name}: {region.name} flows to {side.title} and {country.name} does not: "
-                    "a region would end up in another country"
+                    f"{self.name}: {follower.name} flows to {side.title} and {scope.name} does not: "
+                    f"it would end up in another {scope.name}"
                 )
 
     def __getitem__(self, name: str) -> Lens:
@@ -231,7 +216,7 @@ class Mapper:
 
     def reading(self, side: Side) -> str | None:
         """How records of a side are read, as text; `None` when functions of the host have a part in it."""
-        if not self.taking_part.is_told(side) or any(isinstance(lens.kind, Made) for lens in self.lenses):
+        if not self.taking_part.is_told(side) or not all(lens.kind.is_told for lens in self.lenses):
             return None
         lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in self.lenses)
         return "\n".join([*lenses, self.taking_part.described(side)])
@@ -274,9 +259,9 @@ class Mapper:
         """The Keap ids that these Keap records refer to, by object."""
         found: dict[str, set[str]] = {}
         for lens in self.lenses:
-            if isinstance(lens.kind, Reference):
+            if lens.kind.refers_to is not None:
                 raws = (lens.keap.get(record) for record in records)
-                found.setdefault(lens.kind.object, set()).update(str(raw) for raw in raws if raw)
+                found.setdefault(lens.kind.refers_to, set()).update(str(raw) for raw in raws if raw)
         return found
 
     @cached_property
@@ -300,9 +285,14 @@ class Mapper:
         return frozenset(found)
 
     @cached_property
-    def references(self) -> Mapping[str, Reference]:
-        """The fields that refer to other records."""
-        return {lens.name: lens.kind for lens in self.lenses if isinstance(lens.kind, Reference)}
+    def references(self) -> Mapping[str, str]:
+        """The fields that refer to other records, each with the synchronization of those."""
+        return {lens.name: lens.kind.refers_to for lens in self.lenses if lens.kind.refers_to is not None}
+
+    def settled(self, values: Values, context: Context) -> dict[str, Canonical]:
+        """Those of the references that have become others, since their records are linked."""
+        now = {name: self[name].kind.settle(values[name], context) for name in self.references if name in values}
+        return {name: value for name, value in now.items() if value != values[name]}
 
     # --- writing ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from keapbridge.customcrm import BearerToken, CustomcrmClient
 from keapbridge.keap import KeapApiKey, KeapClient
 from keapbridge.mapping import Mapper, companies, contacts, products
 from keapbridge.qa.execute import Result, execute
-from keapbridge.qa.samples import field_type
+from keapbridge.qa.samples import field_type, only_currency
 
 __all__ = ["Result", "execute", "load", "mappers_of", "run", "sandbox"]
 
@@ -79,8 +79,7 @@ def sandbox(mappers: Mapping[str, Mapper]) -> Iterator[Pair]:
     """Clients of two emulators, with the custom fields that the mappings name by their labels."""
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
-    kinds = [lens.kind for mapper in mappers.values() for lens in mapper.lenses]
-    currency = next((always for kind in kinds if (always := getattr(kind, "always", None))), "USD")
+    currency = only_currency(mappers.values()) or "USD"
     with (
         CustomcrmEmulator() as crm_server,
         KeapEmulator(currency=currency) as keap_server,

@@ -25,7 +25,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import CUSTOMCRM_OBJECTS
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.qa.samples import Known, Sample, comparable, sample
+from keapbridge.qa.samples import Known, Sample, only_currency, same, sample
 from keapbridge.sync.session import SyncSession
 
 __all__ = ["Result", "execute"]
@@ -87,8 +87,7 @@ def _currency(keap: KeapClient, mappers: Mapping[str, Mapper]) -> str:
     for product in keap.products.list():
         if product.price and product.price.currency_code:
             return str(product.price.currency_code)
-    kinds = [lens.kind for mapper in mappers.values() for lens in mapper.lenses]
-    return next((always for kind in kinds if (always := getattr(kind, "always", None))), "USD")
+    return only_currency(mappers.values()) or "USD"
 
 
 @attrs.define
@@ -223,7 +222,7 @@ class _Bench:
             case.fail(f"{when} {to.title} could not be looked at: {error}")
             return
         expected = case.values[min(turn, len(case.values) - 1)].on(to)
-        if comparable(case.lens, found) != comparable(case.lens, expected):
+        if not same(expected, found):
             shown = f"{case.lens.place(to).path} is {found!r} instead of {expected!r}"
             case.fail(f"{when} {shown}" + (f" ({why})" if why else ""))
 

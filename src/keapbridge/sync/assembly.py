@@ -16,7 +16,6 @@ from keapbridge.decide.policy import Policy
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
-from keapbridge.mapping.kinds import Region
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
@@ -175,7 +174,7 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     if unknown:
         raise MappingError(f"{mapper.name}: Customcrm has nowhere to keep {', '.join(unknown)}")
     # A region means something in its country only; a phone number can do without.
-    missing |= {lens.name for lens in mapper.lenses if isinstance(lens.kind, Region) and lens.scope in missing}
+    missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
     freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
     return mapper.with_lenses(*freed).without(*missing) if missing else mapper
 

@@ -16,7 +16,7 @@ from keapbridge._io.effects import Flow
 from keapbridge.errors import ShapeError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.mapping.kinds import Context, Money, Region, is_pending
+from keapbridge.mapping.kinds import Context, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept import Key, Missing, Staged
@@ -107,11 +107,11 @@ class Synchronization:
         theirs = self.mapper.keap_references(keap_records)
         ours: dict[str, set[str]] = {}
         for snapshot in snapshots:
-            for field, kind in self.mapper.references.items():
+            for field, referred in self.mapper.references.items():
                 value = snapshot.values.get(field)
                 if value is not None:
                     ids = theirs if is_pending(value) else ours
-                    ids.setdefault(kind.object, set()).add(str(value).removeprefix("keap:"))
+                    ids.setdefault(referred, set()).add(str(value).removeprefix("keap:"))
         to_customcrm = yield from self._partners(Side.KEAP, theirs, plan_id)
         to_keap = yield from self._partners(Side.CUSTOMCRM, ours, plan_id)
         currency = None if self.traits.currency_of is None else (yield from self.store.facts.get(KEAP_CURRENCY))
@@ -225,11 +225,7 @@ class Synchronization:
 
     def follow_references(self, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
-        changed = {
-            field: kind.settle(value, context)
-            for field, kind in self.mapper.references.items()
-            if is_pending(value := snapshot.values.get(field))
-        }
+        changed = self.mapper.settled(snapshot.values, context)
         return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
 
     # --- what is remembered of a record -------------------------------------------------------------------------
@@ -283,7 +279,7 @@ class Rule:
 
     @property
     def follows(self) -> str | None:
-        return self.lens.scope if isinstance(self.lens.kind, Region) else None
+        return self.lens.follows
 
     @property
     def keeps(self) -> bool:
@@ -296,7 +292,7 @@ class Rule:
         return self.lens.fit(side, value, self.context)
 
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
-        return self.lens.kind.incomparable(a, b) if isinstance(self.lens.kind, Money) else None
+        return self.lens.kind.incomparable(a, b)
 
 
 def digest(snapshot: Snapshot) -> str:

@@ -32,8 +32,8 @@ def salt(sync: Synchronization, side: Side) -> Flow[Salt | None]:
         return None
     context = yield from sync.context()
     moved: list[str | None] = []
-    for kind in mapper.references.values():
-        moved += [(yield from sync.store.facts.get(moved_fact(kind.object)))]
+    for referred in mapper.references.values():
+        moved += [(yield from sync.store.facts.get(moved_fact(referred)))]
     fields = sorted(((name.path, field) for name, field in context.custom_fields.items()), key=lambda item: item[0])
     told = [
         __version__,

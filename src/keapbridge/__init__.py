@@ -51,30 +51,9 @@ from keapbridge.errors import (
     UnfitError,
 )
 from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
-from keapbridge.mapping import (
-    address,
-    boolean,
-    choice,
-    choices,
-    constant,
-    country,
-    custom_field,
-    date,
-    date_time,
-    decimal,
-    email,
-    fax,
-    full_name,
-    integer,
-    lens,
-    money,
-    opt_out,
-    phone,
-    reference,
-    region,
-    text,
-    url,
-)
+from keapbridge.mapping import custom_field
+from keapbridge.mapping import declare as _declare
+from keapbridge.mapping.declare import *
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
@@ -141,34 +120,14 @@ __all__ = [
     "UnavailableError",
     "UnfitError",
     "__version__",
-    "address",
-    "boolean",
-    "choice",
-    "choices",
-    "constant",
-    "country",
     "custom_field",
     "customcrm",
-    "date",
-    "date_time",
-    "decimal",
-    "email",
     "errors",
-    "fax",
-    "full_name",
-    "integer",
     "keap",
-    "lens",
     "mapping",
-    "money",
-    "opt_out",
-    "phone",
-    "reference",
-    "region",
-    "text",
-    "url",
     "webhooks",
 ]
+__all__ += _declare.__all__
 
 
 # What takes long to import, imported when it is first used: who uses a client does not pay for the engine.

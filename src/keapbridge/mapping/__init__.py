@@ -2,68 +2,34 @@
 
 from collections.abc import Sequence
 
+from keapbridge.mapping import declare
 from keapbridge.mapping.custom import NamedField, custom_field
-from keapbridge.mapping.declare import (
-    LensOptions,
-    address,
-    boolean,
-    choice,
-    choices,
-    constant,
-    country,
-    date,
-    date_time,
-    decimal,
-    email,
-    fax,
-    full_name,
-    integer,
-    lens,
-    money,
-    opt_out,
-    phone,
-    reference,
-    region,
-    text,
-    url,
-)
+from keapbridge.mapping.declare import *
+from keapbridge.mapping.declared import LensOptions
 from keapbridge.mapping.defaults import companies, contacts, products
+from keapbridge.mapping.kinds import Asked, Context, Kind, Sample
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper, MatchKey
+from keapbridge.model.records import Canonical
 
 __all__ = [
+    "Asked",
+    "Canonical",
+    "Context",
+    "Kind",
     "Lens",
     "LensOptions",
     "Mapper",
     "MatchKey",
     "NamedField",
-    "address",
-    "boolean",
-    "choice",
-    "choices",
+    "Sample",
     "companies",
-    "constant",
     "contacts",
-    "country",
     "custom_field",
     "dataflow_document",
-    "date",
-    "date_time",
-    "decimal",
-    "email",
-    "fax",
-    "full_name",
-    "integer",
-    "lens",
-    "money",
-    "opt_out",
-    "phone",
     "products",
-    "reference",
-    "region",
-    "text",
-    "url",
 ]
+__all__ += declare.__all__
 
 
 def dataflow_document(mappers: Sequence[Mapper], format: str = "rst") -> str:

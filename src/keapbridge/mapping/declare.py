@@ -1,13 +1,17 @@
-"""The kinds of fields as a host declares them: each of these functions makes one pair of fields, as data. Pure."""
+"""The kinds of fields as a host declares them: each of these functions makes one pair of fields, as data. Pure.
+
+All that is in `__all__` is public, in `keapbridge` and in `keapbridge.mapping`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, Unpack
 
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import LONGEST_TEXT
 from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.declared import Declared, LensOptions, field
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
@@ -19,14 +23,11 @@ from keapbridge.mapping.kinds.places import Country, Region
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
 from keapbridge.mapping.kinds.times import Date, DateTime
-from keapbridge.mapping.lens import Direction, OnEmpty
-from keapbridge.mapping.mapper import Declared
+from keapbridge.mapping.lens import Direction
 from keapbridge.mapping.place import constant_place
 from keapbridge.model.records import Canonical
-from keapbridge.model.side import Side
 
 __all__ = [
-    "LensOptions",
     "address",
     "boolean",
     "choice",
@@ -38,6 +39,7 @@ __all__ = [
     "decimal",
     "email",
     "fax",
+    "field",
     "full_name",
     "integer",
     "lens",
@@ -50,59 +52,7 @@ __all__ = [
     "url",
 ]
 
-Policy = Literal["newest", "customcrm", "keap", "manual"]
 OnTooLong = Literal["truncate", "error"]
-
-
-class LensOptions(TypedDict, total=False):
-    """What every kind of field takes.
-
-    Attributes:
-        direction: `"both"`, or the one way that edits take: `"to_keap"`, `"to_customcrm"`.
-        required: the sides (`kb.Side.KEAP`; `True`: both) on which no record can be without it. A record that lacks it
-            is given no counterpart there, and it is not cleared there.
-        policy: who wins a conflict in this field, where it is not as for the others.
-        on_empty: what becomes of the other side's value when one side's is emptied: `"clear"` (the default) or
-            `"keep"`.
-    """
-
-    direction: Direction
-    required: bool | Side | Collection[Side]
-    policy: Policy | None
-    on_empty: OnEmpty
-
-
-def _declare(
-    name: str,
-    kind: Kind,
-    keap: str | NamedField,
-    keap_type: str,
-    options: LensOptions,
-    *,
-    max_length: int | None = None,
-    **more: Any,
-) -> Declared:
-    if isinstance(keap, NamedField):
-        shown = keap_type if keap.type is None else keap.type.lower().replace("_", " ")
-        keap_type = f"custom field ({shown})"
-    return Declared(
-        name,
-        kind,
-        keap,
-        {
-            **options,
-            "required": _sides(options.get("required", False)),
-            "keap_type": keap_type,
-            "limits": {} if max_length is None else {Side.KEAP: max_length},
-            **more,
-        },
-    )
-
-
-def _sides(required: bool | Side | Collection[Side]) -> frozenset[Side]:
-    if isinstance(required, bool):
-        return frozenset(Side) if required else frozenset()
-    return frozenset((required,) if isinstance(required, Side) else required)
 
 
 def text(
@@ -126,7 +76,7 @@ def text(
     """
     if max_length is None and isinstance(keap, NamedField):
         max_length = LONGEST_TEXT
-    return _declare(name, Text(on_too_long), keap, "string", options, max_length=max_length, fallback=fallback)
+    return field(name, Text(on_too_long), keap=keap, max_length=max_length, fallback=fallback, **options)
 
 
 def url(
@@ -137,7 +87,7 @@ def url(
     Case in the scheme and the host is no difference, nor is a lone slash behind the host. What is too long for Keap is
     held back: a cut address would be another one.
     """
-    return _declare(name, Url(), keap, "string (web address)", options, max_length=max_length)
+    return field(name, Url(), keap=keap, keap_type="string (web address)", max_length=max_length, **options)
 
 
 def email(
@@ -155,7 +105,10 @@ def email(
             address that the sync makes or changes there, unless the address or the one it takes the place of is opted
             out; without it a sync says nothing about consent. Whether a new address is opted out costs a call.
     """
-    return _declare(name, Email(), keap, "string (e-mail)", options, max_length=max_length, opt_in_reason=opt_in_reason)
+    kind = "string (e-mail)"
+    return field(
+        name, Email(), keap=keap, keap_type=kind, max_length=max_length, opt_in_reason=opt_in_reason, **options
+    )
 
 
 def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> Declared:
@@ -170,27 +123,27 @@ def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> D
     if direction != "to_customcrm":
         raise MappingError(f"{name}: what Keap says of consent can only be read: direction='to_customcrm'")
     place = f"{keap}.email_opt_status"
-    return _declare(name, OptOut(), place, "string (status of an e-mail address)", {"direction": direction})
+    return field(name, OptOut(), keap=place, keap_type="string (status of an e-mail address)", direction=direction)
 
 
 def phone(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
     """A phone number; `scope` names the country field that numbers without a prefix belong to."""
-    return _declare(name, Phone(), keap, "string (phone number)", options, scope=scope, max_length=40)
+    return field(name, Phone(), keap=keap, keap_type="string (phone number)", scope=scope, max_length=40, **options)
 
 
 def fax(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
     """A fax number."""
-    return _declare(name, Fax(), keap, "string (phone number)", options, scope=scope, max_length=40)
+    return field(name, Fax(), keap=keap, keap_type="string (phone number)", scope=scope, max_length=40, **options)
 
 
 def country(name: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
     """A country."""
-    return _declare(name, Country(), keap, "string (ISO 3166-1 alpha-3)", options)
+    return field(name, Country(), keap=keap, keap_type="string (ISO 3166-1 alpha-3)", **options)
 
 
 def region(name: str, *, keap: str, scope: str, **options: Unpack[LensOptions]) -> Declared:
     """A state or province; `scope` names the country field it belongs to."""
-    return _declare(name, Region(), keap, "string (ISO 3166-2)", options, scope=scope)
+    return field(name, Region(), keap=keap, keap_type="string (ISO 3166-2)", scope=scope, **options)
 
 
 def address(
@@ -271,33 +224,33 @@ def full_name(
         max_length: the most characters that Keap holds of each part. A longer one is held back.
     """
     losses = "where the family name begins is guessed" if order == "given family" else None
-    kind = FullName(order, max_length)
-    return _declare(name, kind, f"{given}+{family}", "string, in two properties", options, losses=losses)
+    kind, place = FullName(order, max_length), f"{given}+{family}"
+    return field(name, kind, keap=place, keap_type="string, in two properties", losses=losses, **options)
 
 
 def date(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A date without time."""
-    return _declare(name, Date(), keap, "date", options)
+    return field(name, Date(), keap=keap, keap_type="date", **options)
 
 
 def date_time(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A moment, to the millisecond."""
-    return _declare(name, DateTime(), keap, "date and time", options)
+    return field(name, DateTime(), keap=keap, keap_type="date and time", **options)
 
 
 def boolean(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """Yes or no."""
-    return _declare(name, Boolean(), keap, "boolean", options)
+    return field(name, Boolean(), keap=keap, keap_type="boolean", **options)
 
 
 def integer(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A whole number of at most 64 bits."""
-    return _declare(name, Integer(), keap, "integer", options)
+    return field(name, Integer(), keap=keap, keap_type="integer", **options)
 
 
 def decimal(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A number with decimals."""
-    return _declare(name, Number(), keap, "number", options)
+    return field(name, Number(), keap=keap, keap_type="number", **options)
 
 
 def choice(
@@ -310,13 +263,13 @@ def choice(
     """One of a few values that the two systems call by different names.
 
     Args:
-        values: Customcrm's value → Keap's (`{"S": "Small", "L": "Large"}`). What is not in it is reported and
-            left alone.
+        values: Customcrm's value → Keap's (`{"S": "Small", "L": "Large"}`). What is not in it is reported and left
+            alone.
 
     Raises:
         MappingError: when two values of one system share one of the other.
     """
-    return _declare(name, Choice(values), keap, "one of a few values", options)
+    return field(name, Choice(values), keap=keap, keap_type="one of a few values", **options)
 
 
 def choices(
@@ -339,7 +292,8 @@ def choices(
     Raises:
         MappingError: when two texts of one system share one of the other.
     """
-    return _declare(name, Choices(values or {}, separator, ordered), keap, "list of strings", options)
+    kind = Choices(values or {}, separator, ordered)
+    return field(name, kind, keap=keap, keap_type="list of strings", **options)
 
 
 def money(
@@ -365,12 +319,12 @@ def money(
         raise MappingError(f"{name}: {always!r} is no currency code of ISO 4217")
     property = name if currency is None else f"{name}+{currency}"
     kind = "integer (smallest unit of the currency)"
-    return _declare(property, Money(always), keap, kind, options, as_name=name)
+    return field(property, Money(always), keap=keap, keap_type=kind, **options)
 
 
 def reference(name: str, object: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
     """A reference to a record of another synchronization."""
-    return _declare(name, Reference(object), keap, f"string (id of one of the {object})", options)
+    return field(name, Reference(object), keap=keap, keap_type=f"string (id of one of the {object})", **options)
 
 
 def constant(name: str, value: str | int | bool, *, keap: str | NamedField | None = None) -> Declared:
@@ -397,7 +351,7 @@ def constant(name: str, value: str | int | bool, *, keap: str | NamedField | Non
         return Declared(
             name, kind, constant_place(value), {"keap_type": f"none ({shown})", "direction": "to_customcrm"}
         )
-    declared = _declare(name, kind, keap, shown, {"direction": "to_keap"})
+    declared = field(name, kind, keap=keap, keap_type=shown, direction="to_keap")
     return Declared(name, kind, declared.keap, declared.options, constant_place(value))
 
 
@@ -434,6 +388,13 @@ def lens(
         samples: two or more values of Customcrm, each with Keap's for it, by which `python -m keapbridge qa` checks it.
     """
     kind = Made(get, put, losses is not None)
-    return _declare(
-        customcrm, kind, keap, keap_type, options, max_length=max_length, losses=losses, samples=tuple(samples)
+    return field(
+        customcrm,
+        kind,
+        keap=keap,
+        keap_type=keap_type,
+        max_length=max_length,
+        losses=losses,
+        samples=samples,
+        **options,
     )

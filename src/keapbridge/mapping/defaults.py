@@ -19,7 +19,8 @@ from keapbridge.mapping.declare import (
     reference,
     text,
 )
-from keapbridge.mapping.mapper import Declared, Mapper, MatchKey
+from keapbridge.mapping.declared import Declared
+from keapbridge.mapping.mapper import Mapper, MatchKey
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.side import Side
 

@@ -10,15 +10,16 @@ import attrs
 
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.declared import Declared
 from keapbridge.mapping.filter import Condition, Filter, Passes
-from keapbridge.mapping.kinds import Context, Kind
+from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
-from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.mapping.place import Place, customcrm_place, keap_place, without_stray_regions
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
-__all__ = ["Declared", "Mapper", "MatchKey"]
+__all__ = ["Mapper", "MatchKey"]
 
 
 @attrs.frozen
@@ -45,35 +46,6 @@ class MatchKey:
         """Values made comparable: without case."""
         found = (values.get(name) for name in fields)
         return tuple(None if value is None else str(value).casefold() for value in found)
-
-
-@attrs.frozen
-class Declared:
-    """A lens as it is declared: places by name, to be looked up in the records of a mapper."""
-
-    name: str
-    kind: Kind
-    keap: str | NamedField | Place
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    customcrm: Place | None = None
-
-    def build(self, customcrm_type: type, keap_type: type) -> Lens:
-        options = dict(self.options)
-        if isinstance(self.keap, Place):
-            place = self.keap
-        elif not isinstance(self.keap, NamedField):
-            place = keap_place(keap_type, self.keap)
-        elif not self.kind.fits_custom_field:
-            raise MappingError(f"{self.name}: a custom field holds no {type(self.kind).__name__.lower()}")
-        else:
-            place = custom_place(keap_type, self.keap)
-        return Lens(
-            name=options.pop("as_name", self.name),
-            kind=self.kind,
-            customcrm=self.customcrm or customcrm_place(customcrm_type, self.name),
-            keap=place,
-            **options,
-        )
 
 
 @attrs.frozen

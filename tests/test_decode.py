@@ -19,11 +19,12 @@ from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
-from keapbridge._json.codec import Codec, NotQuickError
+from keapbridge._json.codec import Codec, NotQuickError, load_json
 from keapbridge._json.quick import record_type
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.endpoints import PRODUCTS as CRM_PRODUCTS
+from keapbridge.errors import ShapeError
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 
 CODECS: dict[str, Codec[Any]] = {
@@ -219,3 +220,17 @@ def test_the_garbage_collector_is_left_as_it_was(is_on: bool) -> None:
         assert gc.isenabled() is is_on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [(b'{"a":"\\ud800"}', "\ud800"), (b'{"a":"x\xed\xa0\x80"}', "x\ud800"), (b'{"a":"\\u0000"}', "\x00")],
+)
+def test_an_answer_with_half_a_character_in_it_is_read(body: bytes, value: str) -> None:
+    assert load_json(Answer(200, {"content-type": "application/json"}, body)) == {"a": value}
+
+
+@pytest.mark.parametrize("body", [b'{"a":NaN}', b'{"a":"\xe9"}', b'{"a":', b"[" * 100_000, b"\xff\xfe", b""])
+def test_what_is_no_json_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(ShapeError, match="not JSON"):
+        load_json(Answer(200, {"content-type": "application/json"}, body))

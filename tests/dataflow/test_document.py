@@ -114,18 +114,6 @@ def test_the_document_has_an_introduction_and_a_section_with_table_and_checklist
     assert text.count("☐" if format != "md" else "- [ ]") == sum(len(checklist(m)) for m in MAPPERS)
 
 
-def test_each_property_has_a_line_for_each_way_it_flows() -> None:
-    mapper = contacts.only("Email", "FirstName", "LastName").with_lenses(
-        kb.text("Own", keap="preferred_name", direction="to_keap"),
-        kb.text("Other", keap="spouse_name", direction="to_customcrm"),
-        kb.constant("Status", "active"),
-    )
-    lines = [(check.field, check.to) for check in checklist(mapper)]
-    both = [(name, side) for name in ("FirstName", "LastName", "Email") for side in (kb.Side.KEAP, kb.Side.CUSTOMCRM)]
-    ours = kb.Side.CUSTOMCRM
-    assert lines == [*both, ("Own", kb.Side.KEAP), ("Other", ours), ("Status", ours)]
-
-
 def test_a_filter_and_what_is_lost_are_told() -> None:
     mapper = contacts.where(customcrm={"Status": ["active", "new"]}, keap=lambda record: bool(record.tag_ids))
     mapper = mapper.without("FirstName", "LastName").with_lenses(kb.full_name("Name"))

@@ -1,4 +1,4 @@
-"""Whatever a record holds: what is not understood is named with its reason, and what is written can be carried."""
+"""A mapper reads and changes whole records, whatever they hold; and one that makes no sense is refused."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from laws import examples
+from lens_laws import LAWS, MAPPERS, NOWHERE, OURS, THEIRS, Scene, fitting, scenes
 
 import keapbridge as kb
-from keapbridge._io.effects import Answer
-from keapbridge._json.codec import load_json
-from keapbridge.errors import ShapeError, UnfitError
+from keapbridge.errors import MappingError, UnfitError
+from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import resolve
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.kinds.text import Text
-from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.mapper import Mapper, MatchKey
 from keapbridge.mapping.place import Place
-from keapbridge.model.records import Snapshot
+from keapbridge.model.records import Canonical, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import digest, keys_of
 
+# --- whatever a record holds ------------------------------------------------------------------------------------------
+
 MANY = examples(150, HealthCheck.data_too_large)
-OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
 
 
 def fussy(value: Any) -> Any:
@@ -64,7 +64,6 @@ CONTEXT = Context(
     {"companies": {"C1": "11"}},
     {field: resolve(field, Model((CustomField("9", type, type),))) for type, field in FIELDS.items()},
 )
-
 NASTY_TEXTS = st.one_of(
     st.text(st.characters(), max_size=40),  # lone surrogates and control characters, too
     st.sampled_from(
@@ -148,28 +147,93 @@ def assert_carried(changes: dict[str, Any]) -> None:
     text.decode()
 
 
-@pytest.mark.parametrize("bad", ["\ud800", "a\x00b", "a\x1bb", "\x9f.", "a\x7fb"])
-def test_a_text_that_no_system_may_take_is_named_and_not_repaired(bad: str) -> None:
-    with pytest.raises(UnfitError, match=r"control character|surrogate"):
-        Text().read(f"x{bad}y", OURS, None, CONTEXT)
+# --- several fields at once -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "good", ["a\tb\nc", "אב\u200fג", "\u202babc\u202c", "👩\u200d👩\u200d👧", "\ufb01", "a\u2028b", "\ue000"]
-)
-def test_letters_of_all_the_world_are_let_through(good: str) -> None:
-    assert Text().read(good, OURS, None, CONTEXT) == good
+@st.composite
+def drafts(draw: st.DrawFn) -> tuple[Scene, dict[str, Canonical]]:
+    """A record and values of several fields for it; a country and its region together."""
+    scene = draw(scenes())
+    names = set(draw(st.lists(st.sampled_from([lens.name for lens in scene.mapper.lenses]), min_size=1)))
+    if names & {"Country", "Region"}:
+        names |= {"Country", "Region"}
+    values = {
+        lens.name: fitting(lens, scene.side, draw(scene.world.values(lens)), scene.world)
+        for lens in scene.mapper.lenses
+        if lens.name in names
+    }
+    if "Region" in values:
+        values["Country"] = scene.world.country
+    return scene, values
 
 
-@pytest.mark.parametrize(
-    ("body", "value"),
-    [(b'{"a":"\\ud800"}', "\ud800"), (b'{"a":"x\xed\xa0\x80"}', "x\ud800"), (b'{"a":"\\u0000"}', "\x00")],
-)
-def test_an_answer_with_half_a_character_in_it_is_read(body: bytes, value: str) -> None:
-    assert load_json(Answer(200, {"content-type": "application/json"}, body)) == {"a": value}
+@LAWS
+@given(drafts())
+def test_several_values_are_read_back_and_only_their_attributes_are_written(
+    draft: tuple[Scene, dict[str, Canonical]],
+) -> None:
+    scene, values = draft
+    context = scene.world.context
+    record, changes = scene.mapper.changed(scene.side, scene.record, values, context)
+    found, _ = scene.mapper.read(scene.side, record, context)
+    assert {name: found.get(name, "missing") for name in values} == values
+    assert changes.keys() == {root for name in values for root in scene.mapper[name].place(scene.side).roots}
+    assert attrs.evolve(scene.record, **changes) == record
+    fresh, unreadable = scene.mapper.read(scene.side, scene.mapper.draft(scene.side, values, context), context)
+    assert unreadable == {}
+    assert {name: fresh[name] for name in values} == values
 
 
-@pytest.mark.parametrize("body", [b'{"a":NaN}', b'{"a":"\xe9"}', b'{"a":', b"[" * 100_000, b"\xff\xfe", b""])
-def test_what_is_no_json_is_said_to_be_none(body: bytes) -> None:
-    with pytest.raises(ShapeError, match="not JSON"):
-        load_json(Answer(200, {"content-type": "application/json"}, body))
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("mapper", MAPPERS, ids=lambda mapper: mapper.name)
+def test_a_record_of_which_nothing_was_read_has_no_values(mapper: Mapper, side: Side) -> None:
+    bare = (mapper.customcrm_type if side is OURS else mapper.keap_type)()
+    assert mapper.read(side, bare, NOWHERE) == ({}, {})
+
+
+def test_a_reference_is_told_with_its_synchronization_and_followed_once_its_record_is_linked() -> None:
+    assert contacts.references == {"CustomerId": "companies"}
+    record = keap.Contact(company=keap.BasicCompany("11"))
+    assert contacts.keap_references([record, keap.Contact()]) == {"companies": {"11"}}
+    linked = Context(to_customcrm={"companies": {"11": "C1"}})
+    assert contacts.settled({"CustomerId": "keap:11", "FirstName": "keap:11"}, linked) == {"CustomerId": "C1"}
+    assert contacts.settled({"CustomerId": "keap:12"}, linked) == {}
+
+
+def test_how_records_are_read_is_told_unless_code_of_the_host_has_a_part_in_it() -> None:
+    one, same = (contacts.with_lenses(kb.text("Own", keap="spouse_name")) for _ in range(2))
+    assert one.reading(OURS) == same.reading(OURS) != contacts.reading(OURS)
+    by_functions = kb.lens(str.lower, str.upper, customcrm="Loud", keap="spouse_name")
+    assert contacts.with_lenses(by_functions).reading(OURS) is None
+    assert contacts.where(customcrm=bool).reading(OURS) is None
+
+
+# --- what makes no sense ----------------------------------------------------------------------------------------------
+
+
+def test_a_region_does_not_flow_where_its_country_does_not() -> None:
+    country, region = "addresses.BILLING.country_code", "addresses.BILLING.region_code"
+    one_way = kb.country("Country", keap=country, direction="to_keap")
+    for direction in ("both", "to_customcrm"):
+        with pytest.raises(MappingError, match="Region flows to Customcrm and Country does not"):
+            contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction=direction))  # type: ignore[arg-type]
+    contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction="to_keap"))
+    contacts.with_lenses(kb.region("Region", keap=region, scope="Country", direction="to_keap"))
+
+
+def test_a_property_that_two_lenses_would_write_is_refused() -> None:
+    with pytest.raises(MappingError, match="given_name is mapped twice"):
+        contacts.without("LastName").with_lenses(kb.full_name("Name"))
+    with pytest.raises(MappingError, match="itself can be joined"):
+        contacts.with_lenses(kb.text("X", keap="given_name+email_addresses.EMAIL1"))
+
+
+def test_a_mapper_names_what_it_does_not_have() -> None:
+    for wrong in (
+        lambda: contacts["Nickname"],
+        lambda: contacts.only("Nickname"),
+        lambda: contacts.matched_by(MatchKey(("Nickname",))),
+        lambda: contacts.with_lenses(kb.phone("Pager", keap="phone_numbers.PHONE3", scope="Nickname")),
+    ):
+        with pytest.raises(MappingError, match="Nickname"):
+            wrong()

@@ -1,0 +1,83 @@
+"""Places: where a value lives in a record, by the name that a table shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from keapbridge.customcrm import records as customcrm
+from keapbridge.errors import MappingError
+from keapbridge.keap import records as keap
+from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.model.maybe import UNSET
+
+EMAIL = keap.EmailAddress("ada@example.org", "EMAIL1")
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "raw"),
+    [
+        ("given_name", keap.Contact(given_name="Ada"), "Ada"),
+        ("given_name+family_name", keap.Contact(given_name="Ada", family_name=None), ("Ada", None)),
+        ("given_name+family_name", keap.Contact(given_name=None, family_name=None), None),
+        ("email_addresses.EMAIL1", keap.Contact(email_addresses=[EMAIL]), "ada@example.org"),
+        ("email_addresses.EMAIL2", keap.Contact(email_addresses=[EMAIL]), None),
+        ("email_addresses.EMAIL2", keap.Contact(), UNSET),
+        ("company.id", keap.Contact(company=keap.BasicCompany("11")), "11"),
+        ("company.id", keap.Contact(company=None), None),
+    ],
+)
+def test_what_was_not_read_is_unknown_and_what_was_read_without_it_is_empty(path: str, record: Any, raw: Any) -> None:
+    assert keap_place(keap.Contact, path).get(record) == raw
+
+
+def test_a_value_is_put_into_its_slot_and_nothing_else_is_touched() -> None:
+    place = keap_place(keap.Contact, "email_addresses.EMAIL2")
+    record = place.put(keap.Contact(email_addresses=[EMAIL], given_name="Ada"), "lovelace@example.org")
+    assert [(item.field, item.email) for item in record.email_addresses] == [
+        ("EMAIL1", "ada@example.org"),
+        ("EMAIL2", "lovelace@example.org"),
+    ]
+    assert place.put(record, None) == keap.Contact(email_addresses=[EMAIL], given_name="Ada")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("nickname", "id", "custom_fields", "social_accounts", "given_name.first", "email_addresses"),
+        *("email_addresses.EMAIL9", "addresses.BILLING.planet", "email_addresses.EMAIL1.opt_in_reason"),
+        *("given_name+company.id",),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused(path: str) -> None:
+    with pytest.raises(MappingError):
+        keap_place(keap.Contact, path)
+
+
+def test_what_keap_says_of_an_item_can_only_be_read() -> None:
+    assert keap_place(keap.Contact, "email_addresses.EMAIL1.email_opt_status").is_read_only
+    assert keap_place(keap.Contact, "tag_ids", to_write=False).get(keap.Contact(tag_ids=("1",))) == ("1",)
+
+
+def test_a_property_of_customcrm_is_modelled_or_the_hosts_own() -> None:
+    assert customcrm_place(customcrm.Contact, "FirstName").get(customcrm.Contact(first_name="Ada")) == "Ada"
+    own = customcrm_place(customcrm.Contact, "Own")
+    assert own.put(customcrm.Contact(extra={"Other": 1}), 2).extra == {"Other": 1, "Own": 2}
+    assert own.get(customcrm.Contact()) is None
+
+
+def test_a_constant_has_no_place_in_a_record() -> None:
+    place = constant_place("CRM")
+    record = keap.Contact(given_name="Ada")
+    assert place.get(record) == "CRM"
+    assert place.put(record, "other") is record
+    assert (place.path, place.roots) == ('always "CRM"', ())
+
+
+def test_a_region_of_another_country_than_its_address_is_taken_out() -> None:
+    stray = keap.Address(field="BILLING", country_code="SWE", region_code="NO-03", region="Oslo")
+    right = keap.Address(field="OTHER", country_code="NOR", region_code="NO-03", region="Oslo")
+    record = without_stray_regions(keap.Contact(addresses=[stray, right]), {"addresses"})
+    assert [(a.region_code, a.region) for a in record.addresses] == [(None, None), ("NO-03", "Oslo")]
+    assert without_stray_regions(keap.Contact(addresses=[stray]), {"given_name"}).addresses == (stray,)

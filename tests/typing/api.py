@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 
+import attrs
 from sqlalchemy import create_engine
 
 import keapbridge as kb
 from keapbridge.keap.fields import FieldValue
-from keapbridge.mapping import Lens, Mapper, MatchKey
+from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, MatchKey, Sample
+from keapbridge.mapping.declared import Declared
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
@@ -281,6 +283,32 @@ def mapping() -> None:
     assert_type(mapper.keys, tuple[MatchKey, ...])
     assert_type(mapper.property_table("md"), str)
     assert_type(kb.mapping.dataflow_document([kb.mapping.companies, kb.mapping.products, mapper]), str)
+
+
+@attrs.frozen
+class Iban(Kind):
+    """A kind of the host's own."""
+
+    digits: int = 15
+    fits_custom_field = False
+
+    def read(self, raw: Any, side: kb.Side, scope: Canonical, context: Context) -> Canonical:
+        return None if raw is None else str(raw).upper()
+
+    def write(self, value: Canonical, side: kb.Side, context: Context) -> str | None:
+        return None if value is None else str(value)
+
+    def sample(self, asked: Asked) -> Sample | None:
+        return Sample("NO93", "NO93") if asked.turn == 0 else None
+
+
+def own_kinds() -> None:
+    field = kb.field("Account", Iban(22), keap="spouse_name", keap_type="IBAN", required=True, samples=[("a", "A")])
+    # The names of `keapbridge` that come from `declare` are known to type checkers, too.
+    assert_type(field, Declared)
+    assert_type(kb.text("Nickname", keap="preferred_name"), Declared)
+    assert_type(kb.mapping.text("Nickname", keap="preferred_name"), Declared)
+    kb.mapping.contacts.with_lenses(field)
 
 
 def policies() -> None:

@@ -188,6 +188,13 @@ class Mapper:
 
     def reading(self, side: Side) -> str | None:
         """How records of a side are read, as text; `None` when functions of the host have a part in it."""
+        return self._readings[side]
+
+    @cached_property
+    def _readings(self) -> Mapping[Side, str | None]:
+        return {side: self._reading(side) for side in Side}
+
+    def _reading(self, side: Side) -> str | None:
         if not self.taking_part.is_told(side) or not all(lens.kind.is_told for lens in self.lenses):
             return None
         lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in self.lenses)

@@ -90,11 +90,7 @@ class Synchronization:
     store: LinkStore
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
-    name: str = attrs.field(init=False)
-
-    @name.default
-    def _name_of_the_mapper(self) -> str:
-        return self.mapper.name
+    name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
         self, snapshots: Iterable[Snapshot] = (), *, keap_records: Sequence[Any] = (), plan_id: str | None = None
@@ -221,7 +217,7 @@ class Synchronization:
 
     def rules(self, context: Context) -> list[Rule]:
         """The fields of a synchronization as the merge sees them."""
-        return [Rule(lens, context) for lens in self.mapper.lenses]
+        return [Rule.of(lens, context) for lens in self.mapper.lenses]
 
     def follow_references(self, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
@@ -264,26 +260,19 @@ class Bridge:
 
 @attrs.frozen
 class Rule:
-    """A lens with its context: what the merge needs to know of a field."""
+    """A lens with its context: what the merge needs to know of a field. It is asked for every field of every pair."""
 
     lens: Lens
     context: Context
+    name: str
+    policy: str | None
+    follows: str | None
+    keeps: bool
 
-    @property
-    def name(self) -> str:
-        return self.lens.name
-
-    @property
-    def policy(self) -> str | None:
-        return self.lens.policy
-
-    @property
-    def follows(self) -> str | None:
-        return self.lens.follows
-
-    @property
-    def keeps(self) -> bool:
-        return self.lens.on_empty == "keep"
+    @classmethod
+    def of(cls, lens: Lens, context: Context) -> Rule:
+        """The rule of a lens in a context."""
+        return cls(lens, context, lens.name, lens.policy, lens.follows, lens.on_empty == "keep")
 
     def flows_to(self, side: Side) -> bool:
         return self.lens.flows_to(side)

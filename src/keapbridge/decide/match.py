@@ -7,7 +7,8 @@ Records are compared within groups that share a key (an e-mail address, a SKU). 
 2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, and has
    no double on its own side, going by the fields that tell people with the same key apart.
 3. Whatever could be more than one record, or one that is linked already, is reported with its candidates and left
-alone. 4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
+   alone.
+4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
 5. All others go on to the next key, and in the end are created on the other side.
 """
 

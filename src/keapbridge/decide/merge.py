@@ -207,7 +207,7 @@ def _decide(
     updated_at: Mapping[Side, datetime | None],
     why: str = "",
 ) -> tuple[Outcome, ...]:
-    """Two different values, none of which is just the old one."""
+    """Two different values, both of them new."""
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     only = _only_source(rule)
     if only is not None:

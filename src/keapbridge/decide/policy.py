@@ -53,7 +53,7 @@ def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, A
     def check(_: object, attribute: Any, value: object) -> None:
         for rule in value.values() if isinstance(value, Mapping) else (value,):
             if rule not in names and not (or_function and callable(rule)):
-                raise MappingError(f"Policy({attribute.name}=…): {rule!r} is none of {', '.join(names)}")
+                raise MappingError(f"Policy({attribute.name}=…): {rule!r} is not one of {', '.join(names)}")
 
     return check
 

@@ -97,7 +97,7 @@ class CustomField:
         """The value of what Keap answered.
 
         Raises:
-            UnfitError: when it is none of this type.
+            UnfitError: when it is not of this type.
         """
         if content is None or content is UNSET or content in ("", [], ()):
             return None
@@ -125,7 +125,7 @@ class CustomField:
         """What a record holds in this field: `None` when nothing, `UNSET` when its custom fields were not read.
 
         Raises:
-            UnfitError: when it is none of this type.
+            UnfitError: when it is not of this type.
         """
         if isinstance(record.custom_fields, UnsetType):
             return UNSET

@@ -38,7 +38,7 @@ def remember(store: LinkStore, mapper: Mapper, found: Fields) -> Flow[None]:
 
 
 def forget(store: LinkStore, mapper: Mapper) -> Flow[None]:
-    """Remember none of them."""
+    """Forget all of them."""
     yield from store.facts.set(_fact(mapper.name), "{}")
 
 

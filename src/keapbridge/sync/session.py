@@ -141,7 +141,7 @@ class SyncSession:
 
         Raises:
             StalePlanError: when the record has moved on since the conflict was listed.
-            UnfitError: when the value is none for this field.
+            UnfitError: when the field cannot hold the value.
         """
         return self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
 

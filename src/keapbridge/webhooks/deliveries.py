@@ -87,7 +87,7 @@ def keap_arrivals(body: bytes) -> tuple[Arrival, ...]:
     """
     delivery = _read(body, _KeapDelivery)
     if delivery.event_key not in EVENTS:
-        raise RefusedError(422, "event_key is none that this receiver knows")
+        raise RefusedError(422, "this receiver does not know the event_key")
     kind = delivery.event_key.partition(".")[0]
     if delivery.object_type is not None and delivery.object_type.lower() != kind:
         raise RefusedError(422, "object_type is not that of event_key")

@@ -56,7 +56,7 @@ def signed_message(webhooks: Sequence[Webhook], headers: Mapping[str, str], body
     id = headers.get("webhook-id", "")
     if not _ID.fullmatch(id):
         raise RefusedError(401, "webhook-id is missing or no plain text")
-    reason = "the signature is none of ours"
+    reason = "the signature is not ours"
     for webhook in webhooks:
         try:
             webhook.verify(body, dict(headers), json_parse=False)

@@ -65,7 +65,7 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Cano
 
     Raises:
         StalePlanError: when there is no such conflict any more: the record moved on.
-        UnfitError: when the value is none for this field.
+        UnfitError: when the field cannot hold the value.
     """
     pairs = yield from sync.store.links.pairs_of(sync.name, [conflict.customcrm_id])
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:

@@ -205,7 +205,7 @@ def _based_on_draft(state: PairState, side: Side, sent: Values) -> PairState:
 def _defaults(mapper: Mapper, source: Observation, made: Observation, sent: Values) -> dict[str, Canonical]:
     """What a system filled in by itself where the source is known to have nothing: no edit of anybody's.
 
-    What only the new record can tell (that its address is opted out) is none of it.
+    What only the new record can tell (that its address is opted out) does not count.
     """
     empty = {f for f, v in source.snapshot.values.items() if v is None and mapper[f].flows_to(made.side)}
     return {f: v for f, v in made.snapshot.values.items() if f not in sent and f in empty}

@@ -435,10 +435,10 @@ def test_without_a_rule_of_its_own_a_field_goes_by_the_newest() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"conflicts": "oldest"}, "Policy(conflicts=…): 'oldest' is none of newest, customcrm, keap, manual"),
-        ({"conflicts": {"City": "x"}}, "Policy(conflicts=…): 'x' is none of newest, customcrm, keap, manual"),
-        ({"deletions": "x"}, "Policy(deletions=…): 'x' is none of unlink, delete, archive, ignore"),
-        ({"deletions": {"keap": "x"}}, "Policy(deletions=…): 'x' is none of unlink, delete, archive, ignore"),
+        ({"conflicts": "oldest"}, "Policy(conflicts=…): 'oldest' is not one of newest, customcrm, keap, manual"),
+        ({"conflicts": {"City": "x"}}, "Policy(conflicts=…): 'x' is not one of newest, customcrm, keap, manual"),
+        ({"deletions": "x"}, "Policy(deletions=…): 'x' is not one of unlink, delete, archive, ignore"),
+        ({"deletions": {"keap": "x"}}, "Policy(deletions=…): 'x' is not one of unlink, delete, archive, ignore"),
         ({"deletions": {"crm": "delete"}}, "Policy(deletions=…) goes by side: customcrm and keap"),
         ({"archive": {"crm": {}}}, "Policy(archive=…) goes by side: customcrm and keap"),
         (

@@ -1,4 +1,4 @@
-"""Pacing: when the next call to Keap may be sent, so that Keap refuses none. Pure, but for `KeapPace`, which asks a book.
+"""Pacing: when the next call to Keap may be sent, so that none is refused. Pure, but for `KeapPace`, which asks a book.
 
 Keap counts the calls of a key per second, minute and day, and those of the whole application per minute. The calls of
 all processes that use a key are entered in one book; each is given a moment for its call, in the order they ask. What

@@ -18,7 +18,7 @@ import keapbridge
 from keapbridge.model.plan import Action
 
 SEED = int(os.environ.get("KEAPBRIDGE_TEST_SEED", "1"))
-MACHINE = Path(__file__).parents[1] / "shared" / "two_systems.py"
+SHARED = Path(__file__).parents[1] / "shared"
 SOURCE = Path(keapbridge.__file__).parents[1]
 PROCESSES, GAMES = 2, 120
 ENOUGH = 95  # percent of the branches of the engine, and of its statements and branches together
@@ -32,11 +32,12 @@ TestTwoSystems.settings = examples(5, *HealthCheck, stateful_step_count=STEPS)
 def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_engine(tmp_path: Path) -> None:
     print(f"KEAPBRIDGE_TEST_SEED={SEED}")  # noqa: T201 - shown when the test fails
     coverage = [sys.executable, "-m", "coverage"]
-    environment = os.environ | {"PYTHONPATH": str(SOURCE), "COVERAGE_FILE": str(tmp_path / "coverage")}
+    path = os.pathsep.join(map(str, (SOURCE, SHARED)))
+    environment = os.environ | {"PYTHONPATH": path, "COVERAGE_FILE": str(tmp_path / "coverage")}
     measured = ["--branch", "--source=keapbridge.sync", "--parallel-mode"]
     processes = [
         subprocess.Popen(
-            [*coverage, "run", *measured, MACHINE, str(GAMES), str(SEED + n), tmp_path / f"{n}.json"],
+            [*coverage, "run", *measured, "-m", "two_systems", str(GAMES), str(SEED + n), tmp_path / f"{n}.json"],
             env=environment,
             cwd=tmp_path,
             stdout=subprocess.PIPE,

@@ -1,0 +1,34 @@
+"""Plays as many games as it is told, for a process of its own: `python -m two_systems 120 1 actions.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from two_systems.game import TwoSystems
+from two_systems.pools import ACTIONS, STEPS
+
+
+def main(examples: int, number: int, actions: str) -> None:
+    """Play so many games, always the same ones for a seed, and write down which actions were planned.
+
+    A process of its own does this, so that the coverage of nothing else is counted.
+    """
+    quick = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate),  # the shortest game that fails is not worth the wait here
+    )
+    run_state_machine_as_test(seed(number)(TwoSystems), settings=quick)
+    Path(actions).write_text(json.dumps(sorted(ACTIONS)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

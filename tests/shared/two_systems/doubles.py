@@ -1,0 +1,109 @@
+"""What stands for clients, adapters and the store: the engine's own parts, over the fakes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import attrs
+from fakes import FakeAdapter
+from sqlalchemy import Engine
+
+import keapbridge as kb
+from keapbridge._io.effects import Flow
+from keapbridge.mapping.custom import NamedField
+from keapbridge.store.database import memory_engine
+from keapbridge.store.sql import open_store
+from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.systems import KeapSystem
+from two_systems.pools import KEAP
+
+
+@attrs.frozen
+class Flowing:
+    """What the engine's own adapters ask of a client, over a fake."""
+
+    records: Any
+    leaves_unread: bool = False
+    reading: str = ""
+    calls_per_minute: int | None = None
+    capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
+
+    def sharing(self, book: Any, who: str) -> Flowing:
+        return self
+
+    def list(self, *, updated_since: datetime | None, unread: bool = False) -> Flow[Any]:
+        return (self.records.scan if unread and self.leaves_unread else self.records.list)(updated_since)
+
+    def get(self, id: str) -> Flow[Any]:
+        return self.records.get(id)
+
+    def get_many(self, ids: Collection[str]) -> Flow[Any]:
+        return self.records.get_many(ids)
+
+    def find_like(self, record: Any, *, since: datetime) -> Flow[Any]:
+        return self.records.find_like(record, since)
+
+    def create(self, record: Any, *, idempotency_key: str | None = None) -> Flow[Any]:
+        return self.records.create(record, idempotency_key)
+
+    def update(self, id: str, changes: dict[str, Any], *, if_match: str | None = None) -> Flow[Any]:
+        return self.records.update(id, changes, if_match)
+
+    def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
+        return self.records.delete(id, if_match)
+
+    def model(self, *, refresh: bool) -> Flow[Any]:
+        return self.records.model()
+
+    def create_custom_field(self, label: str, type: Any, options: Any, group_id: str | None) -> Flow[Any]:
+        return self.records.create_custom_field(NamedField(label, None, type, True, options, group_id))
+
+
+class AsyncCustomcrmClient:
+    """By its name the wrong client for a session without an event loop."""
+
+
+@attrs.frozen
+class Small(FakeAdapter):
+    """A Customcrm that knows people only."""
+
+    objects = ("contacts",)
+
+
+class AsyncAdapter:
+    capabilities = kb.AdapterCapabilities()
+
+    async def list_changes(self, *_: Any) -> Any: ...
+
+    get_many = create = update = delete = list_changes
+
+
+@attrs.frozen
+class Keyed(KeapSystem):
+    """Keap's records, which tell the machine what they were made for."""
+
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
+        return self.flows.create(record, idempotency_key=idempotency_key)  # type: ignore[call-arg]
+
+
+def keyed(sync: Synchronization) -> Synchronization:
+    keap: Any = sync.systems[KEAP]
+    return attrs.evolve(sync, systems={**sync.systems, KEAP: Keyed(keap.flows)})
+
+
+_TEMPLATE: list[bytes] = []
+
+
+def new_store() -> Engine:
+    """A store in memory with its tables; the migration runs once."""
+    engine = memory_engine()
+    connection: sqlite3.Connection = engine.raw_connection().driver_connection  # type: ignore[assignment]
+    if not _TEMPLATE:
+        open_store(engine, "template")
+        _TEMPLATE.append(connection.serialize())
+    else:
+        connection.deserialize(_TEMPLATE[0])
+    return engine

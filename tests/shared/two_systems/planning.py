@@ -1,0 +1,114 @@
+"""Plans that are applied when the world has moved on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+import keapbridge as kb
+from two_systems.drivers import value_of
+from two_systems.pools import (
+    AFTER_THE_TERM,
+    CUSTOMCRM,
+    DELETION_RULES,
+    KEAP,
+    OBJECTS,
+    POOLS,
+    events,
+    number,
+    objects,
+    sides,
+)
+from two_systems.users import Users
+
+
+class Planning(Users):
+    """Plans, and what happens before they are applied."""
+
+    @rule(events=events, full=st.booleans(), asynchronous=st.booleans(), object=st.sampled_from((None, *OBJECTS)))
+    def plan_now(self, events: Any, full: bool, asynchronous: bool, object: str | None) -> None:
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        before = len(self.crm.writes), len(self.keap.writes)
+        session = self.session(asynchronous=asynchronous)
+        part = session if object is None else getattr(session, self.kind(object))
+        plan = value_of(part.plan(full=full))
+        assert (len(self.crm.writes), len(self.keap.writes)) == before, "a plan wrote something"
+        assert plan.id in f"{plan}{plan._repr_html_()}"
+        described = [str(action) for action in plan.actions]
+        assert all(described)
+        assert plan.is_empty or described
+        self.plans.append(plan.id)
+
+    @rule(events=events, n=number, asynchronous=st.booleans(), known=st.booleans())
+    def apply_later(self, events: Any, n: int, asynchronous: bool, known: bool) -> None:
+        """A plan is applied when the world has moved on; once only."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        plan = self.plans.pop(n % len(self.plans)) if self.plans and known else "no-such-plan"
+        session = self.session(asynchronous=asynchronous)
+        result = self.watched(lambda: session.apply(plan), may_fail=[kb.StalePlanError, kb.BrakeError])
+        assert isinstance(result, kb.StalePlanError) or plan != "no-such-plan"
+        if isinstance(result, kb.Report):
+            again = self.watched(lambda: self.session().apply(plan), may_fail=[kb.StalePlanError])
+            assert isinstance(again, kb.StalePlanError), "a plan was applied twice"
+
+    @rule(object=objects, side=sides, n=number, deletions=st.sampled_from(DELETION_RULES))
+    def come_back(self, object: str, side: kb.Side, n: int, deletions: Any) -> None:
+        """What was deleted is restored from a bin before the plan is applied that would follow the deletion."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        if not (pair := self._a_pair(object, n)):
+            return
+        self.watched(lambda: self.session().sync())
+        self.clock.pass_by(AFTER_THE_TERM)
+        if any(id not in self.table(object, s) for s, id in pair.items()):
+            return
+        self.policy = self._policy(deletions=deletions)
+        record = self.table(object, side)[pair[side]]
+        self.table(object, side).delete(pair[side])
+        plan = self.watched(lambda: self.session().plan(full=True), may_fail=[kb.ApiError])
+        assert all(map(str, plan.actions))
+        self.table(object, side).restore(record)
+        self._touch(object, side, pair[side])
+        self.blurred.add((object, side, pair[side]))
+        self.watched(lambda: self.session().apply(plan), may_fail=[kb.BrakeError, kb.ApiError])
+        assert all(id in self.table(object, s) for s, id in pair.items()), "deleted though it was there after all"
+        if object != "contacts":  # a merge of contacts may be suspected, and planned for
+            assert (object, *pair.values()) in self.links(), "unlinked though it was there after all"
+
+    @rule(object=objects, side=sides, planned=st.booleans())
+    def need_what_is_not_there(self, object: str, side: kb.Side, planned: bool) -> None:
+        """A record lacks what the other system demands, from the beginning or when it comes to be made."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        if planned:
+            [id] = self._add_alike(object, side)
+        else:
+            types = {CUSTOMCRM: self.mappers[object].customcrm_type, KEAP: self.mappers[object].keap_type}
+            id = self._own(object, side, types[side]())
+        plan = self.watched(lambda: self.session().plan(), may_fail=[kb.ApiError])
+        if planned:
+            made = self.table(object, side)[id]
+            names = ("name", "company_name", "email", "given_name", "first_name")
+            self._edit(object, side, id, {x: None for x in names if hasattr(made, x)})
+        self.clock.pass_by(2 * AFTER_THE_TERM)
+        result = self.watched(lambda: self.session().apply(plan), may_fail=[kb.ApiError, kb.BrakeError])
+        if isinstance(result, kb.Report):
+            assert id in self.table(object, side)
+
+    @rule(object=objects, n=number)
+    def make_both_equal_before_the_plan_is_applied(self, object: str, n: int) -> None:
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        if not (pair := self._a_pair(object, n)):
+            return
+        field = self._free_field(object)
+        plan = None
+        for side, id in pair.items():
+            if id in self.table(object, side):
+                self._type_in(object, side, id, field, POOLS[object][field][n % 2])
+            plan = plan or self.session().plan()
+        self.watched(lambda: self.session().apply(plan), may_fail=[kb.BrakeError])

@@ -83,17 +83,17 @@ def _settle(two: TwoSystems) -> None:
 def test_a_decision_that_is_stopped_at_any_effect_is_done_or_can_be_made_again(
     begin: Any, deletions: Any, decision: kb.Side
 ) -> None:
-    two = begin(deletions)
+    start = begin(deletions)
+    [conflict] = start.session().conflicts()
+    two = start.copy()
     driver = CountingDriver(two.clock)
-    [conflict] = two.session().conflicts()
     assert two.session(driver).resolve(conflict, decision).ok
     _settle(two)
     wanted = _held(two)
     two.engine.dispose()
     failures = []
     for k, effect in enumerate(driver.log):
-        two = begin(deletions)
-        [conflict] = two.session().conflicts()
+        two = start.copy()
         with pytest.raises(KilledError):
             two.session(CountingDriver(two.clock, stop_at=k)).resolve(conflict, decision)
         two.clock.pass_by(AFTER_THE_TERM)
@@ -103,6 +103,7 @@ def test_a_decision_that_is_stopped_at_any_effect_is_done_or_can_be_made_again(
         if _held(two) != wanted:
             failures.append(f"{k} {effect}: {_held(two)}, not {wanted}")
         two.engine.dispose()
+    start.engine.dispose()
     assert not failures, "\n".join(failures)
 
 

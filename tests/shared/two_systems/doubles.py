@@ -94,16 +94,29 @@ def keyed(sync: Synchronization) -> Synchronization:
     return attrs.evolve(sync, systems={**sync.systems, KEAP: Keyed(keap.flows)})
 
 
-_TEMPLATE: list[bytes] = []
+_FIRST: list[tuple[Engine, bytes]] = []
 
 
 def new_store() -> Engine:
-    """A store in memory with its tables; the migration runs once."""
-    engine = memory_engine()
-    connection: sqlite3.Connection = engine.raw_connection().driver_connection  # type: ignore[assignment]
-    if not _TEMPLATE:
+    """A store in memory with its tables; migrations run once, and a statement is compiled once, for all stores."""
+    if not _FIRST:
+        engine = memory_engine()
         open_store(engine, "template")
-        _TEMPLATE.append(connection.serialize())
-    else:
-        connection.deserialize(_TEMPLATE[0])
+        _FIRST.append((engine, _connection(engine).serialize()))
+        engine.dispose()
+    first, content = _FIRST[0]
+    engine = memory_engine()
+    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    _connection(engine).deserialize(content)
     return engine
+
+
+def same_store(engine: Engine) -> Engine:
+    """Another store in memory, that holds the same."""
+    twin = new_store()
+    _connection(twin).deserialize(_connection(engine).serialize())
+    return twin
+
+
+def _connection(engine: Engine) -> sqlite3.Connection:
+    return engine.raw_connection().driver_connection  # type: ignore[return-value]

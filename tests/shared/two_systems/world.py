@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import attrs
 from fakes import FakeAdapter, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable
@@ -23,7 +24,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import open_store
 from keapbridge.sync.engine import Engine as SyncEngine
 from keapbridge.sync.options import Settings
-from two_systems.doubles import Flowing, keyed, new_store
+from two_systems.doubles import Flowing, keyed, new_store, same_store
 from two_systems.drivers import Awaitable
 from two_systems.pools import (
     ACTIONS,
@@ -59,6 +60,7 @@ class World(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._of_hypothesis = frozenset(vars(self))
         self.clock = Clock(START)
         self.crm = FakeCustomcrm(self.clock)
         self.keap = FakeKeap(self.clock, cuts=True)
@@ -85,6 +87,18 @@ class World(RuleBasedStateMachine):
         self.happened = 0  # since everything was settled
         self.retention: timedelta | None = Settings().retention
         self.calls_per_minute: int | None = None
+
+    def copy(self) -> Self:
+        """The same two systems and their store once more: what happens to one leaves the other alone."""
+        twin = type(self)()
+        twin.engine.dispose()
+        shared = self._of_hypothesis | {"_of_hypothesis", "engine", "clock", "crm", "keap", "edited"}
+        for name in vars(self).keys() - shared:
+            setattr(twin, name, copy(getattr(self, name)))
+        twin.edited = deepcopy(self.edited)
+        twin.clock, twin.crm, twin.keap = deepcopy((self.clock, self.crm, self.keap))
+        twin.engine = same_store(self.engine)
+        return twin
 
     def _policy(self, **choices: Any) -> kb.Policy:
         """A policy with the brakes of the library; without, once there are enough records for a share to mean much."""

@@ -160,13 +160,15 @@ def test_an_undoing_that_is_stopped_at_any_effect_loses_nothing_and_makes_nothin
     """The world after one effect is the world before the next."""
     wanted, effects = _undisturbed(scene)
     failures = []
+    start, run = _fresh(scene)
     for k, effect in enumerate(effects):
-        two, run = _fresh(scene)
+        two = start.copy()
         with pytest.raises(KilledError):
             two.session(CountingDriver(two.clock, stop_at=k)).undo(run)
         two.clock.pass_by(AFTER_THE_TERM)
         failures += [f"{k} {effect}: {wrong}" for wrong in _go_on(two, scene, run, wanted)]
         two.engine.dispose()
+    start.engine.dispose()
     assert not failures, "\n".join(failures)
 
 

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -22,11 +21,12 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 from laws import FRESH
 from postgresql_server import postgresql, postgresql_url
+from quick_stores import compiled_once, store, template
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
 
-__all__ = ["postgresql", "postgresql_url"]  # fixtures
+__all__ = ["compiled_once", "postgresql", "postgresql_url", "store", "template"]  # fixtures
 
 SEED = "KEAPBRIDGE_TEST_SEED"
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)
@@ -125,12 +125,6 @@ def keap(keap_server: KeapEmulator) -> Iterator[kb.KeapClient]:
 def crm(crm_server: CustomcrmEmulator) -> Iterator[kb.CustomcrmClient]:
     with kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token), retry=PATIENCE) as client:
         yield client
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    """The address of a link store of the test's own."""
-    return f"sqlite:///{tmp_path / 'bridge.db'}"
 
 
 @pytest.fixture

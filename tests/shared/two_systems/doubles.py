@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 from fakes import FakeAdapter
+from quick_stores import share_statements
 from sqlalchemy import Engine
 
 import keapbridge as kb
@@ -106,7 +107,7 @@ def new_store() -> Engine:
         engine.dispose()
     first, content = _FIRST[0]
     engine = memory_engine()
-    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    share_statements(engine, first)
     _connection(engine).deserialize(content)
     return engine
 

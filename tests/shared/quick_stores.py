@@ -1,0 +1,53 @@
+"""Link stores that open sooner: what each of them would do again is done once in a process of tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from keapbridge.store import database
+from keapbridge.store.database import Database
+
+__all__ = ["compiled_once", "share_statements", "store", "template"]
+
+
+def share_statements(engine: Engine, first: Engine) -> None:
+    """Let an engine use the statements that another one has compiled; a cached statement belongs to one dialect."""
+    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """All SQLite engines of the library share compiled statements: one of its own costs a session little."""
+    create = database._create
+    first = create("sqlite://")
+    first.connect().close()  # tells the dialect what it needs to know
+
+    def create_and_share(url: str) -> Engine:
+        engine = create(url)
+        if engine.dialect.name == "sqlite":
+            share_statements(engine, first)
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_create", create_and_share)
+        yield
+    first.dispose()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, compiled_once: None) -> Path:
+    """A store without content, migrated."""
+    path = tmp_path_factory.mktemp("store") / "template.db"
+    Database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, template: Path) -> str:
+    """The address of a link store of the test's own."""
+    return f"sqlite:///{shutil.copy(template, tmp_path / 'bridge.db')}"

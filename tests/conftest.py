@@ -11,9 +11,10 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -31,6 +32,8 @@ __all__ = ["compiled_once", "postgresql", "postgresql_url", "store", "template"]
 SEED = "KEAPBRIDGE_TEST_SEED"
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)
 MOST_CHECKED = 2  # exchanges of one form that a process holds against the contract; more would tell nothing new
+# They skip what is not promised; everything else is skipped because something is missing.
+PROMISES = ("contract.py", "test_records.py")
 MOST_ITEMS = 6  # records of a page that are held against the contract
 
 Json = dict[str, Any]
@@ -42,9 +45,27 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(SEED, "1")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that is skipped fails: nothing may be missing here"
+    )
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     if is_hypothesis_test(getattr(item, "obj", None)):
         item.add_marker("law")
+    if "keap_server" in getattr(item, "fixturenames", ()):
+        item.add_marker("contract")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.config.getoption("--no-skips") and report.skipped and isinstance(report.longrepr, tuple):
+        path, _, reason = report.longrepr
+        if Path(path).name not in PROMISES:
+            report.outcome, report.longrepr = "failed", f"skipped, and nothing may be missing here: {reason}"
+    return report
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

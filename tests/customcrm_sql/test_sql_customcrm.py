@@ -116,7 +116,10 @@ SCHEMAS = {
 }
 
 
-@pytest.fixture(scope="module", params=("sqlite", "postgresql"))
+POSTGRESQL = pytest.param("postgresql", marks=[pytest.mark.thorough, pytest.mark.xdist_group("postgresql")])
+
+
+@pytest.fixture(scope="module", params=("sqlite", POSTGRESQL))
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     """The host's own engine, of the one database and the other."""
     if request.param == "sqlite":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conftest import World
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not keap_contract.AVAILABLE, reason=keap_contract.UNAVAILABLE)
 def test_every_kind_of_request_and_answer_keeps_to_the_contract(world: World, keap: kb.KeapClient) -> None:
     world.crm.state.customers.add({"Name": "Engines", "City": "London", "Country": "GB", "Phone": "+442079460018"})

@@ -23,7 +23,7 @@ from keapbridge.store.sql import open_store
 if TYPE_CHECKING:
     from conftest import World
 
-pytestmark = pytest.mark.xdist_group("postgresql")  # one server is enough
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]  # one server is enough
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

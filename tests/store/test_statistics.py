@@ -37,6 +37,7 @@ def test_sqlite_knows_the_large_tables(world: World, store: str, monkeypatch: py
     assert {"keapbridge_links", "keapbridge_match_keys"} <= _statistics(store)
 
 
+@pytest.mark.thorough
 @pytest.mark.xdist_group("postgresql")
 class TestPostgresql:
     @pytest.fixture

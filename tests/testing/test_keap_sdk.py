@@ -12,7 +12,7 @@ import pytest
 
 from keapbridge.testing.keap import KeapEmulator
 
-pytestmark = pytest.mark.xdist_group("sdk")  # its import takes seconds: once is enough
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("sdk")]  # its import takes seconds: once is enough
 
 
 @pytest.fixture(scope="module")

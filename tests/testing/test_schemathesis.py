@@ -11,18 +11,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keap_contract
 import pytest
-import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from keapbridge.testing import Fault, KeapEmulator
 from keapbridge.testing.keap._rules import RESOURCES
 
+if TYPE_CHECKING:
+    import requests
+
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.skipif(not keap_contract.AVAILABLE, reason=keap_contract.UNAVAILABLE),
     pytest.mark.xdist_group("schemathesis"),  # its import and the contract take a second: once is enough
 ]
@@ -74,6 +77,8 @@ def keap() -> Iterator[KeapEmulator]:
 
 @pytest.fixture
 def session(keap: KeapEmulator) -> Iterator[requests.Session]:
+    import requests
+
     with requests.Session() as session:
         session.headers["X-Keap-API-Key"] = keap.api_key
         yield session

@@ -12,6 +12,12 @@ from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
 import keapbridge as kb
 from keapbridge.testing import contract
 
+FIRST, *OTHERS = SCHEMAS
+
+
+def thorough(value: str) -> Any:
+    return pytest.param(value, marks=pytest.mark.thorough)
+
 
 class _Bench(contract.Bench):
     """Where the API cannot delete, somebody deletes in the CRM itself."""
@@ -27,15 +33,21 @@ class _Bench(contract.Bench):
             self._server.remove(self.object, id)
 
 
-@pytest.fixture(params=SCHEMAS)
+@pytest.fixture(scope="module", params=SCHEMAS)
 def style(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def server(style: str) -> Iterator[CrmVariant]:
+@pytest.fixture(scope="module")
+def started(style: str) -> Iterator[CrmVariant]:
     with variant(style) as server:
         yield server
+
+
+@pytest.fixture
+def server(started: CrmVariant) -> CrmVariant:
+    started.begin_anew()
+    return started
 
 
 class TestDeclaredApis(contract.CustomcrmAdapterContract):
@@ -45,11 +57,12 @@ class TestDeclaredApis(contract.CustomcrmAdapterContract):
         with kb.CustomcrmClient(server.base_url, auth=auth, schema=server.schema) as client:
             yield client
 
-    @pytest.fixture(params=("contacts", "customers", "products"))
+    @pytest.fixture(params=("contacts", thorough("customers"), thorough("products")))
     def bench(self, request: pytest.FixtureRequest, adapter: Any, server: CrmVariant) -> contract.Bench:
         return _Bench(server, adapter, request.param)
 
 
+@pytest.mark.parametrize("style", [FIRST, *map(thorough, OTHERS)], indirect=True, scope="module")
 class TestDeclaredApisOnAnEventLoop(TestDeclaredApis):
     @pytest.fixture
     def adapter(self, style: str, server: CrmVariant, contract_loop: asyncio.Runner) -> Iterator[Any]:

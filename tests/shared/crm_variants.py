@@ -119,6 +119,16 @@ class CrmVariant:
 
     # --- what people do in the CRM --------------------------------------------------------------------------------
 
+    def begin_anew(self) -> None:
+        """Forget all records and requests, as a server that was started just now; tokens stay good."""
+        with self._lock:
+            for rows in self._rows.values():
+                rows.clear()
+            self._made.clear()
+        self.between_pages.clear()
+        self.faults.clear()
+        self.requests.clear()
+
     def add(self, object: str, values: Mapping[str, Any], **own: Any) -> str:
         """A new record, by the names of the default profile; `own` are the CRM's own properties."""
         with self._lock:

@@ -48,7 +48,23 @@ TYPES: list[tuple[str, tuple[str, ...], Any, Any, Any, Any, Any]] = [
     ("LIST_BOX", ("Red", "Green", "Blue"), kb.choices, ["Green", "Red"], ["Blue"], ["Green", "Red"], ["Blue"]),
     ("USER_LIST_BOX", (), kb.choices, ["12", "7"], ["7"], ["12", "7"], ["7"]),
 ]
-every_type = pytest.mark.parametrize("case", TYPES, ids=lambda case: f"{case[0]}-{case[2].__name__}")
+# One of each way in which a value is kept; the other types are kept like one of these.
+QUICK = (
+    "TEXT",
+    "DROPDOWN",
+    "PHONE_NUMBER",
+    "DATE",
+    "DATE_TIME",
+    "YES_NO",
+    "WHOLE_NUMBER",
+    "DECIMAL_NUMBER",
+    "LIST_BOX",
+)
+every_type = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=() if case[0] in QUICK else pytest.mark.thorough) for case in TYPES],
+    ids=lambda case: f"{case[0]}-{case[2].__name__}",
+)
 
 
 def mapped(object: str, *lenses: Any) -> dict[str, kb.mapping.Mapper]:
@@ -65,6 +81,13 @@ def model_calls(world: World) -> list[str]:
     return [f"{r.method} {r.path.removeprefix('/crm/rest/v2')}" for r in world.keap.requests if "/model" in r.path]
 
 
+def _sync(world: World, mapping: dict[str, kb.mapping.Mapper]) -> kb.Report:
+    """One run of the synchronization that has the field."""
+    with world.sessions(**mapping) as session:
+        report: kb.Report = session.contacts.sync()
+    return report
+
+
 @every_type
 def test_every_type_flows_both_ways(world: World, case: tuple[str, tuple[str, ...], Any, Any, Any, Any, Any]) -> None:
     type, options, lens, one, two, their_one, their_two = case
@@ -72,22 +95,22 @@ def test_every_type_flows_both_ways(world: World, case: tuple[str, tuple[str, ..
     other = world.keap.state.contacts.add_custom_field("Other")
     mapping = mapped("contacts", lens("Own", keap=kb.custom_field("own FIELD")))
     a = world.crm.state.contacts.add(ADA | {"Own": one})
-    assert world.sync(**mapping).ok
+    assert _sync(world, mapping).ok
     assert contents(world) == {"Own field": their_one}
 
     world.keap.state.contacts.edit(
         "1", custom_fields=[{"id": other, "content": "kept"}, {"id": field, "content": their_two}]
     )
-    assert world.sync(**mapping).ok
+    assert _sync(world, mapping).ok
     assert world.crm.state.contacts[a]["Own"] == two
 
     world.let_time_pass()
     world.crm.state.contacts.edit(a, Own=one)
-    assert world.sync(**mapping).ok
+    assert _sync(world, mapping).ok
     assert contents(world) == {"Other": "kept", "Own field": their_one}
 
     world.crm.state.contacts.edit(a, Own=None)
-    assert world.sync(**mapping).ok
+    assert _sync(world, mapping).ok
     assert contents(world) == {"Other": "kept"}
     world.assert_quiet(**mapping)
 

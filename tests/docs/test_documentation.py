@@ -228,6 +228,20 @@ def test_a_public_name_is_in_the_reference(path: str) -> None:
         assert any(pkgutil.resolve_name(directive) is PUBLIC[path] for directive in directives)
 
 
+def test_what_the_reference_has_and_the_pages_refer_to_is_there() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES.values())
+    named = re.findall(r"^::: ([\w.]+)|\]\[(keapbridge[\w.]+)\]", text, re.MULTILINE)
+    assert sorted({path for pair in named for path in pair if path and not _is_there(path)}) == []
+
+
+def _is_there(path: str) -> bool:
+    try:
+        pkgutil.resolve_name(path)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
 @pytest.mark.parametrize("path", [path for path in PUBLIC if path not in VALUES])
 def test_a_public_name_has_a_docstring(path: str) -> None:
     assert PUBLIC[path].__doc__

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Flow, Malformed, Page, Sleep, gather, new_id, now, run
+from keapbridge._io.effects import Flow, Malformed, Page, Sleep, blocking, gather, new_id, now
 from keapbridge.errors import NotFoundError, ShapeError
 
 LONG = 60  # seconds, for what takes none
@@ -31,14 +31,14 @@ both = pytest.mark.parametrize("drive", [_sync, _async], ids=["threads", "loop"]
 
 
 def _value(value: Any) -> Flow[Any]:
-    return (yield from run("make a value", lambda: value))
+    return (yield from blocking("make a value", lambda: value))
 
 
 def _failing(error: BaseException) -> Flow[Any]:
     def fail() -> None:
         raise error
 
-    return (yield from run("fail", fail))
+    return (yield from blocking("fail", fail))
 
 
 @both
@@ -104,7 +104,7 @@ def test_no_more_flows_run_at_once_than_the_limit_allows(drive: Drive, limit: in
         with lock:
             running -= 1
 
-    drive(gather((run("work", work) for _ in range(12)), limit))
+    drive(gather((blocking("work", work) for _ in range(12)), limit))
     assert most == limit
 
 
@@ -177,7 +177,7 @@ def test_sleeps_go_through_the_injected_sleep() -> None:
 
 def _pages(fetched: list[int], malformed: tuple[Malformed, ...] = ()) -> Flow[Page[str]]:
     def page(n: int) -> Flow[Page[str]]:
-        yield from run("fetch", fetched.append, n)
+        yield from blocking("fetch", fetched.append, n)
         return Page((f"{n}a", f"{n}b"), malformed if n == 1 else (), next=(lambda: page(n + 1)) if n < 3 else None)
 
     return page(1)
@@ -228,7 +228,7 @@ def test_blocking_work_leaves_the_loop_free() -> None:
     told = threading.Event()
 
     async def scenario() -> bool:
-        task = asyncio.create_task(AsyncDriver().run(run("block", told.wait, LONG)))
+        task = asyncio.create_task(AsyncDriver().run(blocking("block", told.wait, LONG)))
         asyncio.get_running_loop().call_soon(told.set)
         return await task
 

@@ -12,18 +12,18 @@ from keapbridge._io.calling import fetch, send
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.effects import (
     Answer,
+    Blocking,
     Call,
     Flow,
     Gather,
     NewId,
     Now,
     Page,
-    Run,
     Send,
     Sleep,
+    blocking,
     gather,
     new_id,
-    run,
 )
 from keapbridge._io.effects import now as now_flow
 from keapbridge._io.retries import RetryPolicy
@@ -160,9 +160,9 @@ def test_a_page_fetches_the_next_one_only_when_it_is_asked_to() -> None:
 
 
 def test_the_small_flows_yield_one_effect_each() -> None:
-    work = run("add", lambda a, b: a + b, 1, b=2)
+    work = blocking("add", lambda a, b: a + b, 1, b=2)
     effect = next(work)
-    assert isinstance(effect, Run)
+    assert isinstance(effect, Blocking)
     assert (effect.label, effect.work()) == ("add", 3)
     assert _ended(work, 3) == 3
     assert next(now_flow()) == Now()

@@ -11,7 +11,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Flow, Gather, Now, Run, Send
+from keapbridge._io.effects import Blocking, Effect, Flow, Gather, Now, Send
 from keapbridge.sync.lease import TERM
 
 if TYPE_CHECKING:
@@ -128,11 +128,11 @@ def _posts(effect: Effect) -> bool:
 
 
 def _writes_intents(effect: Effect) -> bool:
-    return isinstance(effect, Run) and effect.label == "intents.intend"
+    return isinstance(effect, Blocking) and effect.label == "intents.intend"
 
 
 def _stages(effect: Effect) -> bool:
-    return isinstance(effect, Run) and effect.label == "staging.stage"
+    return isinstance(effect, Blocking) and effect.label == "staging.stage"
 
 
 def _session(sessions: Any, driver: SyncDriver) -> kb.SyncSession:

@@ -179,7 +179,7 @@ def test_several_values_are_read_back_and_only_their_attributes_are_written(
     assert {name: found.get(name, "missing") for name in values} == values
     assert changes.keys() == {root for name in values for root in scene.mapper[name].place(scene.side).roots}
     assert attrs.evolve(scene.record, **changes) == record
-    fresh, unreadable = scene.mapper.read(scene.side, scene.mapper.draft(scene.side, values, context), context)
+    fresh, unreadable = scene.mapper.read(scene.side, scene.mapper.new_record(scene.side, values, context), context)
     assert unreadable == {}
     assert {name: fresh[name] for name in values} == values
 

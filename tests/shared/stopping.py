@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Finish, Flow, Gather, NewId, Now, Run, Send, Sleep, Within
+from keapbridge._io.effects import Blocking, Effect, Finish, Flow, Gather, NewId, Now, Send, Sleep, Within
 
 __all__ = ["Clock", "CountingDriver", "KilledError", "new_id"]
 
@@ -80,7 +80,7 @@ class CountingDriver(SyncDriver):
     def perform(self, effect: Effect) -> Any:
         assert not self._dead, f"a dead process performs {effect}"
         match effect:
-            case Send() | Run():
+            case Send() | Blocking():
                 return self._counted(effect)
             case Now():
                 return self._clock()
@@ -94,7 +94,7 @@ class CountingDriver(SyncDriver):
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]
 
-    def _counted(self, effect: Send | Run) -> Any:
+    def _counted(self, effect: Send | Blocking) -> Any:
         stops = len(self.log) == self._stop_at
         self.log.append(f"{effect.call.method} {effect.call.path}" if isinstance(effect, Send) else effect.label)
         if stops and not self._stop_after:

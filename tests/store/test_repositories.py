@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Run
+from keapbridge._io.effects import Blocking
 from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Adopt, Create
 from keapbridge.model.records import Link
@@ -33,7 +33,7 @@ def test_a_step_tells_its_repository_and_its_name(store: LinkStore) -> None:
         (store.match_keys.same_key("contacts", KEAP, []), "match_keys.same_key"),
     ):
         step = next(flow)
-        assert isinstance(step, Run)
+        assert isinstance(step, Blocking)
         assert step.label == name
 
 
@@ -41,7 +41,7 @@ def test_nothing_happens_before_the_step_is_performed(store: LinkStore) -> None:
     remembered = store.facts.set("colour", "green")
     step = next(remembered)
     assert run(store.facts.get("colour")) is None
-    assert isinstance(step, Run)
+    assert isinstance(step, Blocking)
     step.work()
     assert run(store.facts.get("colour")) == "green"
 

@@ -60,8 +60,8 @@ def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:
 def _located(unread: Unread[T], port: Port, call: Call[Any]) -> Unread[T]:
     """Records whose errors know of the call when they are read."""
 
-    def decode(texts: Sequence[Any], places: Sequence[int]) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
-        records, malformed = unread.decode(texts, places)
+    def decode(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
+        records, malformed = unread.decode(texts, positions)
         for item in malformed:
             _locate(item.error, port, call)
         return records, malformed

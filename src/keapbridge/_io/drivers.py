@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._io.effects import Await, Effect, Finish, Flow, Gather, NewId, Now, Page, Run, Send, Sleep, Within
+from keapbridge._io.effects import Await, Blocking, Effect, Finish, Flow, Gather, NewId, Now, Page, Send, Sleep, Within
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -53,7 +53,7 @@ class SyncDriver:
         match effect:
             case Send():
                 return effect.port.exchange(effect.call)
-            case Run():
+            case Blocking():
                 return effect.work()
             case Await():
                 raise TypeError(f"{effect.label} is asynchronous: only an AsyncSyncSession can call it")
@@ -136,7 +136,7 @@ class AsyncDriver:
         match effect:
             case Send():
                 return await effect.port.exchange(effect.call)
-            case Run():
+            case Blocking():
                 return await self._asyncio.to_thread(effect.work)
             case Await():
                 return await effect.work()

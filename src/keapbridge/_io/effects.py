@@ -2,7 +2,7 @@
 
 A client method, a retry, a whole synchronization is one generator, whether it is driven by threads or by an event
 loop. `x = yield from send(port, call)` (see `calling`) is fully typed: an effect's answer is typed by small functions,
-which are the only places that yield.
+which are the only positions that yield.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from keapbridge.errors import ShapeError
 __all__ = [
     "Answer",
     "Await",
+    "Blocking",
     "Call",
     "Effect",
     "Finish",
@@ -27,16 +28,15 @@ __all__ = [
     "NewId",
     "Now",
     "Page",
-    "Run",
     "Send",
     "Sleep",
     "Unread",
     "Within",
+    "blocking",
     "finish",
     "gather",
     "new_id",
     "now",
-    "run",
     "within",
 ]
 
@@ -97,13 +97,13 @@ class Unread(Generic[T]):
     Attributes:
         ids: of each record; `None` where it shows none.
         texts: of each record, as bytes.
-        places: where in the list of the answer each of them is.
-        decode: reads some of the texts, with their places: the records, and those that cannot be read.
+        positions: where in the list of the answer each of them is.
+        decode: reads some of the texts, with their positions: the records, and those that cannot be read.
     """
 
     ids: tuple[str | None, ...]
     texts: tuple[Any, ...] = attrs.field(repr=False)
-    places: Sequence[int] = attrs.field(repr=False)
+    positions: Sequence[int] = attrs.field(repr=False)
     decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[T, ...], tuple[Malformed, ...]]] = attrs.field(
         repr=False
     )
@@ -111,11 +111,11 @@ class Unread(Generic[T]):
     def only(self, which: Sequence[int]) -> Unread[T]:
         """Some of them."""
         ids, texts = (tuple(column[n] for n in which) for column in (self.ids, self.texts))
-        return Unread(ids, texts, [self.places[n] for n in which], self.decode)
+        return Unread(ids, texts, [self.positions[n] for n in which], self.decode)
 
     def read(self) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
         """The records, and those that cannot be read."""
-        return self.decode(self.texts, self.places) if self.texts else ((), ())
+        return self.decode(self.texts, self.positions) if self.texts else ((), ())
 
 
 @attrs.frozen
@@ -160,7 +160,7 @@ class Send:
 
 
 @attrs.frozen
-class Run:
+class Blocking:
     """Run blocking work (the store, a database) where it disturbs nobody."""
 
     work: Callable[[], Any]
@@ -218,13 +218,13 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Run, Await, Gather, Finish, Within, Sleep, Now, NewId]
+Effect: TypeAlias = Union[Send, Blocking, Await, Gather, Finish, Within, Sleep, Now, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def run(label: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> Flow[T]:
+def blocking(label: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> Flow[T]:
     """Run blocking work."""
-    result: T = yield Run(lambda: work(*args, **kwargs), label)
+    result: T = yield Blocking(lambda: work(*args, **kwargs), label)
     return result
 
 

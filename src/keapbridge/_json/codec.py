@@ -278,27 +278,29 @@ class Codec(Generic[R]):
         Raises:
             NotQuickError: when it is no list of objects.
         """
-        return split(items, self.wire_names[ID], None, lambda texts, places: self.read_texts(texts, places, path))[0]
+        return split(
+            items, self.wire_names[ID], None, lambda texts, positions: self.read_texts(texts, positions, path)
+        )[0]
 
     def read_texts(
-        self, texts: Sequence[msgspec.Raw], places: Sequence[int], path: str
+        self, texts: Sequence[msgspec.Raw], positions: Sequence[int], path: str
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """The records of some texts from a list, every field of which was asked for, and those that cannot be read.
 
         Args:
-            places: where in the list at `path` the texts were found.
+            positions: where in the list at `path` the texts were found.
         """
         with contextlib.suppress(NotQuickError):
             return self.read_quickly(b"[%b]" % b",".join(texts)), ()
-        return self.load_many([parsed(text) for text in texts], asked=self.fields, path=path, places=places)
+        return self.load_many([parsed(text) for text in texts], asked=self.fields, path=path, positions=positions)
 
     def load_many(
-        self, items: Any, *, asked: Collection[str] = (), path: str = "$", places: Sequence[int] | None = None
+        self, items: Any, *, asked: Collection[str] = (), path: str = "$", positions: Sequence[int] | None = None
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """The records of a page, and those that cannot be read, each with its error.
 
         Args:
-            places: where in the list at `path` the items were found, if they are not all of it.
+            positions: where in the list at `path` the items were found, if they are not all of it.
         """
         if type(items) is not list:
             raise ShapeError(f"{path} is not a list", paths=[path])
@@ -313,7 +315,7 @@ class Codec(Generic[R]):
         malformed: list[Malformed] = []
         for index, item in enumerate(prepared):
             try:
-                place = index if places is None else places[index]
+                place = index if positions is None else positions[index]
                 records.append(self._load_prepared(item, f"{path}[{place}]"))
             except ShapeError as error:
                 malformed.append(Malformed(id_text(item.get(ID)) if type(item) is dict else None, error))

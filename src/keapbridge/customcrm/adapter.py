@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from keapbridge._io.effects import Await, Flow, Malformed, Page, gather, run
+from keapbridge._io.effects import Await, Flow, Malformed, Page, blocking, gather
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
 
@@ -272,7 +272,7 @@ class AdapterResource(Generic[R]):
             except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
                 raise _meant(error, subject) from _cause(error)
 
-        return (yield from run(subject, work))
+        return (yield from blocking(subject, work))
 
     # --- its records ------------------------------------------------------------------------------------------------
 

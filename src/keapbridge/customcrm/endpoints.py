@@ -307,11 +307,11 @@ def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> _Listing[R]:
 def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Listing[R]:
     mark = endpoint.schema.deleted
 
-    def read(texts: Sequence[Any], places: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+    def read(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         if endpoint.is_plain:
-            return endpoint.codec.read_texts(texts, places, path)
+            return endpoint.codec.read_texts(texts, positions, path)
         there = [endpoint.wire.read(parsed(text)) for text in texts]
-        return endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path, places=places)
+        return endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path, positions=positions)
 
     unread, marks = split(items, endpoint.wire.paths["id"], None if mark is None else mark.property, read)
 

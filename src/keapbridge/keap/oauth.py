@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from attrs import define, field, frozen
 
 from keapbridge._io.calling import send
-from keapbridge._io.effects import Answer, Call, Flow, Sleep, finish, new_id, now, run
+from keapbridge._io.effects import Answer, Call, Flow, Sleep, blocking, finish, new_id, now
 from keapbridge._io.port import Port
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
@@ -181,7 +181,7 @@ class KeapOAuth:
     def _renew_alone(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens | None]:
         """New tokens; `None` while somebody else is about to get them."""
         holder = yield from new_id()
-        if not (yield from run("take the lock of the tokens", self.tokens.lock, holder, moment)):
+        if not (yield from blocking("take the lock of the tokens", self.tokens.lock, holder, moment)):
             return None
         try:
             found = yield from self._load()  # again: what was there may be older than the lock
@@ -190,15 +190,15 @@ class KeapOAuth:
         except GeneratorExit:
             raise  # abandoned, as by the death of the process: the lock ends by itself
         except BaseException:
-            yield from run("release the lock of the tokens", self.tokens.unlock, holder)
+            yield from blocking("release the lock of the tokens", self.tokens.unlock, holder)
             raise
-        yield from run("release the lock of the tokens", self.tokens.unlock, holder)
+        yield from blocking("release the lock of the tokens", self.tokens.unlock, holder)
         return found
 
     def _load(self) -> Flow[OAuthTokens]:
         if self._unsaved is not None:  # Keap knows no others any more
             yield from self._save(self._unsaved)
-        found = yield from run("read the tokens", self.tokens.load)
+        found = yield from blocking("read the tokens", self.tokens.load)
         if found is None:
             raise self._needs_a_person("nobody has authorized this application yet: authorize")
         if found.refresh_token == self._dead:
@@ -207,7 +207,7 @@ class KeapOAuth:
 
     def _save(self, tokens: OAuthTokens) -> Flow[None]:
         try:
-            yield from run("save the tokens", self.tokens.save, tokens)
+            yield from blocking("save the tokens", self.tokens.save, tokens)
         except BaseException:
             self._unsaved = tokens
             raise

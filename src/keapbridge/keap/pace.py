@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from keapbridge._io.effects import Flow, Sleep, now, run
+from keapbridge._io.effects import Flow, Sleep, blocking, now
 from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import KeapOAuth
@@ -327,7 +327,7 @@ class KeapPace:
 
         if not self.book.is_shared:
             return self.book.change(self.key, change)
-        verdict: Granted | ComeBack | Spent = yield from run("take a turn", self.book.change, self.key, change)
+        verdict: Granted | ComeBack | Spent = yield from blocking("take a turn", self.book.change, self.key, change)
         return verdict
 
     def answered(self, headers: Mapping[str, str], moment: datetime) -> None:

@@ -268,14 +268,14 @@ class Mapper:
         """The fields that refer to other records, each with the synchronization of those."""
         return {lens.name: lens.kind.refers_to for lens in self.lenses if lens.kind.refers_to is not None}
 
-    def settled(self, values: Values, context: Context) -> dict[str, Canonical]:
+    def followed(self, values: Values, context: Context) -> dict[str, Canonical]:
         """Those of the references that have become others, since their records are linked."""
-        now = {name: self[name].kind.settle(values[name], context) for name in self.references if name in values}
+        now = {name: self[name].kind.follow(values[name], context) for name in self.references if name in values}
         return {name: value for name, value in now.items() if value != values[name]}
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    def draft(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
+    def new_record(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
         """A new record for a side from canonical values that fit it."""
         record = self.customcrm_type() if side is Side.CUSTOMCRM else self.keap_type()
         return self.changed(side, record, values, context)[0]

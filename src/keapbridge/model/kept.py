@@ -11,7 +11,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 
-__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Key", "Missing", "Removal", "Staged", "moved_fact"]
+__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Missing", "RecordKey", "Removal", "Staged", "moved_fact"]
 
 
 def moved_fact(name: str) -> str:
@@ -23,7 +23,7 @@ def moved_fact(name: str) -> str:
 
 
 @attrs.frozen
-class Key:
+class RecordKey:
     """A record's match key at one rank, with what tells it from others of the same key."""
 
     rank: int
@@ -38,7 +38,7 @@ class Staged:
 
     observation: Observation
     digest: str
-    keys: tuple[Key, ...]
+    keys: tuple[RecordKey, ...]
 
 
 @attrs.frozen
@@ -47,14 +47,14 @@ class Intent:
 
     Attributes:
         id: also the idempotency key.
-        draft: the canonical values of the new record.
+        values: the canonical values of the new record.
     """
 
     id: str
     object: str
     side: Side
     source_id: str
-    draft: Mapping[str, Canonical] = attrs.field(repr=False)
+    values: Mapping[str, Canonical] = attrs.field(repr=False)
     created_at: datetime
 
 
@@ -95,7 +95,7 @@ class Commit:
     link: Link
     digests: Mapping[Side, str | None]
     staged: tuple[Observation, ...] = ()
-    keys: Mapping[Side, tuple[Key, ...]] = attrs.field(factory=dict)
+    keys: Mapping[Side, tuple[RecordKey, ...]] = attrs.field(factory=dict)
     journal: tuple[JournalEntry, ...] = ()
     lines: tuple[Line, ...] = ()
     intent_id: str | None = None
@@ -116,7 +116,7 @@ class Removal:
     object: str
     link: Link
     survivor: Observation | None = None
-    survivor_keys: tuple[Key, ...] = ()
+    survivor_keys: tuple[RecordKey, ...] = ()
     reason: str = ""
     apart: bool = False
     journal: tuple[JournalEntry, ...] = ()

@@ -159,7 +159,7 @@ class SqlInbox:
         with self.store.database.transaction(durable=True) as c:
             return _moment(c.execute(query).scalar())
 
-    def settle(self, name: str, records: Sequence[Due], again_at: datetime | None) -> None:
+    def finish(self, name: str, records: Sequence[Due], again_at: datetime | None) -> None:
         """These records have been synced.
 
         Args:

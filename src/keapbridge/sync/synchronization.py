@@ -19,7 +19,7 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, is_pending
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.kept import Key, Missing, Staged
+from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -221,7 +221,7 @@ class Synchronization:
 
     def follow_references(self, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
-        changed = self.mapper.settled(snapshot.values, context)
+        changed = self.mapper.followed(snapshot.values, context)
         return attrs.evolve(snapshot, values={**snapshot.values, **changed}) if changed else snapshot
 
     # --- what is remembered of a record -------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class Synchronization:
             seen = attrs.evolve(seen, mark=fingerprint + content)
         return Staged(seen, content, self.keys(seen.snapshot))
 
-    def keys(self, snapshot: Snapshot) -> tuple[Key, ...]:
+    def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first."""
         return keys_of(self.mapper, snapshot)
 
@@ -290,15 +290,15 @@ def digest(snapshot: Snapshot) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[Key, ...]:
+def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[RecordKey, ...]:
     """The match keys of a record, strongest first: of its values as both sides can hold them."""
     values = mapper.key_values(snapshot.values)
     stronger: list[str | None] = []
-    found: list[Key] = []
+    found: list[RecordKey] = []
     for rank, match_key in enumerate(mapper.keys):
         key = match_key.key(values)
         if key is not None:
             apart = match_key.parts(match_key.apart, values)
-            found.append(Key(rank, key, apart, tuple(stronger)))
+            found.append(RecordKey(rank, key, apart, tuple(stronger)))
         stronger.append(key)
     return tuple(found)

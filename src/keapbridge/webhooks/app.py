@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import new_id, now, run
+from keapbridge._io.effects import blocking, new_id, now
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
 from keapbridge.sync.aio import AsyncSyncSession
@@ -31,7 +31,7 @@ from keapbridge.webhooks.deliveries import (
     keap_arrivals,
 )
 from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
-from keapbridge.webhooks.worker import Pace, Syncs, Worker
+from keapbridge.webhooks.worker import Pauses, Syncs, Worker
 
 if TYPE_CHECKING:
     from standardwebhooks.webhooks import Webhook
@@ -118,8 +118,8 @@ def asgi_app(
     if token is None:
         token = inbox.token(SyncDriver().run(new_id()))
     signatures = () if customcrm_secret is None else verifiers(customcrm_secret)
-    pace = Pace(delay, reread_after, retry, retry_cap)
-    return WebhookApp(inbox, _syncs(session), token, signatures, max_body, pace)
+    pauses = Pauses(delay, reread_after, retry, retry_cap)
+    return WebhookApp(inbox, _syncs(session), token, signatures, max_body, pauses)
 
 
 def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
@@ -151,13 +151,13 @@ class WebhookApp:
     """
 
     def __init__(
-        self, inbox: SqlInbox, syncs: Syncs, token: str, signatures: tuple[Webhook, ...], max_body: int, pace: Pace
+        self, inbox: SqlInbox, syncs: Syncs, token: str, signatures: tuple[Webhook, ...], max_body: int, pauses: Pauses
     ) -> None:
         self._inbox = inbox
         self._syncs = syncs
         self._signatures = signatures
         self._max_body = max_body
-        self._pace = pace
+        self._pace = pauses
         self._driver = AsyncDriver()
         self._worker: Worker | None = None
         self._task: asyncio.Task[None] | None = None
@@ -194,7 +194,7 @@ class WebhookApp:
         try:
             async with asyncio.timeout(wait):
                 while True:
-                    counts = await self._driver.run(run("count", self._inbox.counts))
+                    counts = await self._driver.run(blocking("count", self._inbox.counts))
                     if not counts.waiting and not (rereads and counts.again):
                         return
                     if self._is_running():
@@ -344,7 +344,7 @@ class WebhookApp:
         """Keep a delivery, durably, before it is acknowledged."""
         received = await self._driver.run(now())
         due = received + timedelta(seconds=self._pace.delay)
-        taken = await self._driver.run(run("keep a delivery", self._inbox.put, arrivals, received, due, message))
+        taken = await self._driver.run(blocking("keep a delivery", self._inbox.put, arrivals, received, due, message))
         if taken:
             self._wake()
         return taken

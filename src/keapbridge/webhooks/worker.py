@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 import attrs
 
 from keapbridge._io.drivers import AsyncDriver
-from keapbridge._io.effects import now, run
+from keapbridge._io.effects import blocking, now
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
 from keapbridge.model.names import ORDER
 from keapbridge.model.side import Side
 from keapbridge.store import LinkStore
 from keapbridge.store.inbox import Due, SqlInbox
 
-__all__ = ["Pace", "Syncs", "Worker"]
+__all__ = ["Pauses", "Syncs", "Worker"]
 
 _log = logging.getLogger("keapbridge.webhooks")
 
@@ -45,7 +45,7 @@ KEPT = timedelta(days=1)  # long after the last attempt of any delivery
 
 
 @attrs.frozen
-class Pace:
+class Pauses:
     """How long the worker waits, in seconds.
 
     Attributes:
@@ -69,11 +69,11 @@ class Pace:
 class Worker:
     """Works an inbox off. It belongs to one event loop at a time."""
 
-    def __init__(self, inbox: SqlInbox, store: LinkStore, syncs: Syncs, pace: Pace) -> None:
+    def __init__(self, inbox: SqlInbox, store: LinkStore, syncs: Syncs, pauses: Pauses) -> None:
         self._inbox = inbox
         self._store = store
         self._syncs = syncs
-        self._pace = pace
+        self._pauses = pauses
         self._driver = AsyncDriver()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -96,10 +96,10 @@ class Worker:
                 pause = await self.work_once()
                 await self._prune()
             except SessionBusyError:
-                pause = self._pace.busy
+                pause = self._pauses.busy
             except Exception as error:  # noqa: BLE001 - the worker outlives everything; its inbox keeps what is to do
                 _log.warning("webhooks: the inbox could not be worked off: %s", _kind(error))
-                pause = self._pace.after_failure(0).total_seconds()
+                pause = self._pauses.after_failure(0).total_seconds()
             if pause > 0 and not self._stopping:
                 try:
                     await asyncio.wait_for(self._wake.wait(), pause)
@@ -115,11 +115,11 @@ class Worker:
         for name in ORDER:
             while not self._stopping:
                 moment = await self._driver.run(now())
-                taken = await self._driver.run(run("read the inbox", self._inbox.due, name, moment, BATCH))
+                taken = await self._driver.run(blocking("read the inbox", self._inbox.due, name, moment, BATCH))
                 if not taken:
                     break
                 await self._sync(name, taken)
-        following = await self._driver.run(run("read the inbox", self._inbox.next_due))
+        following = await self._driver.run(blocking("read the inbox", self._inbox.next_due))
         if following is None:
             return IDLE
         return min(IDLE, max(0.0, (following - await self._driver.run(now())).total_seconds()))
@@ -143,7 +143,7 @@ class Worker:
             _log.warning("webhooks: %d %s could not be synced, tried again: %s", len(taken), name, _kind(error))
             await self._postpone(name, taken)
             return
-        await self._settle(name, taken)
+        await self._finish(name, taken)
 
     async def _any_is_new(self, name: str, theirs: Sequence[str], ours: Sequence[str]) -> bool:
         for side, ids in ((Side.CUSTOMCRM, ours), (Side.KEAP, theirs)):
@@ -153,7 +153,7 @@ class Worker:
                     return True
         return False
 
-    async def _settle(self, name: str, taken: Sequence[Due]) -> None:
+    async def _finish(self, name: str, taken: Sequence[Due]) -> None:
         """What the run has settled is done; what failed in it and is worth another try stays."""
         moment = await self._driver.run(now())
         retried: dict[Due, datetime] = {}
@@ -163,24 +163,24 @@ class Worker:
             for id, failure in failures.items():
                 # Without a next try, only an edit helps, and that will be delivered.
                 if failure.next_try_at is not None:
-                    due = moment + self._pace.after_failure(mine[id].tries)
+                    due = moment + self._pauses.after_failure(mine[id].tries)
                     retried[mine[id]] = max(due, failure.next_try_at)
         done = [record for record in taken if record not in retried]
-        after = self._pace.reread_after
+        after = self._pauses.reread_after
         again_at = None if after is None else moment + timedelta(seconds=after)
-        await self._driver.run(run("settle", self._inbox.settle, name, done, again_at))
+        await self._driver.run(blocking("finish", self._inbox.finish, name, done, again_at))
         if retried:
-            await self._driver.run(run("postpone", self._inbox.postpone, name, retried))
+            await self._driver.run(blocking("postpone", self._inbox.postpone, name, retried))
 
     async def _postpone(self, name: str, taken: Sequence[Due]) -> None:
         moment = await self._driver.run(now())
-        later = {record: moment + self._pace.after_failure(record.tries) for record in taken}
-        await self._driver.run(run("postpone", self._inbox.postpone, name, later))
+        later = {record: moment + self._pauses.after_failure(record.tries) for record in taken}
+        await self._driver.run(blocking("postpone", self._inbox.postpone, name, later))
 
     async def _prune(self) -> None:
         moment = await self._driver.run(now())
         if self._pruned_at is None or moment - self._pruned_at > timedelta(hours=1):
-            await self._driver.run(run("forget old deliveries", self._inbox.prune, moment - KEPT))
+            await self._driver.run(blocking("forget old deliveries", self._inbox.prune, moment - KEPT))
             self._pruned_at = moment
 
 

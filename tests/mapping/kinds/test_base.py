@@ -32,7 +32,7 @@ def test_a_kind_that_only_reads_has_the_answers_of_most_kinds() -> None:
     with pytest.raises(UnfitError, match="longer than 1"):
         kind.fit("xy", THEIRS, 1, NOWHERE)
     assert (kind.refers_to, kind.currency, kind.incomparable("a", "b")) == (None, None, None)
-    assert kind.settle("keap:1", NOWHERE) == "keap:1"
+    assert kind.follow("keap:1", NOWHERE) == "keap:1"
     assert kind.fits_custom_field
     assert not any((kind.needs_scope, kind.keeps_spelling, kind.takes_opt_in_reason))
 

@@ -29,8 +29,8 @@ def test_a_reference_to_what_is_not_linked_yet_waits_and_is_settled_later() -> N
     kind = Reference("companies")
     waiting = read(kind, "11", THEIRS)
     assert is_pending(waiting)
-    assert kind.settle(waiting, NOWHERE) == waiting
+    assert kind.follow(waiting, NOWHERE) == waiting
     with pytest.raises(UnfitError, match="not linked"):
         kind.fit(waiting, OURS, None, NOWHERE)
-    assert kind.settle(waiting, Context(to_customcrm={"companies": {"11": "C1"}})) == "C1"
+    assert kind.follow(waiting, Context(to_customcrm={"companies": {"11": "C1"}})) == "C1"
     assert kind.refers_to == "companies"

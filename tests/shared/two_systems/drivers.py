@@ -9,12 +9,12 @@ from typing import Any
 from fakes import FakeSystem
 from stopping import Clock, CountingDriver
 
-from keapbridge._io.effects import Effect, Flow, Run, Send
+from keapbridge._io.effects import Blocking, Effect, Flow, Send
 
 
 def asks_the_store(effect: Effect) -> bool:
     """A runner that stands still is noticed by the store; nobody could call back a request that was just begun."""
-    return isinstance(effect, Run)
+    return isinstance(effect, Blocking)
 
 
 def updates_something(effect: Effect) -> bool:
@@ -38,7 +38,7 @@ class Interrupted(CountingDriver):
         self._then = then
         self._before = before
 
-    def _counted(self, effect: Send | Run) -> Any:
+    def _counted(self, effect: Send | Blocking) -> Any:
         if self.next is not None and len(self.log) >= self.next and self._before(effect):
             self.next = None
             self._then(effect)
@@ -62,8 +62,8 @@ class Dying(CountingDriver):
         self._left = at
         self._named = named
 
-    def _counted(self, effect: Send | Run) -> Any:
-        if self._named is not None and isinstance(effect, Run) and effect.label == self._named:
+    def _counted(self, effect: Send | Blocking) -> Any:
+        if self._named is not None and isinstance(effect, Blocking) and effect.label == self._named:
             if self._left == 0:
                 self._stop_at = len(self.log)
             self._left -= 1

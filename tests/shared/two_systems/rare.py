@@ -162,7 +162,7 @@ class Rare(Users):
         self.watched(lambda: self.session().sync())
         self.clock.pass_by(AFTER_THE_TERM)
         if new:
-            record = self.mappers[object].draft(
+            record = self.mappers[object].new_record(
                 CUSTOMCRM,
                 {"Name": f"New {len(self.own)}", "FirstName": "Ada", "LastName": "Old", field: "40"},
                 self.context,
@@ -201,7 +201,7 @@ class Rare(Users):
             self._type_in(object, CUSTOMCRM, pair[CUSTOMCRM], "Email", address)
         else:
             known = {"Name": f"New {len(self.own)}", "FirstName": "Zoe", "LastName": f"New {len(self.own)}"}
-            draft = self.mappers[object].draft(CUSTOMCRM, {**known, "Email": address}, self.context)
+            draft = self.mappers[object].new_record(CUSTOMCRM, {**known, "Email": address}, self.context)
             self._own(object, CUSTOMCRM, draft)
         self.watched(lambda: self.session().sync())
         if n % 3:
@@ -217,7 +217,9 @@ class Rare(Users):
             if object == "contacts":
                 here, there = ({"Email": f"p{n}@example.org"}, {"Email": "crowd@example.org", "LastName": f"L{n}"})
             for where, values in ((side, here), (side.other, there)):
-                self._own(object, where, self.mappers[object].draft(where, {**values, **priced(object)}, self.context))
+                self._own(
+                    object, where, self.mappers[object].new_record(where, {**values, **priced(object)}, self.context)
+                )
         tight = policy_without_brakes(max_first_create_share=0.8, max_delete_share=0.05, deletions="unlink")
         result = self.watched(lambda: self.session(policy=tight).sync(), may_fail=[kb.BrakeError])
         assert isinstance(result, kb.BrakeError)

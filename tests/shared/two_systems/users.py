@@ -146,7 +146,7 @@ class Users(Checks):
                 known |= {"LastName": f"New {new}", "City": "Oslo"}
                 del known["Email"]
                 known.pop("Phone", None)
-        self._own(object, side, self.mappers[object].draft(side, known, self.context))
+        self._own(object, side, self.mappers[object].new_record(side, known, self.context))
 
     def _add_alike(self, object: str, *where: kb.Side) -> list[str]:
         """The same new record on these sides."""
@@ -155,7 +155,7 @@ class Users(Checks):
         if object == "contacts":
             known["Email"] = f"alike{len(self.own)}@example.org"
         return [
-            self._own(object, side, self.mappers[object].draft(side, {**known, **priced(object)}, self.context))
+            self._own(object, side, self.mappers[object].new_record(side, {**known, **priced(object)}, self.context))
             for side in where
         ]
 

@@ -128,7 +128,7 @@ class World(TwoSystems):
                 if side in getattr(person, when) and self.id_of(side, n) is None:
                     values = {"FirstName": f"P{n}", "Email": f"p{n}@example.org", **person.base}
                     known = {field: value for field, value in values.items() if value is not None}
-                    self._own("contacts", side, MAPPER.draft(side, known, CONTEXT))
+                    self._own("contacts", side, MAPPER.new_record(side, known, CONTEXT))
 
     def id_of(self, side: kb.Side, n: int) -> str | None:
         table = self.table("contacts", side)

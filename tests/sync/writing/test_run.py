@@ -12,8 +12,8 @@ import pytest
 from stopping import Clock, CountingDriver
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow, Sleep, run
-from keapbridge.sync.writing import run as runs
+from keapbridge._io.effects import Flow, Sleep, blocking
+from keapbridge.sync.writing import blocking as runs
 from keapbridge.sync.writing.run import ending, flowing
 
 SIZE = 200
@@ -38,7 +38,7 @@ class Writes:
 
     def _batches(self) -> Iterator[Flow[Any]]:
         def batch(n: int) -> Flow[list[int]]:
-            yield from run("read", lambda: None)
+            yield from blocking("read", lambda: None)
             return list(range(n * self.size, (n + 1) * self.size))
 
         return (batch(n) for n in range(self.batches))

@@ -194,7 +194,7 @@ class Kind(ABC):
         """Why two values cannot take each other's place, so that no policy chooses between them; mostly they can."""
         return None
 
-    def settle(self, value: Canonical, context: Context) -> Canonical:
+    def follow(self, value: Canonical, context: Context) -> Canonical:
         """The value of a reference, which is another one once its record is linked."""
         return value
 

@@ -49,7 +49,7 @@ class Reference(Kind):
             return None
         return context.to_customcrm.get(self.object, {}).get(str(raw)) or f"{_PENDING}{raw}"
 
-    def settle(self, value: Canonical, context: Context) -> Canonical:
+    def follow(self, value: Canonical, context: Context) -> Canonical:
         """The value, resolved if its record has been linked since."""
         if not is_pending(value):
             return value

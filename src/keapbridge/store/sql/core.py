@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, delete
 
-from keapbridge._io.effects import Flow, Run
+from keapbridge._io.effects import Blocking, Flow
 from keapbridge._seal import Seal
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
@@ -36,7 +36,7 @@ def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Fl
 
     @wraps(work)
     def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        result: T = yield Run(partial(work, repository, *args, **kwargs), label)
+        result: T = yield Blocking(partial(work, repository, *args, **kwargs), label)
         return result
 
     return steps

@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import Connection, Table, bindparam, case, delete, exists, func, literal_column, select
 
 from keapbridge.errors import SyncError
-from keapbridge.model.kept import Commit, Key, Removal, moved_fact
+from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -18,7 +18,7 @@ from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import settle_keys
 from keapbridge.store.sql.pairs import pairs_by
-from keapbridge.store.sql.rows import CHUNK, KEEP, chunks, link_columns
+from keapbridge.store.sql.rows import AS_IT_IS, CHUNK, chunks, link_columns
 
 __all__ = ["Links"]
 
@@ -230,7 +230,7 @@ class Links:
         return set(c.execute(query.where(m.id.in_(self._core.database.each("ids"))), {"ids": ids}).scalars())
 
     def _keep(
-        self, c: Connection, name: str, left: Observation, keys: Iterable[Key], reason: str, *, apart: bool
+        self, c: Connection, name: str, left: Observation, keys: Iterable[RecordKey], reason: str, *, apart: bool
     ) -> None:
         rows, database = self._core.rows, self._core.database
         database.upsert(c, t.observed, [rows.observed(name, left, linked=False)])
@@ -261,6 +261,6 @@ class Links:
         new = statement.excluded
         updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base")}
         for name in ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark"):
-            updates[name] = case((new[name] == literal_column(f"'{KEEP}'"), t.links.c[name]), else_=new[name])
+            updates[name] = case((new[name] == literal_column(f"'{AS_IT_IS}'"), t.links.c[name]), else_=new[name])
         keys = [column.name for column in t.links.primary_key]
         return statement.on_conflict_do_update(index_elements=keys, set_=updates)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, select, true, update
 
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import Key
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Observation
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -73,7 +73,7 @@ class MatchKeys:
             return [self._core.rows.to_observation(row) for row in c.execute(query)]
 
     @flow
-    def same_key(self, name: str, side: Side, keys: Sequence[Key]) -> list[tuple[str, bool]]:
+    def same_key(self, name: str, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:
         """The records of a side that share one of these match keys, and whether they are linked."""
         m = t.match_keys.c
         found: dict[str, bool] = {}
@@ -104,7 +104,7 @@ class MatchKeys:
         return found
 
 
-def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[Key]]) -> None:
+def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
     """Keep the match keys of linked records. Most are there already: those stay where they are."""
     if not keys:
         return

@@ -14,16 +14,16 @@ from cattrs.strategies import configure_tagged_union
 from sqlalchemy import Row
 
 from keapbridge._seal import Seal
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, Key
+from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 
-__all__ = ["CHUNK", "KEEP", "Rows", "chunks", "dump", "key_digest", "link_columns", "load", "to_moment", "to_text"]
+__all__ = ["AS_IT_IS", "CHUNK", "Rows", "chunks", "dump", "key_digest", "link_columns", "load", "to_moment", "to_text"]
 
-KEEP = "="  # in place of a digest: the one that is there
+AS_IT_IS = "="  # in place of a digest: the one that is there
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
 T = TypeVar("T")
@@ -71,7 +71,9 @@ class Rows:
             row.mark,
         )
 
-    def match_keys(self, name: str, side: Side, id: str, keys: Iterable[Key], *, linked: bool) -> list[dict[str, Any]]:
+    def match_keys(
+        self, name: str, side: Side, id: str, keys: Iterable[RecordKey], *, linked: bool
+    ) -> list[dict[str, Any]]:
         return [
             {
                 "bridge": self.bridge,
@@ -95,10 +97,10 @@ class Rows:
             "keap_id": commit.link.keap_id,
             "customcrm_base": self.close(commit.link.customcrm_base),
             "keap_base": self.close(commit.link.keap_base),
-            "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, KEEP),
-            "keap_digest": commit.digests.get(Side.KEAP, KEEP),
-            "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, KEEP),
-            "keap_mark": commit.marks.get(Side.KEAP, KEEP),
+            "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, AS_IT_IS),
+            "keap_digest": commit.digests.get(Side.KEAP, AS_IT_IS),
+            "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, AS_IT_IS),
+            "keap_mark": commit.marks.get(Side.KEAP, AS_IT_IS),
         }
 
     def to_link(self, row: Row[Any]) -> Link:
@@ -164,7 +166,7 @@ class Rows:
             "object": intent.object,
             "side": intent.side.value,
             "source_id": intent.source_id,
-            "draft": self.close(intent.draft),
+            "draft": self.close(intent.values),
             "created_at": to_text(intent.created_at),
         }
 
@@ -174,7 +176,7 @@ class Rows:
             object=row.object,
             side=Side(row.side),
             source_id=row.source_id,
-            draft=self.open(row.draft),
+            values=self.open(row.draft),
             created_at=datetime.fromisoformat(row.created_at),
         )
 

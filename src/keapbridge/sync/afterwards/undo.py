@@ -360,7 +360,7 @@ def _make_anew(part: RunPart, attempts: _Attempts, action: Create) -> Flow[None]
         yield from part.report(_line(action, "skipped", f"it was made anew before: {side.title} {before}"))
         return
     context = yield from sync.context([Snapshot(action.values)])
-    record = sync.mapper.draft(side, action.values, context)
+    record = sync.mapper.new_record(side, action.values, context)
     key = yield from attempts.begin()
     answer = yield from sync.systems[side].create(record, key)
     made = sync.observe(side, answer, context)

@@ -59,11 +59,11 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     side = intent.side
     system = sync.systems[side]
     yield from learn_fields(sync, refresh=False)  # they may have been forgotten after a refused write
-    context = yield from sync.context([Snapshot(intent.draft)])
+    context = yield from sync.context([Snapshot(intent.values)])
     rules = [rule for rule in sync.rules(context) if rule.lens.is_there(side, context)]
-    known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.draft.get(r.name))) is not None}
+    known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.values.get(r.name))) is not None}
     since = intent.created_at - CLOCK_TOLERANCE
-    probe = sync.mapper.draft(side, known, context)
+    probe = sync.mapper.new_record(side, known, context)
     if system.creates_once:
         records = yield from _changed(system, since)
     else:
@@ -100,12 +100,12 @@ def _link_found(sync: Synchronization, intent: Intent, found: Observation) -> Fl
     side, source = intent.side, intent.side.other
     ids = {side: found.id, source: intent.source_id}
     bases: Mapping[Side, Mapping[str, Canonical]] = {
-        side: {f: v for f, v in found.snapshot.values.items() if f in intent.draft},
-        source: sync.mapper.as_given(side, intent.draft),
+        side: {f: v for f, v in found.snapshot.values.items() if f in intent.values},
+        source: sync.mapper.as_given(side, intent.values),
     }
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
     seen = yield from sync.store.staging.observations(sync.name, source, [intent.source_id])
-    keys = {side: sync.keys(found.snapshot), source: sync.keys(Snapshot(intent.draft))}
+    keys = {side: sync.keys(found.snapshot), source: sync.keys(Snapshot(intent.values))}
     reason = "made by an earlier run that did not learn of it"
     line = Line(sync.name, "linked", None, link.customcrm_id, link.keap_id, (), reason)
     # Neither digest is known to be settled, so both records are merged as soon as they are seen again.

@@ -58,8 +58,8 @@ def resume_creates(part: RunPart) -> Flow[None]:
             continue
         side = intent.side.other
         staged = yield from sync.store.staging.observations(sync.name, side, [intent.source_id])
-        source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.draft))
-        context = yield from sync.context([source.snapshot, Snapshot(intent.draft)])
+        source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.values))
+        context = yield from sync.context([source.snapshot, Snapshot(intent.values)])
         made = yield from _create(part, _Ready(source, intent, context, resumed=True))
         yield from confirm(part, [made] if made else [])
 
@@ -138,10 +138,10 @@ def _still_unlinked(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[
 def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
     """Make a record's counterpart and link the two; the pair, where something is still to be done or read back."""
     sync, source, intent = part.sync, ready.source, ready.intent
-    side, sent = intent.side, intent.draft
+    side, sent = intent.side, intent.values
     try:
         context = yield from with_opt_ins(sync, side, sync.mapper.keap_type(), sent, ready.context)
-        record = sync.mapper.draft(side, sent, context)
+        record = sync.mapper.new_record(side, sent, context)
         yield from prolong(sync.store)  # a runner that slept too long must not make a second record
         answer = yield from sync.systems[side].create(record, intent.id)
     except (ApiError, MappingError, KeyError) as error:
@@ -168,7 +168,7 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
 
 def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> PairState:
     """The pair of a record and the counterpart that was made for it."""
-    source, side, sent = ready.source, made.side, ready.intent.draft
+    source, side, sent = ready.source, made.side, ready.intent.values
     stored, version = stored_of(made, sent)
     ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
     state = PairState(

@@ -32,11 +32,16 @@ def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
     return check
 
 
+def _carried(value: Any) -> Canonical:
+    """`carriable`, with a short way for what nearly all values are."""
+    return value if value is None or (type(value) is str and value.isascii()) else carriable(value)
+
+
 def _understood(
     read: Callable[[Any, Side, Canonical, Context], Canonical], raw: Any, side: Side, scope: Canonical, context: Context
 ) -> Canonical:
     try:
-        return carriable(read(raw, side, scope, context))
+        return _carried(read(raw, side, scope, context))
     except (ArithmeticError, ValueError) as error:
         # A number of thousands of digits, say, which Python itself does not turn into a text.
         raise UnfitError(f"not understood ({type(error).__name__})") from None
@@ -58,6 +63,7 @@ class Lens:
         losses: what does not survive the way to Keap and back, for people.
         samples: values of Customcrm with Keap's for them, by which the dataflow is checked.
         opt_in_reason: why a person may be written to, said to Keap with an e-mail address that is new there.
+        follows: the lens without which this one means nothing: its scope, for the kinds that need it.
     """
 
     name: str
@@ -75,6 +81,12 @@ class Lens:
     losses: str | None = None
     samples: tuple[tuple[Any, Any], ...] = attrs.field(default=(), hash=False)
     opt_in_reason: str | None = None
+    follows: str | None = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.scope if self.kind.needs_scope else None, takes_self=True),
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.keap.is_read_only and self.direction != "to_customcrm":
@@ -89,11 +101,6 @@ class Lens:
     def place(self, side: Side) -> Place:
         """Where the value lives on a side."""
         return self.customcrm if side is Side.CUSTOMCRM else self.keap
-
-    @property
-    def follows(self) -> str | None:
-        """The field without which this one means nothing."""
-        return self.scope if self.kind.needs_scope else None
 
     def flows_to(self, side: Side) -> bool:
         """Whether edits on the other side reach this one."""
@@ -151,7 +158,7 @@ class Lens:
         """
         if value is None and side in self.required and self.fallback is None:
             raise UnfitError(f"{side.title} needs it")
-        fitting = carriable(self.kind.fit(value, side, self.limits.get(side), context))
+        fitting = _carried(self.kind.fit(value, side, self.limits.get(side), context))
         custom = self._custom(side, context)
         if custom is not None and fitting is not None:
             # What its type takes must also be understood when it is read back.

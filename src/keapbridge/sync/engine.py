@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._io.effects import Flow, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.kept import Failure, JournalEntry
@@ -97,7 +97,7 @@ class Engine:
         return (yield from undo(self.bridge, plan))
 
     def _sync(self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None) -> Flow[Report]:
-        plan = yield from propose(synchronizations, full=full, ids=ids)
+        plan = yield from within(propose(synchronizations, full=full, ids=ids))
         return (yield from self._apply(plan))
 
     def _apply(self, plan: Plan | str) -> Flow[Report]:
@@ -114,7 +114,7 @@ class Engine:
             raise BrakeError(
                 f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
             )
-        report = yield from apply(self.bridge, plan)
+        report = yield from within(apply(self.bridge, plan))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at - settings.retention)
         return report

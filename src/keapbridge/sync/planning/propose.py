@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from keapbridge._io.effects import Flow, new_id, now
+from keapbridge._io.effects import Flow, new_id, now, within
 from keapbridge.model.plan import Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.deletions import plan_deletions
@@ -37,7 +37,7 @@ def propose(
     yield from store.plans.begin(plan_id, started, [sync.name for sync in synchronizations])
     draft = PlanDraft(store, plan_id)
     for sync in synchronizations:
-        yield from _propose_part(draft.part(sync), full, ids)
+        yield from within(_propose_part(draft.part(sync), full, ids))
     return (yield from draft.finish())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keapbridge._io.effects import Flow, new_id, now
+from keapbridge._io.effects import Flow, new_id, now, within
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
@@ -42,7 +42,7 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     run.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
     try:
         for sync in synchronizations:
-            yield from _apply_part(run.part(sync))
+            yield from within(_apply_part(run.part(sync)))
     except ApiError as error:
         # What was done stays done; the cursors stay where they are, and the next run plans the rest.
         error.report = yield from run.finish(complete=False)

@@ -47,6 +47,15 @@ def test_an_odd_record_whose_partner_was_deleted_does_not_stop_the_others(two: T
     assert len(two.keap.contacts) == 0
 
 
+def test_a_record_that_is_not_named_is_an_error_of_the_call(two: TwoSystems) -> None:
+    """Also where there are no such records."""
+    two.objects = ("products",)
+    session = two.session()
+    for asked in (session.explain, session.history):
+        with pytest.raises(TypeError, match="name the record"):
+            asked("contacts")
+
+
 def test_an_odd_record_that_a_list_does_not_show_is_there(two: TwoSystems) -> None:
     _people(two, "Ada", "Bob")
     two.session().sync()

@@ -56,10 +56,12 @@ class Engine:
         return self._alone(resolve(self.bridge[conflict.object], conflict, decision), wait)
 
     def explain(self, name: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
-        return explain(self.bridge[name], _one_id(keap, customcrm))
+        one = _one_id(keap, customcrm)
+        return explain(self.bridge[name], one)
 
     def history(self, name: str, keap: str | None, customcrm: str | None) -> Flow[tuple[JournalEntry, ...]]:
-        return history(self.bridge[name], _one_id(keap, customcrm))
+        one = _one_id(keap, customcrm)
+        return history(self.bridge[name], one)
 
     def plan_undo(self, run_id: str) -> Flow[Plan]:
         return plan_undo(self.bridge, run_id)

@@ -25,6 +25,7 @@ ENOUGH = 95  # percent of the branches of the engine, and of its statements and 
 
 TestTwoSystems = TwoSystems.TestCase
 TestTwoSystems.settings = examples(5, *HealthCheck, stateful_step_count=STEPS)
+TestTwoSystems.pytestmark = [pytest.mark.timeout(3000)]  # a game that fails takes minutes to be made short
 
 
 @pytest.mark.slow

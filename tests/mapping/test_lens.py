@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from lens_laws import (
     LAWS,
@@ -16,6 +16,7 @@ from lens_laws import (
     TABLE,
     THEIRS,
     Scene,
+    World,
     built,
     content,
     fitting,
@@ -46,8 +47,13 @@ def test_what_is_put_is_read_back(scene: Scene) -> None:
     assert (type(found), found) == (type(scene.value), scene.value)
 
 
+ODD_ADDRESS = keap.Contact(email_addresses=(keap.EmailAddress("no address", "EMAIL1", is_opt_in=False),))
+IN_NORWAY = World("NOR", "NO-03", "NOK")
+
+
 @LAWS
 @given(scenes())
+@example(Scene(contacts, THEIRS, contacts["Email"], IN_NORWAY, ODD_ADDRESS, "ada@example.org"))
 def test_what_is_put_touches_nothing_else(scene: Scene) -> None:
     after = scene.put(scene.record, scene.value)
     assert type(after) is type(scene.record)

@@ -245,7 +245,8 @@ def fitting(lens: Lens, side: Side, value: Canonical, world: World) -> Canonical
 
 # --- what a record holds, by path -------------------------------------------------------------------------------------
 
-ABOUT_THE_ITEM = ("is_opt_in", "email_opt_status", "opt_in_reason", "type", "number_e164", "extra")
+CONSENT = ("is_opt_in", "email_opt_status", "opt_in_reason")
+ABOUT_THE_ITEM = (*CONSENT, "type", "number_e164", "extra")
 
 
 def content(record: Any) -> dict[str, Any]:
@@ -278,6 +279,10 @@ def outside(scene: Scene, record: Any) -> dict[str, Any]:
         # An e-mail address that is gone takes along what was said about it.
         about = tuple(f"{holder}.{name}" for name in ABOUT_THE_ITEM)
         kept = {path: value for path, value in kept.items() if not path.startswith(about)}
+    if "email" in place.attributes and place.get(scene.record) != scene.value:
+        # What was said of an e-mail address is not said of another one.
+        consent = {f"{holder}.{name}" for name in CONSENT}
+        kept = {path: value for path, value in kept.items() if path not in consent}
     return kept
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from stopping import CountingDriver, KilledError
+from tiers import variants
 from two_systems import ARCHIVE, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
@@ -78,7 +79,7 @@ def _settle(two: TwoSystems) -> None:
     assert two.session().plan(full=True).is_empty
 
 
-@pytest.mark.parametrize("decision", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+@pytest.mark.parametrize("decision", variants((CUSTOMCRM, KEAP), quick=(KEAP,)), ids=lambda side: side.value)
 @pytest.mark.parametrize(("begin", "deletions"), SCENES.values(), ids=SCENES)
 def test_a_decision_that_is_stopped_at_any_effect_is_done_or_can_be_made_again(
     begin: Any, deletions: Any, decision: kb.Side

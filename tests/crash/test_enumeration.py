@@ -23,6 +23,7 @@ import attrs
 import httpx
 import pytest
 from stopping import Clock, CountingDriver, KilledError
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
@@ -408,9 +409,10 @@ class Scene:
 
 
 @pytest.fixture(
-    scope="module", params=itertools.product((False, True), (False, True)),
+    scope="module",
+    params=variants(itertools.product((False, True), (False, True)), quick=((False, False), (True, True))),
     ids=lambda p: f"{'full' if p[0] else 'changes'}-{'side_by_side' if p[1] else 'in_order'}",
-)  # fmt: skip
+)
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     full, side_by_side = request.param
     folder = tmp_path_factory.mktemp("scene")

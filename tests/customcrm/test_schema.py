@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
@@ -548,7 +549,7 @@ def pair(
         yield Pair(server, keap_server, client, session)
 
 
-@styles
+@pytest.mark.parametrize("style", variants(SCHEMAS, quick=("cursor", "link")))
 def test_two_systems_are_kept_in_sync(pair: Pair, keap_server: KeapEmulator) -> None:
     customer = pair.crm.add("customers", {"Name": "Engines", "City": "London", "Country": "GB"})
     reference: Any = int(customer) if pair.crm.schema.ids == "integer" else customer

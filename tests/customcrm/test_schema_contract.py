@@ -8,15 +8,10 @@ from typing import Any
 
 import pytest
 from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.testing import contract
-
-FIRST, *OTHERS = SCHEMAS
-
-
-def thorough(value: str) -> Any:
-    return pytest.param(value, marks=pytest.mark.thorough)
 
 
 class _Bench(contract.Bench):
@@ -57,12 +52,12 @@ class TestDeclaredApis(contract.CustomcrmAdapterContract):
         with kb.CustomcrmClient(server.base_url, auth=auth, schema=server.schema) as client:
             yield client
 
-    @pytest.fixture(params=("contacts", thorough("customers"), thorough("products")))
+    @pytest.fixture(params=variants(("contacts", "customers", "products"), quick=("contacts",)))
     def bench(self, request: pytest.FixtureRequest, adapter: Any, server: CrmVariant) -> contract.Bench:
         return _Bench(server, adapter, request.param)
 
 
-@pytest.mark.parametrize("style", [FIRST, *map(thorough, OTHERS)], indirect=True, scope="module")
+@pytest.mark.parametrize("style", variants(SCHEMAS, quick=("cursor",)), indirect=True, scope="module")
 class TestDeclaredApisOnAnEventLoop(TestDeclaredApis):
     @pytest.fixture
     def adapter(self, style: str, server: CrmVariant, contract_loop: asyncio.Runner) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiers import named
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, KeapBehaviour
@@ -45,7 +46,9 @@ ODD = {
         CustomcrmBehaviour(trim_strings=True, case_fold_emails=True, max_lengths={"LastName": 8, "Name": 10}),
     ),
 }
-odd = pytest.mark.parametrize(("keap_behaviour", "crm_behaviour"), ODD.values(), ids=ODD)
+odd = pytest.mark.parametrize(
+    ("keap_behaviour", "crm_behaviour"), named(ODD, quick=("keap-cuts", "keap-ignores-null", "crm-cuts", "all"))
+)
 
 NAMES = ["Ada", "Zoë", "Łukasz", "Wolfeschlegelsteinhausenbergerdorff the elder of that name", "王秀英", "O'Brien "]
 # Country, region, phone. Numbers abroad have a test of their own below.

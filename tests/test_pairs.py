@@ -17,7 +17,8 @@ from keapbridge.keap.client import (
     SyncKeapResourceWithFields,
 )
 from keapbridge.keap.hooks import AsyncKeapHooks, SyncKeapHooks
-from keapbridge.sync.session import AsyncObjectSync, ObjectSync
+from keapbridge.sync.aio import AsyncObjectSync
+from keapbridge.sync.session import ObjectSync
 
 PAIRS = [
     (kb.KeapClient, kb.AsyncKeapClient),

@@ -1,4 +1,4 @@
-"""At first contact match keys are written without their index, which is there when it is needed, whatever happened."""
+"""Match keys: first written without their index, which is there when it is needed, whatever happened."""
 
 from __future__ import annotations
 

@@ -1,0 +1,59 @@
+"""What a store keeps, of toys: observations, links, keys and the rest, made in one word each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from keapbridge._io.drivers import SyncDriver
+from keapbridge.model.kept import Commit, JournalEntry, RecordKey, Staged
+from keapbridge.model.records import Canonical, Link, Observation, Snapshot
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+from keapbridge.store import LinkStore
+
+__all__ = ["CUSTOMCRM", "KEAP", "NOON", "TOYS", "begin_run", "entry", "key", "line", "link", "run", "seen", "stage"]
+
+CUSTOMCRM, KEAP = Side.CUSTOMCRM, Side.KEAP
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+TOYS = "toys"
+run = SyncDriver().run
+
+
+def seen(side: Side, id: str, values: dict[str, Canonical] | None = None, **rest: Any) -> Observation:
+    return Observation(side, id, Snapshot(values or {"name": id}), **rest)
+
+
+def key(text: str, rank: int = 0) -> RecordKey:
+    return RecordKey(rank, text, (), ())
+
+
+def stage(
+    store: LinkStore,
+    observation: Observation,
+    digest: str = "new",
+    *keys: RecordKey,
+    complete: bool = False,
+    name: str = TOYS,
+) -> int:
+    return run(store.staging.stage(name, observation.side, [Staged(observation, digest, keys)], complete=complete))
+
+
+def link(store: LinkStore, ours: str, theirs: str, **rest: Any) -> Link:
+    """Link two records, by default as settled: what both sides hold has the digest `same`."""
+    linked = Link(ours, theirs, {"name": ours}, {"name": theirs})
+    run(store.links.settle([Commit(TOYS, linked, rest.pop("digests", dict.fromkeys(Side, "same")), **rest)]))
+    return linked
+
+
+def begin_run(store: LinkStore, run_id: str = "run", plan_id: str = "plan", at: datetime = NOON) -> None:
+    run(store.plans.begin(plan_id, at, [TOYS]))
+    assert run(store.runs.begin(plan_id, run_id, at))
+
+
+def entry(side: Side, id: str, after: str, **rest: Any) -> JournalEntry:
+    return JournalEntry(TOYS, side, id, "update", {"name": "before"}, {"name": after}, NOON, **rest)
+
+
+def line(id: str, outcome: str = "linked", name: str = TOYS) -> Line:
+    return Line(name, outcome, CUSTOMCRM, id, fields=("name",), reason="because")

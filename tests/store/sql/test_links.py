@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, key, line, link, run, seen, stage
 
@@ -76,6 +79,22 @@ def test_a_commit_that_fails_leaves_nothing(toys: LinkStore) -> None:
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == []
     assert run(toys.intents.open(TOYS)) == [intent]
     assert list(run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"]))) == ["a"]
+
+
+def test_whose_commit_was_not_written_hears_of_it(toys: LinkStore) -> None:
+    """Of those that wait one writes for all, and what it stumbles over need be no error of the store."""
+    begin_run(toys)
+    unwritable = Commit(TOYS, Link("a", "A", {"name": "\ud800"}), {})
+    commits = [Commit(TOYS, Link("b", "B"), {}), unwritable, Commit(TOYS, Link("c", "C"), {})]
+    with ThreadPoolExecutor(len(commits)) as pool, toys.database.lock:
+        waiting = [pool.submit(run, toys.links.commit("run", commit)) for commit in commits]
+        while len(toys.links._waiting) < len(commits):
+            time.sleep(0.001)
+    written = {each.customcrm_id for each in toys.links.all(TOYS)}
+    silent = {
+        commit.link.customcrm_id for commit, future in zip(commits, waiting, strict=True) if future.exception() is None
+    }
+    assert silent == written
 
 
 def test_what_a_commit_does_not_know_of_a_side_stays(toys: LinkStore) -> None:

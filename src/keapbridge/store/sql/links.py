@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Table, bindparam, case, delete, exists, func, literal_column, select
 
-from keapbridge.errors import SyncError
 from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
@@ -33,7 +32,7 @@ class _Ticket:
     run_id: str
     commits: tuple[Commit, ...]
     done: bool = False
-    error: SyncError | None = None
+    error: BaseException | None = None
 
 
 class Links:
@@ -183,11 +182,11 @@ class Links:
             after = rows[-1].customcrm_id
 
     def _write_tickets(self, tickets: Sequence[_Ticket]) -> None:
-        error: SyncError | None = None
+        error: BaseException | None = None
         try:
             with self._core.transaction() as c:
                 self._write_commits(c, [(each.run_id, commit) for each in tickets for commit in each.commits])
-        except SyncError as failed:
+        except BaseException as failed:  # noqa: BLE001 - raised again by each of those whose commits it has undone
             error = failed
         for each in tickets:
             each.done, each.error = True, error

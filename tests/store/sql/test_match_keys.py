@@ -1,4 +1,4 @@
-"""Match keys: first written without their index, which is there when it is needed, whatever happened."""
+"""Match keys: which records could be the same; their index is left out at first and there when it is needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge._io.effects import Flow
-from keapbridge.model.kept import Commit
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import Commit, RecordKey
+from keapbridge.model.plan import Adopt, Skip
+from keapbridge.model.side import Side
+from keapbridge.store import LinkStore
 from keapbridge.store.database import Database
 from keapbridge.store.sql import links
 
@@ -104,3 +109,91 @@ def test_keys_that_are_there_keep_their_index(world: World, store: str) -> None:
         database.leave_unindexed(connection, "default")
     database.close()
     assert INDEX in _indexes(store)
+
+
+# --- which records could be the same --------------------------------------------------------------------------------
+
+
+def _groups(store: LinkStore, rank: int = 0) -> list[dict[str, bool]]:
+    """The groups of a rank, as the plan `plan` sees them: who is in them, and whether it has a partner."""
+    found: list[dict[str, bool]] = []
+    after = ""
+    while batch := run(store.match_keys.groups(TOYS, rank, after, 2, "plan")):
+        found += [{f"{c.side.value} {c.id}": c.linked for c in group} for _, group in batch]
+        after = batch[-1][0]
+    return sorted(found, key=list)
+
+
+def test_records_of_one_key_are_a_group(toys: LinkStore) -> None:
+    for name in ("ada", "bob", "eve"):
+        stage(toys, seen(KEAP, name), "new", key(f"{name}@example.org"), key(name, 1))
+    stage(toys, seen(CUSTOMCRM, "1"), "new", key("ada@example.org"), key("bob", 1))
+    assert _groups(toys) == [{"customcrm 1": False, "keap ada": False}, {"keap bob": False}, {"keap eve": False}]
+    assert _groups(toys, 1) == [{"customcrm 1": False, "keap bob": False}, {"keap ada": False}, {"keap eve": False}]
+    assert _groups(toys, 2) == []
+
+
+def test_what_tells_records_apart_comes_along(toys: LinkStore) -> None:
+    stage(toys, seen(KEAP, "A"), "new", RecordKey(1, "Ada", ("London", None), ("ada@example.org",)))
+    ((_, group),) = run(toys.match_keys.groups(TOYS, 1, "", 10, "plan"))
+    assert group == [Candidate(KEAP, "A", ("London", None), ("ada@example.org",))]
+
+
+def test_a_linked_record_is_in_the_group_of_an_unlinked_one_only(toys: LinkStore) -> None:
+    for name in ("ada", "bob"):
+        keys = dict.fromkeys(Side, (key(f"{name}@example.org"),))
+        link(toys, name, name.upper(), keys=keys)
+    stage(toys, seen(KEAP, "twin"), "new", key("ada@example.org"))
+    assert _groups(toys) == [{"customcrm ada": True, "keap ADA": True, "keap twin": False}]
+
+
+def test_a_group_knows_what_is_planned(toys: LinkStore) -> None:
+    run(toys.plans.begin("plan", NOON, [TOYS]))
+    run(toys.plans.begin("older", NOON, [TOYS]))
+    for id in ("adopted", "skipped", "free"):
+        stage(toys, seen(CUSTOMCRM, id), "new", key("ada@example.org"))
+    run(toys.plans.add_actions("plan", 0, [Adopt(TOYS, "adopted", "A", "name"), Skip(TOYS, CUSTOMCRM, "skipped", "")]))
+    run(toys.plans.add_actions("older", 0, [Skip(TOYS, CUSTOMCRM, "free", "")]))
+    assert _groups(toys) == [{"customcrm adopted": True, "customcrm free": False}]
+    assert [o.id for o in run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "", 10, "plan"))] == ["free"]
+
+
+def test_a_record_that_is_kept_apart_is_in_no_group(toys: LinkStore) -> None:
+    for side in Side:
+        stage(toys, seen(side, "1"), "new", key("ada@example.org"))
+    run(toys.links.keep_apart(TOYS, seen(KEAP, "1"), "a person said so"))
+    assert _groups(toys) == [{"customcrm 1": False}]
+
+
+def test_unlinked_records_are_read_batch_by_batch(toys: LinkStore) -> None:
+    link(toys, "b", "B")
+    for id in "abcd":
+        stage(toys, seen(CUSTOMCRM, id))
+    assert [o.id for o in run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "", 2, "plan"))] == ["a", "c"]
+    assert run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "c", 2, "plan")) == [seen(CUSTOMCRM, "d")]
+
+
+def test_who_has_one_of_some_keys_is_found_once(toys: LinkStore) -> None:
+    ada, ada_at_home = key("ada@example.org"), key("ada@example.com", 1)
+    link(toys, "a", "A", keys={KEAP: (ada, ada_at_home)})
+    stage(toys, seen(KEAP, "twin"), "new", ada)
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [ada, ada_at_home])) == [("A", True), ("twin", False)]
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("ada@example.org", 1)])) == []
+    assert run(toys.match_keys.same_key(TOYS, CUSTOMCRM, [ada])) == []
+
+
+def test_the_keys_of_a_link_are_those_it_had_last(toys: LinkStore) -> None:
+    before, after = key("ada@example.org"), key("countess@example.org")
+    link(toys, "a", "A", keys={KEAP: (before, key("Ada", 1))})
+    link(toys, "a", "A")  # of keys nothing is said
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [before])) == [("A", True)]
+    link(toys, "a", "A", keys={KEAP: (after,)})
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [before, key("Ada", 1)])) == []
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [after])) == [("A", True)]
+
+
+def test_a_bridge_finds_no_keys_of_another(toys: LinkStore, others: LinkStore) -> None:
+    stage(toys, seen(KEAP, "A"), "new", key("ada@example.org"))
+    assert _groups(others) == []
+    assert run(others.match_keys.unlinked(TOYS, KEAP, "", 10, "plan")) == []
+    assert run(others.match_keys.same_key(TOYS, KEAP, [key("ada@example.org")])) == []

@@ -1,0 +1,66 @@
+"""Plans: kept under their id and read batch by batch."""
+
+from __future__ import annotations
+
+import pytest
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
+
+from keapbridge.model.change import Change
+from keapbridge.model.plan import Action, Adopt, Create, Skip
+from keapbridge.store import LinkStore
+from keapbridge.store.sql import plans
+
+
+def _create(id: str, name: str = TOYS) -> Create:
+    return Create(name, KEAP, id, {"name": id})
+
+
+def _planned(store: LinkStore, *actions: Action, plan_id: str = "plan") -> None:
+    run(store.plans.begin(plan_id, NOON, [TOYS]))
+    run(store.plans.add_actions(plan_id, 0, actions))
+
+
+def test_a_plan_is_kept_under_its_id_with_all_it_says(toys: LinkStore) -> None:
+    run(toys.plans.begin("plan", NOON, ["toys", "trains"], purpose="undo"))
+    counts, unchanged, totals = {"toys": {"create in Keap": 2}}, {"toys": 7}, {"toys": {"links": 9}}
+    plan = run(toys.plans.finish("plan", counts, unchanged, {"toys": {"keap": NOON}}, totals))
+    assert (plan.id, plan.created_at, plan.objects, plan.purpose) == ("plan", NOON, ("toys", "trains"), "undo")
+    assert (plan.counts, plan.unchanged, plan.totals) == (counts, unchanged, totals)
+    assert run(toys.plans.get("plan")) == plan
+    assert run(toys.plans.get("another")) is None
+
+
+def test_a_plan_reads_its_actions_as_they_are_asked_for(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "CHUNK", 2)
+    _planned(toys, *map(_create, "abc"))
+    run(toys.plans.add_actions("plan", 3, [_create("d", "trains"), _create("e")]))
+    run(toys.plans.add_actions("plan", 5, []))
+    _planned(toys, _create("x"), plan_id="another")
+    plan = run(toys.plans.get("plan"))
+    assert plan is not None
+    assert list(plan.actions) == [*map(_create, "abc"), _create("d", "trains"), _create("e")]
+    assert next(plan.actions) == _create("a")
+
+
+def test_actions_of_some_kinds_are_read_batch_by_batch(toys: LinkStore) -> None:
+    skip = Skip(TOYS, CUSTOMCRM, "s", "it has no name")
+    _planned(
+        toys, _create("a"), skip, _create("t", "trains"), Adopt(TOYS, "l", "L", "name"), _create("b"), _create("c")
+    )
+    first = run(toys.plans.actions("plan", TOYS, ["create", "skip"], -1, 3))
+    assert first == [(0, _create("a")), (1, skip), (4, _create("b"))]
+    assert run(toys.plans.actions("plan", TOYS, ["create", "skip"], 4, 3)) == [(5, _create("c"))]
+    assert run(toys.plans.actions("plan", TOYS, ["delete"], -1, 3)) == []
+
+
+def test_links_that_need_no_write_come_in_the_order_of_their_keap_ids(toys: LinkStore) -> None:
+    written = Adopt(TOYS, "w", "A", "name", (Change("name", KEAP, None, "Ada"),))
+    links = {id: Adopt(TOYS, f"of {id}", id, "name") for id in "CBD"}
+    _planned(toys, *links.values(), written)
+    assert run(toys.plans.links_to_make("plan", TOYS, "", 2)) == [("B", links["B"]), ("C", links["C"])]
+    assert run(toys.plans.links_to_make("plan", TOYS, "C", 2)) == [("D", links["D"])]
+
+
+def test_a_bridge_sees_no_plan_of_another(toys: LinkStore, others: LinkStore) -> None:
+    _planned(toys, _create("a"))
+    assert run(others.plans.get("plan")) is None

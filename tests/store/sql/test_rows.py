@@ -1,0 +1,140 @@
+"""Rows and values: each comes back as it went in, and with keys nothing of a person can be read in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
+
+from keapbridge._seal import seal_for
+from keapbridge.errors import LinkStoreError
+from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.kept import Commit, Intent, JournalEntry, RecordKey, Staged
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.records import Link, Observation, Pair, Snapshot
+from keapbridge.model.report import Line
+from keapbridge.store import LinkStore, open_store
+from keapbridge.store.sql.rows import CHUNK, Rows, chunks, key_digest, to_moment, to_text
+
+OLD, NEW = Fernet.generate_key(), Fernet.generate_key()
+PERSON = "Ada Lovelace"
+VALUES = {"name": PERSON, "note": 'é 🦉 "quoted"\n', "empty": "", "gone": None, "age": 36, "large": 2**60, "vip": True}
+CHANGE = Change("name", KEAP, None, PERSON, "first contact")
+HELD = Held("phone", CUSTOMCRM, "no number")
+
+ACTIONS: list[Action] = [
+    Create(TOYS, KEAP, "a", VALUES, (HELD,)),
+    Update(TOYS, "a", "A", (CHANGE, Change("age", CUSTOMCRM, 36, 37)), (HELD,)),
+    Adopt(TOYS, "a", "A", "name", (CHANGE,), (HELD,), "B"),
+    Adopt(TOYS, "a", "A", "name"),
+    Delete(TOYS, KEAP, "A", "a", archive=True),
+    Unlink(TOYS, "a", "A", KEAP, "it is gone", anew=True),
+    Conflict(TOYS, "a", "A", FieldConflict("name", PERSON, None, "both were edited")),
+    Skip(TOYS, CUSTOMCRM, "a", "it has twins", ((KEAP, "A"), (KEAP, "B")), "name"),
+]
+
+
+@pytest.fixture(params=[(), (NEW, OLD)], ids=["plain", "encrypted"])
+def rows(request: pytest.FixtureRequest) -> Rows:
+    return Rows("toys", seal_for(request.param))
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: type(action).__name__)
+def test_an_action_of_any_kind_comes_back(rows: Rows, action: Action) -> None:
+    assert rows.to_action(rows.action("plan", 0, action)["body"]) == action
+
+
+def test_an_action_is_found_by_the_records_it_is_about(rows: Rows) -> None:
+    found = [(row["kind"], row["customcrm_id"], row["keap_id"]) for row in (rows.action("p", 0, a) for a in ACTIONS)]
+    both = ("a", "A")
+    assert found == [
+        ("create", "a", None),
+        ("update", *both),
+        ("adopt", *both),
+        ("link", *both),
+        ("delete", None, "A"),
+        ("unlink", *both),
+        ("conflict", *both),
+        ("skip", "a", None),
+    ]
+
+
+@pytest.mark.parametrize("line", [Line(TOYS, "linked"), Line(TOYS, "failed", KEAP, "a", "A", ("name",), "refused")])
+def test_a_line_comes_back(rows: Rows, line: Line) -> None:
+    assert rows.to_line(rows.line("run", line)["body"]) == line
+
+
+@pytest.mark.parametrize("value", [VALUES, {}, ["London", None], None, 0, False])
+def test_any_value_comes_back(rows: Rows, value: object) -> None:
+    assert rows.open(rows.close(value)) == value
+
+
+def test_a_moment_is_kept_in_utc_and_to_the_microsecond() -> None:
+    there = datetime(2026, 5, 4, 5, 0, 0, 1, tzinfo=timezone(timedelta(hours=-7)))
+    assert to_moment(to_text(there)) == there
+    assert to_text(there) == to_text(there.astimezone(UTC)) == "2026-05-04T12:00:00.000001+00:00"
+    assert to_moment(to_text(None)) is None
+
+
+def test_texts_of_moments_are_in_the_order_of_the_moments() -> None:
+    moments = [NOON + timedelta(microseconds=n) for n in (0, 1, 10, 1_000_000, 1_000_001)]
+    assert sorted(str(to_text(moment)) for moment in moments) == [to_text(moment) for moment in moments]
+
+
+@pytest.mark.parametrize("number", [0, 1, CHUNK, CHUNK + 1])
+def test_chunks_are_all_there_is_and_none_is_too_large(number: int) -> None:
+    parts = list(chunks(range(number)))
+    assert [n for part in parts for n in part] == list(range(number))
+    assert all(1 <= len(part) <= CHUNK for part in parts)
+
+
+def test_a_match_key_is_kept_as_a_digest() -> None:
+    assert key_digest("ada@example.org") == key_digest("ada@example.org") != key_digest("bob@example.org")
+    assert "ada" not in key_digest("ada@example.org")
+
+
+# --- encryption -----------------------------------------------------------------------------------------------------
+
+
+def _keep_all(store: LinkStore) -> None:
+    """All that is known of people, in all the places where it is kept."""
+    unreadable = {"phone": f"{PERSON} is no number"}
+    keys = (RecordKey(0, PERSON, (PERSON,), (PERSON,)),)
+    for side in (CUSTOMCRM, KEAP):
+        observation = Observation(side, "1", Snapshot(VALUES, unreadable))
+        run(store.staging.stage(TOYS, side, [Staged(observation, "digest", keys)], complete=False))
+    begin_run(store)
+    run(store.plans.add_actions("plan", 0, ACTIONS))
+    run(store.intents.intend([Intent("intent", TOYS, KEAP, "a", VALUES, NOON)]))
+    journal = JournalEntry(TOYS, KEAP, "A", "update", VALUES, VALUES, NOON)
+    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, journal=(journal,))))
+
+
+def _bytes(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+@pytest.mark.parametrize("keys", [(), (NEW,)], ids=["plain", "encrypted"])
+def test_with_keys_nothing_of_a_person_can_be_read_in_the_file(tmp_path: Path, keys: tuple[bytes, ...]) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'bridge.db'}", "toys", keys)
+    _keep_all(store)
+    found = _bytes(tmp_path)
+    store.close()
+    found += _bytes(tmp_path)
+    assert (b"Lovelace" in found) is (not keys)
+
+
+def test_keys_are_changed_without_losing_anything(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    _keep_all(open_store(url, "toys", [OLD]))
+    store = open_store(url, "toys", [NEW, OLD])
+    assert run(store.links.pairs_of(TOYS, ["a"])) == [Pair(Link("a", "A", VALUES, VALUES), None, None)]
+    with pytest.raises(LinkStoreError) as refused:
+        run(open_store(url, "toys", [NEW]).links.pairs_of(TOYS, ["a"]))
+    assert "decrypt" in str(refused.value)
+    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {})))
+    (pair,) = run(open_store(url, "toys", [NEW]).links.pairs_of(TOYS, ["a"]))
+    assert pair.link.customcrm_base == VALUES

@@ -1,14 +1,19 @@
-"""The database: its file is opened while other processes do, too; it is told how large its tables are."""
+"""The database: opened by many processes, told how large its tables are, and changed as a whole or not at all."""
 
 from __future__ import annotations
 
 import sqlite3
+import traceback
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, select
 
-from keapbridge.store import database
+from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.store import database, schema
+from keapbridge.store.database import Database, Fence
 
 if TYPE_CHECKING:
     from conftest import World
@@ -93,3 +98,79 @@ class TestPostgresql:
         monkeypatch.setattr(database, "BULK", 100)
         _fill(world)
         assert {"keapbridge_links", "keapbridge_match_keys"} <= _statistics(store)
+
+
+# --- transactions ---------------------------------------------------------------------------------------------------
+
+
+def _fact(value: str) -> dict[str, str]:
+    return {"bridge": "toys", "name": "colour", "value": value}
+
+
+def _facts(database: Database) -> list[str]:
+    with database.transaction() as connection:
+        return list(connection.execute(select(schema.facts.c.value)).scalars())
+
+
+def _write(database: Database, durable: bool, *statements: str) -> None:
+    with database.transaction(durable=durable) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_transaction_is_all_or_nothing(engine: Engine, durable: bool) -> None:
+    database = Database(engine)
+    _write(database, durable, "INSERT INTO keapbridge_facts VALUES ('toys', 'colour', 'green')")
+    with pytest.raises(LinkStoreError):
+        _write(database, durable, "UPDATE keapbridge_facts SET value = 'red'", "no such statement")
+    assert _facts(database) == ["green"]
+
+
+def test_rows_are_replaced_by_their_keys_and_appended_without(engine: Engine) -> None:
+    database = Database(engine)
+    with database.transaction() as connection:
+        database.upsert(connection, schema.facts, [_fact("green"), _fact("red")])
+    with pytest.raises(LinkStoreError), database.transaction() as connection:
+        database.append(connection, schema.facts, [_fact("blue")])
+    assert _facts(database) == ["red"]
+
+
+def test_an_error_shows_no_value_of_the_statement(engine: Engine) -> None:
+    database = Database(engine)
+    with pytest.raises(LinkStoreError) as failed, database.transaction() as connection:
+        database.append(connection, schema.facts, [_fact("Ada Lovelace")] * 2)
+    assert "Lovelace" not in "".join(traceback.format_exception(failed.value))
+
+
+@pytest.mark.parametrize("holder", ["one", "two", None])
+def test_behind_a_fence_only_the_holder_writes(engine: Engine, holder: str | None) -> None:
+    database = Database(engine)
+    with database.transaction() as connection:
+        database.append(connection, schema.leases, [{"bridge": "toys", "holder": holder, "expires_at": ""}])
+        database.append(connection, schema.leases, [{"bridge": "others", "holder": "one", "expires_at": ""}])
+    busy = nullcontext() if holder == "one" else pytest.raises(SessionBusyError)
+    with busy, database.transaction(fence=Fence("toys", "one")) as connection:
+        database.append(connection, schema.facts, [_fact("green")])
+    assert _facts(database) == (["green"] if holder == "one" else [])
+
+
+def test_a_list_of_any_length_is_one_parameter(engine: Engine) -> None:
+    database = Database(engine)
+    texts = [f"{n} 'é\"" for n in range(50_000)]
+    with database.transaction() as connection:
+        assert list(connection.execute(database.each("texts"), {"texts": texts}).scalars()) == texts
+
+
+def test_what_cannot_be_opened_is_an_error_of_the_store(tmp_path: Path) -> None:
+    for target in (f"sqlite:///{tmp_path}", "sqlite:///no/such/folder/bridge.db", "nonsense://"):
+        with pytest.raises(LinkStoreError, match="cannot open"):
+            Database(target)
+
+
+def test_the_engine_of_the_host_stays_open(engine: Engine) -> None:
+    database = Database(engine)
+    with database.transaction() as connection:
+        database.append(connection, schema.facts, [_fact("green")])
+    database.close()  # would end a store in memory
+    assert _facts(Database(engine)) == ["green"]

@@ -1,0 +1,259 @@
+"""A small world: makers and toys in two boxes each, in the terms of the engine's port, and the engine between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import attrs
+
+import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Flow, Page
+from keapbridge._json.codec import NO_EXTRA
+from keapbridge.keap.records import EmailAddress
+from keapbridge.mapping import Mapper, MatchKey
+from keapbridge.model.maybe import UNSET
+from keapbridge.store.sql import open_store
+from keapbridge.sync.assembly import Part, assemble
+from keapbridge.sync.engine import Engine
+from keapbridge.sync.options import Settings
+from keapbridge.sync.synchronization import AddressHolder, Synchronization, Traits
+from keapbridge.sync.systems import Identity, System
+
+__all__ = ["MAKERS", "TOYS", "Box", "Gadget", "Maker", "Toy", "World", "only"]
+
+T = TypeVar("T")
+Meanwhile = Callable[[str, str, Mapping[str, Any]], None]
+"""Called with what a box is asked to do, the id (or ids) it is about, and what it is to hold; it may raise."""
+
+
+def _nothing(_what: str, _id: str, _values: Mapping[str, Any]) -> None:
+    pass
+
+
+@attrs.frozen
+class Maker:
+    """Who makes toys, in either system."""
+
+    id: Any = UNSET
+    name: Any = UNSET
+    email_address: Any = UNSET
+    updated_at: Any = UNSET
+    extra: Mapping[str, Any] = NO_EXTRA
+
+
+@attrs.frozen
+class Toy:
+    """A toy, as Customcrm has it."""
+
+    id: Any = UNSET
+    name: Any = UNSET
+    colour: Any = UNSET
+    maker: Any = UNSET
+    price: Any = UNSET
+    currency: Any = UNSET
+    updated_at: Any = UNSET
+    extra: Mapping[str, Any] = NO_EXTRA
+
+
+@attrs.frozen
+class Gadget:
+    """A toy, as Keap would have it."""
+
+    id: Any = UNSET
+    title: Any = UNSET
+    colour: Any = UNSET
+    maker_id: Any = UNSET
+    price: Any = UNSET
+    updated_at: Any = UNSET
+    extra: Mapping[str, Any] = NO_EXTRA
+
+
+class Box:
+    """A system in memory, in the terms of the engine's port.
+
+    Attributes:
+        calls: what it was asked to write, and has written.
+        looks: the ids that it was asked for one by one.
+        before: what happens before it does what it is asked to.
+        after: what happens between that and the answer.
+        hides: what the answers to its writes do not show.
+    """
+
+    creates_once = False
+    calls_per_minute = None
+    lists_changes = True
+    reading = ""
+    properties = None
+
+    def __init__(self, side: kb.Side, record_type: type, first_id: int) -> None:
+        self.side = side
+        self._type = record_type
+        self.records: dict[str, Any] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.looks: list[str] = []
+        self.before: Meanwhile = _nothing
+        self.after: Meanwhile = _nothing
+        self.hides: frozenset[str] = frozenset()
+        self._ids = itertools.count(first_id)
+        self._ticks = itertools.count(1)
+
+    def put(self, **values: Any) -> str:
+        """What a person does."""
+        id = str(values.pop("id", next(self._ids)))
+        held = self.records.get(id) or self._type(**dict.fromkeys(self._names()))
+        self.records[id] = attrs.evolve(held, id=id, **values, updated_at=self._now())
+        return id
+
+    def _names(self) -> list[str]:
+        return [field.name for field in attrs.fields(self._type) if field.name != "extra"]
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(microseconds=next(self._ticks))
+
+    def identify(self, record: Any) -> Identity:
+        return Identity(record.id, record.updated_at, None, None)
+
+    def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        yield from ()
+        return Page(tuple(r for r in self.records.values() if updated_since is None or r.updated_at >= updated_since))
+
+    def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
+        return self.list(updated_since)
+
+    def get(self, id: str) -> Flow[Any]:
+        yield from ()
+        self.looks.append(id)
+        self.before("get", id, {})
+        if id not in self.records:
+            raise kb.NotFoundError(f"there is no {id}", status=404)
+        return self.records[id]
+
+    def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
+        yield from ()
+        self.before("get", " ".join(ids), {})
+        return tuple(self.records[id] for id in ids if id in self.records)
+
+    def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
+        yield from ()
+        return tuple(self.records.values())
+
+    def create(self, record: Any, idempotency_key: str) -> Flow[Any]:
+        yield from ()
+        values = {name: value for name in self._names() if (value := getattr(record, name)) is not UNSET}
+        self.before("create", "", values)
+        id = self.put(**{name: value for name, value in values.items() if name not in {"id", "updated_at"}})
+        self.calls.append(("create", id))
+        self.after("create", id, values)
+        return self._shown(id)
+
+    def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
+        yield from ()
+        self.before("update", id, changes)
+        self.put(id=id, **changes)
+        self.calls.append(("update", id))
+        self.after("update", id, changes)
+        return self._shown(id)
+
+    def delete(self, id: str, version: str | None) -> Flow[None]:
+        yield from ()
+        self.before("delete", id, {})
+        del self.records[id]
+        self.calls.append(("delete", id))
+
+    def _shown(self, id: str) -> Any:
+        return attrs.evolve(self.records[id], **dict.fromkeys(self.hides, UNSET))
+
+
+MAKERS = Mapper(
+    "makers",
+    "Maker",
+    "Makers",
+    Maker,
+    Maker,
+    tuple(
+        declared.build(Maker, Maker)
+        for declared in (
+            kb.text("Name", keap="name", required=True),
+            kb.email("EmailAddress", keap="email_address", opt_in_reason="asked at the fair"),
+        )
+    ),
+    (MatchKey(("Name",)),),
+)
+TOYS = Mapper(
+    "toys",
+    "Toy",
+    "Gadgets",
+    Toy,
+    Gadget,
+    tuple(
+        declared.build(Toy, Gadget)
+        for declared in (
+            kb.text("Name", keap="title", required=True),
+            kb.text("Colour", keap="colour"),
+            kb.reference("Maker", "makers", keap="maker_id"),
+            kb.money("Price", currency="Currency", keap="price"),
+        )
+    ),
+    (MatchKey(("Name",)),),
+)
+
+
+class World:
+    """Four boxes, and the engine between them.
+
+    Args:
+        settings: what a session would have chosen.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.crm_makers, self.keap_makers = Box(kb.Side.CUSTOMCRM, Maker, 1), Box(kb.Side.KEAP, Maker, 501)
+        self.toys, self.gadgets = Box(kb.Side.CUSTOMCRM, Toy, 1), Box(kb.Side.KEAP, Gadget, 901)
+        self.store = open_store("sqlite://", "toys")
+        keap_makers: System = self.keap_makers
+        holder = AddressHolder(
+            keap_makers,
+            lambda address: Maker(email_address=EmailAddress(address)),
+            lambda record: (record.email_address,) if record.email_address else (),
+        )
+        parts = [
+            Part(MAKERS, self.crm_makers, self.keap_makers, Traits(merges_in_keap=True, address_holders=(holder,))),
+            Part(
+                TOYS,
+                self.toys,
+                self.gadgets,
+                Traits(currency_of=lambda record: record.price.currency_code if record.price else None),
+            ),
+        ]
+        self.engine = Engine(assemble(parts, self.store, Settings(**{"overlap": timedelta(0), **settings})))
+        self.driver = SyncDriver()
+
+    def __getitem__(self, name: str) -> Synchronization:
+        return self.engine.bridge[name]
+
+    def run(self, flow: Flow[T]) -> T:
+        return self.driver.run(flow)
+
+    def sync(self, *, full: bool = False) -> kb.Report:
+        return self.run(self.engine.sync(full=full))
+
+    def plan(self, *, full: bool = False) -> kb.Plan:
+        return self.run(self.engine.plan(full=full))
+
+    def linked_toy(self, **values: Any) -> tuple[str, str]:
+        """A toy that both sides know; answers its ids."""
+        ours = self.toys.put(**{"name": "Top", "colour": "red", **values})
+        assert self.sync().ok
+        return ours, next(link.keap_id for link in self.engine.links("toys") if link.customcrm_id == ours)
+
+    def calls(self) -> list[tuple[str, str]]:
+        boxes = (self.crm_makers, self.keap_makers, self.toys, self.gadgets)
+        return [call for box in boxes for call in box.calls]
+
+
+def only(records: Mapping[str, Any]) -> Any:
+    [record] = records.values()
+    return record

@@ -72,6 +72,10 @@ class Gadget:
     extra: Mapping[str, Any] = NO_EXTRA
 
 
+def _put(box: Box, id: str, values: Mapping[str, Any]) -> None:
+    box.put(id=id, **values)
+
+
 class Box:
     """A system in memory, in the terms of the engine's port.
 
@@ -81,6 +85,8 @@ class Box:
         before: what happens before it does what it is asked to.
         after: what happens between that and the answer.
         hides: what the answers to its writes do not show.
+        unlisted: the ids that its lists do not show.
+        made_at: when records were made, where it tells that.
     """
 
     creates_once = False
@@ -98,6 +104,9 @@ class Box:
         self.before: Meanwhile = _nothing
         self.after: Meanwhile = _nothing
         self.hides: frozenset[str] = frozenset()
+        self.unlisted: set[str] = set()
+        self.made_at: dict[str, datetime] = {}
+        self._keys: dict[str, str] = {}
         self._ids = itertools.count(first_id)
         self._ticks = itertools.count(1)
 
@@ -115,11 +124,12 @@ class Box:
         return datetime.now(UTC) + timedelta(microseconds=next(self._ticks))
 
     def identify(self, record: Any) -> Identity:
-        return Identity(record.id, record.updated_at, None, None)
+        return Identity(record.id, record.updated_at, self.made_at.get(record.id), None)
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         yield from ()
-        return Page(tuple(r for r in self.records.values() if updated_since is None or r.updated_at >= updated_since))
+        listed = [record for id, record in self.records.items() if id not in self.unlisted]
+        return Page(tuple(r for r in listed if updated_since is None or r.updated_at >= updated_since))
 
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         return self.list(updated_since)
@@ -145,7 +155,11 @@ class Box:
         yield from ()
         values = {name: value for name in self._names() if (value := getattr(record, name)) is not UNSET}
         self.before("create", "", values)
-        id = self.put(**{name: value for name, value in values.items() if name not in {"id", "updated_at"}})
+        if self.creates_once and idempotency_key in self._keys:
+            return self._shown(self._keys[idempotency_key])
+        id = self._keys[idempotency_key] = self.put(
+            **{name: value for name, value in values.items() if name not in {"id", "updated_at"}}
+        )
         self.calls.append(("create", id))
         self.after("create", id, values)
         return self._shown(id)
@@ -163,6 +177,10 @@ class Box:
         self.before("delete", id, {})
         del self.records[id]
         self.calls.append(("delete", id))
+
+    def edited(self, **values: Any) -> Meanwhile:
+        """What somebody does to every record that it is asked about."""
+        return lambda _what, id_, _values: _put(self, id_, values)
 
     def _shown(self, id: str) -> Any:
         return attrs.evolve(self.records[id], **dict.fromkeys(self.hides, UNSET))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from toys import World
 
 
 @pytest.fixture
-def toys() -> Iterator[World]:
+def toy_worlds() -> Iterator[Callable[..., World]]:
+    """Makes worlds of toys, with what a session would have chosen."""
+    made: list[World] = []
+
+    def make(**settings: Any) -> World:
+        made.append(World(**settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.store.close()
+
+
+@pytest.fixture
+def toys(toy_worlds: Callable[..., World]) -> World:
     """Makers and toys in two boxes each, and the engine between them."""
-    made = World()
-    yield made
-    made.store.close()
+    return toy_worlds()

@@ -53,6 +53,7 @@ class PairState:
         replaces: the Keap record that the Customcrm record was linked to before.
         is_new: whether the link is about to be made.
         told: the held fields that were reported.
+        failed: what is told of writes that failed; what is left then is for the next run.
     """
 
     name: str
@@ -66,6 +67,7 @@ class PairState:
     replaces: str | None = None
     is_new: bool = False
     told: frozenset[str] = frozenset()
+    failed: tuple[Line, ...] = ()
 
     @property
     def targets(self) -> frozenset[Side]:

@@ -112,6 +112,10 @@ class RunPart:
     def fail(self, line: Line) -> Flow[None]:
         """Report a failure, and note when its record is tried again."""
         yield from self.report(line)
+        yield from self.note(line)
+
+    def note(self, line: Line) -> Flow[None]:
+        """Note when the record of a failure is tried again."""
         moment = yield from now()
         failures = self.sync.store.failures
         for side, id in ((Side.CUSTOMCRM, line.customcrm_id), (Side.KEAP, line.keap_id)):

@@ -198,9 +198,10 @@ def _write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
     if stops_everything(error):
         raise error
     reason = "it kept changing while it was to be written" if isinstance(error, ConflictError) else str(error)
-    yield from part.fail(state.line("failed", None, (c.field for c in state.outcome.changes), reason))
+    failure = state.line("failed", None, (c.field for c in state.outcome.changes), reason)
+    yield from part.fail(failure)
     yield from part.report(*state.held_lines())
-    return state.held_told()
+    return attrs.evolve(state.held_told(), failed=(failure,))
 
 
 def _read_once_more(part: RunPart, state: PairState) -> Flow[_Written]:
@@ -242,7 +243,7 @@ def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
             break
     for line in refused:
         yield from part.fail(line)
-    return _Written(state)
+    return _Written(attrs.evolve(state, failed=refused))
 
 
 def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[_Written]:
@@ -328,7 +329,7 @@ def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow
     more = [
         state
         for n, state in enumerate(current)
-        if state.outcome.changes and (n in read_back or not state.is_unconfirmed)
+        if state.outcome.changes and not state.failed and (n in read_back or not state.is_unconfirmed)
     ]
     if more and rounds > 1:
         ready = yield from _reread(part, more, {})
@@ -353,4 +354,6 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
             continue
         decided = decide_again(sync, confirmed(sync.mapper, state, side, seen))
         result.append((yield from commit_pair(part, decided)))
+        for line in state.failed:
+            yield from part.note(line)  # what is remembered of a pair says that nothing of it failed
     return result

@@ -1,0 +1,176 @@
+"""Writing to pairs: what moved is decided anew, what is refused is told, and what was written is never forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from toys import World, only
+
+import keapbridge as kb
+from keapbridge.errors import ConflictError, ServerError, StatusError, UnavailableError
+from keapbridge.sync.writing.updates import ATTEMPTS
+
+
+def refusing_colours(what: str, _: str, values: Mapping[str, Any], status: int = 422) -> None:
+    if what == "update" and "colour" in values:
+        raise StatusError("no such colour", status=status)
+
+
+def quiet(world: World) -> bool:
+    """Whether nothing is left to do, also when everything is looked at again."""
+    return world.plan(full=True).is_empty
+
+
+def test_a_record_that_moved_is_read_again_and_decided_anew(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, colour="green")
+    moves = iter([True])
+
+    def meanwhile(what: str, id: str, _: Mapping[str, Any]) -> None:
+        if what == "update" and next(moves, False):
+            toys.gadgets.put(id=id, title="Spinning top")
+            raise ConflictError("it moved", status=409)
+
+    toys.gadgets.before = meanwhile
+    assert toys.sync().ok
+    gadget, toy = toys.gadgets.records[theirs], toys.toys.records[ours]
+    assert (gadget.title, gadget.colour) == (toy.name, toy.colour) == ("Spinning top", "green")
+    assert quiet(toys)
+
+
+def test_a_record_that_never_stands_still_fails_and_is_left_as_it_is(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, colour="green")
+    tries: list[str] = []
+
+    def meanwhile(what: str, id: str, _: Mapping[str, Any]) -> None:
+        if what == "update":
+            tries.append(id)
+            raise ConflictError("it moved", status=409)
+
+    toys.gadgets.before = meanwhile
+    [failure] = toys.sync().failures
+    assert (failure.fields, failure.reason) == (("Colour",), "it kept changing while it was to be written")
+    assert tries == [theirs] * ATTEMPTS
+    assert toys.gadgets.records[theirs].colour == "red"
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_is_refused_as_a_whole_is_written_property_by_property(toys: World, status: int) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite", colour="infrared")
+    toys.gadgets.before = partial(refusing_colours, status=status)
+    [failure] = toys.sync().failures
+    assert (failure.side, failure.fields) == (kb.Side.KEAP, ("Colour",))
+    gadget = toys.gadgets.records[theirs]
+    assert (gadget.title, gadget.colour) == ("Kite", "red")
+    base = only({link.keap_id: link for link in toys.engine.links("toys")}).keap_base
+    assert (base["Name"], base["Colour"]) == ("Kite", "red")
+
+
+def test_what_is_refused_is_told_once_also_when_the_rest_is_read_back(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite", colour="infrared")
+    toys.gadgets.hides = frozenset({"title", "colour"})
+    toys.gadgets.before = refusing_colours
+    report = toys.sync()
+    assert report.count("failed") == 1
+    [failure] = toys.run(toys.engine.failures(["toys"]))[:1]
+    assert failure.tries == 1
+    assert toys.gadgets.records[theirs].title == "Kite"
+    toys.gadgets.before = lambda *_: None
+    assert toys.sync().ok, "it is tried again at once"
+    assert toys.gadgets.records[theirs].colour == "infrared"
+
+
+def test_what_the_first_side_wrote_stays_when_the_second_fails(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite")
+    toys.gadgets.put(id=theirs, colour="blue")
+
+    def meanwhile(what: str, _id: str, _values: Mapping[str, Any]) -> None:
+        if what == "update":
+            raise ServerError("out of order", status=500)
+
+    toys.gadgets.before = meanwhile
+    report = toys.sync()
+    assert [(line.outcome, line.side, line.fields) for line in report.lines] == [
+        ("updated", kb.Side.CUSTOMCRM, ("Colour",)),
+        ("failed", None, ("Name",)),
+    ]
+    [link] = toys.engine.links("toys")
+    assert (link.customcrm_base["Colour"], link.keap_base["Colour"]) == ("blue", "blue")
+    assert (link.customcrm_base["Name"], link.keap_base["Name"]) == ("Top", "Top")
+    toys.gadgets.before = lambda *_: None
+    assert toys.sync().ok
+    assert toys.toys.calls == [("update", ours)], "nothing is written twice"
+    assert toys.gadgets.calls == [("create", theirs), ("update", theirs)]
+    assert toys.gadgets.records[theirs].title == "Kite"
+
+
+def test_what_moved_between_plan_and_apply_is_not_overwritten(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite")
+    plan = toys.plan()
+    toys.toys.put(id=ours, name="Ball")
+    toys.gadgets.put(id=theirs, colour="blue")
+    assert toys.run(toys.engine.apply(plan)).ok
+    assert toys.gadgets.records[theirs].colour == "blue"
+    assert toys.sync().ok
+    assert (toys.gadgets.records[theirs].title, toys.toys.records[ours].colour) == ("Ball", "blue")
+
+
+def test_a_record_that_is_gone_when_it_is_to_be_written_is_not_made_again(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite")
+    plan = toys.plan()
+    del toys.gadgets.records[theirs]
+    [failure] = toys.run(toys.engine.apply(plan)).failures
+    assert failure.side is kb.Side.KEAP
+    assert "could not be read again in Keap" in failure.reason
+    assert toys.gadgets.records == {}
+
+
+def test_what_the_answer_does_not_show_is_read_back(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.gadgets.hides = frozenset({"title", "colour"})
+    toys.gadgets.after = toys.gadgets.edited(title="KITE")
+    toys.toys.put(id=ours, name="Kite")
+    assert toys.sync().ok
+    [link] = toys.engine.links("toys")
+    assert (link.customcrm_base["Name"], link.keap_base["Name"]) == ("Kite", "KITE")
+    assert quiet(toys)
+    assert toys.toys.records[ours].name == "Kite"
+    assert toys.gadgets.records[theirs].title == "KITE"
+
+
+def test_a_system_that_is_down_ends_the_run_and_the_rest_is_for_the_next_one(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, name="Kite")
+
+    def meanwhile(what: str, _id: str, _values: Mapping[str, Any]) -> None:
+        if what == "update":
+            raise UnavailableError("it rests")
+
+    toys.gadgets.before = meanwhile
+    with pytest.raises(UnavailableError) as stopped:
+        toys.sync()
+    assert stopped.value.report is not None
+    assert stopped.value.report.count("updated") == 0
+    toys.gadgets.before = lambda *_: None
+    assert toys.sync().ok
+    assert toys.gadgets.records[theirs].title == "Kite"
+
+
+def test_records_that_are_the_same_are_linked_without_a_write(toys: World) -> None:
+    toys.toys.put(name="Top", colour="red")
+    toys.gadgets.put(title="Top", colour="red")
+    toys.toys.put(name="Kite", colour="red")
+    toys.gadgets.put(title="Kite")
+    report = toys.sync()
+    assert report.count("linked") == 2
+    assert [what for what, _ in toys.calls()] == ["update"], "only the kite had no colour"
+    assert {gadget.colour for gadget in toys.gadgets.records.values()} == {"red"}

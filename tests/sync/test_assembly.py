@@ -1,0 +1,103 @@
+"""What a host gives becomes a bridge: a mapping is narrowed to what there is, and what cannot work is named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pytest
+from toys import MAKERS, TOYS, World
+
+import keapbridge as kb
+from keapbridge.sync.assembly import Part, assemble, open_bridge
+from keapbridge.sync.options import Settings
+from keapbridge.sync.progress import ProgressBars
+from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.systems import AdapterSystem, KeapSystem
+
+
+class Crm:
+    """A Customcrm that has some objects with some properties; nobody asks it for any here."""
+
+    capabilities = kb.AdapterCapabilities()
+
+    def __init__(self, objects: Collection[str], properties: Collection[str] | None = None) -> None:
+        self.objects = tuple(objects)
+        self._properties = properties
+
+    def properties(self, _: str) -> Collection[str] | None:
+        return self._properties
+
+    def list_changes(self, *_: Any) -> Any:
+        raise AssertionError
+
+    get_many = create = update = delete = list_changes
+
+
+@pytest.fixture
+def keap() -> Iterator[kb.KeapClient]:
+    """A Keap that is not asked for anything."""
+    with kb.KeapClient(auth=kb.KeapApiKey("key"), base_url="http://127.0.0.1:9") as client:
+        yield client
+
+
+def opened(crm: Any, keap: Any, **options: Any) -> Bridge:
+    bridge = open_bridge(crm, keap, "sqlite://", options, asynchronous=False)  # type: ignore[arg-type]
+    bridge.store.close()
+    return bridge
+
+
+def test_a_customcrm_takes_part_as_far_as_it_goes_and_in_the_order_of_references(keap: kb.KeapClient) -> None:
+    assert list(opened(Crm(["contacts", "customers"]), keap).synchronizations) == ["companies", "contacts"]
+    bridge = opened(Crm(["contacts", "products", "customers"]), keap)
+    assert list(bridge.synchronizations) == ["companies", "products", "contacts"]
+    contacts = bridge["contacts"]
+    assert isinstance(contacts.systems[kb.Side.CUSTOMCRM], AdapterSystem)
+    assert isinstance(contacts.systems[kb.Side.KEAP], KeapSystem)
+    assert contacts.traits.merges_in_keap
+    assert not bridge["companies"].traits.merges_in_keap
+
+
+def test_a_default_mapping_is_narrowed_to_what_there_is(keap: kb.KeapClient) -> None:
+    held = ["FirstName", "LastName", "Email", "Region", "Phone"]
+    mapper = opened(Crm(["contacts"], held), keap)["contacts"].mapper
+    assert {lens.name for lens in mapper.lenses} == {"FirstName", "LastName", "Email", "Phone"}
+    assert mapper["Phone"].scope is None, "there is no country to read it by"
+
+
+def test_what_the_host_itself_has_mapped_must_have_a_place(keap: kb.KeapClient) -> None:
+    mapper = kb.mapping.contacts.with_lenses(kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
+    with pytest.raises(kb.MappingError, match="contacts: Customcrm has nowhere to keep ShoeSize"):
+        opened(Crm(["contacts"], ["FirstName", "LastName", "Email"]), keap, contacts=mapper)
+
+
+def test_a_mapping_is_given_by_its_own_name(keap: kb.KeapClient) -> None:
+    with pytest.raises(ValueError, match=r"give it as products=…"):
+        opened(Crm(["contacts"]), keap, contacts=kb.mapping.products)
+
+
+def test_options_become_settings_and_without_any_the_defaults_hold(keap: kb.KeapClient) -> None:
+    told: list[Any] = []
+    policy = kb.Policy(conflicts="keap")
+    chosen = opened(
+        Crm(["contacts"]), keap, policy=policy, default_region="GB", retention=None, progress=lambda *a: told.append(a)
+    ).settings
+    assert (chosen.policy, chosen.default_region, chosen.retention) == (policy, "GB", None)
+    chosen.progress("contacts", "writing", 1, 2)
+    assert told == [("contacts", "writing", 1, 2)]
+    assert opened(Crm(["contacts"]), keap, policy=None, progress=False).settings == Settings()
+
+
+def test_progress_can_be_shown_as_bars(keap: kb.KeapClient) -> None:
+    pytest.importorskip("tqdm")
+    assert isinstance(opened(Crm(["contacts"]), keap, progress=True).settings.progress, ProgressBars)
+
+
+def test_parts_are_bound_in_the_order_in_which_they_are_given(toys: World) -> None:
+    parts = [Part(TOYS, toys.toys, toys.gadgets), Part(MAKERS, toys.crm_makers, toys.keap_makers)]
+    settings = Settings()
+    bridge = assemble(parts, toys.store, settings)
+    assert list(bridge.synchronizations) == ["toys", "makers"]
+    assert all(sync.store is toys.store and sync.settings is settings for sync in bridge.synchronizations.values())
+    with pytest.raises(ValueError, match="two synchronizations of the name 'makers'"):
+        assemble([*parts, parts[1]], toys.store, settings)

@@ -13,7 +13,7 @@ from stopping import Clock, CountingDriver
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Flow, Sleep, blocking
-from keapbridge.sync.writing import blocking as runs
+from keapbridge.sync.writing import run as runs
 from keapbridge.sync.writing.run import ending, flowing
 
 SIZE = 200

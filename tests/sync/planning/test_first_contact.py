@@ -324,3 +324,22 @@ def test_too_long_a_name_is_cut_in_keap_and_whole_in_customcrm(world: World) -> 
     world.crm.state.contacts.edit("A1", LastName="Short")
     world.sync()
     assert [c["family_name"] for c in world.keap.state.contacts.values()] == ["Short"]
+
+
+@pytest.mark.parametrize("edited", kb.Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("runs", [1, 3])
+def test_what_was_empty_when_a_company_was_made_flows_later(world: World, edited: kb.Side, runs: int) -> None:
+    """Keap's answer to a create shows no more than was sent: that the rest is empty there is seen later only."""
+    ours = world.crm.state.customers.add({"Name": "Engines"})
+    for _ in range(runs):
+        assert world.sync(full=runs > 1).ok
+        world.let_time_pass()
+    [theirs] = world.keap.state.companies
+    if edited is kb.Side.CUSTOMCRM:
+        world.crm.state.customers.edit(ours, Description="Difference engines")
+    else:
+        world.keap.state.companies.edit(theirs, notes="Difference engines")
+    assert world.sync().count("updated") == 1
+    assert world.crm.state.customers[ours]["Description"] == "Difference engines"
+    assert world.keap.state.companies[theirs]["notes"] == "Difference engines"
+    world.assert_quiet()

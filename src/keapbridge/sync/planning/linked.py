@@ -12,7 +12,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Conflict, Skip, Update
-from keapbridge.model.records import Link, Observation, Pair
+from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.synchronization import Synchronization, digest
@@ -99,7 +99,7 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     link = pair.link
     for side in Side:
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
-        link = link.with_base(side, {**link.base(side), **settled})
+        link = link.based_on(side, {**_of_one_side(pair, side), **settled})
     return Commit(
         sync.name,
         link,
@@ -107,6 +107,16 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         keys={side: sync.keys(pair.current(side)) for side in Side},
         marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
     )
+
+
+def _of_one_side(pair: Pair, side: Side) -> dict[str, Canonical]:
+    """What a side holds in fields that the other one has never shown.
+
+    An answer to a create may show no more than was sent. The record is not read again only because its counterpart
+    shows the rest later: it must be known by then what it holds. Where both have a base, an edit must still be found.
+    """
+    other = pair.current(side.other).values.keys() | pair.link.base(side.other).keys()
+    return {field: value for field, value in pair.current(side).values.items() if field not in other}
 
 
 def _problem(sync: Synchronization, pair: Pair) -> Skip | None:

@@ -196,8 +196,8 @@ def test_a_reference_is_told_with_its_synchronization_and_followed_once_its_reco
     record = keap.Contact(company=keap.BasicCompany("11"))
     assert contacts.keap_references([record, keap.Contact()]) == {"companies": {"11"}}
     linked = Context(to_customcrm={"companies": {"11": "C1"}})
-    assert contacts.settled({"CustomerId": "keap:11", "FirstName": "keap:11"}, linked) == {"CustomerId": "C1"}
-    assert contacts.settled({"CustomerId": "keap:12"}, linked) == {}
+    assert contacts.followed({"CustomerId": "keap:11", "FirstName": "keap:11"}, linked) == {"CustomerId": "C1"}
+    assert contacts.followed({"CustomerId": "keap:12"}, linked) == {}
 
 
 def test_how_records_are_read_is_told_unless_code_of_the_host_has_a_part_in_it() -> None:

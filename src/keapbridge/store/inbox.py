@@ -8,7 +8,7 @@ whatever was received about it before the work began is settled by it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import attrs
 from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, select, up
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql import LinkStore
-from keapbridge.store.sql.rows import CHUNK
+from keapbridge.store.sql.rows import chunks, to_moment, to_text
 
 __all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
 
@@ -104,8 +104,8 @@ class SqlInbox:
                 "id": a.id,
                 "event": a.event,
                 "mark": a.mark,
-                "received_at": _text(received_at),
-                "due_at": _text(due_at),
+                "received_at": to_text(received_at),
+                "due_at": to_text(due_at),
                 "state": OPEN,
                 "tries": 0,
             }
@@ -124,7 +124,7 @@ class SqlInbox:
             "bridge": self.store.bridge,
             "id": message.id,
             "signed_at": message.signed_at,
-            "received_at": _text(received_at),
+            "received_at": to_text(received_at),
         }
         # Not every driver counts what an insert has inserted.
         if (
@@ -135,14 +135,14 @@ class SqlInbox:
         newer = update(t.messages).where(
             m.bridge == self.store.bridge, m.id == message.id, m.signed_at < message.signed_at
         )
-        return c.execute(newer.values(signed_at=message.signed_at, received_at=_text(received_at))).rowcount == 1
+        return c.execute(newer.values(signed_at=message.signed_at, received_at=to_text(received_at))).rowcount == 1
 
     def due(self, name: str, now: datetime, limit: int) -> list[Due]:
         """The records of a synchronization that are to be synced now, oldest first."""
         i = t.inbox.c
         query = (
             select(i.side, i.id, func.max(i.tries).label("tries"))
-            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= _text(now), i.object == name)
+            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= to_text(now), i.object == name)
             .group_by(i.side, i.id)
             .order_by(func.min(i.seq))
             .limit(limit)
@@ -157,7 +157,7 @@ class SqlInbox:
         i = t.inbox.c
         query = select(func.min(i.due_at)).where(i.bridge == self.store.bridge, i.state.in_((OPEN, AGAIN)))
         with self.store.database.transaction(durable=True) as c:
-            return _moment(c.execute(query).scalar())
+            return to_moment(c.execute(query).scalar())
 
     def finish(self, name: str, records: Sequence[Due], again_at: datetime | None) -> None:
         """These records have been synced.
@@ -177,7 +177,7 @@ class SqlInbox:
                     again = [seq for seq in c.execute(query.having(func.max(i.seq) <= upto)).scalars() if seq]
                 c.execute(update(t.inbox).where(*mine, i.seq <= upto, i.state != DONE).values(state=DONE, tries=0))
                 if again:
-                    values = {"state": AGAIN, "due_at": _text(again_at)}
+                    values = {"state": AGAIN, "due_at": to_text(again_at)}
                     c.execute(update(t.inbox).where(i.seq.in_(again)).values(**values))
 
     def postpone(self, name: str, records: Mapping[Due, datetime]) -> None:
@@ -186,7 +186,7 @@ class SqlInbox:
         with self.store.database.transaction(durable=True) as c:
             for record, due_at in records.items():
                 open_rows = (*self._of(name, record.side), i.id == record.id, i.seq <= record.upto, i.state != DONE)
-                values = {"tries": record.tries + 1, "due_at": _text(due_at)}
+                values = {"tries": record.tries + 1, "due_at": to_text(due_at)}
                 c.execute(update(t.inbox).where(*open_rows).values(**values))
 
     def counts(self) -> Counts:
@@ -210,12 +210,12 @@ class SqlInbox:
         )
         with self.store.database.transaction(durable=True) as c:
             waiting, failing, again, oldest = c.execute(query).one()
-        return Counts(int(waiting), int(failing), int(again), _moment(oldest))
+        return Counts(int(waiting), int(failing), int(again), to_moment(oldest))
 
     def prune(self, before: datetime) -> None:
         """Forget what was done and received before this moment."""
         i, m = t.inbox.c, t.messages.c
-        old = _text(before)
+        old = to_text(before)
         with self.store.database.transaction(durable=True) as c:
             c.execute(delete(t.inbox).where(i.bridge == self.store.bridge, i.received_at < old, i.state == DONE))
             c.execute(delete(t.messages).where(m.bridge == self.store.bridge, m.received_at < old))
@@ -231,13 +231,5 @@ def _groups(records: Iterable[Due]) -> Iterator[tuple[Side, Collection[str], int
     for record in records:
         groups.setdefault((record.side, record.upto), []).append(record.id)
     for (side, upto), ids in groups.items():
-        for start in range(0, len(ids), CHUNK):
-            yield side, ids[start : start + CHUNK], upto
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+        for chunk in chunks(ids):
+            yield side, chunk, upto

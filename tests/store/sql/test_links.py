@@ -13,8 +13,7 @@ from keapbridge.model.kept import Commit, Failure, Intent, Removal, moved_fact
 from keapbridge.model.plan import Adopt, Create
 from keapbridge.model.records import Link, Pair
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
-from keapbridge.store.sql import links
+from keapbridge.store.sql import LinkStore, core
 
 
 def test_partners_are_found_from_both_sides(toys: LinkStore) -> None:
@@ -194,7 +193,7 @@ def test_a_pair_of_which_a_record_is_proven_missing_is_left_out(toys: LinkStore)
 
 
 def test_all_links_are_read_however_many_there_are(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "CHUNK", 2)
+    monkeypatch.setattr(core, "CHUNK", 2)
     made = [link(toys, n, n.upper()) for n in "abcde"]
     assert list(toys.links.all(TOYS)) == made
     assert run(toys.links.count(TOYS)) == 5

@@ -7,8 +7,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
 from keapbridge.model.change import Change
 from keapbridge.model.plan import Action, Adopt, Create, Skip
-from keapbridge.store import LinkStore
-from keapbridge.store.sql import plans
+from keapbridge.store.sql import LinkStore, core
 
 
 def _create(id: str, name: str = TOYS) -> Create:
@@ -31,7 +30,7 @@ def test_a_plan_is_kept_under_its_id_with_all_it_says(toys: LinkStore) -> None:
 
 
 def test_a_plan_reads_its_actions_as_they_are_asked_for(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "CHUNK", 2)
+    monkeypatch.setattr(core, "CHUNK", 2)
     _planned(toys, *map(_create, "abc"))
     run(toys.plans.add_actions("plan", 3, [_create("d", "trains"), _create("e")]))
     run(toys.plans.add_actions("plan", 5, []))

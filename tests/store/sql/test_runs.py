@@ -10,8 +10,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
 from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Create
 from keapbridge.model.records import Link
-from keapbridge.store import LinkStore
-from keapbridge.store.sql import runs
+from keapbridge.store.sql import LinkStore, core
 
 LATER = NOON + timedelta(days=1)
 
@@ -25,7 +24,7 @@ def test_a_plan_is_applied_once(toys: LinkStore) -> None:
 
 
 def test_a_report_tells_all_lines_in_order(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "CHUNK", 2)
+    monkeypatch.setattr(core, "CHUNK", 2)
     begin_run(toys)
     lines = [line(id, "failed") for id in "abcde"]
     run(toys.runs.add_lines("run", lines[:3]))

@@ -6,19 +6,19 @@ A method of a repository is one transaction: a plain method, of which `flow` mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
 
 from keapbridge._io.effects import Blocking, Flow
 from keapbridge._seal import Seal
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
-from keapbridge.store.sql.rows import Rows
+from keapbridge.store.sql.rows import CHUNK, Rows
 
 __all__ = ["Core", "flow", "named"]
 
@@ -61,6 +61,21 @@ class Core:
         """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""
         fence = Fence(self.bridge, self.lease[0]) if fenced and self.lease is not None else None
         return self.database.transaction(durable=durable, fence=fence)
+
+    def paged(self, query: Any, key: ColumnElement[Any], first: Any) -> Iterator[Row[Any]]:
+        """The rows of a `select` in the order of a key, which is among its columns, from behind `first` on.
+
+        They are read in chunks: what is done with one keeps no transaction open.
+        """
+        after = first
+        while True:
+            page = query.where(key > after).order_by(key).limit(CHUNK)
+            with self.transaction() as c:
+                rows = c.execute(page).all()
+            if not rows:
+                return
+            yield from rows
+            after = rows[-1]._mapping[key]  # noqa: SLF001 - SQLAlchemy's public name for it
 
     def of(self, table: Table, name: str, side: Side | None = None) -> list[Any]:
         """The rows of an object, and perhaps of a side."""

@@ -17,7 +17,7 @@ from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import settle_keys
 from keapbridge.store.sql.pairs import pairs_by
-from keapbridge.store.sql.rows import AS_IT_IS, CHUNK, chunks, link_columns
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns
 
 __all__ = ["Links"]
 
@@ -166,20 +166,9 @@ class Links:
             self._core.database.index_again(c)
 
     def all(self, name: str) -> Iterator[Link]:
-        after = ""
-        while True:
-            query = (
-                select(t.links)
-                .where(*self._core.of(t.links, name), t.links.c.customcrm_id > after)
-                .order_by(t.links.c.customcrm_id)
-                .limit(CHUNK)
-            )
-            with self._core.transaction() as c:
-                rows = c.execute(query).all()
-            if not rows:
-                return
-            yield from map(self._core.rows.to_link, rows)
-            after = rows[-1].customcrm_id
+        """All links, in the order of Customcrm's ids."""
+        query = select(t.links).where(*self._core.of(t.links, name))
+        return map(self._core.rows.to_link, self._core.paged(query, t.links.c.customcrm_id, ""))
 
     def _write_tickets(self, tickets: Sequence[_Ticket]) -> None:
         error: BaseException | None = None

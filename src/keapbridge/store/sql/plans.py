@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from keapbridge.model.plan import Action, Plan
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
-from keapbridge.store.sql.rows import CHUNK, dump, load, to_text
+from keapbridge.store.sql.rows import dump, load, to_text
 
 __all__ = ["Plans"]
 
@@ -118,18 +118,5 @@ class Plans:
         )
 
     def _all_actions(self, plan_id: str) -> Iterator[Action]:
-        after = -1
-        while True:
-            query = (
-                select(t.actions.c.seq, t.actions.c.body)
-                .where(t.actions.c.plan_id == plan_id, t.actions.c.seq > after)
-                .order_by(t.actions.c.seq)
-                .limit(CHUNK)
-            )
-            with self._core.transaction() as c:
-                rows = c.execute(query).all()
-            if not rows:
-                return
-            for row in rows:
-                yield self._core.rows.to_action(row.body)
-            after = rows[-1].seq
+        query = select(t.actions.c.seq, t.actions.c.body).where(t.actions.c.plan_id == plan_id)
+        return (self._core.rows.to_action(row.body) for row in self._core.paged(query, t.actions.c.seq, -1))

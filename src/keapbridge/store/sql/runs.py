@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from keapbridge.model.report import Line, Report
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
-from keapbridge.store.sql.rows import CHUNK, chunks, dump, load, to_text
+from keapbridge.store.sql.rows import chunks, dump, load, to_text
 
 __all__ = ["Runs"]
 
@@ -92,18 +92,5 @@ class Runs:
                 c.execute(delete(t.runs).where(r.id == id))
 
     def _all_lines(self, run_id: str) -> Iterator[Line]:
-        after = 0
-        while True:
-            query = (
-                select(t.lines.c.seq, t.lines.c.body)
-                .where(t.lines.c.run_id == run_id, t.lines.c.seq > after)
-                .order_by(t.lines.c.seq)
-                .limit(CHUNK)
-            )
-            with self._core.transaction() as c:
-                rows = c.execute(query).all()
-            if not rows:
-                return
-            for row in rows:
-                yield self._core.rows.to_line(row.body)
-            after = rows[-1].seq
+        query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == run_id)
+        return (self._core.rows.to_line(row.body) for row in self._core.paged(query, t.lines.c.seq, 0))

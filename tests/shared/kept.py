@@ -10,7 +10,7 @@ from keapbridge.model.kept import Commit, JournalEntry, RecordKey, Staged
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 __all__ = ["CUSTOMCRM", "KEAP", "NOON", "TOYS", "begin_run", "entry", "key", "line", "link", "run", "seen", "stage"]
 

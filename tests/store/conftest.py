@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from keapbridge.store import LinkStore, open_store
 from keapbridge.store.database import memory_engine
+from keapbridge.store.sql import LinkStore, open_store
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS
 
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
 from keapbridge.store.inbox import Arrival, Counts, Due, Message, SqlInbox
+from keapbridge.store.sql import LinkStore
 
 SOON, LATER = NOON + timedelta(seconds=10), NOON + timedelta(hours=1)
 

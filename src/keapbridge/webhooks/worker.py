@@ -18,8 +18,8 @@ from keapbridge._io.effects import blocking, now
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
 from keapbridge.model.names import ORDER
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
 from keapbridge.store.inbox import Due, SqlInbox
+from keapbridge.store.sql import LinkStore
 
 __all__ = ["Pauses", "Syncs", "Worker"]
 

@@ -9,7 +9,8 @@ from kept import KEAP, NOON, run
 
 from keapbridge._io.effects import Blocking
 from keapbridge.errors import SessionBusyError
-from keapbridge.store import LinkStore, schema
+from keapbridge.store import schema
+from keapbridge.store.sql import LinkStore
 
 
 def test_a_step_tells_its_repository_and_its_name(toys: LinkStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kept import run
 
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 
 @pytest.mark.parametrize("durable", [False, True])

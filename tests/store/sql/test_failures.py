@@ -8,7 +8,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, run, seen
 
 from keapbridge.model.kept import Failure
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 
 def _failed(id: str, tries: int = 1, side: Side = KEAP, name: str = TOYS) -> Failure:

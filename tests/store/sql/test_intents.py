@@ -9,7 +9,7 @@ from kept import KEAP, NOON, TOYS, run
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Intent
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 
 def _intent(id: str, source_id: str = "a", minutes: int = 0, name: str = TOYS) -> Intent:

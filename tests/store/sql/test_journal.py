@@ -6,7 +6,7 @@ from kept import CUSTOMCRM, KEAP, TOYS, begin_run, entry, run
 
 from keapbridge.model.kept import Commit
 from keapbridge.model.records import Link
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 
 def _write(store: LinkStore, run_id: str, *names: str) -> None:

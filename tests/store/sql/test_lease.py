@@ -9,7 +9,7 @@ from kept import CUSTOMCRM, NOON, TOYS, link, run, seen, stage
 from sqlalchemy import Engine
 
 from keapbridge.errors import SessionBusyError
-from keapbridge.store import LinkStore, open_store
+from keapbridge.store.sql import LinkStore, open_store
 
 TERM = timedelta(minutes=3)
 LATER = NOON + TERM

@@ -13,9 +13,8 @@ from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import Commit, RecordKey
 from keapbridge.model.plan import Adopt, Skip
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
 from keapbridge.store.database import Database
-from keapbridge.store.sql import links
+from keapbridge.store.sql import LinkStore, links
 
 if TYPE_CHECKING:
     from conftest import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kept import CUSTOMCRM, KEAP, TOYS, link, seen, stage
 
 from keapbridge.model.records import Pair
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.pairs import observed, pairs_by
 

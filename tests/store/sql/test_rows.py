@@ -16,7 +16,7 @@ from keapbridge.model.kept import Commit, Intent, JournalEntry, RecordKey, Stage
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.report import Line
-from keapbridge.store import LinkStore, open_store
+from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.store.sql.rows import CHUNK, Rows, chunks, key_digest, to_moment, to_text
 
 OLD, NEW = Fernet.generate_key(), Fernet.generate_key()

@@ -10,7 +10,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge.model.kept import Failure, Staged
 from keapbridge.model.side import Side
-from keapbridge.store import LinkStore
+from keapbridge.store.sql import LinkStore
 
 FIRST = ("", "")
 

@@ -16,7 +16,7 @@ from keapbridge._io.effects import Flow
 from keapbridge.errors import ShapeError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.mapping.kinds import Context, is_pending
+from keapbridge.mapping.kinds import Context, is_pending, pending_id
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept import Missing, RecordKey, Staged
@@ -105,9 +105,10 @@ class Synchronization:
         for snapshot in snapshots:
             for field, referred in self.mapper.references.items():
                 value = snapshot.values.get(field)
-                if value is not None:
-                    ids = theirs if is_pending(value) else ours
-                    ids.setdefault(referred, set()).add(str(value).removeprefix("keap:"))
+                if (pending := pending_id(value)) is not None:
+                    theirs.setdefault(referred, set()).add(pending)
+                elif value is not None:
+                    ours.setdefault(referred, set()).add(str(value))
         to_customcrm = yield from self._partners(Side.KEAP, theirs, plan_id)
         to_keap = yield from self._partners(Side.CUSTOMCRM, ours, plan_id)
         currency = None if self.traits.currency_of is None else (yield from self.store.facts.get(KEAP_CURRENCY))

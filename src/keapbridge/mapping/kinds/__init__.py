@@ -3,7 +3,7 @@
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, a_kind, carriable
 from keapbridge.mapping.kinds.consent import may_be_asked, opted_out
 from keapbridge.mapping.kinds.made import name_of
-from keapbridge.mapping.kinds.references import is_pending
+from keapbridge.mapping.kinds.references import is_pending, pending_id
 
 __all__ = [
     "Asked",
@@ -16,4 +16,5 @@ __all__ = [
     "may_be_asked",
     "name_of",
     "opted_out",
+    "pending_id",
 ]

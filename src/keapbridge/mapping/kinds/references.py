@@ -11,15 +11,19 @@ from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Reference", "is_pending"]
-
+__all__ = ["Reference", "is_pending", "pending_id"]
 
 _PENDING = "keap:"
 
 
 def is_pending(value: Canonical) -> bool:
     """Whether a reference names a Keap record that is not linked yet."""
-    return isinstance(value, str) and value.startswith(_PENDING)
+    return pending_id(value) is not None
+
+
+def pending_id(value: Canonical) -> str | None:
+    """The id of the Keap record that a reference names until it is linked."""
+    return value.removeprefix(_PENDING) if isinstance(value, str) and value.startswith(_PENDING) else None
 
 
 @frozen
@@ -51,10 +55,8 @@ class Reference(Kind):
 
     def follow(self, value: Canonical, context: Context) -> Canonical:
         """The value, resolved if its record has been linked since."""
-        if not is_pending(value):
-            return value
-        found = context.to_customcrm.get(self.object, {}).get(str(value).removeprefix(_PENDING))
-        return found or value
+        pending = pending_id(value)
+        return value if pending is None else context.to_customcrm.get(self.object, {}).get(pending) or value
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         if value is None or side is Side.CUSTOMCRM:
@@ -64,8 +66,8 @@ class Reference(Kind):
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         if value is None:
             return None
-        if is_pending(value):
-            linked = str(value).removeprefix(_PENDING) in context.to_customcrm.get(self.object, {})
+        if (pending := pending_id(value)) is not None:
+            linked = pending in context.to_customcrm.get(self.object, {})
         else:
             linked = side is Side.CUSTOMCRM or str(value) in context.to_keap.get(self.object, {})
         if not linked:

@@ -320,12 +320,12 @@ class Mapper:
             raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")
         return filled
 
-    def as_given(self, side: Side, draft: Mapping[str, Canonical]) -> dict[str, Canonical]:
-        """The other way round: what the source had of a draft, without what its fallbacks filled in."""
-        given = dict(draft)
+    def as_given(self, side: Side, filled: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The other way round: what the source had of a new record, without what its fallbacks filled in."""
+        given = dict(filled)
         for lens in self.lenses:
-            filled = lens.fallback is not None and side in lens.required
-            if filled and lens.name in draft and draft[lens.name] == draft.get(lens.fallback or ""):
+            fills = lens.fallback is not None and side in lens.required
+            if fills and lens.name in filled and filled[lens.name] == filled.get(lens.fallback or ""):
                 given[lens.name] = None
         return given
 

@@ -12,7 +12,6 @@ import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.records import wire_name
-from keapbridge.decide.policy import Policy
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
@@ -186,14 +185,14 @@ def _properties(lens: Lens) -> frozenset[str]:
 
 def _settings(options: Mapping[str, Any]) -> Settings:
     chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region") if key in options}
-    policy = options.get("policy") or Policy()
-    progress = _progress(options.get("progress", False))
-    return Settings(policy, **chosen) if progress is None else Settings(policy, **chosen, progress=progress)
+    if policy := options.get("policy"):
+        chosen["policy"] = policy
+    if progress := options.get("progress"):
+        chosen["progress"] = _bars() if progress is True else progress
+    return Settings(**chosen)
 
 
-def _progress(wanted: Progress | bool) -> Progress | None:
-    if wanted is True:
-        from keapbridge.sync.progress import ProgressBars
+def _bars() -> Progress:
+    from keapbridge.sync.progress import ProgressBars
 
-        return ProgressBars()
-    return wanted or None
+    return ProgressBars()

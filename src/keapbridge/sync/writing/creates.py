@@ -68,12 +68,12 @@ def apply_creates(part: RunPart) -> Flow[None]:
     """Make what the plan says, on both sides."""
 
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
-        drafts: list[_Ready] = []
+        wanted: list[_Ready] = []
         for side in Side:
             ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
             if ids:
-                drafts += yield from _draft(part, side, ids)
-        ready = yield from _intend(part, drafts)
+                wanted += yield from _to_make(part, side, ids)
+        ready = yield from _intend(part, wanted)
 
         def end(states: Sequence[PairState | None]) -> Flow[None]:
             yield from confirm(part, [state for state in states if state is not None])
@@ -84,16 +84,16 @@ def apply_creates(part: RunPart) -> Flow[None]:
     yield from flowing(part.batches(("create",)), prepare)
 
 
-def _intend(part: RunPart, drafts: Sequence[_Ready]) -> Flow[list[_Ready]]:
+def _intend(part: RunPart, wanted: Sequence[_Ready]) -> Flow[list[_Ready]]:
     """Write down what is about to be made."""
     moment = yield from now()
-    ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in drafts]
+    ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in wanted]
     if ready:
         yield from part.sync.store.intents.intend([item.intent for item in ready])
     return ready
 
 
-def _draft(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
+def _to_make(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
     """What is to be made, from the newest observation of each record still without a partner."""
     sync = part.sync
     sources = yield from _still_unlinked(part, side, ids)
@@ -156,11 +156,10 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
         return None
     moment = yield from now()
     made = sync.observe(side, answer, ready.context)
-    stored, _ = stored_of(made, sent)
     state = yield from commit_pair(
         part,
         _after_create(sync, ready, made),
-        (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored}, moment, source.id),),
+        (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id),),
         intent.id,
     )
     return state if state.is_unconfirmed or state.outcome.changes else None
@@ -169,7 +168,7 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
 def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> PairState:
     """The pair of a record and the counterpart that was made for it."""
     source, side, sent = ready.source, made.side, ready.intent.values
-    stored, version = stored_of(made, sent)
+    stored = stored_of(made, sent)
     ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
     state = PairState(
         sync.name,
@@ -179,9 +178,9 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> Pa
         unconfirmed={side: {field: value for field, value in sent.items() if field not in stored}},
     )
     if ready.resumed:
-        state = _based_on_draft(remember(state, side, stored, version), side, sent)
+        state = _based_on_sent(remember(state, side, stored, made.version), side, sent)
     else:
-        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, version)
+        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made.version)
     state = decide_again(sync, state)
     known = {item.field for item in state.outcome.held}
     held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))
@@ -190,8 +189,8 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> Pa
     return assume(state.saying(state.line("created", side, sent, "; ".join(notes))), side)
 
 
-def _based_on_draft(state: PairState, side: Side, sent: Values) -> PairState:
-    """A create that is resumed: both records may have been edited since it was sent, so its draft is their base."""
+def _based_on_sent(state: PairState, side: Side, sent: Values) -> PairState:
+    """A create that is resumed: both records may have been edited since it was sent, so what was sent is their base."""
     link = state.pair.link
     for each in Side:
         held = state.pair.current(each).values

@@ -149,10 +149,10 @@ def after_write(
         shown: what that says.
     """
     sent = {change.field: change.after for change in changes}
-    stored, version = stored_of(shown, sent)
+    stored = stored_of(shown, sent)
     open_still = {field: value for field, value in sent.items() if field not in stored}
     state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: open_still})
-    state = assume(remember(state, side, stored, version), side)
+    state = assume(remember(state, side, stored, shown.version), side)
     if not open_still:
         held = _shown_over(state.records[side], answer)
         state = attrs.evolve(state, records={**state.records, side: held})
@@ -191,10 +191,10 @@ def _shown_over(known: Any, answer: Any) -> Any:
     return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
 
 
-def stored_of(answer: Observation, sent: Values) -> tuple[dict[str, Canonical], str | None]:
-    """What a system says it stored of what was sent, as far as its answer shows it, and the new version."""
+def stored_of(answer: Observation, sent: Values) -> dict[str, Canonical]:
+    """What a system says it stored of what was sent, as far as its answer shows it."""
     shown = answer.snapshot.values
-    return {field: shown[field] for field in sent if field in shown}, answer.version
+    return {field: shown[field] for field in sent if field in shown}
 
 
 def remember(state: PairState, side: Side, stored: Values, version: str | None) -> PairState:

@@ -283,9 +283,8 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     answer = yield from sync.systems[side].update(link.id(side), written, seen.version)
     moment = yield from now()
     shown = sync.observe(side, answer, state.context)
-    stored, _ = stored_of(shown, sent)
     before = {change.field: change.before for change in changes}
-    after = {**sent, **stored}
+    after = {**sent, **stored_of(shown, sent)}
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
     return (yield from commit_pair(part, after_write(sync.mapper, state, side, changes, answer, shown), (entry,)))
 

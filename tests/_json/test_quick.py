@@ -97,7 +97,7 @@ def codec(request: pytest.FixtureRequest) -> Codec[Any]:
     return CODECS[request.param]
 
 
-@examples(50)
+@examples(20)
 @given(data=st.data())
 def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: st.DataObject) -> None:
     items = data.draw(lists_of(codec))
@@ -109,7 +109,7 @@ def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: 
     assert all(type(record) is codec.cls for record in records)
 
 
-@examples(50)
+@examples(20)
 @given(data=st.data())
 def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any], data: st.DataObject) -> None:
     items = data.draw(lists_of(codec))

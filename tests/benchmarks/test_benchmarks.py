@@ -32,7 +32,7 @@ def _printed(*arguments: str) -> list[list[str]]:
     return rows[2:]
 
 
-QUICK = ("list-untyped", "reconcile", "import")
+QUICK = ("list-untyped",)
 
 
 @pytest.mark.parametrize(

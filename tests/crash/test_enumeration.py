@@ -30,7 +30,7 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge.sync.lease import TERM
 from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 
-STRIDE = 307  # without the full enumeration, every so many-th effect is enough to notice what has broken
+STRIDE = 613  # without the full enumeration, every so many-th effect is enough to notice what has broken
 SOON = TERM + timedelta(seconds=1)  # as soon as the lease is over: changes of before are listed again
 LATER = timedelta(days=1)  # long after what is listed again by default
 

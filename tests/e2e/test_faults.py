@@ -86,7 +86,7 @@ def _sync_until_quiet(session: kb.SyncSession) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("number", "seed"),
-    [(60, SEED), (60, SEED + 1)]
+    [(60, SEED), pytest.param(60, SEED + 1, marks=pytest.mark.thorough)]
     + [
         pytest.param(5_000, SEED + n, marks=[pytest.mark.slow, pytest.mark.timeout(900)], id=f"5000-{SEED + n}")
         for n in range(10)

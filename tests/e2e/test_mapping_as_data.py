@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.demo._invented import invent, load
@@ -49,7 +50,7 @@ def test_what_is_outside_the_filter_is_given_no_counterpart_and_not_matched(worl
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
-@pytest.mark.parametrize("deletions", ["unlink", "delete"])
+@pytest.mark.parametrize("deletions", variants(["unlink", "delete"], quick=["delete"]))
 def test_a_record_that_leaves_the_filter_is_parked_and_not_taken_for_deleted(
     world: World, full: bool, deletions: str
 ) -> None:

@@ -17,6 +17,7 @@ import attrs
 import httpx
 import pytest
 from callers import start_callers
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.keap.oauth import OAuthTokens, TokenStore
@@ -378,7 +379,7 @@ def test_a_file_that_holds_no_tokens_is_an_error_without_its_content(tmp_path: P
 # --- processes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["file", "database"])
+@pytest.mark.parametrize("where", variants(["file", "database"], quick=["file"]))
 @pytest.mark.parametrize(
     ("processes", "calls"), [(2, 40), pytest.param(8, 200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )

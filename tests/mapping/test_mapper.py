@@ -29,7 +29,7 @@ from keapbridge.sync.synchronization import digest, keys_of
 
 # --- whatever a record holds ------------------------------------------------------------------------------------------
 
-MANY = examples(150, HealthCheck.data_too_large)
+MANY = examples(60, HealthCheck.data_too_large)
 
 
 def fussy(value: Any) -> Any:

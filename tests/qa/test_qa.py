@@ -109,6 +109,7 @@ KINDS = contacts.without("FirstName", "LastName").with_lenses(
 ).where(customcrm={"Status": ["active", "new"]})  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_every_kind_is_checked_but_consent_which_nobody_may_write() -> None:
     dear = products.without("Price").with_lenses(kb.money("Amount", always="NOK", keap="price", required=True))
     found = results(KINDS, dear)
@@ -116,6 +117,7 @@ def test_every_kind_is_checked_but_consent_which_nobody_may_write() -> None:
     assert {r.check.field for r in found if r.passed is None} == {"OptOut"}
 
 
+@pytest.mark.thorough
 def test_between_two_systems_of_ones_own_nothing_is_left_behind_and_nothing_else_is_touched() -> None:
     with CustomcrmEmulator() as crm_server, KeapEmulator() as keap_server:
         crm_server.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})

@@ -116,6 +116,7 @@ def ask(kind, lens):
     assert house.kinds_asked(house.modules_of(root)) == {"toy.asking": 2}
 
 
+@pytest.mark.thorough
 def test_the_package_has_no_circle_even_for_types(house: ModuleType) -> None:
     modules = house.modules_of(house.PACKAGE)
     known = house.pairs(house.imports_of(modules), house.AT_ONCE, house.FOR_TYPES)

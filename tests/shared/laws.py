@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 __all__ = ["FRESH", "examples"]
 
 FRESH = "fresh"
-TIMES_MORE = 20
+TIMES_MORE = 40
 
 # No law depends on what was drawn before, nor on how quick the machine is.
 settings.register_profile(

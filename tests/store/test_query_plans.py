@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, event
+from tiers import variants
 
 if TYPE_CHECKING:
     import keapbridge as kb
@@ -72,7 +73,7 @@ def _sync_in_all_ways(world: World, session: kb.SyncSession) -> None:
     session.sync(full=True)
 
 
-@pytest.mark.parametrize("analysed", [False, True])
+@pytest.mark.parametrize("analysed", variants([False, True], quick=[True]))
 def test_no_statement_reads_a_whole_table(world: World, analysed: bool) -> None:
     with world.sessions() as session:
         engine = session._engine.bridge.store.database.engine

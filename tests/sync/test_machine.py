@@ -24,7 +24,7 @@ PROCESSES, GAMES = 2, 120
 ENOUGH = 95  # percent of the branches of the engine, and of its statements and branches together
 
 TestTwoSystems = TwoSystems.TestCase
-TestTwoSystems.settings = examples(5, *HealthCheck, stateful_step_count=STEPS)
+TestTwoSystems.settings = examples(2, *HealthCheck, stateful_step_count=STEPS)
 TestTwoSystems.pytestmark = [pytest.mark.timeout(3000)]  # a game that fails takes minutes to be made short
 
 

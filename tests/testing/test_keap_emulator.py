@@ -494,7 +494,7 @@ def fuzzed() -> Iterator[tuple[KeapEmulator, httpx.Client]]:
         yield keap, client
 
 
-@examples(150)
+@examples(60)
 @given(
     method=st.sampled_from(["POST", "PATCH"]),
     path=st.sampled_from(["contacts", "companies", "products", "contacts:merge", "contacts/model/customFields"]),

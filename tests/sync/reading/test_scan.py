@@ -46,9 +46,7 @@ ODD = {
         CustomcrmBehaviour(trim_strings=True, case_fold_emails=True, max_lengths={"LastName": 8, "Name": 10}),
     ),
 }
-odd = pytest.mark.parametrize(
-    ("keap_behaviour", "crm_behaviour"), named(ODD, quick=("keap-cuts", "keap-ignores-null", "crm-cuts", "all"))
-)
+odd = pytest.mark.parametrize(("keap_behaviour", "crm_behaviour"), named(ODD, quick=("crm-cuts", "all")))
 
 NAMES = ["Ada", "Zoë", "Łukasz", "Wolfeschlegelsteinhausenbergerdorff the elder of that name", "王秀英", "O'Brien "]
 # Country, region, phone. Numbers abroad have a test of their own below.

@@ -40,7 +40,7 @@ def sync_session(
 ) -> Iterator[Callable[..., SyncSession]]:
     """Makes sessions between the two emulators: `sync_session(policy=…, contacts=…)`; all share one store in memory."""
     import keapbridge as kb
-    from keapbridge.store.database import memory_engine
+    from keapbridge.store.opening import memory_engine
 
     with ExitStack() as stack:
         crm = stack.enter_context(

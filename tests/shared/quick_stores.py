@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine, make_url
 
-from keapbridge.store import database
+from keapbridge.store import opening
 from keapbridge.store.database import Database
 
 __all__ = ["compiled_once", "share_statements", "store", "template"]
@@ -23,18 +23,18 @@ def share_statements(engine: Engine, first: Engine) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
     """All SQLite engines of the library share compiled statements: one of its own costs a session little."""
-    create = database._create
-    first = create("sqlite://")
+    create = opening._create
+    first = create(make_url("sqlite://"))
     first.connect().close()  # tells the dialect what it needs to know
 
-    def create_and_share(url: str) -> Engine:
+    def create_and_share(url: URL) -> Engine:
         engine = create(url)
         if engine.dialect.name == "sqlite":
             share_statements(engine, first)
         return engine
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "_create", create_and_share)
+        patch.setattr(opening, "_create", create_and_share)
         yield
     first.dispose()
 

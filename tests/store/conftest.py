@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from keapbridge.store.database import memory_engine
+from keapbridge.store.opening import memory_engine
 from keapbridge.store.sql import LinkStore, open_store
 
 

@@ -21,7 +21,7 @@ from webhook_requests import JSON, STAMP, Answered, delivery, message, request
 import keapbridge as kb
 from keapbridge.errors import LinkStoreError
 from keapbridge.keap.hooks import EVENTS
-from keapbridge.store.database import memory_engine
+from keapbridge.store.opening import memory_engine
 from keapbridge.store.schema import inbox
 from keapbridge.testing._webhooks import new_secret
 from keapbridge.webhooks import WebhookApp

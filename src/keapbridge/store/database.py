@@ -5,49 +5,34 @@ Of the whole library only the modules of `store` know SQLAlchemy.
 
 from __future__ import annotations
 
-import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, Union
+from typing import Any
 
 import attrs
 import msgspec
 from sqlalchemy import (
     Connection,
     CursorResult,
-    Engine,
     Select,
     Table,
     Text,
     TypeDecorator,
     bindparam,
-    create_engine,
-    event,
     func,
-    inspect,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
+from keapbridge.store.opening import Target, open_engine, reason
 
-__all__ = ["Database", "Fence", "Target", "memory_engine"]
+__all__ = ["Database", "Fence"]
 
-Target: TypeAlias = Union[str, Engine]
-"""Where a store is: a SQLAlchemy URL, or the host's own engine."""
-
-
-LOGGING_NAME = "keapbridge"
-CACHE = 64 * 1024  # kB of pages that SQLite keeps
 BULK = 20_000  # rows that a database should learn of
-PATIENCE = 30  # seconds to wait for another process that writes
-POLL = 0.05
-
 
 _BY_KEY = next(index for index in schema.match_keys.indexes)
 
@@ -70,16 +55,12 @@ class Database:
         target: a SQLAlchemy URL (`sqlite:///bridge.db`, `postgresql+psycopg://…`) or the host's own engine.
 
     Raises:
-        LinkStoreError: when the database cannot be opened.
+        LinkStoreError: when the database cannot be opened, or could not be relied on.
     """
 
     def __init__(self, target: Target) -> None:
         self._owned = isinstance(target, str)
-        try:
-            self.engine = _create(target) if isinstance(target, str) else target
-            _migrate(self.engine)
-        except (SQLAlchemyError, ImportError, OSError) as error:
-            raise LinkStoreError(f"cannot open the link store: {type(error).__name__}: {_reason(error)}") from error
+        self.engine, self._file = open_engine(target)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
@@ -102,9 +83,10 @@ class Database:
 
         Raises:
             SessionBusyError: when somebody else holds it.
+            LinkStoreError: when the database fails, or its file is not in its place any more.
         """
         try:
-            with self.lock, self.engine.connect() as connection:
+            with self.lock, self._connected() as connection:
                 strict = durable and self.is_sqlite
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=FULL")
@@ -113,11 +95,21 @@ class Database:
                         self._check(connection, fence)
                     yield connection
                     self._refresh_statistics(connection)
+                    self.check_file()
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
             # Not chained: SQLAlchemy's error shows the values of the statement.
-            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {_reason(error)}") from None
+            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {reason(error)}") from None
+
+    def check_file(self) -> None:
+        """Raise `LinkStoreError` when the file was deleted or swapped: nothing that is written would be there later."""
+        if self._file is not None:
+            self._file.check()
+
+    def _connected(self) -> Connection:
+        self.check_file()  # first: a connection that is opened now would make a new, empty one
+        return self.engine.connect()
 
     def _check(self, connection: Connection, fence: Fence) -> None:
         k = schema.leases.c
@@ -235,11 +227,6 @@ class Database:
             self.engine.dispose()
 
 
-def memory_engine() -> Engine:
-    """A store in memory, for tests: it lasts as long as the engine."""
-    return _create("sqlite://")
-
-
 class _Listed(TypeDecorator[Any]):
     """A list of texts as JSON."""
 
@@ -269,70 +256,6 @@ def _in_order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]
     if names is None:
         return lambda values: values
     return lambda values: tuple([values[name] for name in names])
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-
-
-def _create(url: str) -> Engine:
-    # A host that logs everything would log every row, with what is known of people; it can still ask for this logger.
-    logger = logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.WARNING)
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, logging_name=LOGGING_NAME)
-    in_memory = url in {"sqlite://", "sqlite:///:memory:"}
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        logging_name=LOGGING_NAME,
-        connect_args={"check_same_thread": False, "timeout": PATIENCE},
-        **options,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: Any) -> None:
-        # The driver would begin transactions late and not at all for reads; they are begun below instead.
-        connection.isolation_level = None
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
-        connection.execute(f"PRAGMA cache_size=-{CACHE}")
-        connection.execute("PRAGMA analysis_limit=1000")
-        # Pages that are changed again and again go to the database once, not each time.
-        connection.execute(f"PRAGMA wal_autocheckpoint={CACHE // 8}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _write_ahead(connection: Any) -> None:
-    """Switch to the write-ahead log. SQLite itself does not wait here while another process closes the database."""
-    pause = threading.Event()
-    for left in reversed(range(int(PATIENCE / POLL))):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            pause.wait(POLL)
-        else:
-            return
-
-
-def _migrate(engine: Engine) -> None:
-    if inspect(engine).has_table("keapbridge_version"):
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("SELECT version_num FROM keapbridge_version").scalar() == schema.HEAD:
-                return
-    from keapbridge.store.migrations import upgrade
-
-    upgrade(engine)
 
 
 def _pragma(connection: Connection, statement: str) -> None:

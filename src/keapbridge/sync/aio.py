@@ -12,7 +12,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.store.database import Target
+from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import OpenConflict
 from keapbridge.sync.assembly import open_bridge

@@ -19,7 +19,7 @@ from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
 from keapbridge.model.side import Side
-from keapbridge.store.database import Target
+from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.options import Progress, SessionOptions, Settings

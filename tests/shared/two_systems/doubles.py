@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 import keapbridge as kb
 from keapbridge._io.effects import Flow
 from keapbridge.mapping.custom import NamedField
-from keapbridge.store.database import memory_engine
+from keapbridge.store.opening import memory_engine
 from keapbridge.store.sql import open_store
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import KeapSystem

@@ -6,17 +6,27 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
-__all__ = ["VERSION_TABLE", "upgrade"]
+__all__ = ["VERSION_TABLE", "known_versions", "upgrade"]
 
 VERSION_TABLE = "keapbridge_version"
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply the migrations that are missing, in one transaction."""
+def upgrade(connection: Connection) -> None:
+    """Apply the migrations that are missing, in the transaction of this connection."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def known_versions() -> frozenset[str]:
+    """The versions of the schema that there have been."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config

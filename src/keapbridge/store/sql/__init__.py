@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keapbridge._seal import Seal, seal_for
-from keapbridge.store.database import Database, Target
+from keapbridge.store.database import Database
+from keapbridge.store.opening import Target
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures

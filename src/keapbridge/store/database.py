@@ -181,7 +181,7 @@ class Database:
         known = self._compiled.get(key)
         if known is None:
             compiled = statement().compile(dialect=self.engine.dialect)
-            known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup))
+            known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup, compiled.params))
         return known
 
     def leave_unindexed(self, connection: Connection, bridge: str, *, few: int = 0) -> None:
@@ -251,10 +251,13 @@ def _each_in_array(name: str) -> Select[tuple[str]]:
     return select(func.unnest(given).column_valued(f"each_{name}"))
 
 
-def _in_order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]:
-    """Parameters as a driver takes them: by their places, or by their names."""
+def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Parameters as a driver takes them: by their places, or by their names; some have a value of their own."""
+    own = {name: value for name, value in params.items() if value is not None}
     if names is None:
-        return lambda values: values
+        return lambda values: {**own, **values} if own else values
+    if own:
+        return lambda values: tuple([own[name] if name in own else values[name] for name in names])
     return lambda values: tuple([values[name] for name in names])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
@@ -18,9 +18,15 @@ class Facts:
 
     @flow
     def get(self, name: str) -> str | None:
-        query = select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == name)
+        f = t.facts.c
         with self._core.transaction() as c:
-            return c.execute(query).scalar()
+            found: str | None = self._core.database.execute(
+                c,
+                "fact",
+                lambda: select(f.value).where(f.bridge == bindparam("bridge"), f.name == bindparam("name")),
+                {"bridge": self._core.bridge, "name": name},
+            ).scalar()
+        return found
 
     @flow
     def set(self, name: str, value: str, *, durable: bool = False) -> None:

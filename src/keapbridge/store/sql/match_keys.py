@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, exists, select, true, update
 
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
@@ -27,18 +27,18 @@ class MatchKeys:
     @flow
     def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
         m = t.match_keys.c
-        wanted = (
-            select(m.key)
-            .distinct()
-            .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.is_(False), m.key > after)
-            .order_by(m.key)
-            .limit(limit)
-        )
+
+        def wanted() -> Any:
+            its = (m.bridge == bindparam("bridge"), m.object == bindparam("object"), m.rank == bindparam("rank"))
+            unlinked = select(m.key).distinct().where(*its, m.linked.is_(False), m.key > bindparam("after"))
+            return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
+
         kept_apart = select(t.tombstones.c.id).where(*self._core.of(t.tombstones, name), t.tombstones.c.apart.is_(True))
         groups: dict[str, list[Candidate]] = {}
         with self._core.transaction() as c:
             self._core.database.index_again(c)
-            keys = list(c.execute(wanted).scalars())
+            values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
+            keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
             query = (
                 select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
                 .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
@@ -62,15 +62,19 @@ class MatchKeys:
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
         o, a = t.observed.c, t.actions.c
-        planned = exists().where(a.plan_id == plan_id, a.object == name, a[link_columns(side).id.name] == o.id)
-        query = (
-            select(t.observed)
-            .where(*self._core.of(t.observed, name, side), o.linked.is_(False), o.id > after, ~planned)
-            .order_by(o.id)
-            .limit(limit)
-        )
+        its_id = a[link_columns(side).id.name]
+
+        def query() -> Any:
+            planned = exists().where(a.plan_id == bindparam("plan"), a.object == bindparam("object"), its_id == o.id)
+            its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"), ~planned)
+            return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
+
+        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan": plan_id}
         with self._core.transaction() as c:
-            return [self._core.rows.to_observation(row) for row in c.execute(query)]
+            rows = self._core.database.execute(
+                c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
+            )
+            return [self._core.rows.to_observation(row) for row in rows]
 
     @flow
     def same_key(self, name: str, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import link_columns
 
 __all__ = ["observed", "pairs_by"]
@@ -20,8 +21,13 @@ def pairs_by(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     if not ids:
         return []
     wanted = link_columns(side).id
-    query = select(t.links).where(*core.of(t.links, name), wanted.in_(core.database.each("ids")))
-    links = [core.rows.to_link(row) for row in c.execute(query.order_by(wanted), {"ids": list(ids)})]
+
+    def query() -> Any:
+        its = (t.links.c.bridge == bindparam("bridge"), t.links.c.object == bindparam("object"))
+        return select(t.links).where(*its, wanted.in_(core.database.each("ids"))).order_by(wanted)
+
+    rows = core.database.execute(c, f"pairs by {side.value}", query, core.values(name, side, ids))
+    links = [core.rows.to_link(row) for row in rows]
     ours, theirs = (observed(core, c, name, each, [link.id(each) for link in links]) for each in Side)
     return [Pair(link, ours.get(link.customcrm_id), theirs.get(link.keap_id)) for link in links]
 
@@ -31,5 +37,7 @@ def observed(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     if not ids:
         return {}
     wanted = t.observed.c.id.in_(core.database.each("ids"))
-    query = select(t.observed).where(*core.of(t.observed, name, side), wanted)
-    return {row.id: core.rows.to_observation(row) for row in c.execute(query, {"ids": list(ids)})}
+    rows = core.database.execute(
+        c, "observed", lambda: select(t.observed).where(*named(t.observed), wanted), core.values(name, side, ids)
+    )
+    return {row.id: core.rows.to_observation(row) for row in rows}

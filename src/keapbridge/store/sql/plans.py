@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Integer, bindparam, or_, select, update
 
 from keapbridge.model.plan import Action, Plan
 from keapbridge.store import schema as t
@@ -75,14 +76,23 @@ class Plans:
         self, plan_id: str, name: str, kinds: Collection[str], after: int, limit: int
     ) -> list[tuple[int, Action]]:
         a = t.actions.c
-        query = (
-            select(a.seq, a.body)
-            .where(a.plan_id == plan_id, a.object == name, a.kind.in_(list(kinds)), a.seq > after)
-            .order_by(a.seq)
-            .limit(limit)
-        )
+        wanted = sorted(kinds)
+
+        def query() -> Any:
+            is_wanted = or_(*(a.kind == bindparam(f"kind_{n}") for n in range(len(wanted))))
+            its = (
+                a.plan_id == bindparam("plan"),
+                a.object == bindparam("object"),
+                is_wanted,
+                a.seq > bindparam("after"),
+            )
+            return select(a.seq, a.body).where(*its).order_by(a.seq).limit(bindparam("limit", type_=Integer))
+
+        values = {"plan": plan_id, "object": name, "after": after, "limit": limit}
+        named_kinds = {f"kind_{n}": kind for n, kind in enumerate(wanted)}
         with self._core.transaction() as c:
-            return [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+            rows = self._core.database.execute(c, f"actions of {len(wanted)} kinds", query, values | named_kinds)
+            return [(row.seq, self._core.rows.to_action(row.body)) for row in rows]
 
     @flow
     def links_to_make(self, plan_id: str, name: str, after: str, limit: int) -> list[tuple[str, Action]]:

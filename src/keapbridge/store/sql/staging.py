@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, literal, select, true, tuple_, update
+from sqlalchemy import Connection, Integer, and_, bindparam, delete, literal, select, true, tuple_, update
 
 from keapbridge.model.kept import Missing, Staged
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.pairs import observed, pairs_by
 from keapbridge.store.sql.rows import chunks, link_columns, to_moment
 
@@ -28,11 +28,14 @@ class Staging:
     @flow
     def watermark(self, name: str, side: Side) -> datetime | None:
         """Up to when a side's changes were read and applied; `None` before that."""
-        query = select(t.cursors.c.watermark).where(
-            t.cursors.c.bridge == self._core.bridge, t.cursors.c.object == name, t.cursors.c.side == side.value
-        )
         with self._core.transaction() as c:
-            return to_moment(c.execute(query).scalar())
+            found = self._core.database.execute(
+                c,
+                "watermark",
+                lambda: select(t.cursors.c.watermark).where(*named(t.cursors)),
+                {"bridge": self._core.bridge, "object": name, "side": side.value},
+            )
+            return to_moment(found.scalar())
 
     @flow
     def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
@@ -121,17 +124,24 @@ class Staging:
     def missing(self, name: str, after: tuple[str, str], limit: int) -> list[Missing]:
         """Linked records that are missing, by side and id, after this one."""
         m = t.missing.c
-        query = (
-            select(m.side, m.id, m.proven)
-            .where(*self._core.of(t.missing, name), tuple_(m.side, m.id) > tuple_(*after))
-            .order_by(m.side, m.id)
-            .limit(limit)
-        )
+
+        def query() -> Any:
+            follows = tuple_(m.side, m.id) > tuple_(bindparam("after_side"), bindparam("after_id"))
+            its = (m.bridge == bindparam("bridge"), m.object == bindparam("object"), follows)
+            return (
+                select(m.side, m.id, m.proven)
+                .where(*its)
+                .order_by(m.side, m.id)
+                .limit(bindparam("limit", type_=Integer))
+            )
+
+        last = {"after_side": after[0], "after_id": after[1]}
+        values = {"bridge": self._core.bridge, "object": name, "limit": limit}
         with self._core.transaction() as c:
-            rows = c.execute(query).all()
+            rows = list(map(tuple, self._core.database.execute(c, "missing", query, values | last)))
             pairs: dict[tuple[str, str], Pair] = {}
             for side in Side:
-                mine = [row.id for row in rows if row.side == side.value]
+                mine = [id for its_side, id, _ in rows if its_side == side.value]
                 pairs |= {(side.value, pair.link.id(side)): pair for pair in pairs_by(self._core, c, name, side, mine)}
         return [Missing(Side(side), pairs[side, id], bool(proven)) for side, id, proven in rows if (side, id) in pairs]
 
@@ -212,5 +222,10 @@ class Staging:
         """What the links of records know of them: id, digest and mark."""
         columns = link_columns(side)
         wanted = columns.id.in_(self._core.database.each("ids"))
-        query = select(columns.id, columns.digest, columns.mark).where(*self._core.of(t.links, name), wanted)
-        return c.execute(query, {"ids": ids}).all()
+        its = (t.links.c.bridge == bindparam("bridge"), t.links.c.object == bindparam("object"), wanted)
+        return self._core.database.execute(
+            c,
+            f"known in {side.value}",
+            lambda: select(columns.id, columns.digest, columns.mark).where(*its),
+            self._core.values(name, side, ids),
+        ).all()

@@ -1,4 +1,4 @@
-"""The command line, thin: `python -m keapbridge demo`, `dataflow` and `qa`."""
+"""The command line, thin: `keapbridge demo`, `dataflow`, `qa` and `backup`; `python -m keapbridge` is the same."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODULE:NAME",
         help="a function that opens clients of two test systems, as a context manager (Customcrm, Keap)",
     )
+    backup = commands.add_parser(
+        "backup",
+        help="copy a link store on SQLite to a new file",
+        description="Copies it as it is at one moment, also while sessions are at work on it.",
+    )
+    backup.add_argument("store", metavar="STORE", help="its SQLAlchemy URL, such as sqlite:///bridge.db")
+    backup.add_argument("path", metavar="PATH", help="the new file; what is there is not overwritten")
     for command in (dataflow, qa):
         command.add_argument(
             "--mapping",
@@ -104,7 +111,24 @@ def _qa(options: argparse.Namespace) -> int:
     return run(mappers=options.mapping, pair=options.pair)
 
 
-_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"demo": _demo, "dataflow": _dataflow, "qa": _qa}
+def _backup(options: argparse.Namespace) -> int:
+    from keapbridge.errors import LinkStoreError
+    from keapbridge.store.backup import back_up_file
+
+    try:
+        back_up_file(options.store, options.path)
+    except LinkStoreError as error:
+        print(f"nothing was backed up: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "dataflow": _dataflow,
+    "qa": _qa,
+    "backup": _backup,
+}
 
 
 if __name__ == "__main__":

@@ -42,10 +42,10 @@ def make_private(path: Path) -> bool:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         if path.is_dir():
-            raise LinkStoreError(f"cannot open the link store: {path} is a folder; name a file in it") from None
+            raise LinkStoreError(f"{path} is a folder; name a file in it") from None
         return False
     except FileNotFoundError:
-        raise LinkStoreError(f"cannot open the link store: there is no folder {path.parent}") from None
+        raise LinkStoreError(f"there is no folder {path.parent}") from None
     return True
 
 

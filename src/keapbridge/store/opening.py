@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from pathlib import Path
 from typing import Any, TypeAlias, Union
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
@@ -44,7 +45,7 @@ def open_engine(target: Target) -> tuple[Engine, StoreFile | None]:
         engine = _create(url_of(target)) if isinstance(target, str) else _checked(target)
         path = file_of(engine.url)
         if path is not None and "mode" not in engine.url.query:
-            make_private(path)
+            _make(path)
         _look_at_connection(engine)
         _migrate(engine)
         return engine, None if path is None else StoreFile.at(path)
@@ -87,6 +88,13 @@ def reason(error: Exception) -> str:
     """What a database or driver says, shortened."""
     lines = str(getattr(error, "orig", None) or error).splitlines()
     return lines[0][:200] if lines else "no reason given"
+
+
+def _make(path: Path) -> None:
+    try:
+        make_private(path)
+    except LinkStoreError as error:
+        raise _cannot(str(error)) from None
 
 
 def _cannot(why: str) -> LinkStoreError:

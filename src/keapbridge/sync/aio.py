@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -130,6 +131,10 @@ class AsyncSyncSession:
     async def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
         """See `SyncSession.undo`."""
         return await self._driver.run(self._engine.undo(run_id, wait=wait))
+
+    async def backup(self, path: str | os.PathLike[str]) -> None:
+        """See `SyncSession.backup`."""
+        await self._driver.run(self._engine.backup(path))
 
     async def aclose(self) -> None:
         """Close the store; the clients stay open."""

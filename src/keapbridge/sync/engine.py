@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -78,6 +79,9 @@ class Engine:
         for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
             for id in ids:
                 yield from self.bridge.store.failures.clear(name, side, id)
+
+    def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
+        return self.bridge.store.backup(path)
 
     def links(self, name: str) -> Iterator[Link]:
         return self.bridge.store.links.all(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -168,6 +169,20 @@ class SyncSession:
     def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
         """Take a run back on both sides. What was edited since is left alone and reported as skipped."""
         return self._driver.run(self._engine.undo(run_id, wait=wait))
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write a copy of the store to a new file that only its owner can read; sessions may be at work meanwhile.
+
+        A copy of the file by other means has none of what is still in the log beside it.
+
+        Args:
+            path: where to; what is there is not overwritten.
+
+        Raises:
+            LinkStoreError: when something is there already, the copy cannot be written, or the store is on PostgreSQL,
+                which has its own means.
+        """
+        self._driver.run(self._engine.backup(path))
 
     def close(self) -> None:
         """Close the store; the clients stay open."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
+from keapbridge._io.effects import Flow, blocking
 from keapbridge._seal import Seal, seal_for
+from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target
 from keapbridge.store.sql.core import Core
@@ -39,6 +42,10 @@ class LinkStore:
         self.journal = Journal(core)
         self.intents = Intents(core)
         self.lease = Lease(core)
+
+    def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
+        """Write a copy of the whole database."""
+        return blocking("store.backup", back_up, self.database, path)
 
     def close(self) -> None:
         """Close the connections, unless the engine is the host's own."""

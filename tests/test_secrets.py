@@ -136,7 +136,7 @@ def test_oauth_shows_nothing(keap_server: KeapEmulator, tmp_path: Path, everythi
         list(keap.contacts.list())
         renewed = tokens.load()
         assert renewed is not None
-        secrets += [renewed.access_token, renewed.refresh_token]
+        secrets += [renewed.access_token.reveal(), renewed.refresh_token.reveal()]
         keap_server.oauth.revoke()
         with pytest.raises(kb.AuthError) as caught:
             list(keap.contacts.list())

@@ -15,7 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from keapbridge import customcrm, errors, keap, mapping
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.retries import RetryPolicy
+from keapbridge._io.secret import Secret
 from keapbridge._version import __version__
 from keapbridge.customcrm import (
     AdapterCapabilities,
@@ -32,6 +34,7 @@ from keapbridge.customcrm import (
 from keapbridge.errors import (
     ApiError,
     AuthError,
+    BoundError,
     BrakeError,
     ConflictError,
     KeapbridgeError,
@@ -80,6 +83,8 @@ __all__ = [
     "AuthError",
     "BasicAuth",
     "BearerToken",
+    "BoundError",
+    "Bounds",
     "BrakeError",
     "ClientCredentials",
     "ConflictError",
@@ -103,6 +108,7 @@ __all__ = [
     "RateLimitedError",
     "Report",
     "RetryPolicy",
+    "Secret",
     "ServerError",
     "SessionBusyError",
     "Settle",

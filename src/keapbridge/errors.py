@@ -4,6 +4,7 @@
 KeapbridgeError
 ├── ApiError                     a call to one of the two systems failed
 │   ├── TransportError           no usable answer: connection, time-out, cut in the middle
+│   │   └── BoundError            more than the client takes: bytes, seconds, pages
 │   ├── UnavailableError         not even asked: the system failed call after call
 │   ├── StatusError              an answer that says no
 │   │   ├── AuthError            401, 403
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ApiError",
     "AuthError",
+    "BoundError",
     "BrakeError",
     "ConflictError",
     "KeapbridgeError",
@@ -102,6 +104,18 @@ class TransportError(ApiError):
         self.sent = sent
 
 
+class BoundError(TransportError):
+    """An answer, a call or a list reached a bound of the client, which read no further.
+
+    Attributes:
+        bound: its name, that of an attribute of `Bounds`.
+    """
+
+    def __init__(self, message: str, *, bound: str, method: str = "", url: str = "") -> None:
+        super().__init__(message, method=method, url=url)
+        self.bound = bound
+
+
 class UnavailableError(ApiError):
     """The system failed call after call, so this one was not sent.
 
@@ -146,8 +160,11 @@ class RateLimitedError(StatusError):
     """429: too many requests.
 
     Attributes:
-        retry_after: seconds to wait, where the server said so.
+        retry_after: seconds to wait, where the server said so; a day at most.
+        retry_at: when it may be tried again (UTC), where that is later than this client waits; a run ends then.
     """
+
+    retry_at: datetime | None = None
 
     def __init__(
         self,
@@ -181,7 +198,7 @@ class QuotaExhaustedError(RateLimitedError):
         resets_at: datetime | None = None,
     ) -> None:
         super().__init__(message, method=method, url=url, status=status, request_id=request_id)
-        self.resets_at = resets_at
+        self.resets_at = self.retry_at = resets_at
 
 
 class ServerError(StatusError):

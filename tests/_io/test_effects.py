@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import fetch, send
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.effects import (
@@ -47,6 +48,7 @@ class Port:
     credentials: Any = None
     pace: Any = None
     circuit: Circuit = attrs.field(factory=lambda: Circuit(12, timedelta(seconds=30)))
+    bounds: Bounds = attrs.field(factory=Bounds)
 
 
 def _call(*, repeatable: bool = True, decode: Any = lambda answer: answer.body) -> Call[Any]:

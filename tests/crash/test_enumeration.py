@@ -74,7 +74,7 @@ class InProcess(httpx.BaseTransport):
 
         self._loop.run(self._app(scope, receive, send))
         content = b"".join(message.get("body", b"") for message in messages[1:])
-        return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], content=content)
+        return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], stream=httpx.ByteStream(content))
 
 
 @attrs.frozen

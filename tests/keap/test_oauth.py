@@ -264,7 +264,8 @@ def test_a_dead_refresh_token_needs_a_person_and_is_asked_for_once(
         assert caught.value.authorize_url is not None
     assert len(keap_server.requests.matching("POST", "/token")) == 1
     assert tokens.tokens is not None
-    for secret in (tokens.tokens.access_token, tokens.tokens.refresh_token, keap_server.oauth.client_secret):
+    held = tokens.tokens
+    for secret in (held.access_token.reveal(), held.refresh_token.reveal(), keap_server.oauth.client_secret):
         assert secret not in f"{caught.value} {caught.value!r}"
 
 
@@ -292,7 +293,8 @@ def test_a_wrong_client_secret_is_no_dead_token(keap_server: KeapEmulator, token
 def test_nothing_shows_a_secret(oauth: kb.KeapOAuth, tokens: MemoryTokenStore, keap: kb.KeapClient) -> None:
     assert tokens.tokens is not None
     for thing in (oauth, tokens.tokens, keap, keap.contacts.flows, keap.contacts.flows.port.credentials):
-        for secret in (tokens.tokens.access_token, tokens.tokens.refresh_token, oauth.client_secret):
+        for held in (tokens.tokens.access_token, tokens.tokens.refresh_token, oauth.client_secret):
+            secret = held.reveal()
             assert secret not in repr(thing)
 
 

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 import keapbridge as kb
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Answer, Call, Flow
@@ -57,6 +58,7 @@ class Port:
     credentials: Any = None
     pace: Any = None
     circuit: Circuit = attrs.field(factory=lambda: Circuit(12, timedelta(seconds=30)))
+    bounds: Bounds = attrs.field(factory=Bounds)
     records: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     calls: list[tuple[str, str, dict[str, str]]] = attrs.field(factory=list)
 

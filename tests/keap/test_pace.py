@@ -15,17 +15,21 @@ from laws import examples
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Now, Sleep
+from keapbridge._io.moments import DAY
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
-from keapbridge.keap.limits import KeapLimits, Window
+from keapbridge.keap.limits import KeapLimits, Window, read_limits
 from keapbridge.keap.pace import (
     API_KEY,
     OAUTH_CLIENT,
     ComeBack,
     Entry,
     Granted,
+    Held,
     KeapPace,
     MemoryPaceBook,
     Spent,
+    Unpaced,
     learn,
     pace_for,
     take_turn,
@@ -193,6 +197,64 @@ def test_a_refusal_because_the_day_is_spent_ends_the_day() -> None:
 # --- clients --------------------------------------------------------------------------------------------------------
 
 
+def test_a_wait_that_is_too_long_is_told_and_not_granted() -> None:
+    entry = _learned(_said(), refused=True, retry_after=301.0)
+    assert take_turn(entry, PACING, "a", MORNING, longest=300.0)[1] == Held(MORNING + 301)
+    assert take_turn(entry, PACING, "a", MORNING + 1, longest=300.0)[1] == Granted(MORNING + 301)
+    entry = _learned(_said(), refused=True, retry_after=400 * DAY)
+    assert entry.held_until == MORNING + DAY
+
+
+@pytest.mark.parametrize("ahead", [120.0, 3600.0, 365 * DAY])
+def test_what_was_entered_under_a_clock_that_was_ahead_is_put_back_with_it(ahead: float) -> None:
+    entry = Entry()
+    for _ in range(5):
+        entry, _ = take_turn(entry, PACING, "a", MORNING + ahead)
+    entry = learn(entry, PACING, _said(), MORNING + ahead, refused=True, retry_after=40.0)
+    entry, verdict = take_turn(entry, PACING, "a", MORNING, longest=300.0)
+    assert verdict == Granted(MORNING + 40)
+    assert len(entry.turns) == 6
+    entry, verdict = take_turn(entry, PACING, "a", MORNING + 60)
+    assert isinstance(verdict, Granted)
+    assert verdict.at < MORNING + 120
+
+
+def test_a_clock_that_is_put_back_between_asking_and_waiting_prolongs_nothing() -> None:
+    book = MemoryPaceBook()
+    book.change("key", lambda entry: (attrs.evolve(entry, held_until=MORNING + 30, seen_at=MORNING), None))
+    flow = KeapPace(PACING, book, "key").turn()
+    moments = iter([MORNING, MORNING - 365 * DAY])
+    effect = next(flow)
+    while isinstance(effect, Now):
+        effect = flow.send(datetime.fromtimestamp(next(moments), UTC))
+    assert effect == Sleep(30.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("quota-expiry-time", "99999999999999999"),
+        ("throttle-expiry-time", "-99999999999999"),
+        ("throttle-expiry-time", "1e9"),
+        ("quota-used", "9" * 30),
+        ("quota-used", "30001"),
+        ("quota-limit", "-1"),
+        ("throttle-limit", "0"),
+        ("throttle-limit", "-5"),
+        ("throttle-used", "99999999999"),
+        ("throttle-available", "-3"),
+    ],
+)
+def test_numbers_that_cannot_be_are_as_good_as_not_said(name: str, value: str) -> None:
+    said = {"x-keap-product-quota-limit": "30000", "x-keap-product-quota-available": "29000"}
+    seen = read_limits({**said, f"x-keap-product-{name}": value})
+    window, field = (seen.day if name.startswith("quota") else seen.minute), name.partition("-")[2]
+    assert getattr(window, {"expiry-time": "resets_at"}.get(field, field)) is None
+    entry, verdict = take_turn(_learned(seen), PACING, "a", MORNING)
+    assert verdict == Granted(MORNING)
+    assert entry.used == 1
+
+
 @pytest.mark.parametrize(
     "setting", [{"share": 0.0}, {"share": 1.1}, {"reserve": 1.0}, {"reserve": -0.1}, {"time_scale": 0}]
 )
@@ -209,7 +271,7 @@ def test_keaps_own_addresses_are_paced_as_published() -> None:
     assert [p.pacing for p in paces if p is not None] == [API_KEY, API_KEY, OAUTH_CLIENT]
     assert len({p.key for p in paces if p is not None}) == 3
     assert "one" not in repr(paces)
-    assert pace_for(key, "http://127.0.0.1:8801/crm/rest", None) is None
+    assert isinstance(pace_for(key, "http://127.0.0.1:8801/crm/rest", None), Unpaced)
     half = pace_for(key, "http://127.0.0.1:8801/crm/rest", kb.Pacing(share=0.5))
     assert half is not None
     assert (half.pacing.per_minute, half.pacing.share) == (240, 0.5)
@@ -241,8 +303,26 @@ def test_without_pacing_a_429_for_the_day_is_told_as_what_it_is(quota_server: Ke
     ) as keap:
         for _ in range(3):
             list(keap.contacts.list())
-        with pytest.raises(RateLimitedError):
+        with pytest.raises(QuotaExhaustedError) as caught:
             list(keap.contacts.list())
+    assert caught.value.retry_at is not None
+    assert (caught.value.status, caught.value.method) == (429, "GET")
+    assert len(quota_server.requests) == 4  # it is not sent again
+
+
+def test_a_wait_of_a_year_is_raised_by_this_call_and_the_next_and_nothing_is_slept(keap_server: KeapEmulator) -> None:
+    keap_server.faults.add(Fault(status=429, headers=(("Retry-After", "31536000"),)))
+    slept: list[float] = []
+    auth = kb.KeapApiKey(keap_server.api_key)
+    with kb.KeapClient(auth=auth, base_url=keap_server.base_url, pacing=kb.Pacing()) as keap:
+        driver = SyncDriver(sleep=slept.append)
+        for _ in range(2):
+            with pytest.raises(RateLimitedError, match="wait_seconds") as caught:
+                driver.run(keap.contacts.flows.list())
+            assert caught.value.retry_at is not None
+            assert DAY - 60 < (caught.value.retry_at - datetime.now(UTC)).total_seconds() <= DAY
+    assert not slept
+    assert len(keap_server.requests) == 1
 
 
 def test_a_429_is_waited_for_by_all(keap_server: KeapEmulator) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeAlias, TypeVar, Union
 
 import attrs
 
+from keapbridge._io.moments import http_date
+from keapbridge._io.secret import Secret
 from keapbridge.errors import ShapeError
 
 __all__ = [
@@ -53,13 +55,8 @@ class Answer:
 
     @property
     def served_at(self) -> datetime | None:
-        """The server's own clock, from its `Date` header."""
-        from email.utils import parsedate_to_datetime
-
-        try:
-            return parsedate_to_datetime(self.headers["date"])
-        except (KeyError, ValueError):
-            return None
+        """The server's own clock, from its `Date` header, where that can be a clock's."""
+        return http_date(self.headers.get("date"))
 
 
 @attrs.frozen
@@ -75,8 +72,8 @@ class Call(Generic[T]):
     method: str
     path: str
     decode: Callable[[Answer], T] = attrs.field(repr=False)
-    query: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
-    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    query: tuple[tuple[str, str | Secret], ...] = attrs.field(default=(), repr=False)
+    headers: tuple[tuple[str, str | Secret], ...] = attrs.field(default=(), repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     subject: str = ""
     repeatable: bool = True
@@ -128,6 +125,7 @@ class Page(Generic[T]):
         deleted: ids that a change list says are gone.
         unread: records that are not read yet.
         following: the call for the next part, as the answer told it; `None` at the end.
+        token: by what the answer named the next page; `None` where pages are only counted.
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
     """
@@ -137,6 +135,7 @@ class Page(Generic[T]):
     deleted: tuple[str, ...] = ()
     unread: Unread[T] | None = None
     following: Call[Page[T]] | None = None
+    token: str | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
 

@@ -7,38 +7,30 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from copy import copy
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
-import msgspec
 
+from keapbridge._io.bodies import ENCODINGS, Body
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
+from keapbridge._io.deadline import Deadline, watch
 from keapbridge._io.effects import Answer, Call
 from keapbridge._io.port import Credentials, Pace, Renewable
+from keapbridge._io.refusals import refusal
 from keapbridge._io.retries import RetryPolicy
-from keapbridge._io.scrub import scrub
+from keapbridge._io.secret import Secret, clear, kept
 from keapbridge._version import __version__
-from keapbridge.errors import (
-    ApiError,
-    AuthError,
-    ConflictError,
-    NotFoundError,
-    RateLimitedError,
-    ServerError,
-    StatusError,
-    TransportError,
-)
+from keapbridge.errors import TransportError
 
 if TYPE_CHECKING:
     import ssl
-
-    import httpx
 
 __all__ = ["AsyncHttpPort", "HttpSettings", "SyncHttpPort"]
 
@@ -49,8 +41,6 @@ IDLE = 3.0
 Many servers close theirs after five: a create that is sent just then gets no answer, and nobody knows whether it was
 made.
 """
-_MAX_MESSAGE = 300
-_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 def _without_slash(url: str) -> str:
@@ -74,6 +64,7 @@ class HttpSettings:
         credentials: who signs the calls; see `calling`.
         pace: what calls wait for before they are sent; `None`: for nothing.
         timeout: seconds without progress before a request is given up.
+        bounds: what is taken from the system at most.
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
     """
 
@@ -83,6 +74,7 @@ class HttpSettings:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
     pace: Pace | None = attrs.field(default=None, repr=False)
+    bounds: Bounds = attrs.field(factory=Bounds)
 
 
 @lru_cache(maxsize=1)
@@ -115,13 +107,20 @@ _exchanging: ContextVar[bool] = ContextVar("keapbridge_exchanging", default=Fals
 
 
 def _without_queries(record: logging.LogRecord) -> bool:
-    """Cut what httpx logs of our calls: the query of an address may hold an e-mail address or a name."""
+    """Cut what httpx logs of our calls: the query of an address may hold an e-mail address, a name or a key."""
     if _exchanging.get() and isinstance(record.args, tuple):
         import httpx
 
         record.args = tuple(
             argument.copy_with(query=None) if isinstance(argument, httpx.URL) else argument for argument in record.args
         )
+    return True
+
+
+def _without_answers(record: logging.LogRecord) -> bool:
+    """Cut what httpcore logs of our calls: the headers of an answer may hold a cookie, or echo a key."""
+    if _exchanging.get() and isinstance(record.msg, str):
+        record.msg = record.msg.partition(" return_value=")[0]
     return True
 
 
@@ -132,6 +131,8 @@ class _Http:
         self.settings = settings
         self.memory = _Memory.blank(settings.retry)
         logging.getLogger("httpx").addFilter(_without_queries)
+        for name in ("http11", "http2", "connection", "proxy", "socks"):
+            logging.getLogger(f"httpcore.{name}").addFilter(_without_answers)
 
     @property
     def circuit(self) -> Circuit:
@@ -144,6 +145,10 @@ class _Http:
     @property
     def base_url(self) -> str:
         return self.settings.base_url
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.settings.bounds
 
     @property
     def retry(self) -> RetryPolicy:
@@ -179,32 +184,59 @@ class _Http:
                 max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE
             ),
             "verify": _ssl_context() if _uses_tls(self.settings) else False,
-            "headers": {"User-Agent": f"keapbridge/{__version__}", "Accept": "application/json"},
+            "headers": {
+                "User-Agent": f"keapbridge/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": ENCODINGS,
+            },
             "follow_redirects": False,
         }
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
-        headers = dict(call.headers)
+        headers = {name: clear(value) for name, value in call.headers}
         if call.body is not None:
             headers.setdefault("Content-Type", "application/json")
         # Encoded here, because httpx leaves characters bare that filter expressions need encoded.
-        query = "&".join(f"{quote(k, safe='')}={quote(v, safe=',')}" for k, v in call.query)
+        query = "&".join(f"{quote(k, safe='')}={quote(clear(v), safe=',')}" for k, v in call.query)
         url = f"{self.settings.base_url}{call.path}" + (f"?{query}" if query else "")
         return {"method": call.method, "url": url, "headers": headers, "content": call.body}
 
-    def _answer(self, call: Call[Any], response: httpx.Response) -> Answer:
-        headers = dict(response.headers)
-        self.memory.last_headers = headers
-        if response.status_code >= 300:
-            raise _status_error(call, f"{self.settings.base_url}{call.path}", response)
-        return Answer(response.status_code, headers, response.content)
+    def _answer(self, call: Call[Any], status: int, headers: Mapping[str, str], body: Body) -> Answer:
+        """An answer without what of it must not be kept."""
+        answer = Answer(status, kept(headers, _secrets(call)), body.value())
+        self.memory.last_headers = answer.headers
+        return answer
 
-    def _cause(self, error: Exception) -> Exception | None:
+    def _accepted(self, call: Call[Any], received: Answer | BaseException) -> Answer:
+        """The answer, if it is one; raised here, where no frame knows what was received."""
+        if isinstance(received, BaseException):
+            raise received
+        if received.status >= 300:
+            raise refusal(call, f"{self.settings.base_url}{call.path}", received, _secrets(call))
+        return received
+
+    def _failed(self, call: Call[Any], error: BaseException, deadline: Deadline) -> BaseException:
+        """The error for an exchange that did not come to its end, without the frames of httpx.
+
+        Their locals hold the credentials, and whoever reports an error with its locals would report them.
+        """
+        failure = error
         import httpx
 
-        return None if isinstance(error, httpx.LocalProtocolError) else error  # it shows the header that is wrong
+        if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, TransportError, TimeoutError)):
+            if deadline.is_over:
+                most = self.settings.bounds.call_seconds
+                what = f"the answer was not whole after {most:g} seconds"
+                failure = self.settings.bounds.reached("call_seconds", what)
+            elif not isinstance(error, TransportError):
+                failure = self._transport_error(call, error)
+        elif isinstance(error, Exception):  # nobody foresaw it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            error.add_note(f"raised at {place.filename}:{place.lineno}, in {place.name}")
+        failure.__cause__, failure.__context__ = _reason(error), None
+        return failure.with_traceback(None)
 
-    def _transport_error(self, call: Call[Any], error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
+    def _transport_error(self, call: Call[Any], error: Exception) -> TransportError:
         import httpx
 
         never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL))
@@ -217,6 +249,22 @@ class _Http:
         )
 
 
+def _secrets(call: Call[Any]) -> list[Secret]:
+    """What signs a call."""
+    return [value for _, value in (*call.headers, *call.query) if isinstance(value, Secret)]
+
+
+def _reason(error: BaseException) -> Exception | None:
+    """What the operating system said, of all that led to an error, without its frames."""
+    seen = error.__cause__ or error.__context__
+    while seen is not None:
+        if isinstance(seen, OSError):
+            seen.__cause__ = seen.__context__ = None
+            return seen.with_traceback(None)
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 class SyncHttpPort(_Http):
     """One system over HTTP, for threads. Safe to use from several at once."""
 
@@ -226,18 +274,27 @@ class SyncHttpPort(_Http):
         super().__init__(settings)
         import httpx
 
-        self._failures = (httpx.HTTPError, httpx.InvalidURL)
         self._client = httpx.Client(**self._options())
+        watch(self._client)
 
     def exchange(self, call: Call[Any]) -> Answer:
+        return self._accepted(call, self._receive(call))
+
+    def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
+        deadline = Deadline(self.settings.bounds.call_seconds)
         try:
-            response = self._client.request(**self._request(call))
-        except self._failures as error:
-            raise self._transport_error(call, error) from self._cause(error)
+            with deadline, self._client.stream(**self._request(call)) as response:
+                headers = dict(response.headers)
+                body = Body(headers, self.settings.bounds)
+                for chunk in response.iter_raw():
+                    body.add(chunk)
+                    deadline.check()
+                return self._answer(call, response.status_code, headers, body)
+        except BaseException as error:  # noqa: BLE001 - raised by the caller
+            return self._failed(call, error, deadline)
         finally:
             _exchanging.reset(token)
-        return self._answer(call, response)
 
     def close(self) -> None:
         self._client.close()
@@ -248,89 +305,34 @@ class AsyncHttpPort(_Http):
 
     def __init__(self, settings: HttpSettings) -> None:
         super().__init__(settings)
+        import asyncio
+
         import httpx
 
-        self._failures = (httpx.HTTPError, httpx.InvalidURL)
+        self._timeout = asyncio.timeout
         transport = httpx.ASGITransport(settings.asgi_app) if settings.asgi_app is not None else None
         self._client = httpx.AsyncClient(transport=transport, **self._options())
 
     async def exchange(self, call: Call[Any]) -> Answer:
+        return self._accepted(call, await self._receive(call))
+
+    async def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
+        deadline = Deadline(self.settings.bounds.call_seconds)
         try:
-            response = await self._client.request(**self._request(call))
-        except self._failures as error:
-            raise self._transport_error(call, error) from self._cause(error)
+            async with (
+                self._timeout(self.settings.bounds.call_seconds),
+                self._client.stream(**self._request(call)) as response,
+            ):
+                headers = dict(response.headers)
+                body = Body(headers, self.settings.bounds)
+                async for chunk in response.aiter_raw():
+                    body.add(chunk)
+                return self._answer(call, response.status_code, headers, body)
+        except BaseException as error:  # noqa: BLE001 - raised by the caller
+            return self._failed(call, error, deadline)
         finally:
             _exchanging.reset(token)
-        return self._answer(call, response)
 
     async def aclose(self) -> None:
         await self._client.aclose()
-
-
-def _status_error(call: Call[Any], url: str, response: httpx.Response) -> ApiError:
-    status = response.status_code
-    explanation, code = _explanation(response)
-    message = f"{status} for {call.subject or call.path}" + (f": {explanation}" if explanation else "")
-    request_id = next(
-        (
-            response.headers[h]
-            for h in ("x-request-id", "x-correlation-id", "x-amzn-requestid")
-            if h in response.headers
-        ),
-        None,
-    )
-    where: dict[str, Any] = {"method": call.method, "url": url, "status": status, "request_id": request_id}
-    error: StatusError
-    match status:
-        case 401 | 403:
-            error = AuthError(f"{message.rstrip('.')}: check the credentials", **where)
-        case 404 | 410:
-            error = NotFoundError(message, **where)
-        case 409 | 412:
-            error = ConflictError(message, **where)
-        case 429:
-            error = RateLimitedError(message, **where, retry_after=_retry_after(response))
-        case _ if status >= 500:
-            error = ServerError(message, **where)
-        case _:
-            error = StatusError(message, **where)
-    error.headers = dict(response.headers)
-    error.code = code
-    return error
-
-
-def _explanation(response: httpx.Response) -> tuple[str, str | None]:
-    """The server's own words and name for an error, from whichever of the known bodies, without personal data."""
-    try:
-        body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
-        kind = response.headers.get("content-type", "").split(";")[0]
-        return f"not explained ({kind or 'no'} body)", None
-    if not isinstance(body, dict):
-        return "", None
-    fault = body.get("fault")
-    candidates = [body.get("detail"), body.get("message"), body.get("title"), body.get("error_description")]
-    if isinstance(fault, dict):
-        candidates.insert(0, fault.get("faultstring"))
-    text = next((c for c in candidates if isinstance(c, str) and c), "")
-    errors = body.get("errors")
-    if isinstance(errors, list):
-        parts = [f"{e.get('field')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
-        text = "; ".join([text.rstrip("."), *parts])
-    code = body.get("error")
-    return scrub(text)[:_MAX_MESSAGE], code if isinstance(code, str) and _CODE.fullmatch(code) else None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:  # a moment, by the server's own clock
-        return max(
-            0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(response.headers["date"])).total_seconds()
-        )
-    except (KeyError, ValueError, TypeError):
-        return None

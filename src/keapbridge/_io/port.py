@@ -6,28 +6,30 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.effects import Flow
 from keapbridge._io.retries import RetryPolicy
+from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError, RateLimitedError
 
 __all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable", "check_header"]
 
 
-def check_header(what: str, value: str) -> None:
+def check_header(what: str, value: Secret) -> None:
     """Refuse a secret that no header can carry: what would complain later shows it.
 
     Raises:
         ValueError: without the secret.
     """
-    if not (value.isascii() and value.isprintable()):
+    if not (value.reveal().isascii() and value.reveal().isprintable()):
         raise ValueError(f"{what} holds a line end or another character that no header can carry")
 
 
 class Credentials(Protocol):
     """What proves who is calling. Its `repr` must not show it."""
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, str | Secret]:
         """The headers to add to every request."""
         ...
 
@@ -36,7 +38,7 @@ class Credentials(Protocol):
 class InQuery(Protocol):
     """Credentials that go into the query of every request."""
 
-    def parameters(self) -> Mapping[str, str]:
+    def parameters(self) -> Mapping[str, str | Secret]:
         """The parameters to add; none where these go elsewhere after all."""
         ...
 
@@ -45,11 +47,11 @@ class InQuery(Protocol):
 class Renewable(Protocol):
     """Credentials that end and can be had anew, for which they make calls of their own."""
 
-    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+    def sign(self, port: Port) -> Flow[Mapping[str, Secret]]:
         """The headers for the next request; renewed first, where they are about to end."""
         ...
 
-    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+    def renew(self, port: Port, refused: Mapping[str, Secret]) -> Flow[bool]:
         """After these headers were refused: whether there are others by now, so that trying again makes sense."""
         ...
 
@@ -57,11 +59,16 @@ class Renewable(Protocol):
 class Pace(Protocol):
     """Lets calls wait for their turn, so that none is refused for coming too early."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether it wants to know what answers say."""
+        ...
+
     def turn(self) -> Flow[None]:
         """Wait until a call may be sent.
 
         Raises:
-            QuotaExhaustedError: when none may be for a long time.
+            QuotaExhaustedError, RateLimitedError: when none may be for a long time.
         """
         ...
 
@@ -87,6 +94,8 @@ class Port(Protocol):
     def pace(self) -> Pace | None: ...
     @property
     def circuit(self) -> Circuit: ...
+    @property
+    def bounds(self) -> Bounds: ...
     def elsewhere(self, base_url: str) -> Port:
         """The same connections to another address, without credentials and pace."""
         ...

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import attrs
 
+from keapbridge._io.bounds import Bounds
 from keapbridge.errors import (
     ApiError,
+    BoundError,
     QuotaExhaustedError,
     RateLimitedError,
     ServerError,
@@ -15,7 +17,7 @@ from keapbridge.errors import (
     TransportError,
 )
 
-__all__ = ["Pause", "RetryPolicy", "decide"]
+__all__ = ["Pause", "RetryPolicy", "decide", "is_too_long"]
 
 
 @attrs.frozen
@@ -46,7 +48,7 @@ class Pause:
     jitter: bool
 
 
-def decide(error: ApiError, attempt: int, *, repeatable: bool, policy: RetryPolicy) -> Pause | None:
+def decide(error: ApiError, attempt: int, *, repeatable: bool, policy: RetryPolicy, bounds: Bounds) -> Pause | None:
     """The pause before the next attempt, or `None` to give up.
 
     A call whose outcome is unknown (connection lost, 5xx) is repeated only when it is `repeatable`; one that surely did
@@ -55,14 +57,21 @@ def decide(error: ApiError, attempt: int, *, repeatable: bool, policy: RetryPoli
     if attempt >= policy.attempts or not _worth_it(error, repeatable=repeatable):
         return None
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        return Pause(error.retry_after, jitter=False) if error.retry_after <= policy.cap else None
-    return Pause(min(policy.cap, policy.base * 2 ** (attempt - 1)), jitter=True)
+        return None if is_too_long(error, policy, bounds) else Pause(error.retry_after, jitter=False)
+    longest = min(policy.cap, bounds.wait_seconds)
+    return Pause(min(longest, policy.base * 2.0 ** min(attempt - 1, 60)), jitter=True)
+
+
+def is_too_long(error: ApiError, policy: RetryPolicy, bounds: Bounds) -> bool:
+    """Whether a refusal asks for a longer wait than the client takes."""
+    wait = error.retry_after if isinstance(error, RateLimitedError) else None
+    return wait is not None and wait > min(policy.cap, bounds.wait_seconds)
 
 
 def _worth_it(error: ApiError, *, repeatable: bool) -> bool:
     match error:
-        case QuotaExhaustedError():
-            return False
+        case QuotaExhaustedError() | BoundError():
+            return False  # the next answer would be as long
         case RateLimitedError():
             return True
         case TransportError():

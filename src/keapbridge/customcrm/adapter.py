@@ -15,7 +15,9 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
+from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.effects import Await, Flow, Malformed, Page, blocking, gather
+from keapbridge._io.moments import plausible
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
 
@@ -189,23 +191,25 @@ class AdapterResource(Generic[R]):
         return None if found is None else frozenset(found)
 
     def list(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
-        return self._page(updated_since if self.capabilities.changes_since else None, None)
+        return self._page(updated_since if self.capabilities.changes_since else None, None, Listing(Bounds()), 1)
 
-    def _page(self, since: datetime | None, cursor: str | None) -> Flow[Page[R]]:
+    def _page(self, since: datetime | None, cursor: str | None, listing: Listing, number: int) -> Flow[Page[R]]:
         subject = f"the list of {self.object}"
         page: Any = yield from self._call("list_changes", subject, since, cursor)
         if not isinstance(page, AdapterPage):
             raise TypeError(f"{subject}: list_changes must return an AdapterPage, not {type(page).__name__}")
         following = page.cursor
-        if following is not None and following == cursor:
-            raise ShapeError(f"{subject}: a page names itself as the next one", paths=["cursor"])
+        if following is not None:
+            if following == cursor:
+                raise ShapeError(f"{subject}: a page names itself as the next one", paths=["cursor"])
+            listing.onward(number, str(following))
         records, malformed = self._load_many(page.records)
         return Page(
             records,
             malformed=malformed,
             deleted=() if since is None else tuple(str(id) for id in page.deleted),
-            next=None if following is None else lambda: self._page(since, following),
-            served_at=page.as_of,
+            next=None if following is None else lambda: self._page(since, following, listing, number + 1),
+            served_at=plausible(page.as_of),
         )
 
     def get(self, id: str) -> Flow[R]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from attrs import define, field, frozen
 
 from keapbridge._io.calling import send
 from keapbridge._io.effects import Answer, Call, Flow, now
 from keapbridge._io.port import Port, check_header
+from keapbridge._io.secret import Secret, basic, bearer, form
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -26,14 +26,14 @@ LIFETIME = timedelta(hours=1)  # of an access token, where the server does not s
 class BearerToken:
     """`Authorization: Bearer …`."""
 
-    token: str = field(repr=False)
+    token: Secret = field(converter=Secret)
 
     def __attrs_post_init__(self) -> None:
         check_header("the bearer token", self.token)
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """The header that carries the token."""
-        return {"Authorization": f"Bearer {self.token}"}
+        return {"Authorization": bearer(self.token)}
 
 
 @frozen
@@ -46,23 +46,23 @@ class ApiKey:
         ValueError: when the key is empty, or not exactly one of `header` and `query` is given.
     """
 
-    key: str = field(repr=False)
+    key: Secret = field(converter=Secret)
     header: str | None = field(default=None, kw_only=True)
     query: str | None = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not self.key.strip():
+        if not self.key.reveal().strip():
             raise ValueError("the API key is empty")
         if (self.header is None) == (self.query is None):
             raise ValueError("say where the API key goes: header=… or query=…")
         if self.header is not None:
             check_header("the API key", self.key)
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """The header that carries the key; none where it goes into the query."""
         return {} if self.header is None else {self.header: self.key}
 
-    def parameters(self) -> Mapping[str, str]:
+    def parameters(self) -> Mapping[str, Secret]:
         """The parameter that carries the key; none where it goes into a header."""
         return {} if self.query is None else {self.query: self.key}
 
@@ -76,25 +76,25 @@ class BasicAuth:
     """
 
     username: str
-    password: str = field(repr=False)
+    password: Secret = field(converter=Secret)
 
     def __attrs_post_init__(self) -> None:
         if ":" in self.username:
             raise ValueError("the user name of basic authentication cannot hold a colon")
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """The header that carries both."""
-        return {"Authorization": _basic(self.username, self.password)}
+        return {"Authorization": basic(self.username, self.password)}
 
 
 @frozen
 class _Held:
-    token: str = field(repr=False)
+    token: Secret
     renew_at: datetime
     expires_at: datetime
 
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
+    def headers(self) -> dict[str, Secret]:
+        return {"Authorization": bearer(self.token)}
 
 
 @define
@@ -111,7 +111,7 @@ class ClientCredentials:
 
     token_url: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: Secret = field(converter=Secret)
     scope: str | None = field(default=None, kw_only=True)
     secret_in: Literal["header", "body"] = field(default="header", kw_only=True)
     _held: _Held | None = field(default=None, init=False, repr=False, eq=False)
@@ -121,7 +121,7 @@ class ClientCredentials:
         if self.secret_in not in {"header", "body"}:
             raise ValueError(f"secret_in: must be 'header' or 'body', not {self.secret_in!r}")
 
-    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+    def sign(self, port: Port) -> Flow[Mapping[str, Secret]]:
         """The header with a valid access token.
 
         Raises:
@@ -133,7 +133,7 @@ class ClientCredentials:
             return held.headers()
         return (yield from self._fresh(port, moment)).headers()
 
-    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+    def renew(self, port: Port, refused: Mapping[str, Secret]) -> Flow[bool]:
         """Get another access token than the one that was refused."""
         held = self._held
         if held is None or held.headers()["Authorization"] == refused.get("Authorization"):
@@ -141,16 +141,17 @@ class ClientCredentials:
         return True
 
     def _fresh(self, port: Port, moment: datetime) -> Flow[_Held]:
-        form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
-        headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/x-www-form-urlencoded"),)
+        fields: dict[str, str | Secret] = {"grant_type": "client_credentials"}
+        fields |= {"scope": self.scope} if self.scope else {}
+        headers: tuple[tuple[str, str | Secret], ...] = (("Content-Type", "application/x-www-form-urlencoded"),)
         if self.secret_in == "body":  # noqa: S105 - where the secret goes, not the secret
-            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
+            fields |= {"client_id": self.client_id, "client_secret": self.client_secret}
         else:
             # RFC 6749, 2.3.1: both are form-encoded before they are joined.
-            pair = (quote(self.client_id, safe=""), quote(self.client_secret, safe=""))
-            headers += (("Authorization", _basic(*pair)),)
+            encoded = Secret(quote(self.client_secret.reveal(), safe=""), self.client_secret)
+            headers += (("Authorization", basic(quote(self.client_id, safe=""), encoded)),)
         call: Call[Mapping[str, Any]] = Call(
-            "POST", "", _decode, headers=headers, body=urlencode(form).encode("ascii"), subject="an access token"
+            "POST", "", _decode, headers=headers, body=form(fields), subject="an access token"
         )
         self._renewing = True
         try:
@@ -163,20 +164,17 @@ class ClientCredentials:
         finally:
             self._renewing = False
         life = _lifetime(answer.get("expires_in"))
-        held = _Held(str(answer["access_token"]), moment + life - min(LEEWAY, life / 20), moment + life)
+        held = _Held(answer["access_token"], moment + life - min(LEEWAY, life / 20), moment + life)
         self._held = held
         return held
-
-
-def _basic(name: str, secret: str) -> str:
-    return f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode('ascii')}"
 
 
 def _decode(answer: Answer) -> Mapping[str, Any]:
     found = load_json(answer)
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        del found  # it may be a token all the same
         raise ShapeError("the answer holds no access token", paths=["$.access_token"])
-    return found
+    return found | {"access_token": Secret(found["access_token"])}
 
 
 def _lifetime(value: Any) -> timedelta:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import fetch, send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Call, Flow, Page, gather, now
@@ -261,6 +262,7 @@ class CustomcrmClient:
         schema: what the API looks like; without one it is the default profile.
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
+        bounds: what it takes from the system at most; see `Bounds`.
     """
 
     def __init__(
@@ -271,9 +273,12 @@ class CustomcrmClient:
         schema: CustomcrmSchema | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.schema: CustomcrmSchema = schema or CustomcrmSchema()
-        self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy()))
+        self._port = SyncHttpPort(
+            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), bounds=bounds or Bounds())
+        )
         driver = SyncDriver()
         self.contacts: SyncCustomcrmResource[Contact] = SyncCustomcrmResource(
             driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))
@@ -319,10 +324,13 @@ class AsyncCustomcrmClient:
         schema: CustomcrmSchema | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        bounds: Bounds | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
         self.schema: CustomcrmSchema = schema or CustomcrmSchema()
-        self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app))
+        self._port = AsyncHttpPort(
+            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, bounds=bounds or Bounds())
+        )
         driver = AsyncDriver()
         self.contacts: AsyncCustomcrmResource[Contact] = AsyncCustomcrmResource(
             driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))

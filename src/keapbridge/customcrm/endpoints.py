@@ -252,6 +252,7 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bo
             page,
             deleted=page.deleted if place.changes else (),
             following=_page_call(endpoint, query, following, unread=unread) if following else None,
+            token=_token(endpoint, following) if following else None,
             served_at=answer.served_at,
         )
 
@@ -350,6 +351,13 @@ def _following(
             return None if wanted == 0 else _next_number(paging, here, body, tuple(ids), place)
         case OffsetPaging() as paging:
             return None if wanted == 0 else _next_offset(paging, here, body, ids, place)
+
+
+def _token(endpoint: Endpoint[Any], following: _Place) -> str | None:
+    """By what an answer named the next page; counted pages are read again where the list has moved."""
+    if isinstance(endpoint.schema.paging, (PagePaging, OffsetPaging)):
+        return None
+    return f"{following.path} {following.query}"
 
 
 def _onward(place: _Place, following: _Place) -> _Place:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from keapbridge._io.port import check_header
+from keapbridge._io.secret import Secret, bearer
 
 __all__ = ["KeapApiKey"]
 
@@ -16,19 +17,18 @@ class KeapApiKey:
     """A Personal Access Token (acts as its user) or a Service Account Key (acts as an administrator).
 
     Attributes:
-        key: the token.
+        key: the token, a `str` or a `Secret`; held as a `Secret`.
         header: `"X-Keap-API-Key"`, or `"Authorization"` to send it as a bearer token.
     """
 
-    key: str = field(repr=False)
+    key: Secret = field(converter=Secret)
     header: str = "X-Keap-API-Key"
 
     def __attrs_post_init__(self) -> None:
-        if not self.key.strip():
+        if not self.key.reveal().strip():
             raise ValueError("the Keap API key is empty")
         check_header("the Keap API key", self.key)
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """The header that carries the key."""
-        value = f"Bearer {self.key}" if self.header.lower() == "authorization" else self.key
-        return {self.header: value}
+        return {self.header: bearer(self.key) if self.header.lower() == "authorization" else self.key}

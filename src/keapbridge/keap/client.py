@@ -8,12 +8,14 @@ from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import fetch, send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
+from keapbridge._io.secret import Secret
 from keapbridge.keap import endpoints, field_endpoints
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
@@ -311,6 +313,7 @@ class KeapClient:
         base_url: what `/v2` and `/v1` live below.
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
+        bounds: what it takes from the system at most; see `Bounds`.
         pacing: how much of Keap's limits it may use. Without it, all of what Keap publishes for these credentials; at
             other addresses than Keap's own, no limit.
     """
@@ -322,10 +325,13 @@ class KeapClient:
         base_url: str = BASE_URL,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        bounds: Bounds | None = None,
         pacing: Pacing | None = None,
     ) -> None:
-        pace = pace_for(auth, base_url, pacing)
-        self._port = SyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace))
+        pace = pace_for(auth, base_url, pacing, bounds)
+        self._port = SyncHttpPort(
+            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace, bounds=bounds or Bounds())
+        )
         self._driver = driver = SyncDriver()
         self.contacts: SyncKeapResourceWithFields[Contact] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS)
@@ -350,7 +356,7 @@ class KeapClient:
         Raises:
             StatusError: when Keap does not take the code: it is good for one use, and for a short time.
         """
-        self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
+        self._driver.run(oauth_of(self._port).authorize(self._port, Secret(code), redirect_uri))
 
     def close(self) -> None:
         """Close the connections."""
@@ -380,11 +386,14 @@ class AsyncKeapClient:
         base_url: str = BASE_URL,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        bounds: Bounds | None = None,
         pacing: Pacing | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
-        pace = pace_for(auth, base_url, pacing)
-        self._port = AsyncHttpPort(HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace))
+        pace = pace_for(auth, base_url, pacing, bounds)
+        self._port = AsyncHttpPort(
+            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace, bounds or Bounds())
+        )
         self._driver = driver = AsyncDriver()
         self.contacts: AsyncKeapResourceWithFields[Contact] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS)
@@ -402,7 +411,7 @@ class AsyncKeapClient:
 
     async def authorize(self, code: str, *, redirect_uri: str | None = None) -> None:
         """See `KeapClient.authorize`."""
-        await self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
+        await self._driver.run(oauth_of(self._port).authorize(self._port, Secret(code), redirect_uri))
 
     async def aclose(self) -> None:
         """Close the connections."""

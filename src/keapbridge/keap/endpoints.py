@@ -254,8 +254,9 @@ def _page_call(
         return page(following, answer, items=records, malformed=malformed)
 
     def page(following: Any, answer: Answer, **shown: Any) -> Page[R]:
-        onward = _page_call(endpoint, query, str(following), stop_before, unread=unread) if following else None
-        return Page(**shown, following=onward, served_at=answer.served_at)
+        token = str(following) if following else None
+        onward = None if token is None else _page_call(endpoint, query, token, stop_before, unread=unread)
+        return Page(**shown, following=onward, token=token, served_at=answer.served_at)
 
     return Call(
         "GET",

@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from keapbridge._io.moments import plausible
+
 __all__ = ["KeapLimits", "Window", "read_limits"]
+
+_MOST = 1_000_000_000  # calls; nobody may make more
+_LATEST = 10_000_000_000_000  # milliseconds since 1970; the year 2286
 
 
 @frozen
@@ -41,18 +46,25 @@ def read_limits(headers: Mapping[str, str]) -> KeapLimits:
 
 
 def _window(headers: Mapping[str, str], prefix: str) -> Window:
-    expiry = _number(headers, f"{prefix}-expiry-time")
-    return Window(
-        limit=_number(headers, f"{prefix}-limit"),
-        used=_number(headers, f"{prefix}-used"),
-        available=_number(headers, f"{prefix}-available"),
-        # Epoch milliseconds.
-        resets_at=None if expiry is None else datetime.fromtimestamp(expiry / 1000, UTC),
-    )
+    limit = _number(headers, f"{prefix}-limit", least=1)
+    used = _number(headers, f"{prefix}-used")
+    available = _number(headers, f"{prefix}-available")
+    if limit is not None and used is not None and used > limit and available != 0:
+        used = None  # one of the two is wrong
+    return Window(limit, used, available, _moment(_number(headers, f"{prefix}-expiry-time", most=_LATEST)))
 
 
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    try:
-        return int(headers[name])
-    except (KeyError, ValueError):
+def _number(headers: Mapping[str, str], name: str, *, least: int = 0, most: int = _MOST) -> int | None:
+    """A number that can be one of calls; anything else says nothing."""
+    text = headers.get(name, "").strip()
+    if len(text) > 20:
         return None
+    try:
+        found = int(text)
+    except ValueError:
+        return None
+    return found if least <= found <= most else None
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else plausible(datetime.fromtimestamp(milliseconds / 1000, UTC))

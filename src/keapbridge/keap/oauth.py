@@ -7,7 +7,6 @@ before anybody uses it; and who comes second finds it there.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from attrs import define, field, frozen
 from keapbridge._io.calling import send
 from keapbridge._io.effects import Answer, Call, Flow, Sleep, blocking, finish, new_id, now
 from keapbridge._io.port import Port
+from keapbridge._io.secret import Secret, basic, bearer, form
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -28,6 +28,7 @@ TOKEN_URL = "https://api.infusionsoft.com/token"  # noqa: S105 - an address, no 
 
 LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twentieth of a shorter life
 LIFETIME = timedelta(hours=24)  # of an access token, where Keap does not say
+MOST = 1e9  # seconds; no token lives longer
 POLL = 0.05
 NEEDS_A_PERSON = frozenset({"invalid_grant", "invalid_request"})  # how Keap says that a refresh token is dead
 
@@ -41,22 +42,24 @@ class OAuthTokens:
         renew_at: when it should be renewed.
     """
 
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
+    access_token: Secret = field(converter=Secret)
+    refresh_token: Secret = field(converter=Secret)
     expires_at: datetime
     renew_at: datetime
 
     @classmethod
-    def lasting(cls, access_token: str, refresh_token: str, lifetime: timedelta, since: datetime) -> OAuthTokens:
+    def lasting(
+        cls, access_token: str | Secret, refresh_token: str | Secret, lifetime: timedelta, since: datetime
+    ) -> OAuthTokens:
         """Tokens that were given at a moment, for so long."""
         expires_at = since.astimezone(UTC) + lifetime
         return cls(access_token, refresh_token, expires_at, expires_at - min(LEEWAY, lifetime / 20))
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, Secret]:
         """The header that carries the access token."""
-        return {"Authorization": f"Bearer {self.access_token}"}
+        return {"Authorization": bearer(self.access_token)}
 
-    def is_worn(self, moment: datetime, refused: str | None) -> bool:
+    def is_worn(self, moment: datetime, refused: Secret | None) -> bool:
         """Whether others are needed, because these are about to end or are the ones that were refused."""
         return self.renew_at <= moment or self.headers()["Authorization"] == refused
 
@@ -104,14 +107,14 @@ class KeapOAuth:
     """
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: Secret = field(converter=Secret)
     tokens: TokenStore
     redirect_uri: str | None = field(default=None, kw_only=True)
     authorize_url: str = field(default=AUTHORIZE_URL, kw_only=True)
     token_url: str = field(default=TOKEN_URL, kw_only=True)
     _held: OAuthTokens | None = field(default=None, init=False, repr=False)
     _unsaved: OAuthTokens | None = field(default=None, init=False, repr=False)
-    _dead: str | None = field(default=None, init=False, repr=False)
+    _dead: Secret | None = field(default=None, init=False, repr=False)
 
     def authorization_url(self, redirect_uri: str | None = None, *, state: str | None = None) -> str:
         """The address where a person lets this application in; Keap sends them back with `code` and `state`.
@@ -129,9 +132,9 @@ class KeapOAuth:
         }
         return f"{self.authorize_url}?{urlencode({name: value for name, value in wanted.items() if value})}"
 
-    def authorize(self, port: Port, code: str, redirect_uri: str | None = None) -> Flow[None]:
+    def authorize(self, port: Port, code: Secret, redirect_uri: str | None = None) -> Flow[None]:
         """Turn the code that a person brought back from Keap into tokens, and keep them."""
-        form = {
+        fields: dict[str, str | Secret] = {
             "grant_type": "authorization_code",
             "code": code,
             "client_id": self.client_id,
@@ -139,7 +142,7 @@ class KeapOAuth:
             "redirect_uri": redirect_uri or self.redirect_uri or "",
         }
         moment = yield from now()
-        call = _token_call(form, subject="the first Keap tokens", repeatable=False)  # a code is good for one use
+        call = _token_call(fields, subject="the first Keap tokens", repeatable=False)  # a code is good for one use
         answer = yield from send(port.elsewhere(self.token_url), call)
         tokens = _tokens(answer, moment, None)
         yield from self._save(tokens)
@@ -147,7 +150,7 @@ class KeapOAuth:
 
     # --- signing ------------------------------------------------------------------------------------------------
 
-    def sign(self, port: Port) -> Flow[Mapping[str, str]]:
+    def sign(self, port: Port) -> Flow[Mapping[str, Secret]]:
         """The header with a valid access token.
 
         Raises:
@@ -159,13 +162,13 @@ class KeapOAuth:
             held = yield from self._fresh(port, moment, worn=None)
         return held.headers()
 
-    def renew(self, port: Port, refused: Mapping[str, str]) -> Flow[bool]:
+    def renew(self, port: Port, refused: Mapping[str, Secret]) -> Flow[bool]:
         """Get another access token than the one that was refused."""
         moment = yield from now()
         yield from self._fresh(port, moment, worn=refused.get("Authorization"))
         return True
 
-    def _fresh(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens]:
+    def _fresh(self, port: Port, moment: datetime, worn: Secret | None) -> Flow[OAuthTokens]:
         """The tokens that are valid now: those somebody else has put into the store, or new ones."""
         found = yield from self._load()
         while found.is_worn(moment, worn):
@@ -178,7 +181,7 @@ class KeapOAuth:
         self._held = found
         return found
 
-    def _renew_alone(self, port: Port, moment: datetime, worn: str | None) -> Flow[OAuthTokens | None]:
+    def _renew_alone(self, port: Port, moment: datetime, worn: Secret | None) -> Flow[OAuthTokens | None]:
         """New tokens; `None` while somebody else is about to get them."""
         holder = yield from new_id()
         if not (yield from blocking("take the lock of the tokens", self.tokens.lock, holder, moment)):
@@ -213,12 +216,12 @@ class KeapOAuth:
             raise
         self._unsaved = None
 
-    def _exchange(self, port: Port, refresh_token: str) -> Flow[OAuthTokens]:
-        secret = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode("ascii")
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    def _exchange(self, port: Port, refresh_token: Secret) -> Flow[OAuthTokens]:
+        fields: dict[str, str | Secret] = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         moment = yield from now()
         # Repeated even when the outcome is unknown: if it took effect, the new pair is lost either way.
-        call = _token_call(form, headers=(("Authorization", f"Basic {secret}"),), subject="new Keap tokens")
+        headers = (("Authorization", basic(self.client_id, self.client_secret)),)
+        call = _token_call(fields, headers=headers, subject="new Keap tokens")
         try:
             answer = yield from send(port.elsewhere(self.token_url), call)
         except StatusError as error:
@@ -245,14 +248,18 @@ def oauth_of(port: Port) -> KeapOAuth:
 
 
 def _token_call(
-    form: Mapping[str, str], *, subject: str, headers: tuple[tuple[str, str], ...] = (), repeatable: bool = True
+    fields: Mapping[str, str | Secret],
+    *,
+    subject: str,
+    headers: tuple[tuple[str, str | Secret], ...] = (),
+    repeatable: bool = True,
 ) -> Call[Any]:
     return Call(
         "POST",
         "",
         _decode,
         headers=(("Content-Type", "application/x-www-form-urlencoded"), *headers),
-        body=urlencode(form).encode("ascii"),
+        body=form(fields),
         subject=subject,
         repeatable=repeatable,
     )
@@ -261,15 +268,21 @@ def _token_call(
 def _decode(answer: Answer) -> Mapping[str, Any]:
     found = load_json(answer)
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        del found  # it may be a token all the same
         raise ShapeError("the answer holds no access token", paths=["$.access_token"])
-    return found
+    secrets = {name: Secret(found[name]) for name in ("access_token", "refresh_token") if _is_text(found.get(name))}
+    return {"expires_in": found.get("expires_in")} | secrets
 
 
-def _tokens(answer: Mapping[str, Any], moment: datetime, old_refresh_token: str | None) -> OAuthTokens:
-    lifetime = answer.get("expires_in")
-    seconds = float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else LIFETIME.total_seconds()
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _tokens(answer: Mapping[str, Any], moment: datetime, old_refresh_token: Secret | None) -> OAuthTokens:
+    told = answer.get("expires_in")
+    seconds = float(told) if isinstance(told, (int, float)) and 0 < told < MOST else LIFETIME.total_seconds()
     refresh_token = answer.get("refresh_token") or old_refresh_token
-    if not isinstance(refresh_token, str):
+    if refresh_token is None:
         raise ShapeError("the answer holds no refresh token", paths=["$.refresh_token"])
     return OAuthTokens.lasting(answer["access_token"], refresh_token, timedelta(seconds=seconds), moment)
 

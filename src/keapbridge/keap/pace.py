@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
+from keapbridge._io.bounds import Bounds
 from keapbridge._io.effects import Flow, Sleep, blocking, now
+from keapbridge._io.moments import soon
+from keapbridge._io.secret import Secret, clear
 from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import KeapOAuth
@@ -104,6 +107,7 @@ class Entry:
         used: calls of that day, of anybody.
         others: calls that others made in the minute with the number `others_in`.
         held_until: no call before this moment.
+        seen_at: when the entry was changed last. Where that is later than now, a clock was wrong.
         minute_limit, day_limit: what Keap said last.
     """
 
@@ -113,6 +117,7 @@ class Entry:
     others: int = 0
     others_in: int = 0
     held_until: float = 0.0
+    seen_at: float = 0.0
     minute_limit: int | None = None
     day_limit: int | None = None
 
@@ -138,16 +143,29 @@ class Spent:
     at: float
 
 
-def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float) -> tuple[Entry, Granted | ComeBack | Spent]:
+@attrs.frozen
+class Held:
+    """Keap wants no call before this moment, which is further away than a call may wait."""
+
+    at: float
+
+
+Verdict: TypeAlias = Granted | ComeBack | Spent | Held
+
+
+def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float, longest: float = DAY) -> tuple[Entry, Verdict]:
     """Enter a call, if it is somebody's turn; the calls before it are given their moments already.
 
     Args:
         who: a session; none of them queues for more than its share of a second while others wait.
+        longest: seconds that Keap may have a call wait.
     """
     entry = _today(entry, pacing, moment)
     per_day = _allowed(pacing.per_day, entry.day_limit, pacing.share)
     if per_day is not None and entry.used >= per_day:
         return entry, Spent((entry.day + 1) * pacing.day)
+    if entry.held_until - moment > longest:
+        return entry, Held(entry.held_until)
     at = max(moment, entry.held_until, entry.turns[-1].at if entry.turns else 0.0)
     at = max(at, _earliest(entry, pacing, at))
     waiting = [turn for turn in entry.turns if turn.at > moment]
@@ -161,11 +179,25 @@ def take_turn(entry: Entry, pacing: Pacing, who: str, moment: float) -> tuple[En
 
 
 def _today(entry: Entry, pacing: Pacing, moment: float) -> Entry:
-    """The entry without what is over."""
+    """The entry without what is over, by a clock that may have been put back since."""
+    entry = _put_back(entry, pacing, moment)
     oldest = moment - pacing.minute * STRETCH
     turns = tuple(turn for turn in entry.turns if turn.at > oldest)
     day = int(moment // pacing.day)
-    return attrs.evolve(entry, turns=turns, day=day, used=entry.used if entry.day == day else 0)
+    used = entry.used if entry.day == day else 0
+    return attrs.evolve(entry, turns=turns, day=day, used=used, seen_at=moment)
+
+
+def _put_back(entry: Entry, pacing: Pacing, moment: float) -> Entry:
+    """The entry with its moments as the clock tells them now; otherwise a call would wait until it is as late again.
+
+    The clocks of two machines may differ by a minute: that much is waited for.
+    """
+    late = entry.seen_at - moment
+    if late <= pacing.minute:
+        return entry
+    turns = tuple(Turn(turn.at - late, turn.who) for turn in entry.turns)
+    return attrs.evolve(entry, turns=turns, held_until=entry.held_until - late, others=0)
 
 
 def _earliest(entry: Entry, pacing: Pacing, moment: float) -> float:
@@ -221,7 +253,8 @@ def learn(
     if seen.minute.available == 0 or (seen.tenant.available is not None and seen.tenant.available <= spare):
         hold = max(hold, next_minute)
     elif refused:
-        hold = max(hold, moment + (retry_after if retry_after is not None else 1.0 / pacing.time_scale))
+        pause = 1.0 / pacing.time_scale if retry_after is None else min(retry_after, DAY)
+        hold = max(hold, moment + pause)
     return attrs.evolve(
         entry,
         used=used,
@@ -271,12 +304,15 @@ class KeapPace:
     Attributes:
         key: what the book knows the credentials by; they cannot be read from it.
         who: the session that calls.
+        bounds: how long a call may be made to wait.
     """
 
     pacing: Pacing
     book: PaceBook
     key: str
     who: str = ""
+    bounds: Bounds = attrs.field(factory=Bounds)
+    listens: ClassVar[bool] = True
     _news: deque[tuple[KeapLimits, float, bool, float | None]] = attrs.field(
         factory=lambda: deque(maxlen=16), init=False, repr=False, eq=False
     )
@@ -291,13 +327,14 @@ class KeapPace:
 
     def shared(self, book: PaceBook, who: str) -> KeapPace:
         """The same pace, kept with others that use the key."""
-        return KeapPace(self.pacing, book, self.key, who)
+        return KeapPace(self.pacing, book, self.key, who, self.bounds)
 
     def turn(self) -> Flow[None]:
         """Wait until a call may be sent.
 
         Raises:
             QuotaExhaustedError: when none may be until the day is over.
+            RateLimitedError: when Keap has asked to be left alone for longer than a call may wait.
         """
         while True:
             moment = (yield from now()).timestamp()
@@ -308,26 +345,39 @@ class KeapPace:
                     f"not sent, the quota of the day is spent; it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC",
                     resets_at=resets_at,
                 )
-            wait = verdict.at - (yield from now()).timestamp()  # asking took its time
+            if isinstance(verdict, Held):
+                raise self._left_alone(verdict.at - moment, moment)
+            # Asking took its time; and the clock may have been put back meanwhile.
+            wait = min(verdict.at - (yield from now()).timestamp(), verdict.at - moment)
             if wait > 0:
                 yield Sleep(wait)
             if isinstance(verdict, Granted):
                 return
 
-    def _ask(self, moment: float) -> Flow[Granted | ComeBack | Spent]:
+    def _left_alone(self, seconds: float, moment: float) -> RateLimitedError:
+        until = datetime.fromtimestamp(moment + seconds, UTC)
+        error = RateLimitedError(
+            f"not sent, Keap wants no call before {until:%Y-%m-%d %H:%M:%S} UTC; "
+            f"a client with bounds=Bounds(wait_seconds=…) waits longer than {self.bounds.wait_seconds:g} s",
+            retry_after=seconds,
+        )
+        error.retry_at = until
+        return error
+
+    def _ask(self, moment: float) -> Flow[Verdict]:
         news = []
         with suppress(IndexError):  # empty: taken by this thread or by another
             while True:
                 news.append(self._news.popleft())
 
-        def change(entry: Entry) -> tuple[Entry, Granted | ComeBack | Spent]:
+        def change(entry: Entry) -> tuple[Entry, Verdict]:
             for seen, heard_at, refused, retry_after in news:
                 entry = learn(entry, self.pacing, seen, heard_at, refused=refused, retry_after=retry_after)
-            return take_turn(entry, self.pacing, self.who, moment)
+            return take_turn(entry, self.pacing, self.who, moment, self.bounds.wait_seconds)
 
         if not self.book.is_shared:
             return self.book.change(self.key, change)
-        verdict: Granted | ComeBack | Spent = yield from blocking("take a turn", self.book.change, self.key, change)
+        verdict: Verdict = yield from blocking("take a turn", self.book.change, self.key, change)
         return verdict
 
     def answered(self, headers: Mapping[str, str], moment: datetime) -> None:
@@ -338,19 +388,49 @@ class KeapPace:
         """Note a 429; answers the error that it means."""
         seen = read_limits(error.headers)
         self._news.append((seen, moment.timestamp(), True, error.retry_after))
-        if seen.day.available != 0 or not seen.day.limit:
-            return error
-        return QuotaExhaustedError(str(error), resets_at=seen.day.resets_at)
+        return _meant(error, seen, moment)
 
 
-def pace_for(auth: object, base_url: str, pacing: Pacing | None) -> KeapPace | None:
+class Unpaced:
+    """No pace; but what a refusal means is told all the same."""
+
+    listens = False
+
+    def turn(self) -> Flow[None]:
+        """Wait for nothing."""
+        yield from ()
+
+    def answered(self, headers: Mapping[str, str], moment: datetime) -> None:
+        """Learn nothing."""
+
+    def refused(self, error: RateLimitedError, moment: datetime) -> ApiError:
+        """The error that a 429 means."""
+        return _meant(error, read_limits(error.headers), moment)
+
+
+def _meant(error: RateLimitedError, seen: KeapLimits, moment: datetime) -> ApiError:
+    if seen.day.available != 0 or not seen.day.limit:
+        return error
+    resets_at = soon(seen.day.resets_at, moment)
+    meant = QuotaExhaustedError(str(error), status=error.status, request_id=error.request_id, resets_at=resets_at)
+    meant.method, meant.url, meant.headers = error.method, error.url, error.headers
+    return meant
+
+
+def pace_for(auth: object, base_url: str, pacing: Pacing | None, bounds: Bounds | None = None) -> KeapPace | Unpaced:
     """The pace of a client: of its own process, until a session shares it."""
     if pacing is None:
         if urlsplit(base_url).hostname not in HOSTS:
-            return None
+            return Unpaced()
         pacing = Pacing()
     # Keap counts a key; of OAuth it counts the client, over all the applications that let it in.
     oauth = isinstance(auth, KeapOAuth)
-    identity = auth.client_id if isinstance(auth, KeapOAuth) else repr(sorted(getattr(auth, "headers", dict)().items()))
+    identity = auth.client_id if isinstance(auth, KeapOAuth) else _identity(auth)
     key = hashlib.blake2b(identity.encode(), digest_size=16, person=b"keapbridge-pace").hexdigest()
-    return KeapPace(pacing.over(OAUTH_CLIENT if oauth else API_KEY), MemoryPaceBook(), key)
+    return KeapPace(pacing.over(OAUTH_CLIENT if oauth else API_KEY), MemoryPaceBook(), key, bounds=bounds or Bounds())
+
+
+def _identity(auth: object) -> str:
+    """What tells credentials from others."""
+    headers: Mapping[str, str | Secret] = getattr(auth, "headers", dict)()
+    return repr(sorted((name, clear(value)) for name, value in headers.items()))

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from keapbridge._io.secret import Secret
 from keapbridge.errors import KeapbridgeError
 from keapbridge.keap.oauth import OAuthTokens
 
@@ -38,10 +39,10 @@ class FileTokenStore:
     def load(self) -> OAuthTokens | None:
         """The tokens; `None` where there is no file."""
         try:
-            content = self._path.read_text("utf-8")
+            content = Secret(self._path.read_text("utf-8"))
         except FileNotFoundError:
             return None
-        return load_tokens(self._seal.open(content), str(self._path))
+        return load_tokens(Secret(self._seal.open(content.reveal())), str(self._path))
 
     def save(self, tokens: OAuthTokens) -> None:
         """Replace the file."""
@@ -84,27 +85,34 @@ def dump_tokens(tokens: OAuthTokens) -> str:
     """Tokens as text."""
     return msgspec.json.encode(
         {
-            "access_token": tokens.access_token,
-            "refresh_token": tokens.refresh_token,
+            "access_token": tokens.access_token.reveal(),
+            "refresh_token": tokens.refresh_token.reveal(),
             "expires_at": tokens.expires_at.isoformat(),
             "renew_at": tokens.renew_at.isoformat(),
         }
     ).decode()
 
 
-def load_tokens(text: str, where: str) -> OAuthTokens:
+def load_tokens(text: Secret, where: str) -> OAuthTokens:
     """Tokens from text.
 
     Raises:
         KeapbridgeError: when it holds none.
     """
+    tokens = _read(text)
+    if tokens is None:
+        raise KeapbridgeError(f"{where} holds no tokens that can be read; authorize again")
+    return tokens
+
+
+def _read(text: Secret) -> OAuthTokens | None:
+    """Tokens, without an error for what is none: it would show the content."""
     try:
-        found = msgspec.json.decode(text)
+        found = msgspec.json.decode(text.reveal())
         moments = (datetime.fromisoformat(found[name]) for name in ("expires_at", "renew_at"))
         return OAuthTokens(str(found["access_token"]), str(found["refresh_token"]), *moments)
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-        # Not chained: the error would show the content.
-        raise KeapbridgeError(f"{where} holds no tokens that can be read; authorize again") from None
+        return None
 
 
 def _sync_folder(folder: Path) -> None:

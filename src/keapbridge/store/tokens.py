@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
+from keapbridge._io.secret import Secret
 from keapbridge._seal import seal_for
 from keapbridge.keap.oauth import OAuthTokens
 from keapbridge.keap.tokens import dump_tokens, load_tokens
@@ -42,7 +43,9 @@ class SqlTokenStore:
         """The tokens; `None` where there are none."""
         with self._database.transaction() as c:
             stored = c.execute(select(t.tokens.c.body).where(t.tokens.c.name == self._name)).scalar()
-        return None if stored is None else load_tokens(self._seal.open(stored), f"the token store {self._name!r}")
+        return (
+            None if stored is None else load_tokens(Secret(self._seal.open(stored)), f"the token store {self._name!r}")
+        )
 
     def save(self, tokens: OAuthTokens) -> None:
         """Keep the tokens."""
@@ -55,7 +58,8 @@ class SqlTokenStore:
         c = t.tokens.c
         until = (now + TERM).astimezone(UTC).isoformat(timespec="microseconds")
         moment = now.astimezone(UTC).isoformat(timespec="microseconds")
-        is_free = or_(c.holder.is_(None), c.holder == holder, c.locked_until < moment)
+        # Nobody locks for longer than the term: what says so was written by a clock that was wrong.
+        is_free = or_(c.holder.is_(None), c.holder == holder, c.locked_until < moment, c.locked_until > until)
         take = update(t.tokens).where(c.name == self._name, is_free).values(holder=holder, locked_until=until)
         with self._database.transaction() as connection:
             connection.execute(self._database.insert(t.tokens).on_conflict_do_nothing(), [{"name": self._name}])

@@ -15,6 +15,7 @@ from keapbridge._io.effects import Flow, gather, now
 from keapbridge.errors import (
     AuthError,
     QuotaExhaustedError,
+    RateLimitedError,
     UnavailableError,
 )
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
@@ -221,4 +222,6 @@ def stops_everything(error: Exception) -> bool:
     """Whether it makes no sense to go on with the other records."""
     if isinstance(error, AuthError):
         return error.status == 401
+    if isinstance(error, RateLimitedError) and error.retry_at is not None:
+        return True  # every other record would be told to wait as long
     return isinstance(error, (QuotaExhaustedError, UnavailableError))

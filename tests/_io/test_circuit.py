@@ -100,6 +100,13 @@ def test_a_trial_that_fails_opens_it_again() -> None:
         circuit.check(NOON + REST + REST / 2)
 
 
+def test_a_clock_that_was_put_back_does_not_prolong_the_rest() -> None:
+    circuit = _opened(NOON + timedelta(days=365))
+    circuit.check(NOON)
+    with pytest.raises(UnavailableError, match="12:00:30"):
+        circuit.check(NOON)  # one call tries, the others wait by the clock as it is now
+
+
 # --- clients and runs -----------------------------------------------------------------------------------------------
 
 PATIENCE = kb.RetryPolicy(attempts=2, base=0.001, patience=6, rest=timedelta(minutes=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -146,3 +146,7 @@ class Failure:
     reason: str
     tries: int
     next_try_at: datetime | None
+
+    def waits(self, moment: datetime) -> bool:
+        """Whether it is not to be tried yet. Nothing waits longer than a day: a clock was wrong when that was noted."""
+        return self.next_try_at is None or timedelta(0) < self.next_try_at - moment < timedelta(days=1)

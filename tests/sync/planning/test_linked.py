@@ -63,7 +63,7 @@ def test_a_conflict_is_told_beside_what_is_written(toy_worlds: Callable[..., Wor
 def test_a_pair_that_failed_waits_until_it_is_due_or_edited(toys: World) -> None:
     ours, theirs = toys.linked_toy()
     moment = toys.run(now())
-    later = moment + timedelta(days=2)
+    later = moment + timedelta(hours=20)
     failed = {CUSTOMCRM: ours, KEAP: theirs}
     toys.toys.put(id=ours, colour="green")
     toys.plan()
@@ -83,9 +83,14 @@ def test_a_pair_that_failed_waits_until_it_is_due_or_edited(toys: World) -> None
 
 def test_only_failures_that_are_not_due_are_waited_for(toys: World) -> None:
     moment = toys.run(now())
-    for id, due in (("due", moment), ("later", moment + timedelta(hours=1)), ("never", None)):
+    for id, due in (
+        ("due", moment),
+        ("later", moment + timedelta(hours=1)),
+        ("never", None),
+        ("a clock was wrong", moment + timedelta(days=300)),
+    ):
         toys.run(toys.store.failures.note(Failure("toys", KEAP, id, "refused", 8, due)))
-    asked = [(KEAP, id) for id in ("due", "later", "never", "fine")] + [(CUSTOMCRM, "later")]
+    asked = [(KEAP, id) for id in ("due", "later", "never", "a clock was wrong", "fine")] + [(CUSTOMCRM, "later")]
     found = toys.run(waiting(toys["toys"], asked))
     assert found.keys() == {(KEAP, "later"), (KEAP, "never")}
     assert found[KEAP, "never"] == "failed 8 times, tried again when it is edited: refused"

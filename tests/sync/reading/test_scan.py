@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stopping import Clock, CountingDriver
 from tiers import named
 
 import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
 from keapbridge.testing import CustomcrmBehaviour, KeapBehaviour
 
 if TYPE_CHECKING:
+    from toys import World as Toys
+
     from conftest import World
 
 Json = dict[str, Any]
@@ -312,3 +317,20 @@ def test_what_was_edited_to_the_same_on_both_sides_counts_as_unchanged(world: Wo
         plan = session.contacts.plan(full=True)
     assert plan.is_empty
     assert plan.unchanged["contacts"] == 5
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(days=-365), timedelta(hours=1), timedelta(days=365)], ids=str)
+def test_what_changes_after_runs_under_a_wrong_clock_is_not_lost(toys: Toys, wrong_by: timedelta) -> None:
+    toys.linked_toy()
+    toys.driver = CountingDriver(Clock(datetime.now(UTC) + wrong_by))
+    toys.toys.put(name="Kite", colour="blue")
+    assert toys.sync().ok
+    toys.driver = SyncDriver()
+    toys.toys.put(name="Ball", colour="green")
+    assert toys.sync().ok
+    assert {gadget.title for gadget in toys.gadgets.records.values()} == {"Top", "Kite", "Ball"}
+    toys.toys.put(name="Drum", colour="red")
+    before = len(toys.calls())
+    assert toys.sync().ok
+    assert len(toys.gadgets.records) == 4
+    assert len(toys.calls()) == before + 1

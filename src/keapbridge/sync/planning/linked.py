@@ -61,7 +61,7 @@ def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[
         ids = [id for s, id in records if s is side]
         failures = (yield from sync.store.failures.of(sync.name, side, ids)) if ids else {}
         for id, failure in failures.items():
-            if failure.next_try_at is None or failure.next_try_at > moment:
+            if failure.waits(moment):
                 when = (
                     "when it is edited"
                     if failure.next_try_at is None

@@ -90,8 +90,10 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     system = sync.systems[side]
     everything = full or not system.lists_changes
     since = None if everything else (yield from sync.store.staging.watermark(sync.name, side))
-    complete = since is None
     started = yield from now()
+    if since is not None and since > started:
+        since = None  # a clock is wrong, or was: what changed since then is not known
+    complete = since is None
     page: Page[Any] | None = yield from system.scan(since)
     salted = yield from salt(sync, side)
     # The system's own clock decides, where it tells it: ours may be wrong.

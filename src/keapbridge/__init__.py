@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from keapbridge.decide.policy import Contest, Policy, Settle
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
+    from keapbridge.store.rekey import rekey
     from keapbridge.store.tokens import SqlTokenStore
     from keapbridge.sync.afterwards.resolve import OpenConflict
     from keapbridge.sync.aio import AsyncSyncSession
@@ -131,6 +132,7 @@ __all__ = [
     "errors",
     "keap",
     "mapping",
+    "rekey",
     "webhooks",
 ]
 __all__ += _declare.__all__
@@ -150,6 +152,7 @@ _LATER = {
     "SqlTable": "customcrm.sql",
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",
+    "rekey": "store.rekey",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from keapbridge.errors import LinkStoreError
 
-__all__ = ["FernetSeal", "PlainSeal", "Seal", "seal_for"]
+__all__ = ["FernetSeal", "PlainSeal", "Seal", "is_sealed", "new_secret", "seal_for"]
 
 
 class Seal(Protocol):
@@ -15,6 +15,7 @@ class Seal(Protocol):
 
     def close(self, text: str) -> str: ...
     def open(self, stored: str) -> str: ...
+    def is_current(self, stored: str) -> bool: ...
 
 
 class PlainSeal:
@@ -24,7 +25,12 @@ class PlainSeal:
         return text
 
     def open(self, stored: str) -> str:
+        if is_sealed(stored):  # meanwhile, perhaps, by somebody else
+            raise LinkStoreError("the store is encrypted: open it with its encryption_keys")
         return stored
+
+    def is_current(self, stored: str) -> bool:
+        return not is_sealed(stored)
 
 
 class FernetSeal:
@@ -44,9 +50,10 @@ class FernetSeal:
         except ImportError as error:
             raise ImportError("encryption needs cryptography: pip install 'keapbridge[encryption]'") from error
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except ValueError:
+            each = [Fernet(key) for key in keys]
+        except (ValueError, TypeError):
             raise LinkStoreError("an encryption key is not 32 bytes in URL-safe base64") from None
+        self._current, self._fernet = each[0], MultiFernet(each)
         self._invalid = InvalidToken
 
     def close(self, text: str) -> str:
@@ -56,10 +63,33 @@ class FernetSeal:
         try:
             return self._fernet.decrypt(stored).decode()
         except self._invalid:
-            raise LinkStoreError("the store's content cannot be decrypted with the keys that were given") from None
+            raise LinkStoreError(
+                "a value in the store cannot be decrypted with the keys that were given: one is missing, or it is "
+                "broken"
+            ) from None
+
+    def is_current(self, stored: str) -> bool:
+        """Whether this was closed with the first key."""
+        try:
+            self._current.decrypt(stored)
+        except self._invalid:
+            return False
+        return True
 
     def __repr__(self) -> str:
         return "<FernetSeal>"
+
+
+def is_sealed(stored: str) -> bool:
+    """Whether this is what a `FernetSeal` stores. No JSON begins like that."""
+    return stored.startswith("gAAAA")
+
+
+def new_secret() -> str:
+    """A random secret: 32 bytes in URL-safe base64."""
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode("ascii")
 
 
 def seal_for(keys: Sequence[str | bytes]) -> Seal:

@@ -79,11 +79,11 @@ class SqlInbox:
 
     def token(self, candidate: str) -> str:
         """The secret part of this bridge's address: the candidate, unless there is one already."""
-        row = {"bridge": self.store.bridge, "name": TOKEN, "value": candidate}
+        row = self.store.rows.fact(TOKEN, candidate)
         query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == TOKEN)
         with self.store.database.transaction(durable=True) as c:
             c.execute(self.store.database.insert(t.facts).on_conflict_do_nothing(), [row])
-            return str(c.execute(query).scalar_one())
+            return self.store.rows.seal.open(c.execute(query).scalar_one())
 
     def put(
         self, arrivals: Sequence[Arrival], received_at: datetime, due_at: datetime, message: Message | None = None

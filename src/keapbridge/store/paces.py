@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from keapbridge.keap.pace import Entry
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
+from keapbridge.store.sql.rows import broken
 
 __all__ = ["SqlPaceBook"]
 
@@ -39,7 +40,14 @@ class SqlPaceBook:
                     self._database.insert(t.paces).on_conflict_do_nothing(), [{"key": key, "entry": "{}"}]
                 )
                 stored = connection.execute(query).scalar_one()
-            entry, result = how(_decoder.decode(stored))
+            entry, result = how(_entry(stored))
             body = msgspec.json.encode(entry).decode()
             connection.execute(update(t.paces).where(c.key == key).values(entry=body))
         return result
+
+
+def _entry(stored: str) -> Entry:
+    try:
+        return _decoder.decode(stored)
+    except msgspec.DecodeError:
+        raise broken("a pace") from None

@@ -136,6 +136,10 @@ class AsyncSyncSession:
         """See `SyncSession.backup`."""
         await self._driver.run(self._engine.backup(path))
 
+    async def rekey(self) -> None:
+        """See `SyncSession.rekey`."""
+        await self._driver.run(self._engine.rekey())
+
     async def aclose(self) -> None:
         """Close the store; the clients stay open."""
         self._engine.bridge.store.close()

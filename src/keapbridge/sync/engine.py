@@ -83,6 +83,9 @@ class Engine:
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
         return self.bridge.store.backup(path)
 
+    def rekey(self) -> Flow[None]:
+        return self.bridge.store.rekey()
+
     def links(self, name: str) -> Iterator[Link]:
         return self.bridge.store.links.all(name)
 

@@ -184,6 +184,17 @@ class SyncSession:
         """
         self._driver.run(self._engine.backup(path))
 
+    def rekey(self) -> None:
+        """Encrypt with the first of the session's `encryption_keys` what is not yet; then the others can go.
+
+        It works in batches, and goes on where it was broken off. Other sessions may be at work, if they have the same
+        keys. `kb.rekey` encrypts a store that is not encrypted yet.
+
+        Raises:
+            LinkStoreError: when the session has no keys, or a row cannot be decrypted.
+        """
+        self._driver.run(self._engine.rekey())
+
     def close(self) -> None:
         """Close the store; the clients stay open."""
         self._engine.bridge.store.close()

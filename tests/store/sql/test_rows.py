@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
+from kept import CUSTOMCRM, KEAP, NOON, TOYS
 
 from keapbridge._seal import seal_for
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.kept import Commit, Intent, JournalEntry, RecordKey, Staged
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
-from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.report import Line
-from keapbridge.store.sql import LinkStore, open_store
-from keapbridge.store.sql.rows import CHUNK, Rows, chunks, key_digest, to_moment, to_text
+from keapbridge.store.sql.rows import CHUNK, Rows, chunks, is_keyed, key_digest, keyed_digest, to_moment, to_text
 
 OLD, NEW = Fernet.generate_key(), Fernet.generate_key()
 PERSON = "Ada Lovelace"
@@ -96,45 +92,26 @@ def test_a_match_key_is_kept_as_a_digest() -> None:
     assert "ada" not in key_digest("ada@example.org")
 
 
-# --- encryption -----------------------------------------------------------------------------------------------------
+def test_a_match_key_can_be_guessed_by_nobody_who_has_not_the_hash_key() -> None:
+    plain, one, two = (Rows(TOYS, seal_for(()), secret).key_digest("ada@example.org") for secret in (b"", b"1", b"2"))
+    assert len({plain, one, two}) == 3
+    assert one == keyed_digest(plain, b"1")  # so it can be made of the plain one
+    assert [is_keyed(each) for each in (plain, one, two)] == [False, True, True]
 
 
-def _keep_all(store: LinkStore) -> None:
-    """All that is known of people, in all the places where it is kept."""
-    unreadable = {"phone": f"{PERSON} is no number"}
-    keys = (RecordKey(0, PERSON, (PERSON,), (PERSON,)),)
-    for side in (CUSTOMCRM, KEAP):
-        observation = Observation(side, "1", Snapshot(VALUES, unreadable))
-        run(store.staging.stage(TOYS, side, [Staged(observation, "digest", keys)], complete=False))
-    begin_run(store)
-    run(store.plans.add_actions("plan", 0, ACTIONS))
-    run(store.intents.intend([Intent("intent", TOYS, KEAP, "a", VALUES, NOON)]))
-    journal = JournalEntry(TOYS, KEAP, "A", "update", VALUES, VALUES, NOON)
-    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, journal=(journal,))))
+@pytest.mark.parametrize("stored", ["{x", "", '{"action": "dance"}', "17"])
+def test_what_is_broken_is_said_to_be(stored: str) -> None:
+    rows = Rows(TOYS, seal_for(()))
+    for read in (rows.to_action, rows.to_line):
+        with pytest.raises(LinkStoreError, match="broken"):
+            read(stored)
+    with pytest.raises(LinkStoreError, match="broken"):
+        to_moment("tomorrow")
 
 
-def _bytes(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
-
-
-@pytest.mark.parametrize("keys", [(), (NEW,)], ids=["plain", "encrypted"])
-def test_with_keys_nothing_of_a_person_can_be_read_in_the_file(tmp_path: Path, keys: tuple[bytes, ...]) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'bridge.db'}", "toys", keys)
-    _keep_all(store)
-    found = _bytes(tmp_path)
-    store.close()
-    found += _bytes(tmp_path)
-    assert (b"Lovelace" in found) is (not keys)
-
-
-def test_keys_are_changed_without_losing_anything(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'bridge.db'}"
-    _keep_all(open_store(url, "toys", [OLD]))
-    store = open_store(url, "toys", [NEW, OLD])
-    assert run(store.links.pairs_of(TOYS, ["a"])) == [Pair(Link("a", "A", VALUES, VALUES), None, None)]
-    with pytest.raises(LinkStoreError) as refused:
-        run(open_store(url, "toys", [NEW]).links.pairs_of(TOYS, ["a"]))
-    assert "decrypt" in str(refused.value)
-    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {})))
-    (pair,) = run(open_store(url, "toys", [NEW]).links.pairs_of(TOYS, ["a"]))
-    assert pair.link.customcrm_base == VALUES
+def test_who_has_no_keys_reads_nothing_that_is_encrypted() -> None:
+    stored = Rows(TOYS, seal_for([NEW])).close(VALUES)
+    with pytest.raises(LinkStoreError, match="encryption_keys"):
+        Rows(TOYS, seal_for(())).open(stored)
+    with pytest.raises(LinkStoreError, match="decrypted"):
+        Rows(TOYS, seal_for([OLD])).open(stored)

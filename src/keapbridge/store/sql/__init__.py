@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 
 from keapbridge._io.effects import Flow, blocking
-from keapbridge._seal import Seal, seal_for
 from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target
@@ -15,10 +14,12 @@ from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
 from keapbridge.store.sql.intents import Intents
 from keapbridge.store.sql.journal import Journal
+from keapbridge.store.sql.keys import open_rows, reseal
 from keapbridge.store.sql.lease import Lease
 from keapbridge.store.sql.links import Links
 from keapbridge.store.sql.match_keys import MatchKeys
 from keapbridge.store.sql.plans import Plans
+from keapbridge.store.sql.rows import Rows
 from keapbridge.store.sql.runs import Runs
 from keapbridge.store.sql.staging import Staging
 
@@ -28,10 +29,11 @@ __all__ = ["LinkStore", "open_store"]
 class LinkStore:
     """What is kept for one bridge. Each method of its parts is a flow and one transaction, unless it says otherwise."""
 
-    def __init__(self, database: Database, bridge: str, *, seal: Seal) -> None:
-        core = Core(database, bridge, seal)
+    def __init__(self, database: Database, rows: Rows) -> None:
+        core = Core(database, rows)
         self.database = database
-        self.bridge = bridge
+        self.rows = rows
+        self.bridge = rows.bridge
         self.facts = Facts(core)
         self.staging = Staging(core)
         self.match_keys = MatchKeys(core)
@@ -42,6 +44,10 @@ class LinkStore:
         self.journal = Journal(core)
         self.intents = Intents(core)
         self.lease = Lease(core)
+
+    def rekey(self) -> Flow[None]:
+        """Encrypt again what is not encrypted with the first key."""
+        return blocking("store.rekey", reseal, self.database, self.rows)
 
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
         """Write a copy of the whole database."""
@@ -60,7 +66,11 @@ def open_store(target: Target, bridge: str, keys: Sequence[str | bytes] = ()) ->
         keys: encrypt what is known of people with these; see `FernetSeal`.
 
     Raises:
-        LinkStoreError: when the database cannot be opened.
+        LinkStoreError: when the database cannot be opened, or is encrypted otherwise.
     """
-    seal = seal_for(keys)
-    return LinkStore(Database(target), bridge, seal=seal)
+    database = Database(target)
+    try:
+        return LinkStore(database, open_rows(database, bridge, keys))
+    except BaseException:
+        database.close()
+        raise

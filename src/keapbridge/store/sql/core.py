@@ -15,12 +15,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
 
 from keapbridge._io.effects import Blocking, Flow
-from keapbridge._seal import Seal
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
 from keapbridge.store.sql.rows import CHUNK, Rows
 
-__all__ = ["Core", "flow", "named"]
+__all__ = ["Core", "flow", "named", "next_run"]
 
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -42,6 +41,11 @@ def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Fl
     return steps
 
 
+def next_run(bridge: str) -> str:
+    """Under what name lines wait for the next run of a bridge."""
+    return f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
+
+
 class Core:
     """A database as the repositories of one bridge use it.
 
@@ -50,11 +54,11 @@ class Core:
         lease: who holds it in this process, and until when.
     """
 
-    def __init__(self, database: Database, bridge: str, seal: Seal) -> None:
+    def __init__(self, database: Database, rows: Rows) -> None:
         self.database = database
-        self.bridge = bridge
-        self.rows = Rows(bridge, seal)
-        self.next_run = f"next:{hashlib.blake2b(bridge.encode(), digest_size=16).hexdigest()}"
+        self.rows = rows
+        self.bridge = rows.bridge
+        self.next_run = next_run(rows.bridge)
         self.lease: tuple[str, datetime] | None = None
 
     def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:

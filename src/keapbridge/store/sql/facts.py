@@ -20,16 +20,16 @@ class Facts:
     def get(self, name: str) -> str | None:
         f = t.facts.c
         with self._core.transaction() as c:
-            found: str | None = self._core.database.execute(
+            found = self._core.database.execute(
                 c,
                 "fact",
                 lambda: select(f.value).where(f.bridge == bindparam("bridge"), f.name == bindparam("name")),
                 {"bridge": self._core.bridge, "name": name},
             ).scalar()
-        return found
+        return self._core.rows.open_text(found)
 
     @flow
     def set(self, name: str, value: str, *, durable: bool = False) -> None:
         """Remember something; `durable`: it is on the disk before anything else happens."""
         with self._core.transaction(durable=durable) as c:
-            self._core.database.upsert(c, t.facts, [{"bridge": self._core.bridge, "name": name, "value": value}])
+            self._core.database.upsert(c, t.facts, [self._core.rows.fact(name, value)])

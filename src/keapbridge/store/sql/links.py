@@ -149,7 +149,7 @@ class Links:
                 query = select(t.tombstones.c.id, t.tombstones.c.reason).where(
                     *self._core.of(t.tombstones, name, side), t.tombstones.c.id.in_(chunk)
                 )
-                found.update((row.id, row.reason) for row in c.execute(query))
+                found.update((row.id, self._core.rows.seal.open(row.reason)) for row in c.execute(query))
         return found
 
     @flow
@@ -226,13 +226,13 @@ class Links:
         if not reason:
             return
         row = {"bridge": self._core.bridge, "object": name, "side": left.side.value, "id": left.id}
-        database.upsert(c, t.tombstones, [{**row, "reason": reason, "apart": apart}])
+        database.upsert(c, t.tombstones, [{**row, "reason": rows.close_text(reason), "apart": apart}])
 
     def _note_moved(self, c: Connection, name: str, which: str) -> None:
         fact = moved_fact(name)
         before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == fact))
         value = hashlib.blake2b(f"{before.scalar()} {which}".encode(), digest_size=16).hexdigest()
-        self._core.database.upsert(c, t.facts, [{"bridge": self._core.bridge, "name": fact, "value": value}])
+        self._core.database.upsert(c, t.facts, [self._core.rows.fact(fact, value)])
 
     def _rare_rows(self, c: Connection) -> list[Table]:
         """Those of the mostly empty tables that hold anything."""

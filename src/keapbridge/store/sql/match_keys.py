@@ -13,7 +13,7 @@ from keapbridge.model.records import Observation
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
-from keapbridge.store.sql.rows import key_digest, link_columns
+from keapbridge.store.sql.rows import link_columns
 
 __all__ = ["MatchKeys", "settle_keys"]
 
@@ -88,7 +88,7 @@ class MatchKeys:
                     *self._core.of(t.match_keys, name, side),
                     m.rank == key.rank,
                     m.linked.in_([True, False]),
-                    m.key == key_digest(key.key),
+                    m.key == self._core.rows.key_digest(key.key),
                 )
                 found.update((row.id, bool(row.linked)) for row in c.execute(query))
         return sorted(found.items())
@@ -127,7 +127,9 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         if not linked:
             unlinked.add(id)
     others = [
-        id for id, its in keys.items() if known[id] != {(k.rank, key_digest(k.key), k.apart, k.stronger) for k in its}
+        id
+        for id, its in keys.items()
+        if known[id] != {(k.rank, core.rows.key_digest(k.key), k.apart, k.stronger) for k in its}
     ]
     core.delete(c, t.match_keys, name, side, [id for id in others if known[id]])
     rows = [row for id in others for row in core.rows.match_keys(name, side, id, keys[id], linked=True)]

@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, or_, select, update
 from keapbridge.model.plan import Action, Plan
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
-from keapbridge.store.sql.rows import dump, load, to_text
+from keapbridge.store.sql.rows import dump, load, moment_of, to_text
 
 __all__ = ["Plans"]
 
@@ -118,7 +118,7 @@ class Plans:
             return None
         return Plan(
             row.id,
-            datetime.fromisoformat(row.created_at),
+            moment_of(row.created_at),
             tuple(load(row.objects)),
             load(row.counts),
             load(row.unchanged),

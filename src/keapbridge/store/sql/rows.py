@@ -14,6 +14,7 @@ from cattrs.strategies import configure_tagged_union
 from sqlalchemy import Row
 
 from keapbridge._seal import Seal
+from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
@@ -21,7 +22,22 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 
-__all__ = ["AS_IT_IS", "CHUNK", "Rows", "chunks", "dump", "key_digest", "link_columns", "load", "to_moment", "to_text"]
+__all__ = [
+    "AS_IT_IS",
+    "CHUNK",
+    "Rows",
+    "broken",
+    "chunks",
+    "dump",
+    "is_keyed",
+    "key_digest",
+    "keyed_digest",
+    "link_columns",
+    "load",
+    "moment_of",
+    "to_moment",
+    "to_text",
+]
 
 AS_IT_IS = "="  # in place of a digest: the one that is there
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
@@ -35,6 +51,7 @@ class Rows:
 
     bridge: str
     seal: Seal
+    hash_key: bytes = attrs.field(default=b"", repr=False)
 
     def close(self, value: Any) -> str:
         """What the store knows of people, as it is stored."""
@@ -42,6 +59,18 @@ class Rows:
 
     def open(self, stored: str) -> Any:
         return load(self.seal.open(stored))
+
+    def close_text(self, text: str | None) -> str | None:
+        """A reason, say: it may repeat what a system has said of somebody."""
+        return None if text is None else self.seal.close(text)
+
+    def open_text(self, stored: str | None) -> str | None:
+        return None if stored is None else self.seal.open(stored)
+
+    def key_digest(self, key: str) -> str:
+        """What stands for a match key; with encryption keys nobody can guess the key and look whether it is there."""
+        digest = key_digest(key)
+        return keyed_digest(digest, self.hash_key) if self.hash_key else digest
 
     def observed(self, name: str, o: Observation, *, linked: bool) -> dict[str, Any]:
         return {
@@ -54,7 +83,7 @@ class Rows:
             "unreadable": self.close(o.snapshot.unreadable),
             "updated_at": to_text(o.updated_at),
             "version": o.version,
-            "problem": o.problem,
+            "problem": self.close_text(o.problem),
             "mark": o.mark,
             "seen_in": o.seen_in,
         }
@@ -66,7 +95,7 @@ class Rows:
             Snapshot(self.open(row.snapshot), self.open(row.unreadable)),
             to_moment(row.updated_at),
             row.version,
-            row.problem,
+            self.open_text(row.problem),
             row.seen_in,
             row.mark,
         )
@@ -81,7 +110,7 @@ class Rows:
                 "side": side.value,
                 "id": id,
                 "rank": k.rank,
-                "key": key_digest(k.key),
+                "key": self.key_digest(k.key),
                 "apart": self.close(k.apart),
                 "stronger": self.close(k.stronger),
                 "linked": linked,
@@ -121,14 +150,15 @@ class Rows:
         }
 
     def to_entry(self, row: Row[Any]) -> JournalEntry:
-        values = (self.open(row.before), self.open(row.after), datetime.fromisoformat(row.written_at), row.partner_id)
+        values = (self.open(row.before), self.open(row.after), moment_of(row.written_at), row.partner_id)
         return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
 
     def line(self, run_id: str, line: Line) -> dict[str, Any]:
-        return {"run_id": run_id, "body": dump(_converter.unstructure(line))}
+        return {"run_id": run_id, "body": self.close(_converter.unstructure(line))}
 
     def to_line(self, body: str) -> Line:
-        return _converter.structure(load(body), Line)
+        line: Line = _structure(self.open(body), Line)
+        return line
 
     def action(self, plan_id: str, seq: int, action: Action) -> dict[str, Any]:
         ids = _ids(action)
@@ -143,7 +173,8 @@ class Rows:
         }
 
     def to_action(self, body: str) -> Action:
-        return _converter.structure(self.open(body), Action)  # type: ignore[arg-type]
+        action: Action = _structure(self.open(body), Action)
+        return action
 
     def failure(self, failure: Failure) -> dict[str, Any]:
         return {
@@ -151,13 +182,18 @@ class Rows:
             "object": failure.object,
             "side": failure.side.value,
             "id": failure.id,
-            "reason": failure.reason,
+            "reason": self.close_text(failure.reason),
             "tries": failure.tries,
             "next_try_at": to_text(failure.next_try_at),
         }
 
     def to_failure(self, row: Row[Any]) -> Failure:
-        return Failure(row.object, Side(row.side), row.id, row.reason, row.tries, to_moment(row.next_try_at))
+        return Failure(
+            row.object, Side(row.side), row.id, self.seal.open(row.reason), row.tries, to_moment(row.next_try_at)
+        )
+
+    def fact(self, name: str, value: str) -> dict[str, Any]:
+        return {"bridge": self.bridge, "name": name, "value": self.seal.close(value)}
 
     def intent(self, intent: Intent) -> dict[str, Any]:
         return {
@@ -177,7 +213,7 @@ class Rows:
             side=Side(row.side),
             source_id=row.source_id,
             values=self.open(row.draft),
-            created_at=datetime.fromisoformat(row.created_at),
+            created_at=moment_of(row.created_at),
         )
 
 
@@ -186,7 +222,22 @@ def dump(value: Any) -> str:
 
 
 def load(text: str) -> Any:
-    return msgspec.json.decode(text)
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise broken(str(error)) from None
+
+
+def _structure(value: Any, cls: Any) -> Any:
+    try:
+        return _converter.structure(value, cls)
+    except Exception as error:  # noqa: BLE001 - cattrs raises what its hooks do
+        raise broken(type(error).__name__) from None
+
+
+def broken(why: str) -> LinkStoreError:
+    """A value that is not what was written there."""
+    return LinkStoreError(f"a row of the link store is broken ({why}): restore a backup of it")
 
 
 def key_digest(key: str) -> str:
@@ -194,12 +245,28 @@ def key_digest(key: str) -> str:
     return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 
+def keyed_digest(digest: str, hash_key: bytes) -> str:
+    """The digest of a match key, made anew so that only who has the hash key can make it. It tells that it is one."""
+    return f"k{hashlib.blake2b(digest.encode(), key=hash_key, digest_size=20).hexdigest()}"
+
+
+def is_keyed(digest: str) -> bool:
+    return digest.startswith("k")
+
+
 def to_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def to_moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else moment_of(text)
+
+
+def moment_of(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise broken("no moment") from None
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

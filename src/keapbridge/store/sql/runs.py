@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from keapbridge.model.report import Line, Report
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
-from keapbridge.store.sql.rows import chunks, dump, load, to_text
+from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_text
 
 __all__ = ["Runs"]
 
@@ -70,7 +70,7 @@ class Runs:
             ]
             if complete:
                 self._core.database.upsert(c, t.cursors, cursors)
-        started_at = datetime.fromisoformat(row.started_at)
+        started_at = moment_of(row.started_at)
         return Report(
             run_id, row.id, started_at, ended_at, tuple(load(row.objects)), counts, lambda: self._all_lines(run_id)
         )

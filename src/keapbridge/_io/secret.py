@@ -14,7 +14,16 @@ _LEAST = 4  # a shorter text is part of too many words to be cut out of them
 
 # What answers are given back in, and what some servers echo.
 _NEVER_KEPT = frozenset(
-    {"authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2", "x-api-key", "x-keap-api-key"}
+    {
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+        "set-cookie2",
+        "x-api-key",
+        "x-hook-secret",
+        "x-keap-api-key",
+    }
 )
 
 

@@ -17,6 +17,7 @@ from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Answer, Call, Flow, Sleep
 from keapbridge._io.port import Port
+from keapbridge._io.secret import Secret
 from keapbridge._json.codec import dump_json, load_json
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError
 
@@ -132,7 +133,7 @@ def verify(key: str) -> Call[Hook]:
 
 def delayed_verify(key: str, secret: str) -> Call[Hook]:
     """Verify with the secret that the receiver was sent before."""
-    headers = (("X-Hook-Secret", secret),)
+    headers = (("X-Hook-Secret", Secret(secret)),)
     return Call("POST", f"{_one(key)}/delayedVerify", _decode_hook, headers=headers, subject=f"hook {key}")
 
 

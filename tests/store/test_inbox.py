@@ -103,6 +103,16 @@ def test_what_could_not_be_synced_is_tried_again_at_its_time(inbox: SqlInbox) ->
     assert inbox.counts() == Counts(0, 0, 0, None)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=365)])
+def test_what_was_received_or_put_off_while_a_clock_was_ahead_is_due(inbox: SqlInbox, ahead: timedelta) -> None:
+    inbox.put([Arrival(TOYS, KEAP, "A", "updated", "1")], NOON + ahead, SOON + ahead, None)
+    assert _due(inbox) == [(KEAP, "A", 0)]
+    inbox.finish(TOYS, [_only(inbox)], None)
+    _put(inbox, "B")
+    inbox.postpone(TOYS, {_only(inbox): NOON + timedelta(days=300)})
+    assert _due(inbox) == [(KEAP, "B", 1)]
+
+
 def test_only_what_is_old_and_done_is_forgotten(inbox: SqlInbox) -> None:
     _put(inbox, "A", message=Message("m", 10))
     inbox.finish(TOYS, [_only(inbox)], None)

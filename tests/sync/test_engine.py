@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
+from stopping import Clock, CountingDriver
 from toys import World, only
 
 import keapbridge as kb
-from keapbridge._io.effects import now
+from keapbridge._io.effects import Flow, Page, now
 from keapbridge.model.kept import Failure
 
 Worlds = Callable[..., World]
@@ -92,6 +94,23 @@ def test_failures_are_those_of_the_synchronizations_that_are_named(toys: World) 
     assert [failure.object for failure in toys.run(toys.engine.failures(("toys",)))] == ["toys"]
     toys.run(toys.engine.retry("toys", ["1"], []))
     assert [failure.object for failure in toys.run(toys.engine.failures())] == ["makers"]
+
+
+def test_nothing_is_forgotten_because_a_clock_is_a_year_ahead(
+    toy_worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys = toy_worlds(retention=timedelta(days=90))
+
+    def scan(self: Any, since: datetime | None) -> Flow[Page[Any]]:
+        return attrs.evolve((yield from self.list(since)), served_at=datetime.now(UTC))
+
+    monkeypatch.setattr(type(toys.toys), "scan", scan)
+    toys.linked_toy()
+    old = toys.plan()
+    toys.driver = CountingDriver(Clock(datetime.now(UTC) + timedelta(days=365)))
+    for _ in range(3):
+        assert toys.sync().ok
+    assert toys.run(toys.store.plans.get(old.id)) is not None
 
 
 def test_what_is_older_than_the_retention_is_forgotten(toy_worlds: Worlds) -> None:

@@ -8,10 +8,10 @@ whatever was received about it before the work began is settled by it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -21,6 +21,8 @@ from keapbridge.store.sql.rows import chunks, to_moment, to_text
 __all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
 
 OPEN, AGAIN, DONE = "open", "again", "done"
+LONGEST = timedelta(days=7)
+SKEW = timedelta(minutes=5)
 TOKEN = "webhook_token"  # noqa: S105 - the name of a fact
 
 
@@ -140,9 +142,11 @@ class SqlInbox:
     def due(self, name: str, now: datetime, limit: int) -> list[Due]:
         """The records of a synchronization that are to be synced now, oldest first."""
         i = t.inbox.c
+        # What was received later than now, or waits for longer than anything does, was noted by a clock that was wrong.
+        is_due = or_(i.due_at <= to_text(now), i.received_at > to_text(now + SKEW), i.due_at > to_text(now + LONGEST))
         query = (
             select(i.side, i.id, func.max(i.tries).label("tries"))
-            .where(i.bridge == self.store.bridge, i.state != DONE, i.due_at <= to_text(now), i.object == name)
+            .where(i.bridge == self.store.bridge, i.state != DONE, is_due, i.object == name)
             .group_by(i.side, i.id)
             .order_by(func.min(i.seq))
             .limit(limit)

@@ -125,7 +125,7 @@ class Engine:
             )
         report = yield from within(apply(self.bridge, plan))
         if settings.retention is not None:
-            yield from self.bridge.store.runs.prune(report.started_at - settings.retention)
+            yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return report
 
 

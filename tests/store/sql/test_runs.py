@@ -66,7 +66,7 @@ def test_what_is_old_is_forgotten_and_nothing_else(toys: LinkStore) -> None:
         run(toys.links.commit(name, Commit(TOYS, Link("a", "A"), {}, journal=journal, lines=(line(name),))))
     kept, report = run(toys.plans.get("new plan")), run(toys.runs.finish("new", LATER, {}, complete=True))
     forgotten, old_report = run(toys.plans.get("old plan")), run(toys.runs.finish("old", LATER, {}, complete=True))
-    run(toys.runs.prune(LATER))
+    run(toys.runs.prune(LATER, timedelta(0)))
     assert run(toys.plans.get("old plan")) is None
     assert run(toys.journal.of_run("old")) is None
     assert forgotten is not None
@@ -83,5 +83,5 @@ def test_a_bridge_neither_runs_nor_forgets_the_plans_of_another(toys: LinkStore,
     run(toys.plans.begin("plan", NOON, [TOYS]))
     assert not run(others.runs.begin("plan", "run", NOON))
     assert run(others.runs.claim_lines("run", [TOYS])) == []
-    run(others.runs.prune(LATER))
+    run(others.runs.prune(LATER, timedelta(0)))
     assert run(toys.plans.get("plan")) is not None

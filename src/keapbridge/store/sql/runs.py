@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from keapbridge.model.report import Line, Report
 from keapbridge.store import schema as t
@@ -13,6 +13,8 @@ from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_text
 
 __all__ = ["Runs"]
+
+BELIEVED = timedelta(days=31)  # that nobody ran a session; when it is longer, what is old is forgotten a run later
 
 
 class Runs:
@@ -76,12 +78,18 @@ class Runs:
         )
 
     @flow
-    def prune(self, before: datetime) -> None:
-        """Forget plans, reports and journal entries older than this."""
-        p, r = t.plans.c, t.runs.c
-        old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < to_text(before))
-        old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < to_text(before))
+    def prune(self, moment: datetime, retention: timedelta) -> None:
+        """Forget plans, reports and journal entries that are older at this moment.
+
+        The cursors know the clocks of the systems, too: a moment long after all of them is that of a wrong clock.
+        """
+        p, r, k = t.plans.c, t.runs.c, t.cursors.c
         with self._core.transaction() as c:
+            read = select(func.min(k.watermark)).where(k.bridge == self._core.bridge).group_by(k.object)
+            known = max(map(datetime.fromisoformat, c.execute(read).scalars()), default=moment)
+            before = to_text(min(moment, known + BELIEVED) - retention)
+            old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < before)
+            old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < before)
             # One by one: for a list of plans that it does not know, a database may read all actions of all plans.
             for id in c.execute(old_plans).scalars().all():
                 c.execute(delete(t.actions).where(t.actions.c.plan_id == id))

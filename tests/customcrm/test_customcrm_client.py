@@ -12,7 +12,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Answer
+from keapbridge._io.effects import Answer, Send
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.testing import CustomcrmEmulator, Fault
@@ -280,3 +280,46 @@ def test_customers_have_the_properties_that_published_dataflows_name() -> None:
         "Website",
     ]
     assert set(named) <= set(CUSTOMERS.codec.wire_names.values())
+
+
+@pytest.mark.parametrize(
+    ("paging", "say"),
+    [
+        (kb.customcrm.CursorPaging(following="next"), lambda name: ({"next": name}, {})),
+        (kb.customcrm.NextUrlPaging(), lambda name: ({"next": f"/contacts?page={name}"}, {})),
+        (kb.customcrm.LinkPaging(), lambda name: ({}, {"link": f'</contacts?page={name}>; rel="next"'})),
+    ],
+    ids=["cursor", "url", "link"],
+)
+def test_a_declared_list_that_leads_in_a_circle_is_an_error_at_once(paging: Any, say: Any) -> None:
+    schema = kb.CustomcrmSchema(paging=paging, envelope=kb.customcrm.Envelope(items="data"))
+    told = iter("abcb")
+
+    class Circle(SyncDriver):
+        def perform(self, effect: Any) -> Any:
+            if not isinstance(effect, Send):
+                return super().perform(effect)
+            more, headers = say(next(told))
+            body = json.dumps({"data": [], **more}).encode()
+            return Answer(200, {"content-type": "application/json", **headers}, body)
+
+    with (
+        kb.CustomcrmClient("http://127.0.0.1:9", schema=schema) as crm,
+        pytest.raises(kb.ShapeError, match="never end"),
+    ):
+        list(Circle().iterate(crm.contacts.flows.list()))
+    assert not list(told)
+
+
+def test_an_api_that_turns_no_pages_is_told_so() -> None:
+    schema = kb.CustomcrmSchema(paging=kb.customcrm.PagePaging(), envelope=kb.customcrm.Envelope(items="data"))
+    body = json.dumps({"data": [{"Id": "A1"}, {"Id": "A2"}]}).encode()
+    with kb.CustomcrmClient("http://127.0.0.1:9", schema=schema) as crm:
+        flow = crm.contacts.flows.list()
+        next(flow)
+        with pytest.raises(StopIteration) as page:
+            flow.send(Answer(200, {"content-type": "application/json"}, body))
+        flow = page.value.value.next()
+        next(flow)
+        with pytest.raises(kb.ShapeError, match="the same records as the page before"):
+            flow.send(Answer(200, {"content-type": "application/json"}, body))

@@ -396,6 +396,10 @@ def _next_number(
         if ids == place.before:
             return place.same
         return attrs.evolve(place.moved, before=ids, shown=place.shown.union(ids), retreats=_retreated(place))
+    if ids and ids == place.before:
+        raise ShapeError(
+            f"{paging.parameter!r} turns no page: it shows the same records as the page before", paths=["$"]
+        )
     total, pages = _count(body, paging.total), _count(body, paging.pages)
     length = place.length or len(ids)
     read = place.number - paging.first

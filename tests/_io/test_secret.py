@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,6 +16,7 @@ import pytest
 import keapbridge as kb
 from keapbridge._io.secret import basic, bearer, hide, kept
 from keapbridge.keap.oauth import OAuthTokens
+from keapbridge.store import schema as t
 
 PLAIN = "s3cr3t-planted"
 CREDENTIALS = [
@@ -70,3 +73,38 @@ def test_headers_that_hold_or_echo_credentials_are_not_kept() -> None:
     }
     assert kept(headers, sent) == {"content-type": "text/x"}  # a text as short as "x" is part of too much
     assert hide(f"the key {PLAIN} ({encoded}) is bad", sent) == "the key ‹key› (‹key›) is bad"
+
+
+def _locals(error: BaseException) -> str:
+    """What a reporter shows of the frames of the library."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
+    assert frames
+    return "".join(repr(frame.f_locals) for frame in frames)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: kb.KeapApiKey(PLAIN + "\n"),
+        lambda: kb.BearerToken(token=PLAIN + "\n"),
+        lambda: kb.ApiKey(PLAIN),
+        lambda: kb.ApiKey(PLAIN + "\n", header="X-Key"),
+        lambda: kb.BasicAuth("a:b", PLAIN),
+        lambda: kb.ClientCredentials("https://crm.example.org", "id", PLAIN, secret_in="head"),  # type: ignore[arg-type]
+    ],
+)
+def test_credentials_that_are_refused_show_nothing(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"no header|header=|colon|secret_in") as caught:
+        make()
+    assert PLAIN not in _locals(caught.value) + repr(caught.value)
+
+
+def test_tokens_that_cannot_be_read_show_nothing(tmp_path: Path) -> None:
+    stores: list[Any] = [kb.FileTokenStore(tmp_path / "tokens.json"), kb.SqlTokenStore("sqlite://")]
+    (tmp_path / "tokens.json").write_text(f'{{"access_token": "{PLAIN}"}}')
+    with stores[1]._database.transaction() as connection:
+        stores[1]._database.upsert(connection, t.tokens, [{"name": "default", "body": f'["{PLAIN}"]'}])
+    for store in stores:
+        with pytest.raises(kb.KeapbridgeError, match="authorize again") as caught:
+            store.load()
+        assert PLAIN not in _locals(caught.value) + repr(caught.value)

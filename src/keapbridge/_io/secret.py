@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hmac
-from collections.abc import Iterable, Mapping
-from typing import NoReturn, Self
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import zip_longest
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlencode
 
-__all__ = ["Secret", "basic", "bearer", "clear", "form", "hide", "kept"]
+__all__ = ["Secret", "basic", "bearer", "clear", "form", "hide", "hiding", "kept"]
+
+T = TypeVar("T")
 
 _LEAST = 4  # a shorter text is part of too many words to be cut out of them
 
@@ -111,6 +116,32 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a secret is not written down: pass on where it can be had, in place of it")
+
+
+def hiding(*names: str) -> Callable[[type[T]], type[T]]:
+    """Have a class be made of secrets: arguments of these names are hidden before anything looks at them.
+
+    A key with a line end at its end is refused, and whoever reports that with the locals of all frames would show it.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        made = cls.__init__
+        order = list(inspect.signature(made).parameters)[1:]
+
+        @functools.wraps(made)
+        def init(self: T, *args: Any, **named: Any) -> None:
+            args = tuple(_hidden(names, *pair) for pair in zip_longest(order[: len(args)], args))
+            named = {name: _hidden(names, name, value) for name, value in named.items()}
+            made(self, *args, **named)
+
+        setattr(cls, "__init__", init)  # noqa: B010 - what types check is the class as it is written
+        return cls
+
+    return decorate
+
+
+def _hidden(names: Collection[str], name: str | None, value: Any) -> Any:
+    return Secret(value) if name in names and isinstance(value, str) else value
 
 
 def bearer(token: Secret) -> Secret:

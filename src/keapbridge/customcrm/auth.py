@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from keapbridge._io.calling import send
 from keapbridge._io.effects import Answer, Call, Flow, now
 from keapbridge._io.port import Port, check_header
-from keapbridge._io.secret import Secret, basic, bearer, form
+from keapbridge._io.secret import Secret, basic, bearer, form, hiding
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -22,6 +22,7 @@ LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twen
 LIFETIME = timedelta(hours=1)  # of an access token, where the server does not say
 
 
+@hiding("token")
 @frozen
 class BearerToken:
     """`Authorization: Bearer …`."""
@@ -36,6 +37,7 @@ class BearerToken:
         return {"Authorization": bearer(self.token)}
 
 
+@hiding("key")
 @frozen
 class ApiKey:
     """A key that goes with every request: `ApiKey("…", header="X-API-Key")` or `ApiKey("…", query="key")`.
@@ -67,6 +69,7 @@ class ApiKey:
         return {} if self.query is None else {self.query: self.key}
 
 
+@hiding("password")
 @frozen
 class BasicAuth:
     """`Authorization: Basic …`, of a name and a password (UTF-8).
@@ -97,6 +100,7 @@ class _Held:
         return {"Authorization": bearer(self.token)}
 
 
+@hiding("client_secret")
 @define
 class ClientCredentials:
     """OAuth 2.0 client credentials: a bearer token had with the host's own id and secret, renewed before it ends.

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from keapbridge._io.port import check_header
-from keapbridge._io.secret import Secret, bearer
+from keapbridge._io.secret import Secret, bearer, hiding
 
 __all__ = ["KeapApiKey"]
 
 
+@hiding("key")
 @frozen
 class KeapApiKey:
     """A Personal Access Token (acts as its user) or a Service Account Key (acts as an administrator).

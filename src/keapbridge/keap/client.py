@@ -347,7 +347,7 @@ class KeapClient:
         """What the last answer's headers said about the limits."""
         return read_limits(self._port.last_headers)
 
-    def authorize(self, code: str, *, redirect_uri: str | None = None) -> None:
+    def authorize(self, code: str | Secret, *, redirect_uri: str | None = None) -> None:
         """Sign in with the code that a person brought back from `KeapOAuth.authorization_url`.
 
         Args:
@@ -356,7 +356,8 @@ class KeapClient:
         Raises:
             StatusError: when Keap does not take the code: it is good for one use, and for a short time.
         """
-        self._driver.run(oauth_of(self._port).authorize(self._port, Secret(code), redirect_uri))
+        code = Secret.of(code)
+        self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
 
     def close(self) -> None:
         """Close the connections."""
@@ -409,9 +410,10 @@ class AsyncKeapClient:
         """What the last answer's headers said about the limits."""
         return read_limits(self._port.last_headers)
 
-    async def authorize(self, code: str, *, redirect_uri: str | None = None) -> None:
+    async def authorize(self, code: str | Secret, *, redirect_uri: str | None = None) -> None:
         """See `KeapClient.authorize`."""
-        await self._driver.run(oauth_of(self._port).authorize(self._port, Secret(code), redirect_uri))
+        code = Secret.of(code)
+        await self._driver.run(oauth_of(self._port).authorize(self._port, code, redirect_uri))
 
     async def aclose(self) -> None:
         """Close the connections."""

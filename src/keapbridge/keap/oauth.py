@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from keapbridge._io.calling import send
 from keapbridge._io.effects import Answer, Call, Flow, Sleep, blocking, finish, new_id, now
 from keapbridge._io.port import Port
-from keapbridge._io.secret import Secret, basic, bearer, form
+from keapbridge._io.secret import Secret, basic, bearer, form, hiding
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -33,6 +33,7 @@ POLL = 0.05
 NEEDS_A_PERSON = frozenset({"invalid_grant", "invalid_request"})  # how Keap says that a refresh token is dead
 
 
+@hiding("access_token", "refresh_token")
 @frozen
 class OAuthTokens:
     """An access token, and the refresh token that the next one is had with.
@@ -88,6 +89,7 @@ class TokenStore(Protocol):
         ...
 
 
+@hiding("client_secret")
 @define
 class KeapOAuth:
     """Credentials of an application that a person has authorized.

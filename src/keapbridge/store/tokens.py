@@ -41,11 +41,15 @@ class SqlTokenStore:
 
     def load(self) -> OAuthTokens | None:
         """The tokens; `None` where there are none."""
+        stored = self._stored()
+        if stored is None:
+            return None
+        return load_tokens(Secret(self._seal.open(stored.reveal())), f"the token store {self._name!r}")
+
+    def _stored(self) -> Secret | None:
         with self._database.transaction() as c:
-            stored = c.execute(select(t.tokens.c.body).where(t.tokens.c.name == self._name)).scalar()
-        return (
-            None if stored is None else load_tokens(Secret(self._seal.open(stored)), f"the token store {self._name!r}")
-        )
+            body = c.execute(select(t.tokens.c.body).where(t.tokens.c.name == self._name)).scalar()
+        return None if body is None else Secret(body)
 
     def save(self, tokens: OAuthTokens) -> None:
         """Keep the tokens."""

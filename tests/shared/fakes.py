@@ -99,6 +99,7 @@ class FakeSystem:
         self.cuts = cuts
         self.page_size = page_size
         self.retry = retry or RetryPolicy(attempts=2)
+        self.bounds = kb.Bounds()
         self.circuit = Circuit(self.retry.patience, self.retry.rest)
         self.credentials = None
         self.pace = None

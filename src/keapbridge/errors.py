@@ -252,4 +252,12 @@ class SessionBusyError(SyncError):
 
 
 class LinkStoreError(SyncError):
-    """The link store cannot be opened or used."""
+    """The link store cannot be opened or used.
+
+    Attributes:
+        refused: whether it refused what it was to keep, and would keep something else.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused

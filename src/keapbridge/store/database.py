@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
@@ -100,7 +100,8 @@ class Database:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
             # Not chained: SQLAlchemy's error shows the values of the statement.
-            raise LinkStoreError(f"the link store failed: {type(error).__name__}: {reason(error)}") from None
+            message = f"the link store failed: {type(error).__name__}: {reason(error)}"
+            raise LinkStoreError(message, refused=_is_refusal(error)) from None
 
     def check_file(self) -> None:
         """Raise `LinkStoreError` when the file was deleted or swapped: nothing that is written would be there later."""
@@ -249,6 +250,14 @@ def _each_in_json(name: str) -> Select[tuple[str]]:
 def _each_in_array(name: str) -> Select[tuple[str]]:
     given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
     return select(func.unnest(given).column_valued(f"each_{name}"))
+
+
+def _is_refusal(error: SQLAlchemyError) -> bool:
+    """Whether it is about the values: a text with half of a character, one that is too long for an index."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, StatementError)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(error, (DataError, IntegrityError)) or state[:2] in {"22", "23", "54"}
 
 
 def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Table, bindparam, case, delete, exists, func, literal_column, select
 
+from keapbridge.errors import KeapbridgeError, LinkStoreError
 from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
@@ -23,6 +24,11 @@ __all__ = ["Links"]
 
 MANY = 10_000  # pairs, to link which the index of match keys is rather made anew than kept
 KEYS = 8  # that a pair has at most, more or less
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether a transaction failed of what it was to keep, and not of the store."""
+    return error.refused if isinstance(error, LinkStoreError) else not isinstance(error, KeapbridgeError)
 
 
 @attrs.define
@@ -177,6 +183,11 @@ class Links:
                 self._write_commits(c, [(each.run_id, commit) for each in tickets for commit in each.commits])
         except BaseException as failed:  # noqa: BLE001 - raised again by each of those whose commits it has undone
             error = failed
+        if len(tickets) > 1 and isinstance(error, Exception) and _is_of_one(error):
+            # Each by itself: what one of them holds must not be the failure of the others.
+            for each in tickets:
+                self._write_tickets([each])
+            return
         for each in tickets:
             each.done, each.error = True, error
 

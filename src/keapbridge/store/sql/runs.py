@@ -53,9 +53,19 @@ class Runs:
 
     @flow
     def finish(
-        self, run_id: str, ended_at: datetime, counts: Mapping[str, Mapping[str, int]], *, complete: bool
+        self,
+        run_id: str,
+        ended_at: datetime,
+        counts: Mapping[str, Mapping[str, int]],
+        *,
+        complete: bool,
+        but: Collection[str] = (),
     ) -> Report:
-        """End the run; if it is complete, its plan's watermarks become the cursors in the same transaction."""
+        """End the run; if it is complete, its plan's watermarks become the cursors in the same transaction.
+
+        Args:
+            but: the synchronizations whose cursors stay where they are.
+        """
         with self._core.transaction() as c:
             c.execute(
                 update(t.runs).where(t.runs.c.id == run_id).values(ended_at=to_text(ended_at), counts=dump(counts))
@@ -69,6 +79,7 @@ class Runs:
                 {"bridge": self._core.bridge, "object": name, "side": side, "watermark": watermark}
                 for name, sides in load(row.watermarks).items()
                 for side, watermark in sides.items()
+                if name not in but
             ]
             if complete:
                 self._core.database.upsert(c, t.cursors, cursors)

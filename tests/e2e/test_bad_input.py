@@ -78,15 +78,24 @@ def _assert_same_people(world: World, number: int) -> None:
         quick=("customcrm-null", "customcrm-an-html-page", "customcrm-403", "keap-an-html-outage", "keap-404"),
     ),
 )
-def test_a_list_that_cannot_be_read_stops_the_plan_with_a_clear_error_and_a_rerun_completes(
+def test_a_list_that_cannot_be_read_stops_its_synchronization_with_a_clear_reason_and_a_rerun_completes(
     world: World, side: kb.Side, fault: Fault, error: type[kb.ApiError]
 ) -> None:
     _people(world)
+    world.crm.state.customers.add({"Name": "Engines"})
     _server(world, side).faults.add(fault, method="GET", path="/contacts", times=ALWAYS)
-    with pytest.raises(error) as caught:
-        world.sync()
-    assert world.writes == []
-    assert "example.org" not in str(caught.value)
+    try:
+        [line] = world.sync().failures
+    except (kb.AuthError, kb.UnavailableError) as stopped:  # these concern all of them
+        reason = str(stopped)
+    else:
+        assert line.object == "contacts"
+        reason = line.reason
+        assert len(world.keap.state.companies) == 1
+    with world.sessions() as session, pytest.raises((error, kb.UnavailableError)):
+        session.contacts.plan()  # nothing else runs
+    assert len(world.keap.state.contacts) == len(world.crm.state.contacts) == 4
+    assert "example.org" not in reason
     _server(world, side).faults.clear()
     assert world.sync().ok
     _assert_same_people(world, 8)

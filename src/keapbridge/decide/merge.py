@@ -32,7 +32,7 @@ is in conflict. Only where the followed field is new, and was empty, an edited f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -102,8 +102,20 @@ class Merge:
         return not (self.changes or self.conflicts or self.held)
 
 
-def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
-    """Decide every field of a pair."""
+Astray = Callable[[str, Exception], str]
+"""Takes a field, and an error in it that nobody has foreseen; answers the reason to tell."""
+
+
+def _raise(_field: str, error: Exception) -> str:
+    raise error
+
+
+def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy, astray: Astray = _raise) -> Merge:
+    """Decide every field of a pair.
+
+    Args:
+        astray: what to do about an error of a rule, such as one of the host's: the field is held then.
+    """
     now = {side: pair.current(side) for side in Side}
     updated_at = {side: pair.updated_at(side) for side in Side}
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
@@ -121,18 +133,35 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy) -> Merge:
         if unreadable:
             found[Held] += unreadable
             continue
-        values = {side: now[side].values.get(name, UNSET) for side in Side}
-        base = {side: pair.link.base(side).get(name, UNSET) for side in Side}
         leaders = [o for kind in found for o in found[kind] if o.field == rule.follows]
-        outcomes = _following(rule, values, base, leaders)
-        if not outcomes:
-            outcomes = merge_field(rule, values, base, policy, updated_at)
-            rival = _rival(rule, outcomes, pair, rules)
-            if rival is not None:
-                outcomes = _decide(rule, values, policy, updated_at, f"{rival} was edited on the other side; ")
+        try:
+            outcomes = _of_field(rule, rules, pair, leaders, policy, updated_at)
+        except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
+            outcomes = (Held(name, Side.KEAP, astray(name, error)),)
         for outcome in outcomes:
             found[type(outcome)].append(outcome)
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
+
+
+def _of_field(
+    rule: FieldRule,
+    rules: Iterable[FieldRule],
+    pair: Pair,
+    leaders: list[Outcome],
+    policy: Policy,
+    updated_at: Mapping[Side, datetime | None],
+) -> tuple[Outcome, ...]:
+    """What becomes of a field whose values differ."""
+    values = {side: pair.current(side).values.get(rule.name, UNSET) for side in Side}
+    base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
+    outcomes = _following(rule, values, base, leaders)
+    if outcomes:
+        return outcomes
+    outcomes = merge_field(rule, values, base, policy, updated_at)
+    rival = _rival(rule, outcomes, pair, rules)
+    if rival is None:
+        return outcomes
+    return _decide(rule, values, policy, updated_at, f"{rival} was edited on the other side; ")
 
 
 def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: Iterable[FieldRule]) -> str | None:

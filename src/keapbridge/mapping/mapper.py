@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,14 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
-__all__ = ["Mapper", "MatchKey"]
+__all__ = ["Astray", "Mapper", "MatchKey"]
+
+Astray = Callable[[str, Exception], str]
+"""Takes a field, and an error in it that nobody has foreseen; answers the reason to tell."""
+
+
+def _raise(_field: str, error: Exception) -> str:
+    raise error
 
 
 @attrs.frozen
@@ -200,8 +207,14 @@ class Mapper:
         lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in self.lenses)
         return "\n".join([*lenses, self.taking_part.described(side)])
 
-    def read(self, side: Side, record: Any, context: Context) -> tuple[dict[str, Canonical], dict[str, str]]:
-        """The mapped values of a record in canonical form, and why others could not be understood."""
+    def read(
+        self, side: Side, record: Any, context: Context, astray: Astray = _raise
+    ) -> tuple[dict[str, Canonical], dict[str, str]]:
+        """The mapped values of a record in canonical form, and why others could not be understood.
+
+        Args:
+            astray: what to do about an error that is no `UnfitError`: a mistake in a kind or in a record.
+        """
         values: dict[str, Canonical] = {}
         unreadable: dict[str, str] = {}
         for name, scope, get in self._readers[side]:
@@ -209,6 +222,8 @@ class Mapper:
                 value = get(record, values.get(scope) if scope else None, context)
             except UnfitError as reason:
                 unreadable[name] = str(reason)
+            except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
+                unreadable[name] = astray(name, error)
             else:
                 if value is not UNSET:
                     values[name] = value

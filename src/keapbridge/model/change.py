@@ -40,8 +40,13 @@ class FieldConflict:
 
 @attrs.frozen
 class Held:
-    """A field that cannot flow: what `side` has cannot be understood, or what it should get it cannot take."""
+    """A field that cannot flow: what `side` has cannot be understood, or what it should get it cannot take.
+
+    Attributes:
+        told: whether it is held for all records, which is told once and not for each of them.
+    """
 
     field: str
     side: Side
     reason: str
+    told: bool = False

@@ -177,7 +177,7 @@ def describe(action: Action) -> str:
 
 
 def _held(held: Iterable[Held]) -> str:
-    text = "; ".join(f"{item.field}: {item.reason}" for item in held)
+    text = "; ".join(f"{item.field}: {item.reason}" for item in held if not item.told)
     return f" [left out: {text}]" if text else ""
 
 
@@ -218,7 +218,7 @@ def _updates(changes: Iterable[Change]) -> tuple[str, ...]:
 
 
 def _left_out(held: Iterable[Held]) -> tuple[str, ...]:
-    return tuple(HELD for _ in held)
+    return tuple(HELD for item in held if not item.told)
 
 
 @attrs.frozen

@@ -22,6 +22,7 @@ from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
+from keapbridge.sync.guard import Guard
 from keapbridge.sync.options import Progress, SessionOptions, Settings
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
@@ -49,12 +50,13 @@ def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings) -> Bri
         ValueError: when two have the same name.
     """
     bound: dict[str, Synchronization] = {}
+    guard = Guard()
     for part in parts:
         if part.mapper.name in bound:
             raise ValueError(f"there are two synchronizations of the name {part.mapper.name!r}")
         systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
-        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits)
-    return Bridge(store, settings, bound)
+        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard)
+    return Bridge(store, settings, bound, guard)
 
 
 def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOptions, *, asynchronous: bool) -> Bridge:

@@ -94,6 +94,7 @@ class Engine:
         return holding(self.bridge.store, self._informed(flow), wait)
 
     def _informed(self, flow: Flow[T]) -> Flow[T]:
+        self.bridge.guard.begin()
         yield from finish_undo(self.bridge)
         return (yield from flow)
 

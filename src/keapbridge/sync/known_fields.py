@@ -13,7 +13,7 @@ from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import LinkStore
 
-__all__ = ["Fields", "forget", "known_fields", "remember"]
+__all__ = ["Fields", "forget", "had_fields", "known_fields", "remember"]
 
 Fields = Mapping[NamedField, CustomField]
 
@@ -31,16 +31,31 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     return {name: resolve(name, Model()) for name in mapper.custom_fields if name.create} | found
 
 
+def had_fields(store: LinkStore, mapper: Mapper) -> Flow[Mapping[NamedField, bool]]:
+    """The fields that Keap has had at any time, and whether it had them when it was asked last."""
+    text = yield from store.facts.get(_fact_of_all(mapper.name))
+    told = msgspec.json.decode(text) if text else {}
+    return {name: told[name.path] for name in mapper.custom_fields if name.path in told}
+
+
 def remember(store: LinkStore, mapper: Mapper, found: Fields) -> Flow[None]:
     """Remember those of the fields that Keap has."""
+    before = yield from had_fields(store, mapper)
+    had = {name.path: name in found and bool(found[name].id) for name in mapper.custom_fields}
+    kept = {path: is_there for path, is_there in had.items() if is_there or path in {name.path for name in before}}
+    yield from store.facts.set(_fact_of_all(mapper.name), msgspec.json.encode(kept).decode())
     there = {name.path: _CODEC.dump(field) for name, field in found.items() if field.id}
     yield from store.facts.set(_fact(mapper.name), msgspec.json.encode(there).decode())
 
 
 def forget(store: LinkStore, mapper: Mapper) -> Flow[None]:
-    """Forget all of them."""
+    """Forget all of them, but not that Keap has had them."""
     yield from store.facts.set(_fact(mapper.name), "{}")
 
 
 def _fact(name: str) -> str:
     return f"{name}_custom_fields"
+
+
+def _fact_of_all(name: str) -> str:
+    return f"{name}_custom_fields_had"

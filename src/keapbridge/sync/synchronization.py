@@ -13,16 +13,18 @@ import attrs
 import msgspec
 
 from keapbridge._io.effects import Flow
-from keapbridge.errors import ShapeError
+from keapbridge.decide.merge import Merge, merge
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, is_pending, pending_id
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.change import Held
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.options import Settings
 from keapbridge.sync.systems import System
@@ -82,6 +84,7 @@ class Synchronization:
     """A mapper, bound to both systems and to the store that remembers what is linked.
 
     Attributes:
+        guard: what has failed in the run under way; one for all synchronizations of a bridge.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
 
@@ -90,6 +93,7 @@ class Synchronization:
     store: LinkStore
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
+    guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
@@ -126,26 +130,51 @@ class Synchronization:
     # --- seeing records -----------------------------------------------------------------------------------------
 
     def see(self, side: Side, records: Sequence[Any], *, plan_id: str | None = None) -> Flow[list[Seen]]:
-        """What these records say, with the context that they need.
+        """What these records say, with the context that they need. One that cannot be read is seen to have a problem.
 
         Args:
             plan_id: the plan whose scan shows them.
         """
-        theirs = records if side is Side.KEAP else ()
-        context = yield from self.context(keap_records=theirs, plan_id=plan_id)
-        return [self.seen(side, record, context, plan_id=plan_id) for record in records]
 
-    def seen(self, side: Side, record: Any, context: Context, *, plan_id: str | None = None) -> Seen:
+        def some(records: Sequence[Any]) -> Flow[list[Seen]]:
+            theirs = records if side is Side.KEAP else ()
+            context = yield from self.context(keap_records=theirs, plan_id=plan_id)
+            return [self._seen(side, record, context, plan_id) for record in records]
+
+        def alone(record: Any, error: Exception) -> Flow[list[Seen]]:
+            yield from ()
+            return [self._unseen(side, record, error, plan_id)]
+
+        return (yield from self.guard.by_halves(records, some, alone))
+
+    def _seen(self, side: Side, record: Any, context: Context, plan_id: str | None) -> Seen:
         """What one record says, in a context that is known."""
-        whole = self.observe(side, record, context, plan_id=plan_id)
-        if self.mapper.takes_part(side, record, whole.snapshot.values):
-            return Seen(record, whole, whole)
+        try:
+            whole = self.observe(side, record, context, plan_id=plan_id)
+            if self.mapper.takes_part(side, record, whole.snapshot.values):
+                return Seen(record, whole, whole)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other records are read
+            return self._unseen(side, record, error, plan_id)
         return Seen(record, whole, attrs.evolve(whole, snapshot=Snapshot({}), problem=OUTSIDE))
+
+    def _unseen(self, side: Side, record: Any, error: Exception, plan_id: str | None) -> Seen:
+        """A record that could not be read, with the reason."""
+        id = str(getattr(record, "id", "?"))
+        reason = self.guard.failed(error, f"{self.name} {side.title} {id}")
+        problem = Observation(side, id, Snapshot({}), problem=reason, seen_in=plan_id)
+        return Seen(record, problem, problem)
 
     def observe(self, side: Side, record: Any, context: Context, *, plan_id: str | None = None) -> Observation:
         """All that a record says, whether or not it takes part."""
         identity = self.systems[side].identify(record)
-        snapshot = Snapshot(*self.mapper.read(side, record, context))
+        guard, place = self.guard, side.title
+
+        def astray(field: str, error: Exception) -> str:
+            return guard.field_failed(error, self.name, place, identity.id, field)
+
+        values, unreadable = self.mapper.read(side, record, context, astray)
+        guard.fields_went_well(self.name, place, unreadable)
+        snapshot = Snapshot(values, unreadable)
         return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
 
     def read(self, side: Side, ids: Collection[str]) -> Flow[tuple[dict[str, Seen], dict[str, str]]]:
@@ -160,22 +189,18 @@ class Synchronization:
 
     def fetch(self, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
         """`read`, with the records as they are."""
-        system = self.systems[side]
-        if not ids:
-            return (), {}
-        try:
-            records = yield from system.get_many(ids)
-        except ShapeError:
-            records = ()
-        else:
-            return records, {}
         odd: dict[str, str] = {}
-        for id in ids:
-            try:
-                records += yield from system.get_many([id])
-            except ShapeError as error:
-                odd[id] = str(error)
-        return records, odd
+
+        def some(ids: Sequence[str]) -> Flow[list[Any]]:
+            return list((yield from self.systems[side].get_many(ids)))
+
+        def alone(id: str, error: Exception) -> Flow[list[Any]]:
+            yield from ()
+            odd[id] = self.guard.failed(error, f"{self.name} {side.title} {id}")
+            return []
+
+        records = yield from self.guard.by_halves(list(ids), some, alone)
+        return tuple(records), odd
 
     def read_one(self, side: Side, id: str) -> Flow[Seen | None]:
         """One record; `None` when it is not there.
@@ -220,6 +245,22 @@ class Synchronization:
         """The fields of a synchronization as the merge sees them."""
         return [Rule.of(lens, context) for lens in self.mapper.lenses]
 
+    def merged(self, pair: Pair, rules: Iterable[Rule]) -> Merge:
+        """What is to be done for a pair. A field whose rule fails is held."""
+        guard = self.guard
+
+        def astray(field: str, error: Exception) -> str:
+            link = pair.link
+            return guard.field_failed(error, self.name, "rules", f"{link.customcrm_id} ↔ {link.keap_id}", field)
+
+        outcome = merge(pair, rules, self.settings.policy, astray)
+        guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
+        return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
+
+    def once(self, held: Iterable[Held]) -> tuple[Held, ...]:
+        """Held fields; those that are held for all records are not told for each."""
+        return tuple(attrs.evolve(h, told=True) if self.guard.is_held(self.name, h.field) else h for h in held)
+
     def follow_references(self, snapshot: Snapshot, context: Context) -> Snapshot:
         """The snapshot, with references resolved whose records have been linked since it was taken."""
         changed = self.mapper.followed(snapshot.values, context)
@@ -252,6 +293,7 @@ class Bridge:
     store: LinkStore
     settings: Settings
     synchronizations: Mapping[str, Synchronization]
+    guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
 
     def __getitem__(self, name: str) -> Synchronization:
         if name not in self.synchronizations:

@@ -277,16 +277,34 @@ def test_a_field_is_made_once_and_not_by_planning(world: World) -> None:
     assert [call for call in model_calls(world) if call.startswith("POST")] == ["POST /contacts/model/customFields"]
 
 
-def test_a_field_that_was_deleted_in_keap_clears_nothing(world: World) -> None:
+@pytest.mark.parametrize("how", ["deleted", "renamed"])
+def test_a_field_that_was_deleted_or_renamed_in_keap_clears_nothing_and_stops_nothing_else(
+    world: World, how: str
+) -> None:
     field = world.keap.state.contacts.add_custom_field("Shoe size")
     mapping = mapped("contacts", kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
     a = world.crm.state.contacts.add(ADA | {"ShoeSize": "38"})
     world.sync(**mapping)
-    world.keap.state.contacts.delete_custom_field(field)
+    if how == "deleted":
+        world.keap.state.contacts.delete_custom_field(field)
+    else:
+        world.keap.state.contacts.custom_fields[field]["label"] = "Shoe size (EU)"
     world.keap.state.contacts.edit("1", given_name="Augusta")
-    with pytest.raises(kb.MappingError, match="Shoe size"):
+    world.crm.state.contacts.edit(a, JobTitle="Countess", ShoeSize="39")
+    world.crm.state.customers.add({"Name": "Engines"})
+    for _ in range(2):
+        report = world.sync(**mapping)
+        [line] = [line for line in report.lines if line.outcome == "held"]
+        assert (line.fields, line.keap_id) == (("ShoeSize",), "*")
+        assert "no custom field 'Shoe size'" in line.reason
+    assert world.crm.state.contacts[a]["ShoeSize"] == "39"
+    assert world.crm.state.contacts[a]["FirstName"] == "Augusta"
+    assert world.keap.state.contacts["1"]["job_title"] == "Countess"
+    assert len(world.keap.state.companies) == 1
+    if how == "renamed":
+        world.keap.state.contacts.custom_fields[field]["label"] = "Shoe size"
         world.sync(**mapping)
-    assert world.crm.state.contacts[a]["ShoeSize"] == "38"
+        assert world.keap.state.contacts["1"]["custom_fields"] == [{"id": field, "content": "39"}]
 
 
 def test_a_refused_write_makes_the_next_run_ask_for_the_model_again(world: World) -> None:

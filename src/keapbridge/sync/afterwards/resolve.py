@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from keapbridge._io.effects import Flow, new_id, now
+from keapbridge.decide.merge import Merge
 from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import Change
@@ -45,8 +46,15 @@ class OpenConflict:
 def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
     """The open conflicts of a synchronization, as far as both systems have been read."""
     found: list[OpenConflict] = []
+
+    def unknown(pair: Pair, error: Exception) -> Flow[list[tuple[Pair, Merge]]]:
+        yield from ()
+        sync.guard.failed(error, f"{sync.name} {pair.link.customcrm_id} ↔ {pair.link.keap_id}")
+        return []
+
     for pairs in sync.pairs(BATCH):
-        for pair, outcome in (yield from merge_pairs(sync, (yield from pairs), None)):
+        batch = yield from pairs
+        for pair, outcome in (yield from sync.guard.by_halves(batch, lambda p: merge_pairs(sync, p, None), unknown)):
             ids = (pair.link.customcrm_id, pair.link.keap_id)
             found += [OpenConflict(sync.name, *ids, c.field, c.customcrm, c.keap, c.reason) for c in outcome.conflicts]
     for missing in sync.missing(BATCH):
@@ -109,7 +117,7 @@ def _apply_one(sync: Synchronization, action: Action) -> Flow[Report]:
     yield from sync.store.plans.begin(plan_id, moment, (action.object,))
     yield from sync.store.plans.add_actions(plan_id, 0, [action])
     plan = yield from sync.store.plans.finish(plan_id, {}, {}, {}, {})
-    return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}), plan))
+    return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan))
 
 
 def _resolve_record(

@@ -20,7 +20,7 @@ import attrs
 import msgspec
 
 from keapbridge._io.effects import Flow, new_id, now
-from keapbridge.errors import ApiError, ConflictError, MappingError, NotFoundError, StalePlanError
+from keapbridge.errors import ApiError, ConflictError, NotFoundError, StalePlanError, SyncError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
@@ -28,11 +28,12 @@ from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.lost_creates import find_made
 from keapbridge.sync.synchronization import Bridge, Seen, Synchronization
 from keapbridge.sync.writing.creates import is_ambiguous
-from keapbridge.sync.writing.run import Run, RunPart, one_sided, stops_everything
+from keapbridge.sync.writing.run import Run, RunPart, one_sided
 
 __all__ = ["finish_undo", "plan_undo", "undo"]
 
@@ -157,14 +158,16 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
         attempts.seq = seq
         try:
             yield from _undo_one(run.part(bridge[action.object]), attempts, action)
-        except (ApiError, MappingError) as error:
+        except Exception as error:
+            if isinstance(error, SyncError) and stops_everything(error):
+                raise
             # A conflict may be with the same write, whose answer was lost and which was sent again.
-            if not is_ambiguous(error) and not isinstance(error, ConflictError):
+            if is_foreseen(error) and not is_ambiguous(error) and not isinstance(error, ConflictError):
                 yield from attempts.end()
             if isinstance(error, ApiError) and stops_everything(error):
                 error.report = yield from run.finish(complete=False)
                 raise
-            yield from run.report(_line(action, "failed", str(error)))
+            yield from run.report(_line(action, "failed", bridge.guard.failed(error, f"undoing {action.object}")))
         else:
             yield from attempts.end()
     return (yield from run.finish(complete=True))
@@ -180,7 +183,14 @@ def finish_undo(bridge: Bridge) -> Flow[None]:
             continue  # it was kept for as long as the journal
         [action] = islice(plan.actions, attempt.seq, attempt.seq + 1)
         part = Run(bridge.store, plan, attempt.run_id).part(bridge[action.object])
-        if not (yield from _is_explained(part, action, attempt)):
+        try:
+            explained = yield from _is_explained(part, action, attempt)
+        except Exception as error:
+            if is_foreseen(error) or stops_everything(error):
+                raise
+            bridge.guard.failed(error, f"undoing {action.object}")
+            explained = False
+        if not explained:
             uncertain.append(attempt)
     if attempts:
         yield from _note(bridge.store, uncertain)

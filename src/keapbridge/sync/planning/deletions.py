@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from keapbridge._io.effects import Flow, gather
-from keapbridge.decide.merge import merge
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import FieldConflict
@@ -45,9 +44,10 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
-        proofs = yield from gather((_look_up(sync, item, plan_id) for item in within), LOOK_UPS)
+        actions: list[Action] = []
+        proofs = yield from gather((_looked_up(part, item, actions) for item in within), LOOK_UPS)
         proven = [item for item in batch if item.proven] + [i for i, gone in zip(within, proofs, strict=True) if gone]
-        actions: list[Action] = [
+        actions += [
             Skip(
                 sync.name, item.side, item.id, "not shown by the list; more are missing than the policy lets be removed"
             )
@@ -56,7 +56,10 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
         for item in proven:
             if item.pair.link.customcrm_id not in handled:
                 handled.add(item.pair.link.customcrm_id)
-                actions += yield from _plan_missing(sync, item, since, plan_id, claimed)
+                try:
+                    actions += yield from _plan_missing(sync, item, since, plan_id, claimed)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the other records are planned
+                    actions.append(part.skip(item.side, item.id, error))
         yield from part.add(actions)
 
 
@@ -68,6 +71,15 @@ def _allowed(sync: Synchronization) -> Flow[int]:
         links = yield from sync.store.links.count(sync.name)
         limits.append(max(20.0, policy.max_delete_share * links))
     return int(min(limits)) + 1 if limits else 1_000_000_000
+
+
+def _looked_up(part: PlanPart, item: Missing, failed: list[Action]) -> Flow[bool]:
+    """Whether a record is gone; one that cannot be looked up is not."""
+    try:
+        return (yield from _look_up(part.sync, item, part.plan_id))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are looked up
+        failed.append(part.skip(item.side, item.id, error))
+        return False
 
 
 def _look_up(sync: Synchronization, item: Missing, plan_id: str) -> Flow[bool]:
@@ -139,7 +151,7 @@ def _plan_survivor(
         )
         snapshots = [moved.current(side) for side in Side]
         context = yield from sync.context(snapshots, plan_id=plan_id)
-        outcome = merge(moved, sync.rules(context), sync.settings.policy)
+        outcome = sync.merged(moved, sync.rules(context))
         both = (link.customcrm_id, recent[0].id)
         adopt = Adopt(sync.name, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)
         return [adopt, *(Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts)]

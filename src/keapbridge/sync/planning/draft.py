@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from keapbridge._io.effects import Flow
-from keapbridge.model.plan import Action, Plan, headings
+from keapbridge.model.plan import Action, Plan, Skip, headings
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.synchronization import Synchronization
@@ -78,6 +78,15 @@ class PlanPart:
     def plan_id(self) -> str:
         """The id of the plan that this is a part of."""
         return self._plan.plan_id
+
+    def skip(self, side: Side, id: str, error: Exception) -> Skip:
+        """A record for which planning failed.
+
+        Raises:
+            Exception: the error itself, when it makes no sense to go on with the others.
+        """
+        name = self.sync.name
+        return Skip(name, side, id, self.sync.guard.failed(error, f"{name} {side.title} {id}"))
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         """Write down what is to be done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from keapbridge._io.effects import Flow
 from keapbridge.decide.match import Unmatched, match_group
@@ -45,7 +46,7 @@ def plan_matches(part: PlanPart) -> Flow[None]:
                 pairs += outcome.pairs
                 actions += [_skip(sync, name, unmatched) for unmatched in outcome.unmatched]
             yield from part.add(actions)
-            yield from _plan_adoptions(part, name, pairs)
+            yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))
 
 
 def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:
@@ -65,10 +66,13 @@ def _skip(sync: Synchronization, key: str, unmatched: Unmatched) -> Skip:
     return Skip(sync.name, unmatched.side, unmatched.id, f"{unmatched.reason} (same {key})", unmatched.candidates)
 
 
-def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) -> Flow[None]:
+def _not_adopted(part: PlanPart, ids: tuple[str, str], error: Exception) -> Flow[list[None]]:
+    yield from part.add([part.skip(side, id, error) for side, id in zip(Side, ids, strict=True)])
+    return []
+
+
+def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) -> Flow[list[None]]:
     sync = part.sync
-    if not ids:
-        return
     pairs = yield from read_unlinked(sync, ids)
     actions: list[Action] = []
     failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
@@ -81,6 +85,7 @@ def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) ->
         actions.append(Adopt(sync.name, *both, key, outcome.changes, outcome.held))
         actions += [Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts]
     yield from part.add(actions)
+    return []
 
 
 def read_unlinked(sync: Synchronization, ids: Sequence[tuple[str, str]]) -> Flow[list[Pair]]:
@@ -98,21 +103,37 @@ def plan_creates(part: PlanPart, source: Side) -> Flow[None]:
         if not found:
             return
         after = found[-1].id
-        context = yield from sync.context([o.snapshot for o in found], plan_id=part.plan_id)
-        kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
-        failed = yield from waiting(sync, [(source, o.id) for o in found])
-        reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
-        yield from part.add(
-            [
-                Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
-                for o in found
-            ]
-        )
+        yield from sync.guard.by_halves(found, partial(_plan_creates, part, source), partial(_not_created, part))
+
+
+def _not_created(part: PlanPart, seen: Observation, error: Exception) -> Flow[list[None]]:
+    yield from part.add([part.skip(seen.side, seen.id, error)])
+    return []
+
+
+def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) -> Flow[list[None]]:
+    sync = part.sync
+    context = yield from sync.context([o.snapshot for o in found], plan_id=part.plan_id)
+    kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
+    failed = yield from waiting(sync, [(source, o.id) for o in found])
+    reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
+    yield from part.add(
+        [
+            Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
+            for o in found
+        ]
+    )
+    return []
 
 
 def _plan_create(sync: Synchronization, source: Observation, context: Context) -> Create | Skip:
     if source.problem is not None:
         return Skip(sync.name, source.side, source.id, source.problem)
+    if blind := sorted(
+        field for key in sync.mapper.keys for field in key.fields if sync.guard.is_held(sync.name, field)
+    ):
+        reason = f"{blind[0]} is held for all records, and its counterpart is looked for by it"
+        return Skip(sync.name, source.side, source.id, reason)
     try:
         values, held = counterpart(sync, source.side.other, source.snapshot, context)
     except UnfitError as reason:
@@ -130,6 +151,7 @@ def counterpart(
     """
     values: dict[str, Canonical] = {}
     held = [Held(field, target.other, reason) for field, reason in source.unreadable.items()]
+    guard = sync.guard
     for rule in sync.rules(context):
         value = source.values.get(rule.name)
         if value is None or not rule.flows_to(target):
@@ -138,11 +160,15 @@ def counterpart(
             fitting = rule.fit(target, value)
         except UnfitError as reason:
             held.append(Held(rule.name, target, str(reason)))
+        except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
+            held.append(
+                Held(rule.name, target, guard.field_failed(error, sync.name, "rules", "of a new record", rule.name))
+            )
         else:
             if fitting is not None:
                 values[rule.name] = fitting
     try:
-        return sync.mapper.fill_required(target, values), tuple(held)
+        return sync.mapper.fill_required(target, values), sync.once(held)
     except UnfitError as reason:
         why = "; ".join(f"{h.field}: {h.reason}" for h in held)
         raise UnfitError(f"{reason} ({why})" if why else str(reason)) from None

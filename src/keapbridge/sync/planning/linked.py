@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from keapbridge._io.effects import Flow, now
-from keapbridge.decide.merge import Merge, merge
+from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Commit
@@ -23,11 +23,17 @@ BATCH = 500
 
 
 def plan_pairs(part: PlanPart) -> Flow[None]:
-    sync = part.sync
-    for batch in sync.pairs(BATCH):
+    def plan_some(pairs: Sequence[Pair]) -> Flow[list[None]]:
+        yield from _plan_batch(part, pairs)
+        return []
+
+    def skip(pair: Pair, error: Exception) -> Flow[list[None]]:
+        yield from part.add([part.skip(Side.CUSTOMCRM, pair.link.customcrm_id, error)])
+        return []
+
+    for batch in part.sync.pairs(BATCH):
         pairs = yield from batch
-        if pairs:
-            yield from _plan_batch(part, pairs)
+        yield from part.sync.guard.by_halves(pairs, plan_some, skip)
 
 
 def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
@@ -46,11 +52,11 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
             actions.append(Skip(sync.name, *ours, failed[ours]))
         else:
             actions += _pair_actions(sync, pair, outcome)
-    for side in Side:
-        part.one_sided[side] += sum(pair.seen(side) is None for pair in pairs)
-    part.settled += len(settled)
     yield from sync.store.links.settle(settled)
     yield from part.add(actions)
+    part.settled += len(settled)
+    for side in Side:
+        part.one_sided[side] += sum(pair.seen(side) is None for pair in pairs)
 
 
 def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
@@ -79,7 +85,7 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     result = []
     for pair in pairs:
         ready = with_references(sync, pair, context)
-        result.append((ready, merge(ready, rules, sync.settings.policy)))
+        result.append((ready, sync.merged(ready, rules)))
     return result
 
 
@@ -138,6 +144,8 @@ def _pair_actions(sync: Synchronization, pair: Pair, outcome: Merge) -> Iterator
 
 
 def held_skips(name: str, link: Link, held: Iterable[Held]) -> Iterator[Skip]:
-    """A line for each field of a pair that cannot flow."""
+    """A line for each field of a pair that cannot flow, where that is not told for all records at once."""
     for item in held:
+        if item.told:
+            continue
         yield Skip(name, item.side, link.id(item.side), item.reason, field=item.field)

@@ -30,24 +30,32 @@ def plan_lost_creates(part: PlanPart) -> Flow[None]:
     without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
     the intent, and holds all of it.
     """
+    for intent in (yield from part.sync.store.intents.open(part.sync.name)):
+        try:
+            yield from _plan_lost(part, intent)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are looked for
+            # It stays open: nothing is made again until it is known.
+            yield from part.add([part.skip(intent.side.other, intent.source_id, error)])
+
+
+def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
     sync = part.sync
-    for intent in (yield from sync.store.intents.open(sync.name)):
-        if (yield from _is_linked(sync, intent.side.other, intent.source_id)):
+    if (yield from _is_linked(sync, intent.side.other, intent.source_id)):
+        yield from sync.store.intents.drop(intent.id)
+    elif not sync.systems[intent.side].creates_once:
+        found = yield from find_made(sync, intent)
+        if len(found) == 1:
+            yield from _link_found(sync, intent, found[0])
+        elif not found and (yield from now()) - intent.created_at < sync.settings.lag:
+            again = intent.created_at + sync.settings.lag
+            reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
+            yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason)])
+        elif not found:
             yield from sync.store.intents.drop(intent.id)
-        elif not sync.systems[intent.side].creates_once:
-            found = yield from find_made(sync, intent)
-            if len(found) == 1:
-                yield from _link_found(sync, intent, found[0])
-            elif not found and (yield from now()) - intent.created_at < sync.settings.lag:
-                again = intent.created_at + sync.settings.lag
-                reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
-                yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason)])
-            elif not found:
-                yield from sync.store.intents.drop(intent.id)
-            else:
-                names = tuple((intent.side, o.id) for o in found)
-                reason = "its counterpart was made, and several records could be it"
-                yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason, names)])
+        else:
+            names = tuple((intent.side, o.id) for o in found)
+            reason = "its counterpart was made, and several records could be it"
+            yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason, names)])
 
 
 def _is_linked(sync: Synchronization, side: Side, id: str) -> Flow[bool]:

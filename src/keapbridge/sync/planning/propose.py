@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from keapbridge._io.effects import Flow, new_id, now, within
+from keapbridge.errors import MappingError
 from keapbridge.model.plan import Plan, Skip
 from keapbridge.model.side import Side
+from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.deletions import plan_deletions
 from keapbridge.sync.planning.draft import PlanDraft, PlanPart
 from keapbridge.sync.planning.first_contact import plan_creates, plan_matches
@@ -36,8 +38,24 @@ def propose(
     started = yield from now()
     yield from store.plans.begin(plan_id, started, [sync.name for sync in synchronizations])
     draft = PlanDraft(store, plan_id)
+    stopped: list[Exception] = []
     for sync in synchronizations:
-        yield from within(_propose_part(draft.part(sync), full, ids))
+        part = draft.part(sync)
+        try:
+            yield from within(_propose_part(part, full, ids))
+        except Exception as error:
+            # What is set up wrongly is for the host to mend before anything is done.
+            if stops_everything(error) or isinstance(error, MappingError):
+                raise
+            stopped.append(error)
+            if len(stopped) == len(synchronizations):
+                raise
+            part.watermarks = {}  # what it has not seen is still to be seen
+            part.totals = {
+                "actions": part.actions,
+                "links": (yield from store.links.count(sync.name)),
+            }  # for the brakes
+            yield from part.add([Skip(sync.name, Side.KEAP, EVERY_RECORD, sync.guard.stopped(error, sync.name))])
     return (yield from draft.finish())
 
 
@@ -55,6 +73,8 @@ def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]
     yield from plan_matches(part)
     for side in Side:
         yield from plan_creates(part, side)
+    held = sync.guard.holds(sync.name)
+    yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
     yield from _count(part, scans)
 
 

@@ -52,6 +52,8 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     scans = yield from gather((_scan(sync, side, plan_id, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    if sync.guard.holds(sync.name):
+        mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
     if known != mapping:
         yield from sync.store.facts.set(f"{sync.name}_mapping", mapping)
     return scans

@@ -13,6 +13,8 @@ from keapbridge._io.effects import Flow, new_id, now, within
 from keapbridge.errors import ApiError, StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
+from keapbridge.model.side import Side
+from keapbridge.sync.guard import EVERY_RECORD, is_failure, stops_everything
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.synchronization import Bridge
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
@@ -40,14 +42,22 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     run = Run(bridge.store, plan, run_id)
     # What planning has found of an earlier run, which did not live to know that it had made it.
     run.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
-    try:
-        for sync in synchronizations:
+    stopped: list[str] = []
+    for sync in synchronizations:
+        try:
             yield from within(_apply_part(run.part(sync)))
-    except ApiError as error:
-        # What was done stays done; the cursors stay where they are, and the next run plans the rest.
-        error.report = yield from run.finish(complete=False)
-        raise
-    return (yield from run.finish(complete=True))
+        except Exception as error:
+            stopped.append(sync.name)
+            if not stops_everything(error):
+                reason = bridge.guard.stopped(error, sync.name)
+                yield from run.report(one_sided(sync.name, "failed", Side.KEAP, EVERY_RECORD, reason))
+                if len(stopped) < len(synchronizations):
+                    continue
+            if isinstance(error, ApiError):
+                # What was done stays done; the cursors stay where they are, and the next run plans the rest.
+                error.report = yield from run.finish(complete=False)
+            raise
+    return (yield from run.finish(complete=True, but=stopped))
 
 
 def _apply_part(part: RunPart) -> Flow[None]:
@@ -75,6 +85,5 @@ def _line_of(action: Action) -> Line:
     if action.field is not None:
         return held_line(action)
     others = "; ".join(f"{side.title} {id}" for side, id in action.candidates)
-    return one_sided(
-        action.object, "skipped", action.side, action.id, action.reason + (f": {others}" if others else "")
-    )
+    outcome = "failed" if is_failure(action.reason) else "skipped"
+    return one_sided(action.object, outcome, action.side, action.id, action.reason + (f": {others}" if others else ""))

@@ -16,8 +16,8 @@ from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.kinds import Context, may_be_asked
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
+from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.synchronization import Synchronization
-from keapbridge.sync.writing.run import stops_everything
 
 __all__ = ["with_opt_ins"]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import attrs
 
 from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
-    ApiError,
-    MappingError,
     ServerError,
     ShapeError,
+    SyncError,
     TransportError,
     UnfitError,
 )
@@ -25,13 +26,14 @@ from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.plan import Action, Create
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
+from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.pair_state import PairState, assume, decide_again, remember, stored_of
-from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided, stops_everything
+from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import commit_pair, confirm
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
@@ -54,14 +56,21 @@ def resume_creates(part: RunPart) -> Flow[None]:
     """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
     sync = part.sync
     for intent in (yield from sync.store.intents.open(sync.name)):
-        if not sync.systems[intent.side].creates_once:
-            continue
-        side = intent.side.other
-        staged = yield from sync.store.staging.observations(sync.name, side, [intent.source_id])
-        source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.values))
-        context = yield from sync.context([source.snapshot, Snapshot(intent.values)])
-        made = yield from _create(part, _Ready(source, intent, context, resumed=True))
-        yield from confirm(part, [made] if made else [])
+        if sync.systems[intent.side].creates_once:
+            try:
+                yield from _resume(part, intent)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others are sent
+                side = intent.side.other
+                yield from part.failed(error, one_sided(sync.name, "failed", side, intent.source_id, ""))
+
+
+def _resume(part: RunPart, intent: Intent) -> Flow[None]:
+    sync, side = part.sync, intent.side.other
+    staged = yield from sync.store.staging.observations(sync.name, side, [intent.source_id])
+    source = staged.get(intent.source_id) or Observation(side, intent.source_id, Snapshot(intent.values))
+    context = yield from sync.context([source.snapshot, Snapshot(intent.values)])
+    made = yield from _create(part, _Ready(source, intent, context, resumed=True))
+    yield from confirm(part, [made] if made else [])
 
 
 def apply_creates(part: RunPart) -> Flow[None]:
@@ -71,9 +80,9 @@ def apply_creates(part: RunPart) -> Flow[None]:
         wanted: list[_Ready] = []
         for side in Side:
             ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
-            if ids:
-                wanted += yield from _to_make(part, side, ids)
-        ready = yield from _intend(part, wanted)
+            guard = part.sync.guard
+            wanted += yield from guard.by_halves(ids, partial(_to_make, part, side), partial(_not_read, part, side))
+        ready = yield from part.sync.guard.by_halves(wanted, partial(_intend, part), partial(_not_intended, part))
 
         def end(states: Sequence[PairState | None]) -> Flow[None]:
             yield from confirm(part, [state for state in states if state is not None])
@@ -82,6 +91,15 @@ def apply_creates(part: RunPart) -> Flow[None]:
         return ending([_create(part, item) for item in ready], end)
 
     yield from flowing(part.batches(("create",)), prepare)
+
+
+def _not_read(part: RunPart, side: Side, id: str, error: Exception) -> Flow[list[_Ready]]:
+    yield from part.failed(error, one_sided(part.sync.name, "failed", side, id, ""))
+    return []
+
+
+def _not_intended(part: RunPart, item: _Ready, error: Exception) -> Flow[list[_Ready]]:
+    return (yield from _not_read(part, item.source.side, item.source.id, error))
 
 
 def _intend(part: RunPart, wanted: Sequence[_Ready]) -> Flow[list[_Ready]]:
@@ -138,22 +156,41 @@ def _still_unlinked(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[
 def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
     """Make a record's counterpart and link the two; the pair, where something is still to be done or read back."""
     sync, source, intent = part.sync, ready.source, ready.intent
-    side, sent = intent.side, intent.values
+    is_sent = is_made = False
+    failure: Exception
     try:
-        context = yield from with_opt_ins(sync, side, sync.mapper.keap_type(), sent, ready.context)
-        record = sync.mapper.new_record(side, sent, context)
+        context = yield from with_opt_ins(sync, intent.side, sync.mapper.keap_type(), intent.values, ready.context)
+        record = sync.mapper.new_record(intent.side, intent.values, context)
         yield from prolong(sync.store)  # a runner that slept too long must not make a second record
-        answer = yield from sync.systems[side].create(record, intent.id)
-    except (ApiError, MappingError, KeyError) as error:
-        lost = is_ambiguous(error)
-        if not lost:
-            yield from sync.store.intents.drop(intent.id)
-            yield from forget_fields(sync)
+        is_sent = True
+        answer = yield from sync.systems[intent.side].create(record, intent.id)
+        is_made = True
+        state = yield from _link_made(part, ready, answer)
+    except SyncError as error:
         if stops_everything(error):
             raise
-        reason = f"{error}; the next run finds out whether it was made" if lost else str(error)
-        yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason))
-        return None
+        failure = error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are made
+        failure = error
+    else:
+        sync.guard.went_well()
+        return state
+    # What was made and is not linked is found by its intent, as is what may have been made.
+    lost = is_made or (is_sent and (is_ambiguous(failure) or not is_foreseen(failure)))
+    if not lost:
+        yield from sync.store.intents.drop(intent.id)
+        yield from forget_fields(sync)
+    reason = sync.guard.failed(failure, f"{sync.name} {source.side.title} {source.id}")
+    if lost:
+        reason += "; the next run finds out whether it was made"
+    yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason))
+    return None
+
+
+def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | None]:
+    """Remember the pair of a record and the counterpart that was just made."""
+    sync, source, intent = part.sync, ready.source, ready.intent
+    side, sent = intent.side, intent.values
     moment = yield from now()
     made = sync.observe(side, answer, ready.context)
     state = yield from commit_pair(

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge.decide.merge import Merge, merge
+from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.change import Change
@@ -114,7 +114,7 @@ def _see(state: PairState, seen: Observation) -> PairState:
 def decide_again(sync: Synchronization, state: PairState) -> PairState:
     """Merge what was read last; a conflict that was not in the plan is reported."""
     known = {conflict.field for conflict in state.outcome.conflicts}
-    outcome = merge(state.pair, sync.rules(state.context), sync.settings.policy)
+    outcome = sync.merged(state.pair, sync.rules(state.context))
     new = sorted({conflict.field for conflict in outcome.conflicts} - known)
     return attrs.evolve(state, outcome=outcome).saying(
         *(state.line("conflict", None, (field,), EDITED_ON_BOTH) for field in new)

@@ -13,10 +13,11 @@ from keapbridge.model.plan import Delete, Unlink
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
+from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.deletions import is_edited
 from keapbridge.sync.synchronization import Seen
-from keapbridge.sync.writing.run import RunPart, stops_everything
+from keapbridge.sync.writing.run import RunPart
 
 __all__ = ["apply_removals"]
 
@@ -40,7 +41,7 @@ def apply_removals(part: RunPart) -> Flow[None]:
                     reason = unreadable[pair.link.id(gone.other)]
                     yield from part.report(_line(part, pair, "skipped", None, reason))
                 else:
-                    yield from _remove(part, pair, action, left.get(pair.link.id(gone.other)))
+                    yield from _removed(part, pair, action, left.get(pair.link.id(gone.other)))
         part.progressed(len(actions))
 
 
@@ -58,6 +59,13 @@ def _keap_id(action: Unlink | Delete) -> str:
 
 def _gone(action: Unlink | Delete) -> Side:
     return action.gone if isinstance(action, Unlink) else action.side.other
+
+
+def _removed(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None) -> Flow[None]:
+    try:
+        yield from _remove(part, pair, action, left)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are removed
+        yield from part.failed(error, _line(part, pair, "failed", None, ""))
 
 
 def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None) -> Flow[None]:

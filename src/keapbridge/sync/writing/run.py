@@ -12,12 +12,6 @@ from typing import Any, TypeVar
 import attrs
 
 from keapbridge._io.effects import Flow, gather, now
-from keapbridge.errors import (
-    AuthError,
-    QuotaExhaustedError,
-    RateLimitedError,
-    UnavailableError,
-)
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Link
@@ -27,7 +21,7 @@ from keapbridge.store.sql import LinkStore
 from keapbridge.sync.lease import prolong
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided", "stops_everything"]
+__all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -67,11 +61,15 @@ class Run:
         self.count(lines)
         yield from self.store.runs.add_lines(self.run_id, lines)
 
-    def finish(self, *, complete: bool) -> Flow[Report]:
-        """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left."""
+    def finish(self, *, complete: bool, but: Collection[str] = ()) -> Flow[Report]:
+        """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left.
+
+        Args:
+            but: the synchronizations that could not go on.
+        """
         ended = yield from now()
         counts = {name: dict(counter) for name, counter in self.counts.items()}
-        return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete))
+        return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete, but=but))
 
 
 @attrs.define
@@ -114,6 +112,17 @@ class RunPart:
         """Report a failure, and note when its record is tried again."""
         yield from self.report(line)
         yield from self.note(line)
+
+    def failed(self, error: Exception, line: Line) -> Flow[Line]:
+        """Report what failed of an error, where that is one record's; answers the line with the reason.
+
+        Raises:
+            Exception: the error itself, when it makes no sense to go on with the others.
+        """
+        about = f"{line.object} {line.customcrm_id or ''} ↔ {line.keap_id or ''}"
+        told = attrs.evolve(line, reason=self.sync.guard.failed(error, about))
+        yield from self.fail(told)
+        return told
 
     def note(self, line: Line) -> Flow[None]:
         """Note when the record of a failure is tried again."""
@@ -216,12 +225,3 @@ def next_try(tries: int, moment: datetime) -> datetime | None:
 def one_sided(name: str, outcome: str, side: Side, id: str, reason: str) -> Line:
     ours, theirs = (id, None) if side is Side.CUSTOMCRM else (None, id)
     return Line(name, outcome, side, ours, theirs, (), reason)
-
-
-def stops_everything(error: Exception) -> bool:
-    """Whether it makes no sense to go on with the other records."""
-    if isinstance(error, AuthError):
-        return error.status == 401
-    if isinstance(error, RateLimitedError) and error.retry_at is not None:
-        return True  # every other record would be told to wait as long
-    return isinstance(error, (QuotaExhaustedError, UnavailableError))

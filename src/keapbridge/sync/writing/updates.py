@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import attrs
 
 from keapbridge._io.effects import Flow, gather, now
-from keapbridge.decide.merge import merge
-from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
+from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
@@ -16,6 +16,7 @@ from keapbridge.model.plan import Action, Adopt, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
+from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import with_references
@@ -30,7 +31,7 @@ from keapbridge.sync.writing.pair_state import (
     stored_of,
     to_commit,
 )
-from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing, stops_everything
+from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
 
 __all__ = ["apply_pairs", "commit_pair", "confirm"]
 
@@ -68,10 +69,15 @@ def _apply_batches(part: RunPart, batches: Iterator[Flow[list[Action]]]) -> Flow
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
         planned = _planned_targets(actions)
         quiet: list[PairState] = []
-        rest: list[PairState] = []
-        for state in (yield from _read_states(part, actions)):
-            (quiet if _is_quiet(state, planned) else rest).append(state)
-        ready = yield from _reread(part, rest, planned)
+
+        def read(some: Sequence[Action]) -> Flow[list[PairState]]:
+            states = yield from _read_states(part, some)
+            rest = [state for state in states if not _is_quiet(state, planned)]
+            ready = yield from _reread(part, rest, planned)
+            quiet.extend(state for state in states if _is_quiet(state, planned))
+            return ready
+
+        ready = yield from part.sync.guard.by_halves(actions, read, partial(_not_read, part))
 
         def end(states: Sequence[PairState | None]) -> Flow[None]:
             yield from confirm(part, [state for state in states if state is not None and state.unconfirmed])
@@ -82,6 +88,13 @@ def _apply_batches(part: RunPart, batches: Iterator[Flow[list[Action]]]) -> Flow
     yield from flowing(batches, prepare)
 
 
+def _not_read(part: RunPart, action: Action, error: Exception) -> Flow[list[PairState]]:
+    assert isinstance(action, (Update, Adopt))  # the batch has no others
+    line = Line(action.object, "failed", None, action.customcrm_id, action.keap_id)
+    yield from part.failed(error, line)
+    return []
+
+
 def _is_quiet(state: PairState, planned: Targets) -> bool:
     """Whether nothing is to be written, as when two records that are the same already are linked."""
     promised = planned.get(state.pair.link.customcrm_id)
@@ -90,12 +103,20 @@ def _is_quiet(state: PairState, planned: Targets) -> bool:
 
 def _commit_quiet(part: RunPart, states: Sequence[PairState]) -> Flow[None]:
     """Remember what needs no write, all in one transaction."""
-    commits: list[Commit] = []
-    for state in states:
-        commit, _ = yield from _to_commit(part, state)
-        commits.append(commit)
-    if commits:
+
+    def commit_all(some: Sequence[PairState]) -> Flow[list[None]]:
+        commits: list[Commit] = []
+        for state in some:
+            commit, _ = yield from _to_commit(part, state)
+            commits.append(commit)
         yield from part.commit(*commits)
+        return []
+
+    def fail(state: PairState, error: Exception) -> Flow[list[None]]:
+        yield from part.failed(error, state.line("failed", None, (), ""))
+        return []
+
+    yield from part.sync.guard.by_halves(states, commit_all, fail)
 
 
 # --- reading again ----------------------------------------------------------------------------------------------
@@ -118,7 +139,7 @@ def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairStat
     states = []
     for staged in pairs:
         pair = with_references(sync, staged, context)
-        outcome = merge(pair, sync.rules(context), sync.settings.policy)
+        outcome = sync.merged(pair, sync.rules(context))
         state = PairState(sync.name, pair, context, outcome)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
         states.append(state if adoption is None else _adopted(state, adoption))
@@ -177,6 +198,17 @@ def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow
 
 def _write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
     """Write what a pair needs and remember it; what fails is reported."""
+    try:
+        written = yield from _write_decided(part, state)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are written
+        fields = [change.field for change in state.outcome.changes]
+        failure = yield from part.failed(error, state.line("failed", None, fields, ""))
+        return attrs.evolve(state, failed=(failure,))
+    part.sync.guard.went_well()
+    return written
+
+
+def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
     if state.gone is not None:
         reason = f"could not be read again in {state.gone.title}: it was deleted, or has an unexpected form"
         yield from part.fail(state.line("failed", state.gone, (), reason))
@@ -253,15 +285,18 @@ def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequen
     except StatusError as error:
         if error.status not in {400, 422}:
             return _Written(state, error=error)
-        refusal = error
+        refusal = str(error)
     except (ApiError, MappingError) as error:
         return _Written(state, error=error)
+    except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
+        link = state.pair.link
+        refusal = part.sync.guard.failed(error, f"{state.name} {link.customcrm_id} ↔ {link.keap_id}")
     mapper = part.sync.mapper
     roots = sorted({mapper[change.field].place(side).roots for change in changes})
     if ("custom_fields",) in roots:
         yield from forget_fields(part.sync)
     if len(roots) == 1:
-        return _Written(state, (state.line("failed", side, (change.field for change in changes), str(refusal)),))
+        return _Written(state, (state.line("failed", side, (change.field for change in changes), refusal),))
     written = _Written(state)
     for root in roots:
         some = [change for change in changes if mapper[change.field].place(side).roots == root]
@@ -320,10 +355,12 @@ def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow
     read_back: set[int] = set()
     for side in Side:
         waiting = [n for n, state in enumerate(current) if state.unconfirmed.get(side)]
-        again = (yield from _confirm_side(part, side, [current[n] for n in waiting])) if waiting else None
-        if again is not None:
-            read_back.update(waiting)
-            for n, state in zip(waiting, again, strict=True):
+        again = yield from part.sync.guard.by_halves(
+            [current[n] for n in waiting], partial(_confirm_side, part, side), partial(_not_confirmed, part)
+        )
+        for n, state in zip(waiting, again, strict=True):
+            if state is not None:
+                read_back.add(n)
                 current[n] = state
     more = [
         state
@@ -331,21 +368,37 @@ def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow
         if state.outcome.changes and not state.failed and (n in read_back or not state.is_unconfirmed)
     ]
     if more and rounds > 1:
-        ready = yield from _reread(part, more, {})
+
+        def read(some: Sequence[PairState]) -> Flow[list[PairState]]:
+            return (yield from _reread(part, some, {}))
+
+        def leave(state: PairState, error: Exception) -> Flow[list[PairState]]:
+            yield from part.failed(error, state.line("failed", None, (), ""))
+            return []
+
+        ready = yield from part.sync.guard.by_halves(more, read, leave)
         written = yield from gather((_write_pair(part, state) for state in ready), WRITERS)
         yield from confirm(part, [state for state in written if state.is_unconfirmed], rounds - 1)
 
 
-def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState] | None]:
-    """The pairs with what a side really holds; `None` when it cannot be asked."""
+def _not_confirmed(part: RunPart, state: PairState, error: Exception) -> Flow[list[PairState | None]]:
+    # It stays staged, as all do that are not read back.
+    yield from part.failed(error, state.line("failed", None, (), ""))
+    return [None]
+
+
+def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState | None]]:
+    """The pairs with what a side really holds; `None` for those that it cannot be asked for."""
     sync = part.sync
     ids = [state.pair.link.id(side) for state in states]
     try:
         records = yield from sync.systems[side].get_many(ids)
+    except ShapeError:
+        raise  # of one of them
     except ApiError:
-        return None  # they stay staged, and the next run compares both sides without these bases
+        return [None] * len(states)  # they stay staged, and the next run compares both sides without these bases
     found = {seen.whole.id: seen for seen in (yield from sync.see(side, records))}
-    result = []
+    result: list[PairState | None] = []
     for state in states:
         seen = found.get(state.pair.link.id(side))
         if seen is None:

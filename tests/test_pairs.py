@@ -35,8 +35,8 @@ pairs = pytest.mark.parametrize(("ours", "twin"), PAIRS, ids=lambda cls: cls.__n
 RENAMED = {"close": "aclose"}
 # Only an event loop can call an ASGI application.
 ONLY_ASYNC = {"app"}
-# They fetch as they are iterated over.
-NOT_AWAITED = {"ObjectSync.links", "SyncKeapResource.list", "SyncCustomcrmResource.list"}
+# They fetch as they are iterated over, or only set a flag.
+NOT_AWAITED = {"ObjectSync.links", "SyncSession.stop", "SyncKeapResource.list", "SyncCustomcrmResource.list"}
 
 
 def _methods(cls: type) -> dict[str, Any]:

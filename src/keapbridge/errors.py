@@ -16,11 +16,14 @@ KeapbridgeError
 │   └── ShapeError               an answer that is not what the contract promises
 ├── MappingError                 a mapping that cannot work
 │   └── UnfitError               a value that a field cannot understand, or a side cannot take
-└── SyncError
-    ├── BrakeError               the plan would change more than the policy allows
-    ├── StalePlanError           the plan cannot be applied any more
-    ├── SessionBusyError         another process runs this session
-    └── LinkStoreError           the store cannot be opened or used
+├── SyncError
+│   ├── BrakeError               the plan would change more than the policy allows
+│   ├── StalePlanError           the plan cannot be applied any more
+│   ├── SessionBusyError         another process runs this session
+│   ├── StoppedError             it was told to stop, or its time was up
+│   └── LinkStoreError           the store cannot be opened or used
+└── TryLaterError                nothing is wrong but the moment: SessionBusyError, StoppedError, UnavailableError,
+                                 RateLimitedError and QuotaExhaustedError
 ```
 
 No message, `repr` or attribute holds credentials; messages name records by id and fields by name, never by value.
@@ -55,8 +58,10 @@ __all__ = [
     "ShapeError",
     "StalePlanError",
     "StatusError",
+    "StoppedError",
     "SyncError",
     "TransportError",
+    "TryLaterError",
     "UnavailableError",
     "UnfitError",
 ]
@@ -64,6 +69,16 @@ __all__ = [
 
 class KeapbridgeError(Exception):
     """The root of all errors of this library."""
+
+
+class TryLaterError(KeapbridgeError):
+    """Nothing is wrong but the moment.
+
+    Attributes:
+        retry_at: as of when another try makes sense (UTC), by the clock of who told it; `None` where nobody did.
+    """
+
+    retry_at: datetime | None = None
 
 
 class ApiError(KeapbridgeError):
@@ -116,12 +131,8 @@ class BoundError(TransportError):
         self.bound = bound
 
 
-class UnavailableError(ApiError):
-    """The system failed call after call, so this one was not sent.
-
-    Attributes:
-        retry_at: when it is tried again (UTC).
-    """
+class UnavailableError(ApiError, TryLaterError):
+    """The system failed call after call, so this one was not sent; another one is, as of `retry_at`."""
 
     def __init__(self, message: str, *, method: str = "", url: str = "", retry_at: datetime | None = None) -> None:
         super().__init__(message, method=method, url=url)
@@ -156,7 +167,7 @@ class ConflictError(StatusError):
     """409 or 412: the record is not in the state the request was made for."""
 
 
-class RateLimitedError(StatusError):
+class RateLimitedError(StatusError, TryLaterError):
     """429: too many requests.
 
     Attributes:
@@ -184,7 +195,7 @@ class QuotaExhaustedError(RateLimitedError):
     """The quota of the day is spent.
 
     Attributes:
-        resets_at: when the next one begins (UTC).
+        resets_at: when the next one begins (UTC); it is `retry_at`, too.
     """
 
     def __init__(
@@ -247,8 +258,26 @@ class StalePlanError(SyncError):
     """The plan is unknown, was applied already, or belongs to another session."""
 
 
-class SessionBusyError(SyncError):
-    """Another runner holds this session."""
+class SessionBusyError(SyncError, TryLaterError):
+    """Another runner holds this session.
+
+    Attributes:
+        holder: who: an id of its run, its process and its machine; `None` where it is not known.
+        until: how long it does, unless it prolongs that (UTC, by the clock of the store's database).
+    """
+
+    def __init__(self, message: str, *, holder: str | None = None, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
+        self.until = self.retry_at = until
+
+
+class StoppedError(SyncError, TryLaterError):
+    """A run was told to stop, its time was up, or a client that it needs was closed. Nothing that was done is lost."""
+
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class LinkStoreError(SyncError):

@@ -22,7 +22,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from stopping import Clock, CountingDriver, KilledError
+from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import variants
 
 import keapbridge as kb
@@ -93,7 +93,7 @@ class World:
         crm = kb.CustomcrmClient(self.crm.base_url, auth=kb.BearerToken(self.crm.token))
         keap = kb.KeapClient(auth=kb.KeapApiKey(self.keap.api_key), base_url=self.keap.base_url)
         for client, app in ((crm, self.crm.app), (keap, self.keap.app)):
-            client.close()
+            client._port._client.close()
             client._port._client = httpx.Client(transport=InProcess(app, self.loop), trust_env=False)
         with (
             crm,
@@ -101,6 +101,7 @@ class World:
             kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{self.store}", policy=POLICY) as session,
         ):
             session._driver = driver
+            shares(session._engine.bridge.store, self.clock)
             yield session
 
     def sync(self, *, full: bool, driver: CountingDriver | None = None) -> kb.Report:

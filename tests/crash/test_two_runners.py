@@ -11,12 +11,13 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Flow, Gather, Now, Send
+from keapbridge._io.effects import Blocking, Effect, Elapsed, Flow, Gather, Now, Send
 from keapbridge.sync.lease import TERM
 
 if TYPE_CHECKING:
     from conftest import World
     from crash.conftest import Office, Runner
+    from keapbridge.store.sql import LinkStore
 
 MANY = 100
 rounds = pytest.mark.parametrize("rounds", [5, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
@@ -116,6 +117,8 @@ class StalledDriver(SyncDriver):
         result = super().perform(effect)
         if isinstance(effect, Now):
             return result + self._watch.ahead
+        if isinstance(effect, Elapsed):
+            return result + self._watch.ahead.total_seconds()
         if not self.stalled and self._stalls(effect):
             self.stalled = True
             self._watch.ahead += AFTER_THE_TERM
@@ -138,15 +141,22 @@ def _stages(effect: Effect) -> bool:
 def _session(sessions: Any, driver: SyncDriver) -> kb.SyncSession:
     session: kb.SyncSession = sessions()
     session._driver = driver
+    _shares(session, driver)
     return session
+
+
+def _shares(session: kb.SyncSession, driver: SyncDriver) -> LinkStore:
+    """The database has the driver's time of day."""
+    store = session._engine.bridge.store
+    store.lease.clock = lambda _: driver.perform(Now())
+    return store
 
 
 def test_a_lease_keeps_others_out_until_it_is_over(world: World) -> None:
     watch = Watch()
     held = _session(world.sessions, StalledDriver(watch))
     driver = held._driver
-    moment = driver.perform(Now())
-    assert driver.run(held._engine.bridge.store.lease.acquire("somebody", moment, moment + TERM))
+    assert driver.run(held._engine.bridge.store.lease.acquire("somebody", TERM)) is None
     another = _session(world.sessions, StalledDriver(watch))
     with pytest.raises(kb.SessionBusyError):
         another.sync()
@@ -179,15 +189,16 @@ def test_a_runner_that_was_taken_for_dead_stops_and_has_done_no_harm(
 
 
 def test_a_store_whose_lease_was_taken_over_refuses_every_write(world: World) -> None:
-    driver = SyncDriver()
-    moment = driver.perform(Now())
-    old, new = world.sessions()._engine.bridge.store, world.sessions()._engine.bridge.store
-    assert driver.run(old.lease.acquire("old", moment, moment + TERM))
-    assert not driver.run(new.lease.acquire("new", moment, moment + TERM))
-    later = moment + AFTER_THE_TERM
-    assert driver.run(new.lease.acquire("new", later, later + TERM))
+    watch = Watch()
+    driver = StalledDriver(watch)
+    old, new = (_shares(world.sessions(), driver) for _ in range(2))
+    assert driver.run(old.lease.acquire("old", TERM)) is None
+    assert driver.run(new.lease.acquire("new", TERM)).holder == "old"
+    watch.ahead = AFTER_THE_TERM
+    later = driver.perform(Now())
+    assert driver.run(new.lease.acquire("new", TERM)) is None
     writes: dict[str, Flow[Any]] = {
-        "lease.renew": old.lease.renew(later + TERM),
+        "lease.renew": old.lease.renew("old", TERM),
         "intents.intend": old.intents.intend([]),
         "intents.drop": old.intents.drop("intent"),
         "links.settle": old.links.settle([]),
@@ -206,4 +217,4 @@ def test_a_store_whose_lease_was_taken_over_refuses_every_write(world: World) ->
             pass
     assert refused == writes.keys()
     driver.run(old.lease.release("old"))
-    driver.run(new.lease.renew(later + TERM))  # what the old one does cannot touch the new one's lease
+    driver.run(new.lease.renew("new", TERM))  # what the old one does cannot touch the new one's lease

@@ -8,19 +8,23 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Finish, Flow, Gather, NewId, Now, Send, Sleep, Within
+from keapbridge._io.effects import Alongside, Blocking, Effect, Elapsed, Flow, Gather, NewId, Now, Send, Sleep
+from keapbridge._io.workers import LeftError
+from keapbridge.store.sql import LinkStore
 
-__all__ = ["Clock", "CountingDriver", "KilledError", "new_id"]
-
-T = TypeVar("T")
+__all__ = ["Clock", "CountingDriver", "KilledError", "new_id", "shares"]
 
 
-class KilledError(BaseException):
+class KilledError(LeftError):
     """The process is dead: not an error that a flow could handle."""
+
+    def __init__(self) -> None:
+        super().__init__(self)
 
 
 class Clock:
@@ -35,6 +39,12 @@ class Clock:
 
     def pass_by(self, time: timedelta) -> None:
         self.moment += time
+
+
+def shares(store: LinkStore, clock: Clock) -> LinkStore:
+    """Let the database of a store have a clock of the test's."""
+    store.lease.clock = lambda _: clock()
+    return store
 
 
 class CountingDriver(SyncDriver):
@@ -55,16 +65,8 @@ class CountingDriver(SyncDriver):
         self._stop_after = stop_after
         self._side_by_side = side_by_side
         self._dead = False
+        self._beating: list[Alongside] = []
         self.log: list[str] = []
-
-    def run(self, flow: Flow[T]) -> T:
-        step: Callable[[], Effect] = flow.__next__
-        while True:
-            try:
-                effect = step()
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            step = self._next_step(flow, effect)
 
     def _next_step(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
         try:
@@ -81,18 +83,42 @@ class CountingDriver(SyncDriver):
         assert not self._dead, f"a dead process performs {effect}"
         match effect:
             case Send() | Blocking():
+                if isinstance(effect, Send) or effect.outward:
+                    self._admit(effect)  # and once more when it is performed: much may happen before
                 return self._counted(effect)
             case Now():
                 return self._clock()
+            case Elapsed():
+                return self._clock().timestamp()
             case NewId():
                 return new_id()
             case Sleep():
-                self._clock.pass_by(timedelta(seconds=effect.ceiling))
-                return None
-            case Finish() | Within():
-                return self.run(effect.flow)
+                self._admit(effect)
+                return self.live(timedelta(seconds=effect.ceiling))
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]
+            case Alongside():
+                return self._alongside(effect)
+            case _:
+                return super().perform(effect)
+
+    def live(self, time: timedelta) -> None:
+        """Let time pass while this process is awake, with its heart beating. (`Clock.pass_by`: while it is not.)"""
+        left = time
+        while left > timedelta(0):
+            step = min([left, *(timedelta(seconds=beating.every) for beating in self._beating)])
+            self._clock.pass_by(step)
+            left -= step
+            for beating in self._beating:
+                with suppress(Exception):
+                    CountingDriver(self._clock).run(beating.beat())
+
+    def _alongside(self, effect: Alongside) -> Any:
+        self._beating.append(effect)
+        try:
+            return self.run(effect.flow)
+        finally:
+            self._beating.remove(effect)
 
     def _counted(self, effect: Send | Blocking) -> Any:
         stops = len(self.log) == self._stop_at

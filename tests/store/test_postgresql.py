@@ -88,11 +88,16 @@ def test_what_cannot_be_matched_for_certain_is_not_guessed(world: World) -> None
 
 def test_one_runner_holds_the_lease(postgresql_url: str) -> None:
     one, two = open_store(postgresql_url, "acme"), open_store(postgresql_url, "acme")
-    run, until = SyncDriver().run, NOON + timedelta(minutes=3)
-    assert run(one.lease.acquire("one", NOON, until))
-    assert not run(two.lease.acquire("two", NOON, until))
+    run, term = SyncDriver().run, timedelta(minutes=3)
+    assert run(one.lease.acquire("one", term)) is None
+    busy = run(two.lease.acquire("two", term))
+    assert busy is not None
+    assert busy.holder == "one"
+    assert abs(busy.until - datetime.now(UTC) - term) < timedelta(minutes=1)
+    run(one.lease.renew("one", 2 * term))
+    assert run(two.lease.acquire("two", term)).until - busy.until >= term
     run(one.lease.release("one"))
-    assert run(two.lease.acquire("two", NOON, until))
+    assert run(two.lease.acquire("two", term)) is None
     one.close()
     two.close()
 

@@ -12,7 +12,7 @@ import keapbridge as kb
 from keapbridge.sync import aio, session
 
 RENAMED = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}
-FETCHING = {"links"}  # as it is iterated over
+FETCHING = {"links", "stop"}  # as it is iterated over
 TWINS = [(session.SyncSession, aio.AsyncSyncSession), (session.ObjectSync, aio.AsyncObjectSync)]
 
 

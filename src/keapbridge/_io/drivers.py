@@ -9,92 +9,205 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._io.effects import Await, Blocking, Effect, Finish, Flow, Gather, NewId, Now, Page, Send, Sleep, Within
+from keapbridge._io import scope as scopes
+from keapbridge._io.effects import (
+    Alongside,
+    Await,
+    Blocking,
+    Checkpoint,
+    Effect,
+    Elapsed,
+    Finish,
+    Flow,
+    Gather,
+    Halt,
+    NewId,
+    Now,
+    Page,
+    Send,
+    Sleep,
+    Within,
+)
+from keapbridge._io.scope import Scope, Task
+from keapbridge._io.workers import LeftError, Workers, at_home
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
 T = TypeVar("T")
+
+DOZE = 0.25  # seconds that a flow sleeps on after it could have been told to stop
 
 
 def _pause(effect: Sleep) -> float:
     return random.uniform(0, effect.ceiling) if effect.jitter else effect.ceiling  # noqa: S311 - no secret
 
 
+def _doze(seconds: float) -> Iterator[float]:
+    """The parts of a sleep, between which it is asked whether it shall go on."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        yield min(left, DOZE)
+
+
+def _elapsed() -> float:
+    """A clock that goes on while the machine sleeps: what `time.monotonic` is depends on the system."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
+        if hasattr(time, name):
+            return time.clock_gettime(getattr(time, name))
+    return time.monotonic()
+
+
+@contextmanager
+def _scoped(scope: Scope) -> Iterator[None]:
+    """Be in a scope; errors that leave it say where they come from."""
+    token = scopes.current.set(scope)
+    try:
+        yield
+    except Exception as error:
+        scope.annotate(error)
+        raise
+    finally:
+        scopes.current.reset(token)
+
+
+@contextmanager
+def _beating(effect: Alongside) -> Iterator[None]:
+    """A thread of its own for the other flow: neither a busy event loop nor a slow answer may hold it up."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(effect.every):
+            with suppress(Exception):  # who relies on it sees for himself
+                SyncDriver().run(effect.beat())
+
+    context = copy_context()
+    thread = threading.Thread(target=lambda: context.run(beat), name="keapbridge_beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(1)  # a beat is short; one that is not is harmless
+
+
 class SyncDriver:
-    """Performs effects on the calling thread, parallel flows on a thread pool.
+    """Performs effects on the calling thread, parallel flows on threads of their own.
 
     It never touches an event loop, so it also works inside a running one (Jupyter).
+
+    Args:
+        one_thread: do everything on the calling thread, one after the other, as a debugger wants it.
     """
 
-    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, *, sleep: Callable[[float], None] | None = None, one_thread: bool = False) -> None:
         self._sleep = sleep
+        self._one_thread = one_thread
 
     def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its end and return its value."""
+        """Drive a flow to its end and return its value.
+
+        An exception that interrupts the calling thread (Ctrl-C, `SystemExit` of a signal handler) ends all flows that
+        it has begun: each at its next call, wait or checkpoint. A second one does not wait for that.
+        """
+        outer = scopes.of(self)
+        if outer is not None:
+            return self._drive(outer.inner(flow), flow)
         try:
-            effect = next(flow)
-            while True:
-                try:
-                    result = self.perform(effect)
-                except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(result)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            return self._drive(Scope(Task(self), flow), flow)
+        except Halt as halt:
+            raise halt.error from None
+        except LeftError as left:
+            raise left.interrupt from None
+
+    def _drive(self, scope: Scope, flow: Flow[T]) -> T:
+        with _scoped(scope):
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        result = self.perform(effect)
+                    except LeftError:
+                        flow.close()
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
+                        effect = flow.throw(error)
+                    else:
+                        effect = flow.send(result)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
 
     def perform(self, effect: Effect) -> Any:
         """Perform one effect: the one place where a test can stop the world."""
         match effect:
             case Send():
+                self._admit(effect)
                 return effect.port.exchange(effect.call)
             case Blocking():
-                return effect.work()
+                return self._block(effect)
             case Await():
                 raise TypeError(f"{effect.label} is asynchronous: only an AsyncSyncSession can call it")
             case Sleep():
-                return self._sleep(_pause(effect))
+                return self._rest(effect)
+            case Checkpoint():
+                return self._admit(effect)
             case Now():
                 return datetime.now(UTC)
+            case Elapsed():
+                return _elapsed()
             case NewId():
                 return uuid.uuid4().hex
             case Gather():
                 return self._gather(effect)
-            case Finish() | Within():
+            case Within():
+                return self._within(effect)
+            case Finish():
                 return self.run(effect.flow)
+            case Alongside():
+                return self._alongside(effect)
+
+    def _admit(self, effect: Effect) -> None:
+        scope = scopes.of(self)
+        if scope is not None:
+            for passing in scope.admit(effect):
+                self.run(passing)
+
+    def _block(self, effect: Blocking) -> Any:
+        if effect.outward:
+            self._admit(effect)
+        scope = scopes.of(self)
+        return at_home(scope.task, effect.work) if effect.at_home and scope is not None else effect.work()
+
+    def _rest(self, effect: Sleep) -> None:
+        self._admit(effect)
+        if self._sleep is not None:
+            self._sleep(_pause(effect))
+            return
+        for part in _doze(_pause(effect)):
+            time.sleep(part)
+            self._admit(effect)
+
+    def _within(self, effect: Within) -> Any:
+        scope = scopes.of(self)
+        if scope is None:
+            scope = Scope(Task(self), effect.flow)
+        return self._drive(scope.inner(effect.flow, effect.gate, effect.place), effect.flow)
 
     def _gather(self, effect: Gather) -> list[Any]:
-        flows = enumerate(effect.flows)
-        lock = threading.Lock()
-        results: dict[int, Any] = {}
-        failures: list[BaseException] = []
+        scope = scopes.of(self)
+        task = Task(self) if scope is None else scope.task
+        return Workers(task, effect.flows, self.run).all(1 if self._one_thread else effect.limit)
 
-        def worker() -> None:
-            try:
-                while not failures:
-                    with lock:
-                        numbered = next(flows, None)
-                    if numbered is None:
-                        return
-                    index, flow = numbered
-                    results[index] = self.run(flow)
-            except BaseException as error:  # noqa: BLE001 - raised again below, on the caller's thread
-                failures.append(error)
-
-        if effect.limit <= 1:
-            worker()
-        else:
-            with ThreadPoolExecutor(effect.limit, thread_name_prefix="keapbridge") as pool:
-                for _ in range(effect.limit):
-                    pool.submit(worker)
-        if failures:
-            raise failures[0]
-        return [results[i] for i in sorted(results)]
+    def _alongside(self, effect: Alongside) -> Any:
+        if self._one_thread:
+            return self.run(effect.flow)
+        with _beating(effect):
+            return self.run(effect.flow)
 
     def iterate(self, first: Flow[Page[T]]) -> Iterator[T]:
         """The items of all pages, each page fetched when it is needed."""
@@ -109,52 +222,112 @@ class SyncDriver:
 
 
 class AsyncDriver:
-    """Performs effects on the running event loop; blocking work on its worker threads."""
+    """Performs effects on the running event loop; blocking work on its worker threads.
 
-    def __init__(self, *, sleep: Callable[[float], Any] | None = None) -> None:
+    Args:
+        one_thread: do blocking work on the event loop, too, as a debugger wants it.
+    """
+
+    def __init__(self, *, sleep: Callable[[float], Any] | None = None, one_thread: bool = False) -> None:
         import asyncio
 
         self._asyncio = asyncio
-        self._sleep = sleep or asyncio.sleep
+        self._sleep = sleep
+        self._one_thread = one_thread
 
     async def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its end and return its value."""
+        """Drive a flow to its end and return its value. A task that is cancelled waits for what the store is doing."""
+        outer = scopes.of(self)
+        if outer is not None:
+            return await self._drive(outer.inner(flow), flow)
         try:
-            effect = next(flow)
-            while True:
-                try:
-                    result = await self.perform(effect)
-                except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(result)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            return await self._drive(Scope(Task(self), flow), flow)
+        except Halt as halt:
+            raise halt.error from None
+
+    async def _drive(self, scope: Scope, flow: Flow[T]) -> T:
+        with _scoped(scope):
+            try:
+                effect = next(flow)
+                while True:
+                    try:
+                        result = await self.perform(effect)
+                    except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
+                        effect = flow.throw(error)
+                    else:
+                        effect = flow.send(result)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
 
     async def perform(self, effect: Effect) -> Any:
         """Perform one effect."""
         match effect:
             case Send():
+                await self._admit(effect)
                 return await effect.port.exchange(effect.call)
             case Blocking():
-                return await self._asyncio.to_thread(effect.work)
+                return await self._block(effect)
             case Await():
+                await self._admit(effect)
                 return await effect.work()
             case Sleep():
-                return await self._sleep(_pause(effect))
+                return await self._rest(effect)
+            case Checkpoint():
+                return await self._admit(effect)
             case Now():
                 return datetime.now(UTC)
+            case Elapsed():
+                return _elapsed()
             case NewId():
                 return uuid.uuid4().hex
             case Gather():
                 return await self._gather(effect)
-            case Finish():
-                return await self._finish(effect.flow)
             case Within():
-                return await self.run(effect.flow)
+                return await self._within(effect)
+            case Finish():
+                return await self._finish(self.run(effect.flow))
+            case Alongside():
+                return await self._alongside(effect)
 
-    async def _finish(self, flow: Flow[Any]) -> Any:
-        task = self._asyncio.ensure_future(self.run(flow))
+    async def _admit(self, effect: Effect) -> None:
+        scope = scopes.of(self)
+        if scope is not None:
+            for passing in scope.admit(effect):
+                await self.run(passing)
+
+    async def _block(self, effect: Blocking) -> Any:
+        if effect.outward:
+            await self._admit(effect)
+        if self._one_thread:
+            return effect.work()
+        # A thread cannot be called back: who goes on without it would have it write behind his back.
+        loop = self._asyncio.get_running_loop()
+        return await self._finish(loop.run_in_executor(None, copy_context().run, effect.work))
+
+    async def _rest(self, effect: Sleep) -> None:
+        await self._admit(effect)
+        if self._sleep is not None:
+            await self._sleep(_pause(effect))
+            return
+        for part in _doze(_pause(effect)):
+            await self._asyncio.sleep(part)
+            await self._admit(effect)
+
+    async def _within(self, effect: Within) -> Any:
+        scope = scopes.of(self)
+        if scope is None:
+            scope = Scope(Task(self), effect.flow)
+        return await self._drive(scope.inner(effect.flow, effect.gate, effect.place), effect.flow)
+
+    async def _alongside(self, effect: Alongside) -> Any:
+        if self._one_thread:
+            return await self.run(effect.flow)
+        with _beating(effect):
+            return await self.run(effect.flow)
+
+    async def _finish(self, work: Awaitable[Any]) -> Any:
+        """Bring work to its end, even when the task that waits for it is cancelled meanwhile."""
+        task = self._asyncio.ensure_future(work)
         try:
             return await self._asyncio.shield(task)
         except self._asyncio.CancelledError:
@@ -180,7 +353,7 @@ class AsyncDriver:
             for _ in range(max(1, effect.limit)):
                 group.create_task(worker())
         if failures:
-            raise failures[0]
+            raise next((error for error in failures if not isinstance(error, Exception)), failures[0])
         return [results[i] for i in sorted(results)]
 
     async def iterate(self, first: Flow[Page[T]]) -> AsyncIterator[T]:

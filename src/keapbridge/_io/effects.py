@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar, Union
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Union
 
 import attrs
 
@@ -18,14 +18,19 @@ from keapbridge._io.secret import Secret
 from keapbridge.errors import ShapeError
 
 __all__ = [
+    "Alongside",
     "Answer",
     "Await",
     "Blocking",
     "Call",
+    "Checkpoint",
     "Effect",
+    "Elapsed",
     "Finish",
     "Flow",
+    "Gate",
     "Gather",
+    "Halt",
     "Malformed",
     "NewId",
     "Now",
@@ -34,7 +39,10 @@ __all__ = [
     "Sleep",
     "Unread",
     "Within",
+    "alongside",
     "blocking",
+    "checkpoint",
+    "elapsed",
     "finish",
     "gather",
     "new_id",
@@ -150,6 +158,32 @@ class Page(Generic[T]):
 # --- effects ----------------------------------------------------------------------------------------------------
 
 
+class Halt(BaseException):
+    """Ends a run at the effect where it is raised: nothing new is begun, what was begun is still remembered.
+
+    Attributes:
+        error: what the caller is told.
+        unsent: whether it is certain that a call which had passed all gates was not sent.
+    """
+
+    def __init__(self, error: BaseException, *, unsent: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.unsent = unsent
+
+
+class Gate(Protocol):
+    """What is asked before an effect is performed: a call, a wait, a checkpoint. See `Within`."""
+
+    def admit(self, effect: Effect) -> Flow[None]:
+        """Let the effect pass; it is performed at once then.
+
+        Raises:
+            Halt: when it must not be performed, and the run is over.
+        """
+        ...
+
+
 @attrs.frozen
 class Send:
     """Perform one HTTP exchange; answers an `Answer` or raises an `ApiError`."""
@@ -160,15 +194,22 @@ class Send:
 
 @attrs.frozen
 class Blocking:
-    """Run blocking work (the store, a database) where it disturbs nobody."""
+    """Run blocking work (the store, a database) where it disturbs nobody.
+
+    Attributes:
+        outward: it is a call to one of the two systems, and passes the gates as a `Send` does.
+        at_home: it must be done on the thread that began the run, as far as there is one that can wait.
+    """
 
     work: Callable[[], Any]
     label: str
+    outward: bool = False
+    at_home: bool = False
 
 
 @attrs.frozen
 class Await:
-    """Wait for what only an event loop can do; a driver without one refuses it."""
+    """Wait for a call to a system that only an event loop can make; a driver without one refuses it."""
 
     work: Callable[[], Awaitable[Any]]
     label: str
@@ -194,9 +235,35 @@ class Within:
     """Run a flow on a stack of its own; answers its value.
 
     The effects of the flow then do not pass those that wait for it, which are many where a whole run is meant.
+
+    Attributes:
+        gate: what its calls, waits and checkpoints pass, and those of all flows that it runs in turn; behind the gates
+            of those that run it.
+        place: what it does, in two words (`("synchronization", "contacts")`): told with errors that leave it.
     """
 
     flow: Flow[Any]
+    gate: Gate | None = None
+    place: tuple[str, str] | None = None
+
+
+@attrs.frozen
+class Alongside:
+    """Run a flow, and another one again and again as long as that takes; answers the value of the first.
+
+    Attributes:
+        beat: makes the other one, which yields work of the store and looks at clocks, no more. Its errors are dropped.
+        every: seconds.
+    """
+
+    flow: Flow[Any]
+    beat: Callable[[], Flow[None]]
+    every: float
+
+
+@attrs.frozen
+class Checkpoint:
+    """Nothing: a moment at which a run that calls no system for long can be ended."""
 
 
 @attrs.frozen
@@ -213,17 +280,26 @@ class Now:
 
 
 @attrs.frozen
+class Elapsed:
+    """Seconds since some moment, by a clock that nobody sets, and that goes on while the machine sleeps."""
+
+
+@attrs.frozen
 class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Blocking, Await, Gather, Finish, Within, Sleep, Now, NewId]
+Effect: TypeAlias = Union[
+    Send, Blocking, Await, Gather, Finish, Within, Alongside, Checkpoint, Sleep, Now, Elapsed, NewId
+]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def blocking(label: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> Flow[T]:
-    """Run blocking work."""
-    result: T = yield Blocking(lambda: work(*args, **kwargs), label)
+def blocking(
+    label: str, work: Callable[..., T], *args: Any, outward: bool = False, at_home: bool = False, **kwargs: Any
+) -> Flow[T]:
+    """Run blocking work; see `Blocking`."""
+    result: T = yield Blocking(lambda: work(*args, **kwargs), label, outward, at_home)
     return result
 
 
@@ -239,16 +315,33 @@ def finish(flow: Flow[T]) -> Flow[T]:
     return result
 
 
-def within(flow: Flow[T]) -> Flow[T]:
-    """Run a flow on a stack of its own."""
-    result: T = yield Within(flow)
+def within(flow: Flow[T], *, gate: Gate | None = None, place: tuple[str, str] | None = None) -> Flow[T]:
+    """Run a flow on a stack of its own, perhaps behind a gate; see `Within`."""
+    result: T = yield Within(flow, gate, place)
     return result
+
+
+def alongside(flow: Flow[T], beat: Callable[[], Flow[None]], every: float) -> Flow[T]:
+    """Run a flow, and another one every so many seconds meanwhile."""
+    result: T = yield Alongside(flow, beat, every)
+    return result
+
+
+def checkpoint() -> Flow[None]:
+    """Let the run end here, if it is to end."""
+    yield Checkpoint()
 
 
 def now() -> Flow[datetime]:
     """The time of day, UTC."""
     moment: datetime = yield Now()
     return moment
+
+
+def elapsed() -> Flow[float]:
+    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
+    seconds: float = yield Elapsed()
+    return seconds
 
 
 def new_id() -> Flow[str]:

@@ -21,6 +21,7 @@ from keapbridge._io.bodies import ENCODINGS, Body
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.deadline import Deadline, watch
+from keapbridge._io.door import Door
 from keapbridge._io.effects import Answer, Call
 from keapbridge._io.port import Credentials, Pace, Renewable
 from keapbridge._io.refusals import refusal
@@ -130,6 +131,7 @@ class _Http:
     def __init__(self, settings: HttpSettings) -> None:
         self.settings = settings
         self.memory = _Memory.blank(settings.retry)
+        self.door = Door(settings.base_url)
         logging.getLogger("httpx").addFilter(_without_queries)
         for name in ("http11", "http2", "connection", "proxy", "socks"):
             logging.getLogger(f"httpcore.{name}").addFilter(_without_answers)
@@ -278,7 +280,13 @@ class SyncHttpPort(_Http):
         watch(self._client)
 
     def exchange(self, call: Call[Any]) -> Answer:
-        return self._accepted(call, self._receive(call))
+        self.door.enter()
+        try:
+            received = self._receive(call)
+        finally:
+            if self.door.leave():
+                self._client.close()
+        return self._accepted(call, received)
 
     def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
@@ -297,7 +305,8 @@ class SyncHttpPort(_Http):
             _exchanging.reset(token)
 
     def close(self) -> None:
-        self._client.close()
+        if self.door.shut():
+            self._client.close()
 
 
 class AsyncHttpPort(_Http):
@@ -314,7 +323,13 @@ class AsyncHttpPort(_Http):
         self._client = httpx.AsyncClient(transport=transport, **self._options())
 
     async def exchange(self, call: Call[Any]) -> Answer:
-        return self._accepted(call, await self._receive(call))
+        self.door.enter()
+        try:
+            received = await self._receive(call)
+        finally:
+            if self.door.leave():
+                await self._client.aclose()
+        return self._accepted(call, received)
 
     async def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
@@ -335,4 +350,5 @@ class AsyncHttpPort(_Http):
             _exchanging.reset(token)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        if self.door.shut():
+            await self._client.aclose()

@@ -276,7 +276,7 @@ class AdapterResource(Generic[R]):
             except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
                 raise _meant(error, subject) from _cause(error)
 
-        return (yield from blocking(subject, work))
+        return (yield from blocking(subject, work, outward=True))
 
     # --- its records ------------------------------------------------------------------------------------------------
 

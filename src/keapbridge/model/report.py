@@ -53,6 +53,7 @@ class Report:
 
     Attributes:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
+        complete: whether it came to its end: `False` for one that was stopped. The next run does the rest.
     """
 
     run_id: str
@@ -62,6 +63,7 @@ class Report:
     objects: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
     _load: Callable[[], Iterator[Line]] = attrs.field(repr=False, eq=False)
+    complete: bool = True
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -90,7 +92,8 @@ class Report:
 
     def __str__(self) -> str:
         seconds = (self.ended_at - self.started_at).total_seconds()
-        lines = [f"Run {self.run_id}: {'done' if self.ok else 'done, with failures'} in {seconds:.1f} s"]
+        ending = "done" if self.complete else "stopped before its end"
+        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'} in {seconds:.1f} s"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -117,11 +118,16 @@ class Database:
         held = self.execute(
             connection,
             "holder",
-            lambda: select(k.holder).where(k.bridge == bindparam("bridge")),
+            lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge")),
             {"bridge": fence.bridge},
         )
-        if held.scalar() != fence.holder:
-            raise SessionBusyError("another runner took this session over; this one stops")
+        row: Any = held.one()
+        if row.holder != fence.holder:
+            raise SessionBusyError(
+                "another runner took this session over; this one stops",
+                holder=row.holder,
+                until=datetime.fromisoformat(row.expires_at) if row.holder else None,
+            )
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, or replace those with the same primary key; all have the same columns."""

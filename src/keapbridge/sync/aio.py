@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
@@ -36,20 +37,25 @@ class AsyncObjectSync:
         self._engine = engine
         self._name = name
 
-    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+    async def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.plan`."""
-        return await self._driver.run(self._engine.plan((self._name,), full=full, wait=wait))
+        return await self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
-    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
+    async def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._engine.sync((self._name,), full=full, wait=wait))
+        return await self._driver.run(self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline))
 
     async def sync_ids(
-        self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0
+        self,
+        *,
+        keap: Collection[str] = (),
+        customcrm: Collection[str] = (),
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
     ) -> Report:
         """See `ObjectSync.sync_ids`."""
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        return await self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait))
+        return await self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline))
 
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -80,23 +86,23 @@ class AsyncSyncSession:
         **options: Unpack[SessionOptions],
     ) -> None:
         self._engine = Engine(open_bridge(customcrm, keap, store, options, asynchronous=True))
-        self._driver = AsyncDriver()
+        self._driver = AsyncDriver(one_thread=self._engine.bridge.settings.debug)
         self._name = options.get("name", "default")
         self.companies = AsyncObjectSync(self._driver, self._engine, COMPANIES)
         self.products = AsyncObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = AsyncObjectSync(self._driver, self._engine, CONTACTS)
 
-    async def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+    async def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.plan`."""
-        return await self._driver.run(self._engine.plan(full=full, wait=wait))
+        return await self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
-    async def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Report:
+    async def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """See `SyncSession.apply`."""
-        return await self._driver.run(self._engine.apply(plan, wait=wait))
+        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline))
 
-    async def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
+    async def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._engine.sync(full=full, wait=wait))
+        return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline))
 
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -110,9 +116,9 @@ class AsyncSyncSession:
         """See `SyncSession.resolve`."""
         return await self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
 
-    async def audit(self, *, wait: float = 0.0) -> Plan:
+    async def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.audit`."""
-        return await self._driver.run(self._engine.plan(full=True, wait=wait))
+        return await self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
     async def explain(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
         """See `SyncSession.explain`."""
@@ -128,9 +134,13 @@ class AsyncSyncSession:
         """See `SyncSession.plan_undo`."""
         return await self._driver.run(self._engine.plan_undo(run_id))
 
-    async def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
+    async def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """See `SyncSession.undo`."""
-        return await self._driver.run(self._engine.undo(run_id, wait=wait))
+        return await self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline))
+
+    def stop(self) -> None:
+        """See `SyncSession.stop`."""
+        self._engine.stopping.stop()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """See `SyncSession.backup`."""
@@ -141,7 +151,8 @@ class AsyncSyncSession:
         await self._driver.run(self._engine.rekey())
 
     async def aclose(self) -> None:
-        """Close the store; the clients stay open."""
+        """Close the store; the clients stay open. A run that is under way ends first of all."""
+        self.stop()
         self._engine.bridge.store.close()
 
     async def __aenter__(self) -> Self:

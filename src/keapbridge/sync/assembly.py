@@ -186,7 +186,7 @@ def _properties(lens: Lens) -> frozenset[str]:
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:
-    chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region") if key in options}
+    chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region", "debug") if key in options}
     if policy := options.get("policy"):
         chosen["policy"] = policy
     if progress := options.get("progress"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow, within
+from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.kept import Failure, JournalEntry
@@ -19,8 +20,9 @@ from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.resolve import OpenConflict, conflicts, resolve
 from keapbridge.sync.afterwards.undo import UNDO, finish_undo, plan_undo, undo
-from keapbridge.sync.lease import holding
+from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
+from keapbridge.sync.stopping import Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 
@@ -35,17 +37,26 @@ class Engine:
     """Everything a session does, for the synchronizations of a bridge. `names` without any are all of them."""
 
     bridge: Bridge
+    stopping: Stopping = attrs.field(factory=Stopping)
 
-    def plan(self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0) -> Flow[Plan]:
-        return self._alone(propose(self._those(names), full=full), wait)
+    def plan(
+        self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
+    ) -> Flow[Plan]:
+        return self._alone(propose(self._those(names), full=full), wait, deadline)
 
-    def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Flow[Report]:
-        return self._alone(self._apply(plan), wait)
+    def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
+        return self._alone(self._apply(plan), wait, deadline)
 
     def sync(
-        self, names: Sequence[str] = (), *, full: bool = False, ids: Ids | None = None, wait: float = 0.0
+        self,
+        names: Sequence[str] = (),
+        *,
+        full: bool = False,
+        ids: Ids | None = None,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
     ) -> Flow[Report]:
-        return self._alone(self._sync(self._those(names), full, ids), wait)
+        return self._alone(self._sync(self._those(names), full, ids), wait, deadline)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -67,8 +78,8 @@ class Engine:
     def plan_undo(self, run_id: str) -> Flow[Plan]:
         return plan_undo(self.bridge, run_id)
 
-    def undo(self, run_id: str, *, wait: float = 0.0) -> Flow[Report]:
-        return self._alone(self._undo(run_id), wait)
+    def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
+        return self._alone(self._undo(run_id), wait, deadline)
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
         wanted = {sync.name for sync in self._those(names)}
@@ -89,9 +100,11 @@ class Engine:
     def links(self, name: str) -> Iterator[Link]:
         return self.bridge.store.links.all(name)
 
-    def _alone(self, flow: Flow[T], wait: float) -> Flow[T]:
+    def _alone(self, flow: Flow[T], wait: float, deadline: timedelta | None = None) -> Flow[T]:
         """Whatever plans or writes: alone, and after it is known what became of an undoing that was cut off."""
-        return holding(self.bridge.store, self._informed(flow), wait)
+        gate = self.stopping.gate(deadline)
+        term = DEBUG_TERM if self.bridge.settings.debug else None
+        return within(holding(self.bridge.store, self._informed(flow), wait, term=term), gate=gate)
 
     def _informed(self, flow: Flow[T]) -> Flow[T]:
         self.bridge.guard.begin()
@@ -107,8 +120,23 @@ class Engine:
         return (yield from undo(self.bridge, plan))
 
     def _sync(self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None) -> Flow[Report]:
-        plan = yield from within(propose(synchronizations, full=full, ids=ids))
+        try:
+            plan = yield from within(propose(synchronizations, full=full, ids=ids))
+        except Halt as halt:
+            if not is_stop(halt):
+                raise
+            return (yield from self._nothing_done([sync.name for sync in synchronizations]))
         return (yield from self._apply(plan))
+
+    def _nothing_done(self, names: Sequence[str]) -> Flow[Report]:
+        """The report of a run that was stopped before it had a plan."""
+        store = self.bridge.store
+        plan_id, run_id = (yield from new_id())[:12], (yield from new_id())[:12]
+        moment = yield from now()
+        yield from store.plans.begin(plan_id, moment, names)
+        yield from store.plans.finish(plan_id, {}, {}, {}, {})
+        yield from store.runs.begin(plan_id, run_id, moment)
+        return (yield from store.runs.finish(run_id, moment, {}, complete=False))
 
     def _apply(self, plan: Plan | str) -> Flow[Report]:
         if isinstance(plan, str):

@@ -37,6 +37,8 @@ class SessionOptions(TypedDict, total=False):
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
             synchronization, what is being done, how many are done and of how many.
+        debug: run everything on the thread that calls, one after the other, so that a debugger stops at breakpoints
+            in the mapping and in the engine. Others are kept out for an hour then, should the process be killed.
     """
 
     name: str
@@ -50,6 +52,7 @@ class SessionOptions(TypedDict, total=False):
     encryption_keys: Sequence[str | bytes]
     default_region: str | None
     progress: Progress | bool
+    debug: bool
 
 
 def _no_progress(name: str, doing: str, done: int, total: int | None) -> None:
@@ -66,3 +69,4 @@ class Settings:
     retention: timedelta | None = timedelta(days=90)
     default_region: str | None = None
     progress: Progress = attrs.field(default=_no_progress, repr=False)
+    debug: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
@@ -36,21 +37,28 @@ class ObjectSync:
         self._engine = engine
         self._name = name
 
-    def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+    def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.plan`."""
-        return self._driver.run(self._engine.plan((self._name,), full=full, wait=wait))
+        return self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
-    def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
+    def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """See `SyncSession.sync`."""
-        return self._driver.run(self._engine.sync((self._name,), full=full, wait=wait))
+        return self._driver.run(self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline))
 
-    def sync_ids(self, *, keap: Collection[str] = (), customcrm: Collection[str] = (), wait: float = 0.0) -> Report:
+    def sync_ids(
+        self,
+        *,
+        keap: Collection[str] = (),
+        customcrm: Collection[str] = (),
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+    ) -> Report:
         """Sync these records only, and what earlier runs left open: what a webhook calls.
 
         Those that are not there any more are looked up one by one; a 404 proves that they were deleted.
         """
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        return self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait))
+        return self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline))
 
     def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -91,27 +99,34 @@ class SyncSession:
         **options: Unpack[SessionOptions],
     ) -> None:
         self._engine = Engine(open_bridge(customcrm, keap, store, options, asynchronous=False))
-        self._driver = SyncDriver()
+        self._driver = SyncDriver(one_thread=self._engine.bridge.settings.debug)
         self._name = options.get("name", "default")
         self.companies = ObjectSync(self._driver, self._engine, COMPANIES)
         self.products = ObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = ObjectSync(self._driver, self._engine, CONTACTS)
 
-    def plan(self, *, full: bool = False, wait: float = 0.0) -> Plan:
+    def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Look at both systems and say what a sync would do. Nothing is written to either of them.
 
         Args:
             full: read everything, not only what changed since the last run: finds deletions, too.
             wait: seconds to wait for another runner of this session.
+            deadline: how long it may take.
 
         Raises:
             ApiError: when a system cannot be read.
             SessionBusyError: when another runner is at work.
+            StoppedError: when its time was up, or somebody called `stop`.
         """
-        return self._driver.run(self._engine.plan(full=full, wait=wait))
+        return self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
-    def apply(self, plan: Plan | str, *, wait: float = 0.0) -> Report:
+    def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
+
+        Args:
+            wait: seconds to wait for another runner of this session.
+            deadline: how long it may take. When that is over, or `stop` was called, the report says what was done; it
+                is not `complete`, and the next run goes on.
 
         Raises:
             StalePlanError: when the plan was applied before, or is not of this session.
@@ -120,11 +135,11 @@ class SyncSession:
                 is in the error's `report`, the rest is planned anew by the next run. Failures of single records are in
                 the report instead.
         """
-        return self._driver.run(self._engine.apply(plan, wait=wait))
+        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline))
 
-    def sync(self, *, full: bool = False, wait: float = 0.0) -> Report:
-        """`apply(plan())`: companies, then products, then contacts."""
-        return self._driver.run(self._engine.sync(full=full, wait=wait))
+    def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+        """`apply(plan())`: companies, then products, then contacts. See `apply` for what a deadline does."""
+        return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline))
 
     def conflicts(self) -> list[OpenConflict]:
         """What waits for a decision, as far as the systems have been read. Calls neither of them."""
@@ -146,9 +161,9 @@ class SyncSession:
         """
         return self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
 
-    def audit(self, *, wait: float = 0.0) -> Plan:
+    def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""
-        return self._driver.run(self._engine.plan(full=True, wait=wait))
+        return self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
     def explain(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
         """What a record is linked to, what both sides hold and held, and what the next sync would do."""
@@ -166,9 +181,17 @@ class SyncSession:
         """
         return self._driver.run(self._engine.plan_undo(run_id))
 
-    def undo(self, run_id: str, *, wait: float = 0.0) -> Report:
+    def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
         """Take a run back on both sides. What was edited since is left alone and reported as skipped."""
-        return self._driver.run(self._engine.undo(run_id, wait=wait))
+        return self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline))
+
+    def stop(self) -> None:
+        """End the runs of this session that are under way, from another thread or from a signal handler.
+
+        Each of their workers ends at its next call: what was sent is remembered, nothing more is. The run returns its
+        report, which is not `complete`; a `plan` raises `StoppedError`. A run that is called later is not concerned.
+        """
+        self._engine.stopping.stop()
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a copy of the store to a new file that only its owner can read; sessions may be at work meanwhile.
@@ -196,7 +219,8 @@ class SyncSession:
         self._driver.run(self._engine.rekey())
 
     def close(self) -> None:
-        """Close the store; the clients stay open."""
+        """Close the store; the clients stay open. A run that is under way ends first of all."""
+        self.stop()
         self._engine.bridge.store.close()
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import attrs
 from fakes import FakeAdapter, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable
 from hypothesis.stateful import RuleBasedStateMachine
-from stopping import Clock, CountingDriver
+from stopping import Clock, CountingDriver, shares
 
 import keapbridge as kb
 from keapbridge._io.effects import Flow
@@ -205,7 +205,7 @@ class World(RuleBasedStateMachine):
         bridge = session._engine.bridge
         taking_part = {o: keyed(bridge[o]) for o in self.objects if o in bridge.synchronizations}
         session._engine = SyncEngine(attrs.evolve(bridge, synchronizations=taking_part))
-        self._listen(bridge.store)
+        self._listen(shares(bridge.store, self.clock))
         runner = driver or CountingDriver(self.clock)
         session._driver = Awaitable(runner) if asynchronous else runner
         for object in OBJECTS:

@@ -218,7 +218,7 @@ def test_an_undoing_keeps_others_out_for_as_long_as_it_takes(two: TwoSystems) ->
 
         def _counted(self, effect: Any) -> Any:
             if hasattr(effect, "call") and effect.call.method == "DELETE":
-                two.clock.pass_by(TERM / 2)
+                self.live(TERM / 2)
                 with pytest.raises(kb.SessionBusyError) as caught:
                     two.session().sync()
                 busy.append(caught.value)

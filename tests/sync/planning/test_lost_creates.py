@@ -70,7 +70,7 @@ def test_it_is_not_made_again_before_keap_has_had_the_time_to_show_it(toys: Worl
 
 def test_after_that_time_it_is_made_again(toy_worlds: Callable[..., World]) -> None:
     world = toy_worlds(lag=timedelta(minutes=1))
-    intent = lost(world, ago=timedelta(minutes=2))
+    intent = lost(world, ago=timedelta(minutes=2, seconds=1))
     [create] = world.plan().actions
     assert isinstance(create, Create)
     assert create.source_id == intent.source_id

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -51,7 +50,7 @@ class Core:
 
     Attributes:
         next_run: whose lines wait for the next run: they tell of what was done without one.
-        lease: who holds it in this process, and until when.
+        lease: the runner that holds it in this process.
     """
 
     def __init__(self, database: Database, rows: Rows) -> None:
@@ -59,11 +58,11 @@ class Core:
         self.rows = rows
         self.bridge = rows.bridge
         self.next_run = next_run(rows.bridge)
-        self.lease: tuple[str, datetime] | None = None
+        self.lease: str | None = None
 
     def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:
         """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""
-        fence = Fence(self.bridge, self.lease[0]) if fenced and self.lease is not None else None
+        fence = Fence(self.bridge, self.lease) if fenced and self.lease is not None else None
         return self.database.transaction(durable=durable, fence=fence)
 
     def paged(self, query: Any, key: ColumnElement[Any], first: Any) -> Iterator[Row[Any]]:

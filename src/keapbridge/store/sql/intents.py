@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from keapbridge.model.kept import Intent
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.rows import to_text
 
 __all__ = ["Intents", "drop_intent"]
 
@@ -34,9 +36,16 @@ class Intents:
             c.execute(t.intents.insert(), rows)
 
     @flow
-    def drop(self, intent_id: str) -> None:
+    def renew(self, intent_id: str, moment: datetime) -> None:
+        """What was not sent yet, or surely had no effect, is about to be sent as of this moment."""
+        with self._core.transaction(durable=True) as c:
+            c.execute(update(t.intents).where(t.intents.c.id == intent_id).values(created_at=to_text(moment)))
+
+    @flow
+    def drop(self, *intent_ids: str) -> None:
         with self._core.transaction() as c:
-            drop_intent(self._core, c, intent_id)
+            for intent_id in intent_ids:
+                drop_intent(self._core, c, intent_id)
 
 
 def drop_intent(core: Core, c: Connection, intent_id: str) -> None:

@@ -1,55 +1,91 @@
-"""Who may write: one runner at a time."""
+"""Who may write: one runner at a time, by the clock of the database."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import update
+import attrs
+from sqlalchemy import Connection, select, update
 
+from keapbridge.errors import SessionBusyError
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.rows import to_text
 
-__all__ = ["Lease"]
+__all__ = ["Holder", "Lease"]
+
+
+@attrs.frozen
+class Holder:
+    """Who has the lease, and how long if it is not prolonged."""
+
+    holder: str
+    until: datetime
 
 
 class Lease:
-    """Who may write: one runner at a time."""
+    """Who may write: one runner at a time.
+
+    Attributes:
+        clock: tells the time of the database, which is the same for all runners whatever their own clocks say.
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.clock: Callable[[Connection], datetime] = _of_sqlite if core.database.is_sqlite else _of_postgresql
 
     @flow
-    def acquire(self, holder: str, now: datetime, until: datetime) -> bool:
-        """Take the lease of the bridge; `False` while another holder's has not expired."""
+    def time(self) -> datetime:
+        """The time of day (UTC), by the clock of the database."""
+        with self._core.transaction(fenced=False) as c:
+            return self.clock(c)
+
+    @flow
+    def acquire(self, holder: str, term: timedelta) -> Holder | None:
+        """Take the lease of the bridge for a term, or tell who has it."""
         k = t.leases.c
         with self._core.transaction(fenced=False) as c:
             row = {"bridge": self._core.bridge, "holder": None, "expires_at": ""}
             c.execute(self._core.database.insert(t.leases).on_conflict_do_nothing(), [row])
-            free = (k.holder.is_(None)) | (k.expires_at <= to_text(now))
+            moment = self.clock(c)
+            free = (k.holder.is_(None)) | (k.expires_at <= to_text(moment))
             claim = update(t.leases).where(k.bridge == self._core.bridge, free)
-            taken = c.execute(claim.values(holder=holder, expires_at=to_text(until))).rowcount == 1
-        if taken:
-            self._core.lease = (holder, until)
-        return taken
-
-    def is_due(self, now: datetime, margin: timedelta) -> bool:
-        """Whether the lease ends within a margin. No look at the database."""
-        return self._core.lease is not None and self._core.lease[1] - now < margin
+            if c.execute(claim.values(holder=holder, expires_at=to_text(moment + term))).rowcount == 1:
+                self._core.lease = holder
+                return None
+            held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
+        return Holder(held.holder or "", datetime.fromisoformat(held.expires_at))
 
     @flow
-    def renew(self, until: datetime) -> None:
-        """Prolong the lease. Raises `SessionBusyError` when it was lost; so does every write of a run from then on."""
+    def renew(self, holder: str, term: timedelta) -> None:
+        """Prolong the lease: it lasts for another term from now.
+
+        Raises:
+            SessionBusyError: when it was lost. So does every write of a run from then on.
+        """
+        k = t.leases.c
         with self._core.transaction() as c:
-            if self._core.lease is not None:
-                c.execute(
-                    update(t.leases).where(t.leases.c.bridge == self._core.bridge).values(expires_at=to_text(until))
-                )
-                self._core.lease = (self._core.lease[0], until)
+            until = to_text(self.clock(c) + term)
+            mine = update(t.leases).where(k.bridge == self._core.bridge, k.holder == holder)
+            if c.execute(mine.values(expires_at=until)).rowcount != 1:
+                raise SessionBusyError("another runner took this session over; this one stops")
 
     @flow
     def release(self, holder: str) -> None:
+        """Give the lease back, if it is still had."""
         with self._core.transaction(fenced=False) as c:
             k = t.leases.c
             c.execute(update(t.leases).where(k.bridge == self._core.bridge, k.holder == holder).values(holder=None))
-        self._core.lease = None
+        if self._core.lease == holder:  # and not that of another run, which came at once
+            self._core.lease = None
+
+
+def _of_sqlite(connection: Connection) -> datetime:
+    text = connection.exec_driver_sql("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')").scalar_one()
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _of_postgresql(connection: Connection) -> datetime:
+    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return moment.astimezone(UTC)

@@ -85,7 +85,14 @@ class Runs:
                 self._core.database.upsert(c, t.cursors, cursors)
         started_at = moment_of(row.started_at)
         return Report(
-            run_id, row.id, started_at, ended_at, tuple(load(row.objects)), counts, lambda: self._all_lines(run_id)
+            run_id,
+            row.id,
+            started_at,
+            ended_at,
+            tuple(load(row.objects)),
+            counts,
+            lambda: self._all_lines(run_id),
+            complete,
         )
 
     @flow

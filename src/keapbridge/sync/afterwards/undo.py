@@ -10,7 +10,7 @@ looks first what became of it, so that the next sync does not take it for somebo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -19,8 +19,8 @@ from typing import NamedTuple
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, new_id, now
-from keapbridge.errors import ApiError, ConflictError, NotFoundError, StalePlanError, SyncError
+from keapbridge._io.effects import Flow, elapsed, new_id, now
+from keapbridge.errors import ConflictError, NotFoundError, StalePlanError, SyncError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
@@ -29,11 +29,11 @@ from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.guard import is_foreseen, stops_everything
-from keapbridge.sync.lease import prolong
-from keapbridge.sync.planning.lost_creates import find_made
+from keapbridge.sync.planning.lost_creates import certain_at, find_made
 from keapbridge.sync.synchronization import Bridge, Seen, Synchronization
 from keapbridge.sync.writing.creates import is_ambiguous
 from keapbridge.sync.writing.run import Run, RunPart, one_sided
+from keapbridge.sync.writing.window import Window
 
 __all__ = ["finish_undo", "plan_undo", "undo"]
 
@@ -62,10 +62,13 @@ class _Attempts:
 
     def begin(self) -> Flow[str]:
         """Note that the action at hand is about to be written; answers the key of its create."""
-        yield from prolong(self.run.store)
-        key, moment = (yield from new_id()), (yield from now())
+        key, moment = (yield from new_id()), (yield from self.run.store.lease.time())
         yield from self._note((*self.noted, _Attempt(self.run.plan.id, self.seq, self.run.run_id, key, moment)))
         return key
+
+    def renew(self, moment: datetime) -> Flow[None]:
+        """The action at hand was not written yet, and is about to be."""
+        yield from self._note((*self.noted[:-1], self.noted[-1]._replace(at=moment)))
 
     def end(self) -> Flow[None]:
         """What became of the action at hand is known."""
@@ -145,16 +148,20 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
         StalePlanError: when the plan was applied before, or what became of an earlier undoing is not certain yet.
     """
     if uncertain := (yield from _noted(bridge.store)):
-        again = max(attempt.at for attempt in uncertain) + bridge.settings.lag
+        again = max(certain_at(attempt.at, bridge.settings) for attempt in uncertain)
         raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
     run_id = (yield from new_id())[:12]
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, run_id)
+    return (yield from run.to_its_end(_undo_all(bridge, run)))
+
+
+def _undo_all(bridge: Bridge, run: Run) -> Flow[Collection[str]]:
     attempts = _Attempts(run)
     # The plan is in reverse order over all synchronizations, and is kept so: contacts before their companies.
-    for seq, action in enumerate(plan.actions):
+    for seq, action in enumerate(run.plan.actions):
         attempts.seq = seq
         try:
             yield from _undo_one(run.part(bridge[action.object]), attempts, action)
@@ -164,13 +171,12 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
             # A conflict may be with the same write, whose answer was lost and which was sent again.
             if is_foreseen(error) and not is_ambiguous(error) and not isinstance(error, ConflictError):
                 yield from attempts.end()
-            if isinstance(error, ApiError) and stops_everything(error):
-                error.report = yield from run.finish(complete=False)
+            if stops_everything(error):
                 raise
             yield from run.report(_line(action, "failed", bridge.guard.failed(error, f"undoing {action.object}")))
         else:
             yield from attempts.end()
-    return (yield from run.finish(complete=True))
+    return ()
 
 
 def finish_undo(bridge: Bridge) -> Flow[None]:
@@ -227,7 +233,7 @@ def _is_create_explained(sync: Synchronization, action: Create, attempt: _Attemp
     found = yield from find_made(sync, intent)
     for made in found:
         yield from _made_anew(sync, action, made)
-    return bool(found) or (yield from now()) - attempt.at >= sync.settings.lag
+    return bool(found) or (yield from sync.store.lease.time()) >= certain_at(attempt.at, sync.settings)
 
 
 def _undo_one(part: RunPart, attempts: _Attempts, action: Action) -> Flow[None]:
@@ -371,8 +377,16 @@ def _make_anew(part: RunPart, attempts: _Attempts, action: Create) -> Flow[None]
         return
     context = yield from sync.context([Snapshot(action.values)])
     record = sync.mapper.new_record(side, action.values, context)
+    begun = yield from elapsed()
     key = yield from attempts.begin()
-    answer = yield from sync.systems[side].create(record, key)
+    intent = Intent(key, sync.name, side, action.source_id, action.values, attempts.noted[-1].at)
+    window = Window(sync, intent, begun, attempts.renew)
+    try:
+        answer = yield from window.send(record)
+    except BaseException as interrupt:
+        if not (window.sent or isinstance(interrupt, (Exception, GeneratorExit))):
+            yield from attempts.end()
+        raise
     made = sync.observe(side, answer, context)
     yield from _made_anew(sync, action, made)
     yield from part.report(one_sided(sync.name, "created", side, made.id, UNDO))

@@ -6,21 +6,33 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from keapbridge._io.effects import Flow, Page, now
+from keapbridge._io.effects import Flow, Page
 from keapbridge.errors import UnfitError
 from keapbridge.model.kept import Commit, Intent
 from keapbridge.model.plan import Skip
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
+from keapbridge.sync.options import Settings
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import System
 
-__all__ = ["find_made", "plan_lost_creates"]
+__all__ = ["certain_at", "find_made", "plan_lost_creates", "sent_within"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+LEAST = timedelta(seconds=5)  # for what happens between an intent and its call
+
+
+def sent_within(settings: Settings) -> timedelta:
+    """How long after its intent was written a create is sent at the latest; see `sync.writing.window`."""
+    return max(LEAST, settings.lag)
+
+
+def certain_at(intended_at: datetime, settings: Settings) -> datetime:
+    """As of when a record that is not shown was not made, by the clock of the store's database."""
+    return intended_at + (sent_within(settings) + settings.lag if settings.lag else timedelta(0))
 
 
 def plan_lost_creates(part: PlanPart) -> Flow[None]:
@@ -46,8 +58,8 @@ def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
         found = yield from find_made(sync, intent)
         if len(found) == 1:
             yield from _link_found(sync, intent, found[0])
-        elif not found and (yield from now()) - intent.created_at < sync.settings.lag:
-            again = intent.created_at + sync.settings.lag
+        elif not found and (yield from sync.store.lease.time()) < certain_at(intent.created_at, sync.settings):
+            again = certain_at(intent.created_at, sync.settings)
             reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
             yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason)])
         elif not found:

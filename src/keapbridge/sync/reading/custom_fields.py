@@ -14,7 +14,6 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.model.side import Side
 from keapbridge.sync.known_fields import forget, had_fields, known_fields, remember
-from keapbridge.sync.lease import prolong
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import HasCustomFields
 
@@ -76,7 +75,6 @@ def make_fields(sync: Synchronization) -> Flow[None]:
     found = _find(sync, model, (yield from had_fields(sync.store, mapper)))
     for name, field in found.items():
         if not field.id:
-            yield from prolong(sync.store)  # a runner that slept too long must not make a second one
             found[name] = yield from keap.create_custom_field(name)
     if found != known:
         yield from remember(sync.store, mapper, found)

@@ -16,7 +16,6 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.lease import prolong
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
@@ -105,7 +104,6 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
-        yield from prolong(sync.store)
         known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
         unchanged += known + (yield from _stage(sync, side, page, plan_id, prints, complete=complete))
         seen += known + len(page.items)

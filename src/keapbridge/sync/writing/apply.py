@@ -8,15 +8,16 @@ credentials, a spent quota and a system that is down stop a run.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 from keapbridge._io.effects import Flow, new_id, now, within
-from keapbridge.errors import ApiError, StalePlanError
+from keapbridge.errors import StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, is_failure, stops_everything
 from keapbridge.sync.reading.custom_fields import make_fields
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
 from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
@@ -36,28 +37,28 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    synchronizations = [bridge[name] for name in plan.objects]
+    run = Run(bridge.store, plan, run_id)
+    return (yield from run.to_its_end(_apply_all(run, [bridge[name] for name in plan.objects])))
+
+
+def _apply_all(run: Run, synchronizations: Sequence[Synchronization]) -> Flow[Collection[str]]:
     for sync in synchronizations:
         yield from make_fields(sync)
-    run = Run(bridge.store, plan, run_id)
     # What planning has found of an earlier run, which did not live to know that it had made it.
-    run.count((yield from bridge.store.runs.claim_lines(run_id, plan.objects)))
+    run.count((yield from run.store.runs.claim_lines(run.run_id, run.plan.objects)))
     stopped: list[str] = []
     for sync in synchronizations:
         try:
-            yield from within(_apply_part(run.part(sync)))
+            yield from within(_apply_part(run.part(sync)), place=("writing", sync.name))
         except Exception as error:
             stopped.append(sync.name)
-            if not stops_everything(error):
-                reason = bridge.guard.stopped(error, sync.name)
-                yield from run.report(one_sided(sync.name, "failed", Side.KEAP, EVERY_RECORD, reason))
-                if len(stopped) < len(synchronizations):
-                    continue
-            if isinstance(error, ApiError):
-                # What was done stays done; the cursors stay where they are, and the next run plans the rest.
-                error.report = yield from run.finish(complete=False)
-            raise
-    return (yield from run.finish(complete=True, but=stopped))
+            if stops_everything(error):
+                raise
+            reason = sync.guard.stopped(error, sync.name)
+            yield from run.report(one_sided(sync.name, "failed", Side.KEAP, EVERY_RECORD, reason))
+            if len(stopped) == len(synchronizations):
+                raise
+    return stopped
 
 
 def _apply_part(part: RunPart) -> Flow[None]:

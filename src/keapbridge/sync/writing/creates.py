@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id, now
+from keapbridge._io.effects import Flow, elapsed, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
     ServerError,
@@ -27,7 +27,6 @@ from keapbridge.model.plan import Action, Create
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything
-from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Synchronization
@@ -35,6 +34,7 @@ from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.pair_state import PairState, assume, decide_again, remember, stored_of
 from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import commit_pair, confirm
+from keapbridge.sync.writing.window import Window
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
 
@@ -50,6 +50,7 @@ class _Ready:
     context: Context
     held: tuple[Held, ...] = ()
     resumed: bool = False
+    begun: float = 0.0  # when the intent was about to be written, see `Window`
 
 
 def resume_creates(part: RunPart) -> Flow[None]:
@@ -75,6 +76,7 @@ def _resume(part: RunPart, intent: Intent) -> Flow[None]:
 
 def apply_creates(part: RunPart) -> Flow[None]:
     """Make what the plan says, on both sides."""
+    waiting: set[str] = set()  # intents of what has not begun
 
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
         wanted: list[_Ready] = []
@@ -83,14 +85,26 @@ def apply_creates(part: RunPart) -> Flow[None]:
             guard = part.sync.guard
             wanted += yield from guard.by_halves(ids, partial(_to_make, part, side), partial(_not_read, part, side))
         ready = yield from part.sync.guard.by_halves(wanted, partial(_intend, part), partial(_not_intended, part))
+        waiting.update(item.intent.id for item in ready)
 
         def end(states: Sequence[PairState | None]) -> Flow[None]:
             yield from confirm(part, [state for state in states if state is not None])
             part.progressed(len(actions))
 
-        return ending([_create(part, item) for item in ready], end)
+        def create(item: _Ready) -> Flow[PairState | None]:
+            waiting.discard(item.intent.id)
+            return (yield from _create(part, item))
 
-    yield from flowing(part.batches(("create",)), prepare)
+        return ending([create(item) for item in ready], end)
+
+    try:
+        yield from flowing(part.batches(("create",)), prepare)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        # The run ends: what was never sent need not be looked for.
+        yield from _drop(part, *sorted(waiting))
+        raise
 
 
 def _not_read(part: RunPart, side: Side, id: str, error: Exception) -> Flow[list[_Ready]]:
@@ -104,11 +118,22 @@ def _not_intended(part: RunPart, item: _Ready, error: Exception) -> Flow[list[_R
 
 def _intend(part: RunPart, wanted: Sequence[_Ready]) -> Flow[list[_Ready]]:
     """Write down what is about to be made."""
-    moment = yield from now()
-    ready = [attrs.evolve(item, intent=attrs.evolve(item.intent, created_at=moment)) for item in wanted]
-    if ready:
-        yield from part.sync.store.intents.intend([item.intent for item in ready])
+    if not wanted:
+        return []
+    begun = yield from elapsed()
+    moment = yield from part.sync.store.lease.time()
+    ready = [attrs.evolve(i, begun=begun, intent=attrs.evolve(i.intent, created_at=moment)) for i in wanted]
+    yield from part.sync.store.intents.intend([item.intent for item in ready])
     return ready
+
+
+def _drop(part: RunPart, *intent_ids: str) -> Flow[None]:
+    """Forget intents of a run that ends; what the store cannot do any more is no matter."""
+    try:
+        if intent_ids:
+            yield from part.sync.store.intents.drop(*intent_ids)
+    except SyncError:
+        return
 
 
 def _to_make(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]]:
@@ -156,14 +181,14 @@ def _still_unlinked(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[
 def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
     """Make a record's counterpart and link the two; the pair, where something is still to be done or read back."""
     sync, source, intent = part.sync, ready.source, ready.intent
+    window = Window(sync, intent, ready.begun, partial(sync.store.intents.renew, intent.id))
     is_sent = is_made = False
     failure: Exception
     try:
         context = yield from with_opt_ins(sync, intent.side, sync.mapper.keap_type(), intent.values, ready.context)
         record = sync.mapper.new_record(intent.side, intent.values, context)
-        yield from prolong(sync.store)  # a runner that slept too long must not make a second record
         is_sent = True
-        answer = yield from sync.systems[intent.side].create(record, intent.id)
+        answer = yield from window.send(record)
         is_made = True
         state = yield from _link_made(part, ready, answer)
     except SyncError as error:
@@ -172,6 +197,10 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
         failure = error
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are made
         failure = error
+    except BaseException as interrupt:
+        if not (window.sent or is_made or ready.resumed or isinstance(interrupt, GeneratorExit)):
+            yield from _drop(part, intent.id)
+        raise
     else:
         sync.guard.went_well()
         return state

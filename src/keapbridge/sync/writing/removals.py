@@ -14,7 +14,6 @@ from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
-from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.deletions import is_edited
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.run import RunPart
@@ -109,7 +108,6 @@ def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | Non
 
 def _delete(part: RunPart, action: Delete, seen: Observation) -> Flow[None]:
     system = part.sync.systems[action.side]
-    yield from prolong(part.sync.store)
     if action.archive:
         changes: Mapping[str, Any] = part.sync.settings.policy.archive[action.side.value][action.object]
         yield from system.update(action.id, changes, seen.version)

@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now
+from keapbridge._io.effects import Flow, Halt, gather, now
+from keapbridge.errors import ApiError
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import SIDED, Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
-from keapbridge.sync.lease import prolong
+from keapbridge.sync.stopping import is_stop
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided"]
@@ -71,6 +72,27 @@ class Run:
         counts = {name: dict(counter) for name, counter in self.counts.items()}
         return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete, but=but))
 
+    def to_its_end(self, flow: Flow[Collection[str]]) -> Flow[Report]:
+        """Do what the run is to do, and end it, whatever happens. What was done stays done.
+
+        The flow answers the synchronizations that could not go on. A run that is stopped ends with its report, and so
+        does one that an `ApiError` ends: the error has it.
+        """
+        try:
+            stopped = yield from flow
+        except ApiError as error:
+            error.report = yield from self.finish(complete=False)
+            raise
+        except Halt as halt:
+            if not is_stop(halt):
+                raise
+            return (yield from self.finish(complete=False))
+        except BaseException as interrupt:
+            if not isinstance(interrupt, (Exception, GeneratorExit)):
+                yield from self.finish(complete=False)
+            raise
+        return (yield from self.finish(complete=True, but=stopped))
+
 
 @attrs.define
 class RunPart:
@@ -95,7 +117,6 @@ class RunPart:
         return self.run.report(*lines)
 
     def commit(self, *commits: Commit) -> Flow[None]:
-        yield from prolong(self.sync.store)
         yield from self.sync.store.links.commit(self.run.run_id, *commits)
         for commit in commits:
             self.run.count(commit.lines)

@@ -17,7 +17,6 @@ from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
-from keapbridge.sync.lease import prolong
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import with_references
 from keapbridge.sync.reading.custom_fields import forget_fields
@@ -314,7 +313,6 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
     _, written = sync.mapper.changed(side, state.records[side], sent, context)
-    yield from prolong(sync.store)
     answer = yield from sync.systems[side].update(link.id(side), written, seen.version)
     moment = yield from now()
     shown = sync.observe(side, answer, state.context)

@@ -1,0 +1,71 @@
+"""Stopping: a run ends at its next call, wait or checkpoint when its session is told so, or when its time is up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from keapbridge._io.effects import Effect, Flow, Halt, elapsed, now
+from keapbridge.errors import StoppedError
+
+__all__ = ["Stopping", "is_stop"]
+
+
+class Stopping:
+    """Tells the runs of a session to end. `stop` takes no lock: a signal handler may call it at any moment."""
+
+    def __init__(self) -> None:
+        self._told: object = object()
+
+    def stop(self) -> None:
+        """End the runs that are under way. Those that begin later are not meant."""
+        self._told = object()
+
+    def gate(self, deadline: timedelta | None = None) -> _Gate:
+        """What a run that begins now passes.
+
+        Args:
+            deadline: how long it may take.
+
+        Raises:
+            ValueError: when that is no time at all.
+        """
+        if deadline is not None and deadline <= timedelta(0):
+            raise ValueError(f"deadline must be more than nothing, not {deadline}")
+        return _Gate(self, self._told, deadline)
+
+    def has_been_told(self, since: object) -> bool:
+        """Whether somebody has called `stop` since a gate was made."""
+        return self._told is not since
+
+
+@attrs.define
+class _Gate:
+    """What a run passes before every call, wait and checkpoint."""
+
+    stopping: Stopping
+    told: object
+    deadline: timedelta | None
+    ends: float | None = None
+
+    def admit(self, effect: Effect) -> Flow[None]:
+        """Let it pass, unless the run is to end.
+
+        Raises:
+            Halt: with a `StoppedError`.
+        """
+        if self.stopping.has_been_told(self.told):
+            raise Halt(StoppedError("the session was told to stop", retry_at=(yield from now())))
+        if self.deadline is None:
+            return
+        moment = yield from elapsed()
+        if self.ends is None:
+            self.ends = moment + self.deadline.total_seconds()
+        if moment >= self.ends:
+            raise Halt(StoppedError("the time of the run is up", retry_at=(yield from now())))
+
+
+def is_stop(halt: Halt) -> bool:
+    """Whether a run was stopped on purpose, so that what it has done until then is its result."""
+    return isinstance(halt.error, StoppedError)

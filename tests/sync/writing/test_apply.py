@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from toys import World
 
 import keapbridge as kb
-from keapbridge.errors import AuthError, StatusError, UnavailableError
+from keapbridge.errors import AuthError, RateLimitedError, StatusError, UnavailableError
 from keapbridge.sync.writing.apply import apply
 
 Worlds = Callable[..., World]
@@ -41,7 +42,15 @@ def test_what_cannot_be_made_does_not_stop_what_can(toys: World) -> None:
     assert {gadget.title for gadget in toys.gadgets.records.values()} == {"Top", "Ball"}
 
 
-@pytest.mark.parametrize("error", [UnavailableError("it rests"), AuthError("who?", status=401)], ids=["down", "auth"])
+def _later() -> RateLimitedError:
+    error = RateLimitedError("in an hour", status=429, retry_after=3600.0)
+    error.retry_at = datetime.now(UTC) + timedelta(hours=1)  # longer than the client waits
+    return error
+
+
+@pytest.mark.parametrize(
+    "error", [UnavailableError("it rests"), AuthError("who?", status=401), _later()], ids=["down", "auth", "later"]
+)
 def test_what_stops_a_run_has_its_report_and_the_rest_is_planned_anew(toys: World, error: kb.ApiError) -> None:
     toys.crm_makers.put(name="Ada")
     toys.toys.put(name="Top")

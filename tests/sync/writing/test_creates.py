@@ -9,7 +9,7 @@ import pytest
 from toys import World, only
 
 import keapbridge as kb
-from keapbridge.errors import MappingError, ServerError, ShapeError, StatusError, TransportError
+from keapbridge.errors import BoundError, MappingError, ServerError, ShapeError, StatusError, TransportError
 from keapbridge.model.kept import Intent
 from keapbridge.sync.writing.creates import is_ambiguous
 
@@ -125,6 +125,7 @@ def test_a_record_that_was_deleted_after_the_plan_is_not_copied(toys: World) -> 
         (ServerError("failed", status=500), True),
         (ShapeError("not understood"), True),
         (TransportError("cut off", sent=True), True),
+        (BoundError("too long an answer", bound="answer_bytes"), True),
         (TransportError("no route", sent=False), False),
         (StatusError("refused", status=422), False),
         (MappingError("no"), False),

@@ -30,6 +30,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
 from keapbridge.store.opening import Target, open_engine, reason
+from keapbridge.store.retries import PassingError, is_passing
 
 __all__ = ["Database", "Fence"]
 
@@ -86,6 +87,7 @@ class Database:
             SessionBusyError: when somebody else holds it.
             LinkStoreError: when the database fails, or its file is not in its place any more.
         """
+        committing = False
         try:
             with self.lock, self._connected() as connection:
                 strict = durable and self.is_sqlite
@@ -97,11 +99,16 @@ class Database:
                     yield connection
                     self._refresh_statistics(connection)
                     self.check_file()
+                    committing = True
                 if strict:
                     _pragma(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
+            self._is_indexed = False  # as far as is known: it may have been made in this transaction
+            has_waited = self._owned and self.is_sqlite
             # Not chained: SQLAlchemy's error shows the values of the statement.
             message = f"the link store failed: {type(error).__name__}: {reason(error)}"
+            if is_passing(error, committing=committing, has_waited=has_waited):
+                raise PassingError(message) from None
             raise LinkStoreError(message, refused=_is_refusal(error)) from None
 
     def check_file(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, selec
 
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
+from keapbridge.store.retries import insistent
 from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.rows import chunks, to_moment, to_text
 
@@ -79,6 +80,7 @@ class SqlInbox:
 
     store: LinkStore
 
+    @insistent
     def token(self, candidate: str) -> str:
         """The secret part of this bridge's address: the candidate, unless there is one already."""
         row = self.store.rows.fact(TOKEN, candidate)
@@ -87,6 +89,7 @@ class SqlInbox:
             c.execute(self.store.database.insert(t.facts).on_conflict_do_nothing(), [row])
             return self.store.rows.seal.open(c.execute(query).scalar_one())
 
+    @insistent
     def put(
         self, arrivals: Sequence[Arrival], received_at: datetime, due_at: datetime, message: Message | None = None
     ) -> bool:
@@ -139,6 +142,7 @@ class SqlInbox:
         )
         return c.execute(newer.values(signed_at=message.signed_at, received_at=to_text(received_at))).rowcount == 1
 
+    @insistent
     def due(self, name: str, now: datetime, limit: int) -> list[Due]:
         """The records of a synchronization that are to be synced now, oldest first."""
         i = t.inbox.c
@@ -156,6 +160,7 @@ class SqlInbox:
             upto = int(c.execute(select(func.max(i.seq)).where(i.bridge == self.store.bridge)).scalar() or 0)
             return [Due(Side(row.side), row.id, row.tries, upto) for row in c.execute(query)]
 
+    @insistent
     def next_due(self) -> datetime | None:
         """When there is something to do next."""
         i = t.inbox.c
@@ -163,6 +168,7 @@ class SqlInbox:
         with self.store.database.transaction(durable=True) as c:
             return to_moment(c.execute(query).scalar())
 
+    @insistent
     def finish(self, name: str, records: Sequence[Due], again_at: datetime | None) -> None:
         """These records have been synced.
 
@@ -184,6 +190,7 @@ class SqlInbox:
                     values = {"state": AGAIN, "due_at": to_text(again_at)}
                     c.execute(update(t.inbox).where(i.seq.in_(again)).values(**values))
 
+    @insistent
     def postpone(self, name: str, records: Mapping[Due, datetime]) -> None:
         """These records could not be synced; each is tried again at its time."""
         i = t.inbox.c
@@ -193,6 +200,7 @@ class SqlInbox:
                 values = {"tries": record.tries + 1, "due_at": to_text(due_at)}
                 c.execute(update(t.inbox).where(*open_rows).values(**values))
 
+    @insistent
     def counts(self) -> Counts:
         """How much there is to do."""
         i = t.inbox.c
@@ -216,6 +224,7 @@ class SqlInbox:
             waiting, failing, again, oldest = c.execute(query).one()
         return Counts(int(waiting), int(failing), int(again), to_moment(oldest))
 
+    @insistent
     def prune(self, before: datetime) -> None:
         """Forget what was done and received before this moment."""
         i, m = t.inbox.c, t.messages.c

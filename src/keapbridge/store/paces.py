@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from keapbridge.keap.pace import Entry
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
+from keapbridge.store.retries import insistent
 from keapbridge.store.sql.rows import broken
 
 __all__ = ["SqlPaceBook"]
@@ -29,6 +30,7 @@ class SqlPaceBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @insistent
     def change(self, key: str, how: Callable[[Entry], tuple[Entry, T]]) -> T:
         """Change the entry of a key; whoever comes meanwhile waits for the end of the transaction."""
         c = t.paces.c

@@ -14,6 +14,7 @@ from keapbridge.keap.oauth import OAuthTokens
 from keapbridge.keap.tokens import dump_tokens, load_tokens
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
+from keapbridge.store.retries import insistent
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -39,6 +40,7 @@ class SqlTokenStore:
         self._database = Database(target)
         self._name = name
 
+    @insistent
     def load(self) -> OAuthTokens | None:
         """The tokens; `None` where there are none."""
         stored = self._stored()
@@ -51,12 +53,14 @@ class SqlTokenStore:
             body = c.execute(select(t.tokens.c.body).where(t.tokens.c.name == self._name)).scalar()
         return None if body is None else Secret(body)
 
+    @insistent
     def save(self, tokens: OAuthTokens) -> None:
         """Keep the tokens."""
         body = self._seal.close(dump_tokens(tokens))
         with self._database.transaction(durable=True) as c:
             self._database.upsert(c, t.tokens, [{"name": self._name, "body": body}])
 
+    @insistent
     def lock(self, holder: str, now: datetime) -> bool:
         """Lock the row for some minutes; see `TokenStore`."""
         c = t.tokens.c
@@ -69,6 +73,7 @@ class SqlTokenStore:
             connection.execute(self._database.insert(t.tokens).on_conflict_do_nothing(), [{"name": self._name}])
             return connection.execute(take).rowcount == 1
 
+    @insistent
     def unlock(self, holder: str) -> None:
         """Let others renew."""
         c = t.tokens.c

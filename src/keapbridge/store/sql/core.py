@@ -13,9 +13,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
 
-from keapbridge._io.effects import Blocking, Flow
+from keapbridge._io.effects import Flow
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
+from keapbridge.store.retries import insistent, retrying
 from keapbridge.store.sql.rows import CHUNK, Rows
 
 __all__ = ["Core", "flow", "named", "next_run"]
@@ -26,16 +27,16 @@ T = TypeVar("T")
 
 
 def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Flow[T]]:
-    """Make a flow of a method: one effect, which runs it.
+    """Make a flow of a method: one effect, which runs it, and again if it fails for the moment only.
 
-    A trace shows it by the names of its file and its own: `links.pairs_of`.
+    So what it is given must be there for another time. A trace shows it by the names of its file and its own:
+    `links.pairs_of`.
     """
     label = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
 
     @wraps(work)
     def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        result: T = yield Blocking(partial(work, repository, *args, **kwargs), label)
-        return result
+        return retrying(label, partial(work, repository, *args, **kwargs))
 
     return steps
 
@@ -72,13 +73,16 @@ class Core:
         """
         after = first
         while True:
-            page = query.where(key > after).order_by(key).limit(CHUNK)
-            with self.transaction() as c:
-                rows = c.execute(page).all()
+            rows = self._page(query.where(key > after).order_by(key).limit(CHUNK))
             if not rows:
                 return
             yield from rows
             after = rows[-1]._mapping[key]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    @insistent
+    def _page(self, query: Any) -> Sequence[Row[Any]]:
+        with self.transaction() as c:
+            return c.execute(query).all()
 
     def of(self, table: Table, name: str, side: Side | None = None) -> list[Any]:
         """The rows of an object, and perhaps of a side."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -36,7 +36,7 @@ class Runs:
         return True
 
     @flow
-    def add_lines(self, run_id: str, lines: Iterable[Line]) -> None:
+    def add_lines(self, run_id: str, lines: Sequence[Line]) -> None:
         with self._core.transaction() as c:
             self._core.database.append(c, t.lines, [self._core.rows.line(run_id, line) for line in lines])
 

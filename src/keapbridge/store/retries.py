@@ -1,4 +1,4 @@
-"""Transactions that fail for the moment only (a database restarts, a lock, a deadlock): they are made again, as a whole.
+"""Transactions that fail for the moment only (a restart, a lock, a deadlock): they are made again, as a whole.
 
 Only when it is certain that nothing of them was committed: an answer to a commit that was lost on its way is an error.
 """

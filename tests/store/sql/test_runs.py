@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
+from sqlalchemy import func, select
 
 from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Create
 from keapbridge.model.records import Link
-from keapbridge.store.sql import LinkStore, core
+from keapbridge.store import schema
+from keapbridge.store.sql import LinkStore, core, runs
 
 LATER = NOON + timedelta(days=1)
 
@@ -76,6 +78,58 @@ def test_what_is_old_is_forgotten_and_nothing_else(toys: LinkStore) -> None:
     assert list(report.lines) == [line("new")]
     assert run(toys.journal.history(TOYS, KEAP, "A")) == [entry(KEAP, "A", "new")]
     assert run(toys.links.count(TOYS)) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+def test_forgetting_goes_in_small_steps_and_half_of_it_is_nothing_to_work_with(
+    toys: LinkStore, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(runs, "ROWS", rows)
+    begin_run(toys, "old", "old plan", NOON)
+    run(toys.plans.begin("waiting", NOON, [TOYS]))
+    for plan in ("old plan", "waiting"):
+        run(toys.plans.add_actions(plan, 0, [Create(TOYS, KEAP, str(n), {}) for n in range(5)]))
+    run(toys.runs.add_lines("old", [line(str(n)) for n in range(5)]))
+    journal = tuple(entry(KEAP, "A", str(n)) for n in range(5))
+    run(toys.links.commit("old", Commit(TOYS, Link("a", "A"), {}, journal=journal)))
+
+    def number() -> int:
+        with toys.database.transaction() as c:
+            tables = (schema.actions, schema.lines, schema.journal)
+            return sum(c.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
+
+    before = number()
+    while run(toys.runs.prune_step(LATER, timedelta(0))):
+        now = number()
+        assert 0 < before - now <= rows
+        before = now
+        left = run(toys.plans.get("waiting"))
+        if left is not None and len(list(left.actions)) < 5:
+            assert not run(toys.runs.begin("waiting", "new", LATER))
+        assert run(toys.journal.of_run("old")) in (None, list(journal))
+    assert number() == 0
+    assert run(toys.plans.get("waiting")) is run(toys.journal.of_run("old")) is None
+
+
+def test_what_is_to_be_forgotten_is_looked_for_once_an_hour(toys: LinkStore) -> None:
+    week = timedelta(days=7)
+    run(toys.runs.prune(NOON, week))
+    for minutes, there in ((59, True), (61, False)):
+        run(toys.plans.begin(f"plan {minutes}", NOON - 2 * week, [TOYS]))
+        run(toys.runs.prune(NOON + timedelta(minutes=minutes), week))
+        assert (run(toys.plans.get(f"plan {minutes}")) is not None) is there
+
+
+def test_a_run_forgets_only_so_much(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MANY", 2)
+    monkeypatch.setattr(runs, "STEPS", 3)
+    for n in range(10):
+        run(toys.plans.begin(f"plan {n}", NOON, [TOYS]))
+    left = []
+    for _ in range(3):
+        run(toys.runs.prune(LATER, timedelta(0)))
+        left.append(sum(run(toys.plans.get(f"plan {n}")) is not None for n in range(10)))
+    assert left == [4, 0, 0]
 
 
 def test_a_bridge_neither_runs_nor_forgets_the_plans_of_another(toys: LinkStore, others: LinkStore) -> None:

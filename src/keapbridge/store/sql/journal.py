@@ -8,6 +8,7 @@ from keapbridge.model.kept import JournalEntry
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.runs import FORGOTTEN
 
 __all__ = ["Journal"]
 
@@ -21,7 +22,8 @@ class Journal:
     @flow
     def of_run(self, run_id: str) -> list[JournalEntry] | None:
         """What a run wrote, in order; `None` when there is no such run."""
-        known = select(t.runs.c.id).where(t.runs.c.id == run_id, t.runs.c.bridge == self._core.bridge)
+        r = t.runs.c
+        known = select(r.id).where(r.id == run_id, r.bridge == self._core.bridge, r.plan_id != FORGOTTEN)
         query = select(t.journal).where(t.journal.c.run_id == run_id).order_by(t.journal.c.seq)
         with self._core.transaction() as c:
             if c.execute(known).first() is None:

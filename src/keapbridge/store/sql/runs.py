@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 
+from keapbridge._io.effects import Flow
 from keapbridge.model.report import Line, Report
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
-from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_text
+from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
 
-__all__ = ["Runs"]
+__all__ = ["FORGOTTEN", "Runs"]
 
+PRUNED = "pruned"  # the fact that tells up to when everything is forgotten
+EVERY = timedelta(hours=1)
+MANY = 200  # plans and runs that are forgotten in one step,
+ROWS = 2_000  # with so many of their rows,
+STEPS = 50  # and so many steps at the end of a run
+FORGOTTEN = ""  # in place of the plan of a run that is being forgotten
 BELIEVED = timedelta(days=31)  # that nobody ran a session; when it is longer, what is old is forgotten a run later
 
 
@@ -95,28 +103,61 @@ class Runs:
             complete,
         )
 
-    @flow
-    def prune(self, moment: datetime, retention: timedelta) -> None:
-        """Forget plans, reports and journal entries that are older at this moment.
+    def prune(self, moment: datetime, retention: timedelta) -> Flow[None]:
+        """Forget plans, reports and journal entries that are older at this moment; not all at once, if they are many.
 
         The cursors know the clocks of the systems, too: a moment long after all of them is that of a wrong clock.
         """
-        p, r, k = t.plans.c, t.runs.c, t.cursors.c
+        for _ in range(STEPS):
+            if not (yield from self.prune_step(moment, retention)):
+                return
+
+    @flow
+    def prune_step(self, moment: datetime, retention: timedelta) -> bool:
+        """Forget some of them, so few that nobody waits for long; whether there may be more.
+
+        They are looked for once an hour, if they are kept for days: without an index of its own for it, that takes
+        longer the more there are.
+        """
+        f, p, r, k = t.facts.c, t.plans.c, t.runs.c, t.cursors.c
+        read = select(func.min(k.watermark)).where(k.bridge == self._core.bridge).group_by(k.object)
+        noted = select(f.value).where(f.bridge == self._core.bridge, f.name == PRUNED)
         with self._core.transaction() as c:
-            read = select(func.min(k.watermark)).where(k.bridge == self._core.bridge).group_by(k.object)
-            known = max(map(datetime.fromisoformat, c.execute(read).scalars()), default=moment)
-            before = to_text(min(moment, known + BELIEVED) - retention)
-            old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < before)
-            old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < before)
+            known = max(map(moment_of, c.execute(read).scalars()), default=moment)
+            before = min(moment, known + BELIEVED) - retention
+            last = to_moment(self._core.rows.open_text(c.execute(noted).scalar()))
+            if last is not None and last <= before < last + min(EVERY, retention / 24):
+                return False
+            old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < to_text(before)).limit(MANY)
+            old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < to_text(before)).limit(MANY)
+            left = ROWS
+            plans, runs = list(c.execute(old_plans).scalars()), list(c.execute(old_runs).scalars())
             # One by one: for a list of plans that it does not know, a database may read all actions of all plans.
-            for id in c.execute(old_plans).scalars().all():
-                c.execute(delete(t.actions).where(t.actions.c.plan_id == id))
+            for id in plans:
+                # What is half forgotten is neither applied nor undone.
+                c.execute(update(t.plans).where(p.id == id, p.applied_at.is_(None)).values(applied_at=to_text(before)))
+                left -= _forget(c, t.actions, t.actions.c.plan_id == id, left)
+                if left <= 0:
+                    return True
                 c.execute(delete(t.plans).where(p.id == id))
-            for id in c.execute(old_runs).scalars().all():
-                c.execute(delete(t.lines).where(t.lines.c.run_id == id))
-                c.execute(delete(t.journal).where(t.journal.c.run_id == id))
+            for id in runs:
+                c.execute(update(t.runs).where(r.id == id).values(plan_id=FORGOTTEN))
+                for table in (t.lines, t.journal):
+                    left -= _forget(c, table, table.c.run_id == id, left)
+                    if left <= 0:
+                        return True
                 c.execute(delete(t.runs).where(r.id == id))
+            if MANY in (len(plans), len(runs)):
+                return True
+            self._core.database.upsert(c, t.facts, [self._core.rows.fact(PRUNED, str(to_text(before)))])
+        return False
 
     def _all_lines(self, run_id: str) -> Iterator[Line]:
         query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == run_id)
         return (self._core.rows.to_line(row.body) for row in self._core.paged(query, t.lines.c.seq, 0))
+
+
+def _forget(c: Connection, table: Table, which: Any, limit: int) -> int:
+    """Delete rows, at most so many; how many it were."""
+    some = select(table.c.seq).where(which).limit(limit)
+    return int(c.execute(delete(table).where(which, table.c.seq.in_(some))).rowcount)

@@ -125,6 +125,14 @@ def test_it_is_no_older_than_clocks_may_differ(toys: World, beyond: timedelta) -
     assert (made in found(toys, intent)) is (beyond < timedelta(0))
 
 
+def test_it_is_found_though_the_clock_of_its_intent_was_ahead(toys: World) -> None:
+    assert toys.sync().ok  # from then on it is known up to when the systems were read
+    intent = lost(toys, ago=timedelta(hours=-1))
+    made = toys.gadgets.put(title="Top", colour="red")
+    toys.gadgets.made_at[made] = toys.run(now())
+    assert found(toys, intent) == [made]
+
+
 def test_it_is_linked_to_nothing_else(toys: World) -> None:
     toys.linked_toy()
     assert found(toys, lost(toys)) == []

@@ -29,6 +29,7 @@ from keapbridge.keap.pace import (
     KeapPace,
     MemoryPaceBook,
     Spent,
+    Turn,
     Unpaced,
     learn,
     pace_for,
@@ -217,6 +218,12 @@ def test_what_was_entered_under_a_clock_that_was_ahead_is_put_back_with_it(ahead
     entry, verdict = take_turn(entry, PACING, "a", MORNING + 60)
     assert isinstance(verdict, Granted)
     assert verdict.at < MORNING + 120
+
+
+def test_nothing_in_the_book_is_more_than_a_day_ahead() -> None:
+    entry = Entry((Turn(MORNING - 5, "a"), Turn(1e300, "b")), held_until=1e300)
+    entry, verdict = take_turn(entry, PACING, "a", MORNING, longest=300.0)
+    assert (verdict, entry.turns) == (Held(MORNING + DAY), (Turn(MORNING - 5, "a"),))
 
 
 def test_a_clock_that_is_put_back_between_asking_and_waiting_prolongs_nothing() -> None:

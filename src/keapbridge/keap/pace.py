@@ -107,8 +107,8 @@ class Entry:
         used: calls of that day, of anybody.
         others: calls that others made in the minute with the number `others_in`.
         held_until: no call before this moment.
-        seen_at: when the entry was changed last. Where that is later than now, a clock was wrong.
         minute_limit, day_limit: what Keap said last.
+        seen_at: when the entry was changed last. Where that is later than now, a clock was wrong.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -117,9 +117,9 @@ class Entry:
     others: int = 0
     others_in: int = 0
     held_until: float = 0.0
-    seen_at: float = 0.0
     minute_limit: int | None = None
     day_limit: int | None = None
+    seen_at: float = 0.0
 
 
 @attrs.frozen
@@ -194,10 +194,15 @@ def _put_back(entry: Entry, pacing: Pacing, moment: float) -> Entry:
     The clocks of two machines may differ by a minute: that much is waited for.
     """
     late = entry.seen_at - moment
-    if late <= pacing.minute:
-        return entry
-    turns = tuple(Turn(turn.at - late, turn.who) for turn in entry.turns)
-    return attrs.evolve(entry, turns=turns, held_until=entry.held_until - late, others=0)
+    if late > pacing.minute:
+        turns = tuple(Turn(turn.at - late, turn.who) for turn in entry.turns)
+        entry = attrs.evolve(entry, turns=turns, held_until=entry.held_until - late, others=0)
+    # Whoever wrote it: nothing is a day ahead.
+    latest = moment + DAY
+    if entry.held_until > latest or (entry.turns and entry.turns[-1].at > latest):
+        turns = tuple(turn for turn in entry.turns if turn.at <= latest)
+        entry = attrs.evolve(entry, turns=turns, held_until=min(entry.held_until, latest))
+    return entry
 
 
 def _earliest(entry: Entry, pacing: Pacing, moment: float) -> float:

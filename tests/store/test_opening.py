@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.store import opening, schema
@@ -144,6 +144,14 @@ def test_an_engine_that_could_do_half_a_change_is_refused(store: str) -> None:
         Database(_own(store).execution_options(isolation_level="AUTOCOMMIT"))
     with refused("AUTOCOMMIT"):
         Database(_own(store, connect_args={"isolation_level": None}))
+
+
+def test_a_database_for_each_thread_is_refused() -> None:
+    with refused("StaticPool"):
+        Database(create_engine("sqlite://"))
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    Database(engine)
+    engine.dispose()
 
 
 def test_an_engine_that_reads_or_names_things_otherwise_is_refused(store: str) -> None:

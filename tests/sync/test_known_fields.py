@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from toys import World
 
 import keapbridge as kb
@@ -44,3 +45,9 @@ def test_each_mapping_has_its_own(toys: World) -> None:
     companies = kb.mapping.companies.with_lenses(kb.text("ShoeSize", keap=SIZE))
     assert toys.run(known_fields(toys.store, companies)) == {}
     assert toys.run(known_fields(toys.store, kb.mapping.products)) == {}
+
+
+def test_what_is_remembered_and_broken_is_an_error_of_the_store(toys: World) -> None:
+    toys.run(toys.store.facts.set("contacts_custom_fields", "{x"))
+    with pytest.raises(kb.LinkStoreError, match="broken"):
+        toys.run(known_fields(toys.store, MAPPER))

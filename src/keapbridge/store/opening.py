@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, Union
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
@@ -177,6 +177,14 @@ def _look_at_connection(engine: Engine) -> None:
                 "the engine commits each statement by itself (AUTOCOMMIT), so that a change could be half done. "
                 'Give one without isolation_level="AUTOCOMMIT"'
             )
+        if isinstance(engine.pool, SingletonThreadPool) and _is_in_memory(connection):
+            raise _cannot(
+                "each thread would have a database in memory of its own: give poolclass=StaticPool, or sqlite://"
+            )
+
+
+def _is_in_memory(connection: Connection) -> bool:
+    return not any(row[2] for row in connection.exec_driver_sql("PRAGMA database_list"))
 
 
 def _commits_by_itself(connection: Connection, text: object) -> bool:

@@ -12,6 +12,7 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.rows import load
 
 __all__ = ["Fields", "forget", "had_fields", "known_fields", "remember"]
 
@@ -25,7 +26,7 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     if not mapper.custom_fields:
         return {}
     text = yield from store.facts.get(_fact(mapper.name))
-    told = msgspec.json.decode(text) if text else {}
+    told = load(text) if text else {}
     found = {name: _CODEC.load(told[name.path]) for name in mapper.custom_fields if name.path in told}
     # What is yet to be made is known from the mapping.
     return {name: resolve(name, Model()) for name in mapper.custom_fields if name.create} | found
@@ -34,7 +35,7 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
 def had_fields(store: LinkStore, mapper: Mapper) -> Flow[Mapping[NamedField, bool]]:
     """The fields that Keap has had at any time, and whether it had them when it was asked last."""
     text = yield from store.facts.get(_fact_of_all(mapper.name))
-    told = msgspec.json.decode(text) if text else {}
+    told = load(text) if text else {}
     return {name: told[name.path] for name in mapper.custom_fields if name.path in told}
 
 

@@ -28,6 +28,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.rows import broken
 from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.planning.lost_creates import certain_at, find_made
 from keapbridge.sync.synchronization import Bridge, Seen, Synchronization
@@ -87,7 +88,10 @@ def _note(store: LinkStore, attempts: Sequence[_Attempt]) -> Flow[None]:
 
 def _noted(store: LinkStore) -> Flow[list[_Attempt]]:
     text = yield from store.facts.get(UNDOING)
-    return msgspec.json.decode(text, type=list[_Attempt]) if text else []
+    try:
+        return msgspec.json.decode(text, type=list[_Attempt]) if text else []
+    except msgspec.DecodeError:
+        raise broken("what was being undone") from None
 
 
 def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:

@@ -38,6 +38,10 @@ ENDPOINTS: Mapping[str, Endpoint[Any]] = {e.object: e for e in (CONTACTS, CUSTOM
 _METHODS = ("list_changes", "get_many", "create", "update", "delete")
 _MOST_IDS = 200  # in one question: databases and URLs have limits, too
 _SIDE_BY_SIDE = 4
+_BOUND = (
+    ", which says that something is bound to a thread: without parallel_calls, a SyncSession calls the adapter on the "
+    "thread that called the session. Make it there, or let it be used on others (check_same_thread=False of sqlite3)"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +58,8 @@ class AdapterCapabilities:
         idempotent_creates: one `key` makes one record. Without it a create whose outcome is unknown is looked for in
             what changed since, before it is repeated.
         batch_read: `get_many` reads many records at once. Without it the records are read one by one.
-        parallel_calls: plain methods may be called from several threads at once. Without it they take turns.
+        parallel_calls: plain methods may be called from several threads at once. Without it they are called one at a
+            time: by a `SyncSession` on the thread that called the session, by an `AsyncSyncSession` on worker threads.
     """
 
     changes_since: bool = False
@@ -276,7 +281,8 @@ class AdapterResource(Generic[R]):
             except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
                 raise _meant(error, subject) from _cause(error)
 
-        return (yield from blocking(subject, work, outward=True))
+        at_home = not self.capabilities.parallel_calls
+        return (yield from blocking(subject, work, outward=True, at_home=at_home))
 
     # --- its records ------------------------------------------------------------------------------------------------
 
@@ -343,7 +349,8 @@ def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:
 def _meant(error: Exception, subject: str) -> Exception:
     if isinstance(error, KeapbridgeError):
         return error
-    return TransportError(f"{subject}: the adapter failed with {type(error).__name__}", sent=True)
+    remedy = _BOUND if "thread" in str(error).casefold() else ""
+    return TransportError(f"{subject}: the adapter failed with {type(error).__name__}{remedy}", sent=True)
 
 
 def _cause(error: Exception) -> BaseException | None:

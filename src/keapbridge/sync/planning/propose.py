@@ -42,7 +42,7 @@ def propose(
     for sync in synchronizations:
         part = draft.part(sync)
         try:
-            yield from within(_propose_part(part, full, ids))
+            yield from within(_propose_part(part, full, ids), place=("planning", part.sync.name))
         except Exception as error:
             # What is set up wrongly is for the host to mend before anything is done.
             if stops_everything(error) or isinstance(error, MappingError):

@@ -38,7 +38,11 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, run_id)
-    return (yield from run.to_its_end(_apply_all(run, [bridge[name] for name in plan.objects])))
+    return (
+        yield from run.to_its_end(
+            within(_apply_all(run, [bridge[name] for name in plan.objects]), place=("run", run_id))
+        )
+    )
 
 
 def _apply_all(run: Run, synchronizations: Sequence[Synchronization]) -> Flow[Collection[str]]:

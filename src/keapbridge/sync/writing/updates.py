@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now
+from keapbridge._io.effects import Flow, gather, now, within
 from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import Change
@@ -313,7 +313,8 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
     _, written = sync.mapper.changed(side, state.records[side], sent, context)
-    answer = yield from sync.systems[side].update(link.id(side), written, seen.version)
+    update = sync.systems[side].update(link.id(side), written, seen.version)
+    answer = yield from within(update, place=(side.title, link.id(side)))
     moment = yield from now()
     shown = sync.observe(side, answer, state.context)
     before = {change.field: change.before for change in changes}

@@ -49,6 +49,10 @@ class Window:
     sent: bool = False
 
     @property
+    def _place(self) -> tuple[str, str]:
+        return ("the counterpart of", f"{self.intent.side.other.title} {self.intent.source_id}")
+
+    @property
     def _can_wait(self) -> bool:
         """Whether it may be sent at any time: the same key makes no second record."""
         return self.sync.systems[self.intent.side].creates_once
@@ -72,7 +76,7 @@ class Window:
         system = self.sync.systems[self.intent.side]
         while True:
             try:
-                return (yield from within(system.create(record, self.intent.id), gate=self))
+                return (yield from within(system.create(record, self.intent.id), gate=self, place=self._place))
             except Halt as halt:
                 self.sent = self.sent and not halt.unsent
                 raise

@@ -30,6 +30,7 @@ from keapbridge._io.effects import Answer, Malformed, Unread
 from keapbridge._io.scrub import scrub
 from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, id_text, record_type, split
 from keapbridge.errors import ShapeError
+from keapbridge.model.checked import usable_id
 from keapbridge.model.maybe import UNSET, UnsetType
 
 __all__ = [
@@ -251,7 +252,7 @@ class Codec(Generic[R]):
         return record
 
     def _has_id(self, record: R) -> bool:
-        return ID not in self.wire_names or bool(getattr(record, ID))
+        return ID not in self.wire_names or usable_id(getattr(record, ID))
 
     def read_many(self, items: Any, *, path: str = "$") -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """`load_many` for a list that may still be text; every field was asked for."""
@@ -268,7 +269,7 @@ class Codec(Generic[R]):
             NotQuickError: when one of them holds anything unusual.
         """
         records = self._quick.read(items)
-        if not all(map(_id_of, records)):
+        if not all(map(usable_id, map(_id_of, records))):
             raise NotQuickError
         return records
 

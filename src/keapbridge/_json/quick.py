@@ -22,6 +22,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from keapbridge._io.effects import Malformed, Unread
+from keapbridge.model.checked import is_storable
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "id_text", "record_type", "split"]
 
@@ -66,7 +67,8 @@ def record_type(hint: Any) -> tuple[type | None, bool]:
 
 def id_text(found: Any) -> str | None:
     """An id that an answer shows, as text; `None` for what is none. Zero is an id, and no text and `false` are not."""
-    return str(found) if (found if type(found) is str else type(found) is int) else None
+    text = str(found) if type(found) in {str, int} else ""
+    return text if text and is_storable(text) else None
 
 
 class QuickReader(Generic[R]):

@@ -22,6 +22,7 @@ from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
+from keapbridge.model.checked import usable_moment
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
@@ -156,7 +157,8 @@ def _id(record: Any) -> str:
 
 
 def _is_older(record: Any, moment: datetime) -> bool:
-    return bool(record.created_at) and record.created_at < moment
+    made = usable_moment(record.created_at)
+    return made is not None and made < moment
 
 
 def _common(schema: CustomcrmSchema) -> Capabilities:

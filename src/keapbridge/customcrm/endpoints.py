@@ -34,6 +34,7 @@ from keapbridge.customcrm.schema import (
 )
 from keapbridge.customcrm.wire import Wire, dig, put
 from keapbridge.errors import NotFoundError, ShapeError
+from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import UNSET
 
 __all__ = [
@@ -583,7 +584,7 @@ def record_extra(record: Any) -> Mapping[str, Any]:
 
 
 def _one(endpoint: Endpoint[Any], id: str) -> str:
-    return endpoint.declared.path_of(quote(str(id), safe=""))
+    return endpoint.declared.path_of(quote(asked_id(id), safe=""))
 
 
 def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:

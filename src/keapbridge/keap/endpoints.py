@@ -18,6 +18,7 @@ from msgspec import Raw
 from keapbridge._io.effects import Answer, Call, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
 from keapbridge.keap import records
+from keapbridge.model.checked import asked_id, usable_moment
 from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = [
@@ -268,7 +269,8 @@ def _page_call(
 
 
 def _older(record: KeapRecord, limit: datetime) -> bool:
-    return bool(record.update_time) and record.update_time < limit  # type: ignore[operator]
+    updated = usable_moment(record.update_time)
+    return updated is not None and updated < limit
 
 
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
@@ -378,7 +380,7 @@ def filter_text(terms: Iterable[tuple[str, str]]) -> str:
 
 
 def _one(endpoint: Endpoint[Any], id: str) -> str:
-    return f"{endpoint.path}/{quote(str(id), safe='')}"
+    return f"{endpoint.path}/{quote(asked_id(id), safe='')}"
 
 
 def _write_fields(endpoint: Endpoint[Any]) -> tuple[tuple[str, str], ...]:

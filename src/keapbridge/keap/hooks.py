@@ -20,6 +20,7 @@ from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret
 from keapbridge._json.codec import dump_json, load_json
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError
+from keapbridge.model.checked import asked_id
 
 __all__ = ["EVENTS", "AsyncKeapHooks", "Hook", "HookReport", "KeapHooks", "SyncKeapHooks"]
 
@@ -143,7 +144,7 @@ def delete(key: str) -> Call[None]:
 
 
 def _one(key: str) -> str:
-    return f"{_PATH}/{quote(str(key), safe='')}"
+    return f"{_PATH}/{quote(asked_id(key), safe='')}"
 
 
 def _wanted(event_key: str, url: str) -> bytes:

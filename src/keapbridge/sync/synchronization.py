@@ -20,6 +20,7 @@ from keapbridge.mapping.kinds import Context, is_pending, pending_id
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.change import Held
+from keapbridge.model.checked import usable_id
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
@@ -124,7 +125,8 @@ class Synchronization:
     ) -> Flow[dict[str, Mapping[str, str]]]:
         found: dict[str, Mapping[str, str]] = {}
         for name, wanted in ids.items():
-            found[name] = yield from self.store.links.partners(name, side, wanted, plan_id=plan_id)
+            there = {id for id in wanted if usable_id(id)}
+            found[name] = yield from self.store.links.partners(name, side, there, plan_id=plan_id)
         return found
 
     # --- seeing records -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.keap.client import KeapResource
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
+from keapbridge.model.checked import usable_moment, usable_version
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import is_stored_form
 from keapbridge.model.side import Side
@@ -23,12 +24,12 @@ __all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "K
 
 @attrs.frozen
 class Identity:
-    """What a record says of itself. `version` is its ETag, where the system has one."""
+    """What a record says of itself, as far as that can be used. `version` is its ETag, where the system has one."""
 
     id: str
-    updated_at: datetime | None
-    created_at: datetime | None
-    version: str | None
+    updated_at: datetime | None = attrs.field(converter=usable_moment)
+    created_at: datetime | None = attrs.field(converter=usable_moment)
+    version: str | None = attrs.field(converter=usable_version)
 
 
 class System(Protocol):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, Malformed, Page, gather, now
+from keapbridge._io.effects import Flow, Malformed, Page, Unread, gather, now
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.custom_fields import learn_fields
@@ -138,7 +140,28 @@ def _recognise(
         if len(prints) == len(unread.ids):  # nothing comes twice
             known = yield from sync.store.staging.recognise(sync.name, side, prints, complete=complete)
     rest = unread.only([n for n, id in enumerate(unread.ids) if id not in known])
-    return len(known), prints, attrs.evolve(page, unread=rest).read()
+    return len(known), prints, (yield from _read(sync, side, attrs.evolve(page, unread=None), rest))
+
+
+def _read(sync: Synchronization, side: Side, page: Page[Any], unread: Unread[Any]) -> Flow[Page[Any]]:
+    """The page with its records read; those that cannot be are malformed."""
+
+    def some(which: Sequence[int]) -> Flow[list[Page[Any]]]:
+        yield from ()
+        return [Page(unread=unread.only(which)).read()]
+
+    def alone(which: int, error: Exception) -> Flow[list[Page[Any]]]:
+        yield from ()
+        id = unread.ids[which]
+        reason = sync.guard.failed(error, f"{sync.name} {side.title} {id or '?'}")
+        return [Page(malformed=(Malformed(id, ShapeError(reason)),))]
+
+    parts = yield from sync.guard.by_halves(range(len(unread.ids)), some, alone)
+    items, malformed = (tuple(item for part in parts for item in column(part)) for column in (_items, _malformed))
+    return attrs.evolve(page, items=page.items + items, malformed=page.malformed + malformed)
+
+
+_items, _malformed = attrgetter("items"), attrgetter("malformed")
 
 
 def _stage(
@@ -155,13 +178,22 @@ def _stage(
     seen = [one.observation for one in (yield from sync.see(side, page.items, plan_id=plan_id))]
     observations = yield from _without_strangers(sync, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
-    if page.deleted:
-        yield from sync.store.staging.forget_unlinked(sync.name, side, ids=page.deleted)
-        yield from sync.store.staging.note_deleted(sync.name, side, page.deleted)
-    rows = [sync.staged(o, prints.get(o.id)) for o in observations]
-    if not rows:
-        return 0
-    return (yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))
+    deleted = [id for id in page.deleted if usable_id(id)]
+    if deleted:
+        yield from sync.store.staging.forget_unlinked(sync.name, side, ids=deleted)
+        yield from sync.store.staging.note_deleted(sync.name, side, deleted)
+
+    def stage(some: Sequence[Observation]) -> Flow[list[int]]:
+        rows = [sync.staged(o, prints.get(o.id)) for o in some]
+        return [(yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))]
+
+    def stage_problem(seen: Observation, error: Exception) -> Flow[list[int]]:
+        reason = sync.guard.failed(error, f"{sync.name} {side.title} {seen.id}")
+        problem = Observation(side, seen.id, Snapshot({}), problem=reason, seen_in=plan_id)
+        row = sync.staged(problem)
+        return [(yield from sync.store.staging.stage(sync.name, side, [row], complete=complete))]
+
+    return sum((yield from sync.guard.by_halves(observations, stage, stage_problem)))
 
 
 def _without_strangers(sync: Synchronization, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:

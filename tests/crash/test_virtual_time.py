@@ -16,7 +16,7 @@ from stopping import CountingDriver
 from two_systems import DAY, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
-from keapbridge._io.effects import Blocking, Effect, Flow, Now, Send, blocking
+from keapbridge._io.effects import Blocking, Effect, Flow, Now, Send, now
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.sync.lease import Lease
 from keapbridge.sync.writing.window import Window
@@ -208,20 +208,22 @@ def test_whatever_happens_nothing_is_made_twice_and_no_edit_is_lost(name: str, e
     assert not (found := _failures(name, effects)), "\n".join(found)
 
 
-@pytest.mark.slow
-def test_the_enumeration_finds_it_when_nobody_looks_at_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    def admit(_: Lease, __: Effect) -> Flow[None]:
-        yield from blocking("nobody looks", int)
-
-    monkeypatch.setattr(Lease, "admit", admit)
-    assert _failures("a minute's sleep", range(0, 1, 1)), "an edit is lost"
+def _nobody_looks(_: Any, __: Effect) -> Flow[None]:
+    yield from now()
 
 
-@pytest.mark.slow
-def test_and_when_creates_are_sent_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def admit(_: Any, __: Effect) -> Flow[None]:
-        yield from blocking("nobody looks", int)
-
-    monkeypatch.setattr(Lease, "admit", admit)
-    monkeypatch.setattr(Window, "admit", admit)
-    assert [line for line in _failures("three minutes' sleep", range(0, 1, 1)) if "POST" in line], "one is made twice"
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("method", "name", "gates"),
+    [("PATCH", "a minute's sleep", [Lease]), ("POST", "three minutes' sleep", [Lease, Window])],
+)
+def test_without_the_gates_an_edit_is_lost_and_records_are_made_twice(
+    monkeypatch: pytest.MonkeyPatch, method: str, name: str, gates: list[type]
+) -> None:
+    start = _begin()
+    k = next(k for k, line in enumerate(_rehearsed(start)) if line.startswith(method))
+    assert _play(start, k, HAPPENINGS[name]) is None
+    for gate in gates:
+        monkeypatch.setattr(gate, "admit", _nobody_looks)
+    assert _play(start, k, HAPPENINGS[name]) is not None
+    start.engine.dispose()

@@ -104,7 +104,9 @@ def test_an_error_shows_no_value_of_the_statement(engine: Engine) -> None:
 def test_behind_a_fence_only_the_holder_writes(engine: Engine, holder: str | None) -> None:
     database = Database(engine)
     with database.transaction() as connection:
-        database.append(connection, schema.leases, [{"bridge": "toys", "holder": holder, "expires_at": ""}])
+        database.append(
+            connection, schema.leases, [{"bridge": "toys", "holder": holder, "expires_at": "2026-01-02T03:04:05+00:00"}]
+        )
         database.append(connection, schema.leases, [{"bridge": "others", "holder": "one", "expires_at": ""}])
     busy = nullcontext() if holder == "one" else pytest.raises(SessionBusyError)
     with busy, database.transaction(fence=Fence("toys", "one")) as connection:

@@ -320,7 +320,7 @@ def test_an_error_of_an_adapter_is_the_cause_of_one_that_the_engine_knows(
         def list_changes(self, object: str, since: Any, cursor: str | None) -> Any:
             raise OSError("no such host")
 
-    with pytest.raises(kb.TransportError, match="the list of customers: the adapter failed with OSError") as caught:
+    with pytest.raises(kb.TransportError, match="the list of contacts: the adapter failed with OSError") as caught:
         sessions(customcrm=Breaks()).sync()
     assert isinstance(caught.value.__cause__, OSError)
 

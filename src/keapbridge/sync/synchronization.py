@@ -12,8 +12,10 @@ from typing import Any
 import attrs
 import msgspec
 
+from keapbridge._io.circuit import is_outage
 from keapbridge._io.effects import Flow
 from keapbridge.decide.merge import Merge, merge
+from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, is_pending, pending_id
@@ -189,8 +191,15 @@ class Synchronization:
         found = (yield from self.see(side, records)) if records else []
         return {seen.whole.id: seen for seen in found}, odd
 
-    def fetch(self, side: Side, ids: Collection[str]) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
-        """`read`, with the records as they are."""
+    def fetch(
+        self, side: Side, ids: Collection[str], *, through_outages: bool = True
+    ) -> Flow[tuple[tuple[Any, ...], dict[str, str]]]:
+        """`read`, with the records as they are.
+
+        Args:
+            through_outages: a system that fails is a reason like others; else its error is raised, so that whoever asks
+                for the records asks again.
+        """
         odd: dict[str, str] = {}
 
         def some(ids: Sequence[str]) -> Flow[list[Any]]:
@@ -198,6 +207,8 @@ class Synchronization:
 
         def alone(id: str, error: Exception) -> Flow[list[Any]]:
             yield from ()
+            if not through_outages and isinstance(error, ApiError) and is_outage(error):
+                raise error
             odd[id] = self.guard.failed(error, f"{self.name} {side.title} {id}")
             return []
 

@@ -75,7 +75,7 @@ def _has_news(scans: Sequence[Scan]) -> bool:
 
 
 def _look(sync: Synchronization, side: Side, plan_id: str, ids: Collection[str]) -> Flow[Scan]:
-    records, odd = yield from sync.fetch(side, ids)
+    records, odd = yield from sync.fetch(side, ids, through_outages=False)
     shown = {sync.systems[side].identify(record).id for record in records} | odd.keys()
     malformed = tuple(Malformed(id, ShapeError(reason)) for id, reason in odd.items())
     gone = tuple(id for id in dict.fromkeys(ids) if id not in shown)

@@ -14,7 +14,7 @@ with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as se
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from keapbridge import customcrm, errors, keap, mapping
+from keapbridge import customcrm, errors, events, keap, mapping
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
@@ -134,6 +134,7 @@ __all__ = [
     "custom_field",
     "customcrm",
     "errors",
+    "events",
     "keap",
     "mapping",
     "rekey",

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Effect, Flow, Halt, Send, Sleep, blocking, gather, within
+from keapbridge._io.effects import Call, Effect, Flow, Halt, Send, Sleep, blocking, gather, within
 from keapbridge._io.scope import trace
 
 Drive = Callable[[Flow[Any]], Any]
+CALL: Call[Any] = Call("GET", "/", lambda answer: answer)
 both = pytest.mark.parametrize(
     "drive", [lambda f: SyncDriver().run(f), lambda f: asyncio.run(AsyncDriver().run(f))], ids=["threads", "loop"]
 )
@@ -80,7 +81,7 @@ def test_every_call_and_wait_passes_the_gate_first(drive: Drive) -> None:
 
     def steps() -> Flow[None]:
         line.on_loop = _on_a_loop()
-        yield Send(line, None)  # type: ignore[arg-type]
+        yield Send(line, CALL)
         yield Sleep(0)
         yield from blocking("the store", int)
         yield from blocking("a call", int, outward=True)
@@ -88,7 +89,7 @@ def test_every_call_and_wait_passes_the_gate_first(drive: Drive) -> None:
 
     def calls() -> Flow[None]:
         while True:
-            yield Send(line, None)  # type: ignore[arg-type]
+            yield Send(line, CALL)
 
     with pytest.raises(TimeoutError, match="shut"):
         drive(within(steps(), gate=gate))

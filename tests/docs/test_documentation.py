@@ -118,7 +118,7 @@ def _comparable(output: str) -> str:
     """Output without what differs from run to run: ids of plans and runs, times, durations, ports."""
     output = re.sub(r"\b[0-9a-f]{12}\b", "‹id›", output)
     output = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "‹time›", output)
-    output = re.sub(r"\d+\.\d s\b", "‹s›", output)
+    output = re.sub(r"\d+\.\d+ s\b", "‹s›", output)
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:‹port›", _trimmed(output))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -83,14 +84,33 @@ def test_options_become_settings_and_without_any_the_defaults_hold(keap: kb.Keap
         Crm(["contacts"]), keap, policy=policy, default_region="GB", retention=None, progress=lambda *a: told.append(a)
     ).settings
     assert (chosen.policy, chosen.default_region, chosen.retention) == (policy, "GB", None)
-    chosen.progress("contacts", "writing", 1, 2)
+    chosen.watch.progress("contacts", "writing", 1, 2)
+    chosen.watch.tell.drain()
     assert told == [("contacts", "writing", 1, 2)]
     assert opened(Crm(["contacts"]), keap, policy=None, progress=False).settings == Settings()
 
 
 def test_progress_can_be_shown_as_bars(keap: kb.KeapClient) -> None:
     pytest.importorskip("tqdm")
-    assert isinstance(opened(Crm(["contacts"]), keap, progress=True).settings.progress, ProgressBars)
+    [_, bars] = opened(Crm(["contacts"]), keap, progress=True).settings.watch.tell.listeners
+    assert isinstance(bars, ProgressBars)
+
+
+def test_the_listeners_of_a_session_are_its_own_beside_the_log(keap: kb.KeapClient) -> None:
+    def one(event: kb.events.Event) -> None: ...
+
+    async def not_this(event: kb.events.Event) -> None: ...
+
+    def listeners(**options: Any) -> list[Any]:
+        return list(opened(Crm(["contacts"]), keap, **options).settings.watch.tell.listeners)
+
+    log = kb.events.log(logging.getLogger("host"))
+    assert [type(listener).__name__ for listener in listeners()] == ["Log"]
+    assert listeners(on_event=one)[1:] == [one]
+    assert listeners(on_event=[one, log]) == [one, log], "a log of the host's takes the place of the default one"
+    for wrong in (not_this, [one, "log"]):
+        with pytest.raises(TypeError, match="on_event takes functions that are not async"):
+            listeners(on_event=wrong)
 
 
 def test_parts_are_bound_in_the_order_in_which_they_are_given(toys: World) -> None:

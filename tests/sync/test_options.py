@@ -41,9 +41,9 @@ def test_what_needs_no_choice_is_quiet_and_careful() -> None:
     settings = Settings()
     assert settings.policy == kb.Policy()
     assert settings.default_region is None
-    settings.progress("toys", "writing", 1, None)
+    settings.watch.progress("toys", "writing", 1, None)
 
 
 def test_no_option_is_required_and_each_setting_can_be_chosen() -> None:
     assert SessionOptions.__required_keys__ == frozenset()
-    assert {field.name for field in attrs.fields(Settings)} <= SessionOptions.__annotations__.keys()
+    assert {field.name for field in attrs.fields(Settings)} - {"watch"} <= SessionOptions.__annotations__.keys()

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from keapbridge.sync.progress import ProgressBars
+from keapbridge.events import Page, Progress
+from keapbridge.model.side import Side
+from keapbridge.sync.progress import ProgressBars, Steps
 
 
 class Bar:
@@ -38,10 +40,10 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
 
 def test_each_thing_has_a_bar_that_is_closed_at_its_end(bars: list[Bar]) -> None:
     told = ProgressBars()
-    told("toys", "reading", 5, None)
-    told("toys", "writing", 1, 2)
-    told("toys", "reading", 9, None)
-    told("toys", "writing", 2, 2)
+    told(Progress("toys", "reading", 5, None))
+    told(Progress("toys", "writing", 1, 2))
+    told(Progress("toys", "reading", 9, None))
+    told(Progress("toys", "writing", 2, 2))
     assert [(bar.desc, bar.n, bar.closed) for bar in bars] == [
         ("toys: reading", 9, False),
         ("toys: writing", 2, True),
@@ -51,16 +53,24 @@ def test_each_thing_has_a_bar_that_is_closed_at_its_end(bars: list[Bar]) -> None
 def test_what_begins_again_has_a_new_bar(bars: list[Bar]) -> None:
     told = ProgressBars()
     for done, total in ((2, 2), (1, 3), (3, 4), (1, 4)):
-        told("toys", "writing", done, total)
+        told(Progress("toys", "writing", done, total))
     assert [bar.n for bar in bars] == [2, 3, 1]
 
 
 def test_a_total_that_grows_is_shown(bars: list[Bar]) -> None:
     told = ProgressBars()
-    told("toys", "writing", 1, 2)
-    told("toys", "writing", 2, 5)
+    told(Progress("toys", "writing", 1, 2))
+    told(Progress("toys", "writing", 2, 5))
     [bar] = bars
     assert (bar.total, bar.closed) == (5, False)
+
+
+def test_a_function_of_the_host_is_told_of_progress_alone() -> None:
+    told: list[Any] = []
+    steps = Steps(lambda *step: told.append(step))
+    for event in (Progress("toys", "writing", 1, None), Page("toys", Side.KEAP, 1, 0)):
+        steps(event)
+    assert told == [("toys", "writing", 1, None)]
 
 
 def test_without_tqdm_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,6 +220,21 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
 def progress(synchronization: str, doing: str, done: int, total: int | None) -> None: ...
 
 
+def watch(crm: kb.CustomcrmClient, keap: kb.KeapClient) -> None:
+    """Listeners get events."""
+
+    def listener(event: kb.events.Event) -> None:
+        if isinstance(event, kb.events.RunEnded):
+            assert_type(event.counts, Mapping[str, Mapping[str, int]])
+        if isinstance(event, kb.events.Call):
+            assert_type(event.status, int | None)
+
+    kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://", on_event=listener)
+    kb.SyncSession(
+        customcrm=crm, keap=keap, store="sqlite://", on_event=[listener, kb.events.log(), kb.events.opentelemetry()]
+    )
+
+
 async def async_session(crm: kb.AsyncCustomcrmClient, keap: kb.AsyncKeapClient) -> None:
     async with kb.AsyncSyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db", progress=progress) as session:
         assert_type(await session.plan(), kb.Plan)

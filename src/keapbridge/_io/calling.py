@@ -24,16 +24,18 @@ T = TypeVar("T")
 def send(port: Port, call: Call[T]) -> Flow[T]:
     """Send a call, again after failures that allow it, and read its answer."""
     attempt = 1
+    after = ""  # what the last attempt failed for
     while True:
         signature: Mapping[str, Secret] = {}
         try:
             yield from _wait(port)
             signature = yield from _sign(port)
-            answer: Answer = yield Send(port, _signed(port, call, signature))
+            answer: Answer = yield Send(port, _signed(port, call, signature), attempt, after)
             result = call.decode(answer)
         except ApiError as error:
             _locate(error, port, call)
             meant = yield from _learn(port, error)
+            after = type(meant).__name__ if meant.status is None else str(meant.status)
             pause = retries.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry, bounds=port.bounds)
             if pause is None and (attempt >= port.retry.attempts or not (yield from _renewed(port, error, signature))):
                 if meant is error:
@@ -45,7 +47,9 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
                 port.pace.answered(answer.headers, (yield from now()))
             return result
         if pause is not None:
-            yield Sleep(pause.seconds, jitter=pause.jitter)
+            yield Sleep(
+                pause.seconds, jitter=pause.jitter, why=f"{call.method} {call.shown} is sent again after {after}"
+            )
         attempt += 1
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from keapbridge._io import scope as scopes
 from keapbridge._io.effects import (
@@ -36,6 +36,9 @@ from keapbridge._io.effects import (
 )
 from keapbridge._io.scope import Scope, Task
 from keapbridge._io.workers import LeftError, Workers, at_home
+from keapbridge.events.logs import log_call
+from keapbridge.events.values import Call as CallEvent
+from keapbridge.events.values import Event, Retry, Wait
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -44,8 +47,43 @@ T = TypeVar("T")
 DOZE = 0.25  # seconds that a flow sleeps on after it could have been told to stop
 
 
-def _pause(effect: Sleep) -> float:
-    return random.uniform(0, effect.ceiling) if effect.jitter else effect.ceiling  # noqa: S311 - no secret
+Telling = Callable[[Event], None]
+
+
+def _pause(effect: Sleep, tell: Telling) -> float:
+    seconds = random.uniform(0, effect.ceiling) if effect.jitter else effect.ceiling  # noqa: S311 - no secret
+    if effect.why:
+        tell(Wait(effect.why, seconds))
+    return seconds
+
+
+class _Exchange:
+    """Tells what becomes of a call: a context round its exchange, which is told the answer."""
+
+    __slots__ = ("_began", "_effect", "_status", "_tell")
+
+    def __init__(self, effect: Send, tell: Telling) -> None:
+        self._effect = effect
+        self._tell = tell
+        self._status: int | None = None
+
+    def __enter__(self) -> Self:
+        effect = self._effect
+        if effect.attempt > 1:
+            self._tell(Retry(effect.call.method, effect.call.shown, effect.attempt, effect.after))
+        self._began = time.perf_counter()
+        return self
+
+    def answered(self, answer: Any) -> Any:
+        self._status = getattr(answer, "status", None)  # what the tests' own ports answer has none
+        return answer
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        seconds = time.perf_counter() - self._began
+        call = self._effect.call
+        status = getattr(error, "status", self._status)
+        name = None if kind is None else kind.__name__
+        self._tell(CallEvent(call.method, call.shown, self._effect.attempt, seconds, status, name))
 
 
 def _doze(seconds: float) -> Iterator[float]:
@@ -103,11 +141,19 @@ class SyncDriver:
 
     Args:
         one_thread: do everything on the calling thread, one after the other, as a debugger wants it.
+        tell: is told of calls and waits; takes microseconds, and does not fail.
     """
 
-    def __init__(self, *, sleep: Callable[[float], None] | None = None, one_thread: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], None] | None = None,
+        one_thread: bool = False,
+        tell: Telling = log_call,
+    ) -> None:
         self._sleep = sleep
         self._one_thread = one_thread
+        self._tell = tell
 
     def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end and return its value.
@@ -147,7 +193,8 @@ class SyncDriver:
         match effect:
             case Send():
                 self._admit(effect)
-                return effect.port.exchange(effect.call)
+                with _Exchange(effect, self._tell) as exchange:
+                    return exchange.answered(effect.port.exchange(effect.call))
             case Blocking():
                 return self._block(effect)
             case Await():
@@ -186,9 +233,9 @@ class SyncDriver:
     def _rest(self, effect: Sleep) -> None:
         self._admit(effect)
         if self._sleep is not None:
-            self._sleep(_pause(effect))
+            self._sleep(_pause(effect, self._tell))
             return
-        for part in _doze(_pause(effect)):
+        for part in _doze(_pause(effect, self._tell)):
             time.sleep(part)
             self._admit(effect)
 
@@ -226,14 +273,22 @@ class AsyncDriver:
 
     Args:
         one_thread: do blocking work on the event loop, too, as a debugger wants it.
+        tell: is told of calls and waits; takes microseconds, and does not fail.
     """
 
-    def __init__(self, *, sleep: Callable[[float], Any] | None = None, one_thread: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], Any] | None = None,
+        one_thread: bool = False,
+        tell: Telling = log_call,
+    ) -> None:
         import asyncio
 
         self._asyncio = asyncio
         self._sleep = sleep
         self._one_thread = one_thread
+        self._tell = tell
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end and return its value. A task that is cancelled waits for what the store is doing."""
@@ -264,7 +319,8 @@ class AsyncDriver:
         match effect:
             case Send():
                 await self._admit(effect)
-                return await effect.port.exchange(effect.call)
+                with _Exchange(effect, self._tell) as exchange:
+                    return exchange.answered(await effect.port.exchange(effect.call))
             case Blocking():
                 return await self._block(effect)
             case Await():
@@ -307,9 +363,9 @@ class AsyncDriver:
     async def _rest(self, effect: Sleep) -> None:
         await self._admit(effect)
         if self._sleep is not None:
-            await self._sleep(_pause(effect))
+            await self._sleep(_pause(effect, self._tell))
             return
-        for part in _doze(_pause(effect)):
+        for part in _doze(_pause(effect, self._tell)):
             await self._asyncio.sleep(part)
             await self._admit(effect)
 

@@ -74,6 +74,7 @@ class Call(Generic[T]):
     Attributes:
         path: below the base URL of the port, percent-encoded.
         subject: what it is about, for messages (`"contact 12"`).
+        route: the path with `{id}` in place of ids, to be shown to anybody; empty where the path has none.
         repeatable: whether it may be sent again when the first outcome is unknown.
     """
 
@@ -85,6 +86,12 @@ class Call(Generic[T]):
     body: bytes | None = attrs.field(default=None, repr=False)
     subject: str = ""
     repeatable: bool = True
+    route: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Where it goes, for anybody to see."""
+        return self.route or self.path
 
 
 @attrs.frozen
@@ -186,10 +193,17 @@ class Gate(Protocol):
 
 @attrs.frozen
 class Send:
-    """Perform one HTTP exchange; answers an `Answer` or raises an `ApiError`."""
+    """Perform one HTTP exchange; answers an `Answer` or raises an `ApiError`.
+
+    Attributes:
+        attempt: 1 for the first one, more where it is a repetition.
+        after: what the last attempt failed for.
+    """
 
     port: Any
     call: Call[Any]
+    attempt: int = 1
+    after: str = ""
 
 
 @attrs.frozen
@@ -268,10 +282,15 @@ class Checkpoint:
 
 @attrs.frozen
 class Sleep:
-    """Wait for up to `ceiling` seconds: the whole of it, or a random part of it with `jitter`."""
+    """Wait for up to `ceiling` seconds: the whole of it, or a random part of it with `jitter`.
+
+    Attributes:
+        why: what for, for those who watch.
+    """
 
     ceiling: float
     jitter: bool = False
+    why: str = attrs.field(default="", eq=False, repr=False)
 
 
 @attrs.frozen

@@ -257,7 +257,14 @@ def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bo
             served_at=answer.served_at,
         )
 
-    return Call("GET", place.path or endpoint.path, decode, query=asked, subject=f"the list of {endpoint.singular}s")
+    return Call(
+        "GET",
+        place.path or endpoint.path,
+        decode,
+        query=asked,
+        subject=f"the list of {endpoint.singular}s",
+        route=endpoint.path,
+    )
 
 
 def _without(page: Page[R], ids: Collection[str | None]) -> Page[R]:
@@ -471,7 +478,7 @@ class Current:
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
     """One record."""
     subject = f"{endpoint.singular} {id}"
-    return Call("GET", _one(endpoint, id), _decode_one(endpoint, subject), subject=subject)
+    return Call("GET", _one(endpoint, id), _decode_one(endpoint, subject), subject=subject, route=_route(endpoint))
 
 
 def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
@@ -486,7 +493,7 @@ def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
         version = answer.headers.get("etag") if path is None else dig(body, path)
         return Current(body, None if version is None else str(version))
 
-    return Call("GET", _one(endpoint, id), decode, subject=subject)
+    return Call("GET", _one(endpoint, id), decode, subject=subject, route=_route(endpoint))
 
 
 def create(endpoint: Endpoint[R], record: R, *, key: str | None = None) -> Call[R]:
@@ -540,6 +547,7 @@ def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> 
         lambda _: None,
         headers=_conditions(endpoint, if_match),
         subject=f"{endpoint.singular} {id}",
+        route=_route(endpoint),
     )
 
 
@@ -587,6 +595,10 @@ def _one(endpoint: Endpoint[Any], id: str) -> str:
     return endpoint.declared.path_of(quote(asked_id(id), safe=""))
 
 
+def _route(endpoint: Endpoint[Any]) -> str:
+    return endpoint.declared.path_of("{id}")
+
+
 def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:
     return (("If-Match", version),) if version and endpoint.schema.conditional else ()
 
@@ -601,6 +613,7 @@ def _write(
         headers=_conditions(endpoint, version),
         body=_sent(endpoint, body),
         subject=f"{endpoint.singular} {id}",
+        route=_route(endpoint),
     )
 
 

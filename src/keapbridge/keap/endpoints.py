@@ -276,7 +276,14 @@ def _older(record: KeapRecord, limit: datetime) -> bool:
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
     """One record, with every modelled field."""
     query = (("fields", ",".join(endpoint.asked)),) if endpoint.choosable else ()
-    return Call("GET", _one(endpoint, id), _decode_one(endpoint), query=query, subject=f"{endpoint.singular} {id}")
+    return Call(
+        "GET",
+        _one(endpoint, id),
+        _decode_one(endpoint),
+        query=query,
+        subject=f"{endpoint.singular} {id}",
+        route=f"{endpoint.path}/{{id}}",
+    )
 
 
 def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
@@ -337,12 +344,19 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> 
         query=(*(("update_mask", name) for name in sorted(body)), *_write_fields(endpoint)),
         body=dump_json(body),
         subject=f"{endpoint.singular} {id}",
+        route=f"{endpoint.path}/{{id}}",
     )
 
 
 def delete(endpoint: Endpoint[Any], id: str) -> Call[None]:
     """Delete a record."""
-    return Call("DELETE", _one(endpoint, id), lambda _: None, subject=f"{endpoint.singular} {id}")
+    return Call(
+        "DELETE",
+        _one(endpoint, id),
+        lambda _: None,
+        subject=f"{endpoint.singular} {id}",
+        route=f"{endpoint.path}/{{id}}",
+    )
 
 
 def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:

@@ -99,6 +99,7 @@ class HookReport:
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 _PATH = "/v1/hooks"
+_ROUTE = f"{_PATH}/{{key}}"
 
 
 def list_hooks() -> Call[tuple[Hook, ...]]:
@@ -113,7 +114,7 @@ def list_event_keys() -> Call[tuple[str, ...]]:
 
 def get(key: str) -> Call[Hook]:
     """One subscription."""
-    return Call("GET", _one(key), _decode_hook, subject=f"hook {key}")
+    return Call("GET", _one(key), _decode_hook, subject=f"hook {key}", route=_ROUTE)
 
 
 def subscribe(event_key: str, url: str) -> Call[Hook]:
@@ -124,23 +125,30 @@ def subscribe(event_key: str, url: str) -> Call[Hook]:
 
 def update(key: str, event_key: str, url: str) -> Call[Hook]:
     """Another event or address for a subscription."""
-    return Call("PUT", _one(key), _decode_hook, body=_wanted(event_key, url), subject=f"hook {key}")
+    return Call("PUT", _one(key), _decode_hook, body=_wanted(event_key, url), subject=f"hook {key}", route=_ROUTE)
 
 
 def verify(key: str) -> Call[Hook]:
     """Ask for another verification."""
-    return Call("POST", f"{_one(key)}/verify", _decode_hook, subject=f"hook {key}")
+    return Call("POST", f"{_one(key)}/verify", _decode_hook, subject=f"hook {key}", route=f"{_ROUTE}/verify")
 
 
 def delayed_verify(key: str, secret: str) -> Call[Hook]:
     """Verify with the secret that the receiver was sent before."""
     headers = (("X-Hook-Secret", Secret(secret)),)
-    return Call("POST", f"{_one(key)}/delayedVerify", _decode_hook, headers=headers, subject=f"hook {key}")
+    return Call(
+        "POST",
+        f"{_one(key)}/delayedVerify",
+        _decode_hook,
+        headers=headers,
+        subject=f"hook {key}",
+        route=f"{_ROUTE}/delayedVerify",
+    )
 
 
 def delete(key: str) -> Call[None]:
     """End a subscription."""
-    return Call("DELETE", _one(key), lambda _: None, subject=f"hook {key}")
+    return Call("DELETE", _one(key), lambda _: None, subject=f"hook {key}", route=_ROUTE)
 
 
 def _one(key: str) -> str:
@@ -272,7 +280,7 @@ class KeapHooks:
         """Look again for a while at those that are not verified: Keap may verify after it has answered."""
         waited, pause = 0.0, min(_FIRST_LOOK, wait / 10)
         while waited < wait and any(not hook.is_verified for hook in chosen.values()):
-            yield Sleep(pause)
+            yield Sleep(pause, why="Keap verifies hooks")
             waited, pause = waited + pause, min(2 * pause, wait - waited)
             statuses = {hook.key: hook for hook in (yield from self.list())}
             for event, hook in chosen.items():

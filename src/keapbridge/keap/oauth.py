@@ -177,7 +177,7 @@ class KeapOAuth:
             # A task that is cancelled between the first step and the last would lose the tokens, or leave the lock.
             renewed = yield from finish(self._renew_alone(port, moment, worn))
             if renewed is None:
-                yield Sleep(POLL)
+                yield Sleep(POLL, why="another runner renews the tokens of Keap")
             moment = yield from now()
             found = renewed or (yield from self._load())
         self._held = found

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -317,10 +317,14 @@ class KeapPace:
     key: str
     who: str = ""
     bounds: Bounds = attrs.field(factory=Bounds)
-    listens: ClassVar[bool] = True
     _news: deque[tuple[KeapLimits, float, bool, float | None]] = attrs.field(
         factory=lambda: deque(maxlen=16), init=False, repr=False, eq=False
     )
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants to know what answers say."""
+        return True
 
     @property
     def per_minute(self) -> int | None:
@@ -355,7 +359,7 @@ class KeapPace:
             # Asking took its time; and the clock may have been put back meanwhile.
             wait = min(verdict.at - (yield from now()).timestamp(), verdict.at - moment)
             if wait > 0:
-                yield Sleep(wait)
+                yield Sleep(wait, why="its turn in the quota of Keap")
             if isinstance(verdict, Granted):
                 return
 

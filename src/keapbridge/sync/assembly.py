@@ -5,6 +5,7 @@ What tells the three synchronizations apart is told here, in one table; `assembl
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ import attrs
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
+from keapbridge.events.delivery import Delivery
+from keapbridge.events.logs import Log, log
+from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
 from keapbridge.mapping.lens import Lens
@@ -23,9 +27,11 @@ from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.guard import Guard
-from keapbridge.sync.options import Progress, SessionOptions, Settings
+from keapbridge.sync.options import SessionOptions, Settings
+from keapbridge.sync.progress import ProgressBars, Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
+from keapbridge.sync.watching import Watch
 
 __all__ = ["Part", "assemble", "open_bridge"]
 
@@ -189,12 +195,23 @@ def _settings(options: Mapping[str, Any]) -> Settings:
     chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region", "debug") if key in options}
     if policy := options.get("policy"):
         chosen["policy"] = policy
-    if progress := options.get("progress"):
-        chosen["progress"] = _bars() if progress is True else progress
+    chosen["watch"] = Watch(options.get("name", "default"), Delivery(_listeners(options)))
     return Settings(**chosen)
 
 
-def _bars() -> Progress:
-    from keapbridge.sync.progress import ProgressBars
+def _listeners(options: Mapping[str, Any]) -> list[Listener]:
+    """Who is told what happens.
 
-    return ProgressBars()
+    Raises:
+        TypeError: for what cannot be one.
+    """
+    given = options.get("on_event", ())
+    found: list[Listener] = [given] if callable(given) else list(given)
+    for listener in found:
+        if not callable(listener) or inspect.iscoroutinefunction(listener):
+            raise TypeError(f"on_event takes functions that are not async, not {listener!r}")
+    if not any(isinstance(listener, Log) for listener in found):
+        found.insert(0, log())
+    if progress := options.get("progress"):
+        found.append(ProgressBars() if progress is True else Steps(progress))
+    return found

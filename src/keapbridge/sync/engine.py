@@ -42,10 +42,11 @@ class Engine:
     def plan(
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
     ) -> Flow[Plan]:
-        return self._alone(propose(self._those(names), full=full), wait, deadline)
+        those = self._those(names)
+        return self._run("plan", those, propose(those, full=full), wait, deadline)
 
     def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
-        return self._alone(self._apply(plan), wait, deadline)
+        return self._run("apply", self._those(()), self._apply(plan), wait, deadline)
 
     def sync(
         self,
@@ -56,7 +57,8 @@ class Engine:
         wait: float = 0.0,
         deadline: timedelta | None = None,
     ) -> Flow[Report]:
-        return self._alone(self._sync(self._those(names), full, ids), wait, deadline)
+        those = self._those(names)
+        return self._run("sync", those, self._sync(those, full, ids), wait, deadline)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -65,7 +67,8 @@ class Engine:
         return found
 
     def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Flow[Report]:
-        return self._alone(resolve(self.bridge[conflict.object], conflict, decision), wait)
+        sync = self.bridge[conflict.object]
+        return self._run("resolve", [sync], resolve(sync, conflict, decision), wait)
 
     def explain(self, name: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
         one = _one_id(keap, customcrm)
@@ -79,7 +82,7 @@ class Engine:
         return plan_undo(self.bridge, run_id)
 
     def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
-        return self._alone(self._undo(run_id), wait, deadline)
+        return self._run("undo", self._those(()), self._undo(run_id), wait, deadline)
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
         wanted = {sync.name for sync in self._those(names)}
@@ -100,11 +103,20 @@ class Engine:
     def links(self, name: str) -> Iterator[Link]:
         return self.bridge.store.links.all(name)
 
-    def _alone(self, flow: Flow[T], wait: float, deadline: timedelta | None = None) -> Flow[T]:
+    def _run(
+        self,
+        doing: str,
+        those: Sequence[Synchronization],
+        flow: Flow[T],
+        wait: float,
+        deadline: timedelta | None = None,
+    ) -> Flow[T]:
         """Whatever plans or writes: alone, and after it is known what became of an undoing that was cut off."""
         gate = self.stopping.gate(deadline)
-        term = DEBUG_TERM if self.bridge.settings.debug else None
-        return within(holding(self.bridge.store, self._informed(flow), wait, term=term), gate=gate)
+        settings = self.bridge.settings
+        term = DEBUG_TERM if settings.debug else None
+        alone = within(holding(self.bridge.store, self._informed(flow), wait, term=term), gate=gate)
+        return settings.watch.run(doing, [sync.name for sync in those], alone)
 
     def _informed(self, flow: Flow[T]) -> Flow[T]:
         self.bridge.guard.begin()

@@ -77,7 +77,7 @@ class Lease:
                     holder=busy.holder,
                     until=busy.until,
                 )
-            yield Sleep(min(POLL, max(0.01, left)))
+            yield Sleep(min(POLL, max(0.01, left)), why="another runner is at work")
 
     def renew(self) -> Flow[None]:
         """Prolong it. What the store refuses is final; what it cannot do now is left to the next beat."""

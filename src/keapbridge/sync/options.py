@@ -9,7 +9,9 @@ from typing import TypedDict
 import attrs
 
 from keapbridge.decide.policy import Policy
+from keapbridge.events.values import Listener
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.sync.watching import Watch
 
 __all__ = ["Progress", "SessionOptions", "Settings"]
 
@@ -37,6 +39,8 @@ class SessionOptions(TypedDict, total=False):
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
             synchronization, what is being done, how many are done and of how many.
+        on_event: a listener, or several of them: functions that are called with what happens while it happens. See
+            `keapbridge.events`. Without a `kb.events.log(...)` among them, the default one is there as well.
         debug: run everything on the thread that calls, one after the other, so that a debugger stops at breakpoints
             in the mapping and in the engine. Others are kept out for an hour then, should the process be killed.
     """
@@ -52,11 +56,8 @@ class SessionOptions(TypedDict, total=False):
     encryption_keys: Sequence[str | bytes]
     default_region: str | None
     progress: Progress | bool
+    on_event: Listener | Sequence[Listener]
     debug: bool
-
-
-def _no_progress(name: str, doing: str, done: int, total: int | None) -> None:
-    pass
 
 
 @attrs.frozen
@@ -68,5 +69,5 @@ class Settings:
     lag: timedelta = timedelta(minutes=1)
     retention: timedelta | None = timedelta(days=90)
     default_region: str | None = None
-    progress: Progress = attrs.field(default=_no_progress, repr=False)
+    watch: Watch = attrs.field(factory=Watch, repr=False, eq=False)
     debug: bool = False

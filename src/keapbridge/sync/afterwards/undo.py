@@ -32,6 +32,7 @@ from keapbridge.store.sql.rows import broken
 from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.planning.lost_creates import certain_at, find_made
 from keapbridge.sync.synchronization import Bridge, Seen, Synchronization
+from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.creates import is_ambiguous
 from keapbridge.sync.writing.run import Run, RunPart, one_sided
 from keapbridge.sync.writing.window import Window
@@ -154,11 +155,11 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
     if uncertain := (yield from _noted(bridge.store)):
         again = max(certain_at(attempt.at, bridge.settings) for attempt in uncertain)
         raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
-    run_id = (yield from new_id())[:12]
+    name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, name, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, run_id)
+    run = Run(bridge.store, plan, name, bridge.settings.watch)
     return (yield from run.to_its_end(_undo_all(bridge, run)))
 
 
@@ -192,7 +193,7 @@ def finish_undo(bridge: Bridge) -> Flow[None]:
         if plan is None:
             continue  # it was kept for as long as the journal
         [action] = islice(plan.actions, attempt.seq, attempt.seq + 1)
-        part = Run(bridge.store, plan, attempt.run_id).part(bridge[action.object])
+        part = Run(bridge.store, plan, attempt.run_id, bridge.settings.watch).part(bridge[action.object])
         try:
             explained = yield from _is_explained(part, action, attempt)
         except Exception as error:

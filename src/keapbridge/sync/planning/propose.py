@@ -61,11 +61,15 @@ def propose(
 
 def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]] | None) -> Flow[None]:
     sync = part.sync
+    watch = sync.settings.watch
     yield from plan_lost_creates(part)
-    if ids is None:
-        scans = yield from observe(sync, part.plan_id, full=full)
-    else:
-        scans = yield from observe_ids(sync, part.plan_id, ids)
+    reading = observe(sync, part.plan_id, full=full) if ids is None else observe_ids(sync, part.plan_id, ids)
+    scans = yield from watch.phase(sync.name, "reading", reading)
+    yield from watch.phase(sync.name, "planning", _plan_part(part, scans))
+
+
+def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
+    sync = part.sync
     part.watermarks = {scan.side.value: scan.watermark for scan in scans if scan.watermark is not None}
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     yield from plan_deletions(part)

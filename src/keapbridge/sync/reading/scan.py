@@ -106,15 +106,17 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
+        before = seen, unchanged
         known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
         unchanged += known + (yield from _stage(sync, side, page, plan_id, prints, complete=complete))
         seen += known + len(page.items)
+        sync.settings.watch.page(sync.name, side, seen - before[0], unchanged - before[1])
         nameless += [str(item.error) for item in page.malformed if item.id is None]
-        sync.settings.progress(sync.name, f"reading {side.title}", seen, None)
+        sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, None)
         following = page.next
         page = None  # its memory serves the next one
         page = (yield from following()) if following else None
-    sync.settings.progress(sync.name, f"reading {side.title}", seen, seen)
+    sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, seen)
     if complete:
         # What is neither linked nor seen is not there any more.
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from keapbridge._io.effects import Flow, new_id, now, within
+from keapbridge._io.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
@@ -18,6 +18,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, is_failure, stops_everything
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
 from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
@@ -33,15 +34,13 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     Raises:
         StalePlanError: when the plan was applied before.
     """
-    run_id = (yield from new_id())[:12]
+    name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, run_id, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, name, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, run_id)
+    run = Run(bridge.store, plan, name, bridge.settings.watch)
     return (
-        yield from run.to_its_end(
-            within(_apply_all(run, [bridge[name] for name in plan.objects]), place=("run", run_id))
-        )
+        yield from run.to_its_end(within(_apply_all(run, [bridge[each] for each in plan.objects]), place=("run", name)))
     )
 
 
@@ -53,7 +52,8 @@ def _apply_all(run: Run, synchronizations: Sequence[Synchronization]) -> Flow[Co
     stopped: list[str] = []
     for sync in synchronizations:
         try:
-            yield from within(_apply_part(run.part(sync)), place=("writing", sync.name))
+            writing = run.watch.phase(sync.name, "writing", _apply_part(run.part(sync)))
+            yield from within(writing, place=("writing", sync.name))
         except Exception as error:
             stopped.append(sync.name)
             if stops_everything(error):

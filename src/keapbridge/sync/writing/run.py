@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.stopping import is_stop
 from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.watching import Watch
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided"]
 
@@ -43,6 +44,7 @@ class Run:
     store: LinkStore
     plan: Plan
     run_id: str
+    watch: Watch = attrs.field(factory=Watch)
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 
@@ -50,7 +52,9 @@ class Run:
         """The part of one synchronization."""
         return RunPart(sync, self)
 
-    def count(self, lines: Iterable[Line]) -> None:
+    def count(self, lines: Collection[Line]) -> None:
+        """Count what happened, and tell it."""
+        self.watch.lines(lines)
         with self._lock:
             for line in lines:
                 heading = line.outcome
@@ -172,7 +176,7 @@ class RunPart:
         with self._lock:
             self._done += number
             total = self.plan.totals.get(name, {}).get("actions", 0)
-            self.sync.settings.progress(name, "writing", self._done, max(total, self._done))
+            self.run.watch.progress(name, "writing", self._done, max(total, self._done))
 
 
 def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K) -> Iterator[Flow[list[Action]]]:

@@ -53,3 +53,16 @@ def test_with_other_keys_the_tokens_cannot_be_read(engine: Engine) -> None:
     SqlTokenStore(engine, encryption_keys=[Fernet.generate_key()]).save(TOKENS)
     with pytest.raises(LinkStoreError, match="decrypted"):
         SqlTokenStore(engine, encryption_keys=[Fernet.generate_key()]).load()
+
+
+def test_who_asked_a_moment_earlier_does_not_take_the_lock_away(engine: Engine) -> None:
+    store = SqlTokenStore(engine)
+    assert store.lock("a", NOON)
+    assert not store.lock("b", NOON - timedelta(milliseconds=1))
+    assert not store.lock("b", NOON - timedelta(minutes=1)), "the clock of another machine"
+
+
+def test_a_lock_that_was_taken_by_a_wrong_clock_does_not_last(engine: Engine) -> None:
+    store = SqlTokenStore(engine)
+    assert store.lock("a", NOON + timedelta(days=365))
+    assert store.lock("b", NOON)

@@ -37,8 +37,8 @@ class Circuit:
         """
         if self.closed_again_at is None:
             return
-        # Further away than the pause is long: the clock was put back, and would have nothing sent for all that time.
-        if now < self.closed_again_at <= now + self.pause:
+        # Much further away than the pause is long: the clock was put back, and nothing would be sent for all that time.
+        if now < self.closed_again_at <= now + 2 * self.pause:
             raise UnavailableError(
                 f"not sent, as the last {self.failures} calls failed ({self.last}); "
                 f"tried again after {self.closed_again_at:%Y-%m-%d %H:%M:%S} UTC",

@@ -1,7 +1,7 @@
 """From a run to its listeners: each has a mailbox, and a thread that empties it.
 
-So a slow listener holds up nobody: neither the run nor the other listeners. The thread ends when there was nothing to
-deliver for a moment, and begins anew with the next event.
+So a slow listener holds up nobody: neither the run nor the other listeners. The thread ends with the run, or when there
+was nothing to deliver for a moment, and begins anew with the next event.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class _Mailbox:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._idle = True
+        self._is_over = False
         self._failed = False
         self._missed = 0
         self._interrupt: BaseException | None = None
@@ -77,7 +78,7 @@ class _Mailbox:
                 return
             self._waiting.append((event, copy_context()))
             if self._thread is None or not self._thread.is_alive():
-                self._idle = False
+                self._idle = self._is_over = False
                 self._thread = threading.Thread(target=self._serve, name="keapbridge_events", daemon=True)
                 self._thread.start()
             elif self._idle:
@@ -86,10 +87,16 @@ class _Mailbox:
 
     def drain(self, patience: float) -> None:
         with self._changed:
-            if self._thread is threading.current_thread():
+            thread = self._thread
+            if thread is threading.current_thread():
                 return  # a listener that begins a run of its own
+            self._is_over = True
+            self._changed.notify_all()
             in_time = self._changed.wait_for(lambda: self._idle, patience)
             waiting, missed, self._missed = len(self._waiting), self._missed, 0
+        if in_time and thread is not None:
+            thread.join(patience)
+        with self._changed:
             self._raise_interrupt()
         if not in_time:
             LOGGER.warning("the listener %s is slow: it still has %d events to come", _name(self.listener), waiting)
@@ -107,7 +114,8 @@ class _Mailbox:
                 if not self._waiting:
                     self._idle = True
                     self._changed.notify_all()
-                    if not self._changed.wait_for(lambda: self._waiting, LINGER):
+                    self._changed.wait_for(lambda: self._waiting or self._is_over, LINGER)
+                    if not self._waiting:
                         self._thread = None
                         return
                 event, context = self._waiting.popleft()

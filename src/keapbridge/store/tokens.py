@@ -66,8 +66,10 @@ class SqlTokenStore:
         c = t.tokens.c
         until = (now + TERM).astimezone(UTC).isoformat(timespec="microseconds")
         moment = now.astimezone(UTC).isoformat(timespec="microseconds")
-        # Nobody locks for longer than the term: what says so was written by a clock that was wrong.
-        is_free = or_(c.holder.is_(None), c.holder == holder, c.locked_until < moment, c.locked_until > until)
+        # Nobody locks for so long: what says so was written by a wrong clock. Not just longer than the term: who
+        # has it may have asked a moment later than this one, by a clock of another machine.
+        never = (now + 2 * TERM).astimezone(UTC).isoformat(timespec="microseconds")
+        is_free = or_(c.holder.is_(None), c.holder == holder, c.locked_until < moment, c.locked_until > never)
         take = update(t.tokens).where(c.name == self._name, is_free).values(holder=holder, locked_until=until)
         with self._database.transaction() as connection:
             connection.execute(self._database.insert(t.tokens).on_conflict_do_nothing(), [{"name": self._name}])

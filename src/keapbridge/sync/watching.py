@@ -9,7 +9,7 @@ from typing import TypeVar
 import attrs
 
 from keapbridge import events
-from keapbridge._io.effects import Flow, blocking, new_id
+from keapbridge._io.effects import Flow, Halt, blocking, new_id
 from keapbridge.errors import KeapbridgeError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.reasons import shown_id, shown_reason
@@ -52,7 +52,8 @@ class Watch:
         except GeneratorExit:
             raise  # abandoned: there is nobody any more who could perform anything
         except BaseException as error:
-            self.tell(_failed(begun, reasons, error))
+            cause = error.error if isinstance(error, Halt) else error
+            self.tell(_failed(begun, reasons, cause))
             yield from blocking("events.drain", self.tell.drain)
             raise
         else:
@@ -119,7 +120,7 @@ def _counts(result: object) -> tuple[bool, Mapping[str, Mapping[str, int]]]:
     """Whether something was done to its end, and what it amounts to."""
     match result:
         case Report():
-            return getattr(result, "complete", True), result.counts
+            return result.complete, result.counts
         case Plan():
             return True, {
                 name: {**result.counts.get(name, {}), "unchanged": result.unchanged.get(name, 0)}

@@ -105,6 +105,6 @@ class Core:
             )
 
 
-def named(table: Table) -> list[Any]:
-    """The rows of an object and a side, in a statement that is compiled once."""
-    return [table.c[name] == bindparam(name) for name in ("bridge", "object", "side")]
+def named(table: Table, *names: str) -> list[Any]:
+    """The rows of an object and a side, or of what else is named, in a statement that is compiled once."""
+    return [table.c[name] == bindparam(name) for name in names or ("bridge", "object", "side")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 
 __all__ = ["Facts"]
 
@@ -18,12 +18,11 @@ class Facts:
 
     @flow
     def get(self, name: str) -> str | None:
-        f = t.facts.c
         with self._core.transaction() as c:
             found = self._core.database.execute(
                 c,
                 "fact",
-                lambda: select(f.value).where(f.bridge == bindparam("bridge"), f.name == bindparam("name")),
+                lambda: select(t.facts.c.value).where(*named(t.facts, "bridge", "name")),
                 {"bridge": self._core.bridge, "name": name},
             ).scalar()
         return self._core.rows.open_text(found)

@@ -29,7 +29,7 @@ class MatchKeys:
         m = t.match_keys.c
 
         def wanted() -> Any:
-            its = (m.bridge == bindparam("bridge"), m.object == bindparam("object"), m.rank == bindparam("rank"))
+            its = named(t.match_keys, "bridge", "object", "rank")
             unlinked = select(m.key).distinct().where(*its, m.linked.is_(False), m.key > bindparam("after"))
             return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
 
@@ -65,11 +65,11 @@ class MatchKeys:
         its_id = a[link_columns(side).id.name]
 
         def query() -> Any:
-            planned = exists().where(a.plan_id == bindparam("plan"), a.object == bindparam("object"), its_id == o.id)
+            planned = exists().where(*named(t.actions, "plan_id", "object"), its_id == o.id)
             its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"), ~planned)
             return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
-        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan": plan_id}
+        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan_id": plan_id}
         with self._core.transaction() as c:
             rows = self._core.database.execute(
                 c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
@@ -23,8 +23,8 @@ def pairs_by(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     wanted = link_columns(side).id
 
     def query() -> Any:
-        its = (t.links.c.bridge == bindparam("bridge"), t.links.c.object == bindparam("object"))
-        return select(t.links).where(*its, wanted.in_(core.database.each("ids"))).order_by(wanted)
+        its = (*named(t.links, "bridge", "object"), wanted.in_(core.database.each("ids")))
+        return select(t.links).where(*its).order_by(wanted)
 
     rows = core.database.execute(c, f"pairs by {side.value}", query, core.values(name, side, ids))
     links = [core.rows.to_link(row) for row in rows]

@@ -10,7 +10,7 @@ from sqlalchemy import Integer, bindparam, or_, select, update
 
 from keapbridge.model.plan import Action, Plan
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import dump, load, moment_of, to_text
 
 __all__ = ["Plans"]
@@ -80,15 +80,10 @@ class Plans:
 
         def query() -> Any:
             is_wanted = or_(*(a.kind == bindparam(f"kind_{n}") for n in range(len(wanted))))
-            its = (
-                a.plan_id == bindparam("plan"),
-                a.object == bindparam("object"),
-                is_wanted,
-                a.seq > bindparam("after"),
-            )
+            its = (*named(t.actions, "plan_id", "object"), is_wanted, a.seq > bindparam("after"))
             return select(a.seq, a.body).where(*its).order_by(a.seq).limit(bindparam("limit", type_=Integer))
 
-        values = {"plan": plan_id, "object": name, "after": after, "limit": limit}
+        values = {"plan_id": plan_id, "object": name, "after": after, "limit": limit}
         named_kinds = {f"kind_{n}": kind for n, kind in enumerate(wanted)}
         with self._core.transaction() as c:
             rows = self._core.database.execute(c, f"actions of {len(wanted)} kinds", query, values | named_kinds)

@@ -127,7 +127,7 @@ class Staging:
 
         def query() -> Any:
             follows = tuple_(m.side, m.id) > tuple_(bindparam("after_side"), bindparam("after_id"))
-            its = (m.bridge == bindparam("bridge"), m.object == bindparam("object"), follows)
+            its = (*named(t.missing, "bridge", "object"), follows)
             return (
                 select(m.side, m.id, m.proven)
                 .where(*its)
@@ -222,7 +222,7 @@ class Staging:
         """What the links of records know of them: id, digest and mark."""
         columns = link_columns(side)
         wanted = columns.id.in_(self._core.database.each("ids"))
-        its = (t.links.c.bridge == bindparam("bridge"), t.links.c.object == bindparam("object"), wanted)
+        its = (*named(t.links, "bridge", "object"), wanted)
         return self._core.database.execute(
             c,
             f"known in {side.value}",

@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from keapbridge._io import scope as scopes
 from keapbridge._io.effects import (
     Alongside,
     Await,
     Blocking,
-    Checkpoint,
     Effect,
     Elapsed,
     Finish,
@@ -35,10 +34,10 @@ from keapbridge._io.effects import (
     Within,
 )
 from keapbridge._io.scope import Scope, Task
+from keapbridge._io.telling import Exchange, waiting
 from keapbridge._io.workers import LeftError, Workers, at_home
 from keapbridge.events.logs import log_call
-from keapbridge.events.values import Call as CallEvent
-from keapbridge.events.values import Event, Retry, Wait
+from keapbridge.events.values import Tell
 
 __all__ = ["AsyncDriver", "SyncDriver"]
 
@@ -47,43 +46,10 @@ T = TypeVar("T")
 DOZE = 0.25  # seconds that a flow sleeps on after it could have been told to stop
 
 
-Telling = Callable[[Event], None]
-
-
-def _pause(effect: Sleep, tell: Telling) -> float:
+def _pause(effect: Sleep, tell: Tell) -> float:
     seconds = random.uniform(0, effect.ceiling) if effect.jitter else effect.ceiling  # noqa: S311 - no secret
-    if effect.why:
-        tell(Wait(effect.why, seconds))
+    waiting(effect, seconds, tell)
     return seconds
-
-
-class _Exchange:
-    """Tells what becomes of a call: a context round its exchange, which is told the answer."""
-
-    __slots__ = ("_began", "_effect", "_status", "_tell")
-
-    def __init__(self, effect: Send, tell: Telling) -> None:
-        self._effect = effect
-        self._tell = tell
-        self._status: int | None = None
-
-    def __enter__(self) -> Self:
-        effect = self._effect
-        if effect.attempt > 1:
-            self._tell(Retry(effect.call.method, effect.call.shown, effect.attempt, effect.after))
-        self._began = time.perf_counter()
-        return self
-
-    def answered(self, answer: Any) -> Any:
-        self._status = getattr(answer, "status", None)  # what the tests' own ports answer has none
-        return answer
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        seconds = time.perf_counter() - self._began
-        call = self._effect.call
-        status = getattr(error, "status", self._status)
-        name = None if kind is None else kind.__name__
-        self._tell(CallEvent(call.method, call.shown, self._effect.attempt, seconds, status, name))
 
 
 def _doze(seconds: float) -> Iterator[float]:
@@ -149,7 +115,7 @@ class SyncDriver:
         *,
         sleep: Callable[[float], None] | None = None,
         one_thread: bool = False,
-        tell: Telling = log_call,
+        tell: Tell = log_call,
     ) -> None:
         self._sleep = sleep
         self._one_thread = one_thread
@@ -159,7 +125,7 @@ class SyncDriver:
         """Drive a flow to its end and return its value.
 
         An exception that interrupts the calling thread (Ctrl-C, `SystemExit` of a signal handler) ends all flows that
-        it has begun: each at its next call, wait or checkpoint. A second one does not wait for that.
+        it has begun: each at its next call or wait. A second one does not wait for that.
         """
         outer = scopes.of(self)
         if outer is not None:
@@ -193,7 +159,7 @@ class SyncDriver:
         match effect:
             case Send():
                 self._admit(effect)
-                with _Exchange(effect, self._tell) as exchange:
+                with Exchange(effect, self._tell, time.perf_counter) as exchange:
                     return exchange.answered(effect.port.exchange(effect.call))
             case Blocking():
                 return self._block(effect)
@@ -201,8 +167,6 @@ class SyncDriver:
                 raise TypeError(f"{effect.label} is asynchronous: only an AsyncSyncSession can call it")
             case Sleep():
                 return self._rest(effect)
-            case Checkpoint():
-                return self._admit(effect)
             case Now():
                 return datetime.now(UTC)
             case Elapsed():
@@ -281,7 +245,7 @@ class AsyncDriver:
         *,
         sleep: Callable[[float], Any] | None = None,
         one_thread: bool = False,
-        tell: Telling = log_call,
+        tell: Tell = log_call,
     ) -> None:
         import asyncio
 
@@ -319,7 +283,7 @@ class AsyncDriver:
         match effect:
             case Send():
                 await self._admit(effect)
-                with _Exchange(effect, self._tell) as exchange:
+                with Exchange(effect, self._tell, time.perf_counter) as exchange:
                     return exchange.answered(await effect.port.exchange(effect.call))
             case Blocking():
                 return await self._block(effect)
@@ -328,8 +292,6 @@ class AsyncDriver:
                 return await effect.work()
             case Sleep():
                 return await self._rest(effect)
-            case Checkpoint():
-                return await self._admit(effect)
             case Now():
                 return datetime.now(UTC)
             case Elapsed():

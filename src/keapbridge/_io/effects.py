@@ -23,7 +23,6 @@ __all__ = [
     "Await",
     "Blocking",
     "Call",
-    "Checkpoint",
     "Effect",
     "Elapsed",
     "Finish",
@@ -41,7 +40,6 @@ __all__ = [
     "Within",
     "alongside",
     "blocking",
-    "checkpoint",
     "elapsed",
     "finish",
     "gather",
@@ -180,7 +178,7 @@ class Halt(BaseException):
 
 
 class Gate(Protocol):
-    """What is asked before an effect is performed: a call, a wait, a checkpoint. See `Within`."""
+    """What is asked before an effect is performed: a call, a wait. See `Within`."""
 
     def admit(self, effect: Effect) -> Flow[None]:
         """Let the effect pass; it is performed at once then.
@@ -251,7 +249,7 @@ class Within:
     The effects of the flow then do not pass those that wait for it, which are many where a whole run is meant.
 
     Attributes:
-        gate: what its calls, waits and checkpoints pass, and those of all flows that it runs in turn; behind the gates
+        gate: what its calls and waits pass, and those of all flows that it runs in turn; behind the gates
             of those that run it.
         place: what it does, in two words (`("synchronization", "contacts")`): told with errors that leave it.
     """
@@ -273,11 +271,6 @@ class Alongside:
     flow: Flow[Any]
     beat: Callable[[], Flow[None]]
     every: float
-
-
-@attrs.frozen
-class Checkpoint:
-    """Nothing: a moment at which a run that calls no system for long can be ended."""
 
 
 @attrs.frozen
@@ -308,9 +301,7 @@ class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[
-    Send, Blocking, Await, Gather, Finish, Within, Alongside, Checkpoint, Sleep, Now, Elapsed, NewId
-]
+Effect: TypeAlias = Union[Send, Blocking, Await, Gather, Finish, Within, Alongside, Sleep, Now, Elapsed, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -344,11 +335,6 @@ def alongside(flow: Flow[T], beat: Callable[[], Flow[None]], every: float) -> Fl
     """Run a flow, and another one every so many seconds meanwhile."""
     result: T = yield Alongside(flow, beat, every)
     return result
-
-
-def checkpoint() -> Flow[None]:
-    """Let the run end here, if it is to end."""
-    yield Checkpoint()
 
 
 def now() -> Flow[datetime]:

@@ -86,9 +86,8 @@ class AsyncSyncSession:
         **options: Unpack[SessionOptions],
     ) -> None:
         self._engine = Engine(open_bridge(customcrm, keap, store, options, asynchronous=True))
-        self._driver = AsyncDriver(
-            one_thread=self._engine.bridge.settings.debug, tell=self._engine.bridge.settings.watch.tell
-        )
+        settings = self._engine.bridge.settings
+        self._driver = AsyncDriver(one_thread=settings.debug, tell=settings.watch.tell)
         self._name = options.get("name", "default")
         self.companies = AsyncObjectSync(self._driver, self._engine, COMPANIES)
         self.products = AsyncObjectSync(self._driver, self._engine, PRODUCTS)

@@ -99,9 +99,8 @@ class SyncSession:
         **options: Unpack[SessionOptions],
     ) -> None:
         self._engine = Engine(open_bridge(customcrm, keap, store, options, asynchronous=False))
-        self._driver = SyncDriver(
-            one_thread=self._engine.bridge.settings.debug, tell=self._engine.bridge.settings.watch.tell
-        )
+        settings = self._engine.bridge.settings
+        self._driver = SyncDriver(one_thread=settings.debug, tell=settings.watch.tell)
         self._name = options.get("name", "default")
         self.companies = ObjectSync(self._driver, self._engine, COMPANIES)
         self.products = ObjectSync(self._driver, self._engine, PRODUCTS)

@@ -1,4 +1,4 @@
-"""Stopping: a run ends at its next call, wait or checkpoint when its session is told so, or when its time is up."""
+"""Stopping: a run ends at its next call or wait when its session is told so, or when its time is up."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stopping:
 
 @attrs.define
 class _Gate:
-    """What a run passes before every call, wait and checkpoint."""
+    """What a run passes before every call and wait."""
 
     stopping: Stopping
     told: object

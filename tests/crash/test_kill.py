@@ -1,7 +1,7 @@
 """A process that syncs over real HTTP is killed at random moments, again and again, while users go on editing.
 
-The lease of a dead process is over after three minutes; that long nobody wants to wait fifty times. The processes of
-this test therefore hold leases of half a second (`term`), prolonged as ever by the run's own commits. All else is as it
+The lease of a dead process is over after 45 seconds; that long nobody wants to wait fifty times. The processes of
+this test therefore hold leases of half a second (`term`), prolonged as ever by their heartbeat. All else is as it
 is shipped: the next process really finds the dead one's lease and waits for its end (`wait`).
 """
 

@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import io
 import itertools
+import logging
 import pkgutil
 import re
 import tempfile
@@ -140,13 +141,25 @@ def two_systems() -> Iterator[Namespace]:
         }
 
 
+@contextlib.contextmanager
+def same_logs() -> Iterator[None]:
+    """What a page makes of the host's logs ends with the page."""
+    logger = logging.getLogger("keapbridge")
+    level, handlers = logger.level, logger.handlers[:]
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
 # --- pages ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_does_what_it_says(name: str) -> None:
     text = PAGES[name].read_text("utf-8")
-    with two_systems() as namespace:
+    with same_logs(), two_systems() as namespace:
         # Compared by line: the first that differs is the one to look at.
         assert run_page(name, text, namespace).splitlines() == text.splitlines()
 

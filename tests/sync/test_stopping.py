@@ -31,6 +31,14 @@ def full(world: World) -> World:
     return world
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises `KeyboardInterrupt`, also where the tests were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def meanwhile(session: Any, number: int, then: Callable[[], Any]) -> Iterator[None]:
     """Something happens, once, when so many creates have been sent."""
@@ -78,6 +86,7 @@ def test_a_run_that_is_told_to_stop_returns_what_it_has_done(full: World) -> Non
     assert_done_by_the_next(full, session)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_is_interrupted_ends_before_its_caller_learns_of_it(full: World) -> None:
     session = full.sessions()
     with meanwhile(session, 5, lambda: os.kill(os.getpid(), signal.SIGINT)), pytest.raises(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import stat
@@ -33,12 +34,16 @@ def filled(world: World) -> World:
     return world
 
 
-def test_a_backup_of_an_open_store_has_all_of_it(filled: World, tmp_path: Path) -> None:
+def test_a_backup_of_an_open_store_has_all_of_it(
+    filled: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "keapbridge.store")
     path, other = tmp_path / "backup.db", tmp_path / "other.db"
     with filled.sessions() as session:
         session.sync()
         session.backup(path)
         assert main(["backup", f"sqlite:///{tmp_path / 'bridge.db'}", str(other)]) == 0
+        assert caplog.messages == [f"a backup of the store was written to {copy}" for copy in (path, other)]
         session.sync()  # the store itself is in use as before
     for copy in (path, other):
         assert _links(copy) == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,19 @@ def test_the_last_version_is_the_one_that_is_expected() -> None:
 
 
 @pytest.mark.parametrize("first", [None, *VERSIONS])
-def test_the_migrated_database_is_as_the_schema_says(first: str | None, tmp_path: Path) -> None:
+def test_the_migrated_database_is_as_the_schema_says(
+    first: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     url = f"sqlite:///{tmp_path / 'bridge.db'}"
     engine = create_engine(url)
     if first is not None:
         with engine.begin() as connection:
             CONFIG.attributes["connection"] = connection
             command.upgrade(CONFIG, first)
-    Database(url).close()
+    with caplog.at_level(logging.INFO, "keapbridge.store"):
+        Database(url).close()
+    said = f"the store was brought from schema {first} to {schema.HEAD}" if first else "a new store was made"
+    assert [r.getMessage() for r in caplog.records if r.name == "keapbridge.store"] == [said] * (first != schema.HEAD)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
     engine.dispose()

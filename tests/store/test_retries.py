@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from typing import Any
 
@@ -53,8 +54,10 @@ def drive(flow: Flow[Any]) -> tuple[Any, list[float]]:
 
 
 @pytest.mark.parametrize("times", [0, 1, len(PAUSES)])
-def test_work_is_done_again_after_growing_pauses(times: int) -> None:
-    assert drive(retrying("work", Work(times))) == (times + 1, list(PAUSES[:times]))
+def test_work_is_done_again_after_growing_pauses(times: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "keapbridge.store"):
+        assert drive(retrying("work", Work(times))) == (times + 1, list(PAUSES[:times]))
+    assert caplog.messages == ["work is done again: a moment, please"] * times
 
 
 def test_what_does_not_pass_ends_as_an_error_of_the_store() -> None:

@@ -12,6 +12,7 @@ from toys import World as Toys
 
 import keapbridge as kb
 from keapbridge._io.effects import Alongside, Effect, Elapsed, Flow, Now, Sleep, blocking, now
+from keapbridge._io.telling import waiting
 from keapbridge.sync.lease import TERM, holding
 
 SECOND = timedelta(seconds=1)
@@ -73,6 +74,26 @@ def test_the_lease_of_a_flow_that_was_abandoned_ends_by_itself(toys: Toys) -> No
     assert timedelta(0) < busy.value.until - datetime.now(UTC) <= TERM
     assert isinstance(busy.value, kb.TryLaterError)
     assert busy.value.retry_at == busy.value.until
+
+
+class _Noting(CountingDriver):
+    """Notes what is told of waits."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.told: list[Any] = []
+
+    def perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Sleep):
+            waiting(effect, effect.ceiling, self.told.append)
+        return super().perform(effect)
+
+
+def test_a_wait_for_another_runner_is_told_once_as_a_whole(toys: Toys) -> None:
+    driver = toys.driver = _Noting(_clocked(toys)._clock)
+    assert toys.run(toys.store.lease.acquire("dead", 10 * SECOND)) is None
+    assert toys.run(holding(toys.store, _at_work(toys, []), 30)) == "done"
+    assert [(wait.why, round(wait.seconds)) for wait in driver.told] == [("another runner is at work", 30)]
 
 
 def test_who_waits_gets_the_lease_when_its_holder_is_dead(toys: Toys) -> None:

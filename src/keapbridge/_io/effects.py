@@ -278,12 +278,14 @@ class Sleep:
     """Wait for up to `ceiling` seconds: the whole of it, or a random part of it with `jitter`.
 
     Attributes:
-        why: what for, for those who watch.
+        why: what for, for those who watch; without it they are not told.
+        whole: how long it may take in all, where this is the first of several short waits.
     """
 
     ceiling: float
     jitter: bool = False
     why: str = attrs.field(default="", eq=False, repr=False)
+    whole: float | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen

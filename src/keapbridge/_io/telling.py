@@ -15,7 +15,7 @@ __all__ = ["Exchange", "waiting"]
 def waiting(effect: Sleep, seconds: float, tell: Tell) -> None:
     """Tell of a wait that begins, where it is said what for."""
     if effect.why:
-        tell(events.Wait(effect.why, seconds))
+        tell(events.Wait(effect.why, seconds if effect.whole is None else effect.whole))
 
 
 class Exchange:

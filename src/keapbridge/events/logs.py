@@ -39,7 +39,8 @@ def log(logger: logging.Logger | None = None) -> Log:
     | `keapbridge.records` | `WARNING` | every record that failed |
     | | `INFO` | held fields and conflicts |
     | | `DEBUG` | every record that was written, linked or skipped |
-    | `keapbridge.store` | | troubles of the store |
+    | `keapbridge.store` | `INFO` | a schema that was brought up to date; backups; new keys; what is done again |
+    | | `DEBUG` | that a store is opened; that what is old is forgotten |
 
     Args:
         logger: the parent of these loggers, in place of `keapbridge`.

@@ -173,11 +173,13 @@ class KeapOAuth:
     def _fresh(self, port: Port, moment: datetime, worn: Secret | None) -> Flow[OAuthTokens]:
         """The tokens that are valid now: those somebody else has put into the store, or new ones."""
         found = yield from self._load()
+        why = "another runner renews the tokens of Keap"  # told once, not with every look
         while found.is_worn(moment, worn):
             # A task that is cancelled between the first step and the last would lose the tokens, or leave the lock.
             renewed = yield from finish(self._renew_alone(port, moment, worn))
             if renewed is None:
-                yield Sleep(POLL, why="another runner renews the tokens of Keap")
+                yield Sleep(POLL, why=why)
+                why = ""
             moment = yield from now()
             found = renewed or (yield from self._load())
         self._held = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from keapbridge.store.database import Database
 
 __all__ = ["back_up", "back_up_file"]
+
+LOGGER = logging.getLogger("keapbridge.store")
 
 
 def back_up(database: Database, path: str | os.PathLike[str]) -> None:
@@ -75,6 +78,7 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             with suppress(FileNotFoundError):
                 Path(f"{part}{suffix}").unlink()
+    LOGGER.info("a backup of the store was written to %s", path)
 
 
 def _name(part: Path, path: Path) -> None:

@@ -29,6 +29,7 @@ CACHE = 64 * 1024  # kB of pages that SQLite keeps
 PATIENCE = 30  # seconds to wait for another process that writes
 POLL = 0.05
 VERSION_TABLE = "keapbridge_version"
+LOGGER = logging.getLogger("keapbridge.store")
 _MIGRATING = 0x6B656170  # PostgreSQL's number for the lock of who migrates
 
 _RESTORE = "Restore a backup of it"
@@ -48,6 +49,7 @@ def open_engine(target: Target) -> tuple[Engine, StoreFile | None]:
             _make(path)
         _look_at_connection(engine)
         _migrate(engine)
+        LOGGER.debug("opened the store on %s", engine.dialect.name if path is None else path)
         return engine, None if path is None else StoreFile.at(path)
     except BaseException as error:
         if engine is not None and isinstance(target, str):
@@ -222,6 +224,10 @@ def _migrate(engine: Engine) -> None:
             # Of two that open a new store at once, the second waits for the first's tables.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         upgrade(connection)
+    if versions:
+        LOGGER.info("the store was brought from schema %s to %s", versions[0], schema.HEAD)
+    else:
+        LOGGER.info("a new store was made")
 
 
 def _versions(connection: Connection) -> list[str]:

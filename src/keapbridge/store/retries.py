@@ -5,6 +5,7 @@ Only when it is certain that nothing of them was committed: an answer to a commi
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from functools import partial, wraps
@@ -25,6 +26,8 @@ _UNDONE = frozenset({"40001", "40P01", "55P03"})
 # Shutting down, crashed, starting up; too many connections.
 _RESTARTING = frozenset({"57P01", "57P02", "57P03", "53300"})
 
+LOGGER = logging.getLogger("keapbridge.store")
+
 R = TypeVar("R")
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +46,8 @@ def retrying(label: str, work: Callable[[], T]) -> Flow[T]:
     for pause in PAUSES:
         try:
             result: T = yield Blocking(work, label)
-        except PassingError:
+        except PassingError as error:
+            LOGGER.info("%s is done again: %s", label, error)
             yield Sleep(pause, jitter=True)
         else:
             return result

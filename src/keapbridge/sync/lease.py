@@ -63,6 +63,7 @@ class Lease:
             SessionBusyError: when somebody has it all that time.
         """
         deadline = (yield from elapsed()) + wait
+        why = "another runner is at work"  # told once, not with every look
         while True:
             ends = yield from self._ends()
             busy = yield from self.store.lease.acquire(self.holder, self.term)
@@ -77,7 +78,8 @@ class Lease:
                     holder=busy.holder,
                     until=busy.until,
                 )
-            yield Sleep(min(POLL, max(0.01, left)), why="another runner is at work")
+            yield Sleep(min(POLL, max(0.01, left)), why=why, whole=left)
+            why = ""
 
     def renew(self) -> Flow[None]:
         """Prolong it. What the store refuses is final; what it cannot do now is left to the next beat."""

@@ -6,6 +6,7 @@ missing is noticed before anything is read, and the hashes stay the same when ke
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from keapbridge.store.sql.rows import CHUNK, Rows, broken, is_keyed, keyed_diges
 
 __all__ = ["KEYS", "SEALED", "begin_sealing", "end_sealing", "is_to_be_sealed", "open_rows", "reseal", "reseal_rows"]
 
+LOGGER = logging.getLogger("keapbridge.store")
 KEYS = "encryption"  # the name of the fact
 SEALED: Mapping[Table, Sequence[str]] = {
     t.links: ("customcrm_base", "keap_base"),
@@ -126,6 +128,7 @@ def reseal_rows(database: Database, rows: Rows) -> None:
         for batch in _batches(database, table, rows.bridge):
             changes = [change for row in batch if (change := _changed(rows, row, columns))]
             _write(database, table, columns, changes)
+    LOGGER.info("all that the store knows of people is encrypted with the first key")
 
 
 def _changed(rows: Rows, row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, 
 
 __all__ = ["FORGOTTEN", "Runs"]
 
+LOGGER = logging.getLogger("keapbridge.store")
 PRUNED = "pruned"  # the fact that tells up to when everything is forgotten
 EVERY = timedelta(hours=1)
 MANY = 200  # plans and runs that are forgotten in one step,
@@ -150,6 +152,7 @@ class Runs:
             if MANY in (len(plans), len(runs)):
                 return True
             self._core.database.upsert(c, t.facts, [self._core.rows.fact(PRUNED, str(to_text(before)))])
+        LOGGER.debug("what is older than %s is forgotten", to_text(before))
         return False
 
     def _all_lines(self, run_id: str) -> Iterator[Line]:

@@ -171,7 +171,9 @@ class RunPart:
         return _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "")
 
     def progressed(self, number: int) -> None:
-        """So many actions more are done."""
+        """So many actions more are done; none, as by the last batch, is no progress."""
+        if not number:
+            return
         name = self.sync.name
         with self._lock:
             self._done += number

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
@@ -93,7 +94,7 @@ def lists_of(codec: Codec[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(record_of(codec.cls, codec.wire_names), max_size=4)
 
 
-@pytest.fixture(params=CODECS, scope="module")
+@pytest.fixture(params=variants(CODECS, quick=("Keap's contacts", "Customcrm's products")), scope="module")
 def codec(request: pytest.FixtureRequest) -> Codec[Any]:
     return CODECS[request.param]
 

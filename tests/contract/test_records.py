@@ -585,6 +585,7 @@ class TestKeapClient(RecordsContract):
         return Bench(_keap_records(keap, object), SyncDriver().run, KEAP_KINDS[object])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keap_behaviour", [KeapBehaviour(truncate_silently=True)], ids=["cut"])
 class TestKeapClientWhereTextsAreCut(TestKeapClient):
     cuts_texts = True
@@ -620,6 +621,7 @@ class TestDatabase(RecordsContract):
             yield Bench(AdapterSystem(resources(crm)[name]), SyncDriver().run, kind)
 
 
+@pytest.mark.thorough
 class TestAsyncCustomcrmClient(RecordsContract):
     tells_deletions = True
     has_versions = True
@@ -633,6 +635,7 @@ class TestAsyncCustomcrmClient(RecordsContract):
             loop.run(client.aclose())
 
 
+@pytest.mark.thorough
 class TestAsyncKeapClient(RecordsContract):
     @pytest.fixture
     def bench(self, object: str, keap_server: KeapEmulator) -> Iterator[Bench]:

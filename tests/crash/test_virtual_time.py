@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fakes import Fault, Request
 from stopping import CountingDriver
+from tiers import variants
 from two_systems import DAY, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
@@ -203,7 +204,7 @@ def _failures(name: str, effects: range) -> list[str]:
         pytest.param(range(0, 1, 1), id="each", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", HAPPENINGS)
+@pytest.mark.parametrize("name", variants(HAPPENINGS, quick=("three minutes' sleep", "another comes, behind")))
 def test_whatever_happens_nothing_is_made_twice_and_no_edit_is_lost(name: str, effects: range) -> None:
     assert not (found := _failures(name, effects)), "\n".join(found)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, event
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from conftest import World
 
 LONG = 60  # seconds, for what takes none
-over = pytest.mark.parametrize("sockets", [True, False], ids=["sockets", "asgi"])
+over = pytest.mark.parametrize("sockets", variants([True, False], quick=[False]), ids=["sockets", "asgi"])
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ def test_what_is_outside_the_filter_is_given_no_counterpart_and_not_matched(worl
     world.assert_quiet(contacts=mapper)
 
 
-@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
+@pytest.mark.parametrize("full", variants([False, True], quick=[False]), ids=["incremental", "full"])
 @pytest.mark.parametrize("deletions", variants(["unlink", "delete"], quick=["delete"]))
 def test_a_record_that_leaves_the_filter_is_parked_and_not_taken_for_deleted(
     world: World, full: bool, deletions: str
@@ -279,6 +279,7 @@ OWN: tuple[tuple[str, Any, str, Any, Any], ...] = (
 )
 
 
+@pytest.mark.thorough
 def test_the_demos_data_with_thirty_properties_custom_fields_and_a_filter_goes_round(world: World) -> None:
     assert len(OWN) == 30
     things = load(invent(7, customers=8, contacts=40, products=5), world.crm, world.keap)

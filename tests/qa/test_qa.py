@@ -73,6 +73,7 @@ BROKEN: dict[str, tuple[Mapper, set[tuple[str, str, kb.Side]]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", variants(BROKEN, quick=("writes-elsewhere",)))
 def test_the_right_line_fails_when_a_lens_is_broken(name: str) -> None:
     mapper, expected = BROKEN[name]

@@ -20,7 +20,7 @@ from two_systems import CONTEXT, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_withou
 import keapbridge as kb
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 
-LAWS = examples(6, HealthCheck.filter_too_much, phases=(Phase.explicit, Phase.generate))
+LAWS = examples(4, HealthCheck.filter_too_much, phases=(Phase.explicit, Phase.generate))
 MAPPER = kb.mapping.contacts.only("FirstName", "LastName", "Email", "City", "JobTitle")
 MAPPERS = {"companies": kb.mapping.companies, "products": kb.mapping.products, "contacts": MAPPER}
 FIELDS = {"City": ("Oslo", "Turku", None), "JobTitle": ("Clerk", "Chief", None), "LastName": ("Old", "New", None)}

@@ -252,6 +252,16 @@ class World:
     def __getitem__(self, name: str) -> Synchronization:
         return self.engine.bridge[name]
 
+    def remap(self, name: str, mapper: Mapper) -> None:
+        """Another session, with another mapping for one of them."""
+        before, boxes = self.engine.bridge, {"makers": (self.crm_makers, self.keap_makers)}
+        boxes["toys"] = (self.toys, self.gadgets)
+        parts = [
+            Part(mapper if each == name else sync.mapper, *boxes[each], sync.traits)
+            for each, sync in before.synchronizations.items()
+        ]
+        self.engine = Engine(assemble(parts, self.store, before.settings))
+
     def run(self, flow: Flow[T]) -> T:
         return self.driver.run(flow)
 

@@ -7,7 +7,7 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge.keap.fields import CustomField
-from keapbridge.sync.known_fields import forget, known_fields, remember
+from keapbridge.sync.known_fields import Had, forget, had_fields, known_fields, remember
 
 SIZE = kb.custom_field("Shoe size")
 MOOD = kb.custom_field("Mood", type="TEXT", create=True)
@@ -38,6 +38,13 @@ def test_what_keap_does_not_have_is_not_remembered(toys: World) -> None:
     known = toys.run(known_fields(toys.store, MAPPER))
     assert known[SIZE] == FOUND[SIZE]
     assert not known[MOOD].id
+
+
+def test_what_keap_had_is_known_by_its_id_whatever_became_of_it(toys: World) -> None:
+    toys.run(remember(toys.store, MAPPER, FOUND))
+    toys.run(remember(toys.store, MAPPER, {MOOD: FOUND[MOOD]}))
+    toys.run(forget(toys.store, MAPPER))
+    assert toys.run(had_fields(toys.store, MAPPER)) == {SIZE: Had("7", False), MOOD: Had("8", True)}
 
 
 def test_each_mapping_has_its_own(toys: World) -> None:

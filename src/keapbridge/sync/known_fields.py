@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import msgspec
 
 from keapbridge._io.effects import Flow
@@ -14,9 +15,18 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.rows import load
 
-__all__ = ["Fields", "forget", "had_fields", "known_fields", "remember"]
+__all__ = ["Fields", "Had", "forget", "had_fields", "known_fields", "remember"]
 
 Fields = Mapping[NamedField, CustomField]
+
+
+@attrs.frozen
+class Had:
+    """A custom field that Keap has had at any time: its id, and whether it was there when Keap was asked last."""
+
+    id: str
+    is_there: bool
+
 
 _CODEC: Codec[CustomField] = Codec(CustomField)
 
@@ -32,18 +42,22 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     return {name: resolve(name, Model()) for name in mapper.custom_fields if name.create} | found
 
 
-def had_fields(store: LinkStore, mapper: Mapper) -> Flow[Mapping[NamedField, bool]]:
-    """The fields that Keap has had at any time, and whether it had them when it was asked last."""
+def had_fields(store: LinkStore, mapper: Mapper) -> Flow[Mapping[NamedField, Had]]:
+    """The fields that Keap has had at any time."""
     text = yield from store.facts.get(_fact_of_all(mapper.name))
     told = load(text) if text else {}
-    return {name: told[name.path] for name in mapper.custom_fields if name.path in told}
+    return {name: Had(*told[name.path]) for name in mapper.custom_fields if name.path in told}
 
 
 def remember(store: LinkStore, mapper: Mapper, found: Fields) -> Flow[None]:
     """Remember those of the fields that Keap has."""
-    before = yield from had_fields(store, mapper)
-    had = {name.path: name in found and bool(found[name].id) for name in mapper.custom_fields}
-    kept = {path: is_there for path, is_there in had.items() if is_there or path in {name.path for name in before}}
+    had = dict((yield from had_fields(store, mapper)))
+    for name in mapper.custom_fields:
+        if name in found and found[name].id:
+            had[name] = Had(found[name].id, True)
+        elif name in had:
+            had[name] = attrs.evolve(had[name], is_there=False)
+    kept = {name.path: [each.id, each.is_there] for name, each in had.items()}
     yield from store.facts.set(_fact_of_all(mapper.name), msgspec.json.encode(kept).decode())
     there = {name.path: _CODEC.dump(field) for name, field in found.items() if field.id}
     yield from store.facts.set(_fact(mapper.name), msgspec.json.encode(there).decode())
@@ -59,4 +73,4 @@ def _fact(name: str) -> str:
 
 
 def _fact_of_all(name: str) -> str:
-    return f"{name}_custom_fields_had"
+    return f"{name}_custom_fields_known_by_id"

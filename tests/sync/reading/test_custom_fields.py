@@ -280,18 +280,12 @@ def test_a_field_is_made_once_and_not_by_planning(world: World) -> None:
     assert [call for call in model_calls(world) if call.startswith("POST")] == ["POST /contacts/model/customFields"]
 
 
-@pytest.mark.parametrize("how", ["deleted", "renamed"])
-def test_a_field_that_was_deleted_or_renamed_in_keap_clears_nothing_and_stops_nothing_else(
-    world: World, how: str
-) -> None:
+def test_a_field_that_was_deleted_in_keap_clears_nothing_and_stops_nothing_else(world: World) -> None:
     field = world.keap.state.contacts.add_custom_field("Shoe size")
     mapping = mapped("contacts", kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
     a = world.crm.state.contacts.add(ADA | {"ShoeSize": "38"})
     world.sync(**mapping)
-    if how == "deleted":
-        world.keap.state.contacts.delete_custom_field(field)
-    else:
-        world.keap.state.contacts.custom_fields[field]["label"] = "Shoe size (EU)"
+    world.keap.state.contacts.delete_custom_field(field)
     world.keap.state.contacts.edit("1", given_name="Augusta")
     world.crm.state.contacts.edit(a, JobTitle="Countess", ShoeSize="39")
     world.crm.state.customers.add({"Name": "Engines"})
@@ -304,10 +298,46 @@ def test_a_field_that_was_deleted_or_renamed_in_keap_clears_nothing_and_stops_no
     assert world.crm.state.contacts[a]["FirstName"] == "Augusta"
     assert world.keap.state.contacts["1"]["job_title"] == "Countess"
     assert len(world.keap.state.companies) == 1
-    if how == "renamed":
-        world.keap.state.contacts.custom_fields[field]["label"] = "Shoe size"
-        world.sync(**mapping)
-        assert world.keap.state.contacts["1"]["custom_fields"] == [{"id": field, "content": "39"}]
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["", "and its old label is another's"])
+def test_a_field_is_followed_by_its_id_when_its_label_is_another(world: World, *, taken: bool) -> None:
+    table = world.keap.state.companies
+    field = table.add_custom_field("Size")
+    mapping = mapped("companies", kb.text("Size", keap=kb.custom_field("Size")))
+    a = world.crm.state.customers.add({"Name": "Engines", "Size": "38"})
+    world.sync(**mapping)
+    table.custom_fields[field]["label"] = "Size (EU)"
+    if taken:
+        table.add_custom_field("Size")
+    world.crm.state.customers.edit(a, Size="39")
+    assert world.sync(full=True, **mapping).ok
+    [company] = table.keys()
+    assert table[company]["custom_fields"] == [{"id": field, "content": "39"}]
+    table.edit(company, custom_fields=[{"id": field, "content": "40"}])
+    assert world.sync(**mapping).ok
+    assert world.crm.state.customers[a]["Size"] == "40"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_field_that_was_made_anew_is_filled_as_at_first_contact(world: World, *, full: bool) -> None:
+    table, ours = world.keap.state.companies, world.crm.state.customers
+    old = table.add_custom_field("Size")
+    mapping = mapped("companies", kb.text("Size", keap=kb.custom_field("Size")))
+    for name in ("Engines", "Looms"):
+        ours.add({"Name": name, "Size": name[:2]})
+    world.sync(**mapping)
+    table.delete_custom_field(old)
+    world.sync(**mapping)
+    new = table.add_custom_field("Size")
+    table.edit(min(table.keys()), notes="news")
+    assert world.sync(full=full, **mapping).ok
+    assert [record["Size"] for record in ours.values()] == ["En", "Lo"]
+    assert {record["company_name"]: record["custom_fields"] for record in table.values()} == {
+        "Engines": [{"id": new, "content": "En"}],
+        "Looms": [{"id": new, "content": "Lo"}],
+    }
+    world.assert_quiet(**mapping)
 
 
 def test_a_refused_write_makes_the_next_run_ask_for_the_model_again(world: World) -> None:

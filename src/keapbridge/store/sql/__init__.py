@@ -9,6 +9,7 @@ from keapbridge._io.effects import Flow, blocking
 from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target
+from keapbridge.store.sql.bases import Bases
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
@@ -38,6 +39,7 @@ class LinkStore:
         self.staging = Staging(core)
         self.match_keys = MatchKeys(core)
         self.links = Links(core)
+        self.bases = Bases(core)
         self.failures = Failures(core)
         self.plans = Plans(core)
         self.runs = Runs(core)

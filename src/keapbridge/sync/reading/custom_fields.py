@@ -6,14 +6,17 @@ changed, and after Keap has refused to write custom fields. A run without news a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
+
+import attrs
 
 from keapbridge._io.effects import Flow
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.model.side import Side
-from keapbridge.sync.known_fields import forget, had_fields, known_fields, remember
+from keapbridge.sync.known_fields import Had, forget, had_fields, known_fields, remember
+from keapbridge.sync.reading.anew import begin_anew
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import HasCustomFields
 
@@ -23,7 +26,8 @@ __all__ = ["forget_fields", "learn_fields", "make_fields"]
 def learn_fields(sync: Synchronization, *, refresh: bool) -> Flow[bool]:
     """Find the custom fields of a mapping in Keap's model; whether a name means another field than before, or none.
 
-    One that Keap has had and does not have any more holds its field; the others flow.
+    One that Keap has had and does not have any more holds its field; the others flow. One that was made anew begins
+    anew: what Keap held in the one before says nothing of it.
 
     Args:
         refresh: also when all of them are known.
@@ -40,23 +44,31 @@ def learn_fields(sync: Synchronization, *, refresh: bool) -> Flow[bool]:
     model = yield from _keap(sync).model()
     had = yield from had_fields(sync.store, mapper)
     found = _find(sync, model, had)
-    lost_before = {name for name, is_there in had.items() if not is_there}
-    if found != known or lost_before != had.keys() - found.keys():
+    there = {name: field for name, field in found.items() if field.id}
+    anew = {name for name, field in there.items() if name in had and had[name] != Had(field.id, True)}
+    if anew:
+        fields = [lens.name for lens in mapper.lenses if lens.keap.custom in anew]
+        yield from begin_anew(sync, {Side.KEAP: fields})
+    if found != known or any(each.is_there is not (name in there) for name, each in had.items()):
         yield from remember(sync.store, mapper, found)
     before = {name: (field.id, field.type) for name, field in known.items() if field.id}
-    now_there = {name: (field.id, field.type) for name, field in found.items() if field.id}
-    return any(before[name] != now_there.get(name) for name in before) or not lost_before.isdisjoint(now_there)
+    now_there = {name: (field.id, field.type) for name, field in there.items()}
+    return bool(anew) or any(before[name] != now_there.get(name) for name in before)
 
 
-def _find(sync: Synchronization, model: Model, had: Collection[NamedField]) -> dict[NamedField, CustomField]:
-    """The fields that are meant; those that Keap does not have any more are held."""
+def _find(sync: Synchronization, model: Model, had: Mapping[NamedField, Had]) -> dict[NamedField, CustomField]:
+    """The fields that are meant; those that Keap does not have any more are held.
+
+    One that was found once is followed by its id: its label may have become another, and its old label another's.
+    """
     found: dict[NamedField, CustomField] = {}
     for lens in sync.mapper.lenses:
         name = lens.keap.custom
         if name is None:
             continue
+        by_id = attrs.evolve(name, label=None, id=had[name].id) if name in had else name
         try:
-            found[name] = resolve(name, model)
+            found[name] = resolve(by_id if by_id.id is not None and model.find(id=by_id.id) else name, model)
         except MappingError as error:
             if name not in had:
                 raise  # a slip of the host's, which never worked

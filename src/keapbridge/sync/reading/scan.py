@@ -18,6 +18,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
@@ -47,16 +48,21 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     After a change of the mapping everything is scanned once: records that nobody edits differ by the new fields.
     """
     mapping = _fingerprint(sync.mapper)
-    known = yield from sync.store.facts.get(f"{sync.name}_mapping")
-    full = full or (known is not None and known != mapping)
-    full = (yield from learn_fields(sync, refresh=full)) or full
+    fact = mapping_fact(sync.name)
+    known = yield from sync.store.facts.get(fact)
+    if known != mapping:
+        full = full or known is not None
+        yield from learn_places(sync)
+    anew = yield from learn_fields(sync, refresh=full)
+    full = full or anew
     scans = yield from gather((_scan(sync, side, plan_id, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
+        anew = True
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if sync.guard.holds(sync.name):
         mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
-    if known != mapping:
-        yield from sync.store.facts.set(f"{sync.name}_mapping", mapping)
+    if known != mapping or anew:
+        yield from sync.store.facts.set(fact, mapping)
     return scans
 
 

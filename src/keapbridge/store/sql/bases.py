@@ -1,0 +1,60 @@
+"""Bases as a whole: what all links of a kind know of some fields."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from keapbridge._io.effects import Flow
+from keapbridge.model.records import Link
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.rows import CHUNK
+
+__all__ = ["Bases"]
+
+SETTLED = ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark")
+
+
+class Bases:
+    """What all links of a bridge know of some fields."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def forget(self, name: str, fields: Mapping[Side, Collection[str]]) -> Flow[None]:
+        """Forget what a side was known to hold in these fields, in all links, and that any pair is settled.
+
+        Chunk by chunk, each in a transaction of its own: done twice, it is done.
+        """
+        after: str | None = ""
+        while after is not None:
+            after = yield from self._forget_some(name, fields, after)
+
+    @flow
+    def _forget_some(self, name: str, fields: Mapping[Side, Collection[str]], after: str) -> str | None:
+        k, rows = t.links.c, self._core.rows
+        some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+        with self._core.transaction() as c:
+            links = [rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
+            if not links:
+                return None
+            last = links[-1].customcrm_id
+            these = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+            c.execute(these.where(k.customcrm_id <= last).values(dict.fromkeys(SETTLED)))
+            known = [link for link in links if any(not link.base(s).keys().isdisjoint(f) for s, f in fields.items())]
+            if known:
+                here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
+                bases: dict[str, Any] = {
+                    column: bindparam(f"its_{column}") for column in ("customcrm_base", "keap_base")
+                }
+                c.execute(here.values(bases), [self._without(link, fields) for link in known])
+        return last if len(links) == CHUNK else None
+
+    def _without(self, link: Link, fields: Mapping[Side, Collection[str]]) -> dict[str, str]:
+        left = {s: {f: v for f, v in link.base(s).items() if f not in fields.get(s, ())} for s in Side}
+        bases = {f"its_{side.value}_base": self._core.rows.close(base) for side, base in left.items()}
+        return {"its_id": link.customcrm_id, **bases}

@@ -1,0 +1,36 @@
+"""Bases as a whole: some fields are forgotten in all links, and every pair is looked at again."""
+
+from __future__ import annotations
+
+from kept import CUSTOMCRM, KEAP, TOYS, link, run, seen, stage
+
+from keapbridge.model.kept import Commit
+from keapbridge.model.records import Link
+from keapbridge.model.side import Side
+from keapbridge.store.sql import LinkStore
+
+
+def test_fields_are_forgotten_on_their_side_only(toys: LinkStore, others: LinkStore) -> None:
+    values = {"name": "Ada", "colour": "red"}
+    run(toys.links.settle([Commit(TOYS, Link("a", "A", values, values), {})]))
+    run(others.links.settle([Commit(TOYS, Link("a", "A", values, values), {})]))
+    run(toys.bases.forget(TOYS, {KEAP: ["colour", "size"]}))
+    assert list(toys.links.all(TOYS)) == [Link("a", "A", values, {"name": "Ada"})]
+    run(toys.bases.forget(TOYS, {KEAP: ["colour"], CUSTOMCRM: ["name"]}))
+    assert list(toys.links.all(TOYS)) == [Link("a", "A", {"colour": "red"}, {"name": "Ada"})]
+    assert list(others.links.all(TOYS)) == [Link("a", "A", values, values)]
+
+
+def test_no_pair_is_taken_for_settled_any_more(toys: LinkStore) -> None:
+    number = 501  # more than one chunk of them
+    for n in range(number):
+        link(toys, f"a{n:03}", f"A{n:03}")
+    assert stage(toys, seen(KEAP, "A500"), "same") == 1
+    run(toys.bases.forget(TOYS, {KEAP: ["name"]}))
+    assert all(not each.keap_base and each.customcrm_base for each in toys.links.all(TOYS))
+    for side, id in ((CUSTOMCRM, "a500"), (KEAP, "A500"), (KEAP, "A000")):
+        assert stage(toys, seen(side, id), "same") == 0
+    assert {s: len(run(toys.staging.observations(TOYS, s, ["a500", "A500", "A000"]))) for s in Side} == {
+        CUSTOMCRM: 1,
+        KEAP: 2,
+    }

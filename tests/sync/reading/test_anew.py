@@ -1,0 +1,64 @@
+"""Fields that begin anew: the other side's value fills them, and what was known of them counts no more."""
+
+from __future__ import annotations
+
+import pytest
+from toys import Box, World
+
+import keapbridge as kb
+from keapbridge.mapping import Mapper
+from keapbridge.sync.reading.anew import begin_anew
+
+SIDES = list(kb.Side)
+
+
+def colours(*boxes: Box) -> set[object]:
+    return {record.colour for box in boxes for record in box.records.values()}
+
+
+def red_toys(toys: World, number: int = 3) -> None:
+    for n in range(number):
+        toys.toys.put(name=f"toy {n}", colour="red")
+    assert toys.sync().ok
+
+
+def sync_as(toys: World, mapper: Mapper) -> None:
+    toys.remap("toys", mapper)
+    assert toys.sync().ok
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_what_is_empty_where_a_field_begins_anew_is_filled_from_the_other_side(toys: World, side: kb.Side) -> None:
+    red_toys(toys)
+    box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
+    for id in box.records:
+        box.put(id=id, colour=None)
+    toys.run(begin_anew(toys["toys"], {side: ["Colour"]}))
+    assert toys.sync().ok
+    assert colours(toys.toys, toys.gadgets) == {"red"}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_field_that_was_out_of_the_mapping_has_no_past(toys: World, side: kb.Side) -> None:
+    red_toys(toys)
+    whole = toys["toys"].mapper
+    sync_as(toys, whole.without("Colour"))
+    box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
+    for id in box.records:
+        box.put(id=id, colour=None)
+    sync_as(toys, whole.without("Colour"))
+    assert colours(box) == {None}
+    sync_as(toys, whole)
+    assert colours(toys.toys, toys.gadgets) == {"red"}
+
+
+def test_a_field_that_is_mapped_to_another_place_has_no_past_there(toys: World) -> None:
+    red_toys(toys)
+    for id in toys.gadgets.records:
+        toys.gadgets.put(id=id, maker_id=None)
+    toys.gadgets.put(id=next(iter(toys.gadgets.records)), colour="blue")
+    mapper = toys["toys"].mapper.without("Maker").with_lenses(kb.text("Colour", keap="maker_id"))
+    sync_as(toys, mapper)
+    assert colours(toys.toys) == {"red"}
+    assert {record.maker_id for record in toys.gadgets.records.values()} == {"red"}
+    assert sorted(record.colour for record in toys.gadgets.records.values()) == ["blue", "red", "red"]

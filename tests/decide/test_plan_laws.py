@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from laws import examples
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge.decide.brakes import exceeded
+from keapbridge.decide import brakes
 from keapbridge.decide.policy import Contest, Decision, Policy, Settle, decide
 from keapbridge.errors import MappingError
+from keapbridge.model.accepted import BRAKES, Accepted
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.plan import (
@@ -262,6 +263,11 @@ def test_plans_are_equal_by_what_they_will_do() -> None:
     assert plan({"link": 1}) != plan({"link": 2})
 
 
+def exceeded(plan: Plan, policy: Policy, *released: str) -> list[str]:
+    """The reasons of the brakes that are not released."""
+    return [found.reason for found in brakes.exceeded(plan, policy, Accepted(brakes=frozenset(released)))]
+
+
 # --- brakes ---------------------------------------------------------------------------------------------------------
 
 OPEN: dict[str, Any] = {"max_deletes": None, "max_delete_share": None, "max_first_create_share": None}
@@ -297,6 +303,9 @@ def test_a_brake_holds_at_one_more_than_its_limit(
     assert exceeded(plan({heading: allowed}, links=links), policy) == []
     assert exceeded(plan({heading: allowed + 1}, links=links), policy) == [reason]
     assert exceeded(plan({heading: 10**6}, links=links), Policy(**OPEN)) == []
+    name = next(name for name, bound in BRAKES.items() if bound in setting)
+    assert exceeded(plan({heading: allowed + 1}, links=links), policy, name) == []
+    assert exceeded(plan({heading: allowed + 1}, links=links), policy, *(BRAKES.keys() - {name})) == [reason]
 
 
 @pytest.mark.parametrize("setting", ["max_delete_share", "max_updates_share"])

@@ -78,6 +78,34 @@ def test_a_plan_that_does_more_than_the_policy_allows_is_not_even_begun(toy_worl
     assert toys.calls() == []
 
 
+def test_a_brake_is_released_for_one_run_by_the_name_that_it_tells(toy_worlds: Worlds) -> None:
+    toys = toy_worlds(policy=kb.Policy(max_creates=1))
+    for name in ("Top", "Kite"):
+        toys.toys.put(name=name)
+    with pytest.raises(kb.BrakeError, match=r"accept=\['creates'\]"):
+        toys.sync()
+    assert toys.run(toys.engine.sync(accept=["creates", "toys.Name"])).count("created") == 2
+    for name in ("Ball", "Doll"):
+        toys.toys.put(name=name)
+    plan = toys.plan()
+    with pytest.raises(kb.BrakeError):
+        toys.run(toys.engine.apply(plan, accept=["deletes"]))
+    assert toys.run(toys.engine.apply(plan, accept=["creates"])).count("created") == 2
+
+
+def test_what_is_accepted_is_checked_before_anything_is_done(toys: World) -> None:
+    toys.toys.put(name="Top")
+    ids = {kb.Side.CUSTOMCRM: (), KEAP: ()}
+    for flow in (
+        lambda: toys.engine.sync(accept=["creats"]),
+        lambda: toys.engine.sync(("toys",), ids=ids, accept=["makers.Name"]),
+        lambda: toys.engine.apply("plan", accept={"restored": "kepa"}),
+    ):
+        with pytest.raises(ValueError, match="accept: "):
+            toys.run(flow())
+    assert toys.calls() == []
+
+
 def test_one_runner_is_at_work_at_a_time(toys: World) -> None:
     assert toys.run(toys.store.lease.acquire("another", timedelta(minutes=1))) is None
     for flow in (toys.engine.plan(), toys.engine.sync(), toys.engine.apply("plan"), toys.engine.undo("run")):

@@ -4,39 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import attrs
+
 from keapbridge.decide.policy import Policy
+from keapbridge.model.accepted import BRAKES, Accepted
 from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
 
-__all__ = ["exceeded"]
+__all__ = ["Exceeded", "exceeded"]
 
 FEW_LINKS = 20  # below this many linked records a share says nothing
 FEW_RECORDS = 50
 
 
-def exceeded(plan: Plan, policy: Policy) -> list[str]:
-    """Why a plan must not be applied; empty when it may."""
-    return list(_reasons(plan, policy))
+@attrs.frozen
+class Exceeded:
+    """A bound that a plan goes beyond.
+
+    Attributes:
+        brake: the name by which it is accepted.
+        reason: what would be done, and how far it may go.
+    """
+
+    brake: str
+    reason: str
 
 
-def _reasons(plan: Plan, policy: Policy) -> Iterator[str]:
+def exceeded(plan: Plan, policy: Policy, accepted: Accepted | None = None) -> list[Exceeded]:
+    """Why a plan must not be applied; empty when it may.
+
+    Args:
+        accepted: what a person has released.
+    """
+    released = accepted.brakes if accepted else frozenset()
+    return [found for found in _exceeded(plan, policy) if found.brake not in released]
+
+
+def _exceeded(plan: Plan, policy: Policy) -> Iterator[Exceeded]:
     removals = {name: _count(plan.counts.get(name, {}), "delete", "archive", "unlink") for name in plan.objects}
     creates = sum(_count(counts, "create") for counts in plan.counts.values())
     if policy.max_deletes is not None and sum(removals.values()) > policy.max_deletes:
-        yield f"{sum(removals.values())} records would be deleted or unlinked; max_deletes is {policy.max_deletes}"
+        what = f"{sum(removals.values())} records would be deleted or unlinked"
+        yield Exceeded("deletes", f"{what}; max_deletes is {policy.max_deletes}")
     if policy.max_creates is not None and creates > policy.max_creates:
-        yield f"{creates} records would be created; max_creates is {policy.max_creates}"
+        yield Exceeded("creates", f"{creates} records would be created; max_creates is {policy.max_creates}")
     for name in plan.objects:
         links = plan.totals.get(name, {}).get("links", 0)
         shares = (
-            ("deleted or unlinked", removals[name], policy.max_delete_share, "max_delete_share"),
-            ("changed", _count(plan.counts.get(name, {}), "update"), policy.max_updates_share, "max_updates_share"),
+            ("deleted or unlinked", removals[name], policy.max_delete_share, "delete-share"),
+            ("changed", _count(plan.counts.get(name, {}), "update"), policy.max_updates_share, "updates-share"),
         )
-        for what, number, share, setting in shares:
+        for what, number, share, brake in shares:
             if share is not None and links >= FEW_LINKS and number > share * links:
-                yield f"{number} of {links} linked {name} would be {what}; {setting} is {share:g}"
+                reason = f"{number} of {links} linked {name} would be {what}; {BRAKES[brake]} is {share:g}"
+                yield Exceeded(brake, reason)
         if links == 0:
-            yield from _first_contact(plan, policy, name)
+            yield from (Exceeded("first-creates", reason) for reason in _first_contact(plan, policy, name))
 
 
 def _first_contact(plan: Plan, policy: Policy, name: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
+from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
@@ -41,9 +42,13 @@ class AsyncObjectSync:
         """See `SyncSession.plan`."""
         return await self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
-    async def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    async def sync(
+        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline))
+        return await self._driver.run(
+            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept)
+        )
 
     async def sync_ids(
         self,
@@ -52,10 +57,13 @@ class AsyncObjectSync:
         customcrm: Collection[str] = (),
         wait: float = 0.0,
         deadline: timedelta | None = None,
+        accept: Accept = (),
     ) -> Report:
         """See `ObjectSync.sync_ids`."""
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        return await self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline))
+        return await self._driver.run(
+            self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept)
+        )
 
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -97,13 +105,17 @@ class AsyncSyncSession:
         """See `SyncSession.plan`."""
         return await self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
-    async def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    async def apply(
+        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
         """See `SyncSession.apply`."""
-        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline))
+        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept))
 
-    async def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    async def sync(
+        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline))
+        return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept))
 
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""

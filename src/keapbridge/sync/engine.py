@@ -12,6 +12,7 @@ import attrs
 from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.errors import BrakeError, StalePlanError
+from keapbridge.model.accepted import Accept, Accepted
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
@@ -45,8 +46,12 @@ class Engine:
         those = self._those(names)
         return self._run("plan", those, propose(those, full=full), wait, deadline)
 
-    def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
-        return self._run("apply", self._those(()), self._apply(plan), wait, deadline)
+    def apply(
+        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Flow[Report]:
+        those = self._those(())
+        accepted = _accepted(those, accept)
+        return self._run("apply", those, self._apply(plan, accepted), wait, deadline)
 
     def sync(
         self,
@@ -56,9 +61,11 @@ class Engine:
         ids: Ids | None = None,
         wait: float = 0.0,
         deadline: timedelta | None = None,
+        accept: Accept = (),
     ) -> Flow[Report]:
         those = self._those(names)
-        return self._run("sync", those, self._sync(those, full, ids), wait, deadline)
+        accepted = _accepted(those, accept)
+        return self._run("sync", those, self._sync(those, full, ids, accepted), wait, deadline)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -131,14 +138,16 @@ class Engine:
         plan = yield from plan_undo(self.bridge, run_id)
         return (yield from undo(self.bridge, plan))
 
-    def _sync(self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None) -> Flow[Report]:
+    def _sync(
+        self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None, accepted: Accepted
+    ) -> Flow[Report]:
         try:
-            plan = yield from within(propose(synchronizations, full=full, ids=ids))
+            plan = yield from within(propose(synchronizations, full=full, ids=ids, accepted=accepted))
         except Halt as halt:
             if not is_stop(halt):
                 raise
             return (yield from self._nothing_done([sync.name for sync in synchronizations]))
-        return (yield from self._apply(plan))
+        return (yield from self._apply(plan, accepted))
 
     def _nothing_done(self, names: Sequence[str]) -> Flow[Report]:
         """The report of a run that was stopped before it had a plan."""
@@ -150,7 +159,7 @@ class Engine:
         yield from store.runs.begin(plan_id, run_id, moment)
         return (yield from store.runs.finish(run_id, moment, {}, complete=False))
 
-    def _apply(self, plan: Plan | str) -> Flow[Report]:
+    def _apply(self, plan: Plan | str, accepted: Accepted) -> Flow[Report]:
         if isinstance(plan, str):
             found = yield from self.bridge.store.plans.get(plan)
             if found is None:
@@ -159,15 +168,23 @@ class Engine:
         if plan.purpose == UNDO:
             return (yield from undo(self.bridge, plan))
         settings = self.bridge.settings
-        reasons = exceeded(plan, settings.policy)
-        if reasons:
+        if over := exceeded(plan, settings.policy, accepted):
+            reasons = "; ".join(each.reason for each in over)
+            names = list(dict.fromkeys(each.brake for each in over))
             raise BrakeError(
-                f"nothing was written: {'; '.join(reasons)}. If the plan is right, apply it with a wider Policy", plan
+                f"nothing was written: {reasons}. If the plan is right, apply it with accept={names}, "
+                "or with a wider Policy",
+                plan,
             )
-        report = yield from within(apply(self.bridge, plan))
+        report = yield from within(apply(self.bridge, plan, accepted))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return report
+
+
+def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Accepted:
+    """What a host accepts for a run of these synchronizations, checked before any call."""
+    return Accepted.of(accept, {sync.name: [lens.name for lens in sync.mapper.lenses] for sync in synchronizations})
 
 
 def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:

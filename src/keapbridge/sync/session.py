@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
+from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
@@ -41,9 +42,13 @@ class ObjectSync:
         """See `SyncSession.plan`."""
         return self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
-    def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    def sync(
+        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
         """See `SyncSession.sync`."""
-        return self._driver.run(self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline))
+        return self._driver.run(
+            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept)
+        )
 
     def sync_ids(
         self,
@@ -52,13 +57,14 @@ class ObjectSync:
         customcrm: Collection[str] = (),
         wait: float = 0.0,
         deadline: timedelta | None = None,
+        accept: Accept = (),
     ) -> Report:
         """Sync these records only, and what earlier runs left open: what a webhook calls.
 
         Those that are not there any more are looked up one by one; a 404 proves that they were deleted.
         """
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        return self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline))
+        return self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept))
 
     def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -121,26 +127,33 @@ class SyncSession:
         """
         return self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
-    def apply(self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    def apply(
+        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
         """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
 
         Args:
             wait: seconds to wait for another runner of this session.
             deadline: how long it may take. When that is over, or `stop` was called, the report says what was done; it
                 is not `complete`, and the next run goes on.
+            accept: what a brake would hold, and is right: brakes and fields by the names that the brake tells
+                (`["first-creates", "contacts.JobTitle"]`), and `{"restored": "customcrm"}`. For this run only.
 
         Raises:
+            ValueError: for a name that there is not in `accept`, before anything is done.
             StalePlanError: when the plan was applied before, or is not of this session.
             BrakeError: when it would do more than the policy allows.
             AuthError, QuotaExhaustedError, UnavailableError: when it makes no sense to go on. What was done until then
                 is in the error's `report`, the rest is planned anew by the next run. Failures of single records are in
                 the report instead.
         """
-        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline))
+        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept))
 
-    def sync(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
-        """`apply(plan())`: companies, then products, then contacts. See `apply` for what a deadline does."""
-        return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline))
+    def sync(
+        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+    ) -> Report:
+        """`apply(plan())`: companies, then products, then contacts. See `apply` for a deadline and `accept`."""
+        return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept))
 
     def conflicts(self) -> list[OpenConflict]:
         """What waits for a decision, as far as the systems have been read. Calls neither of them."""

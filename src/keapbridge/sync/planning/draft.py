@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 
 from keapbridge._io.effects import Flow
+from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Plan, Skip, headings
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -19,10 +20,15 @@ __all__ = ["PlanDraft", "PlanPart"]
 
 @attrs.define
 class PlanDraft:
-    """A plan while it is being written."""
+    """A plan while it is being written.
+
+    Attributes:
+        accepted: what a person accepts for this run.
+    """
 
     store: LinkStore
     plan_id: str
+    accepted: Accepted = attrs.field(factory=Accepted)
     parts: list[PlanPart] = attrs.field(factory=list)
     _next_seq: int = attrs.field(default=0, init=False)
 
@@ -78,6 +84,11 @@ class PlanPart:
     def plan_id(self) -> str:
         """The id of the plan that this is a part of."""
         return self._plan.plan_id
+
+    @property
+    def accepted(self) -> Accepted:
+        """What a person accepts for this run."""
+        return self._plan.accepted
 
     def skip(self, side: Side, id: str, error: Exception) -> Skip:
         """A record for which planning failed.

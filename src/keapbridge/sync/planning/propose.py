@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from keapbridge._io.effects import Flow, new_id, now, within
 from keapbridge.errors import MappingError
+from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
@@ -25,6 +26,7 @@ def propose(
     *,
     full: bool = False,
     ids: Mapping[Side, Collection[str]] | None = None,
+    accepted: Accepted | None = None,
 ) -> Flow[Plan]:
     """Observe both systems and write down what would bring them together. Nothing is written to either of them.
 
@@ -32,12 +34,13 @@ def propose(
         synchronizations: of one bridge; what refers to others comes after them.
         full: everything, not only what changed since the last run.
         ids: only these records, and what was left open before.
+        accepted: what a person accepts for this run.
     """
     store = synchronizations[0].store
     plan_id = (yield from new_id())[:12]
     started = yield from now()
     yield from store.plans.begin(plan_id, started, [sync.name for sync in synchronizations])
-    draft = PlanDraft(store, plan_id)
+    draft = PlanDraft(store, plan_id, accepted or Accepted())
     stopped: list[Exception] = []
     for sync in synchronizations:
         part = draft.part(sync)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from keapbridge._io.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
+from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
@@ -28,8 +29,11 @@ from keapbridge.sync.writing.updates import apply_pairs
 __all__ = ["apply"]
 
 
-def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
+def apply(bridge: Bridge, plan: Plan, accepted: Accepted | None = None) -> Flow[Report]:
     """Do what a plan says, and report what was done.
+
+    Args:
+        accepted: what a person accepts for this run.
 
     Raises:
         StalePlanError: when the plan was applied before.
@@ -38,7 +42,7 @@ def apply(bridge: Bridge, plan: Plan) -> Flow[Report]:
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, name, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, name, bridge.settings.watch)
+    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted())
     return (
         yield from run.to_its_end(within(_apply_all(run, [bridge[each] for each in plan.objects]), place=("run", name)))
     )

@@ -13,6 +13,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, Halt, gather, now
 from keapbridge.errors import ApiError
+from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Link
@@ -39,12 +40,17 @@ FIRST_PAUSE = timedelta(minutes=5)
 
 @attrs.define
 class Run:
-    """A run under way: what it counts, over all its synchronizations."""
+    """A run under way: what it counts, over all its synchronizations.
+
+    Attributes:
+        accepted: what a person accepts for this run.
+    """
 
     store: LinkStore
     plan: Plan
     run_id: str
     watch: Watch = attrs.field(factory=Watch)
+    accepted: Accepted = attrs.field(factory=Accepted)
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 

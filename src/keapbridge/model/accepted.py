@@ -1,0 +1,113 @@
+"""What a person accepts for one run: brakes and fields by name, and which side was restored. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from keapbridge.model.side import Side
+
+__all__ = ["BRAKES", "Accept", "Accepted"]
+
+BRAKES: Final[Mapping[str, str]] = {
+    "deletes": "max_deletes",
+    "delete-share": "max_delete_share",
+    "updates-share": "max_updates_share",
+    "creates": "max_creates",
+    "first-creates": "max_first_create_share",
+}
+"""The brakes on whole plans by name, each with the bound of `Policy` that it goes by."""
+
+RESTORED: Final = "restored"
+
+Accept = Collection[str | Mapping[str, str | Side]] | Mapping[str, str | Side]
+"""What `accept=` takes: names of brakes and of fields (`"contacts.JobTitle"`), and `{"restored": "customcrm"}`."""
+
+
+@attrs.frozen
+class Accepted:
+    """What is accepted for one run.
+
+    Attributes:
+        brakes: brakes on whole plans, by name.
+        fields: fields that may be emptied or levelled, each as synchronization and field.
+        restored: the side that was restored from a backup, if that is known.
+    """
+
+    brakes: frozenset[str] = frozenset()
+    fields: frozenset[tuple[str, str]] = frozenset()
+    restored: Side | None = None
+
+    @classmethod
+    def of(cls, given: Accept, fields: Mapping[str, Collection[str]]) -> Accepted:
+        """What a host says, checked.
+
+        Args:
+            fields: the fields of each synchronization of the run.
+
+        Raises:
+            TypeError: for what is neither a collection of names nor a mapping.
+            ValueError: for a name or a side that there is not.
+        """
+        accepted = cls()
+        for item in _items(given):
+            accepted = accepted._with(item, fields) if isinstance(item, str) else accepted._with_side(*item)
+        return accepted
+
+    def _with(self, name: str, fields: Mapping[str, Collection[str]]) -> Accepted:
+        if name in BRAKES:
+            return attrs.evolve(self, brakes=self.brakes | {name})
+        object, _, field = name.partition(".")
+        if field not in fields.get(object, ()):
+            raise ValueError(f"accept: {_unknown(name, fields)}")
+        return attrs.evolve(self, fields=self.fields | {(object, field)})
+
+    def _with_side(self, name: Any, side: Any) -> Accepted:
+        if name != RESTORED:
+            raise ValueError(f"accept: a mapping tells which side was restored, {{'restored': 'keap'}}, not {name!r}")
+        sides = {each.value: each for each in Side}
+        found = side if isinstance(side, Side) else sides.get(side) if isinstance(side, str) else None
+        if found is None:
+            raise ValueError(f"accept: {side!r} is no side; a side is {' or '.join(map(repr, sides))}")
+        if self.restored not in {None, found}:
+            raise ValueError("accept: only one side can be the one that was restored")
+        return attrs.evolve(self, restored=found)
+
+
+def _items(given: Any) -> Iterator[str | tuple[Any, Any]]:
+    """Names, and the items of mappings."""
+    if isinstance(given, Mapping):
+        yield from given.items()
+        return
+    if isinstance(given, str):
+        raise TypeError(f"accept takes several names: accept=[{given!r}]")
+    if not isinstance(given, Collection) or isinstance(given, (bytes, bytearray)):
+        raise TypeError(f"accept takes names and a mapping, not {type(given).__name__}")
+    for item in given:
+        if isinstance(item, Mapping):
+            yield from item.items()
+        elif isinstance(item, str):
+            yield item
+        else:
+            raise TypeError(f"accept takes names and a mapping, not {type(item).__name__}")
+
+
+def _unknown(name: str, fields: Mapping[str, Collection[str]]) -> str:
+    """What to say about a name that there is not."""
+    if name == RESTORED:
+        return "say which side was restored: {'restored': 'customcrm'} or {'restored': 'keap'}"
+    known = [*BRAKES, *(f"{object}.{field}" for object, its in fields.items() for field in its)]
+    by_spelling = {each.casefold(): each for each in known} | {
+        each.partition(".")[2].casefold(): each for each in reversed(known) if "." in each
+    }
+    near = difflib.get_close_matches(name.casefold(), by_spelling, 1)
+    meant = f"; is {by_spelling[near[0]]!r} meant?" if near else ""
+    object, _, field = name.partition(".")
+    if not field:
+        return f"there is no brake {name!r}" + (meant or f"; there are {', '.join(BRAKES)}, and fields")
+    if object in fields:
+        return f"{object} has no field {field!r}{meant}"
+    return f"{object!r} is not in this run, which is of {', '.join(fields)}{meant}"

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import attrs
@@ -110,11 +111,18 @@ def _raise(_field: str, error: Exception) -> str:
     raise error
 
 
-def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy, astray: Astray = _raise) -> Merge:
+def merge(
+    pair: Pair,
+    rules: Iterable[FieldRule],
+    policy: Policy,
+    astray: Astray = _raise,
+    waiting: Mapping[str, Held] = MappingProxyType({}),
+) -> Merge:
     """Decide every field of a pair.
 
     Args:
         astray: what to do about an error of a rule, such as one of the host's: the field is held then.
+        waiting: fields of which nothing can be decided yet.
     """
     now = {side: pair.current(side) for side in Side}
     updated_at = {side: pair.updated_at(side) for side in Side}
@@ -123,6 +131,9 @@ def merge(pair: Pair, rules: Iterable[FieldRule], policy: Policy, astray: Astray
     rules = tuple(rules)
     for rule in rules:
         name = rule.name
+        if name in waiting:
+            found[Held].append(waiting[name])
+            continue
         value = ours.values.get(name, UNSET)
         if value == theirs.values.get(name, UNSET) and not (name in ours.unreadable or name in theirs.unreadable):
             # What most fields of most pairs are, decided without a look at what the rest is decided by.

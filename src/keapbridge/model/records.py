@@ -10,7 +10,18 @@ import attrs
 
 from keapbridge.model.side import Side
 
-__all__ = ["Canonical", "Link", "Observation", "Pair", "Side", "Snapshot", "Values", "is_stored_form"]
+__all__ = [
+    "Awaited",
+    "Canonical",
+    "Link",
+    "Observation",
+    "Pair",
+    "Side",
+    "Snapshot",
+    "Values",
+    "is_stored_form",
+    "is_untaken",
+]
 
 NATIONAL = 7  # digits at the end of a phone number that no country code or trunk prefix reaches
 
@@ -53,13 +64,35 @@ class Observation:
 
 
 @attrs.frozen
+class Awaited:
+    """A value that was written to a side, which has not shown it since.
+
+    Attributes:
+        before: what the side held before.
+        sent: what was written.
+        since: when it was written first.
+        writes: how often it was written.
+    """
+
+    before: Canonical = attrs.field(repr=False)
+    sent: Canonical = attrs.field(repr=False)
+    since: datetime
+    writes: int = 1
+
+
+@attrs.frozen
 class Link:
-    """A durable identity pair, and what both sides were known to hold after the last sync."""
+    """A durable identity pair, and what both sides were known to hold after the last sync.
+
+    Attributes:
+        awaited: by side and field: what was written there and is still to be shown.
+    """
 
     customcrm_id: str
     keap_id: str
     customcrm_base: Values = attrs.field(factory=dict, repr=False)
     keap_base: Values = attrs.field(factory=dict, repr=False)
+    awaited: Mapping[Side, Mapping[str, Awaited]] = attrs.field(factory=dict, repr=False)
 
     def id(self, side: Side) -> str:
         return self.customcrm_id if side is Side.CUSTOMCRM else self.keap_id
@@ -75,6 +108,11 @@ class Link:
     def based_on(self, side: Side, values: Values) -> Link:
         """The link with these values in the base of a side; what the base says of other fields stays."""
         return self.with_base(side, {**self.base(side), **values})
+
+    def awaiting(self, side: Side, fields: Mapping[str, Awaited]) -> Link:
+        """The link with these values, and no others, still to be shown by a side."""
+        others = {each: its for each, its in self.awaited.items() if each is not side and its}
+        return attrs.evolve(self, awaited={**others, side: dict(fields)} if fields else others)
 
 
 @attrs.frozen
@@ -113,3 +151,15 @@ def is_stored_form(sent: Canonical, held: Canonical) -> bool:
         return sent[-NATIONAL:] == held[-NATIONAL:]  # a phone number in national form, read by another country
     ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
     return bool(theirs) and ours.startswith(theirs)
+
+
+def is_untaken(sent: Canonical, held: Canonical, before: Canonical) -> bool:
+    """Whether a side that was sent a value holds what it held before, and not the same in other letters."""
+    if held != before or sent == held:
+        return False
+    if not isinstance(sent, str) or not isinstance(held, str):
+        return True
+    if sent.startswith("+") and held.startswith("+"):
+        return sent[-NATIONAL:] != held[-NATIONAL:]
+    ours, theirs = ("".join(c for c in text.casefold() if c.isalnum()) for text in (sent, held))
+    return ours != theirs

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 
@@ -29,6 +29,8 @@ links = Table(
     # that comes in the same text need not be read while the digest is still the last one that needed nothing.
     Column("customcrm_mark", String(80)),
     Column("keap_mark", String(80)),
+    # What was written and is still to be shown by a side; NULL for nearly all.
+    Column("awaited", Text),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
     # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
     Index(

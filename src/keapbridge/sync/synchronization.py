@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ import msgspec
 
 from keapbridge._io.circuit import is_outage
 from keapbridge._io.effects import Flow
+from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
@@ -258,15 +260,20 @@ class Synchronization:
         """The fields of a synchronization as the merge sees them."""
         return [Rule.of(lens, context) for lens in self.mapper.lenses]
 
-    def merged(self, pair: Pair, rules: Iterable[Rule]) -> Merge:
-        """What is to be done for a pair. A field whose rule fails is held."""
+    def merged(self, pair: Pair, rules: Iterable[Rule], moment: datetime | None = None) -> Merge:
+        """What is to be done for a pair. A field whose rule fails is held.
+
+        Args:
+            moment: now, where it is known: what is awaited of a side is not awaited for ever.
+        """
         guard = self.guard
+        pair, waits = waiting(pair, moment, self.settings.lag) if pair.link.awaited else (pair, {})
 
         def astray(field: str, error: Exception) -> str:
             link = pair.link
             return guard.field_failed(error, self.name, "rules", f"{link.customcrm_id} ↔ {link.keap_id}", field)
 
-        outcome = merge(pair, rules, self.settings.policy, astray)
+        outcome = merge(pair, rules, self.settings.policy, astray, waits)
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 

@@ -20,7 +20,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Skip
-from keapbridge.model.records import Link, Observation, Pair, Snapshot
+from keapbridge.model.records import Link, Observation, Pair, Snapshot, is_untaken
 from keapbridge.model.report import Line
 from keapbridge.sync.options import Settings
 from keapbridge.sync.synchronization import Seen, Synchronization, digest
@@ -73,7 +73,7 @@ def state_of(of: Pair, sync: Synchronization | None = None) -> PairState:
 def written(state: PairState, side: kb.Side, shown: Values, answer: Any = None, **more: Any) -> PairState:
     """The state after all that is to be done on a side, answered with `shown`."""
     changes = [change for change in state.outcome.changes if change.side is side]
-    return after_write(TOYS, state, side, changes, answer or RECORDS[side], seen(side, shown, **more))
+    return after_write(TOYS, state, side, changes, answer or RECORDS[side], seen(side, shown, **more), NOON)
 
 
 def read_back(side: kb.Side, values: Values, **more: Any) -> Seen:
@@ -137,11 +137,11 @@ def test_what_is_read_by_the_light_of_a_written_field_is_read_anew() -> None:
     record = kb.keap.Contact(id="901")
     state = PairState("contacts", of, CONTEXT, Merge((change,)), records={KEAP: record})
     shown = seen(KEAP, {"Country": "GB", "Phone": "+442079460018"})
-    after = after_write(mapper, state, KEAP, [change], record, shown)
+    after = after_write(mapper, state, KEAP, [change], record, shown, NOON)
     assert after.pair.current(KEAP).values["Phone"] == "+442079460018"
     assert after.pair.link.keap_base["Phone"] == "+442079460018", "nobody has edited it"
     edited = attrs.evolve(state, pair=of.seeing(seen(KEAP, {"Country": None, "Phone": "020 7946 0999"})))
-    after = after_write(mapper, edited, KEAP, [change], record, shown)
+    after = after_write(mapper, edited, KEAP, [change], record, shown, NOON)
     assert after.pair.link.keap_base["Phone"] == "020 7946 0018", "it was edited, and its base is what it was"
 
 
@@ -304,7 +304,8 @@ def test_a_write_touches_the_fields_that_were_written_and_no_others(of: Pair, si
     for field in IN_STEP:
         now = after.pair.current(side).values[field]
         if field in sent:
-            assert after.pair.link.base(side)[field] == shown.get(field, sent[field])
+            told = {} if is_untaken(sent[field], shown.get(field), before.pair.current(side).values[field]) else shown
+            assert after.pair.link.base(side)[field] == told.get(field, sent[field])
             assert after.pair.link.base(side.other)[field] == of.current(side.other).values[field]
             assert now == shown.get(field, of.current(side).values[field])
         else:
@@ -333,6 +334,9 @@ def test_after_a_write_is_read_back_nothing_is_undone_and_no_edit_is_lost(
         changes = [change for change in after.outcome.changes if change.field == field]
         if base == held[field]:
             assert changes == [], "what the system stored is no edit"
+        elif field in after.pair.link.awaited.get(side, {}):
+            assert changes == [], "what was there before is nobody's edit"
+            assert field in {item.field for item in after.outcome.held}
         elif held[field] != source and field not in {item.field for item in after.outcome.held}:
             assert [(c.side, c.after) for c in changes] == [(side.other, held[field])]
 

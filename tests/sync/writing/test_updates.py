@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from toys import World, only
+from toys import Box, World, only
 
 import keapbridge as kb
 from keapbridge.errors import ConflictError, ServerError, StatusError, UnavailableError
@@ -174,3 +175,82 @@ def test_records_that_are_the_same_are_linked_without_a_write(toys: World) -> No
     assert report.count("linked") == 2
     assert [what for what, _ in toys.calls()] == ["update"], "only the kite had no colour"
     assert {gadget.colour for gadget in toys.gadgets.records.values()} == {"red"}
+
+
+# --- what is written and not taken ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hides", [frozenset(), frozenset({"colour"})], ids=["answered", "read back"])
+@pytest.mark.parametrize("side", list(kb.Side), ids=lambda side: side.title)
+@pytest.mark.parametrize("edit", ["green", None], ids=["changed", "cleared"])
+def test_what_is_not_taken_is_told_and_is_no_edit_of_the_side_that_did_not_take_it(
+    toy_worlds: Callable[..., World], hides: frozenset[str], side: kb.Side, edit: str | None
+) -> None:
+    world = toy_worlds(lag=timedelta(0))
+    ours, theirs = world.linked_toy()
+    boxes = {kb.Side.CUSTOMCRM: (world.toys, ours), kb.Side.KEAP: (world.gadgets, theirs)}
+    (source, edited), (target, id) = boxes[side.other], boxes[side]
+    target.hides = hides
+    target.after = lambda what, its, _: _put_if(what == "update", target, its, colour="red")
+    source.put(id=edited, colour=edit)
+    for run in range(4):
+        report = world.sync(full=bool(run % 2))
+        assert (source.records[edited].colour, target.records[id].colour) == (edit, "red")
+        told = [line for line in report.lines if "Colour" in line.fields and line.outcome in {"failed", "held"}]
+        assert told, "it is told as long as it is so"
+        assert (told[0].outcome == "failed") is (run < 2)
+    assert target.calls.count(("update", id)) == 2, "it is not written again and again"
+
+
+def test_what_a_side_has_shown_once_can_be_edited_back(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, colour="green")
+    toys.gadgets.hides = frozenset({"colour"})
+    toys.gadgets.after = lambda what, its, _: _put_if(what == "update", toys.gadgets, its, colour="red")
+    report = toys.sync()
+    [held] = [line for line in report.lines if line.outcome == "held"]
+    assert (held.fields, held.reason) == (("Colour",), "Keap does not show yet what was written")
+    assert not report.failures
+    toys.gadgets.put(id=theirs, colour="green")
+    assert toys.sync().ok
+    assert quiet(toys)
+    toys.gadgets.put(id=theirs, colour="red")
+    assert toys.sync().ok
+    assert toys.toys.records[ours].colour == "red", "it was shown before: somebody has put the old value back"
+
+
+def test_an_edit_after_what_was_not_taken_is_written(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, colour="green")
+    toys.gadgets.after = lambda what, its, _: _put_if(what == "update", toys.gadgets, its, colour="red")
+    toys.sync()
+    toys.gadgets.after = lambda *_: None
+    toys.toys.put(id=ours, colour="blue")
+    assert toys.sync().ok
+    assert (toys.toys.records[ours].colour, toys.gadgets.records[theirs].colour) == ("blue", "blue")
+    assert quiet(toys)
+
+
+def test_what_a_run_that_ended_too_early_has_written_is_no_edit_of_the_side_that_lags(toys: World) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.toys.put(id=ours, colour="green")
+    toys.gadgets.hides = frozenset({"colour"})
+    toys.gadgets.after = lambda what, its, _: _put_if(what == "update", toys.gadgets, its, colour="red")
+
+    def down(what: str, *_: Any) -> None:
+        if what == "get" and toys.gadgets.calls:
+            raise UnavailableError("gone", retry_at=None)
+
+    toys.gadgets.before, toys.gadgets.calls = down, []
+    toys.sync()
+    toys.gadgets.before = lambda *_: None
+    toys.sync(full=True)
+    assert toys.toys.records[ours].colour == "green"
+    toys.gadgets.put(id=theirs, colour="green")
+    toys.sync()
+    assert quiet(toys)
+
+
+def _put_if(so: bool, box: Box, id: str, **values: Any) -> None:
+    if so:
+        box.put(id=id, **values)

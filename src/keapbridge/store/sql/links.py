@@ -258,7 +258,7 @@ class Links:
     def _upsert_links(self, columns: tuple[str, ...]) -> Any:
         statement = self._core.database.insert(t.links).values({name: bindparam(name) for name in columns})
         new = statement.excluded
-        updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base")}
+        updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base", "awaited")}
         for name in ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark"):
             updates[name] = case((new[name] == literal_column(f"'{AS_IT_IS}'"), t.links.c[name]), else_=new[name])
         keys = [column.name for column in t.links.primary_key]

@@ -17,7 +17,7 @@ from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
-from keapbridge.model.records import Canonical, Link, Observation, Snapshot
+from keapbridge.model.records import Awaited, Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -130,10 +130,25 @@ class Rows:
             "keap_digest": commit.digests.get(Side.KEAP, AS_IT_IS),
             "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, AS_IT_IS),
             "keap_mark": commit.marks.get(Side.KEAP, AS_IT_IS),
+            "awaited": self._awaited(commit.link),
         }
 
     def to_link(self, row: Row[Any]) -> Link:
-        return Link(row.customcrm_id, row.keap_id, self.open(row.customcrm_base), self.open(row.keap_base))
+        link = Link(row.customcrm_id, row.keap_id, self.open(row.customcrm_base), self.open(row.keap_base))
+        if row.awaited is None:
+            return link
+        sides = _structure(self.open(row.awaited), dict[str, dict[str, tuple[Canonical, Canonical, str, int]]])
+        for side, fields in sides.items():
+            its = {f: Awaited(before, sent, moment_of(at), writes) for f, (before, sent, at, writes) in fields.items()}
+            link = link.awaiting(Side(side), its)
+        return link
+
+    def _awaited(self, link: Link) -> str | None:
+        sides = {
+            side.value: {f: (a.before, a.sent, to_text(a.since), a.writes) for f, a in fields.items()}
+            for side, fields in link.awaited.items()
+        }
+        return self.close(sides) if sides else None
 
     def journal(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
         return {

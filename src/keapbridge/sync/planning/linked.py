@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from keapbridge._io.effects import Flow, now
+from keapbridge.decide.awaited import still_awaited
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Held
@@ -82,10 +83,11 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     snapshots = [pair.current(side) for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
     rules = sync.rules(context)
+    moment = yield from now()
     result = []
     for pair in pairs:
         ready = with_references(sync, pair, context)
-        result.append((ready, sync.merged(ready, rules)))
+        result.append((ready, sync.merged(ready, rules, moment)))
     return result
 
 
@@ -106,6 +108,8 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     for side in Side:
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
+    if link.awaited:
+        link = attrs.evolve(link, awaited=still_awaited(pair, {s.field for s in outcome.settled}))
     return Commit(
         sync.name,
         link,

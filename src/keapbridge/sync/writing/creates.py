@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
-from keapbridge.sync.writing.pair_state import PairState, assume, decide_again, remember, stored_of
+from keapbridge.sync.writing.pair_state import PairState, assume, awaiting, decide_again, remember, stored_of
 from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import commit_pair, confirm
 from keapbridge.sync.writing.window import Window
@@ -224,14 +224,14 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     made = sync.observe(side, answer, ready.context)
     state = yield from commit_pair(
         part,
-        _after_create(sync, ready, made),
+        _after_create(sync, ready, made, moment),
         (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id),),
         intent.id,
     )
     return state if state.is_unconfirmed or state.outcome.changes else None
 
 
-def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> PairState:
+def _after_create(sync: Synchronization, ready: _Ready, made: Observation, moment: datetime) -> PairState:
     """The pair of a record and the counterpart that was made for it."""
     source, side, sent = ready.source, made.side, ready.intent.values
     stored = stored_of(made, sent)
@@ -242,7 +242,9 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation) -> Pa
         ready.context,
         Merge(),
         unconfirmed={side: {field: value for field, value in sent.items() if field not in stored}},
+        moment=moment,
     )
+    state = awaiting(state, side, {}, moment)
     if ready.resumed:
         state = _based_on_sent(remember(state, side, stored, made.version), side, sent)
     else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
+from keapbridge.decide.awaited import is_overdue
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
@@ -15,7 +16,17 @@ from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Skip
-from keapbridge.model.records import Canonical, Observation, Pair, Snapshot, Values, is_stored_form
+from keapbridge.model.records import (
+    Awaited,
+    Canonical,
+    Link,
+    Observation,
+    Pair,
+    Snapshot,
+    Values,
+    is_stored_form,
+    is_untaken,
+)
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.linked import held_skips, settled_commit
@@ -27,6 +38,7 @@ __all__ = [
     "PairState",
     "after_write",
     "assume",
+    "awaiting",
     "confirmed",
     "decide_again",
     "held_line",
@@ -34,6 +46,7 @@ __all__ = [
     "reread",
     "stored_of",
     "to_commit",
+    "untaken",
 ]
 
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
@@ -54,6 +67,7 @@ class PairState:
         is_new: whether the link is about to be made.
         told: the held fields that were reported.
         failed: what is told of writes that failed; what is left then is for the next run.
+        moment: when it was looked at last.
     """
 
     name: str
@@ -68,6 +82,7 @@ class PairState:
     is_new: bool = False
     told: frozenset[str] = frozenset()
     failed: tuple[Line, ...] = ()
+    moment: datetime | None = None
 
     @property
     def targets(self) -> frozenset[Side]:
@@ -114,7 +129,7 @@ def _see(state: PairState, seen: Observation) -> PairState:
 def decide_again(sync: Synchronization, state: PairState) -> PairState:
     """Merge what was read last; a conflict that was not in the plan is reported."""
     known = {conflict.field for conflict in state.outcome.conflicts}
-    outcome = sync.merged(state.pair, sync.rules(state.context))
+    outcome = sync.merged(state.pair, sync.rules(state.context), state.moment)
     new = sorted({conflict.field for conflict in outcome.conflicts} - known)
     return attrs.evolve(state, outcome=outcome).saying(
         *(state.line("conflict", None, (field,), EDITED_ON_BOTH) for field in new)
@@ -140,18 +155,28 @@ def _with_edit_time(seen: Observation, before: Observation | None) -> Observatio
 
 
 def after_write(
-    mapper: Mapper, state: PairState, side: Side, changes: Sequence[Change], answer: Any, shown: Observation
+    mapper: Mapper,
+    state: PairState,
+    side: Side,
+    changes: Sequence[Change],
+    answer: Any,
+    shown: Observation,
+    moment: datetime,
 ) -> PairState:
     """The pair after one of its records was written.
 
     Args:
         answer: the record as the system answered it.
         shown: what that says.
+        moment: when it was written.
     """
     sent = {change.field: change.after for change in changes}
-    stored = stored_of(shown, sent)
+    before = {change.field: change.before for change in changes}
+    # An answer that shows what was there before may be older than the write: that is read back, too.
+    stored = {f: v for f, v in stored_of(shown, sent).items() if not is_untaken(sent[f], v, before[f])}
     open_still = {field: value for field, value in sent.items() if field not in stored}
     state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: open_still})
+    state = awaiting(state, side, before, moment)
     state = assume(remember(state, side, stored, shown.version), side)
     if not open_still:
         held = _shown_over(state.records[side], answer)
@@ -171,7 +196,12 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     state = attrs.evolve(state, unconfirmed=left)
     held = {f: shown.snapshot.values[f] for f in sent if f in shown.snapshot.values}
     # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
+    # What it held before is nobody's edit: it was not taken, or is not shown yet.
     stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
+    awaited = state.pair.link.awaited.get(side, {})
+    untaken = {f: a for f, a in awaited.items() if f not in held or is_untaken(a.sent, held[f], a.before)}
+    stored |= {f: sent[f] for f in untaken if f in stored}
+    state = _with_link(state, state.pair.link.awaiting(side, untaken))
     state = remember(state, side, stored, shown.version)
     known = state.pair.seen(side)
     if stored != held or known is None:
@@ -182,6 +212,14 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
         state = _see(state, attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values)))
     state = _read_anew(mapper, state, side, sent, shown.snapshot)
     return attrs.evolve(state, records={**state.records, side: seen.record})
+
+
+def untaken(state: PairState, side: Side, moment: datetime, lag: timedelta) -> Line | None:
+    """What is told of fields that a side has had its time to show, and does not; `None` where there are none."""
+    awaited = state.pair.link.awaited.get(side, {})
+    fields = [field for field, its in awaited.items() if is_overdue(its, moment, lag)]
+    reason = f"{side.title} took it without an error, and still holds what it held before"
+    return state.line("failed", side, fields, reason) if fields else None
 
 
 def _shown_over(known: Any, answer: Any) -> Any:
@@ -213,12 +251,35 @@ def assume(state: PairState, side: Side) -> PairState:
     return _based_on(state, side, state.unconfirmed[side])
 
 
+def awaiting(state: PairState, side: Side, before: Values, moment: datetime) -> PairState:
+    """The pair that waits until a side shows what was written and is not confirmed.
+
+    Args:
+        before: what the side held, field by field, of all that was written.
+    """
+    link = state.pair.link
+    known = link.awaited.get(side, {})
+    awaited = {field: old for field, old in known.items() if field not in before}
+    for field, sent in state.unconfirmed[side].items():
+        held, old = before.get(field), known.get(field)
+        if sent == held:
+            continue
+        if old is not None and (old.before, old.sent) == (held, sent):
+            awaited[field] = attrs.evolve(old, writes=old.writes + 1)
+        else:
+            awaited[field] = Awaited(held, sent, moment)
+    return _with_link(state, link.awaiting(side, awaited))
+
+
+def _with_link(state: PairState, link: Link) -> PairState:
+    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+
+
 def _based_on(state: PairState, side: Side, written: Values) -> PairState:
     """The pair with what was written as one side's base, and what it was made of as the other side's."""
     source = state.pair.current(side.other).values
     link = state.pair.link.based_on(side, written)
-    link = link.based_on(side.other, {f: source[f] for f in written if f in source})
-    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+    return _with_link(state, link.based_on(side.other, {f: source[f] for f in written if f in source}))
 
 
 def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[str], answer: Snapshot) -> PairState:
@@ -243,8 +304,7 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
         if field in base and base[field] == before:
             base[field] = answer.values[field]
     state = _see(state, attrs.evolve(seen, snapshot=Snapshot(values, unreadable)))
-    link = state.pair.link.with_base(side, base)
-    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+    return _with_link(state, state.pair.link.with_base(side, base))
 
 
 # --- remembering ------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from keapbridge.sync.writing.pair_state import (
     reread,
     stored_of,
     to_commit,
+    untaken,
 )
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
 
@@ -135,11 +136,12 @@ def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairStat
         moved = {a: b for (a, b), x in adoptions.items() if x.replaces == to_keap.get(a) and b not in to_customcrm}
         pairs += yield from _read_moved(part, moved)
     context = yield from sync.context([pair.current(side) for pair in pairs for side in Side])
+    moment = yield from now()
     states = []
     for staged in pairs:
         pair = with_references(sync, staged, context)
-        outcome = sync.merged(pair, sync.rules(context))
-        state = PairState(sync.name, pair, context, outcome)
+        outcome = sync.merged(pair, sync.rules(context), moment)
+        state = PairState(sync.name, pair, context, outcome, moment=moment)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
         states.append(state if adoption is None else _adopted(state, adoption))
     return states
@@ -320,7 +322,8 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     before = {change.field: change.before for change in changes}
     after = {**sent, **stored_of(shown, sent)}
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
-    return (yield from commit_pair(part, after_write(sync.mapper, state, side, changes, answer, shown), (entry,)))
+    written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
+    return (yield from commit_pair(part, written_now, (entry,)))
 
 
 # --- remembering ------------------------------------------------------------------------------------------------
@@ -397,13 +400,19 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
     except ApiError:
         return [None] * len(states)  # they stay staged, and the next run compares both sides without these bases
     found = {seen.whole.id: seen for seen in (yield from sync.see(side, records))}
+    moment = yield from now()
     result: list[PairState | None] = []
     for state in states:
         seen = found.get(state.pair.link.id(side))
         if seen is None:
             result.append(state)
             continue
-        decided = decide_again(sync, confirmed(sync.mapper, state, side, seen))
+        looked = attrs.evolve(state, moment=moment)
+        decided = decide_again(sync, confirmed(sync.mapper, looked, side, seen))
+        line = untaken(decided, side, moment, sync.settings.lag)
+        if line is not None:
+            decided = attrs.evolve(decided, failed=(*decided.failed, line), told=decided.told.union(line.fields))
+            yield from part.report(line)
         result.append((yield from commit_pair(part, decided)))
         for line in state.failed:
             yield from part.note(line)  # what is remembered of a pair says that nothing of it failed

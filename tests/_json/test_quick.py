@@ -27,7 +27,7 @@ from keapbridge.customcrm.endpoints import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.endpoints import PRODUCTS as CRM_PRODUCTS
 from keapbridge.errors import ShapeError
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
-from keapbridge.model.checked import is_storable
+from keapbridge.model.checked import is_storable, usable_moment
 
 CODECS: dict[str, Codec[Any]] = {
     "Keap's contacts": CONTACTS.codec,
@@ -47,6 +47,11 @@ odd_values = st.one_of(
     st.just({}),
     st.just([None]),
 )
+
+
+def stamp_of(codec: Codec[Any]) -> str:
+    """The attribute that tells when a record was changed."""
+    return "update_time" if "update_time" in codec.fields else "updated_at"
 
 
 def likely(hint: str) -> st.SearchStrategy[Any]:
@@ -117,13 +122,16 @@ def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any]
     items = data.draw(lists_of(codec))
     which = data.draw(st.lists(st.sampled_from(range(len(items))), unique=True).map(sorted)) if items else []
     try:
-        unread = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items")
+        unread = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items", stamp=stamp_of(codec))
     except NotQuickError:
         return  # an id that is no id
     found = [item.get(codec.wire_names["id"]) for item in items]
     assert unread.ids == tuple(str(id) if id not in {None, ""} and is_storable(str(id)) else None for id in found)
     records, malformed = unread.only(which).read()
     expected, wrong = codec.load_many(items, asked=codec.fields, path="$.items")
+    for n, stamp in zip(which, unread.only(which).stamps, strict=True):
+        for record in unread.only([n]).read()[0]:
+            assert stamp == usable_moment(getattr(record, stamp_of(codec)))
     ids = [unread.ids[n] for n in which]
     if len(set(unread.ids)) == len(items):
         assert list(records) == [record for record in expected if record.id in ids]
@@ -146,7 +154,7 @@ def test_an_id_is_the_same_however_it_is_read(codec: Codec[Any], raw: Any, id: s
         assert [record.id for record in records] == ([] if id is None else [id])
         assert [m.id for m in malformed] == ([None] if id is None else [])
     try:
-        unread = codec.split(text, path="$.items")
+        unread = codec.split(text, path="$.items", stamp=stamp_of(codec))
     except NotQuickError:
         assert raw is False, "it is no id, so that the list is read at once"
     else:

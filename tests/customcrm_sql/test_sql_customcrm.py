@@ -449,3 +449,41 @@ def test_times_of_sqlite_are_compared_in_whatever_form_they_are_written(tmp_path
                 break
         assert found == [moment] * len(forms)
         assert crm.list_changes("contacts", moment + timedelta(seconds=1), None).records == []
+
+
+UNSTAMPED_ROWS = ("NULL", "''", "'0000-00-00 00:00:00'")
+
+
+def test_rows_without_a_time_of_change_are_in_every_list_of_changes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'crm.db'}"
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE c (id INTEGER PRIMARY KEY, first_name TEXT, at TEXT)")
+        connection.exec_driver_sql("CREATE TABLE a (person INTEGER, city TEXT, at TEXT)")
+        for id, at in enumerate((*UNSTAMPED_ROWS, "'2026-03-01 12:00:00'", "'2026-03-01 12:00:00'"), 1):
+            connection.exec_driver_sql(f"INSERT INTO c (id, first_name, at) VALUES ({id}, 'A', {at})")
+        connection.exec_driver_sql("INSERT INTO a VALUES (4, 'Oslo', NULL), (5, 'Oslo', '2026-03-02 12:00:00')")
+    joined = [kb.SqlJoin("a", on="person", columns={"City": "city"}, modified="at")]
+    with kb.SqlCustomcrm(engine, contacts=kb.SqlTable("c", id="id", modified="at", joins=joined), page_size=1) as crm:
+        found, cursor = {}, None
+        while True:
+            page = crm.list_changes("contacts", datetime(2026, 3, 1, 13, tzinfo=UTC), cursor)
+            found.update({record["Id"]: record["UpdatedAt"] for record in page.records})
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert found == {"1": None, "2": None, "3": None, "4": None, "5": datetime(2026, 3, 2, 12, tzinfo=UTC)}
+    engine.dispose()
+
+
+def test_rows_without_a_time_of_change_are_synced_each_time(hosts: Callable[[str], Host]) -> None:
+    host = hosts("modified")
+    host.sql("INSERT INTO firms (name, description) VALUES ('Acme', '')")
+    host.sync()
+    host.sql("INSERT INTO firms (name, description, updated_at) VALUES ('Bolt', '', NULL)")
+    host.sync()
+    assert {company.company_name for company in host.keap.companies.list()} == {"Acme", "Bolt"}
+    host.sql("UPDATE firms SET description = 'Nuts', updated_at = NULL WHERE name = 'Bolt'")
+    host.sync()
+    assert {company.notes for company in host.keap.companies.list()} == {None, "Nuts"}
+    assert host.is_quiet()

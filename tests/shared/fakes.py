@@ -376,7 +376,8 @@ def before_reading(pages: Flow[Page[Any]]) -> Flow[Page[Any]]:
         return tuple(item for item in found if not isinstance(item, Malformed)), odd
 
     texts = tuple(str(i.error).encode() if isinstance(i, Malformed) else msgspec.json.encode(i) for i in shown)
-    unread = Unread(tuple(item.id for item in shown), texts, range(len(shown)), decode)
+    stamps = [getattr(item, "update_time", None) or getattr(item, "updated_at", None) for item in shown]
+    unread = Unread(tuple(item.id for item in shown), texts, range(len(shown)), stamps, decode)
     onward = page.next
     following = None if onward is None else lambda: before_reading(onward())
     return attrs.evolve(page, items=(), malformed=(), unread=unread, next=following)

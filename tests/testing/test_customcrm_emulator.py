@@ -55,6 +55,13 @@ def lasting_http(lasting: CustomcrmEmulator) -> Iterator[httpx.Client]:
         yield client
 
 
+def test_answers_are_dated_by_the_clock(server: CustomcrmEmulator, http: httpx.Client) -> None:
+    for path in ("/contacts", "/nowhere"):
+        assert http.get(path).headers.get_list("date") == ["Fri, 02 Jan 2026 12:00:00 GMT"]
+    server.faults.add(Fault(headers=(("Date", "Thu, 01 Jan 2026 00:00:00 GMT"),)))
+    assert http.get("/contacts").headers.get_list("date") == ["Thu, 01 Jan 2026 00:00:00 GMT"]
+
+
 def problem(answer: httpx.Response, status: int, *fields: str) -> Wire:
     """Asserts a problem of this status about these properties, and returns it."""
     assert answer.status_code == status

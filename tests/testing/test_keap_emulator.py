@@ -154,6 +154,7 @@ def test_every_answer_says_what_was_used(start: Start) -> None:
     assert second["x-keap-product-throttle-time-unit"] == "minute"
     assert second["x-keap-tenant-throttle-limit"] == "10000"
     assert second["x-keap-tenant-id"]
+    assert second.get_list("date") == ["Wed, 01 May 2030 23:59:30 GMT"]
     midnight = datetime(2030, 5, 2, tzinfo=UTC)
     assert second["x-keap-product-quota-expiry-time"] == str(int(midnight.timestamp() * 1000))
     now[0] = midnight

@@ -108,12 +108,14 @@ class Unread(Generic[T]):
         ids: of each record; `None` where it shows none.
         texts: of each record, as bytes.
         positions: where in the list of the answer each of them is.
+        stamps: when each of them was changed; `None` where it does not say so.
         decode: reads some of the texts, with their positions: the records, and those that cannot be read.
     """
 
     ids: tuple[str | None, ...]
     texts: tuple[Any, ...] = attrs.field(repr=False)
     positions: Sequence[int] = attrs.field(repr=False)
+    stamps: Sequence[datetime | None] = attrs.field(repr=False)
     decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[T, ...], tuple[Malformed, ...]]] = attrs.field(
         repr=False
     )
@@ -121,7 +123,8 @@ class Unread(Generic[T]):
     def only(self, which: Sequence[int]) -> Unread[T]:
         """Some of them."""
         ids, texts = (tuple(column[n] for n in which) for column in (self.ids, self.texts))
-        return Unread(ids, texts, [self.positions[n] for n in which], self.decode)
+        stamps = [self.stamps[n] for n in which]
+        return Unread(ids, texts, [self.positions[n] for n in which], stamps, self.decode)
 
     def read(self) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
         """The records, and those that cannot be read."""

@@ -120,6 +120,10 @@ def brief(self: Any) -> str:
     return scrub(f"{type(self).__name__}({', '.join(shown)})")
 
 
+def _itself(raw: Any) -> Any:
+    return raw
+
+
 class _Shape:
     """What decoding needs to know about one attrs class, worked out once."""
 
@@ -273,15 +277,20 @@ class Codec(Generic[R]):
             raise NotQuickError
         return records
 
-    def split(self, items: msgspec.Raw, *, path: str) -> Unread[R]:
+    def split(self, items: msgspec.Raw, *, path: str, stamp: str) -> Unread[R]:
         """The records of a list, unread.
+
+        Args:
+            stamp: the attribute that tells when a record was changed.
 
         Raises:
             NotQuickError: when it is no list of objects.
         """
-        return split(
-            items, self.wire_names[ID], None, lambda texts, positions: self.read_texts(texts, positions, path)
-        )[0]
+
+        def read(texts: Sequence[msgspec.Raw], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+            return self.read_texts(texts, positions, path)
+
+        return split(items, self.wire_names[ID], None, read, self.wire_names[stamp], _itself)[0]
 
     def read_texts(
         self, texts: Sequence[msgspec.Raw], positions: Sequence[int], path: str

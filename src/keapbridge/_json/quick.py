@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from keapbridge._io.effects import Malformed, Unread
-from keapbridge.model.checked import is_storable
+from keapbridge.model.checked import is_storable, usable_moment
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "id_text", "record_type", "split"]
 
@@ -123,23 +124,36 @@ def split(
     id: str,
     also: str | None,
     decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[R, ...], tuple[Malformed, ...]]],
+    stamp: str | None,
+    moment: Callable[[Any], Any],
 ) -> tuple[Unread[R], list[Any]]:
     """The records of a JSON array, unread, and what each has in the property `also` (`None`: nothing).
 
     Args:
         id: the property that has the id.
         decode: reads the records.
+        stamp: the property that tells when a record was changed (`None`: there is none).
+        moment: reads that.
 
     Raises:
         NotQuickError: when it is no list of objects.
     """
     try:
-        probes = _probing(id, also).decode(text)
+        probes = _probing(id, also, stamp).decode(text)
         texts = _texts.decode(text)
     except _UNUSUAL as error:
         raise NotQuickError from error
     ids = tuple([id_text(probe.id) for probe in probes])
-    return Unread(ids, tuple(texts), range(len(ids)), decode), [probe.also for probe in probes]
+    stamps = [_moment(probe.stamp, moment) for probe in probes]
+    return Unread(ids, tuple(texts), range(len(ids)), stamps, decode), [probe.also for probe in probes]
+
+
+def _moment(raw: Any, read: Callable[[Any], Any]) -> datetime | None:
+    text = read(raw)
+    try:
+        return usable_moment(datetime.fromisoformat(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 _UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -147,9 +161,9 @@ _texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @lru_cache(maxsize=64)
-def _probing(id: str, also: str | None) -> msgspec.json.Decoder[list[Any]]:
-    names = {"id": id, "also": also or "\x7f"}
-    fields = [("id", Union[str, int, None], None), ("also", Any, None)]
+def _probing(id: str, also: str | None, stamp: str | None) -> msgspec.json.Decoder[list[Any]]:
+    names = {"id": id, "also": also or "\x7f", "stamp": stamp or "\x7e"}
+    fields = [("id", Union[str, int, None], None), ("also", Any, None), ("stamp", Any, None)]
     probe = msgspec.defstruct("Probe", fields, rename=names, gc=False)
     return msgspec.json.Decoder(list[probe])  # type: ignore[valid-type]
 

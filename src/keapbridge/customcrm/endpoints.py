@@ -322,7 +322,8 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Lis
         there = [endpoint.wire.read(parsed(text)) for text in texts]
         return endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path, positions=positions)
 
-    unread, marks = split(items, endpoint.wire.paths["id"], None if mark is None else mark.property, read)
+    marks_at = None if mark is None else mark.property
+    unread, marks = split(items, endpoint.wire.paths["id"], marks_at, read, *endpoint.wire.stamp)
 
     def page(start: int) -> Page[R]:
         gone = {n for n, found in enumerate(marks) if found is not None and mark is not None and mark.holds(found)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, Self, cast, get_args, get_type_hints
 
 import attrs
 import sqlalchemy as sa
@@ -405,9 +405,13 @@ class _Rows:
 
     def _changes(self, since: datetime, after: Any, size: int) -> Any:
         """The ids of what changed, and when, in order; those of another table count for their record."""
-        sources = [sa.select(self._id.label("id"), self._place(self._main.modified).label("place"))]
+        # Rows without a time are always listed: nobody knows when they were changed.
+        modified = cast("sa.Column[Any]", self._main.modified)
+        always = sa.literal(self._moment(since), None if self._dialect == "sqlite" else modified.type)
+        place = sa.func.coalesce(self._place(modified), always).label("place")
+        sources = [sa.select(self._id.label("id"), place)]
         for part in self._parts[1:]:
-            ours = sa.select(self._id.label("id"), self._place(part.modified).label("place"))
+            ours = sa.select(self._id.label("id"), sa.func.coalesce(self._place(part.modified), always).label("place"))
             sources.append(ours.join(part.seen.table, part.on == self._id).where(*part.where))
         together = sa.union_all(*sources).subquery() if len(sources) > 1 else sources[0].subquery()
         newest = sa.func.max(together.c.place)
@@ -475,10 +479,22 @@ class _Rows:
         content = json.dumps(record, sort_keys=True, default=str)
         modified = row[self.given.modified] if self.given.modified else None
         record["ETag"] = hashlib.blake2b(f"{content}{modified}".encode("utf-8", "replace"), digest_size=12).hexdigest()
-        for name, source in (("UpdatedAt", self.given.modified), ("CreatedAt", self.given.created)):
-            if source is not None:
-                record[name] = _zoned(row[source])
+        if self.given.created is not None:
+            record["CreatedAt"] = _stamp(row[self.given.created])
+        if self.given.modified is not None:
+            record["UpdatedAt"] = self._updated([row, *(rows[0] if rows else None for rows in others)])
         return record
+
+    def _updated(self, rows: Sequence[Any]) -> datetime | None:
+        """When a record was changed last: the row that was, of all that it is made of; `None` if one does not tell."""
+        stamps: list[datetime] = []
+        for part, row in zip(self._parts, rows, strict=True):
+            if row is not None and part.modified is not None:
+                stamp = _stamp(row[part.modified.name])
+                if stamp is None:
+                    return None
+                stamps.append(stamp)
+        return max(stamps, default=None)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -706,6 +722,15 @@ def _zoned(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
+
+
+def _stamp(value: Any) -> datetime | None:
+    """When a row was made or changed; `None` where it does not say so in a way that can be understood."""
+    try:
+        found = _zoned(value)
+    except ValueError:
+        return None
+    return found if isinstance(found, datetime) else None
 
 
 def _property_types(cls: type, wire_names: Mapping[str, str]) -> dict[str, type]:

@@ -6,7 +6,7 @@ what it renames gets the name of the mapping, and the rest stays where it is; wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +97,12 @@ class Wire:
     def name_of(self, attribute: str) -> str:
         """The name the codec knows an attribute by; what the CRM has not gets one that no answer has."""
         return self.paths.get(attribute, f"\0{attribute}")
+
+    @property
+    def stamp(self) -> tuple[str | None, Callable[[Any], Any]]:
+        """The property that tells when a record was changed, and what that is in the form that the codec reads."""
+        top, _, rest = self.paths.get("updated_at", "").partition(".")
+        return top or None, lambda raw: self._read_value("updated_at", dig(raw, rest) if rest else raw)
 
     def read(self, record: Any) -> Any:
         """A record of an answer as the codec reads it; anything but an object as it is."""

@@ -247,7 +247,11 @@ def _page_call(
         items, rest = open_list(answer, endpoint.name)
         if unread and isinstance(items, Raw):
             with suppress(NotQuickError):
-                return page(rest.get("next_page_token"), answer, unread=endpoint.codec.split(items, path=path))
+                return page(
+                    rest.get("next_page_token"),
+                    answer,
+                    unread=endpoint.codec.split(items, path=path, stamp="update_time"),
+                )
         records, malformed = endpoint.codec.read_many(items, path=path)
         following = rest.get("next_page_token")
         if stop_before is not None and any(_older(r, stop_before) for r in records):

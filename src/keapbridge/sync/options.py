@@ -28,7 +28,7 @@ class SessionOptions(TypedDict, total=False):
         contacts: the mapping of contacts, where it is not the default one.
         companies: the same for companies.
         products: the same for products.
-        overlap: how far before the last run changes are looked for again, for clocks that differ and lists that lag;
+        overlap: how far before the newest change that was seen changes are looked for again, for lists that lag;
             five minutes.
         lag: how long Keap may take to show a new record; one minute. A create whose answer was lost is looked for that
             long, and sent again only if it is not found.

@@ -11,6 +11,8 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
@@ -96,7 +98,10 @@ class _CutError(Exception):
 
 
 class Recorder:
-    """ASGI middleware that records every exchange (`masked` takes secrets out of it) and plays the planned faults."""
+    """ASGI middleware that records every exchange (`masked` takes secrets out of it) and plays the planned faults.
+
+    The `Date` of its answers is by its `clock`.
+    """
 
     def __init__(
         self,
@@ -104,11 +109,13 @@ class Recorder:
         requests: RequestLog,
         faults: Faults,
         masked: Callable[[Recorded], Recorded] = lambda recorded: recorded,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._app = app
         self._requests = requests
         self._faults = faults
         self._masked = masked
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -136,7 +143,7 @@ class Recorder:
             answer = _fault_answer(fault, answer)
         if play.halved:
             answer = _halved(answer)
-        start, payload = answer[0], b"".join(m.get("body", b"") for m in answer[1:])
+        start, payload = _dated(answer[0], self._clock()), b"".join(m.get("body", b"") for m in answer[1:])
         cut = fault is not None and (fault.cut or fault.status == 0)
         self._requests.add(self._masked(_recorded(scope, bytes(body), start, payload, cut=cut)))
         if not cut:
@@ -198,6 +205,14 @@ def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
+def _dated(start: Message, moment: datetime) -> Message:
+    """The beginning of an answer with the time of day, as a server says it, unless a fault has said another one."""
+    headers = list(start.get("headers", ()))
+    if any(name.lower() == b"date" for name, _ in headers):
+        return start
+    return {**start, "headers": [(b"date", format_datetime(moment.astimezone(UTC), usegmt=True).encode()), *headers]}
+
+
 def _recorded(scope: Scope, body: bytes, start: Message, payload: bytes, *, cut: bool) -> Recorded:
     headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
     answered = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in start.get("headers", ())}
@@ -223,7 +238,12 @@ class LoopbackServer:
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            date_header=False,  # the recorder's: an emulator may have a clock of its own
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

@@ -833,9 +833,11 @@ class CustomcrmEmulator:
         self.requests = RequestLog()
         self.faults = Faults(_FAULTS)
         self.webhooks = CustomcrmWebhooks()
-        self._ledger = _Ledger(clock or _system_time, behaviour or CustomcrmBehaviour(), self.webhooks)
+        time = clock or _system_time
+        self._ledger = _Ledger(time, behaviour or CustomcrmBehaviour(), self.webhooks)
         self.state = CustomcrmState(self._ledger)
-        self.app: AsgiApp = Recorder(_application(self._ledger, lambda: self.token), self.requests, self.faults)
+        application = _application(self._ledger, lambda: self.token)
+        self.app: AsgiApp = Recorder(application, self.requests, self.faults, clock=time)
         self._server: LoopbackServer | None = None
         self._closed = False
 

@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from stopping import Clock, CountingDriver
 from tiers import named
@@ -334,3 +335,65 @@ def test_what_changes_after_runs_under_a_wrong_clock_is_not_lost(toys: Toys, wro
     assert toys.sync().ok
     assert len(toys.gadgets.records) == 4
     assert len(toys.calls()) == before + 1
+
+
+@pytest.mark.parametrize("box", ["toys", "gadgets"])
+def test_a_system_that_stamps_behind_its_clock_loses_no_edit(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch, box: str
+) -> None:
+    behind: Any = getattr(toys, box)
+    stamp = behind._now
+    monkeypatch.setattr(behind, "_now", lambda: stamp() - timedelta(minutes=10))
+    ours, theirs = toys.linked_toy()
+    toys.sync()
+    for colour in ("blue", "green", "black"):
+        behind.put(id=ours if box == "toys" else theirs, colour=colour)
+        assert toys.sync().ok
+        assert toys.toys.records[ours].colour == toys.gadgets.records[theirs].colour == colour
+
+
+@pytest.mark.parametrize("box", ["toys", "gadgets"])
+def test_a_record_stamped_in_the_future_hides_no_edit_that_comes_later(toys: Toys, box: str) -> None:
+    ours, theirs = toys.linked_toy()
+    ahead: Any = getattr(toys, box)
+    id = ours if box == "toys" else theirs
+    ahead.records[id] = attrs.evolve(ahead.records[id], updated_at=datetime.now(UTC) + timedelta(days=900))
+    toys.sync()
+    toys.sync()
+    ahead.put(id=id, colour="blue")
+    assert toys.sync().ok
+    assert toys.toys.records[ours].colour == toys.gadgets.records[theirs].colour == "blue"
+
+
+def test_a_cursor_of_the_future_is_not_believed(toys: Toys) -> None:
+    ours, theirs = toys.linked_toy()
+    toys.driver = CountingDriver(Clock(datetime.now(UTC) + timedelta(days=2)))
+    for box in (toys.toys, toys.gadgets):
+        for id, record in box.records.items():
+            box.records[id] = attrs.evolve(record, updated_at=datetime.now(UTC) + timedelta(days=1))
+    assert toys.sync().ok  # which believes that it is tomorrow
+    toys.driver = SyncDriver()
+    toys.toys.put(id=ours, colour="blue")
+    assert toys.sync().ok
+    assert toys.gadgets.records[theirs].colour == "blue"
+    assert toys.run(toys.store.staging.watermark("toys", kb.Side.CUSTOMCRM)) < datetime.now(UTC)
+
+
+def test_records_that_come_in_a_known_text_move_the_cursor(world: World) -> None:
+    world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+    world.sync()
+    world.sync()
+    with world.sessions() as session:
+        store = session._engine.bridge.store
+        held = dict.fromkeys(kb.Side)
+        for side in kb.Side:
+            held[side] = SyncDriver().run(store.staging.watermark("contacts", side))
+            with store.database.transaction() as connection:
+                connection.exec_driver_sql(
+                    "DELETE FROM keapbridge_cursors WHERE object = 'contacts' AND side = ?", (side.value,)
+                )
+        session.sync()
+        for side in kb.Side:
+            again = SyncDriver().run(store.staging.watermark("contacts", side))
+            assert again is not None
+            assert abs(again - held[side]) < timedelta(seconds=30)

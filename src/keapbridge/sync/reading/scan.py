@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, Malformed, Page, Unread, gather, now
+from keapbridge._io.effects import Flow, Malformed, Page, Unread, elapsed, gather, now
+from keapbridge.decide.cursor import Shown, next_cursor
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
@@ -22,6 +23,7 @@ from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
+from keapbridge.sync.systems import System
 
 __all__ = ["Scan", "observe", "observe_ids"]
 
@@ -98,25 +100,29 @@ def _fingerprint(mapper: Mapper) -> str:
 def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
     system = sync.systems[side]
     everything = full or not system.lists_changes
-    since = None if everything else (yield from sync.store.staging.watermark(sync.name, side))
-    started = yield from now()
-    if since is not None and since > started:
-        since = None  # a clock is wrong, or was: what changed since then is not known
-    complete = since is None
+    before = (yield from sync.store.staging.watermark(sync.name, side)) if system.lists_changes else None
+    since = None if everything else before
+    started, begun = (yield from now()), (yield from elapsed())
     page: Page[Any] | None = yield from system.scan(since)
-    salted = yield from salt(sync, side)
     # The system's own clock decides, where it tells it: ours may be wrong.
-    watermark = min(filter(None, (started, page.served_at)), default=started) if page else started
+    clock = (page.served_at if page else None) or started
+    if since is not None and since > clock:
+        since = None  # a clock is wrong, or was: what changed since then is not known
+        page = yield from system.scan(None)
+    complete = since is None
+    salted = yield from salt(sync, side)
+    shown = Shown()
     if complete:
         yield from sync.store.staging.begin_scan(sync.name, side)
     seen = unchanged = 0
     nameless: list[str] = []
     while page is not None:
-        before = seen, unchanged
+        counted = seen, unchanged
+        shown = shown.page(_stamps(system, page), clock, timedelta(seconds=(yield from elapsed()) - begun))
         known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
         unchanged += known + (yield from _stage(sync, side, page, plan_id, prints, complete=complete))
         seen += known + len(page.items)
-        sync.settings.watch.page(sync.name, side, seen - before[0], unchanged - before[1])
+        sync.settings.watch.page(sync.name, side, seen - counted[0], unchanged - counted[1])
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, None)
         following = page.next
@@ -127,7 +133,15 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
         # What is neither linked nor seen is not there any more.
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
         yield from sync.store.staging.end_scan(sync.name, side)
-    return Scan(side, seen, unchanged, watermark - sync.settings.overlap, tuple(nameless))
+    watermark = next_cursor(before, shown, clock, started, sync.settings.overlap)
+    return Scan(side, seen, unchanged, watermark, tuple(nameless))
+
+
+def _stamps(system: System, page: Page[Any]) -> Iterator[datetime | None]:
+    """When the records of a page were changed, also of those that are not read."""
+    yield from (system.identify(record).updated_at for record in page.items)
+    if page.unread is not None:
+        yield from page.unread.stamps
 
 
 def _recognise(

@@ -85,7 +85,9 @@ class KeapEmulator:
         gateway = Gateway(
             application(self.state, behaviour, self.hooks), self._meter, api_key, self.oauth.is_good, behaviour
         )
-        self.app: AsgiApp = Recorder(self.oauth.before(gateway), self.requests, self.faults, mask_tokens)
+        self.app: AsgiApp = Recorder(
+            self.oauth.before(gateway), self.requests, self.faults, mask_tokens, self.state.now
+        )
         self._server: LoopbackServer | None = None
 
     @property

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import httpx
 import pytest
+from in_process import InProcess, straight_into
 from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import variants
 
@@ -41,42 +41,6 @@ ODD_KEAP = KeapBehaviour(truncate_silently=True, reformat_phones=True)
 # --- the world that is stopped ----------------------------------------------------------------------------------------
 
 
-class InProcess(httpx.BaseTransport):
-    """Sends requests into an ASGI application, without sockets."""
-
-    def __init__(self, app: Any, loop: asyncio.Runner) -> None:
-        self._app = app
-        self._loop = loop
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        messages: list[Any] = []
-        body = request.read()
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": request.url.path,
-            "raw_path": request.url.raw_path.partition(b"?")[0],
-            "root_path": "",
-            "query_string": request.url.query,
-            "headers": [(name.lower(), value) for name, value in request.headers.raw],
-            "client": ("127.0.0.1", 1),
-            "server": (request.url.host, 80),
-        }
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            messages.append(message)
-
-        self._loop.run(self._app(scope, receive, send))
-        content = b"".join(message.get("body", b"") for message in messages[1:])
-        return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], stream=httpx.ByteStream(content))
-
-
 @attrs.frozen
 class World:
     """Both systems, the file of the store and the clock."""
@@ -93,8 +57,7 @@ class World:
         crm = kb.CustomcrmClient(self.crm.base_url, auth=kb.BearerToken(self.crm.token))
         keap = kb.KeapClient(auth=kb.KeapApiKey(self.keap.api_key), base_url=self.keap.base_url)
         for client, app in ((crm, self.crm.app), (keap, self.keap.app)):
-            client._port._client.close()
-            client._port._client = httpx.Client(transport=InProcess(app, self.loop), trust_env=False)
+            straight_into(client, InProcess(app, self.loop))
         with (
             crm,
             keap,

@@ -85,9 +85,10 @@ class CrmVariant:
 
     Args:
         signed: whether a request is signed as it should be.
+        clock: says what time it is; the system's clock without it, in whole seconds as long as nothing is in a hurry.
     """
 
-    def __init__(self, schema: crm.CustomcrmSchema, signed: Check) -> None:
+    def __init__(self, schema: crm.CustomcrmSchema, signed: Check, clock: Callable[[], datetime] | None = None) -> None:
         self.schema = schema
         self.requests = RequestLog()
         self.faults = Faults()
@@ -97,7 +98,8 @@ class CrmVariant:
         self._signed = signed
         self._rows: dict[str, dict[str, Row]] = {name: {} for name in OBJECTS}
         self._made: dict[tuple[str, str], str] = {}
-        self._clock = datetime.now(UTC) - timedelta(hours=1)
+        self._now = clock or (lambda: datetime.now(UTC).replace(microsecond=0))
+        self._clock = self._now() - timedelta(hours=1)
         self._lock = threading.RLock()
         routes = [Route("/token", self._token, methods=["POST"])]
         for object in OBJECTS:
@@ -106,7 +108,8 @@ class CrmVariant:
                 Route(ROOT + getattr(schema, object).path, self._endpoint(object, self._many), methods=["GET", "POST"]),
                 Route(ROOT + one, self._endpoint(object, self._one), methods=["GET", "PUT", "PATCH", "POST", "DELETE"]),
             ]
-        self._server = LoopbackServer(Recorder(Starlette(routes=routes), self.requests, self.faults))
+        self.app = Recorder(Starlette(routes=routes), self.requests, self.faults)
+        self._server = LoopbackServer(self.app)
         self.base_url = f"http://127.0.0.1:{self._server.port}{ROOT}"
         self.token_url = f"http://127.0.0.1:{self._server.port}/token"
 
@@ -171,7 +174,7 @@ class CrmVariant:
     # --- the ledger -----------------------------------------------------------------------------------------------
 
     def _tick(self) -> datetime:
-        self._clock = max(self._clock + timedelta(milliseconds=1), datetime.now(UTC).replace(microsecond=0))
+        self._clock = max(self._clock + timedelta(milliseconds=1), self._now())
         return self._clock
 
     def _body(self, object: str, values: Mapping[str, Any]) -> Json:

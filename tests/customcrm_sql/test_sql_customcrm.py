@@ -281,7 +281,7 @@ def test_addresses_in_a_second_table_are_synced_both_ways(hosts: Callable[[str],
     assert host.is_quiet()
 
 
-def test_a_record_with_two_rows_where_one_is_meant_does_not_disturb_its_neighbours(
+def test_two_rows_where_one_is_meant_hold_what_is_in_them(
     hosts: Callable[[str], Host],
 ) -> None:
     host = hosts("split")
@@ -298,7 +298,64 @@ def test_a_record_with_two_rows_where_one_is_meant_does_not_disturb_its_neighbou
         for _ in range(number):
             host.sql("INSERT INTO addresses (person, kind, town) VALUES (:id, 'billing', 'Oslo')", id=id)
     host.sync()
-    assert [contact.given_name for contact in host.keap.contacts.list()] == ["Bo"]
+    found = {contact.given_name: contact.addresses for contact in host.keap.contacts.list()}
+    assert found["Ada"] == ()
+    assert [address.locality for address in found["Bo"]] == ["Oslo"]
+    assert host.sql("SELECT count(*) FROM addresses WHERE town = 'Oslo'") == [(3,)]
+
+
+CELLS = (
+    ("price", "12,50", "goods", "Price"),
+    ("price", "N/A", "goods", "Price"),
+    ("price", "NaN", "goods", "Price"),
+    ("active", "nein", "goods", "Active"),
+    ("born", "03.04.1980", "people", "BirthDate"),
+    ("born", "1980-02-30", "people", "BirthDate"),
+    ("last_name", b"\xff\xfe", "people", "LastName"),
+)
+
+
+@pytest.mark.parametrize(("column", "value", "table", "field"), CELLS, ids=ascii)
+def test_a_cell_that_cannot_be_understood_holds_its_field(
+    tmp_path: Path, keap: kb.KeapClient, keap_server: KeapEmulator, column: str, value: Any, table: str, field: str
+) -> None:
+    """SQLite keeps anything in any column."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    with engine.begin() as connection:
+        for ddl in MODIFIED[0], MODIFIED[2]:
+            connection.execute(sa.text(ddl.format_map(TYPES["sqlite"])))
+        for name in ("Odd", "Good"):
+            connection.execute(
+                sa.text('INSERT INTO people (first_name, "EMail") VALUES (:n, :e)'),
+                {"n": name, "e": f"{name}@example.org"},
+            )
+            connection.execute(
+                sa.text("INSERT INTO goods (name, sku, price, description) VALUES (:n, :n, 5, 'd')"), {"n": name}
+            )
+        connection.execute(sa.text(f"UPDATE {table} SET {column} = :v WHERE id = 1"), {"v": value})
+        stamps = sa.text(f"UPDATE {table} SET updated_at = :t WHERE id = 1")
+        connection.execute(stamps, {"t": "1/31/2024 5:00 PM"})
+    keap_server.state.products.add({"name": "First", "sku": "F", "price": {"amount": 100, "currency_code": "USD"}})
+    columns = {"BirthDate": "born"}
+    people = kb.SqlTable("people", id="id", modified="updated_at", columns=columns)
+    columns = {"ShortDescription": "description", "Description": None}
+    goods = kb.SqlTable("goods", id="id", modified="updated_at", constants={"Currency": "USD"}, columns=columns)
+    crm = kb.SqlCustomcrm(engine, contacts=people, products=goods)
+    with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://") as session:
+        report = session.sync()
+        [line] = [line for line in report.lines if line.outcome not in {"created", "linked"}]
+        assert (line.customcrm_id, field in str(line)) == ("1", True)
+        assert {c["given_name"] for c in keap_server.state.contacts.values()} == {"Odd", "Good"}
+        assert {"Good", "First"} | (set() if column == "price" else {"Odd"}) == {
+            p["name"] for p in keap_server.state.products.values()
+        }
+        with engine.begin() as connection:
+            [(held,)] = connection.execute(sa.text(f"SELECT {column} FROM {table} WHERE id = 1"))
+            assert held == value
+            # What has no time that is one is seen by every run.
+            connection.execute(sa.text(f"UPDATE {table} SET {column} = NULL WHERE id = 1"))
+        assert not [line for line in session.sync().lines if line.outcome == "held"]
+    engine.dispose()
 
 
 async def _sync_once(crm: kb.SqlCustomcrm, server: KeapEmulator, store: str) -> kb.Report:

@@ -4,31 +4,32 @@ Properties that were asked for and are not there become `None` (known to be empt
 into the record's `extra`. Lists are read in one quick pass (`quick`) where there is nothing unusual in them. Anything
 else is read by msgspec record by record, and what msgspec refuses once more by cattrs, which is patient with what Keap
 is known to vary (ids as numbers, dates with a time) and otherwise names every wrong place by its JSON path.
+
+A record with a wrong place is refused, or read field by field (`by_fields`): then what cannot be understood is
+`Unreadable` in it, and the rest is there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import operator
 import re
 import threading
-import types
-import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
 import msgspec
-from cattrs.errors import IterableValidationError, IterableValidationNote
-from cattrs.gen import make_dict_structure_fn
 
 from keapbridge._io.effects import Answer, Malformed, Unread
 from keapbridge._io.scrub import scrub
-from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, id_text, record_type, split
+from keapbridge._json.by_fields import by_fields
+from keapbridge._json.patient import ids_as_text, is_maybe, patient
+from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, id_text, split
+from keapbridge._json.shape import Shape
 from keapbridge.errors import ShapeError
 from keapbridge.model.checked import usable_id
 from keapbridge.model.maybe import UNSET, UnsetType
@@ -124,78 +125,6 @@ def _itself(raw: Any) -> Any:
     return raw
 
 
-class _Shape:
-    """What decoding needs to know about one attrs class, worked out once."""
-
-    __slots__ = ("attr_of", "cls", "collections", "defaults", "known", "nested", "renamed", "wire_of", "write_only")
-
-    def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
-        hints = typing.get_type_hints(cls)
-        names = [f.name for f in attrs.fields(cls) if f.name != EXTRA]
-        self.cls = cls
-        self.wire_of = {name: wire_name(name) for name in names}
-        self.attr_of = {wire: name for name, wire in self.wire_of.items()}
-        self.renamed = any(name != wire for name, wire in self.wire_of.items())
-        self.write_only = frozenset(f.name for f in attrs.fields(cls) if f.metadata.get("write_only"))
-        self.known = frozenset(self.attr_of) - self.write_only
-        self.nested: dict[str, _Shape] = {}
-        self.collections: set[str] = set()
-        for name in names:
-            inner, many = record_type(hints[name])
-            if inner is not None:
-                self.nested[name] = _Shape(inner, str)
-            if many:
-                self.collections.add(name)
-
-    def prepare(self, data: Any, asked: Collection[str] = ()) -> Any:
-        """The same data under attribute names, unknown properties in `extra`; anything but an object as it is."""
-        if type(data) is not dict:
-            return data
-        out = self._named(data) if self.renamed or not data.keys() <= self.known else data
-        for name, shape in self.nested.items():
-            value = out.get(name)
-            if value is None:
-                continue
-            out[name] = [shape.prepare(v) for v in value] if type(value) is list else shape.prepare(value)
-        for name in asked:
-            if name not in out:
-                out[name] = None
-        for name in self.collections:
-            if name in out and out[name] is None:
-                out[name] = ()
-        return out
-
-    def _named(self, data: dict[str, Any]) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        for key, value in data.items():
-            name = self.attr_of.get(key)
-            if name is None:
-                extra[key] = value
-            elif name not in self.write_only:
-                out[name] = value
-        if extra:
-            out[EXTRA] = extra
-        return out
-
-    def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for name, wire in self.wire_of.items():
-            if only is not None and name not in only:
-                continue
-            value = getattr(record, name)
-            if value is not UNSET:
-                out[wire] = self._dump_value(name, value)
-        out.update({k: v for k, v in getattr(record, EXTRA, {}).items() if only is None or k in only})
-        return out
-
-    def _dump_value(self, name: str, value: Any) -> Any:
-        shape = self.nested.get(name)
-        if shape is None or value is None:
-            return value
-        return [shape.dump(v) for v in value] if name in self.collections else shape.dump(value)
-
-
 _examining = threading.Lock()
 _id_of = operator.attrgetter(ID)
 
@@ -206,14 +135,27 @@ class Codec(Generic[R]):
     Args:
         cls: an attrs class whose fields default to `UNSET`, with an `extra` mapping for unknown properties.
         wire_name: attribute name → property name on the wire, where they differ.
+
+    Attributes:
+        is_by_fields: whether a record with a wrong place is read field by field.
     """
 
     def __init__(self, cls: type[R], wire_name: Callable[[str], str] = str) -> None:
         self.cls = cls
-        self._shape = _Shape(cls, wire_name)
+        self._shape = Shape(cls, wire_name)
         self._quick = QuickReader(cls, wire_name)
         self._is_prepared = False
+        self.is_by_fields = False
         self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
+
+    def by_fields(self) -> Codec[R]:
+        """The codec that reads a record with a wrong place field by field: what cannot be understood is `Unreadable`.
+
+        Only what is no object, or has no id, is still refused.
+        """
+        other = copy.copy(self)
+        other.is_by_fields = True
+        return other
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -249,7 +191,10 @@ class Codec(Generic[R]):
         try:
             record: R = self._convert(prepared, self.cls)
         except msgspec.ValidationError:
-            record = self._load_patiently(prepared, path)
+            if self.is_by_fields and type(prepared) is dict:
+                record = by_fields(ids_as_text(prepared), self._shape, "$")
+            else:
+                record = self._load_patiently(prepared, path)
         if not self._has_id(record):
             place = f"{path}.{self.wire_names[ID]}"
             raise ShapeError(f"unexpected data at {place} (a record without an id)", paths=[place])
@@ -337,7 +282,7 @@ class Codec(Generic[R]):
 
     def _load_patiently(self, prepared: Any, path: str) -> R:
         try:
-            return _patient.structure(_ids_as_text(prepared), self.cls)
+            return patient.structure(ids_as_text(prepared), self.cls)
         except cattrs.BaseValidationError as error:
             problems = [
                 _Problem.parse(text, path, self.wire_names)
@@ -366,120 +311,6 @@ class _Problem:
 def _describe(error: BaseException, expected: type | None) -> str:
     if isinstance(error, KeyError):
         return "required property is missing"
-    options = [o for o in get_args(expected) if o not in {UnsetType, type(None)}] if _is_maybe(expected) else [expected]
+    options = [o for o in get_args(expected) if o not in {UnsetType, type(None)}] if is_maybe(expected) else [expected]
     names = [getattr(get_origin(o) or o, "__name__", "another type") for o in options]
     return f"expected {' or '.join(names)}" if expected is not None else "expected another type"
-
-
-# --- the patient reader -----------------------------------------------------------------------------------------
-
-
-def _is_maybe(hint: Any) -> bool:
-    return get_origin(hint) in {Union, types.UnionType} and UnsetType in get_args(hint)
-
-
-def _structure_maybe(value: Any, hint: Any) -> Any:
-    options = [o for o in get_args(hint) if o is not UnsetType]
-    if value is None and type(None) in options:
-        return None
-    rest = [o for o in options if o is not type(None)]
-    hint = rest[0] if len(rest) == 1 else Union[tuple(rest)]
-    return _patient.structure(value, hint)
-
-
-def _structure_record(cls: type) -> Callable[[Any, Any], Any]:
-    structure: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, _patient)
-
-    def checked(value: Any, hint: Any) -> Any:
-        # cattrs would make an object without content out of any text or list.
-        if type(value) is not dict:
-            raise TypeError(cls.__name__)
-        return structure(value, hint)
-
-    return checked
-
-
-def _is_array(hint: Any) -> bool:
-    return get_origin(hint) is tuple
-
-
-# A str and an exception group with more arguments than type checkers expect of such.
-_note: Any = IterableValidationNote
-_iterable_error: Any = IterableValidationError
-
-
-def _structure_array(value: Any, hint: Any) -> tuple[Any, ...]:
-    if type(value) not in {list, tuple}:
-        raise TypeError("list")
-    found, problems = [], []
-    for index, item in enumerate(value):
-        try:
-            found.append(_patient.structure(item, get_args(hint)[0]))
-        except Exception as error:  # noqa: BLE001 - all are raised together below
-            note = _note(f"item {index}", index, get_args(hint)[0])
-            error.__notes__ = [note]
-            problems.append(error)
-    if problems:
-        raise _iterable_error(f"while structuring {hint}", problems, hint)
-    return tuple(found)
-
-
-def _exactly(cls: type, *also: type) -> Any:
-    def structure(value: Any, _: Any) -> Any:
-        if type(value) is cls or type(value) in also:
-            return value
-        raise TypeError(cls.__name__)
-
-    return structure
-
-
-def _ids_as_text(data: Any) -> Any:
-    # Ids are numbers in v1 and strings in v2, and some v2 answers still carry numbers.
-    if type(data) is list:
-        return [_ids_as_text(item) for item in data]
-    if type(data) is not dict:
-        return data
-    return {
-        key: str(value) if type(value) is int and (key == "id" or key.endswith("_id")) else _ids_as_text(value)
-        for key, value in data.items()
-    }
-
-
-def _structure_datetime(value: Any, _: Any) -> datetime:
-    if type(value) is not str:
-        raise TypeError("datetime")
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _structure_date(value: Any, _: Any) -> date:
-    if type(value) is not str:
-        raise TypeError("date")
-    return date.fromisoformat(value[:10])
-
-
-def _structure_decimal(value: Any, _: Any) -> Decimal:
-    if type(value) not in {str, int, float}:
-        raise TypeError("Decimal")
-    try:
-        return Decimal(str(value))
-    except ArithmeticError as error:
-        raise ValueError("Decimal") from error
-
-
-def _make_patient() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=True)
-    converter.register_structure_hook_func(_is_maybe, _structure_maybe)
-    converter.register_structure_hook_factory(attrs.has, _structure_record)
-    converter.register_structure_hook_func(_is_array, _structure_array)
-    converter.register_structure_hook(str, _exactly(str))
-    converter.register_structure_hook(bool, _exactly(bool))
-    converter.register_structure_hook(int, _exactly(int))
-    converter.register_structure_hook(float, _exactly(float, int))
-    converter.register_structure_hook(datetime, _structure_datetime)
-    converter.register_structure_hook(date, _structure_date)
-    converter.register_structure_hook(Decimal, _structure_decimal)
-    return converter
-
-
-_patient = _make_patient()

@@ -297,9 +297,11 @@ class AdapterResource(Generic[R]):
             raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
         record = self.endpoint.codec.load(_tidy(data), asked=self._asked)
         problem = _without_zone(record)
-        if problem is not None:
-            raise problem
-        return record
+        if problem is None:
+            return record
+        if self.endpoint.codec.is_by_fields:
+            return _without_naive_times(record)
+        raise problem
 
     def _load_many(self, items: Sequence[Any]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         data = [_tidy(item) if isinstance(item, Mapping) else item for item in items]
@@ -307,6 +309,8 @@ class AdapterResource(Generic[R]):
         problems = tuple(_malformed(records))
         if not problems:
             return records, malformed
+        if self.endpoint.codec.is_by_fields:
+            return tuple(map(_without_naive_times, records)), malformed
         good = tuple(record for record in records if _without_zone(record) is None)
         return good, (*malformed, *problems)
 
@@ -337,6 +341,13 @@ def _without_zone(record: Any) -> ShapeError | None:
         if isinstance(value, datetime) and value.tzinfo is None:
             return ShapeError(f"unexpected data at $.{wire} (a time without a time zone)", paths=[f"$.{wire}"])
     return None
+
+
+def _without_naive_times(record: R) -> R:
+    """A time without a zone is no moment: the record is as one that shows none."""
+    found = {name: getattr(record, name) for name in ("updated_at", "created_at")}
+    naive = {name: None for name, at in found.items() if isinstance(at, datetime) and at.tzinfo is None}
+    return attrs.evolve(record, **naive) if naive else record  # type: ignore[misc]
 
 
 def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:

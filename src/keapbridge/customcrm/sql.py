@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
 from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
+from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
@@ -29,7 +30,10 @@ __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
 _LOGGING_NAME = "keapbridge"
 _OWN = {"Id", "CreatedAt", "UpdatedAt", "ETag"}
 _UUID_TEXT = 32
-_FALSE = {"", "0", "f", "false", "n", "no", "off"}
+_WORDS: Mapping[str, bool] = {
+    **dict.fromkeys(("1", "t", "true", "y", "yes", "on"), True),
+    **dict.fromkeys(("0", "f", "false", "n", "no", "off"), False),
+}
 
 
 @attrs.frozen
@@ -276,7 +280,16 @@ def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngi
         return sa.String()
     if on_sqlite and isinstance(type_, sa.Numeric):
         return sa.Float()
+    if on_sqlite and isinstance(type_, sa.Boolean):
+        return _AsWritten()
     return type_
+
+
+class _AsWritten(sa.Boolean):
+    """Yes or no, read as whatever SQLite keeps in the column: any text would be a yes."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> None:
+        return None
 
 
 def _check_view(engine: sa.Engine, table: sa.Table, what: str) -> None:
@@ -405,7 +418,7 @@ class _Rows:
 
     def _changes(self, since: datetime, after: Any, size: int) -> Any:
         """The ids of what changed, and when, in order; those of another table count for their record."""
-        # Rows without a time are always listed: nobody knows when they were changed.
+        # Rows without a time, or with one that is none, are always listed: nobody knows when they were changed.
         modified = cast("sa.Column[Any]", self._main.modified)
         always = sa.literal(self._moment(since), None if self._dialect == "sqlite" else modified.type)
         place = sa.func.coalesce(self._place(modified), always).label("place")
@@ -418,8 +431,8 @@ class _Rows:
         query = sa.select(together.c.id, newest.label("newest")).group_by(together.c.id)
         query = query.having(newest >= self._moment(since))
         if after is not None:
-            id, place = self._raw_id(after[0]), self._place_value(after[1])
-            query = query.having(sa.or_(newest > place, sa.and_(newest == place, together.c.id > id)))
+            id, last = self._raw_id(after[0]), self._place_value(after[1])
+            query = query.having(sa.or_(newest > last, sa.and_(newest == last, together.c.id > id)))
         return query.order_by(newest, together.c.id).limit(size)
 
     def _place(self, column: Any) -> Any:
@@ -470,12 +483,10 @@ class _Rows:
     def _record(self, row: Any, others: Sequence[Sequence[Any]]) -> dict[str, Any]:
         record: dict[str, Any] = {"Id": str(row[self.given.id]), **self.given.constants}
         for part, rows in zip(self._parts, ([row], *others), strict=True):
-            if len(rows) > 1:
-                # Read as what it cannot be, so that this record is reported and its neighbours are not disturbed.
-                return {"Id": record["Id"], "ETag": [f"{len(rows)} rows in {part.seen.table.name}"]}
+            several = Unreadable(f"{len(rows)} rows in {part.seen.table.name}") if len(rows) > 1 else None
             for name, column in part.columns.items():
                 value = rows[0][column.name] if rows else None
-                record[name] = _shown(value, self._kinds.get(name))
+                record[name] = several or _shown(value, self._kinds.get(name))
         content = json.dumps(record, sort_keys=True, default=str)
         modified = row[self.given.modified] if self.given.modified else None
         record["ETag"] = hashlib.blake2b(f"{content}{modified}".encode("utf-8", "replace"), digest_size=12).hexdigest()
@@ -718,7 +729,10 @@ def _place_text(value: Any) -> str:
 
 def _zoned(value: Any) -> Any:
     if isinstance(value, str) and value:
-        value = datetime.fromisoformat(value)
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return value  # no moment: whoever reads the record sees that
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
@@ -739,17 +753,20 @@ def _property_types(cls: type, wire_names: Mapping[str, str]) -> dict[str, type]
 
 
 def _shown(value: Any, kind: type | None) -> Any:
-    """A value of a column as the property has it."""
+    """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable."""
+    if isinstance(value, memoryview):
+        value = bytes(value)
     if value is None or kind is None:
         return value
     if kind is str:
-        return value if isinstance(value, str) else str(value)
+        return value if isinstance(value, (str, bytes)) else str(value)
     if kind is bool:
-        return value.strip().casefold() not in _FALSE if isinstance(value, str) else bool(value)
+        known = _WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
+        return bool(known) if isinstance(known, (int, float, Decimal)) and known in (0, 1) else known
     if kind is Decimal:
-        return Decimal(str(value))
+        return str(value) if isinstance(value, float) else value
     if kind is date:
-        return value.date() if isinstance(value, datetime) else value[:10] if isinstance(value, str) else value
+        return value.date() if isinstance(value, datetime) else value
     if kind is datetime:
         return _zoned(value)
     return value

@@ -20,7 +20,7 @@ from keapbridge.customcrm.schema import (
     attribute_of,
     wire_path,
 )
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Unreadable
 
 __all__ = ["Wire", "dig", "put"]
 
@@ -55,12 +55,19 @@ def _join(there: Any, value: Any) -> Any:
 
 
 def _take(record: Json, path: str) -> Any:
-    """Cut out what is at a path, `UNSET` where there is nothing; objects that are empty then stay."""
+    """Cut out what is at a path, `UNSET` where there is nothing; objects that are empty then stay.
+
+    Where something else is in the place of an object on the way, it cannot be told what is at the path.
+    """
     *way, last = path.split(".")
     inside: Any = record
-    for name in way:
-        inside = inside.get(name) if isinstance(inside, dict) else None
-    return inside.pop(last, UNSET) if isinstance(inside, dict) else UNSET
+    for n, name in enumerate(way):
+        inside = inside.get(name)
+        if inside is None:
+            return UNSET
+        if not isinstance(inside, dict):
+            return Unreadable(f"not an object ($.{'.'.join(way[: n + 1])})", inside)
+    return inside.pop(last, UNSET)
 
 
 @attrs.frozen
@@ -118,7 +125,7 @@ class Wire:
         return {**_without_emptied(rest, record), **own, **out}
 
     def _read_value(self, attribute: str, value: Any) -> Any:
-        if value is None or isinstance(value, bool):
+        if value is None or isinstance(value, (bool, Unreadable)):
             return value
         if attribute in _TIMES:
             return _read_time(value, self.schema.times)

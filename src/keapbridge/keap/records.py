@@ -14,7 +14,7 @@ import attrs
 from attrs import frozen
 
 from keapbridge._json.codec import NO_EXTRA, WRITE_ONLY, brief
-from keapbridge.model.maybe import UNSET, Maybe, UnsetType
+from keapbridge.model.maybe import UNSET, Maybe, Unreadable, UnsetType
 
 __all__ = [
     "Address",
@@ -37,7 +37,9 @@ Extra = Mapping[str, Any]
 
 def as_tuple(items: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:
     """Lists are welcome; what a record holds cannot be changed."""
-    return items if isinstance(items, UnsetType) else tuple(items)
+    given: Any = items  # in a record that is read field by field it may be `Unreadable`
+    kept: tuple[Any, ...] | UnsetType = given if type(given) in {UnsetType, Unreadable} else tuple(given)
+    return kept
 
 
 @frozen

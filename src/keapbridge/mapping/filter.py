@@ -12,7 +12,7 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Context, name_of
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.place import Place
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
@@ -128,6 +128,9 @@ def _of_place(place: Place, wanted: Wanted) -> Passes:
 
     def test(record: Any, values: Values) -> bool:
         raw = get(record)
+        for part in raw if isinstance(raw, tuple) else (raw,):
+            if isinstance(part, Unreadable):  # whether it takes part is not known
+                raise UnfitError(part.reason)
         return bool(meets(None if raw is UNSET else raw))
 
     return test

@@ -11,7 +11,7 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.place import Place
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -40,11 +40,19 @@ def _carried(value: Any) -> Canonical:
 def _understood(
     read: Callable[[Any, Side, Canonical, Context], Canonical], raw: Any, side: Side, scope: Canonical, context: Context
 ) -> Canonical:
+    if type(raw) is Unreadable or type(raw) is tuple:
+        _refuse_unreadable(raw)
     try:
         return _carried(read(raw, side, scope, context))
     except (ArithmeticError, ValueError) as error:
         # A number of thousands of digits, say, which Python itself does not turn into a text.
         raise UnfitError(f"not understood ({type(error).__name__})") from None
+
+
+def _refuse_unreadable(raw: Any) -> None:
+    for part in raw if type(raw) is tuple else (raw,):
+        if type(part) is Unreadable:
+            raise UnfitError(part.reason)
 
 
 @attrs.frozen
@@ -123,7 +131,10 @@ class Lens:
                 custom = self._custom(side, context)
                 assert custom is not None  # the place is one
                 raw = self.keap.of(custom.id).get(record)
-                return UNSET if raw is UNSET else _understood(read, custom.read(raw), side, scope, context)
+                if raw is UNSET:
+                    return UNSET
+                held = raw if type(raw) is Unreadable else custom.read(raw)
+                return _understood(read, held, side, scope, context)
 
             return get_custom
 
@@ -181,7 +192,7 @@ class Lens:
     def refuses_opt_in(self, record: Any) -> bool:
         """Whether the address in a Keap record is opted out: what takes its place is not opted in either."""
         status = self.keap.beside("email_opt_status").get(record)
-        return isinstance(status, str) and opted_out(status) is not False
+        return type(status) is Unreadable or (isinstance(status, str) and opted_out(status) is not False)
 
     def _custom(self, side: Side, context: Context) -> CustomField | None:
         """The custom field on this side, where it is one."""

@@ -218,8 +218,10 @@ class Mapper:
         values: dict[str, Canonical] = {}
         unreadable: dict[str, str] = {}
         for name, scope, get in self._readers[side]:
+            # What is not understood is not the usual one.
+            here = attrs.evolve(context, default_region=None) if scope in unreadable else context
             try:
-                value = get(record, values.get(scope) if scope else None, context)
+                value = get(record, values.get(scope) if scope else None, here)
             except UnfitError as reason:
                 unreadable[name] = str(reason)
             except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
@@ -255,7 +257,8 @@ class Mapper:
         for lens in self.lenses:
             if lens.kind.refers_to is not None:
                 raws = (lens.keap.get(record) for record in records)
-                found.setdefault(lens.kind.refers_to, set()).update(str(raw) for raw in raws if raw)
+                told = (str(raw) for raw in raws if raw and isinstance(raw, (str, int)))
+                found.setdefault(lens.kind.refers_to, set()).update(told)
         return found
 
     @cached_property

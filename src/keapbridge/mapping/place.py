@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from operator import attrgetter
@@ -15,7 +16,7 @@ from keapbridge.keap import records as keap
 from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Unreadable
 
 __all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
 
@@ -103,6 +104,8 @@ class Place:
     def get(self) -> Callable[[Any], Any]:
         """Takes the raw value out of a record: `UNSET` when it was not read, `None` when it is known to be empty.
 
+        It is `Unreadable`, or a tuple with such a part, where the record holds what was not understood.
+
         Put together once for each place, for it is what every field of every record passes.
         """
         if self.constant is not UNSET:
@@ -126,20 +129,25 @@ class Place:
     def _getter_of_part(self, root: Callable[[Any], Any], parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
         slot = self.container[1] if len(self.container) == 2 else None
         key = attrgetter(slot_attribute(self.container[0])) if slot is not None else None
+        known = _SLOTS.get(self.container[0], frozenset())
         lonely = len(self.attributes) == 1
         empty = UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
 
         def get(record: Any) -> Any:
             holder = root(record)
-            if holder is UNSET:
-                return UNSET
+            if holder is UNSET or type(holder) is Unreadable:
+                return holder
             if key is not None:
+                lost: Any = empty
                 for item in holder:
-                    if key(item) == slot:
+                    found = key(item)
+                    if found == slot:
                         holder = item
                         break
+                    if found not in known and not _is_slot(found):
+                        lost = _NOWHERE
                 else:
-                    return empty
+                    return lost
             elif holder is None:
                 return empty
             # The holder was read, so what it does not show is empty.
@@ -177,6 +185,16 @@ class Place:
         return attrs.evolve(record, **{root: remove_item(items, slot) if _is_empty(changed) else items})
 
 
+# An item that does not say where it belongs may be the one that is looked for.
+_NOWHERE = Unreadable("there is an item that does not tell its slot")
+_SLOT_NAME = re.compile("[A-Z][A-Z0-9_]*|[0-9]+")
+
+
+def _is_slot(name: Any) -> bool:
+    """Whether it can be the name of a slot, or the id of a custom field, also of one that nobody here knows."""
+    return isinstance(name, str) and _SLOT_NAME.fullmatch(name) is not None
+
+
 @lru_cache(maxsize=1024)
 def _of(place: Place, field_id: str) -> Place:
     return attrs.evolve(place, container=("custom_fields", field_id))
@@ -205,7 +223,9 @@ def without_stray_regions(record: Any, roots: set[str]) -> Any:
 
     def clean(address: keap.Address) -> keap.Address:
         code, country = address.region_code, address.country_code
-        if not code or not country or code.partition("-")[0] == alpha2(country):
+        if not (isinstance(code, str) and isinstance(country, str) and code and country):
+            return address
+        if code.partition("-")[0] == alpha2(country):
             return address
         return attrs.evolve(address, region_code=None, region=None)
 

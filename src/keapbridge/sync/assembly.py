@@ -19,8 +19,10 @@ from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
+from keapbridge.mapping.kinds import is_currency
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
 from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
@@ -30,7 +32,7 @@ from keapbridge.sync.guard import Guard
 from keapbridge.sync.options import SessionOptions, Settings
 from keapbridge.sync.progress import ProgressBars, Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
-from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
+from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System, by_fields
 from keapbridge.sync.watching import Watch
 
 __all__ = ["Part", "assemble", "open_bridge"]
@@ -83,7 +85,7 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
     opened = open_store(store, name, options.get("encryption_keys", ()))
     book = SqlPaceBook(opened.database)
-    theirs = {each: KeapSystem(getattr(keap, each).flows.sharing(book, name)) for each in ORDER}
+    theirs = {each: KeapSystem(by_fields(getattr(keap, each).flows.sharing(book, name))) for each in ORDER}
     parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
     return assemble(parts, opened, _settings(options))
 
@@ -109,12 +111,18 @@ class _Blueprint:
         return attrs.evolve(self.fixed, address_holders=holders)
 
 
-def _company_addresses(record: keap_records.Company) -> tuple[keap_records.EmailAddress, ...]:
+def _company_addresses(record: keap_records.Company) -> tuple[Any, ...]:
     return (record.email_address,) if record.email_address else ()
 
 
+def _contact_addresses(record: keap_records.Contact) -> tuple[Any, ...]:
+    shown = record.email_addresses or ()
+    return (shown,) if isinstance(shown, Unreadable) else tuple(shown)
+
+
 def _currency(record: keap_records.Product) -> str | None:
-    return (record.price.currency_code if record.price else None) or None
+    told = record.price.currency_code if isinstance(record.price, keap_records.Money) else None
+    return told if isinstance(told, str) and is_currency(told) else None
 
 
 # How records with an e-mail address are found, and what addresses they have.
@@ -125,7 +133,7 @@ _ADDRESSES: Mapping[str, tuple[Any, Any]] = {
     ),
     CONTACTS: (
         lambda address: keap_records.Contact(email_addresses=(keap_records.EmailAddress(address, "EMAIL1"),)),
-        lambda record: record.email_addresses or (),
+        _contact_addresses,
     ),
 }
 
@@ -159,11 +167,11 @@ def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> dict[str, Syste
     """What a Customcrm has, by synchronization: of a client, or of an adapter."""
     objects = CUSTOMCRM_OBJECTS.items()
     if all(hasattr(customcrm, theirs) for _, theirs in objects):
-        return {name: CustomcrmSystem(getattr(customcrm, theirs).flows) for name, theirs in objects}
+        return {name: CustomcrmSystem(by_fields(getattr(customcrm, theirs).flows)) for name, theirs in objects}
     found = resources(customcrm)
     if not asynchronous and is_asynchronous(customcrm):
         raise TypeError(f"{type(customcrm).__name__} is asynchronous: it needs an AsyncSyncSession")
-    return {name: AdapterSystem(found[theirs]) for name, theirs in objects if theirs in found}
+    return {name: AdapterSystem(by_fields(found[theirs])) for name, theirs in objects if theirs in found}
 
 
 def _narrowed(mapper: Mapper, system: System) -> Mapper:

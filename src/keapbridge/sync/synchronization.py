@@ -26,6 +26,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.change import Held
 from keapbridge.model.checked import usable_id
 from keapbridge.model.kept import Missing, RecordKey, Staged
+from keapbridge.model.maybe import Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -46,12 +47,12 @@ class AddressHolder:
     Attributes:
         records: where to look.
         probe: what to look for, made of the address.
-        addresses: the addresses of a record that was found.
+        addresses: the addresses of a record that was found; `Unreadable` where they cannot be told.
     """
 
     records: System
     probe: Callable[[str], Any]
-    addresses: Callable[[Any], Sequence[EmailAddress]]
+    addresses: Callable[[Any], Sequence[EmailAddress | Unreadable]]
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
@@ -19,7 +19,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import is_stored_form
 from keapbridge.model.side import Side
 
-__all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "KeapSystem", "System"]
+__all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "KeapSystem", "System", "by_fields"]
 
 
 @attrs.frozen
@@ -85,6 +85,19 @@ class HasCustomFields(Protocol):
         ...
 
     def create_custom_field(self, wanted: NamedField) -> Flow[CustomField]: ...
+
+
+F = TypeVar("F", bound=Any)
+
+
+def by_fields(flows: F) -> F:
+    """The same operations, which read a record field by field where some of it cannot be understood.
+
+    A host's own calls are told of such a record with an error instead.
+    """
+    endpoint = flows.endpoint
+    read: F = attrs.evolve(flows, endpoint=attrs.evolve(endpoint, codec=endpoint.codec.by_fields()))
+    return read
 
 
 @attrs.frozen

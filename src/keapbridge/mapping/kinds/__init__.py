@@ -3,6 +3,7 @@
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, a_kind, carriable
 from keapbridge.mapping.kinds.consent import may_be_asked, opted_out
 from keapbridge.mapping.kinds.made import name_of
+from keapbridge.mapping.kinds.money import is_currency
 from keapbridge.mapping.kinds.references import is_pending, pending_id
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Sample",
     "a_kind",
     "carriable",
+    "is_currency",
     "is_pending",
     "may_be_asked",
     "name_of",

@@ -13,7 +13,7 @@ from keapbridge.mapping.kinds.base import LARGEST, Asked, Context, Kind, Sample
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Money", "exponent"]
+__all__ = ["Money", "exponent", "is_currency"]
 
 
 @frozen
@@ -41,13 +41,15 @@ class Money(Kind):
         if side is Side.CUSTOMCRM:
             currency = self.always or currency
         currency = str(currency or (context.keap_currency if side is Side.KEAP else "") or "").upper()
-        if not re.fullmatch(r"[A-Z]{3}", currency):
+        if not is_currency(currency):
             raise UnfitError("a price without a currency" if not currency else "not a currency code")
         digits = exponent(currency)
         try:
             if isinstance(amount, bool):
                 raise UnfitError("not an amount")
             major = Decimal(amount).scaleb(-digits) if side is Side.KEAP else Decimal(str(amount).strip())
+            if not major.is_finite():
+                raise UnfitError("not an amount")
             rounded = major.quantize(Decimal(1).scaleb(-digits))
         except (InvalidOperation, ValueError, TypeError):
             raise UnfitError("not an amount") from None
@@ -105,6 +107,11 @@ _EXPONENTS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
+
+
+def is_currency(text: str) -> bool:
+    """Whether it can be the code of a currency (ISO 4217)."""
+    return re.fullmatch(r"[A-Z]{3}", text) is not None
 
 
 def exponent(currency: str) -> int:

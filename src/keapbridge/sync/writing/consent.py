@@ -14,6 +14,7 @@ from keapbridge._io.effects import Flow
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.kinds import Context, may_be_asked
+from keapbridge.model.maybe import Unreadable
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
@@ -44,11 +45,15 @@ def _may_opt_in(sync: Synchronization, address: str) -> Flow[bool]:
             if stops_everything(error):
                 raise
             return False
-        known = [item.email_opt_status for record in found for item in holder.addresses(record) if _is(item, address)]
+        known = [status for record in found for item in holder.addresses(record) for status in _said(item, address)]
         if not all(isinstance(status, str) and may_be_asked(status) for status in known):
             return False
     return True
 
 
-def _is(item: EmailAddress, address: str) -> bool:
-    return isinstance(item.email, str) and item.email.strip().casefold() == address.casefold()
+def _said(item: EmailAddress | Unreadable, address: str) -> tuple[Any, ...]:
+    """What is said of an address where an item may be it; what cannot be read may be."""
+    if isinstance(item, Unreadable) or isinstance(item.email, Unreadable):
+        return (None,)
+    same = isinstance(item.email, str) and item.email.strip().casefold() == address.casefold()
+    return (item.email_opt_status,) if same else ()

@@ -1,0 +1,101 @@
+"""What reading and writing need to know about one attrs class, worked out once. Pure."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Collection
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, get_args
+
+import attrs
+
+from keapbridge._json.quick import EXTRA, record_type
+from keapbridge.model.maybe import UNSET, Unreadable
+
+__all__ = ["Shape"]
+
+SCALARS = frozenset({date, datetime, Decimal, int, float, bool})
+
+
+class Shape:
+    """What decoding needs to know about one attrs class, worked out once."""
+
+    __slots__ = ("attr_of", "cls", "collections", "known", "nested", "renamed", "scalars", "wire_of", "write_only")
+
+    def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
+        hints = typing.get_type_hints(cls)
+        names = [f.name for f in attrs.fields(cls) if f.name != EXTRA]
+        self.cls = cls
+        self.wire_of = {name: wire_name(name) for name in names}
+        self.attr_of = {wire: name for name, wire in self.wire_of.items()}
+        self.renamed = any(name != wire for name, wire in self.wire_of.items())
+        self.write_only = frozenset(f.name for f in attrs.fields(cls) if f.metadata.get("write_only"))
+        self.known = frozenset(self.attr_of) - self.write_only
+        self.nested: dict[str, Shape] = {}
+        self.collections: set[str] = set()
+        self.scalars = tuple(name for name in names if SCALARS.intersection(get_args(hints[name])))
+        for name in names:
+            inner, many = record_type(hints[name])
+            if inner is not None:
+                self.nested[name] = Shape(inner, str)
+            if many:
+                self.collections.add(name)
+
+    def prepare(self, data: Any, asked: Collection[str] = ()) -> Any:
+        """The same data under attribute names, unknown properties in `extra`; anything but an object as it is."""
+        if type(data) is not dict:
+            return data
+        out = self._named(data) if self.renamed or not data.keys() <= self.known else data
+        for name in self.scalars:  # no text is no date, no number, and neither yes nor no
+            value = out.get(name)
+            if type(value) is str and not value.strip():
+                out[name] = None
+        for name, shape in self.nested.items():
+            value = out.get(name)
+            if value is None:
+                continue
+            if name not in self.collections:
+                out[name] = shape.prepare(value)
+            elif type(value) is list:
+                out[name] = [shape.prepare(v) for v in value]
+        for name in asked:
+            if name not in out:
+                out[name] = None
+        for name in self.collections:
+            if name in out and out[name] is None:
+                out[name] = ()
+        return out
+
+    def _named(self, data: dict[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for key, value in data.items():
+            name = self.attr_of.get(key)
+            if name is None:
+                extra[key] = value
+            elif name not in self.write_only:
+                out[name] = value
+        if extra:
+            out[EXTRA] = extra
+        return out
+
+    def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, wire in self.wire_of.items():
+            if only is not None and name not in only:
+                continue
+            value = getattr(record, name)
+            if value is not UNSET:
+                out[wire] = self._dump_value(name, value)
+        own = {k: v for k, v in getattr(record, EXTRA, {}).items() if only is None or k in only}
+        out.update({k: v.raw if type(v) is Unreadable else v for k, v in own.items()})
+        return out
+
+    def _dump_value(self, name: str, value: Any) -> Any:
+        if type(value) is Unreadable:
+            return value.raw
+        shape = self.nested.get(name)
+        if shape is None or value is None:
+            return value
+        return [shape.dump(v) for v in value] if name in self.collections else shape.dump(value)

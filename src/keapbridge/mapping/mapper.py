@@ -21,6 +21,13 @@ from keapbridge.model.side import Side
 
 __all__ = ["Astray", "Mapper", "MatchKey"]
 
+NAMED_BY: Mapping[str, frozenset[str]] = {
+    "email": frozenset({"email_addresses", "email_address"}),
+    "name": frozenset({"given_name", "family_name", "company_name"}),
+    "phone": frozenset({"phone_numbers", "phone_number"}),
+}
+"""The attributes of Keap's records that tell who a person or a company is."""
+
 Astray = Callable[[str, Exception], str]
 """Takes a field, and an error in it that nobody has foreseen; answers the reason to tell."""
 
@@ -280,6 +287,15 @@ class Mapper:
             if present != value:
                 found.add(value)
         return frozenset(found)
+
+    @cached_property
+    def signs(self) -> Mapping[str, tuple[str, ...]]:
+        """The fields that people and companies are known by: e-mail address, name, phone number; see `NAMED_BY`."""
+        found = {
+            sign: tuple(lens.name for lens in self.lenses if roots.intersection(lens.keap.roots))
+            for sign, roots in NAMED_BY.items()
+        }
+        return {sign: fields for sign, fields in found.items() if fields}
 
     @cached_property
     def references(self) -> Mapping[str, str]:

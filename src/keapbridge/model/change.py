@@ -7,7 +7,9 @@ import attrs
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Change", "FieldConflict", "Held"]
+__all__ = ["RECORD", "Change", "FieldConflict", "Held"]
+
+RECORD = "*"  # stands for the whole record where it is not about one field
 
 
 @attrs.frozen
@@ -30,12 +32,17 @@ class Change:
 
 @attrs.frozen
 class FieldConflict:
-    """A field with two different values that wait for a decision, and why the policy did not decide."""
+    """A field with two different values that wait for a decision, and why the policy did not decide.
+
+    Attributes:
+        about: what is asked where it is not which value counts: see `Doubt`.
+    """
 
     field: str
     customcrm: Canonical = attrs.field(repr=False)
     keap: Canonical = attrs.field(repr=False)
     reason: str = ""
+    about: str = ""
 
 
 @attrs.frozen

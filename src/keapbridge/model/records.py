@@ -11,8 +11,11 @@ import attrs
 from keapbridge.model.side import Side
 
 __all__ = [
+    "UNKNOWN_LIFE",
     "Awaited",
     "Canonical",
+    "Doubt",
+    "Life",
     "Link",
     "Observation",
     "Pair",
@@ -43,14 +46,37 @@ class Snapshot:
 
 
 @attrs.frozen
+class Life:
+    """What a record shows of its life, in its system's own time: it tells records apart that have the same id.
+
+    Attributes:
+        born: when it was made, as a text; `None` where that is not shown.
+        changed: when it was changed last; `None` where that is not shown.
+    """
+
+    born: str | None = None
+    changed: datetime | None = None
+
+    def over(self, known: Life) -> Life:
+        """This one, and what it does not tell as it was known."""
+        return Life(self.born or known.born, self.changed or known.changed)
+
+
+UNKNOWN_LIFE = Life()
+
+
+@attrs.frozen
 class Observation:
     """What was seen of one record.
 
     Attributes:
+        updated_at: when it was edited last, as far as that is known: what we write to a record is no edit.
         version: the system's own name of this state (an ETag), where it has one.
         problem: why the record could not be read, when it could not.
         seen_in: the plan whose scan saw it last.
         mark: the fingerprint of the very text that it was read from, with the digest of what was read from it.
+        life: what it shows of its life, whoever changed it.
+        went_back: whether it was found to have gone back, and nobody has decided since.
     """
 
     side: Side
@@ -61,6 +87,8 @@ class Observation:
     problem: str | None = None
     seen_in: str | None = None
     mark: str | None = None
+    life: Life = UNKNOWN_LIFE
+    went_back: bool = False
 
 
 @attrs.frozen
@@ -86,6 +114,7 @@ class Link:
 
     Attributes:
         awaited: by side and field: what was written there and is still to be shown.
+        customcrm_life, keap_life: what the two records showed of their lives then.
     """
 
     customcrm_id: str
@@ -93,6 +122,8 @@ class Link:
     customcrm_base: Values = attrs.field(factory=dict, repr=False)
     keap_base: Values = attrs.field(factory=dict, repr=False)
     awaited: Mapping[Side, Mapping[str, Awaited]] = attrs.field(factory=dict, repr=False)
+    customcrm_life: Life = UNKNOWN_LIFE
+    keap_life: Life = UNKNOWN_LIFE
 
     def id(self, side: Side) -> str:
         return self.customcrm_id if side is Side.CUSTOMCRM else self.keap_id
@@ -114,14 +145,51 @@ class Link:
         others = {each: its for each, its in self.awaited.items() if each is not side and its}
         return attrs.evolve(self, awaited={**others, side: dict(fields)} if fields else others)
 
+    def life(self, side: Side) -> Life:
+        return self.customcrm_life if side is Side.CUSTOMCRM else self.keap_life
+
+    def knowing(self, side: Side, life: Life) -> Link:
+        """The link with what a record shows of its life now; what it does not show is as it was."""
+        known = self.life(side)
+        name = "customcrm_life" if side is Side.CUSTOMCRM else "keap_life"
+        changes: dict[str, Any] = {name: life.over(known)}
+        return self if life == known else attrs.evolve(self, **changes)
+
+
+@attrs.frozen
+class Doubt:
+    """Why what a record shows is not taken for an edit of the record that is linked.
+
+    Attributes:
+        about: `"restored"`: it has gone back; `"lagging"`: it may have, or its system shows an old state for a moment;
+            `"stranger"`: it may be another one; `"another"`: it is another one.
+        side: whose record it is.
+        reason: what is so, for people.
+        fields: what has gone back.
+        back_by: how much older it is than it was, in seconds.
+        winner: the side whose values are taken of what has gone back, once somebody has said so.
+    """
+
+    about: str
+    side: Side
+    reason: str
+    fields: frozenset[str] = frozenset()
+    back_by: int = 0
+    winner: Side | None = None
+
 
 @attrs.frozen
 class Pair:
-    """A link and what was seen of its two records; a side that was not seen again is as its base says."""
+    """A link and what was seen of its two records; a side that was not seen again is as its base says.
+
+    Attributes:
+        doubt: why nothing flows before somebody decides.
+    """
 
     link: Link
     customcrm: Observation | None
     keap: Observation | None
+    doubt: Doubt | None = None
 
     def seen(self, side: Side) -> Observation | None:
         return self.customcrm if side is Side.CUSTOMCRM else self.keap

@@ -1,0 +1,80 @@
+"""Whether a record, and then a whole system, has gone back to an earlier state, as after a restore from a backup. Pure.
+
+A record has gone back when it is older by its own time stamp than it was, and holds again what it or its counterpart
+held before a write of ours. One of the two is not enough: offline edits, imports and the repeated hour of a clock
+change are older as well, and people do change their minds. Shortly after the write it may be a list that lags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import attrs
+
+from keapbridge.model.kept import JournalEntry
+from keapbridge.model.plan import Plan
+from keapbridge.model.records import Values
+from keapbridge.model.side import Side
+
+__all__ = ["GoneBack", "back_total", "gone_back", "is_older", "stops"]
+
+TOLERANCE = timedelta(seconds=2)  # for stamps of whole seconds, and clocks of several servers
+MANY = 10  # records from which on it is the system, and no matter of single records
+_MISSING = object()
+
+
+@attrs.frozen
+class GoneBack:
+    """What of a record has gone back, and when it was last written over."""
+
+    fields: frozenset[str]
+    written_at: datetime
+
+
+def is_older(known: datetime | None, shown: datetime | None) -> bool:
+    """Whether a record is older than it was."""
+    return known is not None and shown is not None and shown < known - TOLERANCE
+
+
+def gone_back(base: Values, values: Values, entries: Iterable[JournalEntry]) -> GoneBack | None:
+    """What has gone back of a record that is older than it was; `None` for what was edited.
+
+    Args:
+        base: what it held when it was settled last.
+        values: what it holds now.
+        entries: what was written to it and to its counterpart.
+    """
+    changed = frozenset(field for field, value in values.items() if field in base and base[field] != value)
+    written = [
+        entry.written_at
+        for entry in entries
+        if any(entry.before.get(field, _MISSING) == values[field] for field in changed)
+    ]
+    return GoneBack(changed, max(written)) if written else None
+
+
+def back_total(side: Side, what: str = "") -> str:
+    """Under what name `Plan.totals` has how many records of a side have gone back, and by how many seconds."""
+    return f"{side.value}_back{what}"
+
+
+def stops(plan: Plan) -> dict[str, str]:
+    """The synchronizations that must not write anything, because a system has gone back; each with the reason."""
+    found: dict[str, str] = {}
+    for name in plan.objects:
+        totals = plan.totals.get(name, {})
+        for side in Side:
+            number = totals.get(back_total(side), 0)
+            if number >= MANY:
+                found[name] = _reason(name, side, number, totals.get(back_total(side, "_by"), 0))
+    return found
+
+
+def _reason(name: str, side: Side, number: int, seconds: int) -> str:
+    ways = " or ".join(f"accept={{'restored': {each.value!r}}}" for each in Side)
+    return (
+        f"{side.title} went back: {number} {name} hold again what they held before they were written, and are older "
+        f"than they were by up to {timedelta(seconds=seconds)}, as after a restore from a backup. "
+        f"Say whose values are right: {ways}"
+    )

@@ -1,0 +1,90 @@
+"""Going back: what is an edit, what is a restored record, and when it is the whole system. Pure and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import examples
+
+from keapbridge.decide.restored import back_total, gone_back, is_older, stops
+from keapbridge.model.kept import JournalEntry
+from keapbridge.model.plan import Action, Plan
+from keapbridge.model.records import Canonical
+from keapbridge.model.side import Side
+
+LAWS = examples(100)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+texts = st.none() | st.sampled_from(["a", "b", "c"])
+values = st.dictionaries(st.sampled_from(["One", "Two", "Three"]), texts)
+
+
+def written(before: Mapping[str, Canonical], *, hours: int = 0, side: Side = Side.CUSTOMCRM) -> JournalEntry:
+    return JournalEntry("contacts", side, "1", "update", before, {}, NOON + timedelta(hours=hours), "2")
+
+
+entries = st.lists(st.builds(written, values), max_size=4)
+
+
+@LAWS
+@given(values, values, entries)
+def test_only_what_was_held_before_has_gone_back(
+    base: dict[str, Canonical], now: dict[str, Canonical], journal: list[JournalEntry]
+) -> None:
+    back = gone_back(base, now, journal)
+    changed = {field for field in now if field in base and base[field] != now[field]}
+    held_before = {f for f in changed for entry in journal if f in entry.before and entry.before[f] == now[f]}
+    assert (back is not None) == bool(held_before)
+    assert back is None or back.fields == changed
+
+
+@LAWS
+@given(values, entries)
+def test_what_holds_its_base_has_not_gone_back(base: dict[str, Canonical], journal: list[JournalEntry]) -> None:
+    assert gone_back(base, base, journal) is None
+
+
+def test_it_may_have_gone_back_by_more_than_one_write() -> None:
+    journal = [written({"One": "a"}), written({"One": "b"}, hours=1)]
+    back = gone_back({"One": "c", "Two": "x"}, {"One": "a", "Two": "y"}, journal)
+    assert back is not None
+    assert (back.fields, back.written_at) == (frozenset({"One", "Two"}), NOON)
+
+
+def test_what_was_empty_before_goes_back_to_be_empty() -> None:
+    assert gone_back({"One": "a"}, {"One": None}, [written({"One": None})]) is not None
+    assert gone_back({"One": "a"}, {"One": None}, [written({"Two": None})]) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "older"),
+    [
+        (NOON, NOON - timedelta(seconds=3), True),
+        (NOON, NOON - timedelta(seconds=2), False),
+        (NOON, NOON + timedelta(hours=1), False),
+        (None, NOON, False),
+        (NOON, None, False),
+    ],
+)
+def test_two_seconds_are_no_age(known: datetime | None, shown: datetime | None, older: bool) -> None:
+    assert is_older(known, shown) is older
+
+
+def plan_of(**totals: dict[str, int]) -> Plan:
+    def nothing() -> Iterator[Action]:
+        return iter(())
+
+    return Plan("p", NOON, tuple(totals), {}, {}, totals, "sync", nothing)
+
+
+def test_ten_records_are_a_system() -> None:
+    back, by = back_total(Side.KEAP), back_total(Side.KEAP, "_by")
+    found = stops(plan_of(companies={back: 9, by: 5}, contacts={back: 10, by: 7384}, products={}))
+    assert list(found) == ["contacts"]
+    assert found["contacts"].startswith("Keap went back: 10 contacts")
+    assert "2:03:04" in found["contacts"]
+    assert "accept={'restored': 'customcrm'} or accept={'restored': 'keap'}" in found["contacts"]

@@ -32,13 +32,13 @@ def test_names_and_a_side_are_taken_together() -> None:
         (["products.Name"], "'products' is not in this run, which is of companies, contacts"),
         ([""], "there is no brake ''"),
         (["contacts."], "contacts has no field ''|there is no brake 'contacts.'"),
-        (["restored"], r"say which side was restored: \{'restored': 'customcrm'\}"),
+        (["restored"], r"say whose values are right after a restore: \{'restored': 'customcrm'\}"),
         ({"restored": "Keap"}, "'Keap' is no side; a side is 'customcrm' or 'keap'"),
         ({"restored": None}, "None is no side"),
         ({"restored": ["keap"]}, r"\['keap'\] is no side"),
-        ({"first-creates": True}, "a mapping tells which side was restored"),
+        ({"first-creates": True}, "a mapping tells whose values are right after a restore"),
         ({1: "keap"}, "not 1"),
-        ([{"restored": "keap"}, {"restored": "customcrm"}], "only one side"),
+        ([{"restored": "keap"}, {"restored": "customcrm"}], "only one side's values"),
     ],
 )
 def test_what_there_is_not_is_an_error(given: Any, words: str) -> None:

@@ -36,7 +36,9 @@ def stage(
     complete: bool = False,
     name: str = TOYS,
 ) -> int:
-    return run(store.staging.stage(name, observation.side, [Staged(observation, digest, keys)], complete=complete))
+    staged = [Staged(observation, digest, keys)]
+    unchanged, _ = run(store.staging.stage(name, observation.side, staged, complete=complete))
+    return unchanged
 
 
 def link(store: LinkStore, ours: str, theirs: str, **rest: Any) -> Link:

@@ -82,6 +82,7 @@ class Box:
     Attributes:
         calls: what it was asked to write, and has written.
         looks: the ids that it was asked for one by one.
+        listed: since when it was asked for what changed; `None` for all.
         before: what happens before it does what it is asked to.
         after: what happens between that and the answer.
         hides: what the answers to its writes do not show.
@@ -101,6 +102,7 @@ class Box:
         self.records: dict[str, Any] = {}
         self.calls: list[tuple[str, str]] = []
         self.looks: list[str] = []
+        self.listed: list[datetime | None] = []
         self.before: Meanwhile = _nothing
         self.after: Meanwhile = _nothing
         self.hides: frozenset[str] = frozenset()
@@ -128,6 +130,7 @@ class Box:
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         yield from ()
+        self.listed.append(updated_since)
         listed = [record for id, record in self.records.items() if id not in self.unlisted]
         return Page(tuple(r for r in listed if updated_since is None or r.updated_at >= updated_since))
 
@@ -276,6 +279,18 @@ class World:
         ours = self.toys.put(**{"name": "Top", "colour": "red", **values})
         assert self.sync().ok
         return ours, next(link.keap_id for link in self.engine.links("toys") if link.customcrm_id == ours)
+
+    def restored_toy(self, side: kb.Side, **values: Any) -> tuple[str, str]:
+        """A toy that was red, became blue on the other side, and whose system was then put back to an hour before."""
+        ours, theirs = self.linked_toy(**values)
+        box, other = (self.toys, self.gadgets) if side is kb.Side.CUSTOMCRM else (self.gadgets, self.toys)
+        mine, its = (ours, theirs) if side is kb.Side.CUSTOMCRM else (theirs, ours)
+        before = box.records[mine]
+        other.put(id=its, colour="blue")
+        assert self.sync().ok
+        assert box.records[mine].colour == "blue"
+        box.records[mine] = attrs.evolve(before, updated_at=before.updated_at - timedelta(hours=1))
+        return ours, theirs
 
     def calls(self) -> list[tuple[str, str]]:
         boxes = (self.crm_makers, self.keap_makers, self.toys, self.gadgets)

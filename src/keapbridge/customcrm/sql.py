@@ -72,7 +72,8 @@ class SqlTable:
             that shall not take part although there is a column.
         modified: the column with the time of the last change; in UTC where it has no time zone. Without it every run
             reads everything.
-        created: the column with the time when the record was made.
+        created: the column with the time when the record was made. It tells a row that was given the id of a deleted
+            one.
         deleted: a column for soft deletion: a time, a boolean or a number. A record is there while it is empty, false
             or 0. Without it records are deleted.
         key: a unique text column that keeps the key of a create, so that it can be repeated where the database makes

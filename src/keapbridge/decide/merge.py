@@ -28,6 +28,9 @@ A field that follows another (a region its country) comes from the same side:
 
 The two are edited together: when one side edits the followed field and the other side its follower, the followed field
 is in conflict. Only where the followed field is new, and was empty, an edited follower goes its own way.
+
+Nothing of a pair flows while it is in doubt whether what a record shows is an edit of it (`Doubt`). Once somebody has
+said which side counts, that side's values are taken of what had gone back.
 """
 
 from __future__ import annotations
@@ -41,9 +44,9 @@ import attrs
 
 from keapbridge.decide.policy import Contest, Policy, Settle, decide
 from keapbridge.errors import UnfitError
-from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.change import RECORD, Change, FieldConflict, Held
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import Canonical, Pair
+from keapbridge.model.records import Canonical, Doubt, Pair
 from keapbridge.model.side import Side
 
 __all__ = ["FieldRule", "Merge", "merge", "merge_field"]
@@ -124,6 +127,8 @@ def merge(
         astray: what to do about an error of a rule, such as one of the host's: the field is held then.
         waiting: fields of which nothing can be decided yet.
     """
+    if pair.doubt is not None and pair.doubt.winner is None:
+        return _waiting(pair.doubt)
     now = {side: pair.current(side) for side in Side}
     updated_at = {side: pair.updated_at(side) for side in Side}
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
@@ -154,6 +159,13 @@ def merge(
     return Merge(*(tuple(found[kind]) for kind in (Change, FieldConflict, Held, Settled)))
 
 
+def _waiting(doubt: Doubt) -> Merge:
+    """Nothing flows while it is not known what the record is that shows something else."""
+    if doubt.about == "lagging":
+        return Merge(held=(Held(RECORD, doubt.side, doubt.reason),))
+    return Merge(conflicts=(FieldConflict(RECORD, None, None, doubt.reason, doubt.about),))
+
+
 def _of_field(
     rule: FieldRule,
     rules: Iterable[FieldRule],
@@ -168,11 +180,21 @@ def _of_field(
     outcomes = _following(rule, values, base, leaders)
     if outcomes:
         return outcomes
+    if pair.doubt is not None and rule.name in pair.doubt.fields and UNSET not in values.values():
+        outcomes = _accepted(rule, values, pair.doubt)
+        if outcomes:
+            return outcomes
     outcomes = merge_field(rule, values, base, policy, updated_at)
     rival = _rival(rule, outcomes, pair, rules)
     if rival is None:
         return outcomes
     return _decide(rule, values, policy, updated_at, f"{rival} was edited on the other side; ")
+
+
+def _accepted(rule: FieldRule, now: Mapping[Side, Any], doubt: Doubt) -> tuple[Outcome, ...]:
+    """What becomes of a field that has gone back, once somebody has said whose values are right."""
+    differs = not _agree(rule, now) and rule.incomparable(now[Side.CUSTOMCRM], now[Side.KEAP]) is None
+    return (_flow(rule, now, doubt.winner, "accept"),) if differs and doubt.winner is not None else ()
 
 
 def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: Iterable[FieldRule]) -> str | None:

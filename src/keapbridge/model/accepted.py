@@ -34,7 +34,7 @@ class Accepted:
     Attributes:
         brakes: brakes on whole plans, by name.
         fields: fields that may be emptied or levelled, each as synchronization and field.
-        restored: the side that was restored from a backup, if that is known.
+        restored: the side whose values are taken of records that went back to an earlier state.
     """
 
     brakes: frozenset[str] = frozenset()
@@ -67,13 +67,15 @@ class Accepted:
 
     def _with_side(self, name: Any, side: Any) -> Accepted:
         if name != RESTORED:
-            raise ValueError(f"accept: a mapping tells which side was restored, {{'restored': 'keap'}}, not {name!r}")
+            raise ValueError(
+                f"accept: a mapping tells whose values are right after a restore, {{'restored': 'keap'}}, not {name!r}"
+            )
         sides = {each.value: each for each in Side}
         found = side if isinstance(side, Side) else sides.get(side) if isinstance(side, str) else None
         if found is None:
             raise ValueError(f"accept: {side!r} is no side; a side is {' or '.join(map(repr, sides))}")
         if self.restored not in {None, found}:
-            raise ValueError("accept: only one side can be the one that was restored")
+            raise ValueError("accept: only one side's values can be right after a restore")
         return attrs.evolve(self, restored=found)
 
 
@@ -98,7 +100,7 @@ def _items(given: Any) -> Iterator[str | tuple[Any, Any]]:
 def _unknown(name: str, fields: Mapping[str, Collection[str]]) -> str:
     """What to say about a name that there is not."""
     if name == RESTORED:
-        return "say which side was restored: {'restored': 'customcrm'} or {'restored': 'keap'}"
+        return "say whose values are right after a restore: {'restored': 'customcrm'} or {'restored': 'keap'}"
     known = [*BRAKES, *(f"{object}.{field}" for object, its in fields.items() for field in its)]
     by_spelling = {each.casefold(): each for each in known} | {
         each.partition(".")[2].casefold(): each for each in reversed(known) if "." in each

@@ -111,6 +111,7 @@ class Removal:
         survivor: the record that is left, to be kept in view.
         reason: why it is given no new counterpart; empty if it may be given one.
         apart: whether it must not be matched with another record either.
+        taker: another record, which has the id of the one that is gone; it may be matched, or given a counterpart.
     """
 
     object: str
@@ -121,6 +122,8 @@ class Removal:
     apart: bool = False
     journal: tuple[JournalEntry, ...] = ()
     lines: tuple[Line, ...] = ()
+    taker: Observation | None = None
+    taker_keys: tuple[RecordKey, ...] = ()
 
 
 @attrs.frozen

@@ -95,6 +95,7 @@ class Unlink:
 
     Attributes:
         anew: whether the other record may be given a new counterpart.
+        reissued: whether the id of the one that is gone belongs to another record now.
     """
 
     object: str
@@ -103,6 +104,7 @@ class Unlink:
     gone: Side
     reason: str
     anew: bool = False
+    reissued: bool = False
 
     def __str__(self) -> str:
         return describe(self)

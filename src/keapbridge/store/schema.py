@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 
@@ -31,6 +31,11 @@ links = Table(
     Column("keap_mark", String(80)),
     # What was written and is still to be shown by a side; NULL for nearly all.
     Column("awaited", Text),
+    # What the two records showed of their lives when they were settled last: when they were made, and changed.
+    Column("customcrm_born", String(40)),
+    Column("keap_born", String(40)),
+    Column("customcrm_changed", String(40)),
+    Column("keap_changed", String(40)),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
     # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
     Index(
@@ -55,6 +60,10 @@ observed = Table(
     Column("mark", String(80)),
     # The plan whose scan saw it last.
     Column("seen_in", String(40)),
+    Column("born", String(40)),
+    Column("changed", String(40)),
+    # NULL: it did not.
+    Column("went_back", Boolean),
     # Without what is not linked: at first contact that is everything, and it is asked for as a whole.
     Index(
         "ix_keapbridge_observed_linked",

@@ -11,6 +11,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
+from keapbridge.decide.restored import stops
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.accepted import Accept, Accepted
 from keapbridge.model.kept import Failure, JournalEntry
@@ -176,7 +177,10 @@ class Engine:
                 "or with a wider Policy",
                 plan,
             )
-        report = yield from within(apply(self.bridge, plan, accepted))
+        held_back = {} if accepted.restored else stops(plan)
+        if held_back and len(held_back) == len(plan.objects):
+            raise BrakeError(f"nothing was written: {'; '.join(held_back.values())}", plan)
+        report = yield from within(apply(self.bridge, plan, accepted, held_back))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return report

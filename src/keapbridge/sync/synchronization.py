@@ -91,6 +91,8 @@ class Synchronization:
 
     Attributes:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
+        restored: the side whose values a person takes of what has gone back, in the run under way.
+        doubts: whether records are looked at with care: somebody may have said that they are who they were.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
 
@@ -100,6 +102,8 @@ class Synchronization:
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
     guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
+    restored: Side | None = None
+    doubts: bool = True
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
@@ -182,7 +186,8 @@ class Synchronization:
         values, unreadable = self.mapper.read(side, record, context, astray)
         guard.fields_went_well(self.name, place, unreadable)
         snapshot = Snapshot(values, unreadable)
-        return Observation(side, identity.id, snapshot, identity.updated_at, identity.version, seen_in=plan_id)
+        moment, version = identity.updated_at, identity.version
+        return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
 
     def read(self, side: Side, ids: Collection[str]) -> Flow[tuple[dict[str, Seen], dict[str, str]]]:
         """Those of the records that exist, and why others cannot be read: an odd one does not stop its neighbours.

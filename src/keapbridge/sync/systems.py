@@ -16,7 +16,7 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
 from keapbridge.model.checked import usable_moment, usable_version
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import is_stored_form
+from keapbridge.model.records import UNKNOWN_LIFE, Life, is_stored_form
 from keapbridge.model.side import Side
 
 __all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "KeapSystem", "System", "by_fields"]
@@ -30,6 +30,14 @@ class Identity:
     updated_at: datetime | None = attrs.field(converter=usable_moment)
     created_at: datetime | None = attrs.field(converter=usable_moment)
     version: str | None = attrs.field(converter=usable_version)
+
+    @property
+    def life(self) -> Life:
+        """What tells it from another record of the same id, and from an earlier state of it."""
+        born = self.created_at
+        if born is None and self.updated_at is None:
+            return UNKNOWN_LIFE
+        return Life(None if born is None else born.isoformat(), self.updated_at)
 
 
 class System(Protocol):

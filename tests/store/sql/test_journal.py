@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from kept import CUSTOMCRM, KEAP, TOYS, begin_run, entry, run
 
 from keapbridge.model.kept import Commit
@@ -46,3 +47,13 @@ def test_a_bridge_sees_no_journal_of_another(toys: LinkStore, others: LinkStore)
     _write(toys, "run", "Ada")
     assert run(others.journal.of_run("run")) is None
     assert run(others.journal.history(TOYS, KEAP, "A")) == []
+
+
+def test_what_was_written_to_a_pair_is_of_both_sides_and_of_that_pair_only(toys: LinkStore) -> None:
+    begin_run(toys)
+    ours, theirs = entry(CUSTOMCRM, "a", "one", partner_id="A"), entry(KEAP, "A", "two", partner_id="a")
+    former = entry(KEAP, "A", "three", partner_id="b")
+    made = attrs.evolve(ours, kind="create")
+    run(toys.links.commit("run", Commit(TOYS, Link("a", "A"), {}, journal=(made, ours, theirs, former))))
+    found = run(toys.journal.of_links(TOYS, [Link("a", "A"), Link("c", "C")]))
+    assert {id: set(map(str, entries)) for id, entries in found.items()} == {"a": {str(ours), str(theirs)}}

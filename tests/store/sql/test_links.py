@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, key, line, link, run, seen, stage
 
@@ -213,3 +214,16 @@ def test_a_bridge_sees_no_links_of_another(toys: LinkStore, others: LinkStore) -
     assert run(toys.links.count(TOYS)) == 1
     link(others, "b", "A")  # the same Keap record, in another pair of systems
     assert run(toys.links.partners(TOYS, KEAP, ["A"])) == {"A": "a"}
+
+
+def test_an_id_that_another_record_has_now_is_free(toys: LinkStore) -> None:
+    linked = link(toys, "a", "A")
+    left, taker = seen(KEAP, "A"), seen(CUSTOMCRM, "a", {"name": "another"})
+    removal = Removal(TOYS, linked, left, (key("A"),), "gone", taker=taker, taker_keys=(key("another"),))
+    run(toys.links.remove(None, attrs.evolve(removal, lines=(line("a", "unlinked"),))))
+    assert list(toys.links.all(TOYS)) == []
+    assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a"])) == {}
+    assert run(toys.links.tombstones(TOYS, KEAP, ["A"])) == {"A": "gone"}
+    assert run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "", 10, "plan")) == [taker]
+    begin_run(toys)
+    assert run(toys.runs.claim_lines("run", [TOYS])) == [line("a", "unlinked")]

@@ -8,7 +8,8 @@ import attrs
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
-from keapbridge.model.kept import Failure, Staged
+from keapbridge.model.kept import Commit, Failure, Staged
+from keapbridge.model.records import Life
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
@@ -28,7 +29,7 @@ def test_only_what_differs_is_kept_and_the_rest_is_counted(toys: LinkStore) -> N
         link(toys, n, n.upper())
     digests = {"a": "same", "b": "edited", "c": "same", "new": "same"}
     items = [Staged(seen(CUSTOMCRM, id), digest, ()) for id, digest in digests.items()]
-    assert run(toys.staging.stage(TOYS, CUSTOMCRM, items, complete=False)) == 2
+    assert run(toys.staging.stage(TOYS, CUSTOMCRM, items, complete=False)) == (2, [])
     assert _observed(toys, CUSTOMCRM, *digests) == {"b", "new"}
     assert _observed(toys, KEAP, *digests) == set()
 
@@ -208,3 +209,46 @@ def test_a_bridge_sees_nothing_of_another(toys: LinkStore, others: LinkStore) ->
     run(others.staging.forget_unlinked(TOYS, KEAP, ids=["A"], except_seen_in="plan"))
     assert _missing(toys) == _missing(others) == []
     assert _observed(toys, KEAP, "A") == {"A"}
+
+
+MADE = "2026-01-01T10:00:00+00:00"
+
+
+def _link_of(store: LinkStore, id: str) -> object:
+    [pair] = run(store.links.pairs_of(TOYS, [id]))
+    return pair.link
+
+
+@pytest.mark.parametrize(("hours", "older"), [(-1, ["a"]), (0, []), (1, [])])
+def test_what_differs_and_is_older_than_it_was_is_told_once(toys: LinkStore, hours: int, older: list[str]) -> None:
+    linked = link(toys, "a", "A")
+    run(toys.links.settle([Commit(TOYS, linked.knowing(CUSTOMCRM, Life(MADE, NOON)), dict.fromkeys(Side, "same"))]))
+    shown = seen(CUSTOMCRM, "a", {"name": "b"}, life=Life(MADE, NOON + timedelta(hours=hours)))
+    items = [Staged(shown, "edited", ())]
+    assert run(toys.staging.stage(TOYS, CUSTOMCRM, items, complete=False)) == (0, older)
+    assert run(toys.staging.stage(TOYS, CUSTOMCRM, items, complete=False)) == (0, [])
+
+
+@pytest.mark.parametrize("mark", [None, "the mark of a text"])
+def test_the_life_of_what_does_not_differ_is_learnt(toys: LinkStore, mark: str | None) -> None:
+    linked = link(toys, "a", "A")
+    life = Life(MADE, NOON)
+    assert stage(toys, seen(CUSTOMCRM, "a", life=life, mark=mark), "same") == 1
+    assert _link_of(toys, "a") == attrs.evolve(linked, customcrm_life=life)
+
+
+def test_the_mark_of_a_text_is_not_replaced_by_that_of_a_life(toys: LinkStore) -> None:
+    link(toys, "a", "A", marks={CUSTOMCRM: "text-same"})
+    stage(toys, seen(CUSTOMCRM, "a", life=Life(MADE, NOON)), "same")
+    assert run(toys.staging.recognise(TOYS, CUSTOMCRM, {"a": "text-"}, complete=False)) == {"a"}
+
+
+def test_what_went_back_stays_so_while_it_is_kept(toys: LinkStore) -> None:
+    link(toys, "a", "A")
+    stage(toys, seen(CUSTOMCRM, "a"), "edited")
+    run(toys.staging.note_gone_back(TOYS, CUSTOMCRM, ["a"]))
+    stage(toys, seen(CUSTOMCRM, "a", {"name": "another"}), "edited again")
+    assert run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"]))["a"].went_back
+    stage(toys, seen(CUSTOMCRM, "a"), "same")
+    stage(toys, seen(CUSTOMCRM, "a"), "edited")
+    assert not run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"]))["a"].went_back

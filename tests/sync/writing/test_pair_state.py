@@ -20,7 +20,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Skip
-from keapbridge.model.records import Link, Observation, Pair, Snapshot, is_untaken
+from keapbridge.model.records import Life, Link, Observation, Pair, Snapshot, is_untaken
 from keapbridge.model.report import Line
 from keapbridge.sync.options import Settings
 from keapbridge.sync.synchronization import Seen, Synchronization, digest
@@ -345,10 +345,13 @@ def test_after_a_write_is_read_back_nothing_is_undone_and_no_edit_is_lost(
 @given(PAIRS, SIDES, PARTIAL)
 def test_to_remember_is_to_base_both_sides_on_what_is_there(of: Pair, side: kb.Side, stored: Values) -> None:
     state = state_of(of)
-    after = remember(state, side, stored, "v2")
+    life = Life("2026-01-01T00:00:00+00:00", NOON)
+    shown = Observation(side, "A7", Snapshot(stored), version="v2", life=life)
+    after = remember(state, side, stored, shown)
     assert {field: after.pair.link.base(side).get(field) for field in stored} == stored
     assert {field: after.pair.current(side).values[field] for field in stored} == stored
-    assert remember(after, side, stored, "v2") == after
+    assert remember(after, side, stored, shown) == after
+    assert after.pair.link.life(side) == life
     assert after.pair.updated_at(side) == NOON, "the time of the edit stays"
 
 

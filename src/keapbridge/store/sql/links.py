@@ -123,10 +123,11 @@ class Links:
             raise ticket.error
 
     @flow
-    def remove(self, run_id: str, removal: Removal) -> None:
+    def remove(self, run_id: str | None, removal: Removal) -> None:
+        """End a link; without a run its lines wait for the next one."""
         name, link = removal.object, removal.link
         with self._core.transaction() as c:
-            self._note_moved(c, name, run_id)
+            self._note_moved(c, name, run_id or f"{link.customcrm_id},{link.keap_id}")
             c.execute(delete(t.links).where(*self._core.of(t.links, name), t.links.c.customcrm_id == link.customcrm_id))
             for side in Side:
                 self._core.delete(c, t.observed, name, side, [link.id(side)])
@@ -136,9 +137,11 @@ class Links:
             left = removal.survivor
             if left is not None:
                 self._keep(c, name, left, removal.survivor_keys, removal.reason, apart=removal.apart)
-            journal = [self._core.rows.journal(run_id, entry) for entry in removal.journal]
+            if removal.taker is not None:
+                self._keep(c, name, removal.taker, removal.taker_keys, "", apart=False)
+            journal = [self._core.rows.journal(run_id, entry) for entry in removal.journal if run_id]
             self._core.database.append(c, t.journal, journal)
-            lines = [self._core.rows.line(run_id, line) for line in removal.lines]
+            lines = [self._core.rows.line(run_id or self._core.next_run, line) for line in removal.lines]
             self._core.database.append(c, t.lines, lines)
 
     @flow
@@ -258,7 +261,9 @@ class Links:
     def _upsert_links(self, columns: tuple[str, ...]) -> Any:
         statement = self._core.database.insert(t.links).values({name: bindparam(name) for name in columns})
         new = statement.excluded
-        updates: dict[str, Any] = {name: new[name] for name in ("keap_id", "customcrm_base", "keap_base", "awaited")}
+        plain = ("keap_id", "customcrm_base", "keap_base", "awaited")
+        lives = ("customcrm_born", "keap_born", "customcrm_changed", "keap_changed")
+        updates: dict[str, Any] = {name: new[name] for name in (*plain, *lives)}
         for name in ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark"):
             updates[name] = case((new[name] == literal_column(f"'{AS_IT_IS}'"), t.links.c[name]), else_=new[name])
         keys = [column.name for column in t.links.primary_key]

@@ -17,7 +17,7 @@ from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
-from keapbridge.model.records import Awaited, Canonical, Link, Observation, Snapshot
+from keapbridge.model.records import Awaited, Canonical, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -86,6 +86,9 @@ class Rows:
             "problem": self.close_text(o.problem),
             "mark": o.mark,
             "seen_in": o.seen_in,
+            "born": o.life.born,
+            "changed": to_text(o.life.changed),
+            "went_back": o.went_back or None,
         }
 
     def to_observation(self, row: Row[Any]) -> Observation:
@@ -98,6 +101,8 @@ class Rows:
             self.open_text(row.problem),
             row.seen_in,
             row.mark,
+            Life(row.born, to_moment(row.changed)),
+            bool(row.went_back),
         )
 
     def match_keys(
@@ -131,10 +136,21 @@ class Rows:
             "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, AS_IT_IS),
             "keap_mark": commit.marks.get(Side.KEAP, AS_IT_IS),
             "awaited": self._awaited(commit.link),
+            "customcrm_born": commit.link.customcrm_life.born,
+            "keap_born": commit.link.keap_life.born,
+            "customcrm_changed": to_text(commit.link.customcrm_life.changed),
+            "keap_changed": to_text(commit.link.keap_life.changed),
         }
 
     def to_link(self, row: Row[Any]) -> Link:
-        link = Link(row.customcrm_id, row.keap_id, self.open(row.customcrm_base), self.open(row.keap_base))
+        link = Link(
+            row.customcrm_id,
+            row.keap_id,
+            self.open(row.customcrm_base),
+            self.open(row.keap_base),
+            customcrm_life=Life(row.customcrm_born, to_moment(row.customcrm_changed)),
+            keap_life=Life(row.keap_born, to_moment(row.keap_changed)),
+        )
         if row.awaited is None:
             return link
         sides = _structure(self.open(row.awaited), dict[str, dict[str, tuple[Canonical, Canonical, str, int]]])
@@ -295,13 +311,15 @@ class _LinkColumns(NamedTuple):
     id: Any
     digest: Any
     mark: Any
+    born: Any
+    changed: Any
 
 
 def link_columns(side: Side) -> _LinkColumns:
     k = t.links.c
     if side is Side.CUSTOMCRM:
-        return _LinkColumns(k.customcrm_id, k.customcrm_digest, k.customcrm_mark)
-    return _LinkColumns(k.keap_id, k.keap_digest, k.keap_mark)
+        return _LinkColumns(k.customcrm_id, k.customcrm_digest, k.customcrm_mark, k.customcrm_born, k.customcrm_changed)
+    return _LinkColumns(k.keap_id, k.keap_digest, k.keap_mark, k.keap_born, k.keap_changed)
 
 
 def _ids(action: Action) -> dict[Side, str]:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, delete, literal, select, true, tuple_, update
 
+from keapbridge.decide.restored import is_older
 from keapbridge.model.kept import Missing, Staged
-from keapbridge.model.records import Observation, Pair
+from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.pairs import observed, pairs_by
-from keapbridge.store.sql.rows import chunks, link_columns, to_moment
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
 
 __all__ = ["Staging"]
+
+LIVING = "life:"  # what a mark begins with that is not of a text
+
+
+def _mark_of(life: Life, known: str | None) -> str | None:
+    """A mark for a record that comes without its text, so that it is learnt when its life is another one.
+
+    Args:
+        known: the mark that its link has; one of a text stays.
+    """
+    if life == UNKNOWN_LIFE or not (known in {None, AS_IT_IS} or str(known).startswith(LIVING)):
+        return None
+    return LIVING + hashlib.blake2b(f"{life.born} {life.changed}".encode(), digest_size=16).hexdigest()
 
 
 class Staging:
@@ -51,34 +66,52 @@ class Staging:
         return set(same)
 
     @flow
-    def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> int:
-        """Keep what differs from what is linked; answer how many did not. A `complete` scan also notes what it saw."""
+    def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> tuple[int, list[str]]:
+        """Keep what differs from what is linked. A `complete` scan also notes what it saw.
+
+        Returns:
+            How many did not differ, and those that do, came anew and are older than they were.
+        """
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
+        lives: dict[str, Life] = {}
         with self._core.transaction() as c:
             links = self._known(c, name, side, [s.observation.id for s in staged])
             known = {id: (digest, mark) for id, digest, mark in links}
             for item in staged:
-                id, mark = item.observation.id, item.observation.mark
+                id, life = item.observation.id, item.observation.life
                 linked = id in known
                 if linked and known[id][0] == item.digest:
                     unchanged.append(id)
+                    mark = item.observation.mark or _mark_of(life, known[id][1])
                     if mark is not None and mark != known[id][1]:
-                        learnt.append({"its_id": id, "its_mark": mark})
+                        row = {"its_id": id, "its_mark": mark, "its_born": life.born}
+                        learnt.append({**row, "its_changed": to_text(life.changed)})
                     continue
+                if linked:
+                    lives[id] = life
                 rows.append(self._core.rows.observed(name, item.observation, linked=linked))
                 if not linked:
                     keys += self._core.rows.match_keys(name, side, id, item.keys, linked=False)
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
-            self._compare_with_staged(c, name, side, rows)
+            same = self._compare_with_staged(c, name, side, rows)
+            older = self._older(c, name, side, {id: life for id, life in lives.items() if id not in same})
             self._note_seen(c, name, side, list(known), complete=complete)
             self._core.database.upsert(c, t.observed, rows)
             self._core.delete(c, t.match_keys, name, side, [r["id"] for r in rows if not r["linked"]])
             self._core.database.upsert(c, t.match_keys, keys)
-        return len(unchanged)
+        return len(unchanged), older
+
+    @flow
+    def note_gone_back(self, name: str, side: Side, ids: Collection[str]) -> None:
+        """Note that records have gone back: whatever is done to them, it is so until somebody decides."""
+        with self._core.transaction() as c:
+            for chunk in chunks(sorted(ids)):
+                which = [*self._core.of(t.observed, name, side), t.observed.c.id.in_(chunk)]
+                c.execute(update(t.observed).where(*which).values(went_back=True))
 
     @flow
     def begin_scan(self, name: str, side: Side) -> None:
@@ -180,7 +213,23 @@ class Staging:
         if marks:
             columns = link_columns(side)
             here = update(t.links).where(*self._core.of(t.links, name), columns.id == bindparam("its_id"))
-            c.execute(here.values({columns.mark: bindparam("its_mark")}), marks)
+            new = {columns.mark: "its_mark", columns.born: "its_born", columns.changed: "its_changed"}
+            c.execute(here.values({column: bindparam(name) for column, name in new.items()}), marks)
+
+    def _older(self, c: Connection, name: str, side: Side, shown: Mapping[str, Life]) -> list[str]:
+        """Those of linked records that are older than they were."""
+        told = [id for id, life in shown.items() if life.changed is not None]
+        if not told:
+            return []
+        columns = link_columns(side)
+        wanted = columns.id.in_(self._core.database.each("ids"))
+        known = self._core.database.execute(
+            c,
+            f"lives in {side.value}",
+            lambda: select(columns.id, columns.changed).where(*named(t.links, "bridge", "object"), wanted),
+            self._core.values(name, side, told),
+        )
+        return [id for id, changed in map(tuple, known) if is_older(to_moment(changed), shown[id].changed)]
 
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""
@@ -196,22 +245,27 @@ class Staging:
                 self._core.database.insert(t.seen).from_select(names, rows).on_conflict_do_nothing(), {"ids": ids}
             )
 
-    def _compare_with_staged(self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]) -> None:
+    def _compare_with_staged(self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]) -> set[str]:
         """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
 
-        A record's own time stamp also moves when this library writes another field of it.
+        A record's own time stamp also moves when this library writes another field of it. Answers what was not edited.
         """
         new = {row["id"]: row for row in rows}
         edited: list[str] = []
+        same: set[str] = set()
         wanted = t.observed.c.id.in_(self._core.database.each("ids"))
         query = select(t.observed).where(*self._core.of(t.observed, name, side), wanted)
         for old in c.execute(query, {"ids": list(new)}).mappings() if new else ():
             row = new[old["id"]]
+            row["went_back"] = old["went_back"]
             if any(self._core.rows.open(old[c]) != self._core.rows.open(row[c]) for c in ("snapshot", "unreadable")):
                 edited.append(old["id"])
-            elif old["updated_at"] is not None:
+                continue
+            same.add(old["id"])
+            if old["updated_at"] is not None:
                 row["updated_at"] = old["updated_at"]
         self._core.delete(c, t.failures, name, side, edited)
+        return same
 
     def _forget(self, c: Connection, name: str, side: Side, observed: Any, keys: Any) -> None:
         o, m = t.observed, t.match_keys

@@ -8,13 +8,14 @@ from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
-from keapbridge.model.change import Change
+from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.sync.planning.deletions import RECORD, is_edited
+from keapbridge.sync.doubts import RESTORED, doubted
+from keapbridge.sync.planning.deletions import is_edited
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
@@ -29,9 +30,11 @@ class OpenConflict:
     """A field of a linked pair that holds two different values, and waits.
 
     Attributes:
-        field: `*` stands for the whole record: deleted on one side, edited on the other.
+        field: `*` stands for the whole record: deleted on one side and edited on the other, or in doubt.
         customcrm, keap: the two values, in canonical form.
         reason: why the policy did not decide.
+        about: what is in doubt of a whole record: `"restored"`, whether it was put back to an earlier state;
+            `"stranger"` or `"another"`, whether it is the same record as before.
     """
 
     object: str
@@ -41,6 +44,7 @@ class OpenConflict:
     customcrm: Canonical = attrs.field(repr=False)
     keap: Canonical = attrs.field(repr=False)
     reason: str = ""
+    about: str = ""
 
 
 def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
@@ -56,7 +60,10 @@ def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
         batch = yield from pairs
         for pair, outcome in (yield from sync.guard.by_halves(batch, lambda p: merge_pairs(sync, p, None), unknown)):
             ids = (pair.link.customcrm_id, pair.link.keap_id)
-            found += [OpenConflict(sync.name, *ids, c.field, c.customcrm, c.keap, c.reason) for c in outcome.conflicts]
+            found += [
+                OpenConflict(sync.name, *ids, c.field, c.customcrm, c.keap, c.reason, c.about)
+                for c in outcome.conflicts
+            ]
     for missing in sync.missing(BATCH):
         for item in (yield from missing):
             left = item.side.other
@@ -69,7 +76,7 @@ def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
 
 
 def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical) -> Flow[Report]:
-    """Settle a conflict: for a side, or for a value that both sides shall hold.
+    """Settle a conflict: for a side, or for a value that both sides shall hold; see `_resolve_doubt` for a record.
 
     Raises:
         StalePlanError: when there is no such conflict any more: the record moved on.
@@ -78,6 +85,8 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Cano
     pairs = yield from sync.store.links.pairs_of(sync.name, [conflict.customcrm_id])
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:
         raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more")
+    if conflict.about:
+        return (yield from _resolve_doubt(sync, conflict, decision, pairs[0]))
     if conflict.field == RECORD:
         return (yield from _resolve_record(sync, conflict, decision, pairs[0]))
     verdict = decision if isinstance(decision, Side) else (yield from _settle(sync, conflict, decision, pairs[0]))
@@ -118,6 +127,33 @@ def _apply_one(sync: Synchronization, action: Action) -> Flow[Report]:
     yield from sync.store.plans.add_actions(plan_id, 0, [action])
     plan = yield from sync.store.plans.finish(plan_id, {}, {}, {}, {})
     return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan))
+
+
+def _resolve_doubt(
+    sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical, pair: Pair
+) -> Flow[Report]:
+    """A record that went back is resolved for the side whose values are right.
+
+    One that may be another is resolved with `"same"` (its values are edits, and flow) or `"different"` (the link ends,
+    and both are matched anew by the next sync).
+    """
+    [pair] = yield from doubted(sync, [pair])
+    ids = (conflict.customcrm_id, conflict.keap_id)
+    if pair.doubt is None or pair.doubt.about != conflict.about:
+        raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} has changed; look again")
+    both = tuple(Change(RECORD, side, None, None, "decision") for side in Side)
+    if conflict.about == RESTORED:
+        if not isinstance(decision, Side):
+            raise UnfitError("a record that went back is resolved for a side: Side.CUSTOMCRM or Side.KEAP")
+        return (yield from _apply_one(attrs.evolve(sync, restored=decision), Update(conflict.object, *ids, both)))
+    match decision:
+        case "same":
+            return (yield from _apply_one(attrs.evolve(sync, doubts=False), Update(conflict.object, *ids, both)))
+        case "different":
+            gone, reason = pair.doubt.side, "somebody said that it is another record"
+            return (yield from _apply_one(sync, Unlink(conflict.object, *ids, gone, reason, reissued=True)))
+        case _:
+            raise UnfitError('whether it is the same record is resolved with "same" or "different"')
 
 
 def _resolve_record(

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import attrs
+
 from keapbridge._io.effects import Flow, gather
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.model.change import FieldConflict
+from keapbridge.model.change import RECORD, FieldConflict
 from keapbridge.model.kept import Missing
 from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
-from keapbridge.model.records import Link, Pair, Snapshot
+from keapbridge.model.records import Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["RECORD", "is_edited", "plan_deletions"]
+__all__ = ["is_edited", "plan_deletions"]
 
-RECORD = "*"  # stands for the whole record where a conflict is not about one field
 BATCH = 500
 LOOK_UPS = 4
 
@@ -146,9 +147,7 @@ def _plan_survivor(
     recent = [o for o in known.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]
     if len(recent) == 1:
         claimed.add(recent[0].id)
-        moved = Pair(
-            Link(link.customcrm_id, recent[0].id, link.customcrm_base, link.keap_base), pair.customcrm, recent[0]
-        )
+        moved = Pair(attrs.evolve(link, keap_id=recent[0].id, keap_life=recent[0].life), pair.customcrm, recent[0])
         snapshots = [moved.current(side) for side in Side]
         context = yield from sync.context(snapshots, plan_id=plan_id)
         outcome = sync.merged(moved, sync.rules(context))

@@ -34,7 +34,7 @@ class PlanDraft:
 
     def part(self, sync: Synchronization) -> PlanPart:
         """The part of one synchronization, which comes after those that were begun before."""
-        part = PlanPart(sync, self)
+        part = PlanPart(attrs.evolve(sync, restored=self.accepted.restored or sync.restored), self)
         self.parts.append(part)
         return part
 
@@ -68,6 +68,10 @@ class PlanPart:
         actions: how many there are.
         settled: linked pairs that were looked at, and whose news needs no write.
         one_sided: side → linked pairs that were looked at, and had nothing new there.
+        complete: whether both systems were read completely.
+        went_back: side → records that have gone back to an earlier state, and wait for a word.
+        back_by: side → by how many seconds at most.
+        reissued: linked pairs whose one id belongs to another record now.
     """
 
     sync: Synchronization
@@ -79,6 +83,10 @@ class PlanPart:
     actions: int = 0
     settled: int = 0
     one_sided: Counter[Side] = attrs.field(factory=Counter)
+    complete: bool = False
+    went_back: Counter[Side] = attrs.field(factory=Counter)
+    back_by: Counter[Side] = attrs.field(factory=Counter)
+    reissued: int = 0
 
     @property
     def plan_id(self) -> str:

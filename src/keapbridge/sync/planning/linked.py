@@ -15,7 +15,9 @@ from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Conflict, Skip, Update
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.side import Side
+from keapbridge.sync.doubts import doubted
 from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remember_gone_back
 from keapbridge.sync.synchronization import Synchronization, digest
 
 __all__ = ["held_skips", "merge_pairs", "plan_pairs", "settled_commit", "waiting", "with_references"]
@@ -42,10 +44,17 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
     actions: list[Action] = []
     settled: list[Commit] = []
     failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
-    for pair, outcome in (yield from merge_pairs(sync, pairs, part.plan_id)):
+    merged = yield from merge_pairs(sync, pairs, part.plan_id)
+    if any(pair.doubt is not None for pair, _ in merged):
+        pairs = yield from looked_at_again(part, pairs, merged)
+        merged = yield from merge_pairs(sync, pairs, part.plan_id)
+        yield from remember_gone_back(part, pairs, merged)
+    for pair, outcome in merged:
         problem = _problem(sync, pair)
         if problem is not None:
             actions.append(problem)
+        elif pair.doubt is not None and pair.doubt.winner is None:
+            actions += yield from in_doubt(part, pair, pair.doubt, outcome)
         elif outcome.is_settled:
             settled.append(settled_commit(sync, pair, outcome))
         elif all((side, pair.link.id(side)) in failed for side in Side):
@@ -80,6 +89,7 @@ def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[
 
 def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None) -> Flow[list[tuple[Pair, Merge]]]:
     """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
+    pairs = yield from doubted(sync, pairs)
     snapshots = [pair.current(side) for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
     rules = sync.rules(context)
@@ -99,13 +109,17 @@ def with_references(sync: Synchronization, pair: Pair, context: Context) -> Pair
             return None
         return attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context))
 
-    return Pair(pair.link, ready(pair.customcrm), ready(pair.keap))
+    return attrs.evolve(pair, customcrm=ready(pair.customcrm), keap=ready(pair.keap))
 
 
 def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     """Remember a pair that needs no write: what both sides hold is the base from now on."""
     link = pair.link
+    if pair.doubt is not None and pair.doubt.winner is None:
+        return Commit(sync.name, link, {})  # what is known of it is what was known of it before
     for side in Side:
+        if (seen := pair.seen(side)) is not None:
+            link = link.knowing(side, seen.life)
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
     if link.awaited:

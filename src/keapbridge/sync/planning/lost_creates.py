@@ -128,6 +128,7 @@ def _link_found(sync: Synchronization, intent: Intent, found: Observation) -> Fl
         source: sync.mapper.as_given(side, intent.values),
     }
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
+    link = link.knowing(side, found.life)
     seen = yield from sync.store.staging.observations(sync.name, source, [intent.source_id])
     keys = {side: sync.keys(found.snapshot), source: sync.keys(Snapshot(intent.values))}
     reason = "made by an earlier run that did not learn of it"

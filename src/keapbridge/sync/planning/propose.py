@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from keapbridge._io.effects import Flow, new_id, now, within
+from keapbridge.decide.restored import back_total
 from keapbridge.errors import MappingError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Plan, Skip
@@ -73,6 +74,7 @@ def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]
 
 def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     sync = part.sync
+    part.complete = all(scan.complete for scan in scans)
     part.watermarks = {scan.side.value: scan.watermark for scan in scans if scan.watermark is not None}
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     yield from plan_deletions(part)
@@ -91,6 +93,8 @@ def _count(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     quiet = max(scan.unchanged - part.one_sided[scan.side] for scan in scans)
     part.unchanged = max(0, quiet) + part.settled
     part.totals = {scan.side.value: scan.seen for scan in scans} | {"actions": part.actions}
+    for side, number in part.went_back.items():
+        part.totals |= {back_total(side): number, back_total(side, "_by"): part.back_by[side]}
     if (rate := sync.systems[Side.KEAP].calls_per_minute) is not None:
         part.totals["keap_per_minute"] = rate
     if part.counts:  # the brakes want to know; counting costs where nothing happens

@@ -19,13 +19,14 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.sync.doubts import has_gone_back
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
 from keapbridge.sync.systems import System
 
-__all__ = ["Scan", "observe", "observe_ids"]
+__all__ = ["Scan", "observe", "observe_ids", "read_all_next"]
 
 
 @attrs.frozen
@@ -35,6 +36,8 @@ class Scan:
     Attributes:
         watermark: from where the next scan must look again; `None` where this one looked at some records only.
         nameless: why records could not be read that do not even show an id.
+        complete: whether it was to show all there are.
+        older: the linked records that show something else and are older than they were.
     """
 
     side: Side
@@ -42,6 +45,8 @@ class Scan:
     unchanged: int
     watermark: datetime | None
     nameless: tuple[str, ...] = ()
+    complete: bool = False
+    older: tuple[str, ...] = ()
 
 
 def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
@@ -61,6 +66,9 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
         anew = True
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    if not all(scan.complete for scan in scans) and (yield from _went_back(sync, scans)):
+        # Lists of changes do not show what was restored along with it.
+        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if sync.guard.holds(sync.name):
         mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
     if known != mapping or anew:
@@ -77,6 +85,19 @@ def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collecti
     return scans
 
 
+def read_all_next(sync: Synchronization) -> Flow[None]:
+    """Have the next run read everything."""
+    fact = mapping_fact(sync.name)
+    known = yield from sync.store.facts.get(fact)
+    if known is not None:
+        yield from sync.store.facts.set(fact, f"{known}, and all once more")
+
+
+def _went_back(sync: Synchronization, scans: Sequence[Scan]) -> Flow[bool]:
+    """Whether records have gone back to an earlier state."""
+    return (yield from has_gone_back(sync, {scan.side: scan.older for scan in scans if scan.older}))
+
+
 def _has_news(scans: Sequence[Scan]) -> bool:
     """Whether records of Keap changed: the values of a custom field that was deleted are gone from them."""
     return any(scan.side is Side.KEAP and scan.unchanged < scan.seen for scan in scans)
@@ -87,8 +108,8 @@ def _look(sync: Synchronization, side: Side, plan_id: str, ids: Collection[str])
     shown = {sync.systems[side].identify(record).id for record in records} | odd.keys()
     malformed = tuple(Malformed(id, ShapeError(reason)) for id, reason in odd.items())
     gone = tuple(id for id in dict.fromkeys(ids) if id not in shown)
-    unchanged = yield from _stage(sync, side, Page(records, malformed, gone), plan_id, complete=False)
-    return Scan(side, len(records), unchanged, None)
+    unchanged, older = yield from _stage(sync, side, Page(records, malformed, gone), plan_id, complete=False)
+    return Scan(side, len(records), unchanged, None, older=tuple(older))
 
 
 def _fingerprint(mapper: Mapper) -> str:
@@ -116,11 +137,14 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
         yield from sync.store.staging.begin_scan(sync.name, side)
     seen = unchanged = 0
     nameless: list[str] = []
+    older: list[str] = []
     while page is not None:
         counted = seen, unchanged
         shown = shown.page(_stamps(system, page), clock, timedelta(seconds=(yield from elapsed()) - begun))
         known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
-        unchanged += known + (yield from _stage(sync, side, page, plan_id, prints, complete=complete))
+        same, its_older = yield from _stage(sync, side, page, plan_id, prints, complete=complete)
+        unchanged += known + same
+        older += its_older
         seen += known + len(page.items)
         sync.settings.watch.page(sync.name, side, seen - counted[0], unchanged - counted[1])
         nameless += [str(item.error) for item in page.malformed if item.id is None]
@@ -134,7 +158,7 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
         yield from sync.store.staging.end_scan(sync.name, side)
     watermark = next_cursor(before, shown, clock, started, sync.settings.overlap)
-    return Scan(side, seen, unchanged, watermark, tuple(nameless))
+    return Scan(side, seen, unchanged, watermark, tuple(nameless), complete, tuple(older))
 
 
 def _stamps(system: System, page: Page[Any]) -> Iterator[datetime | None]:
@@ -194,7 +218,8 @@ def _stage(
     prints: Mapping[str, str] = MappingProxyType({}),
     *,
     complete: bool,
-) -> Flow[int]:
+) -> Flow[tuple[int, list[str]]]:
+    """Stage a page; answers how many records were as they are known, and which others are older than they were."""
     if side is Side.KEAP:
         yield from _learn_currency(sync, page.items)
     seen = [one.observation for one in (yield from sync.see(side, page.items, plan_id=plan_id))]
@@ -205,17 +230,18 @@ def _stage(
         yield from sync.store.staging.forget_unlinked(sync.name, side, ids=deleted)
         yield from sync.store.staging.note_deleted(sync.name, side, deleted)
 
-    def stage(some: Sequence[Observation]) -> Flow[list[int]]:
+    def stage(some: Sequence[Observation]) -> Flow[list[tuple[int, list[str]]]]:
         rows = [sync.staged(o, prints.get(o.id)) for o in some]
         return [(yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))]
 
-    def stage_problem(seen: Observation, error: Exception) -> Flow[list[int]]:
+    def stage_problem(seen: Observation, error: Exception) -> Flow[list[tuple[int, list[str]]]]:
         reason = sync.guard.failed(error, f"{sync.name} {side.title} {seen.id}")
         problem = Observation(side, seen.id, Snapshot({}), problem=reason, seen_in=plan_id)
         row = sync.staged(problem)
         return [(yield from sync.store.staging.stage(sync.name, side, [row], complete=complete))]
 
-    return sum((yield from sync.guard.by_halves(observations, stage, stage_problem)))
+    parts = yield from sync.guard.by_halves(observations, stage, stage_problem)
+    return sum(same for same, _ in parts), [id for _, older in parts for id in older]
 
 
 def _without_strangers(sync: Synchronization, side: Side, seen: list[Observation]) -> Flow[list[Observation]]:

@@ -8,7 +8,8 @@ credentials, a spent quota and a system that is down stop a run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from keapbridge._io.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
@@ -16,7 +17,8 @@ from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Conflict, Plan, Skip
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.guard import EVERY_RECORD, is_failure, stops_everything
+from keapbridge.sync.doubts import RESTORED
+from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.watching import run_id
@@ -28,12 +30,17 @@ from keapbridge.sync.writing.updates import apply_pairs
 
 __all__ = ["apply"]
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-def apply(bridge: Bridge, plan: Plan, accepted: Accepted | None = None) -> Flow[Report]:
+
+def apply(
+    bridge: Bridge, plan: Plan, accepted: Accepted | None = None, held_back: Mapping[str, str] = NOTHING
+) -> Flow[Report]:
     """Do what a plan says, and report what was done.
 
     Args:
         accepted: what a person accepts for this run.
+        held_back: synchronizations of which nothing is to be written, each with the reason.
 
     Raises:
         StalePlanError: when the plan was applied before.
@@ -43,18 +50,24 @@ def apply(bridge: Bridge, plan: Plan, accepted: Accepted | None = None) -> Flow[
     if not (yield from bridge.store.runs.begin(plan.id, name, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted())
-    return (
-        yield from run.to_its_end(within(_apply_all(run, [bridge[each] for each in plan.objects]), place=("run", name)))
-    )
+    doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
+    return (yield from run.to_its_end(within(doing, place=("run", name))))
 
 
-def _apply_all(run: Run, synchronizations: Sequence[Synchronization]) -> Flow[Collection[str]]:
+def _apply_all(
+    run: Run, synchronizations: Sequence[Synchronization], held_back: Mapping[str, str]
+) -> Flow[Collection[str]]:
     for sync in synchronizations:
         yield from make_fields(sync)
     # What planning has found of an earlier run, which did not live to know that it had made it.
     run.count((yield from run.store.runs.claim_lines(run.run_id, run.plan.objects)))
     stopped: list[str] = []
     for sync in synchronizations:
+        if sync.name in held_back:
+            stopped.append(sync.name)
+            reason = f"{STOPPED}{held_back[sync.name]}"
+            yield from run.report(one_sided(sync.name, "failed", Side.KEAP, EVERY_RECORD, reason))
+            continue
         try:
             writing = run.watch.phase(sync.name, "writing", _apply_part(run.part(sync)))
             yield from within(writing, place=("writing", sync.name))
@@ -81,8 +94,14 @@ def _apply_part(part: RunPart) -> Flow[None]:
 def _list_rest(part: RunPart) -> Flow[None]:
     for batch in part.batches(("conflict", "skip")):
         actions = yield from batch
-        yield from part.report(*(_line_of(action) for action in actions))
+        yield from part.report(*(_line_of(action) for action in actions if not _is_decided(part, action)))
         part.progressed(len(actions))
+
+
+def _is_decided(part: RunPart, action: Action) -> bool:
+    """Whether it waited for what is accepted now."""
+    restored = isinstance(action, Conflict) and action.conflict.about == RESTORED
+    return restored and part.sync.restored is not None
 
 
 def _line_of(action: Action) -> Line:

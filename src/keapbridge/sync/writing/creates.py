@@ -246,9 +246,9 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
     )
     state = awaiting(state, side, {}, moment)
     if ready.resumed:
-        state = _based_on_sent(remember(state, side, stored, made.version), side, sent)
+        state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:
-        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made.version)
+        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made)
     state = decide_again(sync, state)
     known = {item.field for item in state.outcome.held}
     held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))

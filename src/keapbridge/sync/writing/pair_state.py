@@ -130,9 +130,9 @@ def decide_again(sync: Synchronization, state: PairState) -> PairState:
     """Merge what was read last; a conflict that was not in the plan is reported."""
     known = {conflict.field for conflict in state.outcome.conflicts}
     outcome = sync.merged(state.pair, sync.rules(state.context), state.moment)
-    new = sorted({conflict.field for conflict in outcome.conflicts} - known)
+    new = sorted(({c.field: c for c in outcome.conflicts if c.field not in known}).items())
     return attrs.evolve(state, outcome=outcome).saying(
-        *(state.line("conflict", None, (field,), EDITED_ON_BOTH) for field in new)
+        *(state.line("conflict", None, (field,), c.reason if c.about else EDITED_ON_BOTH) for field, c in new)
     )
 
 
@@ -177,7 +177,7 @@ def after_write(
     open_still = {field: value for field, value in sent.items() if field not in stored}
     state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: open_still})
     state = awaiting(state, side, before, moment)
-    state = assume(remember(state, side, stored, shown.version), side)
+    state = assume(remember(state, side, stored, shown), side)
     if not open_still:
         held = _shown_over(state.records[side], answer)
         state = attrs.evolve(state, records={**state.records, side: held})
@@ -202,7 +202,7 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     untaken = {f: a for f, a in awaited.items() if f not in held or is_untaken(a.sent, held[f], a.before)}
     stored |= {f: sent[f] for f in untaken if f in stored}
     state = _with_link(state, state.pair.link.awaiting(side, untaken))
-    state = remember(state, side, stored, shown.version)
+    state = remember(state, side, stored, shown)
     known = state.pair.seen(side)
     if stored != held or known is None:
         state = _see(state, shown)
@@ -235,15 +235,21 @@ def stored_of(answer: Observation, sent: Values) -> dict[str, Canonical]:
     return {field: shown[field] for field in sent if field in shown}
 
 
-def remember(state: PairState, side: Side, stored: Values, version: str | None) -> PairState:
+def remember(state: PairState, side: Side, stored: Values, shown: Observation) -> PairState:
     """The pair as it is after a write: the written fields as stored, all others as they were read.
 
     Only what was written is taken from the answer: an edit of another field that came in between is still to be found.
+
+    Args:
+        shown: what the system answered.
     """
     seen = state.pair.seen(side)
     assert seen is not None  # it was re-read, or made just now
     snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
-    return _see(_based_on(state, side, stored), attrs.evolve(seen, snapshot=snapshot, version=version))
+    new = attrs.evolve(seen, snapshot=snapshot, version=shown.version, life=shown.life.over(seen.life))
+    state = _based_on(state, side, stored)
+    pair = attrs.evolve(state.pair, link=state.pair.link.knowing(side, shown.life))
+    return _see(attrs.evolve(state, pair=pair), new)
 
 
 def assume(state: PairState, side: Side) -> PairState:

@@ -33,14 +33,15 @@ def apply_removals(part: RunPart) -> Flow[None]:
             left, unreadable = yield from part.sync.read(gone.other, [pair.link.id(gone.other) for pair in mine])
             for pair in mine:
                 action = wanted[pair.link.customcrm_id]
-                if pair.link.id(gone) in {*there, *odd} or pair.link.keap_id != _keap_id(action):
+                taker = there.get(pair.link.id(gone)) if isinstance(action, Unlink) and action.reissued else None
+                if (taker is None and pair.link.id(gone) in {*there, *odd}) or pair.link.keap_id != _keap_id(action):
                     reason = f"it is in {gone.title} after all"
                     yield from part.report(_line(part, pair, "skipped", None, reason))
                 elif pair.link.id(gone.other) in unreadable:
                     reason = unreadable[pair.link.id(gone.other)]
                     yield from part.report(_line(part, pair, "skipped", None, reason))
                 else:
-                    yield from _removed(part, pair, action, left.get(pair.link.id(gone.other)))
+                    yield from _removed(part, pair, action, left.get(pair.link.id(gone.other)), taker)
         part.progressed(len(actions))
 
 
@@ -60,15 +61,26 @@ def _gone(action: Unlink | Delete) -> Side:
     return action.gone if isinstance(action, Unlink) else action.side.other
 
 
-def _removed(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None) -> Flow[None]:
+def _removed(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None, taker: Seen | None) -> Flow[None]:
     try:
-        yield from _remove(part, pair, action, left)
+        yield from _remove(part, pair, action, left, taker)
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are removed
         yield from part.failed(error, _line(part, pair, "failed", None, ""))
 
 
-def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None) -> Flow[None]:
+def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None, taker: Seen | None) -> Flow[None]:
     gone = _gone(action)
+    if taker is not None:
+        line = _line(part, pair, "unlinked", None, action.reason if isinstance(action, Unlink) else "")
+        survivor = None if left is None else left.observation
+        keys = part.sync.keys(survivor.snapshot) if survivor else ()
+        new, its_keys = taker.observation, part.sync.keys(taker.observation.snapshot)
+        yield from part.remove(
+            Removal(
+                part.sync.name, pair.link, survivor, keys, line.reason, lines=(line,), taker=new, taker_keys=its_keys
+            )
+        )
+        return
     if left is None:
         line = _line(part, pair, "unlinked", None, "deleted on both sides")
         yield from part.remove(Removal(part.sync.name, pair.link, lines=(line,)))

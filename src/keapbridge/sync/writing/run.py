@@ -56,7 +56,7 @@ class Run:
 
     def part(self, sync: Synchronization) -> RunPart:
         """The part of one synchronization."""
-        return RunPart(sync, self)
+        return RunPart(attrs.evolve(sync, restored=self.accepted.restored or sync.restored), self)
 
     def count(self, lines: Collection[Line]) -> None:
         """Count what happened, and tell it."""

@@ -10,12 +10,13 @@ import attrs
 from keapbridge._io.effects import Flow, gather, now, within
 from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.model.change import Change
+from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit, JournalEntry
-from keapbridge.model.plan import Action, Adopt, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
+from keapbridge.sync.doubts import RESTORED, doubted
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import with_references
@@ -58,6 +59,9 @@ class _Written:
 def apply_pairs(part: RunPart) -> Flow[None]:
     """Write to pairs, then link those that need no write: apart, so that what is read again is read in few calls."""
     yield from _apply_batches(part, part.batches(("update", "adopt")))
+    if part.sync.restored is not None:
+        # They wait in the plan, which was made before somebody said whose values are right.
+        yield from _apply_batches(part, map(_decided, part.batches(("conflict",))))
     number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
         yield from part.sync.store.links.begin_linking(number)
@@ -86,6 +90,17 @@ def _apply_batches(part: RunPart, batches: Iterator[Flow[list[Action]]]) -> Flow
         return ending([_commit_quiet(part, quiet), *(_write_pair(part, state) for state in ready)], end)
 
     yield from flowing(batches, prepare)
+
+
+def _decided(batch: Flow[list[Action]]) -> Flow[list[Action]]:
+    """Of a batch of conflicts those of records that went back, to be written as was said."""
+    actions = yield from batch
+    both = tuple(Change(RECORD, side, None, None, "accept") for side in Side)
+    return [
+        Update(a.object, a.customcrm_id, a.keap_id, both)
+        for a in actions
+        if isinstance(a, Conflict) and a.conflict.about == RESTORED
+    ]
 
 
 def _not_read(part: RunPart, action: Action, error: Exception) -> Flow[list[PairState]]:
@@ -125,7 +140,7 @@ def _commit_quiet(part: RunPart, states: Sequence[PairState]) -> Flow[None]:
 def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState]]:
     sync = part.sync
     updates = [a.customcrm_id for a in actions if isinstance(a, Update)]
-    pairs: list[Pair] = yield from sync.store.links.pairs_of(sync.name, updates)
+    pairs: list[Pair] = yield from doubted(sync, (yield from sync.store.links.pairs_of(sync.name, updates)))
     adoptions = {(a.customcrm_id, a.keap_id): a for a in actions if isinstance(a, Adopt)}
     if adoptions:
         partners = sync.store.links.partners
@@ -153,7 +168,7 @@ def _read_moved(part: RunPart, moved: Mapping[str, str]) -> Flow[list[Pair]]:
     pairs = yield from store.links.pairs_of(name, moved)
     staged = yield from store.staging.observations(name, Side.KEAP, list(moved.values()))
     return [
-        Pair(attrs.evolve(pair.link, keap_id=new_id), pair.customcrm, staged[new_id])
+        Pair(attrs.evolve(pair.link, keap_id=new_id, keap_life=staged[new_id].life), pair.customcrm, staged[new_id])
         for pair in pairs
         if (new_id := moved[pair.link.customcrm_id]) in staged
     ]
@@ -183,10 +198,19 @@ def _reread(part: RunPart, states: Sequence[PairState], planned: Targets) -> Flo
             again = yield from _reread_side(part, side, [current[n] for n in missing])
             for n, state in zip(missing, again, strict=True):
                 current[n] = state
+        current = yield from _doubted(part, current)
         current = [decide_again(part.sync, state) for state in current]
         wanted = [state.targets for state in current]
         if all(state.gone is not None or state.targets <= state.records.keys() for state in current):
             return current
+
+
+def _doubted(part: RunPart, states: Sequence[PairState]) -> Flow[list[PairState]]:
+    """The states, of pairs that were linked before with what speaks against taking what they show for edits."""
+    old = [n for n, state in enumerate(states) if not state.is_new and state.replaces is None]
+    pairs = yield from doubted(part.sync, [states[n].pair for n in old])
+    seen = dict(zip(old, pairs, strict=True))
+    return [attrs.evolve(state, pair=seen[n]) if n in seen else state for n, state in enumerate(states)]
 
 
 def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState]]:

@@ -1,0 +1,94 @@
+"""What is remembered of linked records against what they show: who they are, and whether they have gone back.
+
+The journal is asked only about records that are older than they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from keapbridge._io.effects import Flow, now
+from keapbridge.decide.identity import Who, who_is_it
+from keapbridge.decide.restored import gone_back, is_older
+from keapbridge.model.kept import JournalEntry
+from keapbridge.model.records import Doubt, Observation, Pair
+from keapbridge.model.side import Side
+from keapbridge.sync.synchronization import Synchronization
+
+__all__ = ["ANOTHER", "LAGGING", "RESTORED", "STRANGER", "doubted", "has_gone_back"]
+
+RESTORED, LAGGING, STRANGER, ANOTHER = "restored", "lagging", "stranger", "another"
+BATCH = 500
+
+
+def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
+    """The pairs, each with what speaks against taking what it shows for edits."""
+    if not sync.doubts:
+        return list(pairs)
+    older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side)]
+    if not older:
+        return [_with_doubt(sync, pair, (), None) for pair in pairs]
+    entries = yield from sync.store.journal.of_links(sync.name, [pair.link for pair in older])
+    moment = yield from now()
+    return [_with_doubt(sync, pair, entries.get(pair.link.customcrm_id, ()), moment) for pair in pairs]
+
+
+def has_gone_back(sync: Synchronization, older: Mapping[Side, Collection[str]]) -> Flow[bool]:
+    """Whether any of these records, which are older than they were, has gone back."""
+    for side, ids in older.items():
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), BATCH):
+            some = wanted[start : start + BATCH]
+            if side is Side.KEAP:
+                some = list((yield from sync.store.links.partners(sync.name, side, some)).values())
+            pairs = yield from doubted(sync, (yield from sync.store.links.pairs_of(sync.name, some)))
+            if any(pair.doubt is not None and pair.doubt.about == RESTORED for pair in pairs):
+                return True
+    return False
+
+
+def _is_suspect(pair: Pair, side: Side) -> bool:
+    seen = pair.seen(side)
+    if seen is None or seen.problem is not None:
+        return False
+    return seen.went_back or is_older(pair.link.life(side).changed, seen.life.changed)
+
+
+def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Pair:
+    perhaps: Doubt | None = None
+    for side in Side:
+        seen = pair.seen(side)
+        if seen is None or seen.problem is not None:
+            continue
+        link, linked = pair.link, pair.current(side.other).values
+        life, base, values = link.life(side), link.base(side), seen.snapshot.values
+        who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
+        if who is Who.ANOTHER:
+            reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
+            return attrs.evolve(pair, doubt=Doubt(ANOTHER, side, reason))
+        if moment is not None and _is_suspect(pair, side):
+            back = gone_back(base, values, entries)
+            if back is not None:
+                certain = moment - back.written_at >= sync.settings.lag
+                return _gone_back(sync, pair, seen, back.fields, certain=certain)
+        if who is Who.PERHAPS:
+            reason = f"is {side.title} {seen.id} the same as before? All that it was known by is another"
+            perhaps = Doubt(STRANGER, side, reason)
+    return attrs.evolve(pair, doubt=perhaps) if perhaps != pair.doubt else pair
+
+
+def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, fields: frozenset[str], *, certain: bool) -> Pair:
+    side, winner = seen.side, sync.restored
+    known = pair.link.life(side).changed
+    by = int((known - seen.life.changed).total_seconds()) if known and seen.life.changed else 0
+    about = RESTORED if certain or winner is not None else LAGGING
+    where = f"{side.title} {seen.id}"
+    if about == RESTORED:
+        reason = f"{where} went back to an earlier state: {', '.join(sorted(fields))}"
+    else:
+        reason = f"{where} shows what it held before it was written: an old state, or a restored one; looked at again"
+    doubt = Doubt(about, side, reason, fields, max(0, by), winner)
+    return attrs.evolve(pair.seeing(attrs.evolve(seen, went_back=about == RESTORED)), doubt=doubt)

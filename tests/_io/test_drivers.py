@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import attrs
 import pytest
 
+from keapbridge._io import scope as scopes
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Flow, Malformed, Page, Sleep, blocking, gather, new_id, now
+from keapbridge._io.effects import Effect, Flow, Malformed, Page, Sleep, blocking, finish, gather, new_id, now, within
 from keapbridge.errors import NotFoundError, ShapeError
 
 LONG = 60  # seconds, for what takes none
@@ -293,3 +297,92 @@ def test_cancelling_ends_gathered_flows_too() -> None:
 def test_an_interrupt_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(KeyboardInterrupt):
         SyncDriver().run(gather([_failing(KeyboardInterrupt()), _value(1)], 2))
+
+
+# --- interrupts -----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Open:
+    """A gate that lets everything pass, as those of a run do."""
+
+    def admit(self, effect: Effect) -> Flow[None]:
+        yield from ()
+
+
+def _half_way(done: list[str], interrupt: Callable[[], Any]) -> Flow[None]:
+    """Two steps that belong together, and an interrupt between them; then a call."""
+
+    def both_steps() -> Flow[str]:
+        yield from blocking("one", interrupt)
+        yield from blocking("two", done.append, "both steps")
+        return "value"
+
+    done.append((yield from finish(both_steps())))
+    yield from blocking("call", done.append, "call", outward=True)
+
+
+def test_what_must_not_be_left_half_way_ends_before_an_interrupt_is_raised() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    done: list[str] = []
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        end = time.monotonic() + LONG
+        while scopes.current.get().task.halted is None and time.monotonic() < end:  # type: ignore[union-attr]
+            time.sleep(0.001)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            SyncDriver().run(within(_half_way(done, interrupt), gate=_Open()))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["both steps", "value"]
+
+
+def test_nor_before_a_cancellation_is() -> None:
+    done: list[str] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:  # on a thread of the loop's
+            told = threading.Event()
+            loop.call_soon_threadsafe(lambda: (task.cancel(), told.set()))
+            assert told.wait(LONG)
+
+        task = asyncio.create_task(AsyncDriver().run(within(_half_way(done, interrupt), gate=_Open())))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert done == ["both steps", "value"]
+
+
+def test_an_interrupt_after_the_last_call_reaches_the_caller_all_the_same() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            told = threading.Event()
+            loop.call_soon_threadsafe(lambda: (task.cancel(), told.set()))
+            assert told.wait(LONG)
+
+        task = asyncio.create_task(AsyncDriver().run(within(blocking("last", interrupt), gate=_Open())))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+
+def test_a_gather_that_could_not_begin_all_of_its_flows_has_no_values() -> None:
+    driver = SyncDriver()
+
+    def flow() -> Flow[Any]:
+        scopes.current.get().task.halt(ValueError("over"))  # type: ignore[union-attr]
+        return (yield from gather([_value(1), _value(2)], 2))
+
+    with pytest.raises(ValueError, match="over"):
+        driver.run(flow())

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 import pytest
-from in_process import InProcess, straight_into
+from in_process import InProcess, straight_into, twins
 from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import variants
 
@@ -84,15 +84,7 @@ class World:
         for file in self.store.parent.glob(f"{self.store.name}*"):
             shutil.copyfile(file, store.parent / file.name.replace(self.store.name, store.name))
         clock = Clock(self.clock.moment)
-        keap, crm = KeapEmulator(clock=clock, behaviour=self.keap.behaviour), CustomcrmEmulator(clock=clock)
-        ours, theirs = crm._ledger, self.crm._ledger
-        ours._connection.deserialize(theirs._connection.serialize())
-        ours._issued = dict(theirs._issued)
-        ours._last_write, ours._last_request = theirs._last_write, theirs._last_request
-        keap.state._db.deserialize(self.keap.state._db.serialize())
-        keap.state._last_write = self.keap.state._last_write
-        for name in ("contacts", "companies", "products"):
-            getattr(keap.state, name)._last_id = getattr(self.keap.state, name)._last_id
+        keap, crm = twins(self.keap, self.crm, clock)
         return World(clock, keap, crm, store)
 
     def close(self) -> None:

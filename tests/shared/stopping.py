@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Alongside, Blocking, Effect, Elapsed, Flow, Gather, NewId, Now, Send, Sleep
+from keapbridge._io.effects import Alongside, Blocking, Effect, Elapsed, Finish, Flow, Gather, NewId, Now, Send, Sleep
 from keapbridge._io.workers import LeftError
 from keapbridge.store.sql import LinkStore
 
@@ -97,6 +97,8 @@ class CountingDriver(SyncDriver):
                 return self.live(timedelta(seconds=effect.ceiling))
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]
+            case Finish():
+                return self.run(effect.flow)
             case Alongside():
                 return self._alongside(effect)
             case _:
@@ -142,7 +144,7 @@ class CountingDriver(SyncDriver):
         failures: list[BaseException] = []
         while True:
             while len(active) < effect.limit and not failures and (new := next(waiting, None)) is not None:
-                index, flow = new
+                index, flow = new[0], _in_line(new[1])
                 active.append((index, flow, flow.__next__))
             if not active:
                 break
@@ -160,6 +162,25 @@ class CountingDriver(SyncDriver):
         if failures:
             raise failures[0]
         return [results[i] for i in sorted(results)]
+
+
+def _in_line(flow: Flow[Any]) -> Flow[Any]:
+    """A flow with what it brings to its end in its own line, so that others take turns with that, too."""
+    result: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            effect = flow.send(result) if error is None else flow.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        result = error = None
+        try:
+            result = (yield from _in_line(effect.flow)) if isinstance(effect, Finish) else (yield effect)
+        except GeneratorExit:
+            flow.close()
+            raise
+        except BaseException as problem:  # noqa: BLE001 - the flow decides what an error means
+            error = problem
 
 
 _numbers = itertools.count(1)

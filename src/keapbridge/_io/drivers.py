@@ -130,12 +130,16 @@ class SyncDriver:
         outer = scopes.of(self)
         if outer is not None:
             return self._drive(outer.inner(flow), flow)
+        task = Task(self)
         try:
-            return self._drive(Scope(Task(self), flow), flow)
+            result = self._drive(Scope(task, flow), flow)
         except Halt as halt:
             raise halt.error from None
         except LeftError as left:
             raise left.interrupt from None
+        if task.halted is not None:  # after its last call
+            raise task.halted
+        return result
 
     def _drive(self, scope: Scope, flow: Flow[T]) -> T:
         with _scoped(scope):
@@ -178,7 +182,7 @@ class SyncDriver:
             case Within():
                 return self._within(effect)
             case Finish():
-                return self.run(effect.flow)
+                return self._finish(effect)
             case Alongside():
                 return self._alongside(effect)
 
@@ -208,6 +212,12 @@ class SyncDriver:
         if scope is None:
             scope = Scope(Task(self), effect.flow)
         return self._drive(scope.inner(effect.flow, effect.gate, effect.place), effect.flow)
+
+    def _finish(self, effect: Finish) -> Any:
+        scope = scopes.of(self)
+        if scope is None or self._one_thread or threading.get_ident() != scope.task.home:
+            return self.run(effect.flow)
+        return Workers(scope.task, [effect.flow], self.run).one_to_its_end()
 
     def _gather(self, effect: Gather) -> list[Any]:
         scope = scopes.of(self)
@@ -255,14 +265,21 @@ class AsyncDriver:
         self._tell = tell
 
     async def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its end and return its value. A task that is cancelled waits for what the store is doing."""
+        """Drive a flow to its end and return its value.
+
+        A task that is cancelled waits for what the store is doing, and for what must not be left half-way.
+        """
         outer = scopes.of(self)
         if outer is not None:
             return await self._drive(outer.inner(flow), flow)
+        task = Task(self)
         try:
-            return await self._drive(Scope(Task(self), flow), flow)
+            result = await self._drive(Scope(task, flow), flow)
         except Halt as halt:
             raise halt.error from None
+        if task.halted is not None:  # after its last call
+            raise task.halted
+        return result
 
     async def _drive(self, scope: Scope, flow: Flow[T]) -> T:
         with _scoped(scope):
@@ -272,6 +289,8 @@ class AsyncDriver:
                     try:
                         result = await self.perform(effect)
                     except BaseException as error:  # noqa: BLE001 - the flow decides what an error means
+                        if isinstance(error, self._asyncio.CancelledError):
+                            scope.task.halt(error)
                         effect = flow.throw(error)
                     else:
                         effect = flow.send(result)
@@ -344,22 +363,33 @@ class AsyncDriver:
             return await self.run(effect.flow)
 
     async def _finish(self, work: Awaitable[Any]) -> Any:
-        """Bring work to its end, even when the task that waits for it is cancelled meanwhile."""
+        """Bring work to its end, even when the task that waits for it is cancelled meanwhile.
+
+        Behind a gate the cancellation is raised at the next call or wait, as an interrupt of threads is.
+        """
         task = self._asyncio.ensure_future(work)
         try:
             return await self._asyncio.shield(task)
-        except self._asyncio.CancelledError:
+        except self._asyncio.CancelledError as interrupt:
+            scope = scopes.of(self)
+            if scope is not None:
+                scope.task.halt(interrupt)
             await self._asyncio.wait([task])
-            raise
+            if scope is None or not scope.gates:
+                raise
+            return task.result()
 
     async def _gather(self, effect: Gather) -> list[Any]:
         flows = enumerate(effect.flows)
         results: dict[int, Any] = {}
         failures: list[BaseException] = []
+        scope = scopes.of(self)
+
+        task = Task(self) if scope is None else scope.task
 
         async def worker() -> None:
             try:
-                while not failures and (numbered := next(flows, None)) is not None:
+                while not failures and task.halted is None and (numbered := next(flows, None)) is not None:
                     index, flow = numbered
                     results[index] = await self.run(flow)
             except self._asyncio.CancelledError:
@@ -372,6 +402,8 @@ class AsyncDriver:
                 group.create_task(worker())
         if failures:
             raise next((error for error in failures if not isinstance(error, Exception)), failures[0])
+        if task.halted is not None:
+            raise Halt(task.halted)  # some were not begun
         return [results[i] for i in sorted(results)]
 
     async def iterate(self, first: Flow[Page[T]]) -> AsyncIterator[T]:

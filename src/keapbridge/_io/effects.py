@@ -240,7 +240,10 @@ class Gather:
 
 @attrs.frozen
 class Finish:
-    """Run a flow that must not be abandoned half-way, even when its caller is; answers its value."""
+    """Run a flow that must not be left half-way when its task is interrupted; answers its value.
+
+    An interrupt (Ctrl-C, a task that is cancelled) is raised at the next call or wait, of the flow itself or after it.
+    """
 
     flow: Flow[Any]
 
@@ -325,7 +328,7 @@ def gather(flows: Iterable[Flow[T]], limit: int) -> Flow[list[T]]:
 
 
 def finish(flow: Flow[T]) -> Flow[T]:
-    """Run a flow to its end, even when the task that waits for it is cancelled meanwhile."""
+    """Run a flow that an interrupt must not leave half-way; see `Finish`."""
     result: T = yield Finish(flow)
     return result
 

@@ -65,6 +65,10 @@ class Task:
     abandoned: bool = False
     desk: SimpleQueue[Errand | None] = attrs.field(factory=SimpleQueue)
 
+    def halt(self, interrupt: BaseException) -> None:
+        """End it, unless something else has."""
+        self.halted = self.halted or interrupt
+
 
 @attrs.frozen(eq=False)
 class Scope:

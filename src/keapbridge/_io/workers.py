@@ -85,6 +85,8 @@ class Workers:
             self._side_by_side(limit)
         if self._failures:
             raise next((e for e in self._failures if not isinstance(e, Exception)), self._failures[0])
+        if self._task.halted is not None:
+            raise Halt(self._task.halted)  # some were not begun
         return [self._results[i] for i in sorted(self._results)]
 
     def _side_by_side(self, limit: int) -> None:
@@ -93,13 +95,38 @@ class Workers:
                 self._begin(numbered)
             self._wait()
         except BaseException as interrupt:
-            self._task.halted = self._task.halted or interrupt
-            try:
-                self._wait()
-            except BaseException:  # noqa: BLE001 - the second one
-                self._task.abandoned = True
-                raise LeftError(interrupt) from None
+            self._wait_after(interrupt)
             raise
+
+    def one_to_its_end(self) -> Any:
+        """Run the only one on a thread of its own; its value.
+
+        When the thread that calls this is interrupted, it waits for that value as well, and the task ends at its next
+        call or wait: what is half done is not left.
+
+        Raises:
+            Halt: when the task is over already.
+            LeftError: when it was interrupted twice.
+        """
+        numbered = self._next()
+        if numbered is None:
+            raise Halt(self._task.halted or RuntimeError("there is no flow"))
+        try:
+            self._begin(numbered)
+            self._wait()
+        except BaseException as interrupt:  # noqa: BLE001 - raised when the task ends
+            self._wait_after(interrupt)
+        if self._failures:
+            raise self._failures[0]
+        return self._results[0]
+
+    def _wait_after(self, interrupt: BaseException) -> None:
+        self._task.halt(interrupt)
+        try:
+            self._wait()
+        except BaseException:  # noqa: BLE001 - the second one
+            self._task.abandoned = True
+            raise LeftError(interrupt) from None
 
     def _begin(self, numbered: _Numbered) -> None:
         thread = _Thread(f"keapbridge_{len(self._threads)}", lambda: self._work(numbered), self._desk)

@@ -123,7 +123,7 @@ class Engine:
         gate = self.stopping.gate(deadline)
         settings = self.bridge.settings
         term = DEBUG_TERM if settings.debug else None
-        alone = within(holding(self.bridge.store, self._informed(flow), wait, term=term), gate=gate)
+        alone = gate.around(holding(self.bridge.store, self._informed(flow), wait, term=term))
         return settings.watch.run(doing, [sync.name for sync in those], alone)
 
     def _informed(self, flow: Flow[T]) -> Flow[T]:

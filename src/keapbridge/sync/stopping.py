@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Effect, Flow, Halt, elapsed, now
+from keapbridge._io.effects import Effect, Flow, Halt, elapsed, now, within
 from keapbridge.errors import StoppedError
 
 __all__ = ["Stopping", "is_stop"]
+
+T = TypeVar("T")
 
 
 class Stopping:
@@ -49,6 +52,12 @@ class _Gate:
     deadline: timedelta | None
     ends: float | None = None
 
+    def around(self, flow: Flow[T]) -> Flow[T]:
+        """A flow that passes it, and whose time begins now."""
+        if self.deadline is not None:
+            self.ends = (yield from elapsed()) + self.deadline.total_seconds()
+        return (yield from within(flow, gate=self))
+
     def admit(self, effect: Effect) -> Flow[None]:
         """Let it pass, unless the run is to end.
 
@@ -57,12 +66,7 @@ class _Gate:
         """
         if self.stopping.has_been_told(self.told):
             raise Halt(StoppedError("the session was told to stop", retry_at=(yield from now())))
-        if self.deadline is None:
-            return
-        moment = yield from elapsed()
-        if self.ends is None:
-            self.ends = moment + self.deadline.total_seconds()
-        if moment >= self.ends:
+        if self.ends is not None and (yield from elapsed()) >= self.ends:
             raise Halt(StoppedError("the time of the run is up", retry_at=(yield from now())))
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, elapsed, new_id, now
+from keapbridge._io.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.errors import ConflictError, NotFoundError, StalePlanError, SyncError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
@@ -169,7 +169,7 @@ def _undo_all(bridge: Bridge, run: Run) -> Flow[Collection[str]]:
     for seq, action in enumerate(run.plan.actions):
         attempts.seq = seq
         try:
-            yield from _undo_one(run.part(bridge[action.object]), attempts, action)
+            yield from finish(_undo_one(run.part(bridge[action.object]), attempts, action))
         except Exception as error:
             if isinstance(error, SyncError) and stops_everything(error):
                 raise

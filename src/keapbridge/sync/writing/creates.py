@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, elapsed, new_id, now
+from keapbridge._io.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import (
     ServerError,
@@ -184,13 +184,18 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
     window = Window(sync, intent, ready.begun, partial(sync.store.intents.renew, intent.id))
     is_sent = is_made = False
     failure: Exception
+
+    def make(record: Any) -> Flow[PairState | None]:
+        nonlocal is_made
+        answer = yield from window.send(record)
+        is_made = True
+        return (yield from _link_made(part, ready, answer))
+
     try:
         context = yield from with_opt_ins(sync, intent.side, sync.mapper.keap_type(), intent.values, ready.context)
         record = sync.mapper.new_record(intent.side, intent.values, context)
         is_sent = True
-        answer = yield from window.send(record)
-        is_made = True
-        state = yield from _link_made(part, ready, answer)
+        state = yield from finish(make(record))
     except SyncError as error:
         if stops_everything(error):
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge._io.effects import Flow, now
+from keapbridge._io.effects import Flow, finish, now
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.kept import JournalEntry, Removal
@@ -63,7 +63,7 @@ def _gone(action: Unlink | Delete) -> Side:
 
 def _removed(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | None, taker: Seen | None) -> Flow[None]:
     try:
-        yield from _remove(part, pair, action, left, taker)
+        yield from finish(_remove(part, pair, action, left, taker))
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are removed
         yield from part.failed(error, _line(part, pair, "failed", None, ""))
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now, within
+from keapbridge._io.effects import Flow, finish, gather, now, within
 from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import RECORD, Change
@@ -306,7 +306,7 @@ def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
 def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[_Written]:
     """Write what the system accepts: if it refuses the whole, then property by property."""
     try:
-        return _Written((yield from _write_side(part, state, side, changes)))
+        return _Written((yield from finish(_write_side(part, state, side, changes))))
     except StatusError as error:
         if error.status not in {400, 422}:
             return _Written(state, error=error)

@@ -372,11 +372,11 @@ class AsyncDriver:
             return await self._asyncio.shield(task)
         except self._asyncio.CancelledError as interrupt:
             scope = scopes.of(self)
-            if scope is not None:
-                scope.task.halt(interrupt)
-            await self._asyncio.wait([task])
             if scope is None or not scope.gates:
+                await self._asyncio.wait([task])
                 raise
+            scope.task.halt(interrupt)
+            await self._asyncio.wait([task])
             return task.result()
 
     async def _gather(self, effect: Gather) -> list[Any]:

@@ -16,7 +16,8 @@ BATCH = 200  # records that are read again together before they are changed
 
 @attrs.frozen
 class Estimate:
-    """About how many calls a plan will take: one for each record that is written, and the batch reads before.
+    """About how many calls a plan will take: one for each record that is written, and before that the
+    batch reads, and a last look for records that somebody else has made meanwhile.
 
     Attributes:
         calls: number of calls, for each side.
@@ -48,4 +49,4 @@ def _calls(counts: Mapping[str, int], side: Side) -> Iterator[int]:
         counts.get(f"{what} in {side.title}", 0) for what in ("create", "update", "delete", "archive")
     )
     yield created + updated + deleted + archived
-    yield ceil(updated / BATCH) + ceil((deleted + archived) / BATCH)
+    yield ceil(updated / BATCH) + ceil((deleted + archived) / BATCH) + (1 if created else 0)

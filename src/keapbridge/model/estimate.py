@@ -16,8 +16,7 @@ BATCH = 200  # records that are read again together before they are changed
 
 @attrs.frozen
 class Estimate:
-    """About how many calls a plan will take: one for each record that is written, and before that the
-    batch reads, and a last look for records that somebody else has made meanwhile.
+    """About how many calls a plan will take: one for each record that is written, and the batch reads before.
 
     Attributes:
         calls: number of calls, for each side.
@@ -49,4 +48,4 @@ def _calls(counts: Mapping[str, int], side: Side) -> Iterator[int]:
         counts.get(f"{what} in {side.title}", 0) for what in ("create", "update", "delete", "archive")
     )
     yield created + updated + deleted + archived
-    yield ceil(updated / BATCH) + ceil((deleted + archived) / BATCH) + (1 if created else 0)
+    yield ceil(updated / BATCH) + ceil((deleted + archived) / BATCH)

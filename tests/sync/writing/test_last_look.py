@@ -161,7 +161,7 @@ def test_records_of_both_systems_are_found(world: Real, side: kb.Side, name: str
     ours, theirs = MADE[name]
     crm = getattr(world.crm.state, "customers" if name == "companies" else name)
     keap = getattr(world.keap.state, name)
-    with world.sessions() as session:
+    with world.sessions(currency="USD") as session:
         (crm.add(ours) if side is kb.Side.KEAP else keap.add(theirs))
         plan = session.plan()
         (keap.add(theirs) if side is kb.Side.KEAP else crm.add(ours))

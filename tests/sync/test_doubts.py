@@ -46,6 +46,16 @@ def test_shortly_after_the_write_it_may_be_a_list_that_lags(toys: World) -> None
     assert not gone_back(toys, CUSTOMCRM, (ours,))
 
 
+def test_for_that_it_need_not_be_older_by_much(toy_worlds: Worlds) -> None:
+    for lag, colour in ((timedelta(minutes=1), "blue"), (AT_ONCE, "red")):
+        toys = toy_worlds(lag=lag)
+        ours, theirs = toys.restored_toy(CUSTOMCRM)
+        stamp = toys.run(toys.store.links.pairs_of("toys", [ours]))[0].link.life(CUSTOMCRM).changed
+        toys.toys.records[ours] = attrs.evolve(toys.toys.records[ours], updated_at=stamp - timedelta(seconds=1))
+        assert toys.sync(full=True).ok
+        assert toys.gadgets.records[theirs].colour == colour
+
+
 def test_an_older_stamp_with_a_new_value_is_an_edit(toy_worlds: Worlds) -> None:
     toys = toy_worlds(lag=AT_ONCE)
     ours, theirs = toys.restored_toy(CUSTOMCRM)

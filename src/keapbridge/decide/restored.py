@@ -17,7 +17,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 
-__all__ = ["GoneBack", "back_total", "gone_back", "is_older", "stops"]
+__all__ = ["GoneBack", "back_total", "gone_back", "is_no_newer", "is_older", "stops"]
 
 TOLERANCE = timedelta(seconds=2)  # for stamps of whole seconds, and clocks of several servers
 MANY = 10  # records from which on it is the system, and no matter of single records
@@ -35,6 +35,11 @@ class GoneBack:
 def is_older(known: datetime | None, shown: datetime | None) -> bool:
     """Whether a record is older than it was."""
     return known is not None and shown is not None and shown < known - TOLERANCE
+
+
+def is_no_newer(known: datetime | None, shown: datetime | None) -> bool:
+    """Whether nothing tells that a record was edited since; shortly after a write it may be an old state of it."""
+    return known is not None and shown is not None and shown <= known
 
 
 def gone_back(base: Values, values: Values, entries: Iterable[JournalEntry]) -> GoneBack | None:

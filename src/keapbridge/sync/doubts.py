@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
-from keapbridge.decide.restored import gone_back, is_older
+from keapbridge.decide.restored import gone_back, is_no_newer, is_older
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.records import Doubt, Observation, Pair
 from keapbridge.model.side import Side
@@ -54,7 +54,7 @@ def _is_suspect(pair: Pair, side: Side) -> bool:
     seen = pair.seen(side)
     if seen is None or seen.problem is not None:
         return False
-    return seen.went_back or is_older(pair.link.life(side).changed, seen.life.changed)
+    return seen.went_back or is_no_newer(pair.link.life(side).changed, seen.life.changed)
 
 
 def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Pair:
@@ -72,8 +72,10 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
         if moment is not None and _is_suspect(pair, side):
             back = gone_back(base, values, entries)
             if back is not None:
-                certain = moment - back.written_at >= sync.settings.lag
-                return _gone_back(sync, pair, seen, back.fields, certain=certain)
+                has_waited = moment - back.written_at >= sync.settings.lag
+                older = seen.went_back or is_older(life.changed, seen.life.changed)
+                if older or not has_waited:
+                    return _gone_back(sync, pair, seen, back.fields, certain=has_waited)
         if who is Who.PERHAPS:
             reason = f"is {side.title} {seen.id} the same as before? All that it was known by is another"
             perhaps = Doubt(STRANGER, side, reason)

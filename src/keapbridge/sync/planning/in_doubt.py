@@ -13,7 +13,7 @@ from keapbridge.model.plan import Action, Conflict, Skip
 from keapbridge.model.records import Doubt, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import ANOTHER, RESTORED
+from keapbridge.sync.doubts import ANOTHER, LAGGING, RESTORED
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.scan import read_all_next
 
@@ -28,11 +28,12 @@ def in_doubt(part: PlanPart, pair: Pair, doubt: Doubt, outcome: Merge) -> Flow[l
         removal = parting(part, pair, doubt)
         yield from part.sync.store.links.remove(None, attrs.evolve(removal, lines=(line,)))
         return []
+    if doubt.about == LAGGING:
+        return [Skip(name, doubt.side, link.id(doubt.side), doubt.reason)]
     if doubt.about == RESTORED:
         part.went_back[doubt.side] += 1
         part.back_by[doubt.side] = max(part.back_by[doubt.side], doubt.back_by)
-    actions: list[Action] = [Conflict(name, link.customcrm_id, link.keap_id, each) for each in outcome.conflicts]
-    return actions + [Skip(name, h.side, link.id(h.side), h.reason, field=h.field) for h in outcome.held]
+    return [Conflict(name, link.customcrm_id, link.keap_id, each) for each in outcome.conflicts]
 
 
 def _may_end_one_more(part: PlanPart) -> bool:

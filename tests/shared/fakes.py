@@ -124,7 +124,7 @@ class FakeSystem:
             case Fault.REFUSED_KEY:
                 raise kb.AuthError("who are you?", **where, status=401)
         state = table.state_at(self.clock() - INDEX_LAG) if fault is Fault.STALE and call.reads else table.state
-        answer = call.work(state)
+        answer = table.without_hidden(call.work(state))
         if not call.reads and call.method != "GET":
             self.writes.append((call.method, call.path))
         if fault is Fault.LOST_ANSWER:
@@ -143,6 +143,8 @@ class FakeTable:
         nameless: how many records a list shows that have not even an id.
         refused: attribute → values that are not accepted.
         limits: attribute → characters that it may have.
+        hidden: attributes that are not shown.
+        deaf: attributes whose new values are answered with success, and not kept.
         fields: Keap's custom fields.
     """
 
@@ -159,6 +161,8 @@ class FakeTable:
         self.nameless = 0
         self.refused: dict[str, set[Any]] = {}
         self.limits: dict[str, int] = {}
+        self.hidden: set[str] = set()
+        self.deaf: set[str] = set()
         self._numbers = itertools.count(first_id)
         self._history: list[tuple[datetime, State]] = []
         system.tables[name] = self
@@ -181,6 +185,19 @@ class FakeTable:
         deleted = {id: moment for id, moment in self.state.deleted.items() if id != record.id}
         self._remember(State(self.state.records, deleted))
         self._save(record.id, record)
+
+    def go_back(self, record: Any) -> None:
+        """A record is as it was, its stamps and its version, too."""
+        self._remember(attrs.evolve(self.state, records={**self.state.records, record.id: record}))
+
+    def reissue(self, id: str, record: Any) -> None:
+        """Another record gets the id of one that is gone."""
+        self.delete(id)
+        deleted = {gone: moment for gone, moment in self.state.deleted.items() if gone != id}
+        self._remember(State(self.state.records, deleted))
+        made = self._add(record)
+        records = {k: v for k, v in self.state.records.items() if k != made.id}
+        self._remember(State({**records, id: attrs.evolve(made, id=id)}, deleted))
 
     def __getitem__(self, id: str) -> Any:
         return self.state.records[id]
@@ -265,6 +282,20 @@ class FakeTable:
             self.system.opt_in(str(item.email), self.name)
         return attrs.evolve(item, opt_in_reason=UNSET, is_opt_in=UNSET, email_opt_status=UNSET)
 
+    def without_hidden(self, answer: Any) -> Any:
+        """What is answered, without what is not shown."""
+        if not self.hidden:
+            return answer
+        match answer:
+            case Page():
+                return attrs.evolve(answer, items=tuple(map(self.without_hidden, answer.items)))
+            case tuple():
+                return tuple(map(self.without_hidden, answer))
+            case self.cls():
+                return attrs.evolve(answer, **dict.fromkeys(self.hidden, UNSET))
+            case _:
+                return answer
+
     def existing(self, id: str, method: str, state: State | None = None) -> Any:
         records = (state or self.state).records
         if id not in records:
@@ -323,7 +354,9 @@ class FakeTable:
         if unknown:
             raise TypeError(f"{self.name} have no writable field {', '.join(sorted(unknown))}")
         self.check(changes)
-        return self._change(id, {name: value for name, value in changes.items() if value is not UNSET})
+        return self._change(
+            id, {name: value for name, value in changes.items() if value is not UNSET and name not in self.deaf}
+        )
 
     def _change(self, id: str, changes: Mapping[str, Any]) -> Any:
         record = self.state.records[id]
@@ -536,7 +569,8 @@ class FakeAdapter:
         return self.system.exchange(Request("GET" if reads else method, path, lambda a: a, work=work, reads=reads))
 
     def _plain(self, object: str, record: Any) -> dict[str, Any]:
-        found = {k: v for k, v in ENDPOINTS[object].codec.dump(record).items() if k not in self.silent}
+        shown = self.system.tables[object].without_hidden(record)
+        found = {k: v for k, v in ENDPOINTS[object].codec.dump(shown).items() if k not in self.silent}
         return {**found, "UpdatedAt": "some day"} if record.id in self.system.tables[object].spoiled else found
 
 

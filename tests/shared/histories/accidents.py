@@ -259,7 +259,7 @@ def an_id_of_the_database_is_reissued(world: World) -> Iterator[str]:
     yield from _is_reissued(world, reissue)
 
 
-@accident("database", "conflict", "same person", created=False)
+@accident("database", "conflict", "the same as before", created=False)
 def an_id_is_reissued_where_there_are_no_births(world: World) -> Iterator[str]:
     def reissue(id: str) -> None:
         world.crm.delete(CONTACTS, id)
@@ -469,13 +469,13 @@ def _is_not_taken(world: World, side: str, field: str, value: str) -> Iterator[s
     assert world.column(side, field) == before
 
 
-@accident("emulator", "JobTitle", "not taken|did not take|not kept|still (shows|holds)")
+@accident("emulator", "JobTitle", "not taken|still holds")
 def keap_does_not_take_a_value(world: World) -> Iterator[str]:
     world.keap_wire.taken = lambda body: {name: value for name, value in body.items() if name != "job_title"}
     yield from _is_not_taken(world, "keap", "JobTitle", "Diver")
 
 
-@accident("database", "City", "not taken|did not take|not kept|still (shows|holds)")
+@accident("database", "City", "not taken|still holds")
 def a_trigger_puts_a_value_back(world: World) -> Iterator[str]:
     world.crm.run(
         "CREATE TRIGGER contacts_stay AFTER UPDATE OF City ON contacts WHEN new.City IS NOT old.City "
@@ -484,7 +484,7 @@ def a_trigger_puts_a_value_back(world: World) -> Iterator[str]:
     yield from _is_not_taken(world, "customcrm", "City", "Alta")
 
 
-@accident("declared", "LastName", "not taken|did not take|not kept|still (shows|holds)")
+@accident("declared", "LastName", "not taken|still holds")
 def an_api_does_not_take_a_value(world: World) -> Iterator[str]:
     def taken(body: Any) -> Any:
         return {"data": {name: value for name, value in body["data"].items() if name != "lastName"}}

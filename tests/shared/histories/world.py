@@ -23,6 +23,7 @@ from keapbridge.testing import KeapBehaviour
 __all__ = ["START", "World", "worlds"]
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+WAITS = re.compile("looked at again$|does not show yet")
 MAPPERS = {
     CONTACTS: kb.mapping.contacts.only(
         "FirstName", "LastName", "Email", "Phone", "StreetAddress1", "City", "Country", "JobTitle", "Website"
@@ -41,6 +42,7 @@ class World:
     Attributes:
         told: the lines of all reports and the words of all errors.
         alarms: those of them that say: this was held, stopped, parked, or failed.
+        waits: those of them that say no more than: a list may lag, this is looked at again.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class World:
     clock: Clock = attrs.field(factory=lambda: Clock(START))
     told: list[str] = attrs.field(factory=list)
     alarms: list[str] = attrs.field(factory=list)
+    waits: list[str] = attrs.field(factory=list)
     runs: int = 0
     crm: Any = attrs.field(init=False)
     keap: Keap = attrs.field(init=False)
@@ -116,7 +119,8 @@ class World:
             self.told.append(f"{line} ({', '.join(line.fields)})")
             everything = EVERY_RECORD in {line.customcrm_id, line.keap_id}
             if line.outcome in {"held", "conflict", "failed"} or everything:
-                self.alarms.append(str(line))
+                waits = line.outcome == "held" and bool(WAITS.search(line.reason)) and not everything
+                (self.waits if waits else self.alarms).append(f"run {self.runs}: {line}")
         return report
 
     def says(self, *words: str) -> bool:

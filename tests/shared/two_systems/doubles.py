@@ -23,6 +23,21 @@ from two_systems.pools import KEAP
 
 
 @attrs.frozen
+class AsItIs:
+    """A codec of records that need no reading."""
+
+    def by_fields(self) -> AsItIs:
+        return self
+
+
+@attrs.frozen
+class Records:
+    """An endpoint of such records."""
+
+    codec: AsItIs = AsItIs()
+
+
+@attrs.frozen
 class Flowing:
     """What the engine's own adapters ask of a client, over a fake."""
 
@@ -31,6 +46,7 @@ class Flowing:
     reading: str = ""
     calls_per_minute: int | None = None
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
+    endpoint: Records = Records()
 
     def sharing(self, book: Any, who: str) -> Flowing:
         return self

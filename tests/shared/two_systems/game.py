@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 import keapbridge as kb
+from two_systems.accidents import Accidents
 from two_systems.hosts import Hosts
 from two_systems.planning import Planning
 from two_systems.pools import (
@@ -34,7 +35,7 @@ from two_systems.resolving import Resolving
 from two_systems.undoing import Undoing
 
 
-class TwoSystems(Rare, Planning, Resolving, Undoing, Hosts):
+class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
     """Two systems and what happens to them."""
 
     @initialize(

@@ -1,0 +1,176 @@
+"""What no person types: ids that are reissued, records that go back, values that are not taken, lists that lag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from fakes import Fault, no_faults
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+import keapbridge as kb
+from two_systems.drivers import value_of
+from two_systems.pools import AFTER_THE_TERM, CUSTOMCRM, DAY, KEAP, NEWCOMER, number, objects, sides
+from two_systems.users import Users
+
+# A field that nothing depends on and that has a place of its own in both systems, and values that both can hold.
+FIELDS = {"contacts": "JobTitle", "companies": "Description", "products": "Description"}
+ATTRIBUTES = {
+    (CUSTOMCRM, "contacts"): "job_title",
+    (CUSTOMCRM, "companies"): "description",
+    (CUSTOMCRM, "products"): "description",
+    (KEAP, "contacts"): "job_title",
+    (KEAP, "companies"): "notes",
+    (KEAP, "products"): "description",
+}
+VALUES = {"contacts": ("Cook", "Nurse", "Smith"), "companies": ("Red", "Green", "Blue")}
+VALUES["products"] = VALUES["companies"]
+
+
+class Accidents(Users):
+    """Accidents, one at a time, in a world that was settled just before."""
+
+    def _settled_pairs(self, object: str, many: int, value: str) -> list[dict[kb.Side, str]]:
+        """Pairs that both hold a value, and that were in sync a day ago; none where they cannot be had."""
+        field = FIELDS[object]
+        if field not in {lens.name for lens in self.mappers[object].lenses}:
+            return []
+        for _ in range(many):
+            self._add(object, CUSTOMCRM, NEWCOMER)
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+        self.clock.pass_by(DAY)
+        made = [name for name in self.own if name[:2] == (object, CUSTOMCRM)][-many:]
+        partners = {ours: theirs for o, ours, theirs in self.links() if o == object}
+        pairs = [{CUSTOMCRM: id, KEAP: partners[id]} for _, _, id in made if id in partners]
+        if len(pairs) < many or not all(
+            id in self.table(object, side) and self.takes_part(object, side, id)
+            for pair in pairs
+            for side, id in pair.items()
+        ):
+            return []
+        for pair in pairs:
+            self._type_in(object, CUSTOMCRM, pair[CUSTOMCRM], field, value)
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+        self.clock.pass_by(DAY)
+        settled = all(self._value(object, side, pair[side]) == value for pair in pairs for side in kb.Side)
+        return pairs if settled else []
+
+    def _value(self, object: str, side: kb.Side, id: str) -> Any:
+        return self.read(object, side, id)[FIELDS[object]]
+
+    def _waits(self, object: str, pair: dict[kb.Side, str]) -> bool:
+        """Whether somebody is asked about a pair."""
+        return any(
+            (c.object, c.customcrm_id) == (object, pair[CUSTOMCRM]) and c.field in {FIELDS[object], "*"}
+            for c in value_of(self.session().conflicts())
+        )
+
+    @precondition(lambda self: "contacts" in self.objects)
+    @rule(n=number, full=st.booleans())
+    def reissue_an_id(self, n: int, full: bool) -> None:
+        """Another person gets the id of one who was deleted: nobody becomes somebody else."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        pairs = self._settled_pairs("contacts", 1, "Cook")
+        if not pairs:
+            return
+        [pair] = pairs
+        before = self.read("contacts", KEAP, pair[KEAP])
+        new = len(self.own)
+        values = {"FirstName": "Zoe", "LastName": f"Zimmer {new}", "Email": f"zoe{new}@example.org", "City": "Turku"}
+        record = self.mappers["contacts"].new_record(CUSTOMCRM, values, self.context)
+        name = ("contacts", CUSTOMCRM, pair[CUSTOMCRM])
+        self.table("contacts", CUSTOMCRM).reissue(pair[CUSTOMCRM], record)
+        self.own[name] = self._unmapped(*name)
+        was = ("contacts", CUSTOMCRM, f"{pair[CUSTOMCRM]} before")  # whose counterpart was made for somebody else
+        self.origins.update({key: was for key, origin in self.origins.items() if origin == name})
+        self.blurred |= {name, ("contacts", KEAP, pair[KEAP])}
+        self.clock.pass_by(timedelta(minutes=n))
+        self.watched(lambda: self.session().sync(full=full), may_fail=[kb.ApiError])
+        if pair[KEAP] in self.table("contacts", KEAP):
+            now = self.read("contacts", KEAP, pair[KEAP])
+            who = ("FirstName", "LastName", "Email")
+            assert [now[f] for f in who] == [before[f] for f in who], f"{before} became {now}"
+        assert self.read(*name)["Email"] == values["Email"], "the new person became the old one"
+
+    def _has_no_stamps(self, side: kb.Side) -> bool:
+        """Whether nobody can tell what was earlier."""
+        return self.adapter == "of few words" and side is CUSTOMCRM
+
+    @rule(object=objects, side=sides, full=st.booleans())
+    def go_back(self, object: str, side: kb.Side, full: bool) -> None:
+        """A record is restored: what was typed on the other side since is not undone."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        if self._has_no_stamps(side):
+            return
+        old, new, _ = VALUES[object]
+        pairs = self._settled_pairs(object, 1, old)
+        if not pairs:
+            return
+        [pair] = pairs
+        record = self.table(object, side)[pair[side]]
+        self._type_in(object, side.other, pair[side.other], FIELDS[object], new)
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+        self.clock.pass_by(DAY)
+        if self._value(object, side, pair[side]) != new:
+            return
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+        self.clock.pass_by(DAY)
+        self.table(object, side).go_back(record)
+        self.blurred |= {(object, each, pair[each]) for each in kb.Side}
+        part = getattr(self.session(), object)
+        look = (lambda: self.session().sync(full=True)) if full else lambda: part.sync_ids(**{side.value: [pair[side]]})
+        for _ in range(2):  # a replica could lag: the second look is sure
+            self.watched(look, may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(timedelta(minutes=10))
+        value = self._value(object, side.other, pair[side.other])
+        assert value == new, f"{side.title} went back, and so did {FIELDS[object]} of the other side: {value!r}"
+        asked = self._waits(object, pair) or self._value(object, side, pair[side]) == new
+        assert asked, f"{side.title} went back, and nobody is asked"
+
+    @rule(object=objects, side=sides, full=st.booleans())
+    def not_take_a_value(self, object: str, side: kb.Side, full: bool) -> None:
+        """A system says yes and keeps what it had: the person who typed the value keeps it."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        old, new, _ = VALUES[object]
+        pairs = self._settled_pairs(object, 1, old)
+        if not pairs:
+            return
+        [pair] = pairs
+        table = self.table(object, side)
+        table.deaf.add(ATTRIBUTES[side, object])
+        self._type_in(object, side.other, pair[side.other], FIELDS[object], new)
+        self.blurred |= {(object, each, pair[each]) for each in kb.Side}
+        told = []
+        for _ in range(3):
+            report = self.watched(lambda: self.session().sync(full=full), may_fail=[kb.ApiError])
+            told += [x for x in report.lines if x.customcrm_id == pair[CUSTOMCRM] and FIELDS[object] in x.fields]
+            self.clock.pass_by(DAY)
+            value = self._value(object, side.other, pair[side.other])
+            assert value == new, f"{side.title} did not take {new!r}, and who typed it has {value!r}"
+        assert {x.outcome for x in told} & {"failed", "held", "conflict"}, f"{side.title} took nothing: {told}"
+
+    @rule(object=objects, side=sides)
+    def lag_behind_the_sync(self, object: str, side: kb.Side) -> None:
+        """Lists show what was half a minute ago: what was typed and written meanwhile is not undone."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        if self._has_no_stamps(side):
+            return
+        old, new, _ = VALUES[object]
+        pairs = self._settled_pairs(object, 2, old)
+        for pair in pairs:
+            self._type_in(object, side.other, pair[side.other], FIELDS[object], new)
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+        written = [pair for pair in pairs if self._value(object, side, pair[side]) == new]
+        self.clock.pass_by(timedelta(seconds=5))
+        self.system(side).faults = lambda request: Fault.STALE if request.reads else None
+        self.blind = True
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+        self.blind = False
+        self.system(side).faults = no_faults
+        for pair in written:
+            value = self._value(object, side.other, pair[side.other])
+            assert value == new, f"{side.title} lagged, and {FIELDS[object]} was put back to {value!r}"

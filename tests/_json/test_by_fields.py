@@ -39,6 +39,7 @@ def _one(data: dict[str, Any], codec: Codec[Any] = CONTACTS) -> Any:
         ("birth_date", True, "not a date ($.birth_date)"),
         ("update_time", "yesterday", "not a moment ($.update_time)"),
         ("company", "Engines", "not an object ($.company)"),
+        ("company", [], "not an object ($.company)"),
         ("email_addresses", {"field": "EMAIL1"}, "not a list ($.email_addresses)"),
         ("email_addresses", [7], "not a list ($.email_addresses)"),
         ("email_addresses", "", "not a list ($.email_addresses)"),

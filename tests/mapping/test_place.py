@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
 from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, without_stray_regions
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Unreadable
 
 EMAIL = keap.EmailAddress("ada@example.org", "EMAIL1")
 
@@ -30,6 +31,16 @@ EMAIL = keap.EmailAddress("ada@example.org", "EMAIL1")
 )
 def test_what_was_not_read_is_unknown_and_what_was_read_without_it_is_empty(path: str, record: Any, raw: Any) -> None:
     assert keap_place(keap.Contact, path).get(record) == raw
+
+
+@pytest.mark.parametrize("slot", [None, UNSET, "", "\x00", "7", "email1", "PHONE1", Unreadable("not a text")])
+def test_an_item_that_does_not_tell_its_slot_may_be_in_any(slot: Any) -> None:
+    place = keap_place(keap.Contact, "email_addresses.EMAIL2")
+    odd = keap.EmailAddress("lovelace@example.org", slot)
+    assert isinstance(place.get(keap.Contact(email_addresses=[EMAIL, odd])), Unreadable)
+    shown = keap.EmailAddress("ada@example.net", "EMAIL2")
+    assert place.get(keap.Contact(email_addresses=[EMAIL, odd, shown])) == "ada@example.net"
+    assert place.get(keap.Contact(email_addresses=[EMAIL, attrs.evolve(odd, field="EMAIL4")])) is None
 
 
 def test_a_value_is_put_into_its_slot_and_nothing_else_is_touched() -> None:

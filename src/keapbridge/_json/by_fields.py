@@ -37,6 +37,10 @@ def by_fields(data: Mapping[str, Any], shape: Shape, path: str) -> Any:
     return shape.cls(**found)
 
 
+def _is_object(item: Any) -> bool:
+    return type(item) is dict
+
+
 def _field(value: Any, hint: Any, shape: Shape, name: str, path: str) -> Any:
     if type(value) is Unreadable:
         return value
@@ -44,9 +48,9 @@ def _field(value: Any, hint: Any, shape: Shape, name: str, path: str) -> Any:
         return patient.structure(value, hint)
     place = f"{path}.{shape.wire_of[name]}"
     inner = shape.nested.get(name)
-    if inner is not None and name not in shape.collections and type(value) is dict:
+    if inner is not None and name not in shape.collections and _is_object(value):
         return by_fields(value, inner, place)
-    if inner is not None and type(value) is list and all(type(item) is dict for item in value):
+    if inner is not None and name in shape.collections and type(value) is list and all(map(_is_object, value)):
         return tuple(by_fields(item, inner, f"{place}[{n}]") for n, item in enumerate(value))
     options = [get_origin(o) or o for o in get_args(hint) if o not in {UnsetType, type(None)}]
     what = next((_NAMES[o] for o in options if o in _NAMES), "not an object")

@@ -129,7 +129,8 @@ class Place:
     def _getter_of_part(self, root: Callable[[Any], Any], parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
         slot = self.container[1] if len(self.container) == 2 else None
         key = attrgetter(slot_attribute(self.container[0])) if slot is not None else None
-        known = _SLOTS.get(self.container[0], frozenset())
+        array = self.container[0]
+        known = _SLOTS.get(array, frozenset())
         lonely = len(self.attributes) == 1
         empty = UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
 
@@ -144,7 +145,7 @@ class Place:
                     if found == slot:
                         holder = item
                         break
-                    if found not in known and not _is_slot(found):
+                    if found not in known and not _is_slot(found, array):
                         lost = _NOWHERE
                 else:
                     return lost
@@ -187,12 +188,18 @@ class Place:
 
 # An item that does not say where it belongs may be the one that is looked for.
 _NOWHERE = Unreadable("there is an item that does not tell its slot")
-_SLOT_NAME = re.compile("[A-Z][A-Z0-9_]*|[0-9]+")
+_SLOT_NAMES: Mapping[str, str] = {
+    "email_addresses": "EMAIL[0-9]{1,3}",
+    "phone_numbers": "PHONE[0-9]{1,3}",
+    "fax_numbers": "FAX[0-9]{1,3}",
+    "addresses": "[A-Z_]+",
+    "custom_fields": "[0-9]+",
+}
 
 
-def _is_slot(name: Any) -> bool:
-    """Whether it can be the name of a slot, or the id of a custom field, also of one that nobody here knows."""
-    return isinstance(name, str) and _SLOT_NAME.fullmatch(name) is not None
+def _is_slot(name: Any, array: str) -> bool:
+    """Whether it can be the name of a slot of an array, or the id of a custom field, also of one that nobody knows."""
+    return isinstance(name, str) and re.fullmatch(_SLOT_NAMES[array], name) is not None
 
 
 @lru_cache(maxsize=1024)

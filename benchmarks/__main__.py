@@ -24,6 +24,7 @@ ROWS: dict[str, Row] = {
     "first-match": syncs.first_match,
     "rss": syncs.rss,
     "incremental": syncs.incremental,
+    "overhead": syncs.overhead,
     "calls": writes.calls,
     "writes": writes.writes,
     "import": imports.imports,

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Self
 
@@ -186,6 +187,50 @@ def reconcile(keap: str, customcrm: str, store: str) -> Found:
     return {"actions": actions, "unchanged": plan.unchanged["contacts"], "cpu": clock.cpu, "wall": clock.wall}
 
 
+def overhead(keap: str, customcrm: str, store: str, rounds: int) -> Found:
+    """First syncs as they are, and without events and guards, in turns; a first round of both does not count."""
+    import keapbridge as kb
+
+    ours, theirs = _clients(keap, customcrm)
+    found: dict[str, list[float]] = {"whole": [], "bare": []}
+    linked = set()
+    for number in range(rounds + 1):
+        for name in sorted(found, reverse=number % 2 == 0):
+            url = f"sqlite:///{store}-{number}-{name}"
+            with (
+                kb.SyncSession(customcrm=theirs, keap=ours, store=url) as session,
+                _stripped(session) if name == "bare" else nullcontext(),
+                _Clock() as clock,
+            ):
+                report = session.contacts.sync()
+            linked.add(report.counts["contacts"]["linked"])
+            if number:
+                found[name].append(clock.cpu)
+    return {"linked": sorted(linked), **{name: statistics.median(cpu) for name, cpu in found.items()}}
+
+
+@contextmanager
+def _stripped(session: Any) -> Iterator[None]:
+    """Take events and guards away: nobody is told anything, and what fails fails as a whole."""
+    from keapbridge.events.delivery import Delivery
+    from keapbridge.sync.guard import Guard
+
+    def at_once(_: Any, items: Any, work: Any, __: Any) -> Any:
+        return (yield from work(items)) if items else []
+
+    bridge = session._engine.bridge  # noqa: SLF001 - there is no public way to be without them
+    deaf = Delivery()
+    object.__setattr__(bridge.settings.watch, "tell", deaf)
+    session._driver._tell = deaf  # noqa: SLF001
+    kept = Guard.by_halves, Guard.went_well
+    patched: Any = Guard
+    patched.by_halves, patched.went_well = at_once, lambda _: None
+    try:
+        yield
+    finally:
+        patched.by_halves, patched.went_well = kept
+
+
 def incremental(keap: str, customcrm: str, store: str, times: int) -> Found:
     """Syncs that find nothing new; the first one, which reads the store's file into memory, does not count."""
     clocks = []
@@ -229,6 +274,7 @@ TASKS: dict[str, Callable[..., Found]] = {
     "first-sync": first_sync,
     "reconcile": reconcile,
     "incremental": incremental,
+    "overhead": overhead,
     "write": write,
 }
 

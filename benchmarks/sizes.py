@@ -22,6 +22,7 @@ class Sizes:
         writes: records that are written against latency.
         matched: contacts in the row that counts calls.
         imports: how often the import is timed.
+        turns: rounds of what differs by a few percent only.
     """
 
     pages: int = 100
@@ -34,6 +35,7 @@ class Sizes:
     writes: int = 1_600
     matched: int = 2_300
     imports: int = 11
+    turns: int = 15
 
     def up_to(self, records: int) -> Sizes:
         """The same with another number of records, and the others in proportion."""
@@ -41,5 +43,9 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7)
-TINY = Sizes(pages=1, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1)
+QUICK = Sizes(
+    pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7, turns=15
+)
+TINY = Sizes(
+    pages=1, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1, turns=1
+)

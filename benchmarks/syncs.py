@@ -10,7 +10,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.table import Line, at_most
 from benchmarks.workspace import Workspace, reconciled
 
-__all__ = ["first_match", "incremental", "reconcile", "rss"]
+__all__ = ["first_match", "incremental", "overhead", "reconcile", "rss"]
 
 _MEGABYTES = 300
 
@@ -63,6 +63,20 @@ def incremental(sizes: Sizes, work: Workspace) -> Iterator[Line]:
         "incremental", what, against, f"{ours * 1000:.1f} ms", f"{other * 1000:.1f} ms", ours / other, at_most(1.2)
     )
     yield _list_calls(sizes, calls, against)
+
+
+def overhead(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """What events and guards cost: a first sync as it is, against one without."""
+    records = sizes.few
+    with page_servers(records) as pages:
+        found = measure("overhead", **pages.urls(), store=str(work.fresh("overhead")), rounds=sizes.turns)
+    if found["linked"] != [records]:
+        raise AssertionError(f"{found['linked']} linked, not {records}")
+    ours, other = found["whole"], found["bare"]
+    yield Line(
+        "overhead", f"first sync of {records:,} contacts, with the default log and guards", "without events and guards",
+        f"{ours:.3f} s of CPU", f"{other:.3f} s of CPU", ours / other, at_most(1.05),
+    )  # fmt: skip
 
 
 def _list_calls(sizes: Sizes, calls: dict[int, list[dict[str, dict[str, int]]]], against: str) -> Line:

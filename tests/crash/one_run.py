@@ -1,12 +1,14 @@
 """A process that syncs whenever it is told to: what the tests of this folder kill, and let compete.
 
 Started with a JSON object (`Options`), it answers `ready`; for every line it reads it runs one sync in a session of its
-own and answers `done`, `busy`, or `failed` with what the report says.
+own and answers `done`, `busy`, or `failed` with what the report says. SIGTERM stops the session (`stopped`), Ctrl-C
+interrupts it (`interrupted`).
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from datetime import timedelta
 from typing import Any
@@ -33,10 +35,16 @@ def main(options: dict[str, Any]) -> None:
 
 def _sync(crm: kb.CustomcrmClient, keap: kb.KeapClient, options: dict[str, Any], *, full: bool) -> str:
     with kb.SyncSession(customcrm=crm, keap=keap, store=options["store"], lag=timedelta(0)) as session:
+        signal.signal(signal.SIGTERM, lambda *_: session.stop())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             report = session.sync(full=full, wait=options["wait"])
         except kb.SessionBusyError:
             return "busy"
+        except KeyboardInterrupt:
+            return "interrupted"
+    if not report.complete:
+        return "stopped"
     if report.ok:
         return "done"
     return "failed " + "; ".join(str(line) for line in report.lines if line.outcome == "failed")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -30,6 +30,9 @@ from keapbridge._io import scope as scopes
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Blocking, Effect, Elapsed, Send
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
+
+if TYPE_CHECKING:
+    from crash.conftest import Office, Runner
 
 POLICY = kb.Policy(conflicts={"JobTitle": "manual", "*": "newest"}, deletions="delete")
 WAY = 0.0005  # seconds, so that several calls are under way at a time
@@ -541,3 +544,37 @@ def test_a_run_interrupted_at_any_effect_is_finished_by_the_next_or_taken_back(
     stride *= 1 if way.startswith(("Ctrl-C", "cancelled")) else 3
     failures = _failures(played, case, tmp_path, lambda number: range(0, number, stride))
     assert not failures, f"{len(failures)}\n" + "\n".join(failures)
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [1, 20])
+@pytest.mark.parametrize(("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped")], ids=str)
+def test_a_process_that_gets_a_signal_writes_nothing_more_and_the_next_one_goes_on(
+    office: Office, start: Callable[..., Runner], sent: signal.Signals, word: str, number: int
+) -> None:
+    for n in range(40):
+        office._add_to_customcrm("contact", f"R{n}")
+    runner = start()
+    assert runner.listen() == "ready"
+    runner.tell("changes")
+    end = time.monotonic() + 60
+    while _written(office) < number and time.monotonic() < end:
+        time.sleep(0.001)
+    runner.process.send_signal(sent)
+    assert runner.listen() == word
+    written = _written(office)
+    assert number <= written < 40
+    other = start()  # at once: nobody keeps it waiting
+    assert other.listen() == "ready"
+    assert _written(office) == written
+    for what in ("changes", "full"):
+        other.tell(what)
+        assert other.listen() == "done"
+    office.assert_in_step()
+
+
+def _written(office: Office) -> int:
+    return len(office.keap.requests.writes) + len(office.crm.requests.writes)

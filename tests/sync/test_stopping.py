@@ -15,7 +15,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Send
+from keapbridge._io.effects import Blocking, Effect, Send
 from keapbridge.sync.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -157,6 +157,23 @@ def test_what_is_stopped_before_it_has_a_plan_has_a_report_too(full: World) -> N
     assert stopped.value.retry_at is not None
     driver.perform = perform
     assert_done_by_the_next(full, session)
+
+
+def test_planning_that_calls_nobody_is_stopped_as_well(full: World) -> None:
+    session = full.sessions()
+    session.sync()
+    driver, perform, asked = session._driver, session._driver.perform, []
+
+    def watched(effect: Effect) -> Any:
+        if isinstance(effect, Blocking) and effect.label in {"links.pairs", "match_keys.groups", "match_keys.unlinked"}:
+            asked.append(effect.label)
+            session.stop()
+        return perform(effect)
+
+    driver.perform = watched  # type: ignore[method-assign]
+    with pytest.raises(kb.StoppedError, match="told to stop"):
+        session.companies.plan(full=True)
+    assert len(asked) == 1
 
 
 def test_a_run_whose_time_is_up_returns_what_it_has_done(full: World) -> None:

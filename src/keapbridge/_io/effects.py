@@ -45,6 +45,7 @@ __all__ = [
     "gather",
     "new_id",
     "now",
+    "stop_point",
     "within",
 ]
 
@@ -349,6 +350,11 @@ def now() -> Flow[datetime]:
     """The time of day, UTC."""
     moment: datetime = yield Now()
     return moment
+
+
+def stop_point() -> Flow[None]:
+    """A wait for nothing: where long work that calls nobody can be stopped."""
+    yield Sleep(0)
 
 
 def elapsed() -> Flow[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from keapbridge._io.effects import Flow
+from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_group
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
@@ -32,6 +32,7 @@ def plan_matches(part: PlanPart) -> Flow[None]:
         after = ""
         name = "+".join(key.fields)
         while True:
+            yield from stop_point()
             groups = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
             if not groups:
                 break
@@ -99,6 +100,7 @@ def plan_creates(part: PlanPart, source: Side) -> Flow[None]:
     sync = part.sync
     after = ""
     while True:
+        yield from stop_point()
         found = yield from sync.store.match_keys.unlinked(sync.name, source, after, BATCH, part.plan_id)
         if not found:
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow, now
+from keapbridge._io.effects import Flow, now, stop_point
 from keapbridge.decide.awaited import still_awaited
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
@@ -35,6 +35,7 @@ def plan_pairs(part: PlanPart) -> Flow[None]:
         return []
 
     for batch in part.sync.pairs(BATCH):
+        yield from stop_point()
         pairs = yield from batch
         yield from part.sync.guard.by_halves(pairs, plan_some, skip)
 

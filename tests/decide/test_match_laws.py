@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.match import GroupOutcome, Unmatched, match_group
+from keapbridge.decide.match import GroupOutcome, Unmatched, match_appeared, match_group
 from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 
 LAWS = examples(120)
@@ -256,3 +257,30 @@ def test_candidates_need_an_identity_only() -> None:
     assert Candidate(OURS, "1") == Candidate(OURS, "1", (), (), linked=False)
     assert match_group([Candidate(OURS, "1", ("a", "b")), Candidate(THEIRS, "2", ("a", "c"))]).pairs == (("1", "2"),)
     assert match_group([]) == GroupOutcome((), ())
+
+
+KEYS = st.builds(RecordKey, st.sampled_from((0, 1)), st.sampled_from("xy"), st.just((None,)), st.just((None,)))
+MANY = st.dictionaries(
+    st.tuples(st.sampled_from(Side), st.sampled_from(("1", "2", "3"))), st.lists(KEYS, max_size=2), max_size=6
+)
+
+
+@LAWS
+@given(MANY, st.tuples(STRICT, STRICT), st.randoms(use_true_random=False))
+def test_what_appeared_is_linked_one_to_one_and_by_a_key_of_both(
+    keys: dict[tuple[Side, str], list[RecordKey]], strict: tuple[bool, bool], random: Any
+) -> None:
+    found = match_appeared(keys, strict)
+    told = [(record.side, record.id) for _, record in found.unmatched]
+    linked = [(side, id) for _, pair in found.pairs for side, id in zip(Side, pair, strict=True)]
+    assert max(Counter([*told, *linked]).values(), default=1) == 1
+    for rank, (ours, theirs) in found.pairs:
+        shared = [{k.key for k in keys[name] if k.rank == rank} for name in ((OURS, ours), (THEIRS, theirs))]
+        assert shared[0] & shared[1]
+    for name, its in keys.items():  # nobody is free who shares a key with somebody free on the other side
+        for other, theirs_keys in keys.items():
+            if other[0] is not name[0] and {name, other}.isdisjoint([*told, *linked]):
+                assert not {(k.rank, k.key) for k in its} & {(k.rank, k.key) for k in theirs_keys}
+    shuffled = list(keys.items())
+    random.shuffle(shuffled)
+    assert match_appeared(dict(shuffled), strict) == found

@@ -318,30 +318,36 @@ def test_a_share_says_nothing_of_a_few_linked_records(setting: str) -> None:
 
 
 @pytest.mark.parametrize("side", Side)
-def test_the_brake_of_the_first_contact(side: Side) -> None:
-    policy = Policy(max_first_create_share=0.8)
-    heading = f"create in {side.title}"
-
-    def first(created: int, here: int, there: int, links: int = 0) -> list[str]:
+def test_the_first_contact_is_judged_by_the_smaller_side(side: Side) -> None:
+    def first(created: int, linked: int, here: int, there: int, links: int = 0) -> list[str]:
         sizes = (here, there) if side is OURS else (there, here)
-        return exceeded(plan({heading: created}, ours=sizes[0], theirs=sizes[1], links=links), policy)
+        counts = {f"create in {side.title}": created, "link": linked}
+        return exceeded(plan(counts, ours=sizes[0], theirs=sizes[1], links=links), Policy(max_first_create_share=0.8))
 
-    assert first(40, 1, 50) == []
+    assert first(440, 60, 60, 500) == []  # all of the smaller side match
+    assert first(490, 10, 50, 500) == []
     reason = (
-        f"41 of 50 contacts of {side.other.title} have no counterpart in {side.title}, which is not empty "
-        "(1 contacts): do the match keys fit? max_first_create_share is 0.8"
+        f"41 of 50 contacts of {side.title} have no counterpart among 500 of {side.other.title}: "
+        "do the match keys fit? max_first_create_share is 0.8"
     )
-    assert first(41, 1, 50) == [reason]
-    assert first(49, 1, 49) == []
-    assert first(50, 0, 50) == []
-    assert first(50, 1, 50, links=1) == []
-    assert exceeded(plan({heading: 50}, ours=50, theirs=50), Policy(**OPEN)) == []
+    assert first(491, 9, 50, 500) == [reason]
+    assert first(500, 0, 49, 500) == []
+    assert first(50_000, 0, 3, 50_000) == []
+    assert first(500, 0, 0, 500) == []
+    assert first(0, 0, 50, 500) == []
+    assert first(500, 0, 50, 500, links=1) == []
+    assert exceeded(plan({f"create in {side.title}": 50}, ours=50, theirs=50), Policy(**OPEN)) == []
 
 
-def test_both_sides_are_looked_at_at_first_contact() -> None:
-    counts = {"create in Keap": 60, "create in Customcrm": 60}
-    assert len(exceeded(plan(counts, ours=60, theirs=60), Policy())) == 2
-    assert len(exceeded(plan({"create in Keap": 60}, ours=60, theirs=10), Policy())) == 1
+def test_records_outside_the_filter_have_no_counterpart_to_find() -> None:
+    counts = {"create in Keap": 10, "link": 40}
+    totals = {"customcrm": 50, "keap": 5_000, "customcrm_unlinked": 50, "keap_unlinked": 60}
+    found = Plan("p", NOON, ("contacts",), {"contacts": counts}, {}, {"contacts": totals}, "sync", lambda: iter(()))
+    assert exceeded(found, Policy()) == []
+    few = attrs.evolve(
+        found, totals={"contacts": {**totals, "customcrm": 50_000}}, counts={"contacts": {**counts, "link": 1}}
+    )
+    assert len(exceeded(few, Policy())) == 1
 
 
 def test_deletions_are_summed_over_all_synchronizations_and_creates_too() -> None:
@@ -368,7 +374,8 @@ def test_what_a_plan_does_not_count_is_none() -> None:
         found = Plan("p", NOON, ("contacts",), {"contacts": counts}, {}, {"contacts": totals}, "sync", lambda: iter(()))
         return bool(exceeded(found, Policy(max_first_create_share=share)))
 
-    assert stops({"create in Customcrm": 60}, {"customcrm": 1, "keap": 60})
+    assert stops({"create in Customcrm": 60}, {"customcrm": 60, "keap": 60})
+    assert not stops({"create in Customcrm": 60}, {"customcrm": 1, "keap": 60})
     assert not stops({"create in Customcrm": 60}, {"keap": 60})
     assert not stops({"create in Customcrm": 60}, {"customcrm": 60})
     assert not stops({}, {"customcrm": 60, "keap": 60}, share=0.0)

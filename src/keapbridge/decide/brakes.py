@@ -63,17 +63,18 @@ def _exceeded(plan: Plan, policy: Policy) -> Iterator[Exceeded]:
 
 
 def _first_contact(plan: Plan, policy: Policy, name: str) -> Iterator[str]:
+    """Judged by the smaller side alone: of the larger one most may have no counterpart, however well the keys fit."""
     share = policy.max_first_create_share
     counts, totals = plan.counts.get(name, {}), plan.totals.get(name, {})
-    for side in Side:
-        created = counts.get(f"create in {side.title}", 0)
-        here, there = totals.get(side.value, 0), totals.get(side.other.value, 0)
-        if share is None or not here or there < FEW_RECORDS or created <= share * there:
-            continue
-        yield (
-            f"{created} of {there} {name} of {side.other.title} have no counterpart in {side.title}, which is not "
-            f"empty ({here} {name}): do the match keys fit? max_first_create_share is {share:g}"
-        )
+    sizes = {side: totals.get(f"{side.value}_unlinked", totals.get(side.value, 0)) for side in Side}
+    smaller = min(Side, key=sizes.__getitem__)
+    size, lonely = sizes[smaller], sizes[smaller] - counts.get("link", 0)
+    if share is None or not _count(counts, "create") or size < FEW_RECORDS or lonely <= share * size:
+        return
+    yield (
+        f"{lonely} of {size} {name} of {smaller.title} have no counterpart among {sizes[smaller.other]} of "
+        f"{smaller.other.title}: do the match keys fit? max_first_create_share is {share:g}"
+    )
 
 
 def _count(counts: Mapping[str, int], *kinds: str) -> int:

@@ -14,14 +14,15 @@ Records are compared within groups that share a key (an e-mail address, a SKU). 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 
-__all__ = ["GroupOutcome", "Unmatched", "match_group"]
+__all__ = ["Appeared", "GroupOutcome", "Unmatched", "match_appeared", "match_group"]
 
 
 @attrs.frozen
@@ -77,6 +78,44 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
             reason = f"duplicate within {record.side.title}"
             unmatched.append(Unmatched(*mine, reason, _names(twins[record.name])))
     return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
+@attrs.frozen
+class Appeared:
+    """What became of records that are about to be given a counterpart, and of those that somebody has made meanwhile.
+
+    `pairs` and `unmatched` as in `GroupOutcome`, each with the rank of the key that decided. All others are free.
+    """
+
+    pairs: tuple[tuple[int, tuple[str, str]], ...] = ()
+    unmatched: tuple[tuple[int, Unmatched], ...] = ()
+
+
+def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict: Sequence[bool]) -> Appeared:
+    """Decide records of both sides by the keys that they share across them; the strongest key decides.
+
+    Args:
+        keys: of each record.
+        strict: of each rank, whether its key is weak.
+    """
+    pairs: list[tuple[int, tuple[str, str]]] = []
+    unmatched: list[tuple[int, Unmatched]] = []
+    decided: set[tuple[Side, str]] = set()
+    for rank, is_weak in enumerate(strict):
+        groups: dict[str, list[Candidate]] = {}
+        for (side, id), its in keys.items():
+            for key in {key.key: key for key in its if key.rank == rank}.values():
+                groups.setdefault(key.key, []).append(Candidate(side, id, key.apart, key.stronger))
+        for _, group in sorted(groups.items()):
+            free = [candidate for candidate in group if candidate.name not in decided]
+            if {candidate.side for candidate in free} != set(Side):
+                continue
+            outcome = match_group(free, strict=is_weak)
+            pairs += [(rank, pair) for pair in outcome.pairs]
+            unmatched += [(rank, record) for record in outcome.unmatched]
+            decided |= {(side, id) for pair in outcome.pairs for side, id in zip(Side, pair, strict=True)}
+            decided |= {(record.side, record.id) for record in outcome.unmatched}
+    return Appeared(tuple(pairs), tuple(unmatched))
 
 
 def _same_key(a: Candidate, b: Candidate) -> bool:

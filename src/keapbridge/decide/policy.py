@@ -82,8 +82,8 @@ class Policy:
         max_updates_share: the largest share of the linked records that one plan may change (from 20 on); `None` for no
             limit.
         max_creates: the most records that one plan may create in all; `None` for no limit.
-        max_first_create_share: at first contact, the largest share of a side's records that may have no counterpart
-            although the other side is not empty (from 50 records on): more looks like a mapping that cannot match.
+        max_first_create_share: at first contact, the largest share of the records of the smaller side that may have no
+            counterpart (where it has 50 or more): more looks like a mapping that cannot match.
     """
 
     conflicts: Rule | HostRule | Mapping[str, Rule | HostRule] = attrs.field(

@@ -20,6 +20,7 @@ from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import is_currency
+from keapbridge.mapping.kinds.money import is_known_currency
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import Unreadable
@@ -200,7 +201,14 @@ def _properties(lens: Lens) -> frozenset[str]:
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:
-    chosen = {key: options[key] for key in ("overlap", "lag", "retention", "default_region", "debug") if key in options}
+    chosen = {
+        key: options[key]
+        for key in ("overlap", "lag", "retention", "default_region", "currency", "debug")
+        if key in options
+    }
+    currency = options.get("currency")
+    if currency is not None and not (isinstance(currency, str) and is_known_currency(currency)):
+        raise ValueError(f'currency={currency!r} is no code of ISO 4217, as currency="USD" is')
     if policy := options.get("policy"):
         chosen["policy"] = policy
     chosen["watch"] = Watch(options.get("name", "default"), Delivery(_listeners(options)))

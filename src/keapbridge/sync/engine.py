@@ -148,7 +148,7 @@ class Engine:
             if not is_stop(halt):
                 raise
             return (yield from self._nothing_done([sync.name for sync in synchronizations]))
-        return (yield from self._apply(plan, accepted))
+        return (yield from self._apply(plan, accepted, is_fresh=True))
 
     def _nothing_done(self, names: Sequence[str]) -> Flow[Report]:
         """The report of a run that was stopped before it had a plan."""
@@ -160,7 +160,7 @@ class Engine:
         yield from store.runs.begin(plan_id, run_id, moment)
         return (yield from store.runs.finish(run_id, moment, {}, complete=False))
 
-    def _apply(self, plan: Plan | str, accepted: Accepted) -> Flow[Report]:
+    def _apply(self, plan: Plan | str, accepted: Accepted, *, is_fresh: bool = False) -> Flow[Report]:
         if isinstance(plan, str):
             found = yield from self.bridge.store.plans.get(plan)
             if found is None:
@@ -180,7 +180,7 @@ class Engine:
         held_back = {} if accepted.restored else stops(plan)
         if held_back and len(held_back) == len(plan.objects):
             raise BrakeError(f"nothing was written: {'; '.join(held_back.values())}", plan)
-        report = yield from within(apply(self.bridge, plan, accepted, held_back))
+        report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return report

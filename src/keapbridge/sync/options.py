@@ -37,6 +37,8 @@ class SessionOptions(TypedDict, total=False):
         encryption_keys: encrypt what the store knows of people (the `encryption` extra); the first key encrypts, all
             decrypt.
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
+        currency: ISO 4217 code of the currency that the Keap application sells in (`"USD"`): needed as long as it has
+            no product that shows it.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
             synchronization, what is being done, how many are done and of how many.
         on_event: a listener, or several of them: functions that are called with what happens while it happens. See
@@ -55,6 +57,7 @@ class SessionOptions(TypedDict, total=False):
     retention: timedelta | None
     encryption_keys: Sequence[str | bytes]
     default_region: str | None
+    currency: str | None
     progress: Progress | bool
     on_event: Listener | Sequence[Listener]
     debug: bool
@@ -69,5 +72,6 @@ class Settings:
     lag: timedelta = timedelta(minutes=1)
     retention: timedelta | None = timedelta(days=90)
     default_region: str | None = None
+    currency: str | None = None
     watch: Watch = attrs.field(factory=Watch, repr=False, eq=False)
     debug: bool = False

@@ -125,7 +125,9 @@ class Synchronization:
                     ours.setdefault(referred, set()).add(str(value))
         to_customcrm = yield from self._partners(Side.KEAP, theirs, plan_id)
         to_keap = yield from self._partners(Side.CUSTOMCRM, ours, plan_id)
-        currency = None if self.traits.currency_of is None else (yield from self.store.facts.get(KEAP_CURRENCY))
+        currency = None
+        if self.traits.currency_of is not None:
+            currency = (yield from self.store.facts.get(KEAP_CURRENCY)) or self.settings.currency
         fields = yield from known_fields(self.store, self.mapper)
         return Context(currency, self.settings.default_region, to_customcrm, to_keap, fields).mirrored()
 

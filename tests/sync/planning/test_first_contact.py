@@ -344,3 +344,23 @@ def test_what_was_empty_when_a_company_was_made_flows_later(world: World, edited
     assert world.crm.state.customers[ours]["Description"] == "Difference engines"
     assert world.keap.state.companies[theirs]["notes"] == "Difference engines"
     world.assert_quiet()
+
+
+def test_an_application_without_products_is_told_its_currency_or_asks_for_it_once(world: World) -> None:
+    for number in range(3):
+        world.crm.state.products.add(
+            {"Name": f"Widget {number}", "Sku": f"W{number}", "Price": "1.00", "Currency": "USD"}
+        )
+    report = world.sync()
+    assert report.count("skipped", "products") == 4
+    [asked] = [line.reason for line in report.lines if line.keap_id == "*"]
+    assert 'currency="USD"' in asked
+    assert world.sync(currency="USD").count("created", "products") == 3
+    assert [product["price"]["amount"] for product in world.keap.state.products.values()] == [100, 100, 100]
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("code", ["usd", "US", "ZZZ", "dollars", 840])
+def test_what_is_no_currency_is_refused(sessions: Any, code: Any) -> None:
+    with pytest.raises(ValueError, match=r"ISO 4217"):
+        sessions(currency=code)

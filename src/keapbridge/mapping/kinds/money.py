@@ -13,7 +13,9 @@ from keapbridge.mapping.kinds.base import LARGEST, Asked, Context, Kind, Sample
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Money", "exponent", "is_currency"]
+__all__ = ["NO_CURRENCY", "Money", "exponent", "is_currency", "is_known_currency"]
+
+NO_CURRENCY = "the currency of the Keap application is not known: it has no product yet"
 
 
 @frozen
@@ -74,7 +76,7 @@ class Money(Kind):
         if side is Side.KEAP and isinstance(value, str):
             currency = value[:3]
             if context.keap_currency is None:
-                raise UnfitError("the currency of the Keap application is not known: it has no product yet")
+                raise UnfitError(NO_CURRENCY)
             if currency != context.keap_currency:
                 raise UnfitError(f"a price in {currency}: the Keap application sells in {context.keap_currency}")
             if value[4:].startswith("-"):
@@ -112,6 +114,13 @@ _EXPONENTS = {
 def is_currency(text: str) -> bool:
     """Whether it can be the code of a currency (ISO 4217)."""
     return re.fullmatch(r"[A-Z]{3}", text) is not None
+
+
+def is_known_currency(code: str) -> bool:
+    """Whether it is a code of ISO 4217, in capitals."""
+    import pycountry
+
+    return code.isupper() and pycountry.currencies.get(alpha_3=code) is not None
 
 
 def exponent(currency: str) -> int:

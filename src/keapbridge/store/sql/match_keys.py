@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, exists, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, exists, func, select, true, update
 
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
@@ -75,6 +75,14 @@ class MatchKeys:
                 c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
             )
             return [self._core.rows.to_observation(row) for row in rows]
+
+    @flow
+    def count_unlinked(self, name: str, side: Side) -> int:
+        """How many records of a side were observed and are linked to nothing."""
+        o = t.observed.c
+        query = select(func.count()).where(*self._core.of(t.observed, name, side), o.linked.is_(False))
+        with self._core.transaction() as c:
+            return int(c.execute(query).scalar_one())
 
     @flow
     def same_key(self, name: str, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, or_, select, update
 
 from keapbridge.model.plan import Action, Plan
+from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
-from keapbridge.store.sql.rows import dump, load, moment_of, to_text
+from keapbridge.store.sql.rows import dump, load, moment_of, to_moment, to_text
 
 __all__ = ["Plans"]
 
@@ -70,6 +71,13 @@ class Plans:
     @flow
     def get(self, plan_id: str) -> Plan | None:
         return self._read(plan_id)
+
+    @flow
+    def watermark(self, plan_id: str, name: str, side: Side) -> datetime | None:
+        """What a plan's scan of a side says that the cursor becomes; `None` where it made none."""
+        query = select(t.plans.c.watermarks).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._core.bridge)
+        with self._core.transaction() as c:
+            return to_moment(load(c.execute(query).scalar() or "{}").get(name, {}).get(side.value))
 
     @flow
     def actions(

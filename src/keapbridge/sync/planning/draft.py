@@ -67,6 +67,7 @@ class PlanPart:
         watermarks: side → from where its next scan must look again.
         actions: how many there are.
         settled: linked pairs that were looked at, and whose news needs no write.
+        wants_currency: whether records wait for the currency of the Keap application to be known.
         one_sided: side → linked pairs that were looked at, and had nothing new there.
         complete: whether both systems were read completely.
         went_back: side → records that have gone back to an earlier state, and wait for a word.
@@ -87,6 +88,7 @@ class PlanPart:
     went_back: Counter[Side] = attrs.field(factory=Counter)
     back_by: Counter[Side] = attrs.field(factory=Counter)
     reissued: int = 0
+    wants_currency: bool = False
 
     @property
     def plan_id(self) -> str:

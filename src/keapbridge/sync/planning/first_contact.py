@@ -9,6 +9,7 @@ from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_group
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.kinds.money import NO_CURRENCY
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.change import Held
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Skip
@@ -119,12 +120,12 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
     failed = yield from waiting(sync, [(source, o.id) for o in found])
     reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
-    yield from part.add(
-        [
-            Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
-            for o in found
-        ]
-    )
+    actions = [
+        Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
+        for o in found
+    ]
+    part.wants_currency |= any(isinstance(action, Skip) and NO_CURRENCY in action.reason for action in actions)
+    yield from part.add(actions)
     return []
 
 

@@ -21,6 +21,11 @@ from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["propose"]
 
+ASKED = (
+    'the Keap application has no product that shows its currency: open the session with currency="USD", or '
+    "what else it sells in (ISO 4217)"
+)
+
 
 def propose(
     synchronizations: Sequence[Synchronization],
@@ -84,6 +89,8 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
         yield from plan_creates(part, side)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
+    if part.wants_currency:
+        yield from part.add([Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)])
     yield from _count(part, scans)
 
 
@@ -99,3 +106,7 @@ def _count(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
         part.totals["keap_per_minute"] = rate
     if part.counts:  # the brakes want to know; counting costs where nothing happens
         part.totals["links"] = yield from sync.store.links.count(sync.name)
+        if not part.totals["links"]:
+            for side in Side:  # what is outside the filter takes no part
+                unlinked = yield from sync.store.match_keys.count_unlinked(sync.name, side)
+                part.totals[f"{side.value}_unlinked"] = unlinked

@@ -34,13 +34,19 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def apply(
-    bridge: Bridge, plan: Plan, accepted: Accepted | None = None, held_back: Mapping[str, str] = NOTHING
+    bridge: Bridge,
+    plan: Plan,
+    accepted: Accepted | None = None,
+    held_back: Mapping[str, str] = NOTHING,
+    *,
+    is_fresh: bool = False,
 ) -> Flow[Report]:
     """Do what a plan says, and report what was done.
 
     Args:
         accepted: what a person accepts for this run.
         held_back: synchronizations of which nothing is to be written, each with the reason.
+        is_fresh: whether the plan was made just before; else others may have made records meanwhile.
 
     Raises:
         StalePlanError: when the plan was applied before.
@@ -49,7 +55,7 @@ def apply(
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, name, started)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted())
+    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh)
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
     return (yield from run.to_its_end(within(doing, place=("run", name))))
 

@@ -31,6 +31,7 @@ from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
+from keapbridge.sync.writing.last_look import LastLook
 from keapbridge.sync.writing.pair_state import PairState, assume, awaiting, decide_again, remember, stored_of
 from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import commit_pair, confirm
@@ -77,11 +78,13 @@ def _resume(part: RunPart, intent: Intent) -> Flow[None]:
 def apply_creates(part: RunPart) -> Flow[None]:
     """Make what the plan says, on both sides."""
     waiting: set[str] = set()  # intents of what has not begun
+    last_look = LastLook(part)
 
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
         wanted: list[_Ready] = []
         for side in Side:
             ids = [a.source_id for a in actions if isinstance(a, Create) and a.side is side.other]
+            ids = yield from last_look.still_to_make(side.other, ids)
             guard = part.sync.guard
             wanted += yield from guard.by_halves(ids, partial(_to_make, part, side), partial(_not_read, part, side))
         ready = yield from part.sync.guard.by_halves(wanted, partial(_intend, part), partial(_not_intended, part))

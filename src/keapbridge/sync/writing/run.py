@@ -44,6 +44,7 @@ class Run:
 
     Attributes:
         accepted: what a person accepts for this run.
+        is_fresh: whether the plan was made by the same call, so that nobody has looked at it since.
     """
 
     store: LinkStore
@@ -51,6 +52,7 @@ class Run:
     run_id: str
     watch: Watch = attrs.field(factory=Watch)
     accepted: Accepted = attrs.field(factory=Accepted)
+    is_fresh: bool = False
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 

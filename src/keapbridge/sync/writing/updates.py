@@ -34,7 +34,7 @@ from keapbridge.sync.writing.pair_state import (
 )
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
 
-__all__ = ["apply_pairs", "commit_pair", "confirm"]
+__all__ = ["adopt", "apply_pairs", "commit_pair", "confirm"]
 
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 
@@ -69,25 +69,14 @@ def apply_pairs(part: RunPart) -> Flow[None]:
         yield from part.sync.store.links.end_linking()
 
 
+def adopt(part: RunPart, adoptions: Sequence[Adopt]) -> Flow[None]:
+    """Link pairs that the plan does not know of, and write to them what they need."""
+    yield from gather((yield from _prepared(part, adoptions, progress=0)), WRITERS)
+
+
 def _apply_batches(part: RunPart, batches: Iterator[Flow[list[Action]]]) -> Flow[None]:
     def prepare(actions: list[Action]) -> Flow[list[Flow[None]]]:
-        planned = _planned_targets(actions)
-        quiet: list[PairState] = []
-
-        def read(some: Sequence[Action]) -> Flow[list[PairState]]:
-            states = yield from _read_states(part, some)
-            rest = [state for state in states if not _is_quiet(state, planned)]
-            ready = yield from _reread(part, rest, planned)
-            quiet.extend(state for state in states if _is_quiet(state, planned))
-            return ready
-
-        ready = yield from part.sync.guard.by_halves(actions, read, partial(_not_read, part))
-
-        def end(states: Sequence[PairState | None]) -> Flow[None]:
-            yield from confirm(part, [state for state in states if state is not None and state.unconfirmed])
-            part.progressed(len(actions))
-
-        return ending([_commit_quiet(part, quiet), *(_write_pair(part, state) for state in ready)], end)
+        return _prepared(part, actions, progress=len(actions))
 
     yield from flowing(batches, prepare)
 
@@ -101,6 +90,27 @@ def _decided(batch: Flow[list[Action]]) -> Flow[list[Action]]:
         for a in actions
         if isinstance(a, Conflict) and a.conflict.about == RESTORED
     ]
+
+
+def _prepared(part: RunPart, actions: Sequence[Action], *, progress: int) -> Flow[list[Flow[None]]]:
+    """The flows that write what these actions need, once all of it has been read again."""
+    planned = _planned_targets(actions)
+    quiet: list[PairState] = []
+
+    def read(some: Sequence[Action]) -> Flow[list[PairState]]:
+        states = yield from _read_states(part, some)
+        rest = [state for state in states if not _is_quiet(state, planned)]
+        ready = yield from _reread(part, rest, planned)
+        quiet.extend(state for state in states if _is_quiet(state, planned))
+        return ready
+
+    ready = yield from part.sync.guard.by_halves(actions, read, partial(_not_read, part))
+
+    def end(states: Sequence[PairState | None]) -> Flow[None]:
+        yield from confirm(part, [state for state in states if state is not None and state.unconfirmed])
+        part.progressed(progress)
+
+    return ending([_commit_quiet(part, quiet), *(_write_pair(part, state) for state in ready)], end)
 
 
 def _not_read(part: RunPart, action: Action, error: Exception) -> Flow[list[PairState]]:

@@ -544,3 +544,19 @@ def test_rows_without_a_time_of_change_are_synced_each_time(hosts: Callable[[str
     host.sync()
     assert {company.notes for company in host.keap.companies.list()} == {None, "Nuts"}
     assert host.is_quiet()
+
+
+@pytest.mark.parametrize("empty", ["", "NOT NULL"])
+def test_several_rows_swap_what_is_unique_or_none_does(engine: sa.Engine, empty: str) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS swaps")
+        connection.exec_driver_sql(f"CREATE TABLE swaps (id VARCHAR(40) PRIMARY KEY, email VARCHAR(30) {empty} UNIQUE)")
+    crm = kb.SqlCustomcrm(engine, contacts=kb.SqlTable("swaps", id="id"))
+    ada, bob = (crm.create("contacts", {"Email": f"{name}@example.org"}, name) for name in ("ada", "bob"))
+    swapped = [(ada["Id"], {"Email": bob["Email"]}, ada["ETag"]), (bob["Id"], {"Email": ada["Email"]}, bob["ETag"])]
+    found = crm.update_together("contacts", swapped)
+    assert [record["Email"] for record in found] == [bob["Email"], ada["Email"]]
+    with pytest.raises(kb.ConflictError):
+        crm.update_together("contacts", swapped)
+    there = sorted(record["Email"] for record in crm.list_changes("contacts", None, None).records)
+    assert there == sorted([ada["Email"], bob["Email"]])

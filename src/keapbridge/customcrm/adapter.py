@@ -103,6 +103,10 @@ class CustomcrmAdapter(Protocol):
 
     Two attributes are optional: `objects`, the names of those that it has where it has not all three, and
     `properties(object)`, the names of the properties that it can hold. Default mappings are narrowed to them.
+
+    So is a sixth method, for a CRM whose values are unique: `update_together(object, writes)` takes the arguments of
+    several updates (`[(id, changes, version), …]`), does all of them or none, and returns the records in this order. It
+    is called when records swap their values; without it the report names them.
     """
 
     @property
@@ -252,6 +256,22 @@ class AdapterResource(Generic[R]):
         wanted = self.endpoint.codec.dump(record, mask)
         answer: Any = yield from self._call("update", subject, id, wanted, version)
         return self._load(answer, subject)
+
+    @property
+    def writes_together(self) -> bool:
+        """Whether the adapter has `update_together`."""
+        return callable(getattr(self.adapter, "update_together", None))
+
+    def update_together(self, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> Flow[tuple[R, ...]]:
+        """Write to several records at once, all or none; each with its id, its changes and its version."""
+        wanted: list[tuple[str, Mapping[str, Any], str | None]] = []
+        for id, changes, version in writes:
+            record, mask = changes_to_record(self.endpoint, changes)
+            given = version if self.capabilities.conditional_updates else None
+            wanted.append((id, self.endpoint.codec.dump(record, mask), given))
+        subject = f"{self.endpoint.singular} {' and '.join(id for id, _, _ in wanted)}"
+        answers: Any = yield from self._call("update_together", subject, wanted)
+        return tuple(self._load(answer, subject) for answer in answers)
 
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
         version = if_match if self.capabilities.conditional_updates else None

@@ -179,6 +179,13 @@ class SqlCustomcrm:
         with self._transaction(f"{object} {id}") as connection:
             return self._tables[object].update(connection, id, changes, version)
 
+    def update_together(
+        self, object: str, writes: Sequence[tuple[str, Mapping[str, Any], str | None]], /
+    ) -> Sequence[Mapping[str, Any]]:
+        """See `CustomcrmAdapter`."""
+        with self._transaction(f"{object} {' and '.join(id for id, _, _ in writes)}") as connection:
+            return self._tables[object].update_together(connection, writes)
+
     def delete(self, object: str, id: str, version: str | None, /) -> None:
         """See `CustomcrmAdapter.delete`."""
         with self._transaction(f"{object} {id}") as connection:
@@ -570,6 +577,31 @@ class _Rows:
             statement = sa.update(self._main.seen.table).where(self._id == raw).values(values)
             connection.execute(statement)
         return self._records(connection, [raw])[0]
+
+    def update_together(
+        self, connection: sa.Connection, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]
+    ) -> list[dict[str, Any]]:
+        """Several updates, of which one may write what another one gives up."""
+        for id, _, version in sorted(writes, key=lambda write: write[0]):  # in one order, so that nobody is locked out
+            self._existing(connection, id, version)
+        for id, changes, _ in writes:
+            self._give_up(connection, self._raw_id(id), changes)
+        return [self.update(connection, id, changes, None) for id, changes, _ in writes]
+
+    def _give_up(self, connection: sa.Connection, raw: Any, changes: Mapping[str, Any]) -> None:
+        """Let go of the values that are about to be replaced: nobody sees what takes their place until then."""
+        for part in self._parts:
+            free = {c.name: self._nothing(part, c, raw) for name, c in part.columns.items() if name in changes}
+            if free:
+                connection.execute(sa.update(part.seen.table).where(part.on == raw, *part.where).values(free))
+
+    def _nothing(self, part: _Part, column: sa.Column[Any], raw: Any) -> Any:
+        if column.name not in part.seen.required:
+            return None
+        if not isinstance(column.type, sa.String):
+            return column
+        longest = getattr(column.type, "length", None) or 40
+        return hashlib.blake2b(f"{column.name} {raw}".encode(), digest_size=20).hexdigest()[:longest]
 
     def delete(self, connection: sa.Connection, id: str, version: str | None) -> None:
         raw = self._existing(connection, id, version)

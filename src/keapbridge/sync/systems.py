@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -19,7 +19,16 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import UNKNOWN_LIFE, Life, is_stored_form
 from keapbridge.model.side import Side
 
-__all__ = ["AdapterSystem", "CustomcrmSystem", "HasCustomFields", "Identity", "KeapSystem", "System", "by_fields"]
+__all__ = [
+    "AdapterSystem",
+    "CustomcrmSystem",
+    "HasCustomFields",
+    "Identity",
+    "KeapSystem",
+    "System",
+    "WritesTogether",
+    "by_fields",
+]
 
 
 @attrs.frozen
@@ -108,6 +117,20 @@ def by_fields(flows: F) -> F:
     return read
 
 
+@runtime_checkable
+class WritesTogether(Protocol):
+    """A system that may be able to write to several records at once, all or none: a database."""
+
+    @property
+    def writes_together(self) -> bool:
+        """Whether it is able to."""
+        ...
+
+    def update_together(self, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> Flow[Sequence[Any]]:
+        """Write to records by id, with what changes and for which version; records may swap unique values."""
+        ...
+
+
 @attrs.frozen
 class CustomcrmSystem:
     """Customcrm's records: conditional updates and creates that can be repeated, where it is able to."""
@@ -173,6 +196,11 @@ class AdapterSystem:
         return self.flows.properties
 
     @property
+    def needs(self) -> frozenset[str]:
+        """What a new record cannot be made without, by the names of properties, or else of columns."""
+        return self.flows.needs
+
+    @property
     def creates_once(self) -> bool:
         return self.flows.capabilities.idempotent_creates
 
@@ -213,6 +241,13 @@ class AdapterSystem:
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, changes, if_match=version)
+
+    @property
+    def writes_together(self) -> bool:
+        return self.flows.writes_together
+
+    def update_together(self, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> Flow[Sequence[Any]]:
+        return self.flows.update_together(writes)
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
         return self.flows.delete(id, if_match=version)

@@ -23,6 +23,7 @@ from keapbridge.store.sql import LinkStore
 from keapbridge.sync.stopping import is_stop
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import Watch
+from keapbridge.sync.writing.refused import Refusals
 
 __all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided"]
 
@@ -108,10 +109,15 @@ class Run:
 
 @attrs.define
 class RunPart:
-    """What a run does for one synchronization."""
+    """What a run does for one synchronization.
+
+    Attributes:
+        refused: what is tried again when all else is written.
+    """
 
     sync: Synchronization
     run: Run
+    refused: Refusals = attrs.field(factory=Refusals, init=False)
     _done: int = attrs.field(default=0, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -32,7 +33,9 @@ from keapbridge.sync.writing.pair_state import (
     to_commit,
     untaken,
 )
+from keapbridge.sync.writing.refused import Refused
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
+from keapbridge.sync.writing.swaps import settle_refused, write_together
 
 __all__ = ["adopt", "apply_pairs", "commit_pair", "confirm"]
 
@@ -62,6 +65,7 @@ def apply_pairs(part: RunPart) -> Flow[None]:
     if part.sync.restored is not None:
         # They wait in the plan, which was made before somebody said whose values are right.
         yield from _apply_batches(part, map(_decided, part.batches(("conflict",))))
+    yield from settle_refused(part, _write_again)
     number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
         yield from part.sync.store.links.begin_linking(number)
@@ -259,6 +263,8 @@ def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
         written = yield from _read_once_more(part, written.state)
         if written.error is None:
             written = yield from _write_changes(part, written.state)
+    if _is_refused(written, state):
+        written = yield from _write_changes(part, written.state, frozenset({409}))
     state, error = written.state, written.error
     if error is None:
         return state
@@ -269,6 +275,12 @@ def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
     yield from part.fail(failure)
     yield from part.report(*state.held_lines())
     return attrs.evolve(state.held_told(), failed=(failure,))
+
+
+def _is_refused(written: _Written, first: PairState) -> bool:
+    """Whether a conflict is none with a newer state: the records are as they were read first."""
+    error = written.error
+    return isinstance(error, ConflictError) and error.status == 409 and written.state.records == first.records
 
 
 def _read_once_more(part: RunPart, state: PairState) -> Flow[_Written]:
@@ -285,8 +297,12 @@ def _left_the_filter(pair: Pair) -> Side | None:
     return next((side for side in Side if (seen := pair.seen(side)) and seen.problem == OUTSIDE), None)
 
 
-def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
-    """Write both sides, and then what the first writes made readable (a phone number whose country was missing)."""
+def _write_changes(part: RunPart, state: PairState, refusals: frozenset[int] = frozenset()) -> Flow[_Written]:
+    """Write both sides, and then what the first writes made readable (a phone number whose country was missing).
+
+    Args:
+        refusals: further statuses that say that a value is refused.
+    """
     if not state.outcome.changes:
         # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
         state = yield from commit_pair(part, state)
@@ -296,7 +312,7 @@ def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
         for side in Side:
             mine = [change for change in changes if change.side is side]
             if mine:
-                written = yield from _write_accepted(part, state, side, mine)
+                written = yield from _write_accepted(part, state, side, mine, refusals)
                 if written.error is not None:
                     return written
                 state, refused = written.state, (*refused, *written.refused)
@@ -309,16 +325,19 @@ def _write_changes(part: RunPart, state: PairState) -> Flow[_Written]:
         if not state.outcome.changes or state.gone is not None:
             break
     for line in refused:
-        yield from part.fail(line)
+        if not part.refused.put_off(line, [] if state.is_new else state.outcome.changes):
+            yield from part.fail(line)
     return _Written(attrs.evolve(state, failed=refused))
 
 
-def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[_Written]:
+def _write_accepted(
+    part: RunPart, state: PairState, side: Side, changes: Sequence[Change], refusals: frozenset[int] = frozenset()
+) -> Flow[_Written]:
     """Write what the system accepts: if it refuses the whole, then property by property."""
     try:
         return _Written((yield from finish(_write_side(part, state, side, changes))))
     except StatusError as error:
-        if error.status not in {400, 422}:
+        if error.status not in {400, 422} | refusals:
             return _Written(state, error=error)
         refusal = str(error)
     except (ApiError, MappingError) as error:
@@ -335,7 +354,7 @@ def _write_accepted(part: RunPart, state: PairState, side: Side, changes: Sequen
     written = _Written(state)
     for root in roots:
         some = [change for change in changes if mapper[change.field].place(side).roots == root]
-        then = yield from _write_accepted(part, written.state, side, some)
+        then = yield from _write_accepted(part, written.state, side, some, refusals)
         written = attrs.evolve(then, refused=(*written.refused, *then.refused))
         if written.error is not None:
             break
@@ -351,6 +370,13 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     _, written = sync.mapper.changed(side, state.records[side], sent, context)
     update = sync.systems[side].update(link.id(side), written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
+    return (yield from _written(part, state, side, changes, answer))
+
+
+def _written(part: RunPart, state: PairState, side: Side, changes: Sequence[Change], answer: Any) -> Flow[PairState]:
+    """Remember what was written, and what the system has answered."""
+    sync, link = part.sync, state.pair.link
+    sent = {change.field: change.after for change in changes}
     moment = yield from now()
     shown = sync.observe(side, answer, state.context)
     before = {change.field: change.before for change in changes}
@@ -358,6 +384,27 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
     written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
     return (yield from commit_pair(part, written_now, (entry,)))
+
+
+def _write_again(part: RunPart, ring: Sequence[Refused]) -> Flow[bool]:
+    """Write what was refused while another record held it: one by itself, or several that swap, where that can be."""
+    sync, side = part.sync, ring[0].change.side
+    updates: list[Action] = [Update(sync.name, r.customcrm_id, r.keap_id, (r.change,)) for r in ring]
+    states = yield from _reread(part, (yield from _read_states(part, updates)), _planned_targets(updates))
+    still = {r.customcrm_id: r.change for r in ring}
+    chosen = [(s, c) for s in states if (c := still[s.pair.link.customcrm_id]) in s.outcome.changes and s.gone is None]
+    if len(ring) == 1 or len(chosen) < len(ring):
+        for state in states:
+            yield from _write_pair(part, state)
+        return True
+    answers = yield from write_together(sync, side, chosen)
+    if answers is None:
+        return False
+    written: list[PairState] = []
+    for (state, change), answer in zip(chosen, answers, strict=True):
+        written.append((yield from _written(part, state, side, [change], answer)))
+    yield from confirm(part, [state for state in written if state.is_unconfirmed])
+    return True
 
 
 # --- remembering ------------------------------------------------------------------------------------------------

@@ -54,6 +54,9 @@ class Field:
         different = self.currencies and a is not None and b is not None and str(a)[0] != str(b)[0]
         return "two currencies" if different else None
 
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        return isinstance(value, str) and value == f"&{clean}"
+
 
 BOTH_WAYS = frozenset(Side)
 DIRECTIONS = (BOTH_WAYS, BOTH_WAYS, frozenset({OURS}), frozenset({THEIRS}))

@@ -237,3 +237,75 @@ def test_a_mapper_names_what_it_does_not_have() -> None:
     ):
         with pytest.raises(MappingError, match="Nickname"):
             wrong()
+
+
+# --- values that mean the same stay as they are -----------------------------------------------------------------------
+
+
+def _person(side: Side, country: str | None, phone: str) -> Any:
+    if side is OURS:
+        return kb.customcrm.Contact(country=country, phone=phone)
+    address = (kb.keap.Address(field="BILLING", country_code=country),)
+    return kb.keap.Contact(addresses=address, phone_numbers=(kb.keap.PhoneNumber(field="PHONE1", number=phone),))
+
+
+@pytest.mark.parametrize("side", list(Side), ids=lambda side: side.title)
+@pytest.mark.parametrize(
+    ("phone", "country", "rewritten"),
+    [
+        ("(602) 555-0143", "DEU", True),
+        ("(602) 555-0143", None, True),
+        ("(602) 555-0143", "CAN", False),
+        ("+1 602 555 0143", "DEU", False),
+    ],
+)
+def test_a_national_number_keeps_its_meaning_when_its_country_is_written(
+    side: Side, phone: str, country: str | None, *, rewritten: bool
+) -> None:
+    codes = {"USA": "US"} if side is OURS else {}
+    record = _person(side, codes.get("USA", "USA"), phone)
+    changed, written = contacts.changed(side, record, {"Country": country}, CONTEXT)
+    root = "phone" if side is OURS else "phone_numbers"
+    assert (root in written) is rewritten
+    held = contacts["Phone"].place(side).get(changed)
+    number = held[0] if isinstance(held, tuple) else held
+    assert number == ("+16025550143" if rewritten else phone)
+
+
+def test_a_text_that_is_read_by_another_country_is_no_other_text() -> None:
+    known = {"Country": "USA", "Phone": "+16025550143", "Fax": "+16025550144"}
+    now = {"Country": "DEU", "Phone": "+496025550143", "Fax": "+496025559999"}
+    assert contacts.same_texts(THEIRS, known, now, CONTEXT) == {"Phone": "+16025550143"}
+    assert contacts.same_texts(THEIRS, known, {**now, "Country": "USA"}, CONTEXT) == {}
+    trunk = {"Country": "DEU", "Phone": "+491711234567"}
+    assert contacts.same_texts(OURS, trunk, {"Country": "AUT", "Phone": "+431711234567"}, CONTEXT) == {
+        "Phone": "+491711234567"
+    }
+
+
+def test_an_address_is_given_the_country_of_its_region() -> None:
+    context = Context(default_region="US")
+    old = kb.keap.Contact(addresses=(kb.keap.Address(field="BILLING", locality="Anaheim", region="CA"),))
+    values, unreadable = contacts.read(THEIRS, old, context)
+    assert (values["Country"], values["Region"], unreadable) == (None, "US-CA", {})
+    changed, _ = contacts.changed(THEIRS, old, {"City": "Fresno"}, context)
+    assert contacts.written_along(THEIRS, old, changed, {"City"}, context) == {"Country": (None, "USA")}
+    made = contacts.new_record(THEIRS, {"Region": "US-AZ"}, Context())
+    assert made.addresses[0].country_code == "USA"
+    odd = kb.customcrm.Contact(country="Atlantis", region="CA")
+    assert contacts.read(OURS, odd, context)[1].keys() == {"Country", "Region"}
+
+
+# --- what a system has no place for -----------------------------------------------------------------------------------
+
+
+def test_what_has_no_place_in_customcrm_is_still_required_and_filled() -> None:
+    narrow = attrs.evolve(products.without("ShortDescription", "Price"), homeless=(products["ShortDescription"],))
+    made = narrow.new_record(THEIRS, narrow.fill_required(THEIRS, {"Name": "Kite"}), CONTEXT)
+    assert made.short_description == "Kite"
+    priceless = attrs.evolve(products.without("Price"), homeless=(products["Price"],))
+    with pytest.raises(UnfitError, match="Keap needs Price, and Customcrm has no place for it"):
+        priceless.fill_required(THEIRS, {"Name": "Kite", "ShortDescription": "Kite"})
+    demanding = attrs.evolve(products, needed={OURS: ("goods.stock",)})
+    with pytest.raises(UnfitError, match=r"Customcrm needs goods\.stock"):
+        demanding.fill_required(OURS, {"Name": "Kite"})

@@ -10,7 +10,7 @@ import pytest
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
-from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.model.maybe import UNSET, Unreadable
 
 EMAIL = keap.EmailAddress("ada@example.org", "EMAIL1")
@@ -89,6 +89,42 @@ def test_a_constant_has_no_place_in_a_record() -> None:
 def test_a_region_of_another_country_than_its_address_is_taken_out() -> None:
     stray = keap.Address(field="BILLING", country_code="SWE", region_code="NO-03", region="Oslo")
     right = keap.Address(field="OTHER", country_code="NOR", region_code="NO-03", region="Oslo")
-    record = without_stray_regions(keap.Contact(addresses=[stray, right]), {"addresses"})
+    record = with_whole_regions(keap.Contact(addresses=[stray, right]), {"addresses"})
     assert [(a.region_code, a.region) for a in record.addresses] == [(None, None), ("NO-03", "Oslo")]
-    assert without_stray_regions(keap.Contact(addresses=[stray]), {"given_name"}).addresses == (stray,)
+    assert with_whole_regions(keap.Contact(addresses=[stray]), {"given_name"}).addresses == (stray,)
+
+
+@pytest.mark.parametrize(
+    ("shown", "read", "code", "written"),
+    [
+        ({"postal_code": "92808"}, "92808", "85001", {"postal_code": "85001"}),
+        ({"zip_code": "92808"}, "92808", "85001", {"postal_code": "85001", "zip_code": "85001"}),
+        (
+            {"postal_code": "92808", "zip_code": "92808", "zip_four": "1234"},
+            "92808-1234",
+            "85001-5678",
+            {"postal_code": "85001", "zip_code": "85001", "zip_four": "5678"},
+        ),
+        (
+            {"postal_code": "92808", "zip_code": "92808", "zip_four": "1234"},
+            "92808-1234",
+            "K1A 0B1",
+            {"postal_code": "K1A 0B1", "zip_code": "K1A 0B1", "zip_four": None},
+        ),
+        ({"zip_code": "92808", "zip_four": "1234"}, "92808-1234", None, dict.fromkeys(("postal_code", "zip_code"))),
+        ({"postal_code": "92808-1234"}, "92808-1234", "85001-5678", {"postal_code": "85001-5678"}),
+    ],
+)
+@pytest.mark.parametrize("slot", ["address", "addresses.BILLING"])
+def test_a_postal_code_is_one_value_wherever_keap_shows_it(
+    slot: str, shown: dict[str, Any], read: str, code: str | None, written: dict[str, Any]
+) -> None:
+    place = keap_place(keap.Company if slot == "address" else keap.Contact, f"{slot}.postal_code")
+    address = keap.Address(line1="1 Main", field="BILLING", **shown)
+    record: Any = keap.Company(address=address) if slot == "address" else keap.Contact(addresses=(address,))
+    assert place.get(record) == read
+    changed = place.put(record, code)
+    assert place.get(changed) == code
+    held = changed.address if slot == "address" else changed.addresses[0]
+    assert {name: getattr(held, name) for name in written} == written
+    assert held.line1 == "1 Main"

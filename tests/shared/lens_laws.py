@@ -273,7 +273,8 @@ def outside(scene: Scene, record: Any) -> dict[str, Any]:
     """All that a record holds beside the value of the lens."""
     place = scene.lens.place(scene.side)
     holder = "".join(f".{part}" for part in place.container)
-    own = {f"{holder}.{name}" for name in place.attributes}
+    names = ("postal_code", "zip_code", "zip_four") if "postal_code" in place.attributes else place.attributes
+    own = {f"{holder}.{name}" for name in names}
     kept = {path: value for path, value in content(record).items() if path not in own}
     if place.container and scene.value is None and f"{holder}.extra" not in "".join(kept):
         # An e-mail address that is gone takes along what was said about it.

@@ -101,8 +101,9 @@ class CustomcrmAdapter(Protocol):
     with `status=422` for values that are refused; the engine then writes property by property. Any other error of an
     adapter becomes a `TransportError` whose cause it is; a record that was to be made is looked for in the next run.
 
-    Two attributes are optional: `objects`, the names of those that it has where it has not all three, and
-    `properties(object)`, the names of the properties that it can hold. Default mappings are narrowed to them.
+    Three attributes are optional: `objects`, the names of those that it has where it has not all three, and
+    `properties(object)`, the names of the properties that it can hold, to which default mappings are narrowed; and
+    `required(object)`, the names of those that a new record cannot be made without.
 
     So is a sixth method, for a CRM whose values are unique: `update_together(object, writes)` takes the arguments of
     several updates (`[(id, changes, version), …]`), does all of them or none, and returns the records in this order. It
@@ -191,6 +192,13 @@ class AdapterResource(Generic[R]):
     @property
     def capabilities(self) -> AdapterCapabilities:
         return self.adapter.capabilities
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What a new record cannot be made without; nothing where the adapter does not tell."""
+        tell = getattr(self.adapter, "required", None)
+        found: Any = tell(self.object) if callable(tell) else ()
+        return frozenset(found)
 
     @property
     def properties(self) -> frozenset[str] | None:

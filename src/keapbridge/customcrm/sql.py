@@ -159,6 +159,13 @@ class SqlCustomcrm:
         """The names of the properties that have a column."""
         return self._tables[object].properties
 
+    def required(self, object: str) -> frozenset[str]:
+        """What a row cannot be made without: the properties of columns that are never empty, and other such columns.
+
+        Texts do not count, for those can be "".
+        """
+        return self._tables[object].required
+
     def list_changes(self, object: str, since: datetime | None, cursor: str | None, /) -> AdapterPage:
         """See `CustomcrmAdapter.list_changes`."""
         with self._transaction(object) as connection:
@@ -368,11 +375,35 @@ class _Rows:
         self._main = _Part(seen, self._columns(seen, special, elsewhere), self._id, modified)
         self._parts = (self._main, *joins)
         self.properties = frozenset(name for part in self._parts for name in part.columns) | set(given.constants)
+        self.required = self._required()
         self.lists_changes = all(part.modified is not None for part in self._parts)
         is_made = given.id in seen.defaults or _is_number(self._id)
         self._makes_ids = given.new_id is None and is_made
         self.creates_once = not self._makes_ids or given.key is not None
         self._check()
+
+    def _given_by_us(self) -> set[str]:
+        """The columns that are written without a property."""
+        special = {self.given.id, self.given.modified if self.given.touch else None, self.given.key}
+        if self._created is not None and self.given.touch:
+            special.add(self._created.name)
+        return {name for name in special if name is not None}
+
+    def _never_empty(self) -> list[sa.Column[Any]]:
+        """The columns that a new row must have a value for."""
+        seen, known = self._main.seen, self._given_by_us()
+        if seen.is_view:
+            return []
+        return [c for c in seen.table.c if c.name in seen.required - seen.defaults and c.name not in known]
+
+    def _required(self) -> frozenset[str]:
+        names = {column.name: name for name, column in self._main.columns.items()}
+        table = self._main.seen.table.name
+        return frozenset(
+            names.get(column.name, f"{table}.{column.name}")
+            for column in self._never_empty()
+            if not isinstance(column.type, sa.String) and column is not self._deleted
+        )
 
     def _check(self) -> None:
         seen, what = self._main.seen, self.object
@@ -531,6 +562,7 @@ class _Rows:
         if self._created is not None and self.given.touch and self._created.name not in self._main.seen.defaults:
             values[self._created.name] = self._now(self._created)
         values |= self._touched(self._main)
+        values |= {c.name: "" for c in self._never_empty() if c.name not in values and isinstance(c.type, sa.String)}
         statement = sa.insert(self._main.seen.table).values(values)
         if id is None:
             id = self._inserted(connection, statement, key)

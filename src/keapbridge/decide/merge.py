@@ -14,7 +14,8 @@ sides:
 | no         | not both  | two different values  | conflict                                             |
 
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
-cannot hold is held back with the reason, and so are two values that cannot be compared (prices in two currencies). A
+cannot hold is held back with the reason, and so are two values that cannot be compared (prices in two currencies). What
+is but the other value in an encoded form does not take its place, and two such values are no conflict. A
 field that is unknown on a side is left alone. Where a field says that emptiness does not flow, a value that an empty
 one would clear is settled as it is. A field that flows one way only never writes the other way.
 
@@ -76,6 +77,10 @@ class FieldRule(Protocol):
 
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why neither of two values may take the place of the other, if that is so (prices in two currencies)."""
+        ...
+
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        """Whether a value is but another one in an encoded form, which is not to take its place."""
         ...
 
 
@@ -274,6 +279,8 @@ def _decide(
     only = _only_source(rule)
     if only is not None:
         return (_flow(rule, now, only, "edit"),)
+    if rule.encodes(ours, theirs) or rule.encodes(theirs, ours):
+        return (Settled(rule.name, ours, theirs),)
     contest = Contest(rule.name, ours, theirs, updated_at[Side.CUSTOMCRM], updated_at[Side.KEAP])
     decision = decide(policy, contest, rule.policy)
     match decision.winner:
@@ -303,7 +310,7 @@ def _write(rule: FieldRule, target: Side, now: Mapping[Side, Any], value: Canoni
         after = rule.fit(target, value)
     except UnfitError as reason:
         return Held(rule.name, target, str(reason))
-    if after == now[target]:
+    if after == now[target] or rule.encodes(after, now[target]):
         return Settled(rule.name, now[Side.CUSTOMCRM], now[Side.KEAP])
     return Change(rule.name, target, now[target], after, cause)
 

@@ -7,11 +7,23 @@ import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
-__all__ = ["alpha2", "countries", "plain", "regions"]
+__all__ = ["alpha2", "alpha3", "countries", "plain", "regions"]
 
 # What people call their own country, and short names that ISO 3166 does not know.
 _OWN_NAMES = {
-    "GBR": "uk/england/scotland/wales/great britain",
+    "GBR": "uk/england/scotland/wales/great britain/northern ireland",
+    "CIV": "ivory coast",
+    "BIH": "bosnia",
+    "MKD": "macedonia/fyrom",
+    "CZE": "czech republic/česko/česká republika",
+    "SWZ": "swaziland",
+    "CPV": "cape verde",
+    "MMR": "burma",
+    "TLS": "east timor",
+    "VAT": "vatican/vatican city",
+    "COD": "dr congo/drc/democratic republic of congo/congo kinshasa",
+    "COG": "republic of the congo/republic of congo/congo brazzaville",
+    "USA": "america/united states of america",
     "NOR": "norge/noreg",
     "SWE": "sverige",
     "DNK": "danmark",
@@ -25,7 +37,6 @@ _OWN_NAMES = {
     "ESP": "españa",
     "ITA": "italia",
     "POL": "polska",
-    "CZE": "česko/česká republika",
     "SVK": "slovensko",
     "HUN": "magyarország",
     "ROU": "românia",
@@ -41,7 +52,7 @@ _OWN_NAMES = {
     "EST": "eesti",
     "LVA": "latvija",
     "LTU": "lietuva",
-    "IRL": "éire",
+    "IRL": "éire/republic of ireland/southern ireland",
     "BRA": "brasil",
     "MEX": "méxico",
     "MAR": "المغرب",
@@ -56,6 +67,47 @@ _OWN_NAMES = {
     "KOR": "한국/대한민국/korea",
     "THA": "ประเทศไทย",
     "VNM": "việt nam",
+}
+
+
+# Short forms of regions that people write, and ISO 3166-2 does not know.
+_REGION_NAMES = {
+    "US-AL": "ala",
+    "US-AZ": "ariz",
+    "US-AR": "ark",
+    "US-CA": "calif/cal",
+    "US-CO": "colo",
+    "US-CT": "conn",
+    "US-DE": "del",
+    "US-FL": "fla",
+    "US-IL": "ill",
+    "US-IN": "ind",
+    "US-KS": "kans/kan",
+    "US-MA": "mass",
+    "US-MI": "mich",
+    "US-MN": "minn",
+    "US-MS": "miss",
+    "US-MT": "mont",
+    "US-NE": "nebr/neb",
+    "US-NV": "nev",
+    "US-NM": "n mex",
+    "US-ND": "n dak",
+    "US-OK": "okla",
+    "US-OR": "ore/oreg",
+    "US-PA": "penn/penna",
+    "US-SD": "s dak",
+    "US-TN": "tenn",
+    "US-TX": "tex",
+    "US-WA": "wash",
+    "US-WI": "wis/wisc",
+    "US-WV": "w va",
+    "US-WY": "wyo",
+    "US-DC": "washington dc/washington d c/d c",
+    "CA-PE": "pei/p e i",
+    "CA-BC": "b c",
+    "CA-NL": "newfoundland/labrador",
+    "CA-QC": "québec",
+    "MX-CMX": "cdmx/ciudad de méxico/mexico city/df/distrito federal",
 }
 
 
@@ -74,6 +126,8 @@ def countries() -> Mapping[str, str]:
             name = getattr(country, attribute, None)
             if name:
                 names.setdefault(plain(name), country.alpha_3)
+    for name, code in list(names.items()):
+        names.setdefault(f"the {name}", code)
     return names
 
 
@@ -86,10 +140,21 @@ def alpha2(alpha3: str) -> str | None:
 
 
 @lru_cache(maxsize=512)
+def alpha3(alpha2: str) -> str | None:
+    import pycountry
+
+    country = pycountry.countries.get(alpha_2=alpha2.upper())
+    return country.alpha_3 if country else None
+
+
+@lru_cache(maxsize=512)
 def regions(alpha2: str) -> Mapping[str, str]:
     import pycountry
 
     names: dict[str, str] = {}
+    for code, own in _REGION_NAMES.items():
+        if code.startswith(f"{alpha2}-"):
+            names.update((plain(name), code) for name in own.split("/"))
     for region in pycountry.subdivisions.get(country_code=alpha2) or ():  # type: ignore[no-untyped-call]
         code = region.code
         for name in (code, code.partition("-")[2], region.name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from keapbridge.mapping.declared import Declared
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
-from keapbridge.mapping.place import Place, customcrm_place, keap_place, without_stray_regions
+from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
@@ -74,6 +74,8 @@ class Mapper:
         keys: how records are matched at first contact, strongest first.
         needs_any: per side, fields of which a new record must have at least one.
         taking_part: which records take part; see `where`.
+        homeless: fields that Customcrm has no place for. What they are required for stays, and so do their fallbacks.
+        needed: per side, what a new record cannot be made without, and no field is mapped to.
     """
 
     name: str
@@ -85,6 +87,8 @@ class Mapper:
     keys: tuple[MatchKey, ...]
     needs_any: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
     taking_part: Filter = attrs.field(factory=Filter)
+    homeless: tuple[Lens, ...] = ()
+    needed: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         seen: set[str] = set()
@@ -312,6 +316,10 @@ class Mapper:
     def new_record(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
         """A new record for a side from canonical values that fit it."""
         record = self.customcrm_type() if side is Side.CUSTOMCRM else self.keap_type()
+        for lens in self.homeless:
+            value = values.get(lens.fallback or "")
+            if side is Side.KEAP and side in lens.required and value is not None:
+                record = lens.put(side, record, lens.fit(side, value, context), context)
         return self.changed(side, record, values, context)[0]
 
     def changed(
@@ -319,12 +327,20 @@ class Mapper:
     ) -> tuple[Any, dict[str, Any]]:
         """The record with these values, and the attributes that must be written for it."""
         roots: set[str] = set()
+        before = record
         for lens in self.lenses:
             if lens.name in values:
                 record = lens.put(side, record, values[lens.name], context)
                 roots.update(lens.place(side).roots)
+        for lens in self._by_scope:
+            if lens.scope in values and lens.name not in values and lens.flows_to(side):
+                meant = self._value(lens, side, before, context)
+                if meant not in (UNSET, None) and self._value(lens, side, record, context) != meant:
+                    # The text would mean another value in its new surroundings.
+                    record = lens.put(side, record, meant, context)
+                    roots.update(lens.place(side).roots)
         if side is Side.KEAP:
-            record = without_stray_regions(record, roots)
+            record = with_whole_regions(record, roots, context.default_region)
         changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
         if "extra" in roots:
             own = {
@@ -335,6 +351,49 @@ class Mapper:
             }
             changes["extra"] = {name: record.extra.get(name) for name in sorted(own)}
         return record, changes
+
+    @cached_property
+    def _by_scope(self) -> tuple[Lens, ...]:
+        """The fields whose text is read by another one, and whose value means the same without that."""
+        return tuple(lens for lens in self.lenses if lens.scope is not None and lens.kind.means_alone)
+
+    def _value(self, lens: Lens, side: Side, record: Any, context: Context) -> Any:
+        """What a record says in a field that is read by another one; `UNSET` where it is not understood."""
+        try:
+            scope = self[lens.scope].get(side, record, None, context) if lens.scope else None
+            return lens.get(side, record, None if scope is UNSET else scope, context)
+        except UnfitError:
+            return UNSET
+
+    def written_along(
+        self, side: Side, before: Any, after: Any, values: Collection[str], context: Context
+    ) -> dict[str, tuple[Canonical, Canonical]]:
+        """Fields that a write changes without having been asked to, with what they hold before and after it.
+
+        Args:
+            values: the fields that it was asked to write.
+        """
+        old, _ = self.read(side, before, context)
+        new, _ = self.read(side, after, context)
+        others = (name for name in new if name not in values and name in old)
+        return {name: (old[name], new[name]) for name in others if old[name] != new[name]}
+
+    def same_texts(self, side: Side, base: Values, now: Values, context: Context) -> dict[str, Canonical]:
+        """Fields that are read as another value only because the one that they are read by has changed.
+
+        Returns:
+            Each with the value that it was known to have.
+        """
+        found: dict[str, Canonical] = {}
+        for lens in self._by_scope:
+            name, scope = lens.name, lens.scope or ""
+            if name not in base or name not in now or base[name] == now[name] or base[name] is None:
+                continue
+            if base.get(scope) != now.get(scope) and lens.kind.is_same_text(
+                (now[name], now.get(scope)), (base[name], base.get(scope)), context
+            ):
+                found[name] = base[name]
+        return found
 
     def fill_required(self, side: Side, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
         """The values of a new record with its fallbacks.
@@ -349,6 +408,11 @@ class Mapper:
                 if value is None:
                     raise UnfitError(f"{side.title} needs {lens.name}")
                 filled[lens.name] = value
+        for lens in self.homeless:
+            if side is Side.KEAP and side in lens.required and filled.get(lens.fallback or "") is None:
+                raise UnfitError(f"{side.title} needs {lens.name}, and Customcrm has no place for it")
+        if beside := self.needed.get(side):
+            raise UnfitError(f"{side.title} needs {', '.join(beside)}, and nothing is mapped to it")
         needed = self.needs_any.get(side, ())
         if needed and all(filled.get(name) is None for name in needed):
             raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")

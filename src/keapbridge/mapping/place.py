@@ -15,10 +15,10 @@ from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
 from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.geography import alpha2
+from keapbridge.mapping.geography import alpha2, alpha3
 from keapbridge.model.maybe import UNSET, Unreadable
 
-__all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "without_stray_regions"]
+__all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "with_whole_regions"]
 
 # What is made when the first value arrives in an empty place.
 _ITEMS: Mapping[str, type] = {
@@ -40,6 +40,8 @@ _SLOTS: Mapping[str, frozenset[str]] = {
     "fax_numbers": frozenset({"FAX1", "FAX2"}),
     "addresses": frozenset({"BILLING", "SHIPPING", "OTHER"}),
 }
+_ADDRESSES = {("address",), ("addresses",)}
+_ZIP = re.compile(r"(\d{5})-(\d{4})")
 _READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_ids"})
 # What Keap says of an item by itself: it can be read only.
 _OF_KEAP = frozenset({"is_opt_in", "email_opt_status", "number_e164"})
@@ -82,6 +84,10 @@ class Place:
     def is_read_only(self) -> bool:
         """Whether it is what Keap says of an item by itself."""
         return self.attributes[0] in _OF_KEAP
+
+    @property
+    def _is_zip(self) -> bool:
+        return self.attributes in {("postal_code",), ("zip_code",)} and self.container[:1] in _ADDRESSES
 
     def of(self, field_id: str) -> Place:
         """The place of the custom field with this id."""
@@ -132,6 +138,7 @@ class Place:
         array = self.container[0]
         known = _SLOTS.get(array, frozenset())
         lonely = len(self.attributes) == 1
+        is_zip = self._is_zip
         empty = UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
 
         def get(record: Any) -> Any:
@@ -152,7 +159,7 @@ class Place:
             elif holder is None:
                 return empty
             # The holder was read, so what it does not show is empty.
-            found = parts(holder)
+            found = parts(holder) if not is_zip else whole_zip(holder)
             if lonely:
                 return empty if found is UNSET or found is None else found
             values = tuple([None if value is UNSET else value for value in found])
@@ -173,12 +180,13 @@ class Place:
             return attrs.evolve(record, **parts)
         root = self.container[0]
         present = getattr(record, root)
+        put = _changed if not self._is_zip else with_zip
         if len(self.container) == 1:
-            holder = _changed(present or _ITEMS[root](), parts)
+            holder = put(present or _ITEMS[root](), parts)
             return attrs.evolve(record, **{root: None if _is_empty(holder) else holder})
         slot = self.container[1]
         item = find_item(present, slot)
-        changed = _changed(item or _ITEMS[root](**{slot_attribute(root): slot}), parts)
+        changed = put(item or _ITEMS[root](**{slot_attribute(root): slot}), parts)
         if item is None:
             items = (*(present or ()), changed)
         else:
@@ -217,6 +225,30 @@ def _changed(holder: Any, parts: dict[str, Any]) -> Any:
     return attrs.evolve(holder, **parts)
 
 
+def whole_zip(address: keap.Address) -> Any:
+    """The postal code of an address. Keap has three places for it, and may show any of them."""
+    code = address.postal_code or address.zip_code or None
+    four = address.zip_four
+    if isinstance(code, str) and isinstance(four, str) and len(code) == 5 and code.isdigit() and len(four) == 4:
+        return f"{code}-{four}" if four.isdigit() else code
+    return code
+
+
+def with_zip(address: keap.Address, parts: dict[str, Any]) -> keap.Address:
+    """The address with another postal code, wherever it has shown the old one."""
+    [code] = parts.values()
+    split = _ZIP.fullmatch(code) if isinstance(code, str) else None
+    has_four = address.zip_four not in (UNSET, None, "")
+    # What is shown in two places is kept there: five digits in one, and the four behind them in another.
+    short = split[1] if split and (has_four or address.zip_code is not UNSET) else code
+    changed = attrs.evolve(address, postal_code=short if has_four else code)
+    if address.zip_code is not UNSET:
+        changed = attrs.evolve(changed, zip_code=short)
+    if has_four or (split and address.zip_code is not UNSET):
+        changed = attrs.evolve(changed, zip_four=split[2] if split else None)
+    return changed
+
+
 _NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_status", "opt_in_reason", "number_e164"})
 
 
@@ -225,11 +257,20 @@ def _is_empty(holder: Any) -> bool:
     return not holder.extra and all(getattr(holder, name) in (UNSET, None, "") for name in names)
 
 
-def without_stray_regions(record: Any, roots: set[str]) -> Any:
-    """The Keap record without regions that belong to another country than their address: Keap refuses those."""
+def with_whole_regions(record: Any, roots: set[str], default_region: str | None = None) -> Any:
+    """The Keap record without regions that belong to another country than their address, and none without a country.
+
+    Keap refuses both.
+
+    Args:
+        default_region: ISO 3166-1 alpha-2 country of regions that do not tell theirs.
+    """
 
     def clean(address: keap.Address) -> keap.Address:
         code, country = address.region_code, address.country_code
+        if not country and not address.country and (code or address.region):
+            home = code.partition("-")[0] if isinstance(code, str) and code else default_region
+            return attrs.evolve(address, country_code=alpha3(home)) if home and alpha3(home) else address
         if not (isinstance(code, str) and isinstance(country, str) and code and country):
             return address
         if code.partition("-")[0] == alpha2(country):

@@ -6,7 +6,7 @@ What tells the three synchronizations apart is told here, in one table; `assembl
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -184,6 +184,7 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     held = system.properties
     if held is None:
         return mapper
+    mapper = _demanding(mapper, system.needs if isinstance(system, AdapterSystem) else ())
     missing = {lens.name for lens in mapper.lenses if not _properties(lens) <= held}
     default = _THREE[mapper.name].default
     unknown = [lens.name for lens in mapper.lenses if lens.name in missing and lens not in default.lenses]
@@ -192,7 +193,21 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     # A region means something in its country only; a phone number can do without.
     missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
     freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
-    return mapper.with_lenses(*freed).without(*missing) if missing else mapper
+    homeless = tuple(lens for lens in mapper.lenses if lens.name in missing and lens.required)
+    narrowed = mapper.with_lenses(*freed).without(*missing) if missing else mapper
+    return attrs.evolve(narrowed, homeless=homeless)
+
+
+def _demanding(mapper: Mapper, needs: Collection[str]) -> Mapper:
+    """The mapping with what this Customcrm cannot make a record without."""
+    if not needs:
+        return mapper
+    held = {name for lens in mapper.lenses for name in _properties(lens)}
+    lenses = tuple(
+        attrs.evolve(lens, required=lens.required | {Side.CUSTOMCRM}) if _properties(lens) & set(needs) else lens
+        for lens in mapper.lenses
+    )
+    return attrs.evolve(mapper, lenses=lenses, needed={Side.CUSTOMCRM: tuple(sorted(set(needs) - held))})
 
 
 def _properties(lens: Lens) -> frozenset[str]:

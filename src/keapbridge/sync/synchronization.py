@@ -23,7 +23,7 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, is_pending, pending_id
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.change import Held
+from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.maybe import Unreadable
@@ -281,9 +281,36 @@ class Synchronization:
             link = pair.link
             return guard.field_failed(error, self.name, "rules", f"{link.customcrm_id} ↔ {link.keap_id}", field)
 
+        rules = tuple(rules)
+        pair, rewrites = self._as_before(pair, rules)
         outcome = merge(pair, rules, self.settings.policy, astray, waits)
+        if rewrites:
+            decided = {(change.field, change.side) for change in outcome.changes}
+            decided.update((item.field, side) for item in outcome.held for side in Side)
+            more = tuple(change for change in rewrites if (change.field, change.side) not in decided)
+            outcome = attrs.evolve(outcome, changes=(*outcome.changes, *more))
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
+
+    def _as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
+        """The pair in which no text means another value only because its country has changed.
+
+        Returns:
+            That, and what must be written so that it stays so.
+        """
+        rewrites: list[Change] = []
+        for side in Side:
+            seen, base = pair.seen(side), pair.link.base(side)
+            if seen is None or not base or not rules:
+                continue
+            now = seen.snapshot.values
+            same = self.mapper.same_texts(side, base, now, rules[0].context)
+            same = {field: value for field, value in same.items() if self.mapper[field].flows_to(side)}
+            if same:
+                rewrites += [Change(field, side, now[field], value) for field, value in same.items()]
+                snapshot = attrs.evolve(seen.snapshot, values={**now, **same})
+                pair = pair.seeing(attrs.evolve(seen, snapshot=snapshot))
+        return pair, rewrites
 
     def once(self, held: Iterable[Held]) -> tuple[Held, ...]:
         """Held fields; those that are held for all records are not told for each."""
@@ -353,6 +380,9 @@ class Rule:
 
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         return self.lens.kind.incomparable(a, b)
+
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        return self.lens.kind.encodes(value, clean)
 
 
 def digest(snapshot: Snapshot) -> str:

@@ -111,3 +111,20 @@ def test_a_whole_name_is_split_before_its_family_name(whole: str, given: str, fa
 def test_a_name_of_which_a_part_is_too_long_is_held() -> None:
     with pytest.raises(UnfitError, match="longer than 40"):
         FullName().fit(f"Ada {'L' * 41}", THEIRS, None, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("value", "clean", "so"),
+    [
+        ("O&#039;Brien", "O'Brien", True),
+        ("Smith &amp; Sons", "Smith & Sons", True),
+        ("Smith &amp;amp; Sons", "Smith & Sons", True),
+        ("O'Brien", "O&#039;Brien", False),
+        ("AT&T", "AT&T", False),
+        ("Smith &amp; Son", "Smith & Sons", False),
+        ("O&#039;Brien", None, False),
+    ],
+)
+def test_an_encoded_text_is_known_by_what_it_stands_for(value: Any, clean: Any, *, so: bool) -> None:
+    assert Text().encodes(value, clean) is so
+    assert FullName().encodes(value, clean) is so

@@ -133,12 +133,15 @@ class Kind(ABC):
         fits_custom_field: whether a custom field of Keap can hold it.
         needs_scope: whether it means nothing without the field it depends on, as a region without its country. It flows
             only where that field does, and is not mapped without it.
+        means_alone: whether its value means the same whatever the field says that it is read by, as a phone number with
+            its country code does.
         keeps_spelling: whether a record that holds the value already is left as it is, in whatever spelling.
         takes_opt_in_reason: whether it is an address for which Keap can be told why its owner may be written to.
     """
 
     fits_custom_field: ClassVar[bool] = True
     needs_scope: ClassVar[bool] = False
+    means_alone: ClassVar[bool] = False
     keeps_spelling: ClassVar[bool] = False
     takes_opt_in_reason: ClassVar[bool] = False
 
@@ -193,6 +196,16 @@ class Kind(ABC):
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why two values cannot take each other's place, so that no policy chooses between them; mostly they can."""
         return None
+
+    def is_same_text(
+        self, now: tuple[Canonical, Canonical], before: tuple[Canonical, Canonical], context: Context
+    ) -> bool:
+        """Whether two values are one text, read by two values of the field that it depends on; each comes with that."""
+        return False
+
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        """Whether a value is but another one in an encoded form (`O&#039;Brien`), which is not to take its place."""
+        return False
 
     def follow(self, value: Canonical, context: Context) -> Canonical:
         """The value of a reference, which is another one once its record is linked."""

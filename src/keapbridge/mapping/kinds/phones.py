@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -19,6 +19,8 @@ __all__ = ["Fax", "Phone"]
 @frozen
 class Phone(Kind):
     """A phone or fax number in E.164, an extension as `;ext=12`. Its scope is the country of the record."""
+
+    means_alone: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         number, extension = (*raw, None)[:2] if isinstance(raw, tuple) else (raw, None)
@@ -38,6 +40,13 @@ class Phone(Kind):
         if side is Side.KEAP:
             return (number, extension or None)
         return f"{number} x{extension}" if extension else number
+
+    def is_same_text(
+        self, now: tuple[Canonical, Canonical], before: tuple[Canonical, Canonical], context: Context
+    ) -> bool:
+        (value, _), (known, country) = now, before
+        region = (alpha2(country) if isinstance(country, str) else None) or context.default_region
+        return isinstance(value, str) and any(_parse_phone(text, region) == known for text in _national(value))
 
     def for_custom_field(self, value: Canonical, context: Context) -> Any:
         """The number with its extension behind it."""
@@ -66,6 +75,21 @@ class Fax(Phone):
 
 
 _NO_COUNTRY = "not a possible phone number (without a country or a default region it needs a + prefix)"
+
+
+def _national(value: str) -> tuple[str, ...]:
+    """How a number may have been written in its country, with and without what is dialled before it."""
+    import phonenumbers
+
+    number, _, extension = value.partition(";ext=")
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return ()
+    behind = f" ext. {extension}" if extension else ""
+    bare = phonenumbers.national_significant_number(parsed)
+    full = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return (f"{bare}{behind}", f"0{bare}{behind}", f"{full}{behind}")
 
 
 @lru_cache(maxsize=32768)  # the numbers of some pages: the other side's are the same for the most part

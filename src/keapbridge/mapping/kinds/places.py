@@ -42,7 +42,10 @@ class Country(Kind):
 
 @frozen
 class Region(Kind):
-    """A state or province, ISO 3166-2 (`US-AZ`). Its scope is the country: a bare `AZ` or a name belongs to it."""
+    """A state or province, ISO 3166-2 (`US-AZ`). Its scope is the country: a bare `AZ` or a name belongs to it.
+
+    Without a country it belongs to the default region.
+    """
 
     fits_custom_field: ClassVar[bool] = False
     needs_scope: ClassVar[bool] = True
@@ -51,9 +54,10 @@ class Region(Kind):
         for text in raw if isinstance(raw, tuple) else (raw,):
             if text is None or not (name := line(text)).strip():
                 continue
-            if not isinstance(scope, str):
+            country = alpha2(scope) if isinstance(scope, str) else (context.default_region or "").upper()
+            if not country and not isinstance(scope, str):
                 raise UnfitError("a region without a country")
-            found = regions(alpha2(scope) or "").get(plain(name))
+            found = regions(country or "").get(plain(name))
             if found is None:
                 raise UnfitError("not a known region of its country")
             return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable
@@ -44,6 +45,14 @@ def plain_text(raw: str) -> str | None:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def is_encoded(value: Canonical, clean: Canonical) -> bool:
+    """Whether a text is another one with HTML entities in it, encoded once or twice."""
+    if not isinstance(value, str) or not isinstance(clean, str) or "&" not in value or value == clean:
+        return False
+    once = html.unescape(value)
+    return " ".join(clean.split()) in (" ".join(once.split()), " ".join(html.unescape(once).split()))
+
+
 def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
     def check(kind: Any, attribute: Any, value: object) -> None:
         if value not in allowed:
@@ -74,6 +83,9 @@ class Text(Kind):
                 return raw.isoformat()
             raise UnfitError("not a text")
         return plain_text(raw)
+
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        return is_encoded(value, clean)
 
     def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
         if self.on_too_long == "truncate" and limit is not None and isinstance(value, str):
@@ -197,6 +209,9 @@ class FullName(Kind):
         while begin > 1 and words[begin - 1][:1].islower():
             begin -= 1
         return (whole, "") if begin < 1 else (" ".join(words[:begin]), " ".join(words[begin:]))
+
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        return is_encoded(value, clean)
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         if value is None or side is Side.CUSTOMCRM:

@@ -367,7 +367,9 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
-    _, written = sync.mapper.changed(side, state.records[side], sent, context)
+    record, written = sync.mapper.changed(side, state.records[side], sent, context)
+    along = sync.mapper.written_along(side, state.records[side], record, sent, state.context)
+    changes = [*changes, *(Change(field, side, *values) for field, values in along.items())]
     update = sync.systems[side].update(link.id(side), written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
     return (yield from _written(part, state, side, changes, answer))

@@ -143,7 +143,13 @@ def holding(store: LinkStore, flow: Flow[T], wait: float, *, term: timedelta | N
         SessionBusyError: when another runner holds it all that time, or took it over meanwhile.
     """
     lease = Lease(store, _name((yield from new_id())), term or TERM)
-    yield from lease.acquire(wait)
+    try:
+        yield from lease.acquire(wait)
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        yield from lease.release()  # it may be held already
+        raise
     every = min(EVERY, lease.term * 2 / 9).total_seconds()
     try:
         result = yield from alongside(within(flow, gate=lease), lease.renew, every)

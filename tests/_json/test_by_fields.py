@@ -13,7 +13,7 @@ from keapbridge._json.codec import Codec
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import ShapeError
 from keapbridge.keap import records as keap
-from keapbridge.model.maybe import Unreadable
+from keapbridge.model.maybe import UNSET, Unreadable
 
 CONTACTS = Codec(keap.Contact).by_fields()
 PRODUCTS = Codec(customcrm.Product, customcrm.wire_name).by_fields()
@@ -50,7 +50,7 @@ def test_what_cannot_be_understood_is_unreadable_and_all_else_is_there(name: str
     record = _one({"job_title": "Countess", name: raw})
     assert getattr(record, name) == Unreadable(reason, raw)
     assert record.job_title == "Countess"
-    assert record.spouse_name is None  # asked for and not there
+    assert record.spouse_name is UNSET  # it is not there
     assert CONTACTS.dump(record, {name}) == {name: raw}
     with pytest.raises(ShapeError):
         Codec(keap.Contact).load({"id": "2", name: raw})  # for a host of its own

@@ -64,7 +64,7 @@ def _items(made: bytes) -> list[dict[str, Any]]:
 def test_both_sides_of_a_contact_read_the_same() -> None:
     indices, seed = range(200, 500), 7
     contacts, mapper = keap_endpoints.CONTACTS, kb.mapping.contacts
-    theirs, _ = contacts.codec.load_many(_items(records.keap_contacts(indices, seed)), asked=contacts.asked)
+    theirs, _ = contacts.codec.load_many(_items(records.keap_contacts(indices, seed)))
     wire, codec = customcrm_endpoints.CONTACTS.wire, customcrm_endpoints.CONTACTS.codec
     ours, _ = codec.load_many([wire.read(item) for item in _items(records.customcrm_contacts(indices, seed))])
     assert len(theirs) == len(ours) == len(indices)

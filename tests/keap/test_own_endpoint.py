@@ -138,9 +138,9 @@ def test_some_of_them_are_read_in_one_call(port: Port, opportunities: KeapResour
     assert len(port.calls) == 1
 
 
-def test_what_was_asked_for_and_is_not_shown_is_empty(port: Port, opportunities: KeapResource[Opportunity]) -> None:
+def test_what_is_not_shown_is_unset(port: Port, opportunities: KeapResource[Opportunity]) -> None:
     port.add(title="Bike")
-    assert run(opportunities.get("1")).stage is None
+    assert run(opportunities.get("1")).stage is kb.UNSET
 
 
 def test_one_is_made_changed_and_deleted(port: Port, opportunities: KeapResource[Opportunity]) -> None:

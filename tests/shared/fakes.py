@@ -424,6 +424,7 @@ class FakeCustomcrmRecords:
     side: Side = Side.CUSTOMCRM
     creates_once: bool = True
     calls_per_minute: int | None = None
+    answers_all: bool = True
     lists_changes: bool = True
 
     def identify(self, record: Any) -> Identity:
@@ -657,6 +658,10 @@ class FakeKeapRecords:
     creates_once: bool = False
     calls_per_minute: int | None = None
     lists_changes: bool = True
+
+    @property
+    def answers_all(self) -> bool:
+        return self.table.name != "companies"
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)

@@ -93,6 +93,7 @@ class Box:
     creates_once = False
     calls_per_minute = None
     lists_changes = True
+    answers_all = False
     reading = ""
     properties = None
 

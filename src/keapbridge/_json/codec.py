@@ -1,9 +1,10 @@
 """JSON ↔ attrs records. Pure.
 
-Properties that were asked for and are not there become `None` (known to be empty); those that are not known are folded
-into the record's `extra`. Lists are read in one quick pass (`quick`) where there is nothing unusual in them. Anything
-else is read by msgspec record by record, and what msgspec refuses once more by cattrs, which is patient with what Keap
-is known to vary (ids as numbers, dates with a time) and otherwise names every wrong place by its JSON path.
+Properties that are not there stay `UNSET`: only what an answer shows as empty is known to be empty. Those that are not
+known are folded into the record's `extra`. Lists are read in one quick pass (`quick`) where there is nothing unusual in
+them. Anything else is read by msgspec record by record, and what msgspec refuses once more by cattrs, which is patient
+with what Keap is known to vary (ids as numbers, dates with a time) and otherwise names every wrong place by its JSON
+path.
 
 A record with a wrong place is refused, or read field by field (`by_fields`): then what cannot be understood is
 `Unreadable` in it, and the rest is there.
@@ -167,17 +168,16 @@ class Codec(Generic[R]):
         """The attributes that hold many values."""
         return frozenset(self._shape.collections)
 
-    def load(self, data: Any, *, asked: Collection[str] = (), path: str = "$") -> R:
+    def load(self, data: Any, *, path: str = "$") -> R:
         """A record from decoded JSON.
 
         Args:
-            asked: attributes that were asked for; those that are not there are `None` then.
             path: where `data` was found, for the error.
 
         Raises:
             ShapeError: with the JSON path of everything that has a wrong type.
         """
-        return self._load_prepared(self._shape.prepare(data, asked), path)
+        return self._load_prepared(self._shape.prepare(data), path)
 
     def _convert(self, prepared: Any, cls: Any) -> Any:
         if not self._is_prepared:
@@ -204,15 +204,15 @@ class Codec(Generic[R]):
         return ID not in self.wire_names or usable_id(getattr(record, ID))
 
     def read_many(self, items: Any, *, path: str = "$") -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
-        """`load_many` for a list that may still be text; every field was asked for."""
+        """`load_many` for a list that may still be text."""
         if isinstance(items, msgspec.Raw):
             with contextlib.suppress(NotQuickError):
                 return self.read_quickly(items), ()
             items = parsed(items)
-        return self.load_many(items, asked=self.fields, path=path)
+        return self.load_many(items, path=path)
 
     def read_quickly(self, items: bytes | msgspec.Raw) -> tuple[R, ...]:
-        """The records of a list, every field of which was asked for.
+        """The records of a list.
 
         Raises:
             NotQuickError: when one of them holds anything unusual.
@@ -240,17 +240,17 @@ class Codec(Generic[R]):
     def read_texts(
         self, texts: Sequence[msgspec.Raw], positions: Sequence[int], path: str
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
-        """The records of some texts from a list, every field of which was asked for, and those that cannot be read.
+        """The records of some texts from a list, and those that cannot be read.
 
         Args:
             positions: where in the list at `path` the texts were found.
         """
         with contextlib.suppress(NotQuickError):
             return self.read_quickly(b"[%b]" % b",".join(texts)), ()
-        return self.load_many([parsed(text) for text in texts], asked=self.fields, path=path, positions=positions)
+        return self.load_many([parsed(text) for text in texts], path=path, positions=positions)
 
     def load_many(
-        self, items: Any, *, asked: Collection[str] = (), path: str = "$", positions: Sequence[int] | None = None
+        self, items: Any, *, path: str = "$", positions: Sequence[int] | None = None
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """The records of a page, and those that cannot be read, each with its error.
 
@@ -259,7 +259,7 @@ class Codec(Generic[R]):
         """
         if type(items) is not list:
             raise ShapeError(f"{path} is not a list", paths=[path])
-        prepared = [self._shape.prepare(item, asked) for item in items]
+        prepared = [self._shape.prepare(item) for item in items]
         try:
             quick: tuple[R, ...] = tuple(self._convert(prepared, list[self.cls]))  # type: ignore[name-defined]
         except msgspec.ValidationError:

@@ -73,7 +73,7 @@ def id_text(found: Any) -> str | None:
 
 
 class QuickReader(Generic[R]):
-    """Reads lists of one kind of record, of which every property was asked for: what is not there is empty.
+    """Reads lists of one kind of record. What is not there is `UNSET`.
 
     Args:
         cls: an attrs class with slots whose fields default to `UNSET`, with an `extra` mapping.
@@ -93,7 +93,7 @@ class QuickReader(Generic[R]):
         """
         if self._made is None:
             with _making:
-                twin, move = _twin(self._cls, self._wire_name, None)
+                twin, move = _twin(self._cls, self._wire_name)
                 self._made = msgspec.json.Decoder(list[twin]), move  # type: ignore[valid-type]
         decoder, move = self._made
         try:
@@ -180,7 +180,7 @@ def move(twin):
 """
 
 
-def _twin(cls: type, wire_name: Callable[[str], str], default: Any) -> tuple[type, Callable[[Any], Any]]:
+def _twin(cls: type, wire_name: Callable[[str], str]) -> tuple[type, Callable[[Any], Any]]:
     """The struct for an attrs class, and the function that makes a record of it."""
     hints = typing.get_type_hints(cls)
     fields: list[tuple[str, Any, Any]] = []
@@ -198,7 +198,7 @@ def _twin(cls: type, wire_name: Callable[[str], str], default: Any) -> tuple[typ
         inner, many = record_type(hints[name])
         hint, value = hints[name], f"twin.{name}"
         if inner is not None:
-            struct, names[f"move_{name}"] = _twin(inner, str, UNSET)
+            struct, names[f"move_{name}"] = _twin(inner, str)
             hint = Union[tuple[struct, ...] if many else struct, None, UnsetType]  # type: ignore[valid-type]
             lines.append(f"value = {value}")
             moved = f"move_{name}(value)"
@@ -206,11 +206,11 @@ def _twin(cls: type, wire_name: Callable[[str], str], default: Any) -> tuple[typ
                 moved = f"((move_{name}(value[0]),) if len(value) == 1 else tuple(map(move_{name}, value)))"
             value = f"{moved} if value else {'value if value is UNSET else ()' if many else 'value'}"
         elif many:
-            hint = Union[hint, None]
+            hint = Union[hint, None, UnsetType]
             lines.append(f"value = {value}")
             value = "value if value or value is UNSET else ()"
         lines.append(f"record.{name} = {'UNSET' if field.metadata.get('write_only') else value}")
-        fields.append((name, hint, default))
+        fields.append((name, hint, UNSET))
     exec(_MOVE.format(lines="\n".join(f"    {line}" for line in lines)), names)  # noqa: S102 - of names of attributes only
     struct = msgspec.defstruct(
         cls.__name__,

@@ -42,7 +42,7 @@ class Shape:
             if many:
                 self.collections.add(name)
 
-    def prepare(self, data: Any, asked: Collection[str] = ()) -> Any:
+    def prepare(self, data: Any) -> Any:
         """The same data under attribute names, unknown properties in `extra`; anything but an object as it is."""
         if type(data) is not dict:
             return data
@@ -59,9 +59,6 @@ class Shape:
                 out[name] = shape.prepare(value)
             elif type(value) is list:
                 out[name] = [shape.prepare(v) for v in value]
-        for name in asked:
-            if name not in out:
-                out[name] = None
         for name in self.collections:
             if name in out and out[name] is None:
                 out[name] = ()

@@ -323,7 +323,7 @@ class AdapterResource(Generic[R]):
     def _load(self, data: Any, subject: str) -> R:
         if not isinstance(data, Mapping):
             raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
-        record = self.endpoint.codec.load(_tidy(data), asked=self._asked)
+        record = self.endpoint.codec.load(_tidy(data))
         problem = _without_zone(record)
         if problem is None:
             return record
@@ -333,7 +333,7 @@ class AdapterResource(Generic[R]):
 
     def _load_many(self, items: Sequence[Any]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         data = [_tidy(item) if isinstance(item, Mapping) else item for item in items]
-        records, malformed = self.endpoint.codec.load_many(data, asked=self._asked)
+        records, malformed = self.endpoint.codec.load_many(data)
         problems = tuple(_malformed(records))
         if not problems:
             return records, malformed

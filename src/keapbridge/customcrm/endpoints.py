@@ -302,7 +302,7 @@ def _listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> _
         shown = items[start:]
         deleted = tuple(filter(None, (_id(endpoint, item) for item in shown if _is_deleted(endpoint, item))))
         there = [endpoint.wire.read(item) for item in shown if not _is_deleted(endpoint, item)]
-        records, malformed = endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path)
+        records, malformed = endpoint.codec.load_many(there, path=path)
         return Page(records, malformed, deleted)
 
     return _Listing(tuple(_id(endpoint, item) for item in items), page)
@@ -320,7 +320,7 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> _Lis
         if endpoint.is_plain:
             return endpoint.codec.read_texts(texts, positions, path)
         there = [endpoint.wire.read(parsed(text)) for text in texts]
-        return endpoint.codec.load_many(there, asked=endpoint.codec.fields, path=path, positions=positions)
+        return endpoint.codec.load_many(there, path=path, positions=positions)
 
     marks_at = None if mark is None else mark.property
     unread, marks = split(items, endpoint.wire.paths["id"], marks_at, read, *endpoint.wire.stamp)
@@ -640,7 +640,7 @@ def _decode_one(endpoint: Endpoint[R], subject: str) -> Callable[[Answer], R]:
 
     def decode(answer: Answer) -> R:
         body = endpoint.wire.read(_one_body(endpoint, answer, subject))
-        record = endpoint.codec.load(body, asked=endpoint.codec.fields, path=path)
+        record = endpoint.codec.load(body, path=path)
         return _versioned(endpoint, record, answer)
 
     return decode

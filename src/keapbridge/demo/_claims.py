@@ -216,7 +216,7 @@ def _read(mapper: Mapper, side: Side, document: Wire, context: Context) -> dict[
         return {}  # somebody has taken the record away
     codec = _codec(mapper.keap_type if side is Side.KEAP else mapper.customcrm_type, side)
     # Decoding takes the document apart.
-    record = codec.load(_copied(document), asked=codec.fields)
+    record = codec.load(_copied(document))
     return mapper.read(side, record, context)[0]
 
 

@@ -66,6 +66,11 @@ class KeapResource(Generic[R]):
         """How many calls the pace lets through."""
         return self.port.pace.per_minute if isinstance(self.port.pace, KeapPace) else None
 
+    @property
+    def answers_all(self) -> bool:
+        """Whether the answer to a write shows all that a read shows."""
+        return self.endpoint.answers_all
+
     def list(
         self,
         *,

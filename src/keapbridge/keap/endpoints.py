@@ -321,7 +321,7 @@ def create(endpoint: Endpoint[R], record: R) -> Call[R]:
     return Call(
         "POST",
         endpoint.path,
-        _decode_one(endpoint, written=True),
+        _decode_one(endpoint),
         query=_write_fields(endpoint),
         body=dump_json(endpoint.on_create({k: v for k, v in body.items() if v is not None})),
         subject=f"a new {endpoint.singular}",
@@ -344,7 +344,7 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> 
     return Call(
         "PATCH",
         _one(endpoint, id),
-        _decode_one(endpoint, written=True),
+        _decode_one(endpoint),
         query=(*(("update_mask", name) for name in sorted(body)), *_write_fields(endpoint)),
         body=dump_json(body),
         subject=f"{endpoint.singular} {id}",
@@ -405,9 +405,8 @@ def _write_fields(endpoint: Endpoint[Any]) -> tuple[tuple[str, str], ...]:
     return (("fields", ",".join(endpoint.asked)),) if endpoint.choosable and endpoint.answers_all else ()
 
 
-def _decode_one(endpoint: Endpoint[R], *, written: bool = False) -> Callable[[Answer], R]:
-    asked = endpoint.asked if endpoint.answers_all or not written else ()
-    return lambda answer: endpoint.codec.load(load_json(answer), asked=asked)
+def _decode_one(endpoint: Endpoint[R]) -> Callable[[Answer], R]:
+    return lambda answer: endpoint.codec.load(load_json(answer))
 
 
 def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None) -> Call[Page[R]] | None:

@@ -157,7 +157,7 @@ class Lens:
         if not custom.id:
             raise UnfitError(f"Keap's custom field {self.keap.custom} is yet to be made, by applying a plan")
         place = self.place(side).of(custom.id)
-        if value is None and place.get(record) in (None, "", [], ()):
+        if value is None and place.get(record) in (UNSET, None, "", [], ()):
             return record
         return place.put(record, custom.write(self.kind.for_custom_field(value, context)))
 
@@ -176,6 +176,11 @@ class Lens:
             held = custom.read(custom.write(self.kind.for_custom_field(fitting, context)))
             self.kind.read(held, side, None, context)
         return fitting
+
+    def is_shown(self, side: Side, record: Any) -> bool:
+        """Whether a record shows the place of the value. What only Keap can say of an item is never left out."""
+        place = self.place(side)
+        return place.is_read_only or place.shows(record)
 
     def is_there(self, side: Side, context: Context) -> bool:
         """Whether a side has room for the value: a custom field may be yet to be made."""

@@ -223,6 +223,8 @@ class Mapper:
     ) -> tuple[dict[str, Canonical], dict[str, str]]:
         """The mapped values of a record in canonical form, and why others could not be understood.
 
+        What the record does not show is not among them; see `absent`.
+
         Args:
             astray: what to do about an error that is no `UnfitError`: a mistake in a kind or in a record.
         """
@@ -241,6 +243,14 @@ class Mapper:
                 if value is not UNSET:
                     values[name] = value
         return values, unreadable
+
+    def absent(self, side: Side, record: Any, values: Values, unreadable: Collection[str]) -> frozenset[str]:
+        """The fields that a whole record does not show at all; `values` are those that it is read to hold."""
+        return frozenset(
+            lens.name
+            for lens in self.lenses
+            if values.get(lens.name) is None and lens.name not in unreadable and not lens.is_shown(side, record)
+        )
 
     @cached_property
     def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:

@@ -124,13 +124,31 @@ class Place:
         return self._getter_of_part(attrgetter(self.container[0]), parts)
 
     def _get_extra(self, record: Any) -> Any:
-        found = tuple(record.extra.get(name) for name in self.attributes)
-        return found[0] if len(found) == 1 else None if all(part is None for part in found) else found
+        found = tuple(record.extra.get(name, UNSET) for name in self.attributes)
+        return found[0] if len(found) == 1 else self._joined(found)
 
     def _joined(self, values: tuple[Any, ...]) -> Any:
-        if values[0] is UNSET:
+        if all(value is UNSET for value in values):
             return UNSET
-        return None if all(value is None for value in values) else values
+        known = tuple([None if value is UNSET else value for value in values])
+        return None if all(value is None for value in known) else known
+
+    def shows(self, record: Any) -> bool:
+        """Whether a record shows the place, with a value or empty."""
+        if self.constant is not UNSET:
+            return True
+        first = self.attributes[0]
+        if self.in_extra:
+            return first in record.extra
+        if not self.container:
+            return getattr(record, first) is not UNSET
+        holder = getattr(record, self.container[0])
+        if len(self.container) == 2:
+            if holder is UNSET:
+                return False
+            item = find_item(holder, self.container[1])
+            return item is None or getattr(item, first) is not UNSET
+        return holder is None or (holder is not UNSET and getattr(holder, first) is not UNSET)
 
     def _getter_of_part(self, root: Callable[[Any], Any], parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
         slot = self.container[1] if len(self.container) == 2 else None

@@ -39,10 +39,12 @@ class Snapshot:
     Attributes:
         values: field → value; a field that is not there is unknown, `None` is known to be empty.
         unreadable: field → reason, for what is there and could not be understood.
+        absent: those of the empty fields that the record did not show at all; see `decide.absence`.
     """
 
     values: Values = attrs.field(repr=False)
     unreadable: Mapping[str, str] = attrs.field(factory=dict)
+    absent: frozenset[str] = attrs.field(default=frozenset(), eq=False)
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = MetaData()
 
@@ -54,6 +54,7 @@ observed = Table(
     Column("linked", Boolean, nullable=False),
     Column("snapshot", Text, nullable=False),
     Column("unreadable", Text, nullable=False),
+    Column("absent", Text),
     Column("updated_at", String(40)),
     Column("version", String(255)),
     Column("problem", Text),

@@ -128,6 +128,8 @@ class Engine:
 
     def _informed(self, flow: Flow[T]) -> Flow[T]:
         self.bridge.guard.begin()
+        for sync in self.bridge.synchronizations.values():
+            sync.absences.begin()
         yield from finish_undo(self.bridge)
         return (yield from flow)
 

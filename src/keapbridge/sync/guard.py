@@ -177,6 +177,10 @@ class Guard:
         """Hold a field for all records."""
         self.held.setdefault((name, field), Held(field, side, reason, told=True))
 
+    def release(self, name: str, field: str) -> None:
+        """Hold a field no more."""
+        self.held.pop((name, field), None)
+
     def holds(self, name: str) -> list[Held]:
         """The fields of a synchronization that are held for all records."""
         return [held for (each, _), held in self.held.items() if each == name]

@@ -30,6 +30,7 @@ from keapbridge.model.maybe import Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.sync.absences import Absences
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.options import Settings
@@ -91,6 +92,7 @@ class Synchronization:
 
     Attributes:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
+        absences: what the run under way knows of properties that are not shown.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         doubts: whether records are looked at with care: somebody may have said that they are who they were.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
@@ -102,6 +104,7 @@ class Synchronization:
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
     guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
+    absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
     restored: Side | None = None
     doubts: bool = True
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
@@ -177,8 +180,15 @@ class Synchronization:
         problem = Observation(side, id, Snapshot({}), problem=reason, seen_in=plan_id)
         return Seen(record, problem, problem)
 
-    def observe(self, side: Side, record: Any, context: Context, *, plan_id: str | None = None) -> Observation:
-        """All that a record says, whether or not it takes part."""
+    def observe(
+        self, side: Side, record: Any, context: Context, *, plan_id: str | None = None, whole: bool = True
+    ) -> Observation:
+        """All that a record says, whether or not it takes part.
+
+        Args:
+            whole: whether all of it was asked for: what it does not show is empty then, or has vanished. What an answer
+                that shows a part only leaves out is not known.
+        """
         identity = self.systems[side].identify(record)
         guard, place = self.guard, side.title
 
@@ -187,7 +197,8 @@ class Synchronization:
 
         values, unreadable = self.mapper.read(side, record, context, astray)
         guard.fields_went_well(self.name, place, unreadable)
-        snapshot = Snapshot(values, unreadable)
+        absent = self.mapper.absent(side, record, values, unreadable) if whole else frozenset()
+        snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent)
         moment, version = identity.updated_at, identity.version
         return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
 
@@ -281,6 +292,7 @@ class Synchronization:
             link = pair.link
             return guard.field_failed(error, self.name, "rules", f"{link.customcrm_id} ↔ {link.keap_id}", field)
 
+        pair, unseen = self.absences.as_meant(pair)
         rules = tuple(rules)
         pair, rewrites = self._as_before(pair, rules)
         outcome = merge(pair, rules, self.settings.policy, astray, waits)
@@ -289,6 +301,8 @@ class Synchronization:
             decided.update((item.field, side) for item in outcome.held for side in Side)
             more = tuple(change for change in rewrites if (change.field, change.side) not in decided)
             outcome = attrs.evolve(outcome, changes=(*outcome.changes, *more))
+        if unseen:
+            outcome = attrs.evolve(outcome, held=(*outcome.held, *unseen))
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 

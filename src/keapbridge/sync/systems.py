@@ -79,6 +79,11 @@ class System(Protocol):
         """The properties that its records can have, by their names on the wire; `None` where they can have any."""
         ...
 
+    @property
+    def answers_all(self) -> bool:
+        """Whether the answer to a write shows all that the record holds, as a read does."""
+        ...
+
     def identify(self, record: Any) -> Identity: ...
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]: ...
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
@@ -139,6 +144,7 @@ class CustomcrmSystem:
     side: Side = Side.CUSTOMCRM
     calls_per_minute: int | None = None
     properties: frozenset[str] | None = None
+    answers_all: bool = True
 
     @property
     def creates_once(self) -> bool:
@@ -190,6 +196,7 @@ class AdapterSystem:
     side: Side = Side.CUSTOMCRM
     calls_per_minute: int | None = None
     reading: str = ""
+    answers_all: bool = True
 
     @property
     def properties(self) -> frozenset[str] | None:
@@ -280,6 +287,10 @@ class KeapSystem:
     @property
     def calls_per_minute(self) -> int | None:
         return self.flows.calls_per_minute
+
+    @property
+    def answers_all(self) -> bool:
+        return self.flows.answers_all
 
     def identify(self, record: Any) -> Identity:
         return Identity(record.id, record.update_time or None, record.create_time or None, None)

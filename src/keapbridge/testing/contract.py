@@ -151,19 +151,25 @@ class Bench:
         return next(name for name in wanted if self.holds(name))
 
     def create(self, record: Any, key: str | None = None) -> Any:
-        return self.run(self.records.create(record, key or f"contract-{next(self._keys)}"))
+        return self._whole(self.run(self.records.create(record, key or f"contract-{next(self._keys)}")))
 
     def add(self, number: int) -> list[str]:
         return [self.create(self.make(n)).id for n in range(number)]
 
     def get(self, id: str) -> Any:
-        return self.run(self.records.get(id))
+        return self._whole(self.run(self.records.get(id)))
 
     def get_many(self, ids: Sequence[str]) -> tuple[Any, ...]:
-        return tuple(self.run(self.records.get_many(ids)))
+        return tuple(map(self._whole, self.run(self.records.get_many(ids))))
 
     def update(self, id: str, version: str | None = None, /, **changes: Any) -> Any:
-        return self.run(self.records.update(id, changes, version))
+        return self._whole(self.run(self.records.update(id, changes, version)))
+
+    def _whole(self, record: Any) -> Any:
+        """A record in which what it does not show is empty: these records are the own of the suite, nothing hides."""
+        names = [f.name for f in attrs.fields(type(record)) if f.name != "extra" and self.holds(f.name)]
+        left_out: dict[str, Any] = dict.fromkeys(name for name in names if getattr(record, name) is UNSET)
+        return attrs.evolve(record, **left_out)
 
     def delete(self, id: str, version: str | None = None) -> None:
         _needs(self.can_delete, "to delete records")

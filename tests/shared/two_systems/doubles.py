@@ -48,6 +48,10 @@ class Flowing:
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
     endpoint: Records = Records()
 
+    @property
+    def answers_all(self) -> bool:
+        return bool(self.records.answers_all)
+
     def sharing(self, book: Any, who: str) -> Flowing:
         return self
 

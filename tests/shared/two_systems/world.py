@@ -87,6 +87,7 @@ class World(RuleBasedStateMachine):
         self.happened = 0  # since everything was settled
         self.retention: timedelta | None = Settings().retention
         self.calls_per_minute: int | None = None
+        self.answers_all = True
 
     def copy(self) -> Self:
         """The same two systems and their store once more: what happens to one leaves the other alone."""

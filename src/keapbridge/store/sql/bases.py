@@ -34,6 +34,27 @@ class Bases:
         while after is not None:
             after = yield from self._forget_some(name, fields, after)
 
+    def holding(self, name: str, side: Side, fields: Collection[str], limit: int) -> Flow[dict[str, list[str]]]:
+        """By field, some records of a side that were known to hold a value in it."""
+        found: dict[str, list[str]] = {field: [] for field in fields}
+        after: str | None = ""
+        while after is not None and any(len(ids) < limit for ids in found.values()):
+            links, after = yield from self._some(name, after)
+            for link in links:
+                base = link.base(side)
+                for field, ids in found.items():
+                    if len(ids) < limit and base.get(field) is not None:
+                        ids.append(link.id(side))
+        return found
+
+    @flow
+    def _some(self, name: str, after: str) -> tuple[list[Link], str | None]:
+        k = t.links.c
+        some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+        with self._core.transaction() as c:
+            links = [self._core.rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
+        return links, links[-1].customcrm_id if len(links) == CHUNK else None
+
     @flow
     def _forget_some(self, name: str, fields: Mapping[Side, Collection[str]], after: str) -> str | None:
         k, rows = t.links.c, self._core.rows

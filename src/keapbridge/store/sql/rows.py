@@ -81,6 +81,7 @@ class Rows:
             "linked": linked,
             "snapshot": self.close(dict(sorted(o.snapshot.values.items()))),
             "unreadable": self.close(o.snapshot.unreadable),
+            "absent": dump(sorted(o.snapshot.absent)) if o.snapshot.absent else None,
             "updated_at": to_text(o.updated_at),
             "version": o.version,
             "problem": self.close_text(o.problem),
@@ -95,7 +96,7 @@ class Rows:
         return Observation(
             Side(row.side),
             row.id,
-            Snapshot(self.open(row.snapshot), self.open(row.unreadable)),
+            Snapshot(self.open(row.snapshot), self.open(row.unreadable), frozenset(load(row.absent or "[]"))),
             to_moment(row.updated_at),
             row.version,
             self.open_text(row.problem),

@@ -159,6 +159,9 @@ def counterpart(
         value = source.values.get(rule.name)
         if value is None or not rule.flows_to(target):
             continue
+        if sync.absences.has_vanished(target, rule.name):
+            held.append(Held(rule.name, target, f"{target.title} does not show it any more", told=True))
+            continue
         try:
             fitting = rule.fit(target, value)
         except UnfitError as reason:

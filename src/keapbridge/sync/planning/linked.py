@@ -18,6 +18,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.doubts import doubted
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remember_gone_back
+from keapbridge.sync.reading.absences import judge
 from keapbridge.sync.synchronization import Synchronization, digest
 
 __all__ = ["held_skips", "merge_pairs", "plan_pairs", "settled_commit", "waiting", "with_references"]
@@ -90,6 +91,7 @@ def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[
 
 def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None) -> Flow[list[tuple[Pair, Merge]]]:
     """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
+    yield from judge(sync, pairs)
     pairs = yield from doubted(sync, pairs)
     snapshots = [pair.current(side) for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)

@@ -20,6 +20,7 @@ from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
+from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, welcome_back
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
@@ -57,20 +58,30 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     mapping = _fingerprint(sync.mapper)
     fact = mapping_fact(sync.name)
     known = yield from sync.store.facts.get(fact)
-    if known != mapping:
+    some_vanished = known is not None and known.endswith(NOT_SHOWN)
+    if some_vanished:
+        yield from learn_vanished(sync)
+    sync.absences.known = True
+    if known is None or known.removesuffix(NOT_SHOWN) != mapping:
         full = full or known is not None
         yield from learn_places(sync)
     anew = yield from learn_fields(sync, refresh=full)
     full = full or anew
     scans = yield from gather((_scan(sync, side, plan_id, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
+        anew = full = True
+        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    if some_vanished and (yield from welcome_back(sync, look=not full)):
         anew = True
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if not all(scan.complete for scan in scans) and (yield from _went_back(sync, scans)):
         # Lists of changes do not show what was restored along with it.
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
-    if sync.guard.holds(sync.name):
+    gone = {field for side in Side for field in sync.absences.vanished(side)}
+    if any(held.field not in gone for held in sync.guard.holds(sync.name)):
         mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
+    if gone:
+        mapping += NOT_SHOWN
     if known != mapping or anew:
         yield from sync.store.facts.set(fact, mapping)
     return scans
@@ -78,9 +89,11 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
 
 def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
     """Look at these records only. Those that are not shown are taken for deleted, which is then to be proven."""
+    yield from learn_vanished(sync)
     yield from learn_fields(sync, refresh=False)
     scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
-    if _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
+    changed = _has_news(scans) and (yield from learn_fields(sync, refresh=True))
+    if (yield from welcome_back(sync, look=False)) or changed:
         scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     return scans
 
@@ -222,7 +235,9 @@ def _stage(
     """Stage a page; answers how many records were as they are known, and which others are older than they were."""
     if side is Side.KEAP:
         yield from _learn_currency(sync, page.items)
-    seen = [one.observation for one in (yield from sync.see(side, page.items, plan_id=plan_id))]
+    looked_at = yield from sync.see(side, page.items, plan_id=plan_id)
+    sync.absences.note(side, [one.whole.snapshot for one in looked_at])
+    seen = [one.observation for one in looked_at]
     observations = yield from _without_strangers(sync, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
     deleted = [id for id in page.deleted if usable_id(id)]

@@ -229,7 +229,7 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     sync, source, intent = part.sync, ready.source, ready.intent
     side, sent = intent.side, intent.values
     moment = yield from now()
-    made = sync.observe(side, answer, ready.context)
+    made = sync.observe(side, answer, ready.context, whole=sync.systems[side].answers_all)
     state = yield from commit_pair(
         part,
         _after_create(sync, ready, made, moment),

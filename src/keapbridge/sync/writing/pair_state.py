@@ -197,7 +197,9 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     held = {f: shown.snapshot.values[f] for f in sent if f in shown.snapshot.values}
     # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
     # What it held before is nobody's edit: it was not taken, or is not shown yet.
-    stored = {f: v if is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
+    # What is not shown was not taken, or has no place there; neither is an edit.
+    absent = shown.snapshot.absent
+    stored = {f: v if f in absent or is_stored_form(sent[f], v) else sent[f] for f, v in held.items()}
     awaited = state.pair.link.awaited.get(side, {})
     untaken = {f: a for f, a in awaited.items() if f not in held or is_untaken(a.sent, held[f], a.before)}
     stored |= {f: sent[f] for f in untaken if f in stored}
@@ -209,7 +211,8 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     else:
         # What no answer has shown yet is known from now on.
         values = {**shown.snapshot.values, **known.snapshot.values}
-        state = _see(state, attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values)))
+        absent = known.snapshot.absent | shown.snapshot.absent.difference(known.snapshot.values)
+        state = _see(state, attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values, absent=absent)))
     state = _read_anew(mapper, state, side, sent, shown.snapshot)
     return attrs.evolve(state, records={**state.records, side: seen.record})
 
@@ -231,8 +234,9 @@ def _shown_over(known: Any, answer: Any) -> Any:
 
 def stored_of(answer: Observation, sent: Values) -> dict[str, Canonical]:
     """What a system says it stored of what was sent, as far as its answer shows it."""
-    shown = answer.snapshot.values
-    return {field: shown[field] for field in sent if field in shown}
+    shown, absent = answer.snapshot.values, answer.snapshot.absent
+    # What was cleared may be left out. What was given a value and is not shown is still to be looked at.
+    return {f: shown[f] for f in sent if f in shown and (sent[f] is None or f not in absent)}
 
 
 def remember(state: PairState, side: Side, stored: Values, shown: Observation) -> PairState:
@@ -245,7 +249,8 @@ def remember(state: PairState, side: Side, stored: Values, shown: Observation) -
     """
     seen = state.pair.seen(side)
     assert seen is not None  # it was re-read, or made just now
-    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored})
+    absent = seen.snapshot.absent.difference(stored)
+    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored}, absent=absent)
     new = attrs.evolve(seen, snapshot=snapshot, version=shown.version, life=shown.life.over(seen.life))
     state = _based_on(state, side, stored)
     pair = attrs.evolve(state.pair, link=state.pair.link.knowing(side, shown.life))
@@ -309,7 +314,8 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
         values[field] = answer.values[field]
         if field in base and base[field] == before:
             base[field] = answer.values[field]
-    state = _see(state, attrs.evolve(seen, snapshot=Snapshot(values, unreadable)))
+    absent = seen.snapshot.absent.intersection(field for field, value in values.items() if value is None)
+    state = _see(state, attrs.evolve(seen, snapshot=Snapshot(values, unreadable, absent)))
     return _with_link(state, state.pair.link.with_base(side, base))
 
 

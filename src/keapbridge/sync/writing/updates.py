@@ -13,21 +13,24 @@ from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError,
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit, JournalEntry
-from keapbridge.model.plan import Action, Adopt, Conflict, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Skip, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED, doubted
-from keapbridge.sync.guard import stops_everything
+from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import with_references
+from keapbridge.sync.reading.absences import judge, judge_written, read_alone
 from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.pair_state import (
     PairState,
     after_write,
     confirmed,
     decide_again,
+    held_line,
     reread,
     stored_of,
     to_commit,
@@ -166,6 +169,7 @@ def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairStat
         pairs += yield from _read_moved(part, moved)
     context = yield from sync.context([pair.current(side) for pair in pairs for side in Side])
     moment = yield from now()
+    yield from judge(sync, pairs)
     states = []
     for staged in pairs:
         pair = with_references(sync, staged, context)
@@ -228,8 +232,16 @@ def _doubted(part: RunPart, states: Sequence[PairState]) -> Flow[list[PairState]
 
 
 def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState]]:
-    found, _ = yield from part.sync.read(side, [state.pair.link.id(side) for state in states])
-    return [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
+    sync = part.sync
+    found, _ = yield from sync.read(side, [state.pair.link.id(side) for state in states])
+    for state in states:
+        seen = found.get(state.pair.link.id(side))
+        fields = [change.field for change in state.outcome.changes if change.side is side]
+        if seen is not None and sync.absences.to_be_read_singly(side, seen.whole, fields):
+            found.update((yield from read_alone(sync, side, seen.whole.id)))
+    again = [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
+    yield from judge(sync, [state.pair for state in again])
+    return again
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -380,7 +392,7 @@ def _written(part: RunPart, state: PairState, side: Side, changes: Sequence[Chan
     sync, link = part.sync, state.pair.link
     sent = {change.field: change.after for change in changes}
     moment = yield from now()
-    shown = sync.observe(side, answer, state.context)
+    shown = sync.observe(side, answer, state.context, whole=sync.systems[side].answers_all)
     before = {change.field: change.before for change in changes}
     after = {**sent, **stored_of(shown, sent)}
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
@@ -466,6 +478,34 @@ def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow
         yield from confirm(part, [state for state in written if state.is_unconfirmed], rounds - 1)
 
 
+def _still_not_shown(
+    part: RunPart, side: Side, states: Sequence[PairState], found: Mapping[str, Seen]
+) -> Flow[dict[str, Seen]]:
+    """What was given a value and is not shown, nor by its record alone: that a system has such a place is not true.
+
+    Returns:
+        The records that were read alone.
+    """
+    sync = part.sync
+    alone: dict[str, Seen] = {}
+    questions: dict[str, list[str]] = {}
+    for state in states:
+        seen = found.get(state.pair.link.id(side))
+        sent = state.unconfirmed.get(side, {})
+        hidden = set() if seen is None else {f for f in seen.whole.snapshot.absent if sent.get(f) is not None}
+        if seen is not None and sync.absences.to_be_read_singly(side, seen.whole, hidden):
+            alone.update((yield from read_alone(sync, side, seen.whole.id)))
+        for field in hidden & alone.get(seen.whole.id, seen).whole.snapshot.absent if seen is not None else ():
+            questions.setdefault(field, []).append(state.pair.link.id(side))
+    held = {item.field for item in sync.guard.holds(sync.name)}
+    yield from judge_written(sync, side, questions)
+    for item in sync.guard.holds(sync.name):
+        if item.field not in held:
+            skip = Skip(sync.name, side, EVERY_RECORD, item.reason, field=item.field)
+            yield from part.report(held_line(skip))
+    return alone
+
+
 def _not_confirmed(part: RunPart, state: PairState, error: Exception) -> Flow[list[PairState | None]]:
     # It stays staged, as all do that are not read back.
     yield from part.failed(error, state.line("failed", None, (), ""))
@@ -484,6 +524,7 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
         return [None] * len(states)  # they stay staged, and the next run compares both sides without these bases
     found = {seen.whole.id: seen for seen in (yield from sync.see(side, records))}
     moment = yield from now()
+    found.update((yield from _still_not_shown(part, side, states, found)))
     result: list[PairState | None] = []
     for state in states:
         seen = found.get(state.pair.link.id(side))

@@ -1,0 +1,97 @@
+"""What it means that a record does not show a property: is it empty, or has the property vanished? Pure.
+
+A property of a record is shown with a value, shown empty, or not shown. Some systems leave out what is empty, and any
+may stop showing a property (a permission, another name, a shorter list), so what is not shown and was known to hold a
+value is looked for before it counts as empty:
+
+| what is known                                             | then                                               |
+|-----------------------------------------------------------|----------------------------------------------------|
+| a second look shows a value that the first one left out   | unsteady: the field is left alone in this run      |
+| another record shows the property                         | empty: a person has cleared it                     |
+| only single reads show it                                 | hidden: it is taken to be what it was              |
+| nothing shows it, of three records or more that held it   | vanished: the field is held                        |
+| nothing shows it after it was written                     | vanished                                           |
+| nothing shows it, of one or two records that held it      | empty                                              |
+| none of those records could be read                       | unsteady                                           |
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from keapbridge.model.records import Observation, Values
+
+__all__ = ["ENOUGH", "SAMPLE", "Evidence", "Verdict", "as_meant", "verdict"]
+
+ENOUGH = 3  # records that held a value and do not show it, to say that nobody does
+SAMPLE = 10  # records that are asked at most
+
+
+class Verdict(Enum):
+    """What becomes of a property that is not shown."""
+
+    EMPTY = "empty"
+    HIDDEN = "hidden"
+    UNSTEADY = "unsteady"
+    VANISHED = "vanished"
+
+
+@attrs.frozen
+class Evidence:
+    """What is known of a property that some records do not show, although they were known to hold a value.
+
+    Attributes:
+        read: how many records that were known to hold a value could be read again.
+        is_shown: whether any record of the run, or one of these, shows the property.
+        is_back: whether one that did not show it shows a value when it is read again.
+        is_shown_singly: whether a read of a single record shows it.
+        was_written: whether it was written just now.
+    """
+
+    read: int
+    is_shown: bool = False
+    is_back: bool = False
+    is_shown_singly: bool = False
+    was_written: bool = False
+
+
+def verdict(found: Evidence) -> Verdict:
+    """What to make of it; see the table above."""
+    if found.is_back:
+        return Verdict.UNSTEADY
+    if found.is_shown:
+        return Verdict.EMPTY
+    if found.is_shown_singly:
+        return Verdict.HIDDEN
+    if found.was_written or found.read >= ENOUGH:
+        return Verdict.VANISHED
+    return Verdict.EMPTY if found.read else Verdict.UNSTEADY
+
+
+def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> tuple[Observation, tuple[str, ...]]:
+    """An observation as it is merged: without the fields of which is not known what they hold.
+
+    What was not known to hold anything is empty where it is not shown: it may be filled.
+
+    Args:
+        verdicts: on the fields that are not shown, as far as there are any.
+
+    Returns:
+        The observation, and the fields that are still to be looked at.
+    """
+    values = dict(seen.snapshot.values)
+    still_open: list[str] = []
+    for field in sorted(seen.snapshot.absent):
+        found = verdicts.get(field)
+        if found is Verdict.VANISHED:
+            values.pop(field, None)
+        elif base.get(field) is None or found is Verdict.EMPTY:
+            continue
+        elif found is Verdict.HIDDEN:
+            values[field] = base[field]
+        else:
+            values.pop(field, None)
+            still_open.append(field)
+    return attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values)), tuple(still_open)

@@ -1,0 +1,98 @@
+"""What a run knows of properties that are not shown: who shows them, and what was found out about the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import attrs
+
+from keapbridge.decide.absence import SAMPLE, Verdict, as_meant
+from keapbridge.model.change import Held
+from keapbridge.model.records import Observation, Pair, Snapshot
+from keapbridge.model.side import Side
+
+__all__ = ["Absences"]
+
+STILL_OPEN = "is not shown, and it is not certain that it is empty"
+
+
+def _per_side() -> dict[Side, Any]:
+    return {side: set() for side in Side}
+
+
+@attrs.define
+class Absences:
+    """What is known in one run of one synchronization.
+
+    Attributes:
+        shown: by side, the fields that some record of the run shows, with a value or empty.
+        verdicts: by side and field, what it means that a record does not show it.
+        known: whether it was looked up what had vanished before.
+    """
+
+    shown: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    verdicts: dict[tuple[Side, str], Verdict] = attrs.field(factory=dict)
+    known: bool = False
+    _looks: dict[tuple[Side, str], int] = attrs.field(factory=dict)
+
+    def begin(self) -> None:
+        """A run begins, and knows nothing of those before it."""
+        self.shown = _per_side()
+        self.verdicts.clear()
+        self.known = False
+        self._looks.clear()
+
+    def note(self, side: Side, snapshots: Iterable[Snapshot]) -> None:
+        """These were shown by records of the run."""
+        shown = self.shown[side]
+        for snapshot in snapshots:
+            if not snapshot.values.keys() <= shown:
+                shown.update(field for field in snapshot.values if field not in snapshot.absent)
+            shown.update(snapshot.unreadable)
+
+    def vanished(self, side: Side) -> list[str]:
+        """The fields that nothing shows any more on a side."""
+        return sorted(f for (s, f), found in self.verdicts.items() if s is side and found is Verdict.VANISHED)
+
+    def has_vanished(self, side: Side, field: str) -> bool:
+        return self.verdicts.get((side, field)) is Verdict.VANISHED
+
+    def questions(self, pairs: Iterable[Pair]) -> dict[Side, dict[str, list[str]]]:
+        """By side and field, the records that do not show it, and were known to hold a value; not yet looked at."""
+        found: dict[Side, dict[str, list[str]]] = {}
+        for pair in pairs:
+            for side in Side:
+                seen = pair.seen(side)
+                if seen is None or not seen.snapshot.absent:
+                    continue
+                base = pair.link.base(side)
+                for field in seen.snapshot.absent:
+                    if base.get(field) is not None and (side, field) not in self.verdicts:
+                        found.setdefault(side, {}).setdefault(field, []).append(seen.id)
+        return found
+
+    def as_meant(self, pair: Pair) -> tuple[Pair, tuple[Held, ...]]:
+        """A pair as it is merged, and the fields that cannot be, because nobody has looked whether they are empty."""
+        held: list[Held] = []
+        for side in Side:
+            seen = pair.seen(side)
+            if seen is None or not seen.snapshot.absent:
+                continue
+            mine = {field: found for (s, field), found in self.verdicts.items() if s is side}
+            meant, still_open = as_meant(seen, pair.link.base(side), mine)
+            pair = pair.seeing(meant)
+            held += [Held(field, side, STILL_OPEN) for field in still_open]
+        return pair, tuple(held)
+
+    def to_be_read_singly(self, side: Side, seen: Observation, fields: Collection[str]) -> bool:
+        """Whether a record is to be read alone before these fields of it are written over.
+
+        A list may leave out what a single read shows. As long as no list has shown a field, some records are read
+        alone; when they do not show it either, the rest is taken at its word.
+        """
+        asked = [f for f in fields if f in seen.snapshot.absent and f not in self.shown[side]]
+        due = [f for f in asked if self._looks.get((side, f), 0) < SAMPLE]
+        for field in due:
+            self._looks[side, field] = self._looks.get((side, field), 0) + 1
+        return bool(due)

@@ -1,0 +1,168 @@
+"""Looking for properties that are not shown: a witness is sought before anything counts as empty."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from keapbridge._io.effects import Flow
+from keapbridge.decide.absence import ENOUGH, SAMPLE, Evidence, Verdict, verdict
+from keapbridge.errors import ApiError
+from keapbridge.model.records import Observation, Pair
+from keapbridge.model.side import Side
+from keapbridge.store.sql.rows import load
+from keapbridge.sync.guard import stops_everything
+from keapbridge.sync.reading.anew import begin_anew, mapping_fact
+from keapbridge.sync.synchronization import Seen, Synchronization
+
+__all__ = ["NOT_SHOWN", "judge", "judge_written", "learn_vanished", "read_alone", "welcome_back"]
+
+NOT_SHOWN = ", some of it not shown"  # what the fact of the mapping ends with
+Questions = Mapping[str, Sequence[str]]
+"""Field → the records that do not show it."""
+
+
+# --- is it empty? -----------------------------------------------------------------------------------------------
+
+
+def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[None]:
+    """Find out of what these pairs do not show whether it is empty; see `decide.absence`.
+
+    Nothing is asked where everything is shown. Otherwise it is one read of a few records on a side.
+    """
+    found = sync.absences.questions(pairs)
+    for side, questions in found.items():
+        yield from _judge(sync, side, questions)
+
+
+def judge_written(sync: Synchronization, side: Side, questions: Questions) -> Flow[None]:
+    """The same of what was written and is not shown by these records when they are read back."""
+    new = {f: ids for f, ids in questions.items() if not sync.absences.has_vanished(side, f)}
+    if new:
+        yield from _judge(sync, side, new, was_written=True)
+
+
+def _judge(sync: Synchronization, side: Side, questions: Questions, *, was_written: bool = False) -> Flow[None]:
+    absences, half = sync.absences, SAMPLE // 2
+    others = yield from sync.store.bases.holding(sync.name, side, list(questions), 2 * SAMPLE)
+    asked: dict[str, list[str]] = {}
+    for field, ids in questions.items():
+        rest = [id for id in others[field] if id not in ids]
+        asked[field] = [*ids[: max(half, SAMPLE - len(rest))], *rest][:SAMPLE]
+    again = yield from _look(sync, side, {id for ids in asked.values() for id in ids})
+    singly: dict[str, Seen] = {}
+    tried: set[str] = set()
+    for field, ids in questions.items():
+        held = [again[id] for id in asked[field] if id in again]
+        is_shown = field in absences.shown[side] or any(_shows(one, field) for one in held)
+        is_back = not was_written and any(id in again and _value(again[id], field) for id in ids)
+        is_shown_singly = False
+        if not (is_shown or is_back):
+            few = len(held) < ENOUGH
+            for id in ids[: ENOUGH - 1] if few else ids[:1]:
+                if id not in tried:
+                    tried.add(id)
+                    singly.update((yield from read_alone(sync, side, id)))
+                alone = singly[id].whole if id in singly else None
+                if alone is not None and (_value(alone, field) if few else _shows(alone, field)):
+                    is_shown_singly = True
+        found = verdict(Evidence(len(held), is_shown, is_back, is_shown_singly, was_written))
+        absences.verdicts[side, field] = found
+    new = [field for field in questions if absences.has_vanished(side, field)]
+    for field in new:
+        _hold(sync, side, field)
+    if new:
+        yield from _remember(sync)
+
+
+def _look(sync: Synchronization, side: Side, ids: Collection[str]) -> Flow[dict[str, Observation]]:
+    """Some records, as lists show them."""
+    found, _ = yield from sync.read(side, sorted(ids))
+    return {id: seen.whole for id, seen in found.items() if seen.whole.problem is None}
+
+
+def read_alone(sync: Synchronization, side: Side, id: str) -> Flow[dict[str, Seen]]:
+    """One record as it shows itself alone, by its id; nothing when it cannot be read."""
+    try:
+        record = yield from sync.systems[side].get(id)
+    except ApiError as error:
+        if stops_everything(error):
+            raise
+        return {}
+    [seen] = yield from sync.see(side, [record])
+    return {id: seen}
+
+
+def _shows(seen: Observation, field: str) -> bool:
+    snapshot = seen.snapshot
+    return field in snapshot.unreadable or (field in snapshot.values and field not in snapshot.absent)
+
+
+def _value(seen: Observation, field: str) -> bool:
+    """Whether it shows more than that it is empty."""
+    return field in seen.snapshot.unreadable or seen.snapshot.values.get(field) is not None
+
+
+# --- what has vanished ------------------------------------------------------------------------------------------
+
+
+def learn_vanished(sync: Synchronization) -> Flow[None]:
+    """What had vanished before is held until it is shown again."""
+    absences = sync.absences
+    if absences.known:
+        return
+    absences.known = True
+    text = yield from sync.store.facts.get(_fact(sync.name))
+    told: Mapping[str, Sequence[str]] = load(text) if text else {}
+    mapped = {lens.name for lens in sync.mapper.lenses}
+    for side in Side:
+        for field in mapped.intersection(told.get(side.value, ())):
+            absences.verdicts[side, field] = Verdict.VANISHED
+            _hold(sync, side, field)
+
+
+def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
+    """What is shown again begins anew; whether that is so of anything.
+
+    Args:
+        look: also read a few records that held it: a permission that is given back changes no record.
+    """
+    absences = sync.absences
+    back: dict[Side, list[str]] = {}
+    for side in Side:
+        gone = absences.vanished(side)
+        missing = [field for field in gone if field not in absences.shown[side]]
+        if look and missing:
+            held = yield from sync.store.bases.holding(sync.name, side, missing, SAMPLE)
+            seen = yield from _look(sync, side, sorted({id for ids in held.values() for id in ids})[:SAMPLE])
+            absences.note(side, [one.snapshot for one in seen.values()])
+        back[side] = [field for field in gone if field in absences.shown[side]]
+    if not any(back.values()):
+        return False
+    for side, fields in back.items():
+        for field in fields:
+            del absences.verdicts[side, field]
+            sync.guard.release(sync.name, field)
+    yield from begin_anew(sync, back)
+    yield from _remember(sync)
+    return True
+
+
+def _hold(sync: Synchronization, side: Side, field: str) -> None:
+    reason = (
+        f"no record of {side.title} shows it, though some held a value: nothing is cleared, until one shows it again"
+    )
+    sync.guard.hold(sync.name, field, side, reason)
+
+
+def _remember(sync: Synchronization) -> Flow[None]:
+    gone = {side.value: fields for side in Side if (fields := sync.absences.vanished(side))}
+    yield from sync.store.facts.set(_fact(sync.name), msgspec.json.encode(gone).decode())
+    known = yield from sync.store.facts.get(mapping_fact(sync.name))
+    if gone and known is not None and not known.endswith(NOT_SHOWN):
+        yield from sync.store.facts.set(mapping_fact(sync.name), known + NOT_SHOWN)
+
+
+def _fact(name: str) -> str:
+    return f"{name}_vanished"

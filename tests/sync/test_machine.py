@@ -29,7 +29,7 @@ TestTwoSystems.pytestmark = [pytest.mark.timeout(3000)]  # a game that fails tak
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(0)  # as long as it takes: a quarter of an hour where nothing else runs
 def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_engine(tmp_path: Path) -> None:
     print(f"KEAPBRIDGE_TEST_SEED={SEED}")  # noqa: T201 - shown when the test fails
     coverage = [sys.executable, "-m", "coverage"]
@@ -47,9 +47,13 @@ def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_en
         )
         for n in range(PROCESSES)
     ]
-    for process in processes:
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
+    try:
+        for process in processes:
+            output, _ = process.communicate()
+            assert process.returncode == 0, output
+    finally:
+        for process in processes:
+            process.kill()
     actions = {name for n in range(PROCESSES) for name in json.loads((tmp_path / f"{n}.json").read_text())}
     assert actions == {cls.__name__ for cls in get_args(Action)}
     subprocess.run([*coverage, "combine", "--quiet"], check=True, env=environment, cwd=tmp_path)

@@ -70,7 +70,9 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
             return attrs.evolve(pair, doubt=Doubt(ANOTHER, side, reason))
         if moment is not None and _is_suspect(pair, side):
-            back = gone_back(base, values, entries)
+            # What is still to be shown by a side waits by a rule of its own.
+            told = {field: value for field, value in values.items() if field not in link.awaited.get(side, {})}
+            back = gone_back(base, told, entries)
             if back is not None:
                 has_waited = moment - back.written_at >= sync.settings.lag
                 older = seen.went_back or is_older(life.changed, seen.life.changed)

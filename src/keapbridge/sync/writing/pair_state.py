@@ -175,7 +175,9 @@ def after_write(
     # An answer that shows what was there before may be older than the write: that is read back, too.
     stored = {f: v for f, v in stored_of(shown, sent).items() if not is_untaken(sent[f], v, before[f])}
     open_still = {field: value for field, value in sent.items() if field not in stored}
-    state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: open_still})
+    # What is written in parts is read back once, after the last of them.
+    others = {field: value for field, value in state.unconfirmed.get(side, {}).items() if field not in sent}
+    state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: {**others, **open_still}})
     state = awaiting(state, side, before, moment)
     state = assume(remember(state, side, stored, shown), side)
     if not open_still:
@@ -217,10 +219,10 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     return attrs.evolve(state, records={**state.records, side: seen.record})
 
 
-def untaken(state: PairState, side: Side, moment: datetime, lag: timedelta) -> Line | None:
-    """What is told of fields that a side has had its time to show, and does not; `None` where there are none."""
+def untaken(state: PairState, side: Side, shown: Snapshot, moment: datetime, lag: timedelta) -> Line | None:
+    """What is told of fields that a side has had its time to take, and shows as before; `None` where there are none."""
     awaited = state.pair.link.awaited.get(side, {})
-    fields = [field for field, its in awaited.items() if is_overdue(its, moment, lag)]
+    fields = [field for field, its in awaited.items() if field in shown.values and is_overdue(its, moment, lag)]
     reason = f"{side.title} took it without an error, and still holds what it held before"
     return state.line("failed", side, fields, reason) if fields else None
 
@@ -272,7 +274,9 @@ def awaiting(state: PairState, side: Side, before: Values, moment: datetime) -> 
     known = link.awaited.get(side, {})
     awaited = {field: old for field, old in known.items() if field not in before}
     for field, sent in state.unconfirmed[side].items():
-        held, old = before.get(field), known.get(field)
+        if field not in before:
+            continue  # written with another part
+        held, old = before[field], known.get(field)
         if sent == held:
             continue
         if old is not None and (old.before, old.sent) == (held, sent):

@@ -533,7 +533,7 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
             continue
         looked = attrs.evolve(state, moment=moment)
         decided = decide_again(sync, confirmed(sync.mapper, looked, side, seen))
-        line = untaken(decided, side, moment, sync.settings.lag)
+        line = untaken(decided, side, seen.whole.snapshot, moment, sync.settings.lag)
         if line is not None:
             decided = attrs.evolve(decided, failed=(*decided.failed, line), told=decided.told.union(line.fields))
             yield from part.report(line)

@@ -50,6 +50,7 @@ def test_a_record_that_never_stands_still_fails_and_is_left_as_it_is(toys: World
     def meanwhile(what: str, id: str, _: Mapping[str, Any]) -> None:
         if what == "update":
             tries.append(id)
+            toys.gadgets.put(id=id)
             raise ConflictError("it moved", status=409)
 
     toys.gadgets.before = meanwhile

@@ -60,6 +60,11 @@ class Refusals:
             self._found.append(Refused(mine[0], line))
         return True
 
+    def has(self, line: Line) -> bool:
+        """Whether this is put off, and not reported yet."""
+        with self._lock:
+            return any(each.line == line for each in self._found)
+
     def take(self) -> list[Refused]:
         """All of it; what is refused from now on is not put off."""
         with self._lock:

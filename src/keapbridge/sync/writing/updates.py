@@ -539,5 +539,6 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
             yield from part.report(line)
         result.append((yield from commit_pair(part, decided)))
         for line in state.failed:
-            yield from part.note(line)  # what is remembered of a pair says that nothing of it failed
+            if not part.refused.has(line):
+                yield from part.note(line)  # what is remembered of a pair says that nothing of it failed
     return result

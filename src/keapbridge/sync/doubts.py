@@ -79,7 +79,7 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
                 if older or not has_waited:
                     return _gone_back(sync, pair, seen, back.fields, certain=has_waited)
         if who is Who.PERHAPS:
-            reason = f"is {side.title} {seen.id} the same as before? All that it was known by is another"
+            reason = f"the same person? All that {side.title} {seen.id} was known by is another"
             perhaps = Doubt(STRANGER, side, reason)
     return attrs.evolve(pair, doubt=perhaps) if perhaps != pair.doubt else pair
 

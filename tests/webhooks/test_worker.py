@@ -75,6 +75,17 @@ def test_a_change_in_keap_reaches_the_customcrm(
     assert first_names(crm_server) == ["Augusta"]
 
 
+def test_whom_keap_was_told_to_forget_is_forgotten_here_too(
+    app: WebhookApp, ada: str, session: kb.SyncSession, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
+) -> None:
+    edit(keap_server, ada, "Augusta")
+    run(app, delivery("contact.edit", ada), delivery("contact.redact", ada))
+    assert list(session.contacts.links()) == []
+    assert not any(session.forget("contacts", keap=ada).erased.values())
+    assert session.sync().count("created") == 0
+    assert len(crm_server.state.contacts) == len(keap_server.state.contacts) == 1
+
+
 def test_a_change_in_the_customcrm_reaches_keap(
     app: WebhookApp, ada: str, keap_server: KeapEmulator, crm_server: CustomcrmEmulator, sign: Sign
 ) -> None:

@@ -11,7 +11,21 @@ from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 
-__all__ = ["Commit", "Failure", "Intent", "JournalEntry", "Missing", "RecordKey", "Removal", "Staged", "moved_fact"]
+__all__ = [
+    "FORGOTTEN",
+    "Commit",
+    "Failure",
+    "Forgotten",
+    "Intent",
+    "JournalEntry",
+    "Missing",
+    "RecordKey",
+    "Removal",
+    "Staged",
+    "moved_fact",
+]
+
+FORGOTTEN = "forgotten: nothing is made of it, and nothing of it is kept"
 
 
 def moved_fact(name: str) -> str:
@@ -153,3 +167,27 @@ class Failure:
     def waits(self, moment: datetime) -> bool:
         """Whether it is not to be tried yet. Nothing waits longer than a day: a clock was wrong when that was noted."""
         return self.next_try_at is None or timedelta(0) < self.next_try_at - moment < timedelta(days=1)
+
+
+@attrs.frozen
+class Forgotten:
+    """What was erased of a person.
+
+    Attributes:
+        customcrm: the ids of their records in Customcrm, which stay as bare ids, so that nothing is made of them anew.
+        keap: the same for Keap.
+        erased: how many rows of what kind: `links` (with what both sides held), `staged`, `match keys`, `failures`,
+            `deliveries` of webhooks, `journal`, `intents`, `actions` of plans, `lines` of reports.
+        cleaned: whether the file holds no remains; a PostgreSQL drops them when it vacuums.
+    """
+
+    object: str
+    customcrm: tuple[str, ...]
+    keap: tuple[str, ...]
+    erased: Mapping[str, int]
+    cleaned: bool
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{number} {what}" for what, number in self.erased.items() if number)
+        whom = f"Customcrm {'; '.join(self.customcrm)} ↔ Keap {'; '.join(self.keap)}"
+        return f"{self.object} {whom}: {told or 'nothing was known'}"

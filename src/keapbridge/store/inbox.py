@@ -24,6 +24,7 @@ __all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
 OPEN, AGAIN, DONE = "open", "again", "done"
 LONGEST = timedelta(days=7)
 SKEW = timedelta(minutes=5)
+REDACT = "contact.redact"  # Keap's word for: forget this person
 TOKEN = "webhook_token"  # noqa: S105 - the name of a fact
 
 
@@ -52,12 +53,17 @@ class Message:
 
 @attrs.frozen
 class Due:
-    """A record to be synced now; `tries` failed so far. It settles what was received up to the row `upto`."""
+    """A record to be synced now; `tries` failed so far. It settles what was received up to the row `upto`.
+
+    Attributes:
+        forget: whether the person is to be forgotten instead.
+    """
 
     side: Side
     id: str
     tries: int
     upto: int
+    forget: bool = False
 
 
 @attrs.frozen
@@ -149,7 +155,12 @@ class SqlInbox:
         # What was received later than now, or waits for longer than anything does, was noted by a clock that was wrong.
         is_due = or_(i.due_at <= to_text(now), i.received_at > to_text(now + SKEW), i.due_at > to_text(now + LONGEST))
         query = (
-            select(i.side, i.id, func.max(i.tries).label("tries"))
+            select(
+                i.side,
+                i.id,
+                func.max(i.tries).label("tries"),
+                func.max(case((i.event == REDACT, 1), else_=0)).label("forget"),
+            )
             .where(i.bridge == self.store.bridge, i.state != DONE, is_due, i.object == name)
             .group_by(i.side, i.id)
             .order_by(func.min(i.seq))
@@ -158,7 +169,7 @@ class SqlInbox:
         with self.store.database.transaction(durable=True) as c:
             # Numbers are given in the order of arrival: what has a higher one was received after this moment.
             upto = int(c.execute(select(func.max(i.seq)).where(i.bridge == self.store.bridge)).scalar() or 0)
-            return [Due(Side(row.side), row.id, row.tries, upto) for row in c.execute(query)]
+            return [Due(Side(row.side), row.id, row.tries, upto, bool(row.forget)) for row in c.execute(query)]
 
     @insistent
     def next_due(self) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
 from keapbridge.model.accepted import Accept
-from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
@@ -154,6 +154,12 @@ class AsyncSyncSession:
     def stop(self) -> None:
         """See `SyncSession.stop`."""
         self._engine.stopping.stop()
+
+    async def forget(
+        self, name: str, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+    ) -> Forgotten:
+        """See `SyncSession.forget`."""
+        return await self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """See `SyncSession.backup`."""

@@ -14,7 +14,7 @@ from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.accepted import Accept, Accepted
-from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Report
@@ -101,6 +101,17 @@ class Engine:
         for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
             for id in ids:
                 yield from self.bridge.store.failures.clear(name, side, id)
+
+    def forget(self, name: str, keap: str | None, customcrm: str | None, *, wait: float = 0.0) -> Flow[Forgotten]:
+        [(side, id)] = _one_id(keap, customcrm).items()
+        sync = self.bridge[name]
+        return self._run("forget", [sync], self._forget(sync.name, side, id), wait)
+
+    def _forget(self, name: str, side: Side, id: str) -> Flow[Forgotten]:
+        forgetting = self.bridge.store.forgetting
+        ids, counts = yield from forgetting.erase(name, side, id)
+        cleaned = yield from forgetting.clean()
+        return Forgotten(name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
 
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
         return self.bridge.store.backup(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge.model.accepted import Accept
-from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
@@ -206,6 +206,26 @@ class SyncSession:
         report, which is not `complete`; a `plan` raises `StoppedError`. A run that is called later is not concerned.
         """
         self._engine.stopping.stop()
+
+    def forget(
+        self, name: str, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+    ) -> Forgotten:
+        """Erase what this session's store knows of a person, in both systems' records; neither system is called.
+
+        What both sides held, what waits, match keys, journal, plans, lines of reports, failures and deliveries go. Bare
+        ids stay, so that the next run does not make the person anew; `retry` lets their records take part again. Copies
+        (backups) are not touched. A store on SQLite is written anew.
+
+        Args:
+            name: the synchronization, `"contacts"`.
+            keap: the id in Keap, or
+            customcrm: the id in Customcrm.
+            wait: seconds to wait for another runner of this session.
+
+        Raises:
+            SessionBusyError: when another runner is at work.
+        """
+        return self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a copy of the store to a new file that only its owner can read; sessions may be at work meanwhile.

@@ -131,12 +131,15 @@ def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
         target = getattr(session, name)
         return await _called(target.sync_ids, keap=keap, customcrm=customcrm)
 
+    async def forget(name: str, keap: str) -> object:
+        return await _called(session.forget, name=name, keap=keap)
+
     async def _called(method: Callable[..., Any], **arguments: Any) -> object:
         if isinstance(session, AsyncSyncSession):
             return await method(**arguments)
         return await asyncio.to_thread(method, **arguments)
 
-    return Syncs(changed, ids)
+    return Syncs(changed, ids, forget)
 
 
 class WebhookApp:

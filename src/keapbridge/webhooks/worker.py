@@ -33,10 +33,12 @@ class Syncs:
     Attributes:
         changed: syncs what was changed since the last run.
         ids: syncs these records: ids of Keap's, ids of Customcrm's.
+        forget: erases what is known of a record of Keap's.
     """
 
     changed: Callable[[str], Awaitable[object]]
     ids: Callable[[str, Sequence[str], Sequence[str]], Awaitable[object]]
+    forget: Callable[[str, str], Awaitable[object]]
 
 
 BATCH = 500
@@ -118,14 +120,26 @@ class Worker:
                 taken = await self._driver.run(blocking("read the inbox", self._inbox.due, name, moment, BATCH))
                 if not taken:
                     break
-                await self._sync(name, taken)
+                await self._sync(name, await self._forget(name, taken))
         following = await self._driver.run(blocking("read the inbox", self._inbox.next_due))
         if following is None:
             return IDLE
         return min(IDLE, max(0.0, (following - await self._driver.run(now())).total_seconds()))
 
+    async def _forget(self, name: str, taken: Sequence[Due]) -> Sequence[Due]:
+        """Erase whom Keap was told to forget, deliveries included; answers the rest."""
+        left: list[Due] = []
+        for record in taken:
+            if record.forget:
+                await self._syncs.forget(name, record.id)
+            else:
+                left.append(record)
+        return left
+
     async def _sync(self, name: str, taken: Sequence[Due]) -> None:
         """Sync these records; if the batch fails because of one of them, in halves, so that the others get through."""
+        if not taken:
+            return
         theirs, ours = ([record.id for record in taken if record.side is side] for side in (Side.KEAP, Side.CUSTOMCRM))
         try:
             if await self._any_is_new(name, theirs, ours):

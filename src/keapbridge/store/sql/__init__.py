@@ -13,6 +13,7 @@ from keapbridge.store.sql.bases import Bases
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
+from keapbridge.store.sql.forgetting import Forgetting
 from keapbridge.store.sql.intents import Intents
 from keapbridge.store.sql.journal import Journal
 from keapbridge.store.sql.keys import open_rows, reseal
@@ -41,6 +42,7 @@ class LinkStore:
         self.links = Links(core)
         self.bases = Bases(core)
         self.failures = Failures(core)
+        self.forgetting = Forgetting(core)
         self.plans = Plans(core)
         self.runs = Runs(core)
         self.journal = Journal(core)

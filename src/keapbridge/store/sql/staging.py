@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, and_, bindparam, delete, literal, select, true, tuple_, update
 
 from keapbridge.decide.restored import is_older
-from keapbridge.model.kept import Missing, Staged
+from keapbridge.model.kept import FORGOTTEN, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -95,6 +95,8 @@ class Staging:
                 rows.append(self._core.rows.observed(name, item.observation, linked=linked))
                 if not linked:
                     keys += self._core.rows.match_keys(name, side, id, item.keys, linked=False)
+            forgotten = self._forgotten(c, name, side, [row["id"] for row in rows if not row["linked"]])
+            rows, keys = ([row for row in some if row["id"] not in forgotten] for some in (rows, keys))
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
             same = self._compare_with_staged(c, name, side, rows)
@@ -208,6 +210,15 @@ class Staging:
     def observations(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
         with self._core.transaction() as c:
             return observed(self._core, c, name, side, sorted(ids))
+
+    def _forgotten(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
+        """Those of the records of which nothing is to be kept."""
+        if not ids:
+            return set()
+        wanted = t.tombstones.c.id.in_(self._core.database.each("ids"))
+        query = select(t.tombstones.c.id, t.tombstones.c.reason).where(*self._core.of(t.tombstones, name, side), wanted)
+        found = c.execute(query, {"ids": ids}).all()
+        return {row.id for row in found if self._core.rows.open_text(row.reason) == FORGOTTEN}
 
     def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
         if marks:

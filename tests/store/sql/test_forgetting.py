@@ -1,0 +1,90 @@
+"""A person who must be forgotten: no byte of them is left in the file, and nobody makes them anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import keapbridge as kb
+from keapbridge._io.drivers import SyncDriver
+from keapbridge.store import schema
+from keapbridge.store.sql import forgetting
+from keapbridge.testing import CustomcrmEmulator, KeapEmulator
+
+SECRETS = (b"Zebulon", b"zebulon", b"Quagmire", b"Xylograph", b"4155550123", b"Unfit")
+SPECIAL = {"links", "journal", "intents", "actions", "lines", "tombstones"}
+OF_NOBODY = {"leases", "cursors", "facts", "plans", "runs", "tokens", "paces", "messages"}
+
+
+def remains(folder: Path) -> set[bytes]:
+    texts = [file.read_bytes() for file in folder.iterdir()]
+    return {secret for secret in SECRETS if any(secret in text for text in texts)}
+
+
+def test_every_table_is_thought_of() -> None:
+    erased = {table.name for tables in forgetting.BY_RECORD.values() for table in tables}
+    known = {f"keapbridge_{name}" for name in SPECIAL | OF_NOBODY} | erased
+    assert set(schema.metadata.tables) == known
+
+
+@pytest.mark.parametrize("side", list(kb.Side))
+def test_no_byte_of_a_person_is_left_and_nobody_makes_them_anew(tmp_path: Path, side: kb.Side) -> None:
+    with (
+        CustomcrmEmulator() as crm_server,
+        KeapEmulator() as keap_server,
+        kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token)) as crm,
+        kb.KeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
+        kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{tmp_path / 'bridge.db'}") as session,
+    ):
+        ours = crm_server.state.contacts.add(
+            {"FirstName": "Zebulon", "LastName": "Quagmire", "Email": "zebulon@example.org", "Phone": "+14155550123"}
+        )
+        crm_server.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+        session.sync()
+        theirs = next(id for id, r in keap_server.state.contacts.items() if r["given_name"] == "Zebulon")
+        crm_server.state.contacts.edit(ours, JobTitle="Xylograph", BirthDate=None, Country="Unfit")
+        session.contacts.plan()
+        session.sync()
+        session.contacts.plan(full=True)
+        assert remains(tmp_path)
+        one: Any = {"keap": theirs} if side is kb.Side.KEAP else {"customcrm": ours}
+        found = session.forget("contacts", **one)
+        assert (found.customcrm, found.keap, found.cleaned) == ((ours,), (theirs,), True)
+        assert found.erased["links"] == 1
+        assert found.erased["journal"] >= 2
+        assert found.erased["lines"] >= 1
+        assert remains(tmp_path) == set()
+        before = len(keap_server.state.contacts), len(crm_server.state.contacts)
+        crm_server.state.contacts.edit(ours, JobTitle="Xylograph of all")
+        for full in (False, True):
+            session.sync(full=full)
+        assert (len(keap_server.state.contacts), len(crm_server.state.contacts)) == before
+        assert keap_server.state.contacts[theirs]["job_title"] == "Xylograph"
+        assert remains(tmp_path) == set()
+        assert [link.customcrm_id for link in session.contacts.links()] != [ours]
+        again = session.forget("contacts", **one)
+        assert not any(again.erased.values())
+
+
+def test_a_person_is_named_by_one_id(sessions: Any) -> None:
+    with sessions() as session, pytest.raises(TypeError, match="keap=… or by customcrm=…"):
+        session.forget("contacts")
+
+
+def test_keap_s_word_for_it_is_told_with_what_is_due(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from keapbridge.store.inbox import Arrival, SqlInbox
+    from keapbridge.store.sql import open_store
+
+    store = open_store(f"sqlite:///{tmp_path / 'b.db'}", "default")
+    inbox = SqlInbox(store)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    events = ((1, "contact.edit"), (2, "contact.edit"), (2, "contact.redact"))
+    inbox.put([Arrival("contacts", kb.Side.KEAP, str(id), event, "m") for id, event in events], moment, moment)
+    assert {due.id: due.forget for due in inbox.due("contacts", moment, 10)} == {"1": False, "2": True}
+    SyncDriver().run(store.forgetting.erase("contacts", kb.Side.KEAP, "2"))
+    assert [due.id for due in inbox.due("contacts", moment, 10)] == ["1"]
+    store.close()

@@ -157,6 +157,8 @@ def merge(
         leaders = [o for kind in found for o in found[kind] if o.field == rule.follows]
         try:
             outcomes = _of_field(rule, rules, pair, leaders, policy, updated_at)
+            if name in pair.contested and any(isinstance(outcome, Change) for outcome in outcomes):
+                outcomes = _contest(rule, pair, policy, updated_at)
         except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
             outcomes = (Held(name, Side.KEAP, astray(name, error)),)
         for outcome in outcomes:
@@ -200,6 +202,17 @@ def _accepted(rule: FieldRule, now: Mapping[Side, Any], doubt: Doubt) -> tuple[O
     """What becomes of a field that has gone back, once somebody has said whose values are right."""
     differs = not _agree(rule, now) and rule.incomparable(now[Side.CUSTOMCRM], now[Side.KEAP]) is None
     return (_flow(rule, now, doubt.winner, "accept"),) if differs and doubt.winner is not None else ()
+
+
+def _contest(
+    rule: FieldRule, pair: Pair, policy: Policy, updated_at: Mapping[Side, datetime | None]
+) -> tuple[Outcome, ...]:
+    """A field of which a person decides: it waits, or that is being done."""
+    values = {side: pair.current(side).values[rule.name] for side in Side}
+    reason = pair.contested[rule.name]
+    if reason is None:
+        return _decide(rule, values, policy, updated_at)
+    return (FieldConflict(rule.name, values[Side.CUSTOMCRM], values[Side.KEAP], reason),)
 
 
 def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: Iterable[FieldRule]) -> str | None:

@@ -84,6 +84,13 @@ class Policy:
         max_creates: the most records that one plan may create in all; `None` for no limit.
         max_first_create_share: at first contact, the largest share of the records of the smaller side that may have no
             counterpart (where it has 50 or more): more looks like a mapping that cannot match.
+        max_emptied_share: of the values that a side holds in a field, the largest share that may be emptied there
+            within a day; beyond it that field is not written to that side, and all else is. `None` for no limit.
+        max_levelled_share: the same for values that would become one same value, where at least `sweep_from` different
+            ones are lost; yes/no, choices and references are exempt.
+        sweep_from: how many values must be emptied or become the same before their share is looked at.
+        max_turns: how often a field of two linked records may be changed in turn, on one side and on the other, between
+            the same two values, before it becomes a conflict; `None` for no limit.
     """
 
     conflicts: Rule | HostRule | Mapping[str, Rule | HostRule] = attrs.field(
@@ -98,6 +105,10 @@ class Policy:
     max_updates_share: float | None = None
     max_creates: int | None = None
     max_first_create_share: float | None = 0.8
+    max_emptied_share: float | None = 0.2
+    max_levelled_share: float | None = 0.2
+    sweep_from: int = 20
+    max_turns: int | None = 6
 
     def __attrs_post_init__(self) -> None:
         for side in Side:

@@ -312,6 +312,11 @@ class Mapper:
         return {sign: fields for sign, fields in found.items() if fields}
 
     @cached_property
+    def few_valued(self) -> frozenset[str]:
+        """The fields each of whose values many records hold: it is ordinary that many get one of them."""
+        return frozenset(lens.name for lens in self.lenses if lens.kind.few_values)
+
+    @cached_property
     def references(self) -> Mapping[str, str]:
         """The fields that refer to other records, each with the synchronization of those."""
         return {lens.name: lens.kind.refers_to for lens in self.lenses if lens.kind.refers_to is not None}

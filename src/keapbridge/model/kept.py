@@ -19,6 +19,7 @@ __all__ = [
     "Intent",
     "JournalEntry",
     "Missing",
+    "Overwrite",
     "RecordKey",
     "Removal",
     "Staged",
@@ -92,6 +93,18 @@ class JournalEntry:
 
 
 @attrs.frozen
+class Overwrite:
+    """A value that was lost in a write, to be counted for a day: who empties a field, or gives many the same value?"""
+
+    side: Side
+    record_id: str
+    field: str
+    before: Canonical = attrs.field(repr=False)
+    after: Canonical = attrs.field(repr=False)
+    written_at: datetime
+
+
+@attrs.frozen
 class Commit:
     """What is remembered, in one transaction, when a pair has been written.
 
@@ -103,6 +116,7 @@ class Commit:
         intent_id: the intent that this settles.
         replaces: the Keap record that this link had before, if it moves to another.
         marks: of the texts that both sides were read from, where they are known.
+        overwrites: what was lost in the write.
     """
 
     object: str
@@ -115,6 +129,7 @@ class Commit:
     intent_id: str | None = None
     replaces: str | None = None
     marks: Mapping[Side, str | None] = attrs.field(factory=dict)
+    overwrites: tuple[Overwrite, ...] = ()
 
 
 @attrs.frozen

@@ -24,7 +24,26 @@ from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["HELD", "Action", "Adopt", "Conflict", "Create", "Delete", "Plan", "Skip", "Unlink", "Update", "kind_of"]
+__all__ = [
+    "DECISION",
+    "EVERY_RECORD",
+    "HELD",
+    "SYNC",
+    "Action",
+    "Adopt",
+    "Conflict",
+    "Create",
+    "Delete",
+    "Plan",
+    "Skip",
+    "Unlink",
+    "Update",
+    "kind_of",
+]
+
+SYNC = "sync"
+DECISION = "decision"  # the purpose of a plan that does what a person has decided of a conflict
+EVERY_RECORD = "*"  # in place of an id
 
 
 @attrs.frozen
@@ -125,7 +144,12 @@ class Conflict:
 
 @attrs.frozen
 class Skip:
-    """A record, or one `field` of a linked pair, that does not take part, and why."""
+    """A record, or one `field` of a linked pair, that does not take part, and why.
+
+    Attributes:
+        id: `*` stands for all records.
+        accept: the name by which a person accepts what a brake holds.
+    """
 
     object: str
     side: Side
@@ -133,6 +157,7 @@ class Skip:
     reason: str
     candidates: tuple[tuple[Side, str], ...] = ()
     field: str | None = None
+    accept: str | None = None
 
     def __str__(self) -> str:
         return describe(self)
@@ -230,9 +255,11 @@ class Plan:
     Attributes:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
         unchanged: linked pairs that were looked at and need nothing, for each synchronization.
-        purpose: `"sync"`, or `"undo"` for a plan that takes a run back.
+        purpose: `"sync"`, `"undo"` for a plan that takes a run back, or `"decision"` for one that settles a conflict.
         totals: for each synchronization, how many records were seen on each side, how many links there were, and how
             many calls Keap allows in a minute.
+        findings: fields that are held for all records, with the reason; the changes that a brake holds are in the plan,
+            and are not made.
     """
 
     id: str
@@ -243,6 +270,7 @@ class Plan:
     totals: Mapping[str, Mapping[str, int]]
     purpose: str
     _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
+    findings: tuple[Skip, ...] = ()
 
     @property
     def actions(self) -> Iterator[Action]:
@@ -264,7 +292,14 @@ class Plan:
     def __str__(self) -> str:
         lines = [f"Plan {self.id}: {self._outlook}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
+        lines += [f"  {line}" for line in self._braked()]
         return "\n".join(lines)
+
+    def _braked(self) -> Iterator[str]:
+        """A line for each field that a brake holds."""
+        for found in self.findings:
+            if found.accept is not None:
+                yield f"{found.object:<10} {found.field} is not written to {found.side.title}: {found.reason}"
 
     @property
     def _outlook(self) -> str:
@@ -281,9 +316,10 @@ class Plan:
             f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
             for name, heading, number in self._rows()
         )
+        braked = "".join(f"<p>{escape(line)}</p>" for line in self._braked())
         first = [a for a, _ in zip(self.actions, range(20), strict=False)]
         lines = "".join(f"<li>{escape(describe(action))}</li>" for action in first)
         return (
-            f"<b>Plan {escape(self.id)}</b> ({escape(self._outlook)})<table>{rows}</table>"
+            f"<b>Plan {escape(self.id)}</b> ({escape(self._outlook)})<table>{rows}</table>{braked}"
             f"<details><summary>the first {len(first)} actions</summary><ol>{lines}</ol></details>"
         )

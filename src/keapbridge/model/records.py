@@ -186,12 +186,15 @@ class Pair:
 
     Attributes:
         doubt: why nothing flows before somebody decides.
+        contested: fields of which a person decides although one side alone was edited, with the reason; `None` for one
+            that is being decided.
     """
 
     link: Link
     customcrm: Observation | None
     keap: Observation | None
     doubt: Doubt | None = None
+    contested: Mapping[str, str | None] = attrs.field(factory=dict)
 
     def seen(self, side: Side) -> Observation | None:
         return self.customcrm if side is Side.CUSTOMCRM else self.keap

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = MetaData()
 
@@ -238,6 +238,21 @@ journal = Table(
     Column("written_at", String(40), nullable=False),
     Index("ix_keapbridge_journal_run", "run_id", "seq"),
     Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
+)
+
+# Values that were lost in a write, counted for a day: digests of what is there instead, and of what was there.
+overwrites = Table(
+    "keapbridge_overwrites",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("field", String(255), primary_key=True),
+    Column("after", String(60), primary_key=True),
+    Column("record_id", String(255), primary_key=True),
+    Column("before", String(60), nullable=False),
+    Column("written_at", String(40), nullable=False),
+    Index("ix_keapbridge_overwrites_written", "bridge", "written_at"),
 )
 
 # Tokens of Keap applications, and who renews them at the moment.

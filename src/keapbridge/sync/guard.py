@@ -27,6 +27,7 @@ from keapbridge.errors import (
     UnavailableError,
 )
 from keapbridge.model.change import Held
+from keapbridge.model.plan import EVERY_RECORD
 from keapbridge.model.side import Side
 
 __all__ = ["EVERY_RECORD", "STOPPED", "Guard", "is_failure", "is_foreseen", "reason_of", "stops_everything"]
@@ -38,7 +39,6 @@ LOGGER = logging.getLogger("keapbridge.records")
 TRACEBACKS = 5  # of one kind, in one run
 IN_A_ROW = 100  # errors that nobody has foreseen, before a run ends
 SAME_FIELD = 50  # records in a row whose field fails, before it is held for all of them
-EVERY_RECORD = "*"  # in place of an id
 UNFORESEEN = "unforeseen "  # what the reasons of such errors begin with
 STOPPED = "could not go on: "
 
@@ -98,9 +98,11 @@ class Guard:
 
     Attributes:
         held: by synchronization and field: a field that is held for all records.
+        braked: by synchronization, field and side: why a brake lets nothing of a field be written there.
     """
 
     held: dict[tuple[str, str], Held] = attrs.field(factory=dict)
+    braked: dict[tuple[str, str, Side], str] = attrs.field(factory=dict)
     _in_a_row: int = attrs.field(default=0, init=False)
     _fields: Counter[tuple[str, str, str]] = attrs.field(factory=Counter, init=False)
     _logged: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -109,6 +111,7 @@ class Guard:
     def begin(self) -> None:
         """A run begins, and knows nothing of those before it."""
         self.held.clear()
+        self.braked.clear()
         self._in_a_row = 0
         self._fields.clear()
         self._logged.clear()

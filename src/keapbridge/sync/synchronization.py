@@ -17,6 +17,7 @@ from keapbridge._io.circuit import is_outage
 from keapbridge._io.effects import Flow
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
+from keapbridge.decide.sweeps import withhold
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
@@ -95,6 +96,7 @@ class Synchronization:
         absences: what the run under way knows of properties that are not shown.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         doubts: whether records are looked at with care: somebody may have said that they are who they were.
+        deciding: the field that a person decides at the moment.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
 
@@ -107,6 +109,7 @@ class Synchronization:
     absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
     restored: Side | None = None
     doubts: bool = True
+    deciding: str | None = None
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
@@ -294,6 +297,8 @@ class Synchronization:
 
         pair, unseen = self.absences.as_meant(pair)
         rules = tuple(rules)
+        if self.deciding is not None:
+            pair = attrs.evolve(pair, contested={self.deciding: None})
         pair, rewrites = self._as_before(pair, rules)
         outcome = merge(pair, rules, self.settings.policy, astray, waits)
         if rewrites:
@@ -303,6 +308,10 @@ class Synchronization:
             outcome = attrs.evolve(outcome, changes=(*outcome.changes, *more))
         if unseen:
             outcome = attrs.evolve(outcome, held=(*outcome.held, *unseen))
+        if guard.braked and outcome.changes:
+            outcome = withhold(
+                outcome, pair.link, lambda field, side: guard.braked.get((self.name, field, side)), rules
+            )
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 

@@ -137,7 +137,9 @@ IMPOSSIBLE_ARCHIVE = {"keap": {"companies": {"nonsense": 1}}, "customcrm": {"cus
 
 def policy_without_brakes(**choices: Any) -> kb.Policy:
     """A policy without brakes: few records are a large share."""
-    free: dict[str, Any] = dict.fromkeys(("max_deletes", "max_delete_share", "max_first_create_share"))
+    brakes = ("max_deletes", "max_delete_share", "max_first_create_share", "max_turns")
+    sweeps = ("max_emptied_share", "max_levelled_share")
+    free: dict[str, Any] = dict.fromkeys((*brakes, *sweeps))
     return kb.Policy(**{"archive": ARCHIVE, **free, **choices})
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from toys import World
 
 import keapbridge as kb
@@ -33,6 +35,57 @@ def test_the_same_edit_on_both_sides_is_remembered_without_a_write(toys: World) 
     [action] = toys.plan().actions
     assert isinstance(action, Update)
     assert [(c.side, c.before, c.after) for c in action.changes] == [(CUSTOMCRM, "green", "blue")]
+
+
+def _to_and_fro(toys: World, ours: str, theirs: str, rounds: int) -> None:
+    """An automation on each side, which does not want what the other one does."""
+    for _ in range(rounds):
+        toys.toys.put(id=ours, colour="RED")
+        toys.sync()
+        toys.gadgets.put(id=theirs, colour="red")
+        toys.sync()
+
+
+def test_two_automations_that_change_each_others_value_are_parked_until_a_person_decides(
+    toys: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = toys.linked_toy()
+    _to_and_fro(toys, ours, theirs, 3)
+    assert toys.plan().is_empty, "six writes"
+    written = len(toys.calls())
+    _to_and_fro(toys, ours, theirs, 2)
+    toys.toys.put(id=ours, name="Kite")
+    report = toys.sync()
+    assert toys.calls()[written:] == [("update", theirs)]
+    assert (toys.gadgets.records[theirs].title, toys.gadgets.records[theirs].colour) == ("Kite", "red")
+    [line] = [line for line in report.lines if line.outcome == "conflict"]
+    assert (line.fields, line.reason.split(":")[0]) == (
+        ("Colour",),
+        "changed 6 times in turn between the same two values",
+    )
+    [conflict] = toys.run(toys.engine.conflicts())
+    assert (conflict.customcrm, conflict.keap) == ("RED", "red")
+
+    # A run that writes nothing does not look into the journal.
+    toys.run(toys.engine.resolve(conflict, KEAP))
+    assert toys.toys.records[ours].colour == toys.gadgets.records[theirs].colour == "red"
+    assert toys.run(toys.engine.conflicts()) == []
+    asked: list[Any] = []
+    monkeypatch.setattr(type(toys.store.journal), "turns", lambda *args: asked.append(args))
+    assert toys.sync(full=True).ok
+    assert asked == []
+
+
+def test_what_one_side_switches_on_and_off_is_no_conflict(toy_worlds: Callable[..., World]) -> None:
+    toys = toy_worlds()
+    ours, theirs = toys.linked_toy()
+    for colour in ("RED", "red") * 5:
+        toys.toys.put(id=ours, colour=colour)
+        assert toys.sync().count("updated") == 1
+    patient = toy_worlds(policy=kb.Policy(max_turns=None))
+    ours, theirs = patient.linked_toy()
+    _to_and_fro(patient, ours, theirs, 5)
+    assert len(patient.calls()) == 11
 
 
 def test_a_field_that_cannot_flow_is_told_with_its_reason_and_the_others_flow(toys: World) -> None:

@@ -137,6 +137,8 @@ class Kind(ABC):
             its country code does.
         keeps_spelling: whether a record that holds the value already is left as it is, in whatever spelling.
         takes_opt_in_reason: whether it is an address for which Keap can be told why its owner may be written to.
+        few_values: whether it has but few values, each of which many records hold, so that it is no sign of a fault
+            when one of them is given to many.
     """
 
     fits_custom_field: ClassVar[bool] = True
@@ -144,6 +146,7 @@ class Kind(ABC):
     means_alone: ClassVar[bool] = False
     keeps_spelling: ClassVar[bool] = False
     takes_opt_in_reason: ClassVar[bool] = False
+    few_values: ClassVar[bool] = False
 
     @property
     def is_told(self) -> bool:

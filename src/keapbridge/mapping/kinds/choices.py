@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 
@@ -21,6 +21,8 @@ __all__ = ["Boolean", "Choice", "Choices"]
 @frozen
 class Boolean(Kind):
     """Yes or no."""
+
+    few_values: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or isinstance(raw, bool):
@@ -65,6 +67,7 @@ class Choice(Kind):
     """
 
     values: Pairs = field(converter=_as_pairs, validator=_one_to_one)
+    few_values: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or (isinstance(raw, str) and not raw.strip()):
@@ -101,6 +104,7 @@ class Choices(Kind):
     values: Pairs = field(default=(), converter=_as_pairs, validator=_one_to_one)
     separator: str | None = None
     ordered: bool = False
+    few_values: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:

@@ -47,6 +47,7 @@ class OptOut(Kind):
     """
 
     fits_custom_field: ClassVar[bool] = False
+    few_values: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or isinstance(raw, bool):

@@ -38,6 +38,7 @@ class Reference(Kind):
 
     object: str
     fits_custom_field: ClassVar[bool] = False
+    few_values: ClassVar[bool] = True
 
     @property
     def refers_to(self) -> str:

@@ -20,6 +20,7 @@ from keapbridge.store.sql.keys import open_rows, reseal
 from keapbridge.store.sql.lease import Lease
 from keapbridge.store.sql.links import Links
 from keapbridge.store.sql.match_keys import MatchKeys
+from keapbridge.store.sql.overwrites import Overwrites
 from keapbridge.store.sql.plans import Plans
 from keapbridge.store.sql.rows import Rows
 from keapbridge.store.sql.runs import Runs
@@ -47,6 +48,7 @@ class LinkStore:
         self.runs = Runs(core)
         self.journal = Journal(core)
         self.intents = Intents(core)
+        self.overwrites = Overwrites(core)
         self.lease = Lease(core)
 
     def rekey(self) -> Flow[None]:

@@ -48,6 +48,7 @@ class Forgetting:
             for what, tables in BY_RECORD.items():
                 counts[what] = sum(self._delete_of(c, table, name, s, ids[s]) for table in tables for s in Side)
             counts["journal"] = sum(self._delete_journal(c, name, s, ids[s]) for s in Side)
+            counts["overwrites"] = sum(self._delete_overwrites(c, name, s, ids[s]) for s in Side)
             counts["intents"] = sum(self._delete_intents(c, name, s, ids[s]) for s in Side)
             counts["actions"] = sum(self._delete_actions(c, name, s, ids[s]) for s in Side)
             counts["lines"] = self._delete_lines(c, name, ids)
@@ -105,6 +106,10 @@ class Forgetting:
         mine = delete(t.journal).where(*self._core.of(t.journal, name, side), j.record_id.in_(ids))
         theirs = delete(t.journal).where(*self._core.of(t.journal, name, side.other), j.partner_id.in_(ids))
         return int(c.execute(mine).rowcount + c.execute(theirs).rowcount)
+
+    def _delete_overwrites(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> int:
+        of = self._core.of(t.overwrites, name, side)
+        return int(c.execute(delete(t.overwrites).where(*of, t.overwrites.c.record_id.in_(ids))).rowcount)
 
     def _delete_intents(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> int:
         """Those of creates that were to be made of these records."""

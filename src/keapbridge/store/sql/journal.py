@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, func, select
 
 from keapbridge.model.kept import JournalEntry
+from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -48,6 +50,53 @@ class Journal:
                         link = wanted[side, row.record_id]
                         if row.partner_id == link.id(side.other):
                             found.setdefault(link.customcrm_id, []).append(self._core.rows.to_entry(row))
+        return found
+
+    @flow
+    def turns(self, name: str, pairs: Collection[tuple[str, str]], turns: int) -> dict[str, list[JournalEntry]]:
+        """The updates of those pairs of ids that were written to often enough on both sides, by Customcrm's id.
+
+        What was written before a person decided a conflict of the pair is left out.
+        """
+        left = dict(pairs)
+        j = t.journal.c
+        with self._core.transaction() as c:
+            for side in Side:
+                ids = {ours if side is Side.CUSTOMCRM else theirs for ours, theirs in left.items()}
+                often = self._often(c, name, side, ids, turns // 2) if ids else set()
+                left = {a: b for a, b in left.items() if (a if side is Side.CUSTOMCRM else b) in often}
+            if not left:
+                return {}
+            found: dict[str, list[JournalEntry]] = {ours: [] for ours in left}
+            rows: list[Row[Any]] = []
+            query = (
+                select(t.journal, t.plans.c.purpose)
+                .outerjoin(t.runs, t.runs.c.id == j.run_id)
+                .outerjoin(t.plans, t.plans.c.id == t.runs.c.plan_id)
+            )
+            for side in Side:
+                for chunk in chunks(sorted(left if side is Side.CUSTOMCRM else left.values())):
+                    its = (*self._core.of(t.journal, name, side), j.kind == "update", j.record_id.in_(chunk))
+                    rows += c.execute(query.where(*its))
+        for row in sorted(rows, key=lambda row: int(row.seq)):
+            ids_of = {side: row.record_id if side.value == row.side else row.partner_id for side in Side}
+            ours = ids_of[Side.CUSTOMCRM]
+            if left.get(ours) != ids_of[Side.KEAP]:
+                continue  # it was linked to another one then
+            if row.purpose in {None, SYNC}:
+                found[ours].append(self._core.rows.to_entry(row))
+            else:
+                found[ours] = []
+        return found
+
+    def _often(self, c: Connection, name: str, side: Side, ids: Collection[str], least: int) -> set[str]:
+        """Those of the records that were written to so often at least: counted in the index alone."""
+        j = t.journal.c
+        found: set[str] = set()
+        for chunk in chunks(sorted(ids)):
+            its = (*self._core.of(t.journal, name, side), j.record_id.in_(chunk))
+            often = select(j.record_id).where(*its).group_by(j.record_id).having(func.count() >= least)
+            found.update(c.execute(often).scalars())
         return found
 
     @flow

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, func, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 
 from keapbridge._seal import Seal, is_sealed, new_secret, seal_for
 from keapbridge.errors import LinkStoreError
@@ -98,6 +98,8 @@ def begin_sealing(database: Database, bridge: str, keys: Sequence[str | bytes]) 
         if kept is None:
             kept = _Kept((seal.close(new_secret()),), sealing=True)
             database.upsert(c, t.facts, [_fact(bridge, kept)])
+            # Their digests were made without a secret. They are of one day, and counting begins anew.
+            c.execute(delete(t.overwrites).where(t.overwrites.c.bridge == bridge))
         return Rows(bridge, seal, _secret(seal, kept).encode())
 
 

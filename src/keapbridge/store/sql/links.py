@@ -17,6 +17,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import settle_keys
+from keapbridge.store.sql.overwrites import add_overwrites
 from keapbridge.store.sql.pairs import pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns
 
@@ -104,6 +105,20 @@ class Links:
         query = select(func.count()).select_from(t.links).where(*self._core.of(t.links, name))
         with self._core.transaction() as c:
             return int(c.execute(query).scalar_one())
+
+    @flow
+    def holding(self, name: str, side: Side, field: str, after: str, limit: int) -> tuple[int, str | None]:
+        """How many of the next links hold a value in a field of a side, and after which id of Customcrm's to go on.
+
+        That is `None` at the end.
+        """
+        k = t.links.c
+        base = k.customcrm_base if side is Side.CUSTOMCRM else k.keap_base
+        query = select(k.customcrm_id, base).where(*self._core.of(t.links, name), k.customcrm_id > after)
+        with self._core.transaction() as c:
+            rows = list(map(tuple, c.execute(query.order_by(k.customcrm_id).limit(limit))))
+        number = sum(self._core.rows.open(values).get(field) is not None for _, values in rows)
+        return number, rows[-1][0] if len(rows) == limit else None
 
     @flow
     def settle(self, commits: Sequence[Commit]) -> None:
@@ -221,6 +236,7 @@ class Links:
                 drop_intent(self._core, c, commit.intent_id)
         journal = [rows.journal(run, entry) for run, commit in commits if run for entry in commit.journal]
         database.append(c, t.journal, journal)
+        add_overwrites(self._core, c, [commit for _, commit in commits])
         lines = [rows.line(run or self._core.next_run, line) for run, commit in commits for line in commit.lines]
         database.append(c, t.lines, lines)
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 
-from keapbridge.model.plan import Action, Plan
+from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
@@ -117,18 +117,30 @@ class Plans:
         query = select(t.plans).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._core.bridge)
         with self._core.transaction() as c:
             row = c.execute(query).first()
+            counts = {} if row is None else load(row.counts)
+            held = any(HELD in its for its in counts.values())
+            findings = self._findings(c, plan_id) if held else ()
         if row is None:
             return None
         return Plan(
             row.id,
             moment_of(row.created_at),
             tuple(load(row.objects)),
-            load(row.counts),
+            counts,
             load(row.unchanged),
             load(row.totals),
             row.purpose,
             lambda: self._all_actions(plan_id),
+            findings,
         )
+
+    def _findings(self, c: Connection, plan_id: str) -> tuple[Skip, ...]:
+        """The fields that are held for all records."""
+        a = t.actions.c
+        every = or_(a.customcrm_id == EVERY_RECORD, a.keap_id == EVERY_RECORD)
+        query = select(a.body).where(a.plan_id == plan_id, a.kind == "skip", every).order_by(a.seq)
+        found = map(self._core.rows.to_action, c.execute(query).scalars())
+        return tuple(action for action in found if isinstance(action, Skip) and action.field is not None)
 
     def _all_actions(self, plan_id: str) -> Iterator[Action]:
         query = select(t.actions.c.seq, t.actions.c.body).where(t.actions.c.plan_id == plan_id)

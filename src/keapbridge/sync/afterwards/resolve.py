@@ -10,7 +10,7 @@ from keapbridge.decide.policy import Contest, Settle, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
-from keapbridge.model.plan import Action, Delete, Unlink, Update
+from keapbridge.model.plan import DECISION, Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
@@ -100,7 +100,10 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Cano
     lens = attrs.evolve(sync.mapper[conflict.field], policy=None)
     policy = attrs.evolve(sync.settings.policy, conflicts={conflict.field: rule, "*": "manual"})
     decided = attrs.evolve(
-        sync, settings=attrs.evolve(sync.settings, policy=policy), mapper=sync.mapper.with_lenses(lens)
+        sync,
+        settings=attrs.evolve(sync.settings, policy=policy),
+        mapper=sync.mapper.with_lenses(lens),
+        deciding=conflict.field,
     )
     both = tuple(Change(conflict.field, side, None, None, "decision") for side in Side)
     action = Update(conflict.object, conflict.customcrm_id, conflict.keap_id, both)
@@ -123,7 +126,7 @@ def _settle(sync: Synchronization, conflict: OpenConflict, value: Canonical, pai
 def _apply_one(sync: Synchronization, action: Action) -> Flow[Report]:
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
-    yield from sync.store.plans.begin(plan_id, moment, (action.object,))
+    yield from sync.store.plans.begin(plan_id, moment, (action.object,), purpose=DECISION)
     yield from sync.store.plans.add_actions(plan_id, 0, [action])
     plan = yield from sync.store.plans.finish(plan_id, {}, {}, {}, {})
     return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan))

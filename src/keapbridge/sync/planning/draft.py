@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 
 from keapbridge._io.effects import Flow
+from keapbridge.decide.sweeps import Tally
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Plan, Skip, headings
 from keapbridge.model.side import Side
@@ -73,6 +74,7 @@ class PlanPart:
         went_back: side → records that have gone back to an earlier state, and wait for a word.
         back_by: side → by how many seconds at most.
         reissued: linked pairs whose one id belongs to another record now.
+        tally: what its changes of linked pairs would lose.
     """
 
     sync: Synchronization
@@ -89,6 +91,12 @@ class PlanPart:
     back_by: Counter[Side] = attrs.field(factory=Counter)
     reissued: int = 0
     wants_currency: bool = False
+    tally: Tally = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Tally(self.sync.mapper.few_valued, self.sync.settings.policy.sweep_from), takes_self=True
+        ),
+    )
 
     @property
     def plan_id(self) -> str:

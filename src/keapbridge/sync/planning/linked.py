@@ -9,6 +9,7 @@ import attrs
 from keapbridge._io.effects import Flow, now, stop_point
 from keapbridge.decide.awaited import still_awaited
 from keapbridge.decide.merge import Merge
+from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Commit
@@ -21,7 +22,7 @@ from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remembe
 from keapbridge.sync.reading.absences import judge
 from keapbridge.sync.synchronization import Synchronization, digest
 
-__all__ = ["held_skips", "merge_pairs", "plan_pairs", "settled_commit", "waiting", "with_references"]
+__all__ = ["held_skips", "merge_pairs", "merged_in", "plan_pairs", "settled_commit", "waiting", "with_references"]
 
 BATCH = 500
 
@@ -45,6 +46,7 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
     sync = part.sync
     actions: list[Action] = []
     settled: list[Commit] = []
+    changed: list[tuple[Link, Merge]] = []
     failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
     merged = yield from merge_pairs(sync, pairs, part.plan_id)
     if any(pair.doubt is not None for pair, _ in merged):
@@ -64,9 +66,12 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
             actions.append(Skip(sync.name, *ours, failed[ours]))
         else:
             actions += _pair_actions(sync, pair, outcome)
+            changed.append((pair.link, outcome))
     yield from sync.store.links.settle(settled)
     yield from part.add(actions)
     part.settled += len(settled)
+    for link, outcome in changed:
+        part.tally.add(link, outcome.changes)
     for side in Side:
         part.one_sided[side] += sum(pair.seen(side) is None for pair in pairs)
 
@@ -95,13 +100,43 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     pairs = yield from doubted(sync, pairs)
     snapshots = [pair.current(side) for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
+    return (yield from merged_in(sync, pairs, context))
+
+
+def merged_in(sync: Synchronization, pairs: Sequence[Pair], context: Context) -> Flow[list[tuple[Pair, Merge]]]:
+    """Merge pairs in a context. A field that goes to and fro between two automations is in conflict."""
     rules = sync.rules(context)
     moment = yield from now()
-    result = []
-    for pair in pairs:
-        ready = with_references(sync, pair, context)
-        result.append((ready, sync.merged(ready, rules, moment)))
+    ready = [with_references(sync, pair, context) for pair in pairs]
+    result = [(pair, sync.merged(pair, rules, moment)) for pair in ready]
+    contested = yield from _contested(sync, result)
+    for n, (pair, _) in enumerate(result if contested else ()):
+        if reasons := contested.get(pair.link.customcrm_id):
+            parked = attrs.evolve(pair, contested=reasons)
+            result[n] = (parked, sync.merged(parked, rules, moment))
     return result
+
+
+def _contested(sync: Synchronization, merged: Sequence[tuple[Pair, Merge]]) -> Flow[dict[str, dict[str, str]]]:
+    """By Customcrm's id, the fields that are about to go on to and fro, with the reason."""
+    turns = sync.settings.policy.max_turns
+    # What was never in step has not been written in turn.
+    changed = {
+        pair.link.customcrm_id: (pair.link, o.changes) for pair, o in merged if o.changes and pair.link.keap_base
+    }
+    if turns is None or sync.deciding is not None or not changed:
+        return {}
+    ids = [(link.customcrm_id, link.keap_id) for link, _ in changed.values()]
+    found: dict[str, dict[str, str]] = {}
+    for ours, entries in (yield from sync.store.journal.turns(sync.name, ids, turns)).items():
+        for change in changed[ours][1]:
+            field = change.field
+            writes = [Written(e.side, e.before.get(field), e.after[field]) for e in entries if field in e.after]
+            if goes_to_and_fro(writes, change, turns):
+                found.setdefault(ours, {})[field] = (
+                    f"changed {turns} times in turn between the same two values: each side changes it back"
+                )
+    return found
 
 
 def with_references(sync: Synchronization, pair: Pair, context: Context) -> Pair:

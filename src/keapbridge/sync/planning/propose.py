@@ -16,6 +16,7 @@ from keapbridge.sync.planning.draft import PlanDraft, PlanPart
 from keapbridge.sync.planning.first_contact import plan_creates, plan_matches
 from keapbridge.sync.planning.linked import plan_pairs
 from keapbridge.sync.planning.lost_creates import plan_lost_creates
+from keapbridge.sync.planning.sweeps import hold_sweeps
 from keapbridge.sync.reading.scan import Scan, observe, observe_ids
 from keapbridge.sync.synchronization import Synchronization
 
@@ -87,6 +88,7 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from plan_matches(part)
     for side in Side:
         yield from plan_creates(part, side)
+    yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
     if part.wants_currency:

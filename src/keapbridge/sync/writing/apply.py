@@ -91,6 +91,7 @@ def _apply_all(
 
 def _apply_part(part: RunPart) -> Flow[None]:
     yield from learn_vanished(part.sync)
+    yield from _brake(part)
     yield from resume_creates(part)
     yield from apply_pairs(part)
     yield from apply_creates(part)
@@ -99,15 +100,34 @@ def _apply_part(part: RunPart) -> Flow[None]:
     part.run.counts.setdefault(part.sync.name, Counter())["unchanged"] += part.unchanged
 
 
+def _brake(part: RunPart) -> Flow[None]:
+    """Let nothing be written of what the plan's brakes hold, unless a person accepts it."""
+    sync = part.sync
+    accepted = [field for name, field in part.run.accepted.fields if name == sync.name]
+    if accepted:
+        yield from sync.store.overwrites.forget(sync.name, accepted)
+    for found in part.plan.findings:
+        if (
+            found.object == sync.name
+            and found.field is not None
+            and found.accept is not None
+            and not part.is_accepted(found)
+        ):
+            sync.guard.braked[sync.name, found.field, found.side] = found.reason
+
+
 def _list_rest(part: RunPart) -> Flow[None]:
     for batch in part.batches(("conflict", "skip")):
         actions = yield from batch
-        yield from part.report(*(_line_of(action) for action in actions if not _is_decided(part, action)))
+        told = [action for action in actions if not _is_decided(part, action)]
+        yield from part.report(*(_line_of(action) for action in told))
         part.progressed(len(actions))
 
 
 def _is_decided(part: RunPart, action: Action) -> bool:
     """Whether it waited for what is accepted now."""
+    if isinstance(action, Skip):
+        return part.is_accepted(action)
     restored = isinstance(action, Conflict) and action.conflict.about == RESTORED
     return restored and part.sync.restored is not None
 

@@ -15,7 +15,7 @@ from keapbridge._io.effects import Flow, Halt, gather, now
 from keapbridge.errors import ApiError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
-from keapbridge.model.plan import Action, Plan
+from keapbridge.model.plan import Action, Plan, Skip
 from keapbridge.model.records import Link
 from keapbridge.model.report import SIDED, Line, Report
 from keapbridge.model.side import Side
@@ -173,6 +173,10 @@ class RunPart:
                 tries = before[id].tries + 1 if id in before else 1
                 failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
                 yield from failures.note(failure)
+
+    def is_accepted(self, skip: Skip) -> bool:
+        """Whether a person accepts what a brake holds."""
+        return skip.accept is not None and (skip.object, skip.field) in self.run.accepted.fields
 
     def batches(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         """The plan's actions of some kinds, in its order."""

@@ -9,18 +9,19 @@ from typing import Any
 import attrs
 
 from keapbridge._io.effects import Flow, finish, gather, now, within
+from keapbridge.decide.sweeps import loses
 from keapbridge.errors import ApiError, ConflictError, MappingError, ShapeError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import RECORD, Change
-from keapbridge.model.kept import Commit, JournalEntry
-from keapbridge.model.plan import Action, Adopt, Conflict, Skip, Update
+from keapbridge.model.kept import Commit, JournalEntry, Overwrite
+from keapbridge.model.plan import SYNC, Action, Adopt, Conflict, Skip, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED, doubted
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.first_contact import read_unlinked
-from keapbridge.sync.planning.linked import with_references
+from keapbridge.sync.planning.linked import merged_in
 from keapbridge.sync.reading.absences import judge, judge_written, read_alone
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Seen
@@ -101,7 +102,7 @@ def _decided(batch: Flow[list[Action]]) -> Flow[list[Action]]:
 
 def _prepared(part: RunPart, actions: Sequence[Action], *, progress: int) -> Flow[list[Flow[None]]]:
     """The flows that write what these actions need, once all of it has been read again."""
-    planned = _planned_targets(actions)
+    planned = _planned_targets(part, actions)
     quiet: list[PairState] = []
 
     def read(some: Sequence[Action]) -> Flow[list[PairState]]:
@@ -171,9 +172,7 @@ def _read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairStat
     moment = yield from now()
     yield from judge(sync, pairs)
     states = []
-    for staged in pairs:
-        pair = with_references(sync, staged, context)
-        outcome = sync.merged(pair, sync.rules(context), moment)
+    for pair, outcome in (yield from merged_in(sync, pairs, context)):
         state = PairState(sync.name, pair, context, outcome, moment=moment)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
         states.append(state if adoption is None else _adopted(state, adoption))
@@ -198,8 +197,14 @@ def _adopted(state: PairState, adoption: Adopt) -> PairState:
     return new.saying(new.line("linked", None, (), reason))
 
 
-def _planned_targets(actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
-    return {a.customcrm_id: frozenset(c.side for c in a.changes) for a in actions if isinstance(a, (Update, Adopt))}
+def _planned_targets(part: RunPart, actions: Sequence[Action]) -> dict[str, frozenset[Side]]:
+    """What a plan writes to, but for what a brake holds."""
+    name, braked = part.sync.name, part.sync.guard.braked
+    return {
+        a.customcrm_id: frozenset(c.side for c in a.changes if (name, c.field, c.side) not in braked)
+        for a in actions
+        if isinstance(a, (Update, Adopt))
+    }
 
 
 def _reread(part: RunPart, states: Sequence[PairState], planned: Targets) -> Flow[list[PairState]]:
@@ -397,14 +402,29 @@ def _written(part: RunPart, state: PairState, side: Side, changes: Sequence[Chan
     after = {**sent, **stored_of(shown, sent)}
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
     written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
-    return (yield from commit_pair(part, written_now, (entry,)))
+    lost = _overwrites(part, state, entry, changes)
+    return (yield from commit_pair(part, written_now, (entry,), overwrites=lost))
+
+
+def _overwrites(
+    part: RunPart, state: PairState, entry: JournalEntry, changes: Sequence[Change]
+) -> tuple[Overwrite, ...]:
+    """What was lost in a write, but for what a person has decided or accepted."""
+    name, accepted = part.sync.name, part.run.accepted.fields
+    if part.plan.purpose != SYNC:
+        return ()
+    return tuple(
+        Overwrite(change.side, entry.record_id, change.field, change.before, change.after, entry.written_at)
+        for change in changes
+        if loses(change, state.pair.link, part.sync.mapper.few_valued) and (name, change.field) not in accepted
+    )
 
 
 def _write_again(part: RunPart, ring: Sequence[Refused]) -> Flow[bool]:
     """Write what was refused while another record held it: one by itself, or several that swap, where that can be."""
     sync, side = part.sync, ring[0].change.side
     updates: list[Action] = [Update(sync.name, r.customcrm_id, r.keap_id, (r.change,)) for r in ring]
-    states = yield from _reread(part, (yield from _read_states(part, updates)), _planned_targets(updates))
+    states = yield from _reread(part, (yield from _read_states(part, updates)), _planned_targets(part, updates))
     still = {r.customcrm_id: r.change for r in ring}
     chosen = [(s, c) for s in states if (c := still[s.pair.link.customcrm_id]) in s.outcome.changes and s.gone is None]
     if len(ring) == 1 or len(chosen) < len(ring):
@@ -425,11 +445,15 @@ def _write_again(part: RunPart, ring: Sequence[Refused]) -> Flow[bool]:
 
 
 def commit_pair(
-    part: RunPart, state: PairState, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
+    part: RunPart,
+    state: PairState,
+    journal: tuple[JournalEntry, ...] = (),
+    intent_id: str | None = None,
+    overwrites: tuple[Overwrite, ...] = (),
 ) -> Flow[PairState]:
     """Remember a pair as it is; answers the pair of which everything is remembered."""
     commit, state = yield from _to_commit(part, state, journal, intent_id)
-    yield from part.commit(commit)
+    yield from part.commit(attrs.evolve(commit, overwrites=overwrites) if overwrites else commit)
     return state
 
 

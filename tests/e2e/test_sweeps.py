@@ -1,0 +1,85 @@
+"""A column that is emptied stays in the other system: through both emulators, a database, and a custom field."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keapbridge as kb
+
+if TYPE_CHECKING:
+    from conftest import World
+    from keapbridge.testing import KeapEmulator
+
+Sessions = Callable[..., kb.SyncSession]
+MANY = 24
+SHOE_SIZE = kb.text("ShoeSize", keap=kb.custom_field("Shoe size", type="TEXT", create=True))
+
+
+def _held(report: kb.Report) -> list[tuple[str, tuple[str, ...], kb.Side | None]]:
+    return [(line.object, line.fields, line.side) for line in report.lines if line.outcome == "held"]
+
+
+def test_each_synchronization_holds_its_own_field_and_its_own_direction(world: World) -> None:
+    crm, keap = world.crm.state, world.keap.state
+    keap.products.add({"name": "Widget", "sku": "W", "price": 1250, "short_description": "w"})  # tells the currency
+    for n in range(MANY):
+        crm.customers.add({"Name": f"Firm {n}", "Website": f"https://{n}.example.org"})
+        crm.products.add(
+            {"Name": f"Thing {n}", "Sku": f"S{n}", "Description": f"About {n}", "Price": "5", "Currency": "USD"}
+        )
+        crm.contacts.add({"FirstName": "P", "Email": f"p{n}@example.org", "JobTitle": f"Job {n}", "ShoeSize": f"{n}"})
+    options: dict[str, Any] = {"contacts": kb.mapping.contacts.with_lenses(SHOE_SIZE)}
+    assert world.sync(**options).count("created") == 3 * MANY + 1
+    world.let_time_pass()
+    for id in list(crm.customers):
+        crm.customers.edit(id, Website=None)
+    for id in list(crm.products):
+        crm.products.edit(id, Description="Sold out")
+    for id in list(crm.contacts):
+        crm.contacts.edit(id, ShoeSize=None)
+    for id in list(keap.contacts):
+        keap.contacts.edit(id, job_title=None)
+    one = next(iter(crm.contacts))
+    crm.contacts.edit(one, FirstName="Renamed")
+    world.forget_requests()
+    report = world.sync(**options)
+    assert _held(report) == [
+        ("companies", ("Website",), kb.Side.KEAP),
+        ("products", ("Description",), kb.Side.KEAP),
+        ("contacts", ("JobTitle",), kb.Side.CUSTOMCRM),
+        ("contacts", ("ShoeSize",), kb.Side.KEAP),
+    ]
+    assert [write.method for write in world.writes] == ["PATCH"], "a name flows"
+    before = world.snapshot()
+    assert len(_held(world.sync(full=True, **options))) == 4
+    assert world.snapshot() == before
+    with world.sessions(**options) as session:
+        accepted = session.sync(accept=["contacts.ShoeSize", "companies.Website"])
+    assert accepted.count("updated") == 2 * MANY
+    assert {contact["JobTitle"] is None for contact in crm.contacts.values()} == {False}
+    assert not any(company.get("website") for company in keap.companies.values())
+
+
+def test_a_column_that_is_emptied_in_a_database_is_held(
+    keap_server: KeapEmulator, keap: kb.KeapClient, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "crm.db", isolation_level=None) as database:
+        database.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT, email TEXT, job_title TEXT)")
+        database.executemany(
+            "INSERT INTO people (first_name, email, job_title) VALUES ('P', ?, 'Cook')",
+            [(f"p{n}@example.org",) for n in range(MANY)],
+        )
+        crm = kb.SqlCustomcrm(f"sqlite:///{tmp_path / 'crm.db'}", contacts=kb.SqlTable("people", id="id"))
+        with kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{tmp_path / 'store.db'}") as session:
+            assert session.sync().count("created") == MANY
+            database.execute("UPDATE people SET job_title = ''")
+            assert _held(session.sync()) == [("contacts", ("JobTitle",), kb.Side.KEAP)]
+            database.execute("UPDATE people SET job_title = 'Cook' WHERE id > 10")
+            assert _held(session.sync()) == []
+            assert session.sync().count("updated") == 0
+        crm.close()
+    titles = [contact.get("job_title") for contact in keap_server.state.contacts.values()]
+    assert (titles.count("Cook"), len(titles)) == (MANY - 10, MANY), "ten of them are few"

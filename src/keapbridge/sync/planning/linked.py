@@ -157,7 +157,8 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         return Commit(sync.name, link, {})  # what is known of it is what was known of it before
     for side in Side:
         if (seen := pair.seen(side)) is not None:
-            link = link.knowing(side, seen.life)
+            # An edit that still waits must stay newer than what is known: else it would pass for an old state.
+            link = link.knowing(side, seen.life if outcome.is_settled else attrs.evolve(seen.life, changed=None))
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
     if link.awaited:

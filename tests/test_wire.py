@@ -161,7 +161,7 @@ def test_a_keap_contact_is_created_changed_and_deleted(wire: Wire) -> None:
     email = kb.keap.EmailAddress("kim@example.org", "EMAIL1")
     new = wire.wait(contacts.create(kb.keap.Contact(given_name="Kim", email_addresses=(email,))))
     changed = wire.wait(contacts.update(new.id, given_name="Kim ☂", family_name=None))
-    assert (changed.given_name, changed.family_name) == ("Kim ☂", None)
+    assert (changed.given_name, changed.family_name) == ("Kim ☂", kb.UNSET)
     both = wire.wait(contacts.put_items(new.id, kb.keap.EmailAddress("kim2@example.org", "EMAIL2")))
     assert [e.email for e in both.email_addresses] == ["kim@example.org", "kim2@example.org"]
     wire.wait(contacts.delete(new.id))

@@ -542,7 +542,7 @@ def test_rows_without_a_time_of_change_are_synced_each_time(hosts: Callable[[str
     assert {company.company_name for company in host.keap.companies.list()} == {"Acme", "Bolt"}
     host.sql("UPDATE firms SET description = 'Nuts', updated_at = NULL WHERE name = 'Bolt'")
     host.sync()
-    assert {company.notes for company in host.keap.companies.list()} == {None, "Nuts"}
+    assert {company.notes for company in host.keap.companies.list()} == {kb.UNSET, "Nuts"}
     assert host.is_quiet()
 
 

@@ -16,11 +16,6 @@ from histories.world import World, worlds
 SEED = os.environ.get("KEAPBRIDGE_TEST_SEED", "1")
 QUICK_MONTHS = {7}
 QUICK_ACCIDENTS = {"a column is emptied", "an id of an api is reissued", "a column is dropped and made again"}
-MISSING = {  # accident → what the library does not do yet
-    "a property vanishes from an api": "what is not shown counts as empty",
-    "a property vanishes where all is read": "what is not shown counts as empty",
-    "keap does not show a property": "what is not shown counts as empty",
-}
 
 
 @pytest.fixture
@@ -47,8 +42,6 @@ def test_an_ordinary_month_raises_no_alarm_and_both_systems_hold_what_was_typed(
 
 def _case(accident: Accident) -> object:
     marks = [] if accident.name in QUICK_ACCIDENTS else [pytest.mark.thorough]
-    if accident.name in MISSING:
-        marks.append(pytest.mark.xfail(strict=False, reason=MISSING[accident.name]))
     return pytest.param(accident, marks=marks, id=accident.name)
 
 

@@ -40,18 +40,21 @@ def test_each_synchronization_holds_its_own_field_and_its_own_direction(world: W
         crm.products.edit(id, Description="Sold out")
     for id in list(crm.contacts):
         crm.contacts.edit(id, ShoeSize=None)
-    for id in list(keap.contacts):
+    for id in list(keap.contacts)[1:]:  # the first one shows that there is such a property
         keap.contacts.edit(id, job_title=None)
     one = next(iter(crm.contacts))
     crm.contacts.edit(one, FirstName="Renamed")
     world.forget_requests()
     report = world.sync(**options)
-    assert _held(report) == [
-        ("companies", ("Website",), kb.Side.KEAP),
-        ("products", ("Description",), kb.Side.KEAP),
-        ("contacts", ("JobTitle",), kb.Side.CUSTOMCRM),
-        ("contacts", ("ShoeSize",), kb.Side.KEAP),
-    ]
+    assert sorted(_held(report), key=str) == sorted(
+        [
+            ("companies", ("Website",), kb.Side.KEAP),
+            ("products", ("Description",), kb.Side.KEAP),
+            ("contacts", ("JobTitle",), kb.Side.CUSTOMCRM),
+            ("contacts", ("ShoeSize",), kb.Side.KEAP),
+        ],
+        key=str,
+    )
     assert [write.method for write in world.writes] == ["PATCH"], "a name flows"
     before = world.snapshot()
     assert len(_held(world.sync(full=True, **options))) == 4

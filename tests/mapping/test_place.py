@@ -75,7 +75,7 @@ def test_a_property_of_customcrm_is_modelled_or_the_hosts_own() -> None:
     assert customcrm_place(customcrm.Contact, "FirstName").get(customcrm.Contact(first_name="Ada")) == "Ada"
     own = customcrm_place(customcrm.Contact, "Own")
     assert own.put(customcrm.Contact(extra={"Other": 1}), 2).extra == {"Other": 1, "Own": 2}
-    assert own.get(customcrm.Contact()) is None
+    assert own.get(customcrm.Contact()) is UNSET
 
 
 def test_a_constant_has_no_place_in_a_record() -> None:

@@ -61,7 +61,9 @@ def _sync_in_all_ways(world: World, session: kb.SyncSession) -> None:
     ours, theirs = world.crm.state.contacts, world.keap.state.contacts
     for n in range(60):
         ours.add({"FirstName": f"n{n}", "Email": f"n{n}@example.org"})
-        theirs.add({"given_name": f"m{n}", "email_addresses": [{"email": f"n{n + 30}@example.org", "field": "EMAIL1"}]})
+        theirs.add(
+            {"given_name": f"n{n + 30}", "email_addresses": [{"email": f"n{n + 30}@example.org", "field": "EMAIL1"}]}
+        )
     session.sync()
     ours.edit(next(iter(ours)), JobTitle="Countess")
     theirs.edit(next(iter(theirs)), job_title="Analyst")

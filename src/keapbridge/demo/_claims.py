@@ -217,7 +217,9 @@ def _read(mapper: Mapper, side: Side, document: Wire, context: Context) -> dict[
     codec = _codec(mapper.keap_type if side is Side.KEAP else mapper.customcrm_type, side)
     # Decoding takes the document apart.
     record = codec.load(_copied(document))
-    return mapper.read(side, record, context)[0]
+    values, unreadable = mapper.read(side, record, context)
+    # The whole document is there: what it does not show is empty.
+    return {lens.name: None for lens in mapper.lenses if lens.name not in unreadable} | values
 
 
 @cache

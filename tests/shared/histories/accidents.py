@@ -35,6 +35,7 @@ class Accident:
         return self.happen.__name__.replace("_", " ")
 
 
+NOT_SHOWN = "not shown|shows it|any more"
 ACCIDENTS: list[Accident] = []
 
 
@@ -259,7 +260,7 @@ def an_id_of_the_database_is_reissued(world: World) -> Iterator[str]:
     yield from _is_reissued(world, reissue)
 
 
-@accident("database", "conflict", "the same as before", created=False)
+@accident("database", "conflict", "the same person", created=False)
 def an_id_is_reissued_where_there_are_no_births(world: World) -> Iterator[str]:
     def reissue(id: str) -> None:
         world.crm.delete(CONTACTS, id)
@@ -339,17 +340,17 @@ def _vanishes(world: World, side: str, field: str, theirs: str) -> Iterator[str]
     yield from _flows(world, side, ids, 9, **{field: "Diver"})
 
 
-@accident("declared", "held", "JobTitle", "not shown|no longer|vanished|any more|nothing shows")
+@accident("declared", "held", "JobTitle", NOT_SHOWN)
 def a_property_vanishes_from_an_api(world: World) -> Iterator[str]:
     yield from _vanishes(world, "customcrm", "JobTitle", "jobTitle")
 
 
-@accident("declared", "held", "StreetAddress1", "not shown|no longer|vanished|any more|nothing shows", modified=False)
+@accident("declared", "held", "StreetAddress1", NOT_SHOWN, modified=False)
 def a_property_vanishes_where_all_is_read(world: World) -> Iterator[str]:
     yield from _vanishes(world, "customcrm", "StreetAddress1", "street_address1")
 
 
-@accident("database", "held", "JobTitle", "not shown|no longer|vanished|any more|nothing shows")
+@accident("database", "held", "JobTitle", NOT_SHOWN)
 def keap_does_not_show_a_property(world: World) -> Iterator[str]:
     yield from _vanishes(world, "keap", "JobTitle", "job_title")
 

@@ -384,7 +384,6 @@ class AsyncDriver:
         results: dict[int, Any] = {}
         failures: list[BaseException] = []
         scope = scopes.of(self)
-
         task = Task(self) if scope is None else scope.task
 
         async def worker() -> None:

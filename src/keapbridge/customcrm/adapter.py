@@ -314,12 +314,6 @@ class AdapterResource(Generic[R]):
 
     # --- its records ------------------------------------------------------------------------------------------------
 
-    @property
-    def _asked(self) -> Collection[str]:
-        """The attributes that are empty where a record does not show them; others are unknown."""
-        held, codec = self.properties, self.endpoint.codec
-        return [n for n in codec.fields if held is None or codec.wire_names[n] in held or n in _OWN]
-
     def _load(self, data: Any, subject: str) -> R:
         if not isinstance(data, Mapping):
             raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
@@ -341,9 +335,6 @@ class AdapterResource(Generic[R]):
             return tuple(map(_without_naive_times, records)), malformed
         good = tuple(record for record in records if _without_zone(record) is None)
         return good, (*malformed, *problems)
-
-
-_OWN = frozenset({"id", "created_at", "updated_at", "etag"})
 
 
 def _tidy(data: Mapping[str, Any]) -> dict[str, Any]:

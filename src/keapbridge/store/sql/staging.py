@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, literal, select, true, tuple_, update
+from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, literal, select, true, tuple_, update
 
 from keapbridge.decide.restored import is_older
 from keapbridge.model.kept import FORGOTTEN, Missing, Staged
@@ -110,10 +110,7 @@ class Staging:
     @flow
     def note_gone_back(self, name: str, side: Side, ids: Collection[str]) -> None:
         """Note that records have gone back: whatever is done to them, it is so until somebody decides."""
-        with self._core.transaction() as c:
-            for chunk in chunks(sorted(ids)):
-                which = [*self._core.of(t.observed, name, side), t.observed.c.id.in_(chunk)]
-                c.execute(update(t.observed).where(*which).values(went_back=True))
+        self._mark(t.observed, name, side, ids, went_back=True)
 
     @flow
     def begin_scan(self, name: str, side: Side) -> None:
@@ -182,10 +179,13 @@ class Staging:
 
     @flow
     def prove_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
+        self._mark(t.missing, name, side, ids, proven=True)
+
+    def _mark(self, table: Table, name: str, side: Side, ids: Collection[str], **values: bool) -> None:
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                which = [*self._core.of(t.missing, name, side), t.missing.c.id.in_(chunk)]
-                c.execute(update(t.missing).where(*which).values(proven=True))
+                which = [*self._core.of(table, name, side), table.c.id.in_(chunk)]
+                c.execute(update(table).where(*which).values(values))
 
     @flow
     def drop_missing(self, name: str, side: Side, ids: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from stopping import Clock, CountingDriver, shares
 from toys import World as Toys
 
 import keapbridge as kb
-from keapbridge._io.effects import Alongside, Effect, Elapsed, Flow, Now, Sleep, blocking, now
+from keapbridge._io.effects import Alongside, Blocking, Effect, Elapsed, Flow, Now, Sleep, blocking, now
 from keapbridge._io.telling import waiting
 from keapbridge.sync.lease import TERM, holding
 
@@ -53,6 +53,27 @@ def test_the_lease_is_free_after_an_error(toys: Toys, error: BaseException) -> N
 
     with pytest.raises(type(error)):
         toys.run(holding(toys.store, fails(), 0))
+    assert _free(toys)
+
+
+class _Interrupting(CountingDriver):
+    """Is interrupted where the lease is about to be given back."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.interrupt: BaseException | None = KeyboardInterrupt()
+
+    def perform(self, effect: Effect) -> Any:
+        if self.interrupt is not None and isinstance(effect, Blocking) and effect.label == "lease.release":
+            interrupt, self.interrupt = self.interrupt, None
+            raise interrupt
+        return super().perform(effect)
+
+
+def test_the_lease_is_free_after_an_interrupt_of_giving_it_back(toys: Toys) -> None:
+    toys.driver = _Interrupting(_clocked(toys)._clock)
+    with pytest.raises(KeyboardInterrupt):
+        toys.run(holding(toys.store, _at_work(toys, []), 0))
     assert _free(toys)
 
 

@@ -93,11 +93,19 @@ class Lease:
             self.ends = ends
 
     def release(self) -> Flow[None]:
-        """Give it back. A store that fails just now does not matter any more: the lease expires by itself."""
+        """Give it back. A store that fails just now does not matter any more: the lease expires by itself.
+
+        What interrupts it is raised afterwards.
+        """
         try:
             yield from self.store.lease.release(self.holder)
         except LinkStoreError:
             return
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException:
+            yield from self.store.lease.release(self.holder)
+            raise
 
     def admit(self, effect: Effect) -> Flow[None]:
         """Let calls pass while the lease lasts long enough for them.

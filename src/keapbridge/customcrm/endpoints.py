@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
@@ -120,9 +121,16 @@ def endpoint(cls: type[R], schema: CustomcrmSchema, base_url: str = "") -> Endpo
     object = next(name for name, each in OBJECTS.items() if each is cls)
     here = schema.of(object)
     wire = Wire.of(here, object)
+    names = tuple([(f.name, wire.name_of(f.name)) for f in attrs.fields(OBJECTS[object])])
     return Endpoint(
-        object, object.removesuffix("s"), Codec(cls, wire.name_of), here, wire, urlsplit(base_url).path.rstrip("/")
+        object, object.removesuffix("s"), _codec(object, names), here, wire, urlsplit(base_url).path.rstrip("/")
     )
+
+
+@lru_cache(maxsize=64)
+def _codec(object: str, names: tuple[tuple[str, str], ...]) -> Codec[Any]:
+    """What reads records whose attributes have these names: worked out once for all clients, for it takes longest."""
+    return Codec(OBJECTS[object], dict(names).__getitem__)
 
 
 CONTACTS = endpoint(records.Contact, CustomcrmSchema())

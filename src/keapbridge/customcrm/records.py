@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from attrs import frozen
@@ -22,6 +23,7 @@ __all__ = ["Contact", "Customer", "Product", "wire_name"]
 Extra = Mapping[str, Any]
 
 
+@cache
 def wire_name(attribute: str) -> str:
     """`street_address1` → `StreetAddress1`."""
     return "ETag" if attribute == "etag" else "".join(part.capitalize() for part in attribute.split("_"))

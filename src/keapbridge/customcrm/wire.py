@@ -27,6 +27,7 @@ __all__ = ["Wire", "dig", "put"]
 Json = dict[str, Any]
 _REFERENCES = frozenset({"id", "customer_id"})
 _TIMES = frozenset({"created_at", "updated_at"})
+_DEFAULT = CustomcrmSchema()
 
 
 def dig(body: Any, path: str | None) -> Any:
@@ -96,9 +97,8 @@ class Wire:
         declared: Mapping[str, str] = getattr(schema, object).properties
         named = {name: path for name, path in declared.items() if attribute_of(record, name) is None}
         tops = frozenset(path.split(".")[0] for path in (*paths.values(), *named.values()) if "." in path)
-        default = CustomcrmSchema()
         keys = ("names", "times", "ids", *SYSTEM.values())
-        same = all(getattr(schema, key) == getattr(default, key) for key in keys)
+        same = all(getattr(schema, key) == getattr(_DEFAULT, key) for key in keys)
         return cls(schema, paths, named, tops, is_flat=same and not declared)
 
     def name_of(self, attribute: str) -> str:

@@ -239,7 +239,10 @@ class LoopbackServer:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
+            log_config=None,  # the process's logging is not a server's to set up
             log_level="critical",
+            loop="asyncio",
+            ws="none",
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
-from keapbridge.store.opening import Target, open_engine, reason
+from keapbridge.store.opening import Target, open_engine, reason, unwrapped
 from keapbridge.store.retries import PassingError, is_passing
 
 __all__ = ["Database", "Fence"]
@@ -74,6 +74,7 @@ class Database:
         self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
+        self._kept: Connection | None = None
 
     @contextmanager
     def transaction(self, *, durable: bool = False, fence: Fence | None = None) -> Iterator[Connection]:
@@ -89,10 +90,10 @@ class Database:
         """
         committing = False
         try:
-            with self.lock, self._connected() as connection:
+            with self.lock, self._connection() as connection:
                 strict = durable and self.is_sqlite
                 if strict:
-                    _pragma(connection, "PRAGMA synchronous=FULL")
+                    unwrapped(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
                     if fence is not None:
                         self._check(connection, fence)
@@ -101,7 +102,7 @@ class Database:
                     self.check_file()
                     committing = True
                 if strict:
-                    _pragma(connection, "PRAGMA synchronous=NORMAL")
+                    unwrapped(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
             self._is_indexed = False  # as far as is known: it may have been made in this transaction
             has_waited = self._owned and self.is_sqlite
@@ -116,24 +117,40 @@ class Database:
         if self._file is not None:
             self._file.check()
 
-    def _connected(self) -> Connection:
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection; that of an SQLite of our own is kept for the next one, unless anything happens to it.
+
+        A small run makes a hundred transactions, and takes a connection longer than what most of them ask.
+        """
         self.check_file()  # first: a connection that is opened now would make a new, empty one
-        return self.engine.connect()
+        if not (self._owned and self.is_sqlite):
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        connection, self._kept = self._kept or self.engine.connect(), None
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept = connection
 
     def _check(self, connection: Connection, fence: Fence) -> None:
         k = schema.leases.c
-        held = self.execute(
-            connection,
-            "holder",
-            lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge")),
-            {"bridge": fence.bridge},
+        text, ordered = self._prepared(
+            ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
         )
-        row: Any = held.one()
-        if row.holder != fence.holder:
+        values = ordered({"bridge": fence.bridge})
+        if self.is_sqlite:
+            holder, until = unwrapped(connection, text, values).fetchone()
+        else:
+            holder, until = connection.exec_driver_sql(text, values).one()
+        if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops",
-                holder=row.holder,
-                until=datetime.fromisoformat(row.expires_at) if row.holder else None,
+                holder=holder,
+                until=datetime.fromisoformat(until) if holder else None,
             )
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -238,6 +255,9 @@ class Database:
     def close(self) -> None:
         """Close the connections, unless the engine is the host's own."""
         if self._owned:
+            kept, self._kept = self._kept, None
+            if kept is not None:
+                kept.close()
             self.engine.dispose()
 
 
@@ -281,7 +301,3 @@ def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callabl
     if own:
         return lambda values: tuple([own[name] if name in own else values[name] for name in names])
     return lambda values: tuple([values[name] for name in names])
-
-
-def _pragma(connection: Connection, statement: str) -> None:
-    connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, TypeAlias, Union
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
 from keapbridge.store.files import StoreFile, file_of, make_private
 
-__all__ = ["Target", "memory_engine", "open_engine", "reason", "url_of"]
+__all__ = ["Target", "memory_engine", "open_engine", "reason", "unwrapped", "url_of"]
 
 Target: TypeAlias = Union[str, Engine]
 """Where a store is: a SQLAlchemy URL, or the host's own engine."""
@@ -136,9 +136,24 @@ def _create(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        unwrapped(connection, "BEGIN IMMEDIATE")
 
     return engine
+
+
+def unwrapped(connection: Connection, statement: str, values: Any = ()) -> Any:
+    """Execute a statement of every transaction on SQLite: without SQLAlchemy it takes a tenth of the time.
+
+    Returns:
+        The driver's cursor.
+
+    Raises:
+        DBAPIError: as SQLAlchemy raises it.
+    """
+    try:
+        return connection.connection.driver_connection.execute(statement, values)  # type: ignore[union-attr]
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statement, None, error, sqlite3.Error) from error
 
 
 def _write_ahead(connection: Any) -> None:

@@ -96,11 +96,10 @@ class Core:
     def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:
         """Delete the rows of these records; most tables have none of most records."""
         if ids:
-            wanted = table.c.id.in_(self.database.each("ids"))
             self.database.execute(
                 c,
                 f"delete {table.name}",
-                lambda: delete(table).where(*named(table), wanted),
+                lambda: delete(table).where(*named(table), table.c.id.in_(self.database.each("ids"))),
                 self.values(name, side, ids),
             )
 

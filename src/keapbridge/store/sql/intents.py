@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from keapbridge.model.kept import Intent
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import to_text
 
 __all__ = ["Intents", "drop_intent"]
@@ -23,11 +24,14 @@ class Intents:
 
     @flow
     def open(self, name: str) -> list[Intent]:
-        query = (
-            select(t.intents).where(*self._core.of(t.intents, name)).order_by(t.intents.c.created_at, t.intents.c.id)
-        )
+        def query() -> Any:
+            its = named(t.intents, "bridge", "object")
+            return select(t.intents).where(*its).order_by(t.intents.c.created_at, t.intents.c.id)
+
         with self._core.transaction() as c:
-            return [self._core.rows.to_intent(row) for row in c.execute(query)]
+            values = {"bridge": self._core.bridge, "object": name}
+            rows = self._core.database.execute(c, "intents", query, values)
+            return [self._core.rows.to_intent(row) for row in rows]
 
     @flow
     def intend(self, intents: Sequence[Intent]) -> None:

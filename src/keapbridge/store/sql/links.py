@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Table, bindparam, case, delete, exists, func, literal_column, select
+from sqlalchemy import Connection, Integer, Table, bindparam, case, delete, exists, func, literal_column, select
 
 from keapbridge.errors import KeapbridgeError, LinkStoreError
 from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites
@@ -57,9 +57,14 @@ class Links:
         """
         # Step by step, each by its ids: in one statement a database may begin with the links, of which there are most.
         o = t.observed.c
-        observed = select(o.id).where(*self._core.of(t.observed, name, side), o.linked.is_(True), o.id > after)
+
+        def observed() -> Any:
+            its = (*named(t.observed), o.linked.is_(True), o.id > bindparam("after"))
+            return select(o.id).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
+
+        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "after": after, "limit": limit}
         with self._core.transaction() as c:
-            ids = list(c.execute(observed.order_by(o.id).limit(limit)).scalars())
+            ids = list(self._core.database.execute(c, "observed and linked", observed, values).scalars())
             pairs = pairs_by(self._core, c, name, side, ids)
             # What is missing on a side is planned as a deletion instead.
             gone = {each: self._proven_missing(c, name, each, [pair.link.id(each) for pair in pairs]) for each in Side}
@@ -244,8 +249,12 @@ class Links:
         if not ids:
             return set()
         m = t.missing.c
-        query = select(m.id).where(*self._core.of(t.missing, name, side), m.proven.is_(True))
-        return set(c.execute(query.where(m.id.in_(self._core.database.each("ids"))), {"ids": ids}).scalars())
+
+        def query() -> Any:
+            return select(m.id).where(*named(t.missing), m.proven.is_(True), m.id.in_(self._core.database.each("ids")))
+
+        values = self._core.values(name, side, ids)
+        return set(self._core.database.execute(c, "proven missing", query, values).scalars())
 
     def _keep(
         self, c: Connection, name: str, left: Observation, keys: Iterable[RecordKey], reason: str, *, apart: bool

@@ -33,20 +33,12 @@ class MatchKeys:
             unlinked = select(m.key).distinct().where(*its, m.linked.is_(False), m.key > bindparam("after"))
             return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
 
-        kept_apart = select(t.tombstones.c.id).where(*self._core.of(t.tombstones, name), t.tombstones.c.apart.is_(True))
         groups: dict[str, list[Candidate]] = {}
         with self._core.transaction() as c:
             self._core.database.index_again(c)
             values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
             keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
-            query = (
-                select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
-                .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
-                .where(m.key.in_(self._core.database.each("keys")))
-                .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
-                .order_by(m.key, m.side, m.id)
-            )
-            rows = c.execute(query, {"keys": keys}).all() if keys else []
+            rows = self._with_keys(c, name, rank, keys) if keys else ()
             planned = {
                 side.value: self._planned(c, plan_id, name, side, [row.id for row in rows if row.side == side.value])
                 for side in Side
@@ -58,6 +50,18 @@ class MatchKeys:
                 apart, stronger = tuple(self._core.rows.open(row.apart)), tuple(self._core.rows.open(row.stronger))
                 groups.setdefault(row.key, []).append(Candidate(Side(row.side), row.id, apart, stronger, linked=linked))
         return [(key, groups.get(key, [])) for key in keys]
+
+    def _with_keys(self, c: Connection, name: str, rank: int, keys: Sequence[str]) -> Sequence[Any]:
+        m, s = t.match_keys.c, t.tombstones.c
+        kept_apart = select(s.id).where(*self._core.of(t.tombstones, name), s.apart.is_(True), s.side == m.side)
+        query = (
+            select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
+            .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
+            .where(m.key.in_(self._core.database.each("keys")))
+            .where(m.linked.is_(True) | m.id.not_in(kept_apart))
+            .order_by(m.key, m.side, m.id)
+        )
+        return c.execute(query, {"keys": keys}).all()
 
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
@@ -121,11 +125,14 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     if not keys:
         return
     m = t.match_keys.c
-    wanted = m.id.in_(core.database.each("ids"))
+
+    def its() -> list[Any]:
+        return [*named(t.match_keys), m.id.in_(core.database.each("ids"))]
+
     found = core.database.execute(
         c,
         "keys",
-        lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*named(t.match_keys), wanted),
+        lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*its()),
         core.values(name, side, keys),
     )
     known: dict[str, set[Any]] = {id: set() for id in keys}
@@ -147,6 +154,6 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         core.database.execute(
             c,
             "link keys",
-            lambda: update(t.match_keys).where(*named(t.match_keys), wanted).values(linked=true()),
+            lambda: update(t.match_keys).where(*its()).values(linked=true()),
             core.values(name, side, linked_now),
         )

@@ -36,8 +36,9 @@ def observed(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     """What is observed of these records of a side and not settled."""
     if not ids:
         return {}
-    wanted = t.observed.c.id.in_(core.database.each("ids"))
-    rows = core.database.execute(
-        c, "observed", lambda: select(t.observed).where(*named(t.observed), wanted), core.values(name, side, ids)
-    )
+
+    def query() -> Any:
+        return select(t.observed).where(*named(t.observed), t.observed.c.id.in_(core.database.each("ids")))
+
+    rows = core.database.execute(c, "observed", query, core.values(name, side, ids))
     return {row.id: core.rows.to_observation(row) for row in rows}

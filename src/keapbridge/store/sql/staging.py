@@ -232,14 +232,14 @@ class Staging:
         told = [id for id, life in shown.items() if life.changed is not None]
         if not told:
             return []
-        columns = link_columns(side)
-        wanted = columns.id.in_(self._core.database.each("ids"))
-        known = self._core.database.execute(
-            c,
-            f"lives in {side.value}",
-            lambda: select(columns.id, columns.changed).where(*named(t.links, "bridge", "object"), wanted),
-            self._core.values(name, side, told),
-        )
+
+        def query() -> Any:
+            columns = link_columns(side)
+            its = (*named(t.links, "bridge", "object"), columns.id.in_(self._core.database.each("ids")))
+            return select(columns.id, columns.changed).where(*its)
+
+        values = self._core.values(name, side, told)
+        known = self._core.database.execute(c, f"lives in {side.value}", query, values)
         return [id for id, changed in map(tuple, known) if is_older(to_moment(changed), shown[id].changed)]
 
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
@@ -285,12 +285,11 @@ class Staging:
 
     def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> Sequence[Any]:
         """What the links of records know of them: id, digest and mark."""
-        columns = link_columns(side)
-        wanted = columns.id.in_(self._core.database.each("ids"))
-        its = (*named(t.links, "bridge", "object"), wanted)
-        return self._core.database.execute(
-            c,
-            f"known in {side.value}",
-            lambda: select(columns.id, columns.digest, columns.mark).where(*its),
-            self._core.values(name, side, ids),
-        ).all()
+
+        def query() -> Any:
+            columns = link_columns(side)
+            its = (*named(t.links, "bridge", "object"), columns.id.in_(self._core.database.each("ids")))
+            return select(columns.id, columns.digest, columns.mark).where(*its)
+
+        values = self._core.values(name, side, ids)
+        return self._core.database.execute(c, f"known in {side.value}", query, values).all()

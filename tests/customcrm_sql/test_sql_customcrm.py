@@ -281,6 +281,57 @@ def test_addresses_in_a_second_table_are_synced_both_ways(hosts: Callable[[str],
     assert host.is_quiet()
 
 
+@pytest.mark.parametrize("reopened", [False, True], ids=["open", "reopened"])
+@pytest.mark.parametrize("by_ids", [False, True], ids=["runs", "webhooks"])
+def test_a_column_that_is_dropped_holds_its_property_and_one_that_comes_back_begins_anew(
+    hosts: Callable[[str], Host], *, reopened: bool, by_ids: bool
+) -> None:
+    host = hosts("modified")
+    for name, phone in (("Ada", "+4722334455"), ("Bo", "+4722334466")):
+        host.sql(
+            'INSERT INTO people (first_name, "EMail", phone) VALUES (:name, :mail, :phone)',
+            name=name,
+            mail=f"{name}@example.org",
+            phone=phone,
+        )
+
+    def sync() -> list[tuple[str, ...]]:
+        crm = kb.SqlCustomcrm(host.engine, **SCHEMAS["modified"].tables) if reopened else host.crm
+        with host.session(customcrm=crm) as session:
+            report = session.contacts.sync_ids(customcrm=["1", "2"]) if by_ids else session.contacts.sync()
+            assert not report.failures
+            return [line.fields for line in report.lines if line.outcome == "held"]
+
+    def phones() -> list[str]:
+        return sorted(contact.phone_numbers[0].number for contact in host.keap.contacts.list())
+
+    assert sync() == []
+    before = phones()
+    host.sql("ALTER TABLE people DROP COLUMN phone")
+    host.sql("UPDATE people SET town = 'Oslo', updated_at = :now", now=_text(host, datetime.now(UTC)))
+    assert sync() == [("Phone",)]
+    assert {contact.addresses[0].locality for contact in host.keap.contacts.list()} == {"Oslo"}
+    assert sync() == [("Phone",)]
+    host.sql("ALTER TABLE people ADD COLUMN phone TEXT")
+    sync()
+    with host.session(customcrm=host.crm) as session:
+        assert session.sync().ok
+    assert [phone for [phone] in host.sql("SELECT phone FROM people ORDER BY phone")] == phones() == before
+    assert host.is_quiet()
+
+
+def test_a_create_finds_out_that_a_column_is_gone(hosts: Callable[[str], Host]) -> None:
+    host = hosts("modified")
+    host.sql("ALTER TABLE goods DROP COLUMN sku")
+    with pytest.raises(kb.StatusError, match="goods has no column for Sku"):
+        host.crm.create("products", {"Name": "Widget", "Sku": "W"}, "key")
+    assert host.sql("SELECT name FROM goods") == []
+    assert host.crm.create("products", {"Name": "Widget"}, "key")["Name"] == "Widget"
+    host.sql("ALTER TABLE goods DROP COLUMN id" if host.engine.dialect.name == "postgresql" else "DROP TABLE goods")
+    with pytest.raises(kb.KeapbridgeError):
+        host.crm.list_changes("products", None, None)
+
+
 def test_two_rows_where_one_is_meant_hold_what_is_in_them(
     hosts: Callable[[str], Host],
 ) -> None:

@@ -43,7 +43,9 @@ def test_a_value_is_lost_only_where_it_was_found_to_be_empty(
     meant, still_open = as_meant(seen, base, verdicts)
     now = meant.snapshot.values
     for field in FIELDS:
-        if field not in absent:
+        if verdicts.get(field) is Verdict.VANISHED:
+            assert field not in now
+        elif field not in absent:
             assert now.get(field, "unknown") == values.get(field, "unknown")
         elif base.get(field) is not None and now.get(field, "unknown") is None:
             assert verdicts[field] is Verdict.EMPTY

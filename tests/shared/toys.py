@@ -95,7 +95,7 @@ class Box:
     lists_changes = True
     answers_all = False
     reading = ""
-    properties = None
+    properties: frozenset[str] | None = None
 
     def __init__(self, side: kb.Side, record_type: type, first_id: int) -> None:
         self.side = side

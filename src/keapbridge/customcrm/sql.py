@@ -13,11 +13,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Self, cast, get_args, get_type_hints
+from typing import Any, Self, TypeVar, cast, get_args, get_type_hints
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    NoSuchTableError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
@@ -26,6 +34,8 @@ from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
+
+T = TypeVar("T")
 
 _LOGGING_NAME = "keapbridge"
 _OWN = {"Id", "CreatedAt", "UpdatedAt", "ETag"}
@@ -107,6 +117,9 @@ class SqlCustomcrm:
     `ConflictError` when the row holds something else by now. Rows of a table are locked between that look and the
     write, rows of a view are not.
 
+    A column with a property that is dropped meanwhile is a property that records do not show; it is looked for again
+    with every list.
+
     Args:
         target: a SQLAlchemy URL or the host's own engine.
         contacts: where the contacts are; an object without a table takes no part.
@@ -128,15 +141,17 @@ class SqlCustomcrm:
         products: SqlTable | None = None,
         page_size: int = 500,
     ) -> None:
-        given = {CONTACTS: contacts, CUSTOMERS: customers, PRODUCTS: products}
+        tables = {CONTACTS: contacts, CUSTOMERS: customers, PRODUCTS: products}
+        self._given = {name: table for name, table in tables.items() if table is not None}
         self._owned = isinstance(target, str)
         self._page_size = page_size
         try:
             self._engine = _create(target) if isinstance(target, str) else target
             look = sa.inspect(self._engine)
-            self._tables = {name: _Rows(self._engine, look, name, t) for name, t in given.items() if t is not None}
+            self._tables = {name: _Rows(self._engine, look, name, table) for name, table in self._given.items()}
         except (SQLAlchemyError, ImportError) as error:
             raise TransportError(f"cannot open the database: {type(error).__name__}", sent=False) from None
+        self._had = {name: rows.properties for name, rows in self._tables.items()}
         if not self._tables:
             raise MappingError("a SqlCustomcrm needs at least one table: contacts=, customers= or products=")
         self.objects = tuple(self._tables)
@@ -156,7 +171,9 @@ class SqlCustomcrm:
         )
 
     def properties(self, object: str) -> frozenset[str]:
-        """The names of the properties that have a column."""
+        """The names of the properties that have a column; looked for again as long as one is lost."""
+        with self._transaction(object):
+            self._find_lost(object)
         return self._tables[object].properties
 
     def required(self, object: str) -> frozenset[str]:
@@ -168,47 +185,72 @@ class SqlCustomcrm:
 
     def list_changes(self, object: str, since: datetime | None, cursor: str | None, /) -> AdapterPage:
         """See `CustomcrmAdapter.list_changes`."""
-        with self._transaction(object) as connection:
-            return self._tables[object].page(connection, since, cursor, self._page_size)
+        return self._ask(object, object, lambda rows, c: rows.page(c, since, cursor, self._page_size), cursor is None)
 
     def get_many(self, object: str, ids: Sequence[str], /) -> Sequence[Mapping[str, Any]]:
         """See `CustomcrmAdapter.get_many`."""
-        with self._transaction(object) as connection:
-            return self._tables[object].read(connection, ids)
+        return self._ask(object, object, lambda rows, c: rows.read(c, ids))
 
     def create(self, object: str, record: Mapping[str, Any], key: str, /) -> Mapping[str, Any]:
         """See `CustomcrmAdapter.create`."""
-        with self._transaction(object) as connection:
-            return self._tables[object].create(connection, record, key)
+        return self._ask(object, object, lambda rows, c: rows.create(c, record, key))
 
     def update(self, object: str, id: str, changes: Mapping[str, Any], version: str | None, /) -> Mapping[str, Any]:
         """See `CustomcrmAdapter.update`."""
-        with self._transaction(f"{object} {id}") as connection:
-            return self._tables[object].update(connection, id, changes, version)
+        return self._ask(object, f"{object} {id}", lambda rows, c: rows.update(c, id, changes, version))
 
     def update_together(
         self, object: str, writes: Sequence[tuple[str, Mapping[str, Any], str | None]], /
     ) -> Sequence[Mapping[str, Any]]:
         """See `CustomcrmAdapter`."""
-        with self._transaction(f"{object} {' and '.join(id for id, _, _ in writes)}") as connection:
-            return self._tables[object].update_together(connection, writes)
+        subject = f"{object} {' and '.join(id for id, _, _ in writes)}"
+        return self._ask(object, subject, lambda rows, c: rows.update_together(c, writes))
 
     def delete(self, object: str, id: str, version: str | None, /) -> None:
         """See `CustomcrmAdapter.delete`."""
-        with self._transaction(f"{object} {id}") as connection:
-            self._tables[object].delete(connection, id, version)
+        self._ask(object, f"{object} {id}", lambda rows, c: rows.delete(c, id, version))
 
     def close(self) -> None:
         """Close the connections, unless the engine is the host's own."""
         if self._owned:
             self._engine.dispose()
 
+    def _ask(self, object: str, subject: str, work: Callable[[_Rows, sa.Connection], T], is_list: bool = False) -> T:
+        """Do this in a transaction, and once more if it fails because a column is not there any more."""
+        with self._transaction(subject):
+            if is_list:
+                self._find_lost(object)
+            rows = self._tables[object]
+            try:
+                with self._engine.begin() as connection:
+                    return work(rows, connection)
+            except (OperationalError, ProgrammingError) as error:
+                if not _may_lack_a_column(error) or not self._look_again(object):
+                    raise
+            with self._engine.begin() as connection:
+                return work(self._tables[object], connection)
+
+    def _find_lost(self, object: str) -> None:
+        if self._tables[object].properties != self._had[object]:
+            self._look_again(object)
+
+    def _look_again(self, object: str) -> bool:
+        """Find out which columns there are now; whether others than before.
+
+        Raises:
+            MappingError: when there is no such table any more, or it lacks what is no property, such as its id.
+        """
+        given = self._given[object]
+        look = sa.inspect(self._engine)
+        before = self._tables[object].properties
+        self._tables[object] = _Rows(self._engine, look, object, _without_lost(look, given))
+        return before != self._tables[object].properties
+
     @contextmanager
-    def _transaction(self, subject: str) -> Iterator[sa.Connection]:
+    def _transaction(self, subject: str) -> Iterator[None]:
         # Never chained: SQLAlchemy's errors show the values of the statement.
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            yield
         except IntegrityError as error:
             # The first line names constraints and columns; what follows may show values.
             raise StatusError(f"{subject}: refused by the database: {_first_line(error)}", status=422) from None
@@ -235,6 +277,30 @@ class SqlCustomcrm:
 
 def _first_line(error: IntegrityError) -> str:
     return (str(error.orig).splitlines() or [""])[0][:200]
+
+
+def _may_lack_a_column(error: DBAPIError) -> bool:
+    """Whether it can be an error of a column that there is not; only PostgreSQL tells in the words of its locale."""
+    return isinstance(error, ProgrammingError) or "column" in str(error.orig).casefold()
+
+
+def _without_lost(look: sa.Inspector, given: SqlTable) -> SqlTable:
+    """The declaration without the properties whose columns are lost."""
+
+    def there(name: str, schema: str | None) -> set[str]:
+        try:
+            return {column["name"] for column in look.get_columns(name, schema)}
+        except NoSuchTableError:
+            return set()
+
+    main = there(given.name, given.schema)
+    columns = {name: column if column in main else None for name, column in given.columns.items()}
+    joins: list[SqlJoin] = []
+    for join in given.joins:
+        found = there(join.table, join.schema)
+        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if c in found}))
+        columns |= {n: None for n, c in join.columns.items() if c not in found}  # nor is another one meant
+    return attrs.evolve(given, columns=columns, joins=joins)
 
 
 def _create(url: str) -> sa.Engine:
@@ -549,6 +615,7 @@ class _Rows:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def create(self, connection: sa.Connection, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+        self._refuse_strangers(record)
         self._lock(connection)
         id = None if self._makes_ids else self._new_id(key)
         known = self._made_before(connection, id, key)
@@ -570,7 +637,6 @@ class _Rows:
             connection.execute(statement)
         for part in self._parts[1:]:
             self._write_part(connection, part, id, self._values(part, record))
-        self._refuse_strangers(record)
         return self._records(connection, [id])[0]
 
     def _inserted(self, connection: sa.Connection, statement: Any, key: str) -> Any:

@@ -83,7 +83,9 @@ def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> t
     """
     values = dict(seen.snapshot.values)
     still_open: list[str] = []
-    for field in sorted(seen.snapshot.absent):
+    # What has vanished does not come back with one record that shows it, or a part of it: it begins anew first.
+    vanished = {field for field, found in verdicts.items() if found is Verdict.VANISHED}
+    for field in sorted(seen.snapshot.absent | vanished):
         found = verdicts.get(field)
         if found is Verdict.VANISHED:
             values.pop(field, None)

@@ -75,6 +75,7 @@ class Mapper:
         needs_any: per side, fields of which a new record must have at least one.
         taking_part: which records take part; see `where`.
         homeless: fields that Customcrm has no place for. What they are required for stays, and so do their fallbacks.
+        homeless_keys: the names of those of them by which records would be matched.
         needed: per side, what a new record cannot be made without, and no field is mapped to.
     """
 
@@ -88,6 +89,7 @@ class Mapper:
     needs_any: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
     taking_part: Filter = attrs.field(factory=Filter)
     homeless: tuple[Lens, ...] = ()
+    homeless_keys: frozenset[str] = frozenset()
     needed: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:

@@ -89,6 +89,11 @@ class Place:
     def _is_zip(self) -> bool:
         return self.attributes in {("postal_code",), ("zip_code",)} and self.container[:1] in _ADDRESSES
 
+    @property
+    def properties(self) -> frozenset[str]:
+        """The properties of Customcrm that it is made of, by their names on the wire."""
+        return frozenset(self.attributes if self.in_extra else map(wire_name, self.attributes))
+
     def of(self, field_id: str) -> Place:
         """The place of the custom field with this id."""
         return _of(self, field_id)

@@ -77,7 +77,7 @@ class Absences:
         held: list[Held] = []
         for side in Side:
             seen = pair.seen(side)
-            if seen is None or not seen.snapshot.absent:
+            if seen is None or not (seen.snapshot.absent or self.verdicts):
                 continue
             mine = {field: found for (s, field), found in self.verdicts.items() if s is side}
             meant, still_open = as_meant(seen, pair.link.base(side), mine)

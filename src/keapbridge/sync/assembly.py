@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
-from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.logs import Log, log
@@ -21,7 +20,6 @@ from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import is_currency
 from keapbridge.mapping.kinds.money import is_known_currency
-from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
@@ -185,7 +183,7 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     if held is None:
         return mapper
     mapper = _demanding(mapper, system.needs if isinstance(system, AdapterSystem) else ())
-    missing = {lens.name for lens in mapper.lenses if not _properties(lens) <= held}
+    missing = {lens.name for lens in mapper.lenses if not lens.customcrm.properties <= held}
     default = _THREE[mapper.name].default
     unknown = [lens.name for lens in mapper.lenses if lens.name in missing and lens not in default.lenses]
     if unknown:
@@ -193,26 +191,24 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     # A region means something in its country only; a phone number can do without.
     missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
     freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
-    homeless = tuple(lens for lens in mapper.lenses if lens.name in missing and lens.required)
+    homeless = tuple(lens for lens in mapper.lenses if lens.name in missing)
     narrowed = mapper.with_lenses(*freed).without(*missing) if missing else mapper
-    return attrs.evolve(narrowed, homeless=homeless)
+    keys = {name for key in mapper.keys for name in key.fields}
+    return attrs.evolve(narrowed, homeless=homeless, homeless_keys=frozenset(keys & missing))
 
 
 def _demanding(mapper: Mapper, needs: Collection[str]) -> Mapper:
     """The mapping with what this Customcrm cannot make a record without."""
     if not needs:
         return mapper
-    held = {name for lens in mapper.lenses for name in _properties(lens)}
+    held = {name for lens in mapper.lenses for name in lens.customcrm.properties}
     lenses = tuple(
-        attrs.evolve(lens, required=lens.required | {Side.CUSTOMCRM}) if _properties(lens) & set(needs) else lens
+        attrs.evolve(lens, required=lens.required | {Side.CUSTOMCRM})
+        if lens.customcrm.properties & set(needs)
+        else lens
         for lens in mapper.lenses
     )
     return attrs.evolve(mapper, lenses=lenses, needed={Side.CUSTOMCRM: tuple(sorted(set(needs) - held))})
-
-
-def _properties(lens: Lens) -> frozenset[str]:
-    place = lens.customcrm
-    return frozenset(place.attributes if place.in_extra else map(wire_name, place.attributes))
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:

@@ -109,6 +109,27 @@ def test_one_record_at_a_time_it_clears_nothing_either(toys: World, side: kb.Sid
     assert colours(other) == ["red"] * 4
 
 
+@pytest.mark.parametrize("colour", ["red", None])
+def test_of_a_system_that_tells_its_properties_one_record_is_enough(toys: World, colour: str | None) -> None:
+    box, other = leaving(toys, CRM)
+    made(toys, 1, colour=colour)
+    box.unshown = frozenset({"colour"})
+    box.properties = frozenset({"Name", "Maker", "Price", "Currency"})
+    for id in other.records:
+        other.put(id=id, colour="blue", title="Kite")
+    assert held(toys.sync()) == [("Colour",)]
+    assert [(toy.name, toy.colour) for toy in box.records.values()] == [("Kite", colour)]
+    for id in box.records:
+        box.put(id=id, name="Top")
+    assert held(toys.sync()) == [("Colour",)]
+    assert [(gadget.title, gadget.colour) for gadget in other.records.values()] == [("Top", "blue")]
+    box.unshown, box.properties = frozenset(), None
+    for id in box.records:
+        box.put(id=id, colour=None)
+    assert held(toys.sync()) == []
+    assert colours(box) == colours(other) == ["blue"]
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_what_is_shown_empty_is_cleared(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)

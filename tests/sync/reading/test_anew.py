@@ -52,6 +52,22 @@ def test_a_field_that_was_out_of_the_mapping_has_no_past(toys: World, side: kb.S
     assert colours(toys.toys, toys.gadgets) == {"red"}
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_nor_has_it_one_when_records_were_only_looked_at_one_by_one(toys: World, side: kb.Side) -> None:
+    red_toys(toys)
+    whole = toys["toys"].mapper
+    box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
+    ids = {side: list(box.records), side.other: []}
+    toys.remap("toys", whole.without("Colour"))
+    assert toys.run(toys.engine.sync(("toys",), ids=ids)).ok
+    for id in box.records:
+        box.put(id=id, colour=None)
+    toys.remap("toys", whole)
+    assert toys.run(toys.engine.sync(("toys",), ids=ids)).ok
+    assert toys.sync().ok
+    assert colours(toys.toys, toys.gadgets) == {"red"}
+
+
 def test_a_field_that_is_mapped_to_another_place_has_no_past_there(toys: World) -> None:
     red_toys(toys)
     for id in toys.gadgets.records:

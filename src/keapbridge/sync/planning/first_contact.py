@@ -132,9 +132,8 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
 def _plan_create(sync: Synchronization, source: Observation, context: Context) -> Create | Skip:
     if source.problem is not None:
         return Skip(sync.name, source.side, source.id, source.problem)
-    if blind := sorted(
-        field for key in sync.mapper.keys for field in key.fields if sync.guard.is_held(sync.name, field)
-    ):
+    looked_for_by = sync.mapper.homeless_keys.union(*(key.fields for key in sync.mapper.keys))
+    if blind := sorted(field for field in looked_for_by if sync.guard.is_held(sync.name, field)):
         reason = f"{blind[0]} is held for all records, and its counterpart is looked for by it"
         return Skip(sync.name, source.side, source.id, reason)
     try:

@@ -16,7 +16,7 @@ from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.anew import begin_anew, mapping_fact
 from keapbridge.sync.synchronization import Seen, Synchronization
 
-__all__ = ["NOT_SHOWN", "judge", "judge_written", "learn_vanished", "read_alone", "welcome_back"]
+__all__ = ["NOT_SHOWN", "judge", "judge_written", "learn_vanished", "note_homeless", "read_alone", "welcome_back"]
 
 NOT_SHOWN = ", some of it not shown"  # what the fact of the mapping ends with
 Questions = Mapping[str, Sequence[str]]
@@ -31,6 +31,9 @@ def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[None]:
 
     Nothing is asked where everything is shown. Otherwise it is one read of a few records on a side.
     """
+    for side in Side:
+        new = [f for f in _without_place(sync, side) if not sync.absences.has_vanished(side, f)]
+        yield from _hold_all(sync, side, new)
     found = sync.absences.questions(pairs)
     for side, questions in found.items():
         yield from _judge(sync, side, questions)
@@ -69,11 +72,7 @@ def _judge(sync: Synchronization, side: Side, questions: Questions, *, was_writt
                     is_shown_singly = True
         found = verdict(Evidence(len(held), is_shown, is_back, is_shown_singly, was_written))
         absences.verdicts[side, field] = found
-    new = [field for field in questions if absences.has_vanished(side, field)]
-    for field in new:
-        _hold(sync, side, field)
-    if new:
-        yield from _remember(sync)
+    yield from _hold_all(sync, side, [field for field in questions if absences.has_vanished(side, field)])
 
 
 def _look(sync: Synchronization, side: Side, ids: Collection[str]) -> Flow[dict[str, Observation]]:
@@ -104,6 +103,28 @@ def _value(seen: Observation, field: str) -> bool:
     return field in seen.snapshot.unreadable or seen.snapshot.values.get(field) is not None
 
 
+# --- what has no place any more --------------------------------------------------------------------------------
+
+
+def note_homeless(sync: Synchronization, left: Collection[str]) -> Flow[None]:
+    """Of what has left the mapping, hold what has left it only because Customcrm has no place for it any more."""
+    yield from _hold_all(sync, Side.CUSTOMCRM, sorted(lens.name for lens in sync.mapper.homeless if lens.name in left))
+
+
+def _without_place(sync: Synchronization, side: Side) -> list[str]:
+    """The same where the system of a run that goes on has lost the place of a field. No witness is needed for that."""
+    known = sync.systems[side].properties
+    return [] if known is None else [x.name for x in sync.mapper.lenses if not x.place(side).properties <= known]
+
+
+def _hold_all(sync: Synchronization, side: Side, fields: Sequence[str]) -> Flow[None]:
+    for field in fields:
+        sync.absences.verdicts[side, field] = Verdict.VANISHED
+        _hold(sync, side, field)
+    if fields:
+        yield from _remember(sync)
+
+
 # --- what has vanished ------------------------------------------------------------------------------------------
 
 
@@ -115,7 +136,7 @@ def learn_vanished(sync: Synchronization) -> Flow[None]:
     absences.known = True
     text = yield from sync.store.facts.get(_fact(sync.name))
     told: Mapping[str, Sequence[str]] = load(text) if text else {}
-    mapped = {lens.name for lens in sync.mapper.lenses}
+    mapped = {lens.name for lens in (*sync.mapper.lenses, *sync.mapper.homeless)}
     for side in Side:
         for field in mapped.intersection(told.get(side.value, ())):
             absences.verdicts[side, field] = Verdict.VANISHED
@@ -131,7 +152,8 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
     absences = sync.absences
     back: dict[Side, list[str]] = {}
     for side in Side:
-        gone = absences.vanished(side)
+        lost = _without_place(sync, side)
+        gone = [field for field in absences.vanished(side) if field not in lost]
         missing = [field for field in gone if field not in absences.shown[side]]
         if look and missing:
             held = yield from sync.store.bases.holding(sync.name, side, missing, SAMPLE)

@@ -24,17 +24,20 @@ def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) ->
     yield from sync.store.bases.forget(sync.name, fields)
 
 
-def learn_places(sync: Synchronization) -> Flow[None]:
+def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:
     """After a change of the mapping: what has left it begins anew, should it ever be mapped again.
 
     So does, on its side, what is mapped to another place.
+
+    Returns:
+        The fields that have left it.
     """
     fact = f"{sync.name}_places"
     now = {lens.name: {side.value: lens.place(side).path for side in Side} for lens in sync.mapper.lenses}
     text = yield from sync.store.facts.get(fact)
     before: Mapping[str, Mapping[str, str]] = load(text) if text else {}
     if before == now:
-        return
+        return frozenset()
     gone = {
         side: [field for field, places in before.items() if now.get(field, {}).get(side.value) != places[side.value]]
         for side in Side
@@ -42,6 +45,7 @@ def learn_places(sync: Synchronization) -> Flow[None]:
     if any(gone.values()):
         yield from begin_anew(sync, gone)
     yield from sync.store.facts.set(fact, msgspec.json.encode(now).decode())
+    return frozenset(before.keys() - now.keys())
 
 
 def mapping_fact(name: str) -> str:

@@ -20,7 +20,7 @@ from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
-from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, welcome_back
+from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, note_homeless, welcome_back
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
@@ -64,7 +64,7 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     sync.absences.known = True
     if known is None or known.removesuffix(NOT_SHOWN) != mapping:
         full = full or known is not None
-        yield from learn_places(sync)
+        yield from _remap(sync)
     anew = yield from learn_fields(sync, refresh=full)
     full = full or anew
     scans = yield from gather((_scan(sync, side, plan_id, full=full) for side in Side), limit=2)
@@ -90,12 +90,21 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
 def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
     """Look at these records only. Those that are not shown are taken for deleted, which is then to be proven."""
     yield from learn_vanished(sync)
+    known = yield from sync.store.facts.get(mapping_fact(sync.name))
+    if known is None or known.removesuffix(NOT_SHOWN) != _fingerprint(sync.mapper):
+        yield from _remap(sync)
     yield from learn_fields(sync, refresh=False)
     scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     changed = _has_news(scans) and (yield from learn_fields(sync, refresh=True))
     if (yield from welcome_back(sync, look=False)) or changed:
         scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     return scans
+
+
+def _remap(sync: Synchronization) -> Flow[None]:
+    """The mapping is not the one of the last run that read everything."""
+    left = yield from learn_places(sync)
+    yield from note_homeless(sync, left)
 
 
 def read_all_next(sync: Synchronization) -> Flow[None]:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.restored import back_total, gone_back, is_older, stops
+from keapbridge.decide.restored import (
+    FEW,
+    back_total,
+    gone_back,
+    is_another_past,
+    is_older,
+    newest,
+    out_of_sight,
+    stops,
+)
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Action, Plan
 from keapbridge.model.records import Canonical
@@ -72,6 +81,50 @@ def test_what_was_empty_before_goes_back_to_be_empty() -> None:
 )
 def test_two_seconds_are_no_age(known: datetime | None, shown: datetime | None, older: bool) -> None:
     assert is_older(known, shown) is older
+
+
+STAMPS = st.dictionaries(
+    st.sampled_from("abcdef"), st.timedeltas(timedelta(0), timedelta(hours=1)).map(lambda span: NOON + span)
+)
+
+
+@LAWS
+@given(STAMPS, STAMPS)
+def test_the_newest_are_known_in_whatever_parts_they_come(one: dict[str, datetime], more: dict[str, datetime]) -> None:
+    more = {id: at + timedelta(hours=1) for id, at in more.items()}  # what is edited has a later stamp
+    whole = {**one, **more}
+    kept = newest(whole)
+    assert newest({id: at for id, at in newest(one).items() if id not in more} | more) == kept
+    assert len(kept) == min(FEW, len(whole))
+    assert all(whole[id] <= min(kept.values()) for id in whole.keys() - kept.keys())
+
+
+def test_a_list_shows_the_newest_change_again() -> None:
+    known = {"a": NOON, "b": NOON - timedelta(hours=1)}
+    since = NOON - timedelta(minutes=5)
+    assert out_of_sight(known, {"a"}, since) == {}
+    assert out_of_sight(known, {"x"}, since) == known
+    assert out_of_sight(known, {"b"}, since) == {"a": NOON}
+    assert out_of_sight({"b": known["b"]}, (), since) == {}  # it need not be shown any more
+    assert out_of_sight(known, (), NOON) == {}  # nothing is looked at twice
+
+
+@pytest.mark.parametrize(
+    ("found", "is_so"),
+    [
+        ({"a": NOON, "b": NOON}, False),
+        ({"a": NOON + timedelta(hours=1)}, False),  # one was deleted, the other one edited
+        ({"a": None}, False),  # it does not say
+        ({"a": NOON - timedelta(hours=1), "b": NOON}, True),
+        ({}, True),  # both are not there any more, or not yet
+    ],
+)
+def test_an_older_state_shows_in_what_was_newest(found: dict[str, datetime | None], is_so: bool) -> None:
+    assert is_another_past({"a": NOON, "b": NOON}, found) is is_so
+
+
+def test_one_that_is_gone_was_deleted() -> None:
+    assert not is_another_past({"a": NOON}, {})
 
 
 def plan_of(**totals: dict[str, int]) -> Plan:

@@ -7,7 +7,7 @@ change are older as well, and people do change their minds. Shortly after the wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import attrs
@@ -17,10 +17,21 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 
-__all__ = ["GoneBack", "back_total", "gone_back", "is_no_newer", "is_older", "stops"]
+__all__ = [
+    "GoneBack",
+    "back_total",
+    "gone_back",
+    "is_another_past",
+    "is_no_newer",
+    "is_older",
+    "newest",
+    "out_of_sight",
+    "stops",
+]
 
 TOLERANCE = timedelta(seconds=2)  # for stamps of whole seconds, and clocks of several servers
 MANY = 10  # records from which on it is the system, and no matter of single records
+FEW = 3  # records that are remembered as those that were changed last
 _MISSING = object()
 
 
@@ -57,6 +68,39 @@ def gone_back(base: Values, values: Values, entries: Iterable[JournalEntry]) -> 
         if any(entry.before.get(field, _MISSING) == values[field] for field in changed)
     ]
     return GoneBack(changed, max(written)) if written else None
+
+
+def newest(stamps: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Those of some records that were changed last."""
+    return dict(sorted(stamps.items(), key=lambda one: (one[1], one[0]), reverse=True)[:FEW])
+
+
+def out_of_sight(known: Mapping[str, datetime], shown: Collection[str], since: datetime) -> dict[str, datetime]:
+    """Of the records that were changed last those that a list of changes does not show; none if it need not show any.
+
+    A list begins a while before the newest change that was seen, and so shows it again. One that does not is of a
+    system that holds an earlier state, or the record is gone.
+
+    Args:
+        known: the records, each with its time stamp.
+        shown: those that the list shows, or calls deleted.
+        since: from where the list begins.
+    """
+    left = {id: stamp for id, stamp in known.items() if id not in shown}
+    return left if any(stamp > since + TOLERANCE for stamp in left.values()) else {}
+
+
+def is_another_past(known: Mapping[str, datetime], found: Mapping[str, datetime | None]) -> bool:
+    """Whether the records that were changed last tell that their system holds an earlier state.
+
+    One is older than it was; or all are gone, and there were several: one alone was deleted.
+
+    Args:
+        known: those that are out of sight, each with its time stamp.
+        found: those of them that are there, each with the stamp that it has now.
+    """
+    older = any(is_older(known[id], stamp) for id, stamp in found.items() if id in known)
+    return older or (len(known) > 1 and not found)
 
 
 def back_total(side: Side, what: str = "") -> str:

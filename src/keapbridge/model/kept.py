@@ -14,6 +14,7 @@ from keapbridge.model.side import Side
 __all__ = [
     "FORGOTTEN",
     "Commit",
+    "Cursor",
     "Failure",
     "Forgotten",
     "Intent",
@@ -54,6 +55,19 @@ class Staged:
     observation: Observation
     digest: str
     keys: tuple[RecordKey, ...]
+
+
+@attrs.frozen
+class Cursor:
+    """From where the next list of changes of a side begins.
+
+    Attributes:
+        since: the moment.
+        newest: the records that were changed last, each with its time stamp, as far as lists have shown them.
+    """
+
+    since: datetime
+    newest: Mapping[str, datetime] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0008"
+HEAD = "0009"
 
 metadata = MetaData()
 
@@ -149,6 +149,7 @@ cursors = Table(
     Column("object", String(30), primary_key=True),
     Column("side", String(10), primary_key=True),
     Column("watermark", String(40), nullable=False),
+    Column("newest", Text),
 )
 
 facts = Table(
@@ -169,6 +170,7 @@ plans = Table(
     Column("counts", Text, nullable=False),
     Column("unchanged", Text, nullable=False),
     Column("watermarks", Text, nullable=False),
+    Column("newest", Text),
     Column("totals", Text, nullable=False),
     Column("purpose", String(10), nullable=False),
     Column("applied_at", String(40)),

@@ -125,6 +125,8 @@ def test_every_text_that_may_tell_of_people_is_among_those_that_are_encrypted() 
         "plans.counts",
         "plans.unchanged",
         "plans.watermarks",
+        "plans.newest",  # ids and moments
+        "cursors.newest",
         "plans.totals",
         "runs.counts",
         "tokens.body",  # by the keys of the token store

@@ -6,6 +6,7 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
 from keapbridge.model.change import Change
+from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import Action, Adopt, Create, Skip
 from keapbridge.store.sql import LinkStore, core
 
@@ -22,7 +23,7 @@ def _planned(store: LinkStore, *actions: Action, plan_id: str = "plan") -> None:
 def test_a_plan_is_kept_under_its_id_with_all_it_says(toys: LinkStore) -> None:
     run(toys.plans.begin("plan", NOON, ["toys", "trains"], purpose="undo"))
     counts, unchanged, totals = {"toys": {"create in Keap": 2}}, {"toys": 7}, {"toys": {"links": 9}}
-    plan = run(toys.plans.finish("plan", counts, unchanged, {"toys": {"keap": NOON}}, totals))
+    plan = run(toys.plans.finish("plan", counts, unchanged, {"toys": {"keap": Cursor(NOON)}}, totals))
     assert (plan.id, plan.created_at, plan.objects, plan.purpose) == ("plan", NOON, ("toys", "trains"), "undo")
     assert (plan.counts, plan.unchanged, plan.totals) == (counts, unchanged, totals)
     assert run(toys.plans.get("plan")) == plan

@@ -8,7 +8,7 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
 from sqlalchemy import func, select
 
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept import Commit, Cursor
 from keapbridge.model.plan import Create
 from keapbridge.model.records import Link
 from keapbridge.store import schema
@@ -40,13 +40,14 @@ def test_a_report_tells_all_lines_in_order(toys: LinkStore, monkeypatch: pytest.
 
 @pytest.mark.parametrize("complete", [False, True])
 def test_only_a_complete_run_moves_the_watermarks(toys: LinkStore, complete: bool) -> None:
-    assert run(toys.staging.watermark(TOYS, KEAP)) is None
+    at = Cursor(LATER, {"a": NOON})
+    assert run(toys.staging.cursor(TOYS, KEAP)) is None
     begin_run(toys)
-    run(toys.plans.finish("plan", {}, {}, {TOYS: {"keap": LATER}}, {}))
-    assert run(toys.staging.watermark(TOYS, KEAP)) is None
+    run(toys.plans.finish("plan", {}, {}, {TOYS: {"keap": at}}, {}))
+    assert run(toys.staging.cursor(TOYS, KEAP)) is None
     run(toys.runs.finish("run", LATER, {}, complete=complete))
-    assert run(toys.staging.watermark(TOYS, KEAP)) == (LATER if complete else None)
-    assert run(toys.staging.watermark(TOYS, CUSTOMCRM)) is None
+    assert run(toys.staging.cursor(TOYS, KEAP)) == (at if complete else None)
+    assert run(toys.staging.cursor(TOYS, CUSTOMCRM)) is None
 
 
 def test_what_was_settled_without_a_run_is_told_once(toys: LinkStore) -> None:

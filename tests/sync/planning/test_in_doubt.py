@@ -130,6 +130,45 @@ def test_finding_one_makes_a_run_a_full_one(toy_worlds: Worlds) -> None:
     assert None not in world.toys.listed
 
 
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+@pytest.mark.parametrize("edited", [False, True], ids=["quiet", "edited since"])
+def test_a_restore_that_no_list_of_changes_shows_is_found(toy_worlds: Worlds, side: kb.Side, edited: bool) -> None:
+    world = toy_worlds(lag=AT_ONCE, overlap=timedelta(minutes=5))
+    pairs = [world.linked_toy(name=f"Top {n}") for n in range(11)]
+    box, other = (world.toys, world.gadgets) if side is CUSTOMCRM else (world.gadgets, world.toys)
+    mine, its = (0, 1) if side is CUSTOMCRM else (1, 0)
+    backup = {id: attrs.evolve(r, updated_at=r.updated_at - timedelta(days=1)) for id, r in box.records.items()}
+    for pair in pairs:
+        other.put(id=pair[its], colour="blue")
+    world.sync()
+    world.sync()  # it has seen what it wrote
+    box.records.clear()
+    box.records.update(backup)
+    if edited:
+        box.put(id=pairs[0][mine], colour="green")
+    for _ in range(2):
+        with pytest.raises(kb.BrakeError, match=f"{side.title} went back: 1[01] toys"):
+            world.run(world.engine.sync(("toys",)))
+        assert [other.records[pair[its]].colour for pair in pairs] == ["blue"] * 11
+
+
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+def test_the_newest_record_may_be_deleted(toy_worlds: Worlds, side: kb.Side) -> None:
+    toys = toy_worlds(overlap=timedelta(minutes=5))
+    pairs = [toys.linked_toy(name=f"Top {n}") for n in range(4)]
+    toys.sync()
+    box = toys.toys if side is CUSTOMCRM else toys.gadgets
+    gone = pairs[-1][side is KEAP]
+    del box.records[gone]
+    looks: list[tuple[str, str]] = []
+    box.before = lambda what, which, _: looks.append((what, which))
+    toys.toys.listed.clear()
+    for _ in range(3):
+        assert toys.sync().ok
+    assert None not in toys.toys.listed  # nothing is read completely
+    assert looks == [("get", gone)]  # and it is looked for once
+
+
 def test_one_found_by_its_id_makes_the_next_run_a_full_one(world: World) -> None:
     one, other = many(world, range(2))
     ids = {CUSTOMCRM: (one[0],), KEAP: ()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 
+from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -53,13 +54,14 @@ class Plans:
         plan_id: str,
         counts: Mapping[str, Mapping[str, int]],
         unchanged: Mapping[str, int],
-        watermarks: Mapping[str, Mapping[str, datetime]],
+        cursors: Mapping[str, Mapping[str, Cursor]],
         totals: Mapping[str, Mapping[str, int]],
     ) -> Plan:
         values = {
             "counts": dump(counts),
             "unchanged": dump(unchanged),
-            "watermarks": dump(watermarks),
+            "watermarks": dump({name: {s: c.since for s, c in its.items()} for name, its in cursors.items()}),
+            "newest": dump({name: {s: c.newest for s, c in its.items()} for name, its in cursors.items()}),
             "totals": dump(totals),
         }
         with self._core.transaction() as c:

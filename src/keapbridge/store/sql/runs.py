@@ -81,12 +81,19 @@ class Runs:
                 update(t.runs).where(t.runs.c.id == run_id).values(ended_at=to_text(ended_at), counts=dump(counts))
             )
             row = c.execute(
-                select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks)
+                select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks, t.plans.c.newest)
                 .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
                 .where(t.runs.c.id == run_id)
             ).one()
+            newest = load(row.newest) if row.newest else {}
             cursors = [
-                {"bridge": self._core.bridge, "object": name, "side": side, "watermark": watermark}
+                {
+                    "bridge": self._core.bridge,
+                    "object": name,
+                    "side": side,
+                    "watermark": watermark,
+                    "newest": dump(newest.get(name, {}).get(side, {})),
+                }
                 for name, sides in load(row.watermarks).items()
                 for side, watermark in sides.items()
                 if name not in but

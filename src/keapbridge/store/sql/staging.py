@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, literal, select, true, tuple_, update
 
 from keapbridge.decide.restored import is_older
-from keapbridge.model.kept import FORGOTTEN, Missing, Staged
+from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.pairs import observed, pairs_by
-from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, moment_of, to_moment, to_text
 
 __all__ = ["Staging"]
 
@@ -41,16 +40,19 @@ class Staging:
         self._core = core
 
     @flow
-    def watermark(self, name: str, side: Side) -> datetime | None:
+    def cursor(self, name: str, side: Side) -> Cursor | None:
         """Up to when a side's changes were read and applied; `None` before that."""
         with self._core.transaction() as c:
             found = self._core.database.execute(
                 c,
-                "watermark",
-                lambda: select(t.cursors.c.watermark).where(*named(t.cursors)),
+                "cursor",
+                lambda: select(t.cursors.c.watermark, t.cursors.c.newest).where(*named(t.cursors)),
                 {"bridge": self._core.bridge, "object": name, "side": side.value},
-            )
-            return to_moment(found.scalar())
+            ).one_or_none()
+        if found is None:
+            return None
+        newest = load(found.newest) if found.newest else {}
+        return Cursor(moment_of(found.watermark), {id: moment_of(text) for id, text in newest.items()})
 
     @flow
     def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:

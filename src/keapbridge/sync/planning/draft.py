@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 import attrs
 
 from keapbridge._io.effects import Flow
 from keapbridge.decide.sweeps import Tally
 from keapbridge.model.accepted import Accepted
+from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import Action, Plan, Skip, headings
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -51,7 +51,7 @@ class PlanDraft:
                 self.plan_id,
                 {part.sync.name: part.counts for part in self.parts if part.counts},
                 {part.sync.name: part.unchanged for part in self.parts},
-                {part.sync.name: part.watermarks for part in self.parts},
+                {part.sync.name: part.cursors for part in self.parts},
                 {part.sync.name: part.totals for part in self.parts},
             )
         )
@@ -65,7 +65,7 @@ class PlanPart:
         counts: heading → number.
         unchanged: linked pairs that were looked at and need nothing.
         totals: see `Plan.totals`.
-        watermarks: side → from where its next scan must look again.
+        cursors: side → from where its next scan must look again.
         actions: how many there are.
         settled: linked pairs that were looked at, and whose news needs no write.
         wants_currency: whether records wait for the currency of the Keap application to be known.
@@ -82,7 +82,7 @@ class PlanPart:
     counts: Counter[str] = attrs.field(factory=Counter)
     unchanged: int = 0
     totals: dict[str, int] = attrs.field(factory=dict)
-    watermarks: dict[str, datetime] = attrs.field(factory=dict)
+    cursors: dict[str, Cursor] = attrs.field(factory=dict)
     actions: int = 0
     settled: int = 0
     one_sided: Counter[Side] = attrs.field(factory=Counter)

@@ -83,10 +83,10 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     rules = [rule for rule in sync.rules(context) if rule.lens.is_there(side, context)]
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.values.get(r.name))) is not None}
     since = intent.created_at - CLOCK_TOLERANCE
-    cursor = yield from sync.store.staging.watermark(sync.name, side)
+    cursor = yield from sync.store.staging.cursor(sync.name, side)
     if cursor is not None:
         # It was read before the create was sent, by the clocks of both: that of the intent may be ahead.
-        since = min(since, cursor)
+        since = min(since, cursor.since)
     probe = sync.mapper.new_record(side, known, context)
     if system.creates_once:
         records = yield from _changed(system, since)

@@ -60,7 +60,7 @@ def propose(
             stopped.append(error)
             if len(stopped) == len(synchronizations):
                 raise
-            part.watermarks = {}  # what it has not seen is still to be seen
+            part.cursors = {}  # what it has not seen is still to be seen
             part.totals = {
                 "actions": part.actions,
                 "links": (yield from store.links.count(sync.name)),
@@ -81,7 +81,7 @@ def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]
 def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     sync = part.sync
     part.complete = all(scan.complete for scan in scans)
-    part.watermarks = {scan.side.value: scan.watermark for scan in scans if scan.watermark is not None}
+    part.cursors = {scan.side.value: scan.cursor for scan in scans if scan.cursor is not None}
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     yield from plan_deletions(part)
     yield from plan_pairs(part)

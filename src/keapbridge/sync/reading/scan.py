@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
@@ -13,10 +13,12 @@ import attrs
 
 from keapbridge._io.effects import Flow, Malformed, Page, Unread, elapsed, gather, now
 from keapbridge.decide.cursor import Shown, next_cursor
+from keapbridge.decide.restored import is_another_past, newest, out_of_sight
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.checked import usable_id
+from keapbridge.model.kept import Cursor
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
@@ -35,19 +37,22 @@ class Scan:
     """What a scan of one side found.
 
     Attributes:
-        watermark: from where the next scan must look again; `None` where this one looked at some records only.
+        cursor: from where the next scan must look again; `None` where this one looked at some records only.
         nameless: why records could not be read that do not even show an id.
         complete: whether it was to show all there are.
         older: the linked records that show something else and are older than they were.
+        out_of_sight: the records that were changed last, with their stamps, where a list of changes should show them
+            again and does not.
     """
 
     side: Side
     seen: int
     unchanged: int
-    watermark: datetime | None
+    cursor: Cursor | None
     nameless: tuple[str, ...] = ()
     complete: bool = False
     older: tuple[str, ...] = ()
+    out_of_sight: Mapping[str, datetime] = MappingProxyType({})
 
 
 def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Scan]]:
@@ -116,8 +121,20 @@ def read_all_next(sync: Synchronization) -> Flow[None]:
 
 
 def _went_back(sync: Synchronization, scans: Sequence[Scan]) -> Flow[bool]:
-    """Whether records have gone back to an earlier state."""
-    return (yield from has_gone_back(sync, {scan.side: scan.older for scan in scans if scan.older}))
+    """Whether records have gone back to an earlier state, or may have without being listed."""
+    if (yield from has_gone_back(sync, {scan.side: scan.older for scan in scans if scan.older})):
+        return True
+    for scan in scans:
+        known = scan.out_of_sight
+        if known:
+            records, odd = yield from sync.fetch(scan.side, sorted(known))
+            found: dict[str, datetime | None] = dict.fromkeys(odd)
+            for record in records:
+                identity = sync.systems[scan.side].identify(record)
+                found[identity.id] = identity.updated_at
+            if is_another_past(known, found):
+                return True
+    return False
 
 
 def _has_news(scans: Sequence[Scan]) -> bool:
@@ -143,8 +160,8 @@ def _fingerprint(mapper: Mapper) -> str:
 def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flow[Scan]:
     system = sync.systems[side]
     everything = full or not system.lists_changes
-    before = (yield from sync.store.staging.watermark(sync.name, side)) if system.lists_changes else None
-    since = None if everything else before
+    before = (yield from sync.store.staging.cursor(sync.name, side)) if system.lists_changes else None
+    since = None if everything or before is None else before.since
     started, begun = (yield from now()), (yield from elapsed())
     page: Page[Any] | None = yield from system.scan(since)
     # The system's own clock decides, where it tells it: ours may be wrong.
@@ -155,6 +172,9 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     complete = since is None
     salted = yield from salt(sync, side)
     shown = Shown()
+    known = {} if complete or before is None else dict(before.newest)
+    fresh: dict[str, datetime] = {}
+    listed: set[str] = set()  # as far as it is known
     if complete:
         yield from sync.store.staging.begin_scan(sync.name, side)
     seen = unchanged = 0
@@ -162,12 +182,15 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     older: list[str] = []
     while page is not None:
         counted = seen, unchanged
-        shown = shown.page(_stamps(system, page), clock, timedelta(seconds=(yield from elapsed()) - begun))
-        known, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
+        stamps, spent = _stamps(system, page), timedelta(seconds=(yield from elapsed()) - begun)
+        shown = shown.page(stamps.values(), clock, spent)
+        listed |= known.keys() & (stamps.keys() | _without_stamps(page))
+        fresh = newest(fresh | {id: at for id, at in stamps.items() if id and at and at <= clock + spent})
+        same_text, prints, page = yield from _recognise(sync, side, page, salted, complete=complete)
         same, its_older = yield from _stage(sync, side, page, plan_id, prints, complete=complete)
-        unchanged += known + same
+        unchanged += same_text + same
         older += its_older
-        seen += known + len(page.items)
+        seen += same_text + len(page.items)
         sync.settings.watch.page(sync.name, side, seen - counted[0], unchanged - counted[1])
         nameless += [str(item.error) for item in page.malformed if item.id is None]
         sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, None)
@@ -179,15 +202,24 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
         # What is neither linked nor seen is not there any more.
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
         yield from sync.store.staging.end_scan(sync.name, side)
-    watermark = next_cursor(before, shown, clock, started, sync.settings.overlap)
-    return Scan(side, seen, unchanged, watermark, tuple(nameless), complete, tuple(older))
+    missed = {} if since is None else out_of_sight(known, listed, since)
+    last = newest({id: at for id, at in known.items() if id not in missed} | fresh)
+    start = next_cursor(before.since if before else None, shown, clock, started, sync.settings.overlap)
+    return Scan(side, seen, unchanged, Cursor(start, last), tuple(nameless), complete, tuple(older), missed)
 
 
-def _stamps(system: System, page: Page[Any]) -> Iterator[datetime | None]:
-    """When the records of a page were changed, also of those that are not read."""
-    yield from (system.identify(record).updated_at for record in page.items)
+def _stamps(system: System, page: Page[Any]) -> dict[str | None, datetime | None]:
+    """When the records of a page were changed, by id, also of those that are not read."""
+    identities = [system.identify(record) for record in page.items]
+    found: dict[str | None, datetime | None] = {one.id: one.updated_at for one in identities}
     if page.unread is not None:
-        yield from page.unread.stamps
+        found.update(zip(page.unread.ids, page.unread.stamps, strict=True))
+    return found
+
+
+def _without_stamps(page: Page[Any]) -> set[str]:
+    """The records of a page that only show that they are there, or were."""
+    return {*page.deleted, *(item.id for item in page.malformed if item.id is not None)}
 
 
 def _recognise(

@@ -1,4 +1,4 @@
-"""What no person types: ids that are reissued, records that go back, values that are not taken, lists that lag."""
+"""What no person types: properties that vanish, ids that are reissued, records that go back, machines that answer."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ ATTRIBUTES = {
 }
 VALUES = {"contacts": ("Cook", "Nurse", "Smith"), "companies": ("Red", "Green", "Blue")}
 VALUES["products"] = VALUES["companies"]
+WITNESSES = 3  # fewer records than that cannot tell that a property has vanished
+COLUMN = 5  # values that are emptied at once
+TURNS = 10  # of two machines that answer each other
 
 
 class Accidents(Users):
@@ -65,6 +68,44 @@ class Accidents(Users):
             (c.object, c.customcrm_id) == (object, pair[CUSTOMCRM]) and c.field in {FIELDS[object], "*"}
             for c in value_of(self.session().conflicts())
         )
+
+    @rule(object=objects, side=sides, how=st.sampled_from(("changes", "full", "ids")), edited=st.booleans())
+    def lose_sight_of_a_property(self, object: str, side: kb.Side, how: str, edited: bool) -> None:
+        """A system stops to show a property: nothing is emptied by that, and what comes back is whole."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        old, new, _ = VALUES[object]
+        pairs = self._settled_pairs(object, WITNESSES, old)
+        if not pairs:
+            return
+        table = self.table(object, side)
+        table.hidden.add(ATTRIBUTES[side, object])
+        for pair in pairs:
+            self._type_in(object, side, pair[side], self._another_field(object), "Turku")
+        if edited:
+            self._type_in(object, side.other, pairs[0][side.other], FIELDS[object], new)
+        part = getattr(self.session(), object)
+        ids = {side.value: [pair[side] for pair in pairs]}
+        work = {"ids": lambda: part.sync_ids(**ids), "full": lambda: self.session().sync(full=True)}
+        self.watched(work.get(how, lambda: self.session().sync()), may_fail=[kb.ApiError])
+        expected = [new if edited and n == 0 else old for n in range(len(pairs))]
+        shown = [self._value(object, side.other, pair[side.other]) for pair in pairs]
+        assert shown == expected, f"{side.title} does not show {FIELDS[object]}: {shown}, and it was {expected}"
+        hidden = [self._value(object, side, pair[side]) for pair in pairs]
+        assert None not in hidden, f"{side.title} does not show {FIELDS[object]}, and it was emptied: {hidden}"
+        self.clock.pass_by(DAY)
+        table.hidden.clear()
+        for pair in pairs:  # what comes back is compared as at first contact: either value may win, none is cleared
+            for each in kb.Side:
+                self.edited[(object, each, pair[each]), FIELDS[object]] += [old, *([new] if edited else [])]
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+        for pair in pairs:
+            for each in kb.Side:
+                value = self._value(object, each, pair[each])
+                assert value in {old, new}, f"{FIELDS[object]} came back in {side.title}, and is {value!r}"
+
+    def _another_field(self, object: str) -> str:
+        return "City" if object != "products" else "Name"
 
     @precondition(lambda self: "contacts" in self.objects)
     @rule(n=number, full=st.booleans())
@@ -128,6 +169,58 @@ class Accidents(Users):
         assert value == new, f"{side.title} went back, and so did {FIELDS[object]} of the other side: {value!r}"
         asked = self._waits(object, pair) or self._value(object, side, pair[side]) == new
         assert asked, f"{side.title} went back, and nobody is asked"
+
+    @rule(object=objects, side=sides, accepted=st.booleans())
+    def empty_a_column(self, object: str, side: kb.Side, accepted: bool) -> None:
+        """A field of many is emptied at once: it is held, the rest goes on, and a person may say that it was meant."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        field, (old, _, other) = FIELDS[object], VALUES[object]
+        pairs = self._settled_pairs(object, COLUMN, old)
+        if not pairs:
+            return
+        holding = sum(self._value(object, side.other, id) is not None for id in self.table(object, side.other))
+        for pair in pairs:
+            self._type_in(object, side, pair[side], field, None)
+        self._type_in(object, side, pairs[0][side], self._another_field(object), "Turku")
+        careful = self._policy(sweep_from=COLUMN, max_emptied_share=0.2, max_levelled_share=0.2)
+        name = f"{object}.{field}"
+        report = self.watched(lambda: self.session(policy=careful).sync(), may_fail=[kb.ApiError])
+        if 0.2 * holding < COLUMN:
+            kept = [self._value(object, side.other, pair[side.other]) for pair in pairs]
+            assert kept == [old] * COLUMN, f"{field} was emptied for {kept.count(None)}"
+            told = [line.reason for line in report.lines if line.outcome == "held" and field in line.fields]
+            assert any(name in reason for reason in told), f"{field} is held, and nobody is told what releases it"
+        if accepted:
+            self.watched(lambda: self.session(policy=careful).sync(accept=[name]), may_fail=[kb.ApiError])
+            kept = [self._value(object, side.other, pair[side.other]) for pair in pairs]
+            assert kept == [None] * COLUMN, f"{field} was to be emptied, and is {kept}"
+        else:
+            for pair in pairs:
+                self._type_in(object, side, pair[side], field, other)
+
+    @rule(object=objects, first=sides)
+    def answer_each_other(self, object: str, first: kb.Side) -> None:
+        """Two machines change each other's value: it comes to rest, and somebody is asked."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        ours, theirs, start = VALUES[object]
+        pairs = self._settled_pairs(object, 1, start)
+        if not pairs:
+            return
+        [pair] = pairs
+        wishes = ((first, ours), (first.other, theirs))
+        before: list[int] = []
+        for turn in range(TURNS):
+            side, value = wishes[turn % 2]
+            if self._value(object, side, pair[side]) != value:
+                self._type_in(object, side, pair[side], FIELDS[object], value)
+            before.append(len(self.crm.writes) + len(self.keap.writes))
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.clock.pass_by(timedelta(minutes=20))
+        self.blurred |= {(object, each, pair[each]) for each in kb.Side}
+        assert len(self.crm.writes) + len(self.keap.writes) == before[-2], f"{FIELDS[object]} goes to and fro"
+        assert self._waits(object, pair), f"{FIELDS[object]} went to and fro, and nobody is asked"
 
     @rule(object=objects, side=sides, full=st.booleans())
     def not_take_a_value(self, object: str, side: kb.Side, full: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
 
+from keapbridge.decide.spelling import blind, decoded
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, carriable, line, within
 from keapbridge.mapping.kinds.times import moment_text
@@ -115,17 +116,30 @@ class Email(Kind):
         text = text.lower()
         if len(text) < 65 and _PLAIN_EMAIL.fullmatch(text):
             return text
-        from email_validator import validate_email
+        found = _normal(text) or _normal(decoded(text).strip().lower())
+        if found is None:
+            raise UnfitError("not a valid e-mail address")
+        return found
 
-        try:
-            found = validate_email(text, check_deliverability=False, test_environment=True)
-        except ValueError:  # its own error is one, and so is what it lets pass for letters of no alphabet
-            raise UnfitError("not a valid e-mail address") from None
-        return found.normalized.lower()
+    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+        if not isinstance(value, str) or not isinstance(clean, str) or "xn--" not in value or "xn--" in clean:
+            return False
+        return blind(value) == blind(clean)
 
     def sample(self, asked: Asked) -> Sample | None:
         value = f"qa-{asked.number}{'ab'[asked.turn]}@example.org"
         return Sample(value, value, "EMAIL")
+
+
+def _normal(text: str) -> str | None:
+    """An address as mail is sent to it; `None` when it is none."""
+    from email_validator import validate_email
+
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except ValueError:  # its own error is one, and so is what it lets pass for letters of no alphabet
+        return None
+    return found.normalized.lower()
 
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(/|$))")

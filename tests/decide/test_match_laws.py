@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.match import GroupOutcome, Unmatched, match_appeared, match_group
+from keapbridge.decide.match import GroupOutcome, Unmatched, match_all, match_appeared, match_group
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
@@ -284,3 +284,93 @@ def test_what_appeared_is_linked_one_to_one_and_by_a_key_of_both(
     shuffled = list(keys.items())
     random.shuffle(shuffled)
     assert match_appeared(dict(shuffled), strict) == found
+
+
+# --- several keys of one rank ---------------------------------------------------------------------------------------
+
+
+def known_by(side: Side, id: str, *keys: str, apart: tuple[str | None, ...] = ("ada",), **options: Any) -> Candidate:
+    """A record with these keys, the main one first; `a=A` is the key `a`, spelt `A`."""
+    spelt = dict((*key.split("="), None)[:2] for key in keys)
+    return Candidate(side, id, apart, keys=spelt, main=next(iter(spelt)), **options)
+
+
+def test_any_key_of_one_and_any_of_the_other_make_a_pair() -> None:
+    assert match_all([known_by(OURS, "1", "home"), known_by(THEIRS, "2", "work", "home")]).pairs == (("1", "2"),)
+    assert match_all([known_by(OURS, "1", "work"), known_by(THEIRS, "2", "home")]) == GroupOutcome()
+
+
+def test_those_that_are_spelt_alike_find_each_other_first() -> None:
+    small, large = ([known_by(side, id, f"a1={id}") for side in Side] for id in ("a1", "A1"))
+    found = match_all([*small, *large])
+    assert sorted(found.pairs) == [("A1", "A1"), ("a1", "a1")]
+    assert found.unmatched == ()
+    found = match_all([*small, large[0]])
+    assert found.pairs == (("a1", "a1"),)
+    assert [(u.id, u.reason) for u in found.unmatched] == [("A1", "could be a record that is linked already")]
+    assert match_all([small[0], large[1]]).pairs == (("a1", "A1"),), "another spelling is no other record"
+
+
+def test_the_main_key_comes_before_the_others() -> None:
+    families = [known_by(side, id, id, "home", apart=(None,)) for side in Side for id in ("ada", "bob")]
+    assert sorted(match_all(families).pairs) == [("ada", "ada"), ("bob", "bob")]
+
+
+def test_one_that_two_keys_lead_to_others_is_linked_to_none_of_them() -> None:
+    found = match_all(
+        [known_by(OURS, "1", "x", "y"), known_by(THEIRS, "2", "z", "x"), known_by(THEIRS, "3", "z2", "y")]
+    )
+    assert found.pairs == ()
+    assert {(u.side, u.id) for u in found.unmatched} == {(OURS, "1"), (THEIRS, "2"), (THEIRS, "3")}
+
+
+def test_who_shares_an_address_with_a_pair_and_is_another_person_is_free() -> None:
+    pair = [known_by(side, "ada", "ada", "home") for side in Side]
+    found = match_all([*pair, known_by(THEIRS, "bob", "bob", "home", apart=("bob",))])
+    assert (found.pairs, found.unmatched) == ((("ada", "ada"),), ())
+
+
+def test_the_key_of_a_crowd_counts_for_nobody() -> None:
+    crowd = [known_by(side, str(n), str(n), "office", apart=(None,)) for side in Side for n in range(101)]
+    assert len(match_all(crowd).pairs) == 101
+    lost = known_by(OURS, "lost", "office", apart=(None,))
+    found = match_all([*crowd, lost])
+    assert [(u.id, u.reason) for u in found.unmatched] == [("lost", "203 records share it")]
+
+
+@pytest.mark.parametrize(("theirs", "same"), [("mail\x1ehome", True), ("home", True), ("other\x1ethird", False)])
+def test_stronger_keys_tell_apart_where_none_is_shared(theirs: str, same: bool) -> None:
+    found = match_group([Candidate(OURS, "1", (), ("work\x1ehome",)), Candidate(THEIRS, "2", (), (theirs,))])
+    assert bool(found.pairs) is same
+
+
+SEVERAL = st.builds(
+    lambda side, its, keys, apart: known_by(side, its, *keys, apart=(apart,)),
+    st.sampled_from(Side),
+    st.sampled_from(("1", "2", "3")),
+    st.lists(st.sampled_from(("x=x", "x=X", "y", "z")), min_size=1, max_size=3, unique_by=lambda key: key[0]),
+    st.sampled_from((None, "ada", "bob")),
+)
+
+
+@LAWS
+@given(st.lists(SEVERAL, max_size=6, unique_by=lambda c: c.name), STRICT, st.randoms(use_true_random=False))
+def test_with_several_keys_too_it_is_one_to_one_and_in_any_order(
+    candidates: list[Candidate], strict: bool, random: Any
+) -> None:
+    found = match_all(candidates, strict=strict)
+    by_name = {c.name: c for c in candidates}
+    told = {(u.side, u.id) for u in found.unmatched}
+    linked = [(side, id) for pair in found.pairs for side, id in zip(Side, pair, strict=True)]
+    assert max(Counter([*told, *linked]).values(), default=1) == 1
+    for ours, theirs in found.pairs:
+        assert by_name[OURS, ours].keys.keys() & by_name[THEIRS, theirs].keys.keys()
+    for c in candidates:  # nobody is free who could be somebody who is free on the other side
+        for o in candidates:
+            if c.side is not o.side and c.keys.keys() & o.keys.keys() and {c.name, o.name}.isdisjoint([*told, *linked]):
+                assert told_apart(c, o)
+    shuffled = list(candidates)
+    random.shuffle(shuffled)
+    again = match_all(shuffled, strict=strict)
+    assert set(again.pairs) == set(found.pairs)
+    assert {(u.side, u.id, u.reason) for u in again.unmatched} == {(u.side, u.id, u.reason) for u in found.unmatched}

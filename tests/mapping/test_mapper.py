@@ -21,11 +21,12 @@ from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import resolve
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.mapper import Mapper, MatchKey
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.mapping.place import Place
 from keapbridge.model.records import Canonical, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import digest, keys_of
+from keapbridge.sync.synchronization import digest
 
 # --- whatever a record holds ------------------------------------------------------------------------------------------
 
@@ -119,7 +120,7 @@ def test_a_record_is_read_whatever_it_holds_and_what_was_read_can_be_written(mes
     assert not values.keys() & unreadable.keys()
     assert all(reason and reason.isprintable() for reason in unreadable.values())
     digest(Snapshot(values, unreadable))
-    keys_of(mapper, Snapshot(values))
+    mapper.match_keys(values, {})
     mapper.takes_part(side, record, values)
     for name, value in values.items():
         lens = mapper[name]

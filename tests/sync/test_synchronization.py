@@ -17,7 +17,7 @@ from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.records import Observation, Snapshot
-from keapbridge.sync.synchronization import Rule, Synchronization, digest, keys_of
+from keapbridge.sync.synchronization import Rule, Synchronization, digest
 
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
 CONTEXT = Context(None, None, {}, {})
@@ -152,8 +152,8 @@ def test_a_digest_tells_contents_apart_and_not_the_order_of_fields(one: dict[str
 
 def test_match_keys_are_ranked_and_know_the_stronger_ones() -> None:
     mapper = attrs.evolve(TOYS, keys=(kb.mapping.MatchKey(("Colour",)), kb.mapping.MatchKey(("Name",))))
-    first, second = keys_of(mapper, Snapshot({"Name": "Top", "Colour": "red"}))
+    first, second = mapper.match_keys({"Name": "Top", "Colour": "red"}, {})
     assert (first.rank, first.stronger) == (0, ())
     assert (second.rank, second.stronger) == (1, (first.key,))
-    [only] = keys_of(mapper, Snapshot({"Name": "Top", "Colour": None}))
+    [only] = mapper.match_keys({"Name": "Top", "Colour": None}, {})
     assert (only.rank, only.stronger) == (1, (None,))

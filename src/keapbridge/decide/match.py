@@ -1,11 +1,13 @@
 """Which records of the two sides are the same, at first contact. Pure; one-to-one or not at all.
 
-Records are compared within groups that share a key (an e-mail address, a SKU). The rules, for the records of one group:
+Records are compared within groups that share keys (e-mail addresses, a SKU): a group is everybody who is reached from
+one of them by a key that two have in common. The rules, for the records of one group:
 
 1. One on each side, and nothing linked: they are the same, unless a stronger key tells them apart. If what tells such
    records apart speaks against it (one e-mail address, two quite different first names), they are reported.
 2. A crowd (several on a side): two are the same when each is the only one of its side that the other could be, and has
-   no double on its own side, going by the fields that tell people with the same key apart.
+   no double on its own side, going by the fields that tell people with the same key apart. First those whose main keys
+   are spelt alike, then those with the same main key (the first e-mail address of both), then all others.
 3. Whatever could be more than one record, or one that is linked already, is reported with its candidates and left
    alone.
 4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
@@ -14,15 +16,18 @@ Records are compared within groups that share a key (an e-mail address, a SKU). 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 
-from keapbridge.model.candidate import Candidate
+from keapbridge.model.candidate import ALSO, Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 
-__all__ = ["Appeared", "GroupOutcome", "Unmatched", "match_appeared", "match_group"]
+__all__ = ["CROWD", "Appeared", "GroupOutcome", "Unmatched", "match_all", "match_appeared", "match_group"]
+
+CROWD = 200  # a key that more records share says nothing about who they are
+_Shares = Callable[[Candidate, Candidate], bool]
 
 
 @attrs.frozen
@@ -43,41 +48,148 @@ class GroupOutcome:
     unmatched: tuple[Unmatched, ...] = ()
 
 
+def match_all(candidates: Sequence[Candidate], *, strict: bool = False) -> GroupOutcome:
+    """Decide unlinked records by the keys of one rank, of which each may have several.
+
+    A key that a crowd shares counts for nobody; who has no other is reported.
+
+    Args:
+        strict: the keys are weak; see `match_group`.
+    """
+    sharers: dict[str, int] = {}
+    for candidate in candidates:
+        for key in candidate.keys:
+            sharers[key] = sharers.get(key, 0) + 1
+    crowded = {key: number for key, number in sharers.items() if number > CROWD}
+    pairs: list[tuple[str, str]] = []
+    unmatched: list[Unmatched] = []
+    rest: Sequence[Candidate] = candidates
+    if crowded:
+        rest = [c if crowded.keys().isdisjoint(c.keys) else _without(c, crowded) for c in candidates]
+        for candidate, left in zip(candidates, rest, strict=True):
+            if not left.keys and not candidate.linked:
+                number = max(crowded[key] for key in candidate.keys)
+                unmatched.append(Unmatched(*candidate.name, f"{number} records share it", ()))
+        rest = [c for c in rest if c.keys]
+    for group in _groups(rest):
+        outcome = match_group(group, strict=strict)
+        pairs += outcome.pairs
+        unmatched += outcome.unmatched
+    return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
 def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOutcome:
-    """Decide the unlinked records that share one key.
+    """Decide the unlinked records of one group.
 
     Args:
         strict: the key is weak: what tells records apart counts for a lonely pair too.
     """
-    free = {side: sorted((c for c in group if c.side is side and not c.linked), key=_order) for side in Side}
-    linked = [c for c in group if c.linked]
-    lonely = not linked and all(len(records) <= 1 for records in free.values())
+    if len(group) == 1:
+        return GroupOutcome()
+    lonely = len(group) == 2 and not any(c.linked for c in group) and group[0].side is not group[1].side
     could_be = _not_told_apart if strict or not lonely else _same_key
-    records = (*free[Side.CUSTOMCRM], *free[Side.KEAP])
-    options = {c.name: [o for o in free[c.side.other] if could_be(c, o)] for c in records}
-    taken = {c.name: [o for o in linked if _not_told_apart(c, o)] for c in records}
-    twins = {c.name: [o for o in free[c.side] if o is not c and _not_told_apart(c, o)] for c in records}
     pairs: list[tuple[str, str]] = []
+    if len(group) > 2 and {c.side for c in group if not c.linked} == set(Side):
+        for shares in (_main_alike, _same_main):
+            found = _clear_pairs(group, shares)
+            pairs += found
+            linked = {(side, id) for pair in found for side, id in zip(Side, pair, strict=True)}
+            group = [attrs.evolve(c, linked=True) if c.name in linked else c for c in group]
+    view = _View.of(group, _share, could_be)
     unmatched: list[Unmatched] = []
-    for record in records:
+    for record in view.records:
         mine = (record.side, record.id)
-        if taken[record.name]:
-            unmatched.append(Unmatched(*mine, "could be a record that is linked already", _names(taken[record.name])))
-        elif options[record.name]:
-            partner = options[record.name][0]
-            alone = len(options[record.name]) == len(options[partner.name]) == 1
-            if not alone or taken[partner.name] or twins[record.name] or twins[partner.name]:
-                candidates = _names([*options[record.name], *twins[record.name]])
-                unmatched.append(Unmatched(*mine, "could be more than one record", candidates))
-            elif lonely and _looks_different(record.apart, partner.apart):
+        options, taken, twins = (some[record.name] for some in (view.options, view.taken, view.twins))
+        if taken:
+            unmatched.append(Unmatched(*mine, "could be a record that is linked already", _names(taken)))
+        elif options:
+            if not view.is_clear(record):
+                unmatched.append(Unmatched(*mine, "could be more than one record", _names([*options, *twins])))
+            elif lonely and _looks_different(record.apart, options[0].apart):
                 reason = "shares its key with a record that looks different"
-                unmatched.append(Unmatched(*mine, reason, _names([partner])))
+                unmatched.append(Unmatched(*mine, reason, _names(options)))
             elif record.side is Side.CUSTOMCRM:
-                pairs.append((record.id, partner.id))
-        elif twins[record.name]:
-            reason = f"duplicate within {record.side.title}"
-            unmatched.append(Unmatched(*mine, reason, _names(twins[record.name])))
+                pairs.append((record.id, options[0].id))
+        elif twins:
+            unmatched.append(Unmatched(*mine, f"duplicate within {record.side.title}", _names(twins)))
     return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
+@attrs.frozen
+class _View:
+    """A group as it is seen by one way of sharing keys.
+
+    Attributes:
+        records: those that are not linked, in their order.
+        options: by name, who of the other side it could be.
+        taken: by name, which linked records it could be.
+        twins: by name, who of its own side it could be.
+    """
+
+    records: Sequence[Candidate]
+    options: Mapping[tuple[Side, str], Sequence[Candidate]]
+    taken: Mapping[tuple[Side, str], Sequence[Candidate]]
+    twins: Mapping[tuple[Side, str], Sequence[Candidate]]
+
+    @classmethod
+    def of(cls, group: Sequence[Candidate], shares: _Shares, could_be: _Shares) -> _View:
+        free = {side: sorted((c for c in group if c.side is side and not c.linked), key=_order) for side in Side}
+        linked = [c for c in group if c.linked]
+        records = (*free[Side.CUSTOMCRM], *free[Side.KEAP])
+
+        def others(of: Candidate, among: Sequence[Candidate], same: _Shares) -> list[Candidate]:
+            return [o for o in among if o is not of and shares(of, o) and same(of, o)]
+
+        return cls(
+            records,
+            {c.name: others(c, free[c.side.other], could_be) for c in records},
+            {c.name: others(c, linked, _not_told_apart) for c in records},
+            {c.name: others(c, free[c.side], _not_told_apart) for c in records},
+        )
+
+    def is_clear(self, record: Candidate) -> bool:
+        """Whether it could be one record only, which could be this one only."""
+        options = self.options[record.name]
+        if len(options) != 1 or len(self.options[options[0].name]) != 1:
+            return False
+        return not any(self.taken[c.name] or self.twins[c.name] for c in (record, options[0]))
+
+
+def _clear_pairs(group: Sequence[Candidate], shares: _Shares) -> list[tuple[str, str]]:
+    view = _View.of(group, shares, _not_told_apart)
+    clear = [c for c in view.records if c.side is Side.CUSTOMCRM and view.is_clear(c)]
+    return [(c.id, view.options[c.name][0].id) for c in clear]
+
+
+def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """The groups, in the order of their first candidates."""
+    if all(len(candidate.keys) == 1 for candidate in candidates):  # as nearly always
+        plain: dict[str, list[Candidate]] = {}
+        for candidate in candidates:
+            plain.setdefault(next(iter(candidate.keys)), []).append(candidate)
+        yield from plain.values()
+        return
+    first: dict[str, str] = {}  # key → another one of its group, up to the one that stands for it
+
+    def root(key: str) -> str:
+        while (up := first.setdefault(key, key)) != key:
+            first[key] = first[up]
+            key = up
+        return key
+
+    for candidate in candidates:
+        one, *others = candidate.keys
+        for key in others:
+            first[root(key)] = root(one)
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(root(next(iter(candidate.keys))), []).append(candidate)
+    yield from groups.values()
+
+
+def _without(candidate: Candidate, keys: Mapping[str, int]) -> Candidate:
+    left = {key: spelt for key, spelt in candidate.keys.items() if key not in keys}
+    return attrs.evolve(candidate, keys=left)
 
 
 @attrs.frozen
@@ -102,15 +214,14 @@ def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict:
     unmatched: list[tuple[int, Unmatched]] = []
     decided: set[tuple[Side, str]] = set()
     for rank, is_weak in enumerate(strict):
-        groups: dict[str, list[Candidate]] = {}
-        for (side, id), its in keys.items():
-            for key in {key.key: key for key in its if key.rank == rank}.values():
-                groups.setdefault(key.key, []).append(Candidate(side, id, key.apart, key.stronger))
-        for _, group in sorted(groups.items()):
-            free = [candidate for candidate in group if candidate.name not in decided]
-            if {candidate.side for candidate in free} != set(Side):
+        its = {
+            name: [key for key in all_keys if key.rank == rank] for name, all_keys in sorted(keys.items(), key=_name)
+        }
+        free = [_candidate(name, some) for name, some in its.items() if some and name not in decided]
+        for group in _groups(free):
+            if {candidate.side for candidate in group} != set(Side):
                 continue
-            outcome = match_group(free, strict=is_weak)
+            outcome = match_group(group, strict=is_weak)
             pairs += [(rank, pair) for pair in outcome.pairs]
             unmatched += [(rank, record) for record in outcome.unmatched]
             decided |= {(side, id) for pair in outcome.pairs for side, id in zip(Side, pair, strict=True)}
@@ -118,16 +229,40 @@ def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict:
     return Appeared(tuple(pairs), tuple(unmatched))
 
 
+def _candidate(name: tuple[Side, str], keys: Sequence[RecordKey]) -> Candidate:
+    keys = sorted(keys, key=lambda key: key.slot)
+    spelt = {key.key: key.spelt for key in keys}
+    return Candidate(*name, keys[0].apart, keys[0].stronger, keys=spelt, main=keys[0].key)
+
+
+def _name(item: tuple[tuple[Side, str], Sequence[RecordKey]]) -> tuple[str, int, str]:
+    (side, id), _ = item
+    return (side.value, len(id), id)
+
+
+def _share(a: Candidate, b: Candidate) -> bool:
+    return not a.keys.keys().isdisjoint(b.keys)
+
+
+def _same_main(a: Candidate, b: Candidate) -> bool:
+    return a.main == b.main and a.main in a.keys and b.main in b.keys
+
+
+def _main_alike(a: Candidate, b: Candidate) -> bool:
+    return _same_main(a, b) and a.keys[a.main] == b.keys[b.main]
+
+
 def _same_key(a: Candidate, b: Candidate) -> bool:
-    return _no_difference(a.stronger, b.stronger)
+    return not any(_differ(x, y) for x, y in zip(a.stronger, b.stronger, strict=True))
 
 
 def _not_told_apart(a: Candidate, b: Candidate) -> bool:
-    return _no_difference(a.stronger, b.stronger) and _no_difference(a.apart, b.apart)
+    return _same_key(a, b) and all(x is None or y is None or x == y for x, y in zip(a.apart, b.apart, strict=True))
 
 
-def _no_difference(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool:
-    return all(x is None or y is None or x == y for x, y in zip(a, b, strict=True))
+def _differ(x: str | None, y: str | None) -> bool:
+    """Whether two records have stronger keys, and none in common."""
+    return x is not None and y is not None and x != y and set(x.split(ALSO)).isdisjoint(y.split(ALSO))
 
 
 def _looks_different(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool:

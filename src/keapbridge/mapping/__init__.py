@@ -9,7 +9,8 @@ from keapbridge.mapping.declared import LensOptions
 from keapbridge.mapping.defaults import companies, contacts, products
 from keapbridge.mapping.kinds import Asked, Context, Kind, Sample
 from keapbridge.mapping.lens import Lens
-from keapbridge.mapping.mapper import Mapper, MatchKey
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.records import Canonical
 
 __all__ = [

@@ -20,7 +20,8 @@ from keapbridge.mapping.declare import (
     text,
 )
 from keapbridge.mapping.declared import Declared
-from keapbridge.mapping.mapper import Mapper, MatchKey
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.side import Side
 

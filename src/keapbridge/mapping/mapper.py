@@ -14,12 +14,14 @@ from keapbridge.mapping.declared import Declared
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
+from keapbridge.mapping.match_keys import MatchKey, made_keys
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
-__all__ = ["Astray", "Mapper", "MatchKey"]
+__all__ = ["Astray", "Mapper"]
 
 NAMED_BY: Mapping[str, frozenset[str]] = {
     "email": frozenset({"email_addresses", "email_address"}),
@@ -34,32 +36,6 @@ Astray = Callable[[str, Exception], str]
 
 def _raise(_field: str, error: Exception) -> str:
     raise error
-
-
-@attrs.frozen
-class MatchKey:
-    """What tells at first contact that two records are the same.
-
-    Attributes:
-        fields: their values must all be there and be equal (ignoring case).
-        apart: fields that tell records with the same key from each other (two people with one e-mail address).
-        strict: a weak key: a single difference in `apart` suffices even when there is but one record on each side.
-    """
-
-    fields: tuple[str, ...]
-    apart: tuple[str, ...] = ()
-    strict: bool = False
-
-    def key(self, values: Mapping[str, Canonical]) -> str | None:
-        """The key of a record, ignoring case; `None` when a part is missing."""
-        parts = self.parts(self.fields, values)
-        return None if None in parts else "\x1f".join(part or "" for part in parts)
-
-    @staticmethod
-    def parts(fields: Iterable[str], values: Mapping[str, Canonical]) -> tuple[str | None, ...]:
-        """Values made comparable: without case."""
-        found = (values.get(name) for name in fields)
-        return tuple(None if value is None else str(value).casefold() for value in found)
 
 
 @attrs.frozen
@@ -217,7 +193,9 @@ class Mapper:
     def _reading(self, side: Side) -> str | None:
         if not self.taking_part.is_told(side) or not all(lens.kind.is_told for lens in self.lenses):
             return None
-        lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in self.lenses)
+        slots = self._unmapped_slots if side is Side.KEAP else ()
+        read = (*self.lenses, *slots)
+        lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in read)
         return "\n".join([*lenses, self.taking_part.described(side)])
 
     def read(
@@ -258,6 +236,52 @@ class Mapper:
     def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:
         return {side: tuple((lens.name, lens.scope, lens.reader(side)) for lens in self.lenses) for side in Side}
 
+    def aliases(self, side: Side, record: Any, values: Values, context: Context) -> dict[str, Canonical]:
+        """What a record is known by beside its mapped values: the e-mail addresses and phone numbers in other slots.
+
+        What cannot be understood there is nothing that anybody is found by.
+        """
+        found: dict[str, Canonical] = {}
+        for lens in self._unmapped_slots if side is Side.KEAP else ():
+            try:
+                value = lens.get(side, record, values.get(lens.scope) if lens.scope else None, context)
+            except UnfitError:
+                continue
+            if value not in (UNSET, None):
+                found[lens.name] = value
+        return found
+
+    @cached_property
+    def _unmapped_slots(self) -> tuple[Lens, ...]:
+        """Slots of Keap's that no field is mapped to, beside those that records are matched by."""
+        found: dict[str, Lens] = {}
+        mapped = {lens.keap.container for lens in self.lenses}
+        for lens in self._matched_by:
+            for place in lens.keap.other_slots:
+                if place.container not in mapped:
+                    bare: dict[str, Any] = {"opt_in_reason": None, "required": frozenset(), "fallback": None}
+                    found[place.path] = attrs.evolve(lens, name=place.path, keap=place, **bare)
+        return tuple(found.values())
+
+    @cached_property
+    def _slots(self) -> Mapping[str, tuple[str, ...]]:
+        """For each field that records are matched by: the others that its value may be in."""
+        found: dict[str, tuple[str, ...]] = {}
+        for lens in self._matched_by:
+            places = lens.keap.other_slots
+            mapped = [other.name for other in self.lenses if other.keap in places]
+            found[lens.name] = (*mapped, *(other.name for other in self._unmapped_slots if other.keap in places))
+        return {name: slots for name, slots in found.items() if slots}
+
+    @cached_property
+    def _matched_by(self) -> tuple[Lens, ...]:
+        names = {name for key in self.keys for name in key.fields}
+        return tuple(lens for lens in self.lenses if lens.name in names)
+
+    def match_keys(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """The match keys of a record, strongest first: of its values as both sides can hold them."""
+        return made_keys(self.keys, {**aliases, **self.key_values(values)}, self._slots)
+
     def key_values(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
         """The values that match keys are made of, as the side that holds less can hold them.
 
@@ -272,6 +296,7 @@ class Mapper:
     @cached_property
     def _key_fields(self) -> tuple[tuple[str, int | None], ...]:
         names = {name for key in self.keys for name in (*key.fields, *key.apart)}
+        names.update(name for slots in self._slots.values() for name in slots)
         return tuple((lens.name, min(lens.limits.values(), default=None)) for lens in self.lenses if lens.name in names)
 
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:

@@ -103,6 +103,15 @@ class Place:
         return attrs.evolve(self, attributes=(attribute,))
 
     @property
+    def other_slots(self) -> tuple[Place, ...]:
+        """The same value in the other slots of its array, for an e-mail address, a phone or a fax number in a slot."""
+        array = self.container[0] if len(self.container) == 2 else ""
+        if self.custom is not None or array not in _SLOTS or self.attributes != _VALUE_PARTS.get(array):
+            return ()
+        others = sorted(_SLOTS[array] - {self.container[1]})
+        return tuple(Place(f"{array}.{slot}", self.attributes, (array, slot)) for slot in others)
+
+    @property
     def roots(self) -> tuple[str, ...]:
         """The record's attributes that a change here writes."""
         if self.in_extra:

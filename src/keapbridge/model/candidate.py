@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from keapbridge.model.side import Side
 
-__all__ = ["Candidate"]
+__all__ = ["ALSO", "Candidate"]
+
+ALSO = "\x1e"  # between two values of one kind, in no text of people
 
 
 @attrs.frozen
@@ -15,8 +19,10 @@ class Candidate:
 
     Attributes:
         apart: its values of the fields that tell records with the same key apart; `None` where empty.
-        stronger: its values of the keys before this one; `None` where it has none.
+        stronger: its values of the keys before this one; `None` where it has none, `ALSO` between several.
         linked: whether it has a partner already.
+        keys: its keys, each with how it is spelt; `None`: as the key itself.
+        main: the key that comes before its others.
     """
 
     side: Side
@@ -24,6 +30,8 @@ class Candidate:
     apart: tuple[str | None, ...] = ()
     stronger: tuple[str | None, ...] = ()
     linked: bool = False
+    keys: Mapping[str, str | None] = attrs.field(factory=lambda: {"": None})
+    main: str = ""
 
     @property
     def name(self) -> tuple[Side, str]:

@@ -40,12 +40,20 @@ def moved_fact(name: str) -> str:
 
 @attrs.frozen
 class RecordKey:
-    """A record's match key at one rank, with what tells it from others of the same key."""
+    """A record's match key at one rank, with what tells it from others of the same key.
+
+    Attributes:
+        apart, stronger: see `Candidate`.
+        slot: 0 for the only key of its rank; where there are several, they are counted from 1, the main one first.
+        spelt: how it is spelt, where that is not as the key itself.
+    """
 
     rank: int
     key: str = attrs.field(repr=False)
     apart: tuple[str | None, ...] = attrs.field(repr=False)
     stronger: tuple[str | None, ...] = attrs.field(repr=False)
+    slot: int = 0
+    spelt: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

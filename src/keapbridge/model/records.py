@@ -40,11 +40,13 @@ class Snapshot:
         values: field → value; a field that is not there is unknown, `None` is known to be empty.
         unreadable: field → reason, for what is there and could not be understood.
         absent: those of the empty fields that the record did not show at all; see `decide.absence`.
+        aliases: place → value, for what it is known by beside the mapped fields (a third e-mail address).
     """
 
     values: Values = attrs.field(repr=False)
     unreadable: Mapping[str, str] = attrs.field(factory=dict)
     absent: frozenset[str] = attrs.field(default=frozenset(), eq=False)
+    aliases: Values = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen

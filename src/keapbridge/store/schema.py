@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0009"
+HEAD = "0010"
 
 metadata = MetaData()
 
@@ -55,6 +55,7 @@ observed = Table(
     Column("snapshot", Text, nullable=False),
     Column("unreadable", Text, nullable=False),
     Column("absent", Text),
+    Column("aliases", Text),
     Column("updated_at", String(40)),
     Column("version", String(255)),
     Column("problem", Text),
@@ -82,7 +83,11 @@ match_keys = Table(
     Column("side", String(10), primary_key=True),
     Column("id", String(255), primary_key=True),
     Column("rank", Integer, primary_key=True),
+    # 0 for the only key of its rank; several are counted from 1.
+    Column("slot", Integer, primary_key=True),
     Column("key", Text, nullable=False),
+    # NULL: as the key itself.
+    Column("spelt", Text),
     Column("apart", Text, nullable=False),
     Column("stronger", Text, nullable=False),
     Column("linked", Boolean, nullable=False),

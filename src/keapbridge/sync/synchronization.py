@@ -37,7 +37,7 @@ from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.options import Settings
 from keapbridge.sync.systems import System
 
-__all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest", "keys_of"]
+__all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest"]
 
 KEAP_CURRENCY = "keap_currency"  # the fact that tells it
 
@@ -201,7 +201,8 @@ class Synchronization:
         values, unreadable = self.mapper.read(side, record, context, astray)
         guard.fields_went_well(self.name, place, unreadable)
         absent = self.mapper.absent(side, record, values, unreadable) if whole else frozenset()
-        snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent)
+        aliases = self.mapper.aliases(side, record, values, context)
+        snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent, aliases)
         moment, version = identity.updated_at, identity.version
         return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
 
@@ -361,7 +362,7 @@ class Synchronization:
 
     def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first."""
-        return keys_of(self.mapper, snapshot)
+        return self.mapper.match_keys(snapshot.values, snapshot.aliases)
 
 
 @attrs.frozen
@@ -410,19 +411,6 @@ class Rule:
 
 def digest(snapshot: Snapshot) -> str:
     """A short fingerprint of a snapshot; the order of its fields does not matter."""
-    content = msgspec.json.encode([snapshot.values, snapshot.unreadable], order="sorted")
+    said = [snapshot.values, snapshot.unreadable, *([snapshot.aliases] if snapshot.aliases else [])]
+    content = msgspec.json.encode(said, order="sorted")
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def keys_of(mapper: Mapper, snapshot: Snapshot) -> tuple[RecordKey, ...]:
-    """The match keys of a record, strongest first: of its values as both sides can hold them."""
-    values = mapper.key_values(snapshot.values)
-    stronger: list[str | None] = []
-    found: list[RecordKey] = []
-    for rank, match_key in enumerate(mapper.keys):
-        key = match_key.key(values)
-        if key is not None:
-            apart = match_key.parts(match_key.apart, values)
-            found.append(RecordKey(rank, key, apart, tuple(stronger)))
-        stronger.append(key)
-    return tuple(found)

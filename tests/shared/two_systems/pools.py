@@ -10,6 +10,7 @@ from fakes import Fault
 from hypothesis import strategies as st
 
 import keapbridge as kb
+from keapbridge.decide import match
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.sync.afterwards import resolve as resolve_module
@@ -172,7 +173,7 @@ DELETION_RULES: tuple[Any, ...] = (
 SMALL: tuple[tuple[Any, str, int], ...] = (
     (linked, "BATCH", 3),
     (first_contact, "BATCH", 3),
-    (first_contact, "CROWD", 12),
+    (match, "CROWD", 12),
     (deletions, "BATCH", 2),
     (resolve_module, "BATCH", 2),
     (undo, "BATCH", 3),

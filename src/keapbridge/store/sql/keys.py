@@ -27,7 +27,7 @@ LOGGER = logging.getLogger("keapbridge.store")
 KEYS = "encryption"  # the name of the fact
 SEALED: Mapping[Table, Sequence[str]] = {
     t.links: ("customcrm_base", "keap_base", "awaited"),
-    t.observed: ("snapshot", "unreadable", "problem"),
+    t.observed: ("snapshot", "unreadable", "aliases", "problem"),
     t.match_keys: ("apart", "stronger"),
     t.tombstones: ("reason",),
     t.failures: ("reason",),
@@ -38,6 +38,8 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.journal: ("before", "after"),
 }
 """What is encrypted, by table."""
+HASHED = frozenset({"key", "spelt"})
+"""What is hashed, of match keys."""
 
 
 @attrs.frozen
@@ -136,8 +138,9 @@ def reseal_rows(database: Database, rows: Rows) -> None:
 def _changed(rows: Rows, row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any] | None:
     """The row with what it is to hold, if that is something else."""
     new = {name: _again(rows.seal, row[name]) for name in columns}
-    if "key" in row:
-        new["key"] = row["key"] if is_keyed(row["key"]) else keyed_digest(row["key"], rows.hash_key)
+    for name in HASHED.intersection(row):
+        plain = row[name] is not None and not is_keyed(row[name])
+        new[name] = keyed_digest(row[name], rows.hash_key) if plain else row[name]
     if all(row[name] == value for name, value in new.items()):
         return None
     return {**{f"new_{name}": value for name, value in new.items()}, **{f"old_{name}": row[name] for name in row}}
@@ -155,7 +158,7 @@ def _batches(database: Database, table: Table, bridge: str) -> Iterator[Sequence
     mine = _mine(table, bridge)
     names = [*keys, *(table.c[name] for name in SEALED[table])]
     if table is t.match_keys:
-        names.append(table.c.key)
+        names += [table.c[name] for name in sorted(HASHED)]
     after: tuple[Any, ...] | None = None
     while True:
         query = select(*names).where(mine).order_by(*keys).limit(CHUNK)
@@ -183,7 +186,7 @@ def _mine(table: Table, bridge: str) -> Any:
 def _write(database: Database, table: Table, columns: Sequence[str], changes: Sequence[Mapping[str, Any]]) -> None:
     if not changes:
         return
-    changed = [*columns, "key"] if table is t.match_keys else list(columns)
+    changed = [*columns, *sorted(HASHED)] if table is t.match_keys else list(columns)
     same = [table.c[key.name] == bindparam(f"old_{key.name}") for key in table.primary_key]
     # By the first one: the others are written together with it.
     same.append(table.c[columns[0]] == bindparam(f"old_{columns[0]}"))

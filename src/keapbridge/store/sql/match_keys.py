@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, exists, func, select, true, update
 
+from keapbridge.decide import match
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
-from keapbridge.model.records import Observation
+from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import link_columns
 
 __all__ = ["MatchKeys", "settle_keys"]
+
+KeysOf = Callable[[Snapshot], tuple[RecordKey, ...]]
 
 
 class MatchKeys:
@@ -25,7 +29,12 @@ class MatchKeys:
         self._core = core
 
     @flow
-    def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> list[tuple[str, list[Candidate]]]:
+    def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> tuple[list[Candidate], str | None]:
+        """Who shares the next keys of unlinked records, and who shares another key with those, and so on.
+
+        Returns:
+            These records, each with all its keys of that rank, and after which key to go on; `None` at the end.
+        """
         m = t.match_keys.c
 
         def wanted() -> Any:
@@ -33,35 +42,62 @@ class MatchKeys:
             unlinked = select(m.key).distinct().where(*its, m.linked.is_(False), m.key > bindparam("after"))
             return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
 
-        groups: dict[str, list[Candidate]] = {}
         with self._core.transaction() as c:
             self._core.database.index_again(c)
             values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
             keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
-            rows = self._with_keys(c, name, rank, keys) if keys else ()
+            rows = self._sharers(c, name, rank, keys) if keys else []
             planned = {
-                side.value: self._planned(c, plan_id, name, side, [row.id for row in rows if row.side == side.value])
+                side.value: self._planned(c, plan_id, name, side, {row.id for row in rows if row.side == side.value})
                 for side in Side
             }
+        found: dict[tuple[str, str], list[Any]] = {}
         for row in rows:
-            kinds = planned[row.side].get(row.id, frozenset())
-            if "skip" not in kinds:
-                linked = bool(row.linked) or not kinds.isdisjoint(("adopt", "link"))
-                apart, stronger = tuple(self._core.rows.open(row.apart)), tuple(self._core.rows.open(row.stronger))
-                groups.setdefault(row.key, []).append(Candidate(Side(row.side), row.id, apart, stronger, linked=linked))
-        return [(key, groups.get(key, [])) for key in keys]
+            if "skip" not in planned[row.side].get(row.id, ()):
+                found.setdefault((row.side, row.id), []).append(row)
+        candidates = [self._candidate(its, planned) for its in found.values()]
+        return candidates, keys[-1] if len(keys) == limit else None
 
-    def _with_keys(self, c: Connection, name: str, rank: int, keys: Sequence[str]) -> Sequence[Any]:
-        m, s = t.match_keys.c, t.tombstones.c
-        kept_apart = select(s.id).where(*self._core.of(t.tombstones, name), s.apart.is_(True), s.side == m.side)
+    def _candidate(self, rows: Sequence[Any], planned: Mapping[str, Mapping[str, frozenset[str]]]) -> Candidate:
+        first = rows[0]
+        kinds = planned[first.side].get(first.id, frozenset())
+        linked = bool(first.linked) or not kinds.isdisjoint(("adopt", "link"))
+        apart, stronger = (tuple(self._core.rows.open(text)) for text in (first.apart, first.stronger))
+        spelt = {row.key: row.spelt for row in rows}
+        return Candidate(Side(first.side), first.id, apart, stronger, linked=linked, keys=spelt, main=first.key)
+
+    def _sharers(self, c: Connection, name: str, rank: int, keys: Sequence[str]) -> list[Any]:
+        """The rows of all records that share these keys, and of those that share another one with them."""
+        rows: dict[tuple[str, str, int], Any] = {}
+        asked: set[str] = set()
+        complete: set[tuple[str, str]] = set()
+        while keys:
+            asked.update(keys)
+            new = self._rows(c, name, rank, t.match_keys.c.key, keys)
+            sharers = Counter(row.key for row in new)
+            rows |= {(row.side, row.id, row.slot): row for row in new}
+            # Who is of a crowd leads to nobody.
+            several = {(row.side, row.id) for row in new if row.slot and sharers[row.key] <= match.CROWD} - complete
+            complete |= several
+            if not several:
+                break
+            theirs = self._rows(c, name, rank, t.match_keys.c.id, sorted({id for _, id in several}))
+            rows |= {(row.side, row.id, row.slot): row for row in theirs if (row.side, row.id) in several}
+            keys = sorted({row.key for row in theirs if (row.side, row.id) in several} - asked)
+        return [rows[place] for place in sorted(rows)]
+
+    def _rows(self, c: Connection, name: str, rank: int, by: Any, values: Sequence[str]) -> Sequence[Any]:
+        m = t.match_keys.c
+        kept_apart = select(t.tombstones.c.id).where(*self._core.of(t.tombstones, name), t.tombstones.c.apart.is_(True))
         query = (
-            select(m.key, m.side, m.id, m.apart, m.stronger, m.linked)
+            select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
             .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
-            .where(m.key.in_(self._core.database.each("keys")))
-            .where(m.linked.is_(True) | m.id.not_in(kept_apart))
-            .order_by(m.key, m.side, m.id)
+            .where(by.in_(self._core.database.each("wanted")))
+            .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
         )
-        return c.execute(query, {"keys": keys}).all()
+        if by is m.id:
+            query = query.where(m.side.in_([side.value for side in Side]))  # so that it is found by its place
+        return c.execute(query, {"wanted": values}).all()
 
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
@@ -105,8 +141,33 @@ class MatchKeys:
                 found.update((row.id, bool(row.linked)) for row in c.execute(query))
         return sorted(found.items())
 
+    @flow
+    def link_anew(self, name: str, after: str, *, size: int, keys_of: KeysOf) -> str | None:
+        """Make the keys of the next linked records anew, of their bases; answers after which to go on."""
+        k = t.links.c
+        with self._core.transaction() as c:
+            query = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+            links = [self._core.rows.to_link(row) for row in c.execute(query.order_by(k.customcrm_id).limit(size))]
+            for side in Side:
+                keys = {link.id(side): keys_of(Snapshot(link.base(side))) for link in links}
+                settle_keys(self._core, c, name, side, keys)
+        return links[-1].customcrm_id if len(links) == size else None
+
+    @flow
+    def stage_anew(self, name: str, side: Side, after: str, *, size: int, keys_of: KeysOf) -> str | None:
+        """The same of the next records of a side that are linked to nothing."""
+        o, rows = t.observed.c, self._core.rows
+        with self._core.transaction() as c:
+            its = (*self._core.of(t.observed, name, side), o.linked.is_(False), o.id > after)
+            query = select(t.observed).where(*its).order_by(o.id).limit(size)
+            found = [rows.to_observation(row) for row in c.execute(query)]
+            self._core.delete(c, t.match_keys, name, side, [one.id for one in found])
+            keys = (rows.match_keys(name, side, one.id, keys_of(one.snapshot), linked=False) for one in found)
+            self._core.database.upsert(c, t.match_keys, [row for some in keys for row in some])
+        return found[-1].id if len(found) == size else None
+
     def _planned(
-        self, c: Connection, plan_id: str, name: str, side: Side, ids: Sequence[str]
+        self, c: Connection, plan_id: str, name: str, side: Side, ids: Collection[str]
     ) -> dict[str, frozenset[str]]:
         """What kinds of actions a plan has for these records."""
         if not ids:
@@ -115,7 +176,7 @@ class MatchKeys:
         its_id = a[link_columns(side).id.name]
         query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == name)
         found: dict[str, frozenset[str]] = {}
-        for id, kind in c.execute(query.where(its_id.in_(self._core.database.each("ids"))), {"ids": ids}).all():
+        for id, kind in c.execute(query.where(its_id.in_(self._core.database.each("ids"))), {"ids": sorted(ids)}).all():
             found[id] = found.get(id, frozenset()) | {kind}
         return found
 
@@ -132,20 +193,16 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     found = core.database.execute(
         c,
         "keys",
-        lambda: select(m.id, m.rank, m.key, m.apart, m.stronger, m.linked).where(*its()),
+        lambda: select(m.id, m.rank, m.slot, m.key, m.spelt, m.apart, m.stronger, m.linked).where(*its()),
         core.values(name, side, keys),
     )
     known: dict[str, set[Any]] = {id: set() for id in keys}
     unlinked: set[str] = set()
-    for id, rank, key, apart, stronger, linked in map(tuple, found):
-        known[id].add((rank, key, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))))
+    for id, rank, slot, key, spelt, apart, stronger, linked in map(tuple, found):
+        known[id].add((rank, slot, key, spelt, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))))
         if not linked:
             unlinked.add(id)
-    others = [
-        id
-        for id, its in keys.items()
-        if known[id] != {(k.rank, core.rows.key_digest(k.key), k.apart, k.stronger) for k in its}
-    ]
+    others = [id for id, its in keys.items() if known[id] != {_kept(core, key) for key in its}]
     core.delete(c, t.match_keys, name, side, [id for id in others if known[id]])
     rows = [row for id in others for row in core.rows.match_keys(name, side, id, keys[id], linked=True)]
     core.database.upsert(c, t.match_keys, rows)
@@ -157,3 +214,9 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
             lambda: update(t.match_keys).where(*its()).values(linked=true()),
             core.values(name, side, linked_now),
         )
+
+
+def _kept(core: Core, k: RecordKey) -> tuple[Any, ...]:
+    """A key as its row is read."""
+    spelt = None if k.spelt is None else core.rows.key_digest(k.spelt)
+    return (k.rank, k.slot, core.rows.key_digest(k.key), spelt, k.apart, k.stronger)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from keapbridge._io.effects import Flow, stop_point
-from keapbridge.decide.match import Unmatched, match_group
+from keapbridge.decide.match import Unmatched, match_all
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
-from keapbridge.model.candidate import Candidate
 from keapbridge.model.change import Held
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
@@ -22,7 +21,6 @@ from keapbridge.sync.synchronization import Synchronization
 __all__ = ["counterpart", "plan_creates", "plan_matches", "read_unlinked"]
 
 BATCH = 500
-CROWD = 200  # a key that more records share says nothing about who they are
 
 
 def plan_matches(part: PlanPart) -> Flow[None]:
@@ -30,25 +28,15 @@ def plan_matches(part: PlanPart) -> Flow[None]:
     for rank, key in enumerate(sync.mapper.keys):
         if rank and not (yield from _is_any_left(sync, part.plan_id)):
             return
-        after = ""
+        after: str | None = ""
         name = "+".join(key.fields)
-        while True:
+        while after is not None:
             yield from stop_point()
-            groups = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
-            if not groups:
-                break
-            after = groups[-1][0]
-            pairs: list[tuple[str, str]] = []
-            actions: list[Action] = []
-            for _, group in groups:
-                if len(group) > CROWD:
-                    actions += _crowd(sync, name, group)
-                    continue
-                outcome = match_group(group, strict=key.strict)
-                pairs += outcome.pairs
-                actions += [_skip(sync, name, unmatched) for unmatched in outcome.unmatched]
-            yield from part.add(actions)
-            yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))
+            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
+            outcome = match_all(group, strict=key.strict)
+            yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
+            pairs, adopt = list(outcome.pairs), partial(_plan_adoptions, part, name)
+            yield from sync.guard.by_halves(pairs, adopt, partial(_not_adopted, part))
 
 
 def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:
@@ -57,11 +45,6 @@ def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:
         if (yield from sync.store.match_keys.unlinked(sync.name, side, "", 1, plan_id)):
             return True
     return False
-
-
-def _crowd(sync: Synchronization, key: str, group: Sequence[Candidate]) -> list[Skip]:
-    reason = f"{len(group)} records share this {key}"
-    return [Skip(sync.name, c.side, c.id, reason) for c in group if not c.linked]
 
 
 def _skip(sync: Synchronization, key: str, unmatched: Unmatched) -> Skip:

@@ -167,7 +167,8 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         sync.name,
         link,
         {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
-        keys={side: sync.keys(pair.current(side)) for side in Side},
+        # A base does not tell all that a record is known by; what is not seen is as it was.
+        keys={side: sync.keys(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
         marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
     )
 

@@ -26,6 +26,7 @@ from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, note_hom
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
+from keapbridge.sync.reading.keys_anew import keys_anew, manner
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
 from keapbridge.sync.systems import System
 
@@ -110,6 +111,7 @@ def _remap(sync: Synchronization) -> Flow[None]:
     """The mapping is not the one of the last run that read everything."""
     left = yield from learn_places(sync)
     yield from note_homeless(sync, left)
+    yield from keys_anew(sync)
 
 
 def read_all_next(sync: Synchronization) -> Flow[None]:
@@ -153,7 +155,7 @@ def _look(sync: Synchronization, side: Side, plan_id: str, ids: Collection[str])
 
 def _fingerprint(mapper: Mapper) -> str:
     lenses = sorted(f"{x.name} {x.customcrm.path} {x.keap.path} {x.kind!r} {x.direction}" for x in mapper.lenses)
-    lenses += filter(None, [mapper.taking_part.fingerprint()])
+    lenses += filter(None, [mapper.taking_part.fingerprint(), manner(mapper)])
     return hashlib.blake2b("\n".join(lenses).encode(), digest_size=16).hexdigest()
 
 

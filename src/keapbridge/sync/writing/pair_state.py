@@ -319,7 +319,10 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
         if field in base and base[field] == before:
             base[field] = answer.values[field]
     absent = seen.snapshot.absent.intersection(field for field, value in values.items() if value is None)
-    state = _see(state, attrs.evolve(seen, snapshot=Snapshot(values, unreadable, absent)))
+    state = _see(
+        state,
+        attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values, unreadable=unreadable, absent=absent)),
+    )
     return _with_link(state, state.pair.link.with_base(side, base))
 
 

@@ -1,0 +1,84 @@
+"""Match keys: what tells at first contact that two records are the same, and how it is made of their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+
+import attrs
+
+from keapbridge.decide.spelling import blind
+from keapbridge.model.candidate import ALSO
+from keapbridge.model.kept import RecordKey
+from keapbridge.model.records import Canonical
+
+__all__ = ["MatchKey", "made_keys"]
+
+_BETWEEN = "\x1f"  # the parts of a key
+
+
+@attrs.frozen
+class MatchKey:
+    """What tells at first contact that two records are the same.
+
+    Attributes:
+        fields: their values must all be there and be the same, in whatever spelling; see `decide.spelling`. Of an
+            e-mail address or a phone number it may be that of any slot: the first of one record, the second of the
+            other.
+        apart: fields that tell records with the same key from each other (two people with one e-mail address).
+        strict: a weak key: a single difference in `apart` suffices even when there is but one record on each side.
+    """
+
+    fields: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+    strict: bool = False
+
+    def key(self, values: Mapping[str, Canonical]) -> str | None:
+        """The key of a record, in one spelling; `None` when a part is missing."""
+        parts = self.parts(self.fields, values)
+        return None if None in parts else _BETWEEN.join(part or "" for part in parts)
+
+    @staticmethod
+    def parts(fields: Iterable[str], values: Mapping[str, Canonical]) -> tuple[str | None, ...]:
+        """Values made comparable: in one spelling. What nothing is to be seen of is not there."""
+        found = (values.get(name) for name in fields)
+        return tuple(None if value is None else blind(str(value)) or None for value in found)
+
+    def keys(self, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """All keys of a record, the main one first, each with how it is spelt.
+
+        Args:
+            slots: for some of the fields: those that a value may be in, too.
+        """
+        found: dict[str, str] = {}
+        for fields in self._ways(values, slots):
+            key = self.parts(fields, values)
+            if None not in key:
+                spelt = _BETWEEN.join(str(values[name]) for name in fields)
+                found.setdefault(_BETWEEN.join(part or "" for part in key), spelt)
+        return found
+
+    def _ways(self, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:
+        """The fields that a key may be made of."""
+        held = [
+            [name for name in (field, *slots.get(field, ())) if values.get(name) is not None] for field in self.fields
+        ]
+        return iter(product(*held))
+
+
+def made_keys(
+    keys: Iterable[MatchKey], values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]
+) -> tuple[RecordKey, ...]:
+    """The keys of a record, strongest first; see `MatchKey.keys`."""
+    stronger: list[str | None] = []
+    found: list[RecordKey] = []
+    for rank, match_key in enumerate(keys):
+        its = match_key.keys(values, slots)
+        if its:
+            apart = match_key.parts(match_key.apart, values)
+            first = 1 if len(its) > 1 else 0
+            for slot, (key, spelt) in enumerate(its.items(), first):
+                other = None if spelt == key else spelt
+                found.append(RecordKey(rank, key, apart, tuple(stronger), slot, other))
+        stronger.append(ALSO.join(its) or None)
+    return tuple(found)

@@ -75,7 +75,7 @@ def _assert_same_people(world: World, number: int) -> None:
     ("side", "fault", "error"),
     named(
         _UNREADABLE,
-        quick=("customcrm-an-html-page", "keap-404"),
+        quick=("keap-404",),
     ),
 )
 def test_a_list_that_cannot_be_read_stops_its_synchronization_with_a_clear_reason_and_a_rerun_completes(
@@ -294,7 +294,7 @@ def test_a_create_whose_answer_has_no_id_does_not_stop_the_others(world: World, 
 
 
 @either_side
-@pytest.mark.parametrize("edited", ["source", "made"])
+@pytest.mark.parametrize("edited", variants(["source", "made"], quick=["made"]))
 def test_an_edit_between_a_lost_answer_and_the_rerun_is_not_lost(world: World, side: kb.Side, edited: str) -> None:
     """The counterpart was made, its answer was lost, and then somebody edits one of the two."""
     if side is kb.Side.KEAP:
@@ -548,7 +548,7 @@ def test_what_becomes_unreadable_in_a_linked_record_is_held_and_the_rest_of_it_f
 
 @either_side
 @pytest.mark.parametrize(
-    "stamp", [None, *variants(["yesterday", "", 7, "2024-13-01", [], "10000-01-01"], quick=["yesterday"])]
+    "stamp", variants([None, "yesterday", "", 7, "2024-13-01", [], "10000-01-01"], quick=["yesterday"])
 )
 def test_a_stamp_that_is_none_loses_no_record_and_no_edit(world: World, side: kb.Side, stamp: Any) -> None:
     _people(world, 1)
@@ -619,7 +619,11 @@ def test_properties_that_nobody_knows_do_no_harm(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "properties", [{"Email": "not an address"}, {"BirthDate": "0001-01-01"}, {"Country": "Atlantis"}]
+    "properties",
+    variants(
+        [{"Email": "not an address"}, {"BirthDate": "0001-01-01"}, {"Country": "Atlantis"}],
+        quick=[{"Email": "not an address"}],
+    ),
 )
 def test_a_value_that_cannot_flow_is_held_with_the_reason_and_the_rest_of_the_record_flows(
     world: World, properties: dict[str, str]

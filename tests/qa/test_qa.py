@@ -83,6 +83,7 @@ def test_the_right_line_fails_when_a_lens_is_broken(name: str) -> None:
     assert all(r.passed for r in found if (r.check.object, r.check.field, r.check.to) not in expected)
 
 
+@pytest.mark.thorough
 def test_a_line_that_fails_makes_the_exit_code_1_and_says_what_was_seen() -> None:
     said: list[str] = []
     assert run(said.append, [BROKEN["writes-elsewhere"][0]]) == 1

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from toys import World
 
+import keapbridge as kb
+
 
 @pytest.fixture
 def toy_worlds() -> Iterator[Callable[..., World]]:
@@ -27,3 +29,10 @@ def toy_worlds() -> Iterator[Callable[..., World]]:
 def toys(toy_worlds: Callable[..., World]) -> World:
     """Makers and toys in two boxes each, and the engine between them."""
     return toy_worlds()
+
+
+@pytest.fixture
+def unasked() -> Iterator[kb.KeapClient]:
+    """A client of a Keap that is not asked for anything."""
+    with kb.KeapClient(auth=kb.KeapApiKey("key"), base_url="http://127.0.0.1:9") as client:
+        yield client

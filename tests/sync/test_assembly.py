@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -35,22 +35,15 @@ class Crm:
     get_many = create = update = delete = list_changes
 
 
-@pytest.fixture
-def keap() -> Iterator[kb.KeapClient]:
-    """A Keap that is not asked for anything."""
-    with kb.KeapClient(auth=kb.KeapApiKey("key"), base_url="http://127.0.0.1:9") as client:
-        yield client
-
-
 def opened(crm: Any, keap: Any, **options: Any) -> Bridge:
     bridge = open_bridge(crm, keap, "sqlite://", options, asynchronous=False)  # type: ignore[arg-type]
     bridge.store.close()
     return bridge
 
 
-def test_a_customcrm_takes_part_as_far_as_it_goes_and_in_the_order_of_references(keap: kb.KeapClient) -> None:
-    assert list(opened(Crm(["contacts", "customers"]), keap).synchronizations) == ["companies", "contacts"]
-    bridge = opened(Crm(["contacts", "products", "customers"]), keap)
+def test_a_customcrm_takes_part_as_far_as_it_goes_and_in_the_order_of_references(unasked: kb.KeapClient) -> None:
+    assert list(opened(Crm(["contacts", "customers"]), unasked).synchronizations) == ["companies", "contacts"]
+    bridge = opened(Crm(["contacts", "products", "customers"]), unasked)
     assert list(bridge.synchronizations) == ["companies", "products", "contacts"]
     contacts = bridge["contacts"]
     assert isinstance(contacts.systems[kb.Side.CUSTOMCRM], AdapterSystem)
@@ -59,50 +52,55 @@ def test_a_customcrm_takes_part_as_far_as_it_goes_and_in_the_order_of_references
     assert not bridge["companies"].traits.merges_in_keap
 
 
-def test_a_default_mapping_is_narrowed_to_what_there_is(keap: kb.KeapClient) -> None:
+def test_a_default_mapping_is_narrowed_to_what_there_is(unasked: kb.KeapClient) -> None:
     held = ["FirstName", "LastName", "Email", "Region", "Phone"]
-    mapper = opened(Crm(["contacts"], held), keap)["contacts"].mapper
+    mapper = opened(Crm(["contacts"], held), unasked)["contacts"].mapper
     assert {lens.name for lens in mapper.lenses} == {"FirstName", "LastName", "Email", "Phone"}
     assert mapper["Phone"].scope is None, "there is no country to read it by"
 
 
-def test_what_the_host_itself_has_mapped_must_have_a_place(keap: kb.KeapClient) -> None:
+def test_what_the_host_itself_has_mapped_must_have_a_place(unasked: kb.KeapClient) -> None:
     mapper = kb.mapping.contacts.with_lenses(kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
     with pytest.raises(kb.MappingError, match="contacts: Customcrm has nowhere to keep ShoeSize"):
-        opened(Crm(["contacts"], ["FirstName", "LastName", "Email"]), keap, contacts=mapper)
+        opened(Crm(["contacts"], ["FirstName", "LastName", "Email"]), unasked, contacts=mapper)
 
 
-def test_a_mapping_is_given_by_its_own_name(keap: kb.KeapClient) -> None:
+def test_a_mapping_is_given_by_its_own_name(unasked: kb.KeapClient) -> None:
     with pytest.raises(ValueError, match=r"give it as products=…"):
-        opened(Crm(["contacts"]), keap, contacts=kb.mapping.products)
+        opened(Crm(["contacts"]), unasked, contacts=kb.mapping.products)
 
 
-def test_options_become_settings_and_without_any_the_defaults_hold(keap: kb.KeapClient) -> None:
+def test_options_become_settings_and_without_any_the_defaults_hold(unasked: kb.KeapClient) -> None:
     told: list[Any] = []
     policy = kb.Policy(conflicts="keap")
     chosen = opened(
-        Crm(["contacts"]), keap, policy=policy, default_region="GB", retention=None, progress=lambda *a: told.append(a)
+        Crm(["contacts"]),
+        unasked,
+        policy=policy,
+        default_region="GB",
+        retention=None,
+        progress=lambda *a: told.append(a),
     ).settings
     assert (chosen.policy, chosen.default_region, chosen.retention) == (policy, "GB", None)
     chosen.watch.progress("contacts", "writing", 1, 2)
     chosen.watch.tell.drain()
     assert told == [("contacts", "writing", 1, 2)]
-    assert opened(Crm(["contacts"]), keap, policy=None, progress=False).settings == Settings()
+    assert opened(Crm(["contacts"]), unasked, policy=None, progress=False).settings == Settings()
 
 
-def test_progress_can_be_shown_as_bars(keap: kb.KeapClient) -> None:
+def test_progress_can_be_shown_as_bars(unasked: kb.KeapClient) -> None:
     pytest.importorskip("tqdm")
-    [_, bars] = opened(Crm(["contacts"]), keap, progress=True).settings.watch.tell.listeners
+    [_, bars] = opened(Crm(["contacts"]), unasked, progress=True).settings.watch.tell.listeners
     assert isinstance(bars, ProgressBars)
 
 
-def test_the_listeners_of_a_session_are_its_own_beside_the_log(keap: kb.KeapClient) -> None:
+def test_the_listeners_of_a_session_are_its_own_beside_the_log(unasked: kb.KeapClient) -> None:
     def one(event: kb.events.Event) -> None: ...
 
     async def not_this(event: kb.events.Event) -> None: ...
 
     def listeners(**options: Any) -> list[Any]:
-        return list(opened(Crm(["contacts"]), keap, **options).settings.watch.tell.listeners)
+        return list(opened(Crm(["contacts"]), unasked, **options).settings.watch.tell.listeners)
 
     log = kb.events.log(logging.getLogger("host"))
     assert [type(listener).__name__ for listener in listeners()] == ["Log"]

@@ -26,22 +26,15 @@ class OnlyContacts:
 
 
 @pytest.fixture
-def keap() -> Iterator[kb.KeapClient]:
-    """A Keap that is not asked for anything."""
-    with kb.KeapClient(auth=kb.KeapApiKey("key"), base_url="http://127.0.0.1:9") as client:
-        yield client
-
-
-@pytest.fixture
-def session(keap: kb.KeapClient) -> Iterator[SyncSession]:
-    with SyncSession(customcrm=OnlyContacts(), keap=keap, store="sqlite://", name="shop") as made:
+def session(unasked: kb.KeapClient) -> Iterator[SyncSession]:
+    with SyncSession(customcrm=OnlyContacts(), keap=unasked, store="sqlite://", name="shop") as made:
         yield made
 
 
-def test_an_option_that_there_is_not_is_named(keap: kb.KeapClient) -> None:
+def test_an_option_that_there_is_not_is_named(unasked: kb.KeapClient) -> None:
     wrong: dict[str, Any] = {"polcy": kb.Policy(), "overlaps": 5}
     with pytest.raises(TypeError, match="a session has no option overlaps, polcy"):
-        SyncSession(customcrm=OnlyContacts(), keap=keap, store="sqlite://", **wrong)
+        SyncSession(customcrm=OnlyContacts(), keap=unasked, store="sqlite://", **wrong)
 
 
 def test_what_this_customcrm_does_not_have_is_named_with_what_it_has(session: SyncSession) -> None:

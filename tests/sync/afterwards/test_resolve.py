@@ -202,7 +202,7 @@ def test_a_rule_that_does_not_exist_is_refused() -> None:
 # --- a country and its region ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("winner", kb.Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("winner", variants(kb.Side, quick=[kb.Side.KEAP]), ids=lambda side: side.value)
 def test_a_country_edited_here_and_its_region_there_wait_until_somebody_decides_about_both(
     world: World, winner: kb.Side
 ) -> None:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
+from tiers import variants
 from toys import World
 
 import keapbridge as kb
@@ -43,7 +44,7 @@ def test_a_record_that_went_back_waits(world: World, side: kb.Side) -> None:
     assert f"{side.title} {ours if side is CUSTOMCRM else theirs} went back" in conflict.reason
 
 
-@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+@pytest.mark.parametrize("side", variants([CUSTOMCRM, KEAP], quick=[CUSTOMCRM]))
 @pytest.mark.parametrize(("winner", "colour"), [("restored", "red"), ("other", "blue")])
 def test_one_is_resolved_for_the_side_that_is_right(world: World, side: kb.Side, winner: str, colour: str) -> None:
     ours, theirs = world.restored_toy(side)
@@ -177,7 +178,7 @@ def test_one_found_by_its_id_makes_the_next_run_a_full_one(world: World) -> None
     assert colours(world, *other) == ("red", "blue")
 
 
-@pytest.mark.parametrize("said", ["sync", "apply"])
+@pytest.mark.parametrize("said", variants(["sync", "apply"], quick=["sync"]))
 @pytest.mark.parametrize(("winner", "colour"), [(CUSTOMCRM, "red"), (KEAP, "blue")])
 def test_somebody_says_whose_values_are_right(world: World, said: str, winner: kb.Side, colour: str) -> None:
     pairs = many(world, range(10))
@@ -325,7 +326,7 @@ def test_somebody_who_changed_altogether_is_the_same_once_it_is_said(people: Cal
     assert world.session.plan(full=True).is_empty
 
 
-@pytest.mark.parametrize("created", [None, "created_at"])
+@pytest.mark.parametrize("created", variants([None, "created_at"], quick=[None]))
 def test_a_marriage_is_an_edit(people: Callable[..., People], created: str | None) -> None:
     world = people(created)
     eve = world.given_again((2, "Eva", "Berg", "eva.berg@example.org", EVE[4], EVE[5]))

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
 from keapbridge.sync.synchronization import Synchronization
 
 Worlds = Callable[..., World]
-SIDES = pytest.mark.parametrize("edited", kb.Side, ids=lambda side: f"edited in {side.title}")
+SIDES = pytest.mark.parametrize(
+    "edited", variants(kb.Side, quick=[kb.Side.CUSTOMCRM]), ids=lambda side: f"edited in {side.title}"
+)
 ACCEPT = ["toys.Colour"]
 MANY = 25
 

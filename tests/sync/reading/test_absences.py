@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
@@ -84,7 +85,7 @@ def held(report: kb.Report) -> list[tuple[str, ...]]:
     return [line.fields for line in report.lines if line.outcome == "held" and line.object == "toys"]
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", variants([False, True], quick=[False]))
 @pytest.mark.parametrize("side", SIDES)
 def test_what_nothing_shows_any_more_clears_nothing_and_is_told(toys: World, side: kb.Side, *, full: bool) -> None:
     box, other = leaving(toys, side)
@@ -140,7 +141,7 @@ def test_what_is_shown_empty_is_cleared(toys: World, side: kb.Side) -> None:
     assert colours(other) == [None] * 4
 
 
-@pytest.mark.parametrize("number", [1, 2, 5])
+@pytest.mark.parametrize("number", variants([1, 2, 5], quick=[2]))
 @pytest.mark.parametrize("side", SIDES)
 def test_a_system_that_leaves_out_what_is_empty_can_clear(toys: World, side: kb.Side, number: int) -> None:
     box, other = leaving(toys, side)

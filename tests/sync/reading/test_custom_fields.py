@@ -300,7 +300,7 @@ def test_a_field_that_was_deleted_in_keap_clears_nothing_and_stops_nothing_else(
     assert len(world.keap.state.companies) == 1
 
 
-@pytest.mark.parametrize("taken", [False, True], ids=["", "and its old label is another's"])
+@pytest.mark.parametrize("taken", variants([False, True], quick=[True]), ids=["", "and its old label is another's"])
 def test_a_field_is_followed_by_its_id_when_its_label_is_another(world: World, *, taken: bool) -> None:
     table = world.keap.state.companies
     field = table.add_custom_field("Size")
@@ -319,7 +319,7 @@ def test_a_field_is_followed_by_its_id_when_its_label_is_another(world: World, *
     assert world.crm.state.customers[a]["Size"] == "40"
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", variants([False, True], quick=[False]))
 def test_a_field_that_was_made_anew_is_filled_as_at_first_contact(world: World, *, full: bool) -> None:
     table, ours = world.keap.state.companies, world.crm.state.customers
     old = table.add_custom_field("Size")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from stopping import Clock, CountingDriver
+from tiers import variants
 from toys import Box, World, only
 
 import keapbridge as kb
@@ -155,7 +156,7 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", variants(MADE, quick=["companies"]))
 @BOXES
 def test_records_of_both_systems_are_found(world: Real, side: kb.Side, name: str) -> None:
     ours, theirs = MADE[name]

@@ -13,6 +13,7 @@ __all__ = ["FRESH", "examples"]
 
 FRESH = "fresh"
 TIMES_MORE = 40
+MOST = 40  # of the same examples: more of them find nothing that these do not find
 
 # No law depends on what was drawn before, nor on how quick the machine is.
 settings.register_profile(
@@ -23,11 +24,11 @@ settings.load_profile("same")
 
 
 def examples(number: int, *unchecked: HealthCheck, **more: Any) -> settings:
-    """So many examples, or many times that when they are fresh.
+    """So many examples, `MOST` at most, or many times that number when they are fresh.
 
     Args:
         unchecked: what is no sign of a bad law here.
         more: further settings.
     """
-    times = TIMES_MORE if settings.get_current_profile_name() == FRESH else 1
-    return settings(max_examples=number * times, suppress_health_check=[HealthCheck.too_slow, *unchecked], **more)
+    tried = number * TIMES_MORE if settings.get_current_profile_name() == FRESH else min(number, MOST)
+    return settings(max_examples=tried, suppress_health_check=[HealthCheck.too_slow, *unchecked], **more)

@@ -176,6 +176,35 @@ def test_planning_that_calls_nobody_is_stopped_as_well(full: World) -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("label", ["same_key", "remove"])
+def test_ending_links_is_stopped_as_well(full: World, label: str) -> None:
+    """In the middle of planning what follows, and of removing."""
+    assert full.sync().ok
+    for id in list(full.keap.state.contacts):
+        full.keap.state.contacts.delete(id)
+    with full.sessions(policy=kb.Policy(max_deletes=None, max_delete_share=None)) as session:
+        driver: Any = session._driver
+        perform, seen = driver.perform, [0]
+
+        def watched(effect: Effect) -> Any:
+            if isinstance(effect, Blocking) and label in effect.label:
+                seen[0] += 1
+                if seen[0] == 3:
+                    session.stop()
+            return perform(effect)
+
+        driver.perform = watched
+        report = session.sync(full=True)
+        assert not report.complete
+        assert seen[0] < 12
+        assert report.count("unlinked") == (3 if label == "remove" else 0)
+        driver.perform = perform
+        report = session.sync(full=True)
+    assert report.complete
+    assert report.count("unlinked") == RECORDS - (3 if label == "remove" else 0)
+    assert len(full.crm.state.contacts) == RECORDS
+
+
 def test_a_run_whose_time_is_up_returns_what_it_has_done(full: World) -> None:
     session = full.sessions()
     assert session.sync(deadline=timedelta(microseconds=1)).complete is False

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather
+from keapbridge._io.effects import Flow, gather, stop_point
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import RECORD, FieldConflict
@@ -36,6 +36,7 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
     handled: set[str] = set()
     claimed: set[str] = set()  # survivors that a link of this plan moves to: two may have been merged into one
     for following in sync.missing(BATCH):
+        yield from stop_point()
         batch = yield from following
         if not batch:
             continue
@@ -58,6 +59,7 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
         for item in proven:
             if item.pair.link.customcrm_id not in handled:
                 handled.add(item.pair.link.customcrm_id)
+                yield from stop_point()
                 try:
                     actions += yield from _plan_missing(sync, item, since, plan_id, claimed)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the other records are planned

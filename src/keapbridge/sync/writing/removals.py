@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge._io.effects import Flow, finish, now
+from keapbridge._io.effects import Flow, finish, now, stop_point
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.kept import JournalEntry, Removal
@@ -32,6 +32,7 @@ def apply_removals(part: RunPart) -> Flow[None]:
             there, odd = yield from part.sync.read(gone, [pair.link.id(gone) for pair in mine])
             left, unreadable = yield from part.sync.read(gone.other, [pair.link.id(gone.other) for pair in mine])
             for pair in mine:
+                yield from stop_point()
                 action = wanted[pair.link.customcrm_id]
                 taker = there.get(pair.link.id(gone)) if isinstance(action, Unlink) and action.reissued else None
                 if (taker is None and pair.link.id(gone) in {*there, *odd}) or pair.link.keap_id != _keap_id(action):

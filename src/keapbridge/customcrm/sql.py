@@ -6,6 +6,7 @@ Written for SQLite, PostgreSQL and MySQL; tested with the first two.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -29,6 +30,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
+from keapbridge.customcrm.sql_cells import CellError, Reader
 from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
@@ -222,13 +224,20 @@ class SqlCustomcrm:
                 self._find_lost(object)
             rows = self._tables[object]
             try:
-                with self._engine.begin() as connection:
-                    return work(rows, connection)
+                return self._done(rows, work)
             except (OperationalError, ProgrammingError) as error:
                 if not _may_lack_a_column(error) or not self._look_again(object):
                     raise
+            return self._done(self._tables[object], work)
+
+    def _done(self, rows: _Rows, work: Callable[[_Rows, sa.Connection], T]) -> T:
+        """Do this, and where a row cannot be read, all of it once more with more patience."""
+        try:
             with self._engine.begin() as connection:
-                return work(self._tables[object], connection)
+                return work(rows, connection)
+        except CellError:
+            with self._engine.begin() as connection:
+                return work(rows.patiently(), connection)
 
     def _find_lost(self, object: str) -> None:
         if self._tables[object].properties != self._had[object]:
@@ -446,7 +455,14 @@ class _Rows:
         is_made = given.id in seen.defaults or _is_number(self._id)
         self._makes_ids = given.new_id is None and is_made
         self.creates_once = not self._makes_ids or given.key is not None
+        self._patient = False
         self._check()
+
+    def patiently(self) -> _Rows:
+        """The same, where some rows cannot be read at once."""
+        other = copy.copy(self)
+        other._patient = True  # noqa: SLF001 - its own
+        return other
 
     def _given_by_us(self) -> set[str]:
         """The columns that are written without a property."""
@@ -533,7 +549,9 @@ class _Rows:
             sources.append(ours.join(part.seen.table, part.on == self._id).where(*part.where))
         together = sa.union_all(*sources).subquery() if len(sources) > 1 else sources[0].subquery()
         newest = sa.func.max(together.c.place)
-        query = sa.select(together.c.id, newest.label("newest")).group_by(together.c.id)
+        # As a text: there are moments that no driver can show ("infinity").
+        shown = sa.cast(newest, sa.Text) if self._dialect == "postgresql" else newest
+        query = sa.select(together.c.id, shown.label("newest")).group_by(together.c.id)
         query = query.having(newest >= self._moment(since))
         if after is not None:
             id, last = self._raw_id(after[0]), self._place_value(after[1])
@@ -552,6 +570,8 @@ class _Rows:
         return moment if _has_zone(self._main.modified) else moment.replace(tzinfo=None)
 
     def _place_value(self, text: str) -> Any:
+        if self._dialect == "postgresql":
+            return sa.cast(sa.literal(text), cast("sa.Column[Any]", self._main.modified).type)
         return text if self._dialect == "sqlite" else datetime.fromisoformat(text)
 
     def _alive(self) -> tuple[Any, ...]:
@@ -570,18 +590,18 @@ class _Rows:
     def _records(self, connection: sa.Connection, ids: Sequence[Any], *, lock: bool = False) -> list[dict[str, Any]]:
         if not ids:
             return []
-        query = sa.select(self._main.seen.table).where(self._id.in_(ids), *self._alive())
-        if lock and not self._main.seen.is_view:
-            query = query.with_for_update()
-        rows = {row[self.given.id]: row for row in connection.execute(query).mappings()}
+        seen = self._main.seen
+        locks = lock and not seen.is_view
+        reader = Reader(connection, seen.table, self._id, self._alive(), locks, self._patient)
+        rows = {row[self.given.id]: row for row in reader.read(ids)}
         others = [self._others(connection, part, list(rows)) for part in self._parts[1:]]
         there = (id for id in dict.fromkeys(ids) if id in rows)
         return [self._record(rows[id], [other.get(id, []) for other in others]) for id in there]
 
     def _others(self, connection: sa.Connection, part: _Part, ids: Sequence[Any]) -> dict[Any, list[Any]]:
-        query = sa.select(part.seen.table).where(part.on.in_(ids), *part.where)
+        reader = Reader(connection, part.seen.table, part.on, part.where, patient=self._patient)
         found: dict[Any, list[Any]] = {}
-        for row in connection.execute(query).mappings() if ids else ():
+        for row in reader.read(ids) if ids else ():
             found.setdefault(row[part.on.name], []).append(row)
         return found
 
@@ -887,7 +907,7 @@ def _shown(value: Any, kind: type | None) -> Any:
     """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable."""
     if isinstance(value, memoryview):
         value = bytes(value)
-    if value is None or kind is None:
+    if value is None or kind is None or isinstance(value, Unreadable):
         return value
     if kind is str:
         return value if isinstance(value, (str, bytes)) else str(value)

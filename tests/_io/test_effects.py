@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.calling import fetch, send
+from keapbridge._io.calling import send
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.effects import (
     Answer,
@@ -27,6 +27,7 @@ from keapbridge._io.effects import (
     new_id,
 )
 from keapbridge._io.effects import now as now_flow
+from keapbridge._io.listing import fetch
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.errors import (
     AuthError,

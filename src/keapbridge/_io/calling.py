@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
 
 from keapbridge._io import retries
-from keapbridge._io.bounds import Listing
 from keapbridge._io.circuit import is_outage
-from keapbridge._io.effects import Answer, Call, Flow, Malformed, Page, Send, Sleep, Unread, now
+from keapbridge._io.effects import Answer, Call, Flow, Send, Sleep, now
 from keapbridge._io.port import InQuery, Port, Renewable
 from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError, AuthError, RateLimitedError, StatusError
 
-__all__ = ["fetch", "send"]
+__all__ = ["locate", "send"]
 
 T = TypeVar("T")
 
 
-def send(port: Port, call: Call[T]) -> Flow[T]:
-    """Send a call, again after failures that allow it, and read its answer."""
+def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
+    """Send a call, again after failures that allow it, and read its answer.
+
+    Args:
+        once: not again where less is asked for instead; such a failure says nothing about the system's health.
+    """
     attempt = 1
     after = ""  # what the last attempt failed for
     while True:
@@ -33,7 +36,9 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
             answer: Answer = yield Send(port, _signed(port, call, signature), attempt, after)
             result = call.decode(answer)
         except ApiError as error:
-            _locate(error, port, call)
+            locate(error, port, call)
+            if once and retries.is_too_much(error):
+                raise
             meant = yield from _learn(port, error)
             after = type(meant).__name__ if meant.status is None else str(meant.status)
             pause = retries.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry, bounds=port.bounds)
@@ -51,45 +56,6 @@ def send(port: Port, call: Call[T]) -> Flow[T]:
                 pause.seconds, jitter=pause.jitter, why=f"{call.method} {call.shown} is sent again after {after}"
             )
         attempt += 1
-
-
-def fetch(port: Port, call: Call[Page[T]]) -> Flow[Page[T]]:
-    """Send a call for the first page of a list; each page knows how to fetch the next one.
-
-    Raises:
-        ShapeError: when the list leads back to a page that was read already.
-        BoundError: when it has more pages than the port takes.
-    """
-    return (yield from _page(port, call, Listing(port.bounds), 1))
-
-
-def _page(port: Port, call: Call[Page[T]], listing: Listing, number: int) -> Flow[Page[T]]:
-    page = yield from send(port, call)
-    for item in page.malformed:
-        _locate(item.error, port, call)
-    if page.unread is not None:
-        page = attrs.evolve(page, unread=_located(page.unread, port, call))
-    following = page.following
-    if following is None:
-        return page
-    try:
-        listing.onward(number, page.token)
-    except ApiError as error:
-        _locate(error, port, call)
-        raise
-    return attrs.evolve(page, next=lambda: _page(port, following, listing, number + 1))
-
-
-def _located(unread: Unread[T], port: Port, call: Call[Any]) -> Unread[T]:
-    """Records whose errors know of the call when they are read."""
-
-    def decode(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
-        records, malformed = unread.decode(texts, positions)
-        for item in malformed:
-            _locate(item.error, port, call)
-        return records, malformed
-
-    return attrs.evolve(unread, decode=decode)
 
 
 def _wait(port: Port) -> Flow[None]:
@@ -148,7 +114,7 @@ def _come_back(error: RateLimitedError, port: Port, moment: datetime) -> None:
     error.args = (f"{error}; {asked}; how long a client waits is set by {how}",)
 
 
-def _locate(error: ApiError, port: Port, call: Call[Any]) -> None:
+def locate(error: ApiError, port: Port, call: Call[Any]) -> None:
     """Errors from reading an answer, or from not sending at all, do not know yet which call they are about."""
     if not error.method:
         error.method, error.url = call.method, f"{port.base_url}{call.path}"

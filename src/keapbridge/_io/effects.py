@@ -15,7 +15,7 @@ import attrs
 
 from keapbridge._io.moments import http_date
 from keapbridge._io.secret import Secret
-from keapbridge.errors import ShapeError
+from keapbridge.errors import ApiError
 
 __all__ = [
     "Alongside",
@@ -23,6 +23,7 @@ __all__ = [
     "Await",
     "Blocking",
     "Call",
+    "Counted",
     "Effect",
     "Elapsed",
     "Finish",
@@ -30,6 +31,7 @@ __all__ = [
     "Gate",
     "Gather",
     "Halt",
+    "InTurn",
     "Malformed",
     "NewId",
     "Now",
@@ -75,6 +77,7 @@ class Call(Generic[T]):
         subject: what it is about, for messages (`"contact 12"`).
         route: the path with `{id}` in place of ids, to be shown to anybody; empty where the path has none.
         repeatable: whether it may be sent again when the first outcome is unknown.
+        parts: how less can be asked for, where it asks for a part of a list.
     """
 
     method: str
@@ -86,6 +89,7 @@ class Call(Generic[T]):
     subject: str = ""
     repeatable: bool = True
     route: str = ""
+    parts: InTurn | Counted | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def shown(self) -> str:
@@ -94,11 +98,48 @@ class Call(Generic[T]):
 
 
 @attrs.frozen
+class InTurn:
+    """A page of a list of which each answer names the next one.
+
+    Attributes:
+        size: how many records it has at most.
+        less: the call for no more than so many of its first records.
+    """
+
+    size: int
+    less: Callable[[int], Call[Any]]
+
+
+@attrs.frozen
+class Counted:
+    """A page of a list whose records are counted, so that any of them can be asked for.
+
+    Attributes:
+        size: how many records it has at most.
+        part: the call for so many of its records, after so many.
+        split: how many of a number of records, after so many, may be asked for at once, if not all of them.
+        length: how many records an answer to such a call shows.
+        whole: the page, of the answers in their order; `None` stands for a record that no answer shows.
+    """
+
+    size: int
+    part: Callable[[int, int], Call[Any]]
+    split: Callable[[int], int]
+    length: Callable[[Any], int]
+    whole: Callable[[Sequence[Any]], Page[Any]]
+
+
+@attrs.frozen
 class Malformed:
-    """An item of a page that could not be read; its neighbours could."""
+    """An item of a page that could not be read; its neighbours could.
+
+    Attributes:
+        refused: whether the system cannot show it, so that it is to be asked for again.
+    """
 
     id: str | None
-    error: ShapeError
+    error: ApiError
+    refused: bool = False
 
 
 @attrs.frozen
@@ -126,6 +167,17 @@ class Unread(Generic[T]):
         ids, texts = (tuple(column[n] for n in which) for column in (self.ids, self.texts))
         stamps = [self.stamps[n] for n in which]
         return Unread(ids, texts, [self.positions[n] for n in which], stamps, self.decode)
+
+    @staticmethod
+    def joined(several: Sequence[Unread[T]]) -> Unread[T]:
+        """All of them; they are of one list, and read alike."""
+        return Unread(
+            tuple(id for unread in several for id in unread.ids),
+            tuple(text for unread in several for text in unread.texts),
+            [position for unread in several for position in unread.positions],
+            [stamp for unread in several for stamp in unread.stamps],
+            several[0].decode,
+        )
 
     def read(self) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
         """The records, and those that cannot be read."""
@@ -155,6 +207,19 @@ class Page(Generic[T]):
     token: str | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
+
+    @staticmethod
+    def joined(pages: Sequence[Page[T]]) -> Page[T]:
+        """What several pages show, as one that goes on where the last one does."""
+        unread = [page.unread for page in pages if page.unread is not None]
+        return attrs.evolve(
+            pages[-1],
+            items=tuple(item for page in pages for item in page.items),
+            malformed=tuple(item for page in pages for item in page.malformed),
+            deleted=tuple(id for page in pages for id in page.deleted),
+            unread=Unread.joined(unread) if unread else None,
+            served_at=pages[0].served_at,
+        )
 
     def read(self) -> Page[T]:
         """The page with all its records read."""

@@ -17,7 +17,7 @@ from keapbridge.errors import (
     TransportError,
 )
 
-__all__ = ["Pause", "RetryPolicy", "decide", "is_too_long"]
+__all__ = ["Pause", "RetryPolicy", "decide", "is_too_long", "is_too_much"]
 
 
 @attrs.frozen
@@ -66,6 +66,21 @@ def is_too_long(error: ApiError, policy: RetryPolicy, bounds: Bounds) -> bool:
     """Whether a refusal asks for a longer wait than the client takes."""
     wait = error.retry_after if isinstance(error, RateLimitedError) else None
     return wait is not None and wait > min(policy.cap, bounds.wait_seconds)
+
+
+def is_too_much(error: ApiError) -> bool:
+    """Whether less could be read where this failed: one record of many may be the reason, or that they are many."""
+    match error:
+        case BoundError():
+            return error.bound in {"answer_bytes", "call_seconds"}
+        case TransportError():
+            return error.sent
+        case ServerError():
+            return error.status not in {501, 503}
+        case ShapeError():
+            return True
+        case _:
+            return False
 
 
 def _worth_it(error: ApiError, *, repeatable: bool) -> bool:

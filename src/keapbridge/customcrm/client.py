@@ -11,13 +11,15 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.calling import fetch, send
+from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Call, Flow, Page, gather, now
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
+from keapbridge._io.listing import fetch
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import endpoints
+from keapbridge.customcrm.by_time import ByTime
 from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
@@ -48,11 +50,13 @@ class CustomcrmResource(Generic[R]):
         """What the meaning of a record's text depends on: the API as it is declared."""
         return repr(self.endpoint.schema)
 
-    def list(
-        self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE, unread: bool = False
-    ) -> Flow[Page[R]]:
-        call = endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=unread)
-        return fetch(self.port, call)
+    def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
+        return fetch(self.port, endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size))
+
+    def scan(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
+        """The list, left unread where that is possible, and past what the CRM cannot show."""
+        call = endpoints.list_page(self.endpoint, updated_since=updated_since, unread=True)
+        return fetch(self.port, call, ByTime(self.port, self.endpoint, updated_since))
 
     def get(self, id: str) -> Flow[R]:
         return send(self.port, endpoints.get(self.endpoint, id))

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Answer, Call, Malformed, Page
+from keapbridge._io.effects import Answer, Call, Counted, InTurn, Malformed, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, id_text, load_json, open_list, parsed, split
 from keapbridge.customcrm import records
 from keapbridge.customcrm.schema import (
@@ -244,35 +244,96 @@ def _start(endpoint: Endpoint[Any]) -> _Place:
 
 
 def _page_call(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bool = False) -> Call[Page[R]]:
-    asked = place.query if place.path is not None else (*query, *place.query)
-    where = endpoint.schema.envelope.items
-    path = f"$.{where}" if where else "$"
-
     def decode(answer: Answer) -> Page[R]:
-        items, rest = open_list(answer, where)
-        listing = _listing(endpoint, items, path, unread=unread)
-        following = _following(endpoint, place, rest, listing.ids, answer)
-        # The last record of the page before is the first one of this page again.
-        again = place.anchor is not None and listing.ids[:1] == (place.anchor,)
-        page = listing.page(1 if again else 0)
-        if place.shown:
-            page = _without(page, place.shown)
-        return attrs.evolve(
-            page,
-            deleted=page.deleted if place.changes else (),
-            following=_page_call(endpoint, query, following, unread=unread) if following else None,
-            token=_token(endpoint, following) if following else None,
-            served_at=answer.served_at,
-        )
+        return _page(endpoint, query, place, [_shown(endpoint, answer, unread=unread)], unread=unread)
 
-    return Call(
-        "GET",
-        place.path or endpoint.path,
-        decode,
-        query=asked,
-        subject=f"the list of {endpoint.singular}s",
-        route=endpoint.path,
+    asked = place.query if place.path is not None else (*query, *place.query)
+    call = _list_call(endpoint, place.path or endpoint.path, asked, decode)
+    return attrs.evolve(call, parts=_parts(endpoint, query, place, unread=unread))
+
+
+def _list_call(endpoint: Endpoint[Any], path: str, query: Query, decode: Callable[[Answer], Any]) -> Call[Any]:
+    subject = f"the list of {endpoint.singular}s"
+    return Call("GET", path, decode, query=query, subject=subject, route=endpoint.path)
+
+
+@attrs.frozen
+class _Shown(Generic[R]):
+    """What an answer with a list shows."""
+
+    listing: _Listing[R]
+    rest: Any
+    answer: Answer
+
+
+def _shown(endpoint: Endpoint[R], answer: Answer, *, unread: bool) -> _Shown[R]:
+    where = endpoint.schema.envelope.items
+    items, rest = open_list(answer, where)
+    return _Shown(_listing(endpoint, items, f"$.{where}" if where else "$", unread=unread), rest, answer)
+
+
+def _page(
+    endpoint: Endpoint[R], query: Query, place: _Place, parts: Sequence[_Shown[R] | None], *, unread: bool
+) -> Page[R]:
+    """The page at a place, of one or several answers; `None` stands for a record that none of them shows."""
+    answers = [part for part in parts if part is not None]
+    ids = tuple(id for part in parts for id in (part.listing.ids if part is not None else (None,)))
+    following = _following(endpoint, place, answers[0].rest, ids, answers[0].answer)
+    # The last record of the page before is the first one of this page again.
+    again = place.anchor is not None and ids[:1] == (place.anchor,)
+    page = Page.joined([part.listing.page(1 if again and part is parts[0] else 0) for part in answers])
+    if place.shown:
+        page = _without(page, place.shown)
+    return attrs.evolve(
+        page,
+        deleted=page.deleted if place.changes else (),
+        following=_page_call(endpoint, query, following, unread=unread) if following else None,
+        token=_token(endpoint, following) if following else None,
+        served_at=answers[0].answer.served_at,
     )
+
+
+# --- less than a page -------------------------------------------------------------------------------------------
+
+
+def _parts(endpoint: Endpoint[R], query: Query, place: _Place, *, unread: bool) -> InTurn | Counted | None:
+    """How less than a page can be asked for; `None` where its length cannot be said."""
+    paging = endpoint.schema.paging
+    name = None if paging is None else paging.size
+    asked = dict(query if place.path is None else place.query).get(name or "")
+    if name is None or asked is None or not asked.isdecimal():
+        return None
+    size = int(asked)
+    if not isinstance(paging, (PagePaging, OffsetPaging)):
+
+        def less(most: int) -> Call[Page[R]]:
+            there = attrs.evolve(place, query=_resized(place.query, name, most))
+            return _page_call(endpoint, _resized(query, name, most), there, unread=unread)
+
+        return InTurn(size, less)
+
+    def part(start: int, length: int) -> Call[_Shown[R]]:
+        if isinstance(paging, PagePaging):
+            at = paging.first + ((place.number - paging.first) * size + start) // length
+        else:
+            at = place.number + start
+        where = (*_resized(query, name, length), (paging.parameter, str(at)))
+        return _list_call(endpoint, endpoint.path, where, lambda answer: _shown(endpoint, answer, unread=unread))
+
+    def split(length: int) -> int:
+        if isinstance(paging, OffsetPaging):
+            return (length + 1) // 2
+        # Pages that are counted by their own length must begin where this one does.
+        return length // next((n for n in range(2, length) if length % n == 0), length)
+
+    def whole(parts: Sequence[_Shown[R] | None]) -> Page[R]:
+        return _page(endpoint, query, place, parts, unread=unread)
+
+    return Counted(size, part, split, lambda shown: len(shown.listing.ids), whole)
+
+
+def _resized(query: Query, name: str, size: int) -> Query:
+    return tuple((each, str(size) if each == name else value) for each, value in query)
 
 
 def _without(page: Page[R], ids: Collection[str | None]) -> Page[R]:

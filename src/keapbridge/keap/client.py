@@ -9,14 +9,16 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.calling import fetch, send
+from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
+from keapbridge._io.listing import fetch
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.keap import endpoints, field_endpoints
+from keapbridge.keap.by_id import ById
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
@@ -78,17 +80,19 @@ class KeapResource(Generic[R]):
         filters: Collection[tuple[str, str]] = (),
         order_by: str | None = None,
         page_size: int = endpoints.MAX_PAGE,
-        unread: bool = False,
     ) -> Flow[Page[R]]:
         call = endpoints.list_page(
-            self.endpoint,
-            updated_since=updated_since,
-            filters=filters,
-            order_by=order_by,
-            page_size=page_size,
-            unread=unread,
+            self.endpoint, updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size
         )
         return fetch(self.port, call)
+
+    def scan(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
+        """The list by ids, as far as Keap can order it so, left unread and past all that Keap cannot show."""
+        newest_first = updated_since is not None and self.endpoint.since is None
+        order_by = None if newest_first else self.endpoint.by_id
+        call = endpoints.list_page(self.endpoint, updated_since=updated_since, order_by=order_by, unread=True)
+        past = ById(self.port, self.endpoint, None if newest_first else updated_since, anew=newest_first)
+        return fetch(self.port, call, past)
 
     def get(self, id: str) -> Flow[R]:
         return send(self.port, endpoints.get(self.endpoint, id))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import attrs
 from msgspec import Raw
 
-from keapbridge._io.effects import Answer, Call, Page
+from keapbridge._io.effects import Answer, Call, InTurn, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
 from keapbridge.keap import records
 from keapbridge.model.checked import asked_id, usable_moment
@@ -65,6 +65,7 @@ class Endpoint(Generic[R]):
         ids: the list filter for a set of ids; `None` where there is none.
         id_above: the filter that compares ids.
         newest_first: `order_by` for a list that can stop at the first record that is too old.
+        by_id: `order_by` for a list in the order of ids; `None` where none can be asked for.
         on_create, on_update: from a record's JSON to the shape that POST and PATCH want.
     """
 
@@ -78,6 +79,7 @@ class Endpoint(Generic[R]):
     ids: str | None
     id_above: str
     newest_first: str | None = None
+    by_id: str | None = None
     on_create: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     on_update: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
 
@@ -163,6 +165,7 @@ CONTACTS: Endpoint[records.Contact] = Endpoint(
     since="start_update_time",
     ids="ids",
     id_above="contact_id",
+    by_id="id asc",
     on_create=_contact_body,
     on_update=_contact_body,
 )
@@ -176,6 +179,7 @@ COMPANIES: Endpoint[records.Company] = Endpoint(
     since="since_time",
     ids=None,
     id_above="company_id",
+    by_id="id asc",
     on_create=_company_body,
     on_update=_company_body,
 )
@@ -269,7 +273,15 @@ def _page_call(
         decode,
         query=query if token is None else (*query, ("page_token", token)),
         subject=f"the list of {endpoint.name}",
+        parts=InTurn(
+            int(dict(query)["page_size"]),
+            lambda size: _page_call(endpoint, _sized(query, size), token, stop_before, unread=unread),
+        ),
     )
+
+
+def _sized(query: tuple[tuple[str, str], ...], size: int) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(size) if name == "page_size" else value) for name, value in query)
 
 
 def _older(record: KeapRecord, limit: datetime) -> bool:
@@ -305,7 +317,7 @@ def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[
             yield list_page(
                 endpoint,
                 filters=[(f"{endpoint.id_above}>=", str(first))],
-                order_by="id asc",
+                order_by=endpoint.by_id,
                 page_size=int(window[-1]) - first + 1,
             )
         return

@@ -30,7 +30,7 @@ from keapbridge.model.change import Held
 from keapbridge.model.plan import EVERY_RECORD
 from keapbridge.model.side import Side
 
-__all__ = ["EVERY_RECORD", "STOPPED", "Guard", "is_failure", "is_foreseen", "reason_of", "stops_everything"]
+__all__ = ["EVERY_RECORD", "REFUSED", "STOPPED", "Guard", "is_failure", "is_foreseen", "reason_of", "stops_everything"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,6 +41,7 @@ IN_A_ROW = 100  # errors that nobody has foreseen, before a run ends
 SAME_FIELD = 50  # records in a row whose field fails, before it is held for all of them
 UNFORESEEN = "unforeseen "  # what the reasons of such errors begin with
 STOPPED = "could not go on: "
+REFUSED = "could not be shown: "  # by a system, in a list of which the rest could
 
 
 # --- what an error means ----------------------------------------------------------------------------------------
@@ -74,8 +75,10 @@ def reason_of(error: Exception) -> str:
 
 
 def is_failure(reason: str) -> bool:
-    """Whether a reason tells of an error that nobody has foreseen, or of a synchronization that could not go on."""
-    return reason.startswith((UNFORESEEN, STOPPED))
+    """Whether a reason tells of an error that nobody has foreseen, of a synchronization that could not go on, or of a
+    record that a system failed to show.
+    """
+    return reason.startswith((UNFORESEEN, STOPPED, REFUSED))
 
 
 def _wordless(error: BaseException, seen: frozenset[int] = frozenset()) -> BaseException:

@@ -165,7 +165,7 @@ class CustomcrmSystem:
         return self.flows.list(updated_since=updated_since)
 
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
-        return self.flows.list(updated_since=updated_since, unread=True)
+        return self.flows.scan(updated_since=updated_since)
 
     def get(self, id: str) -> Flow[Any]:
         return self.flows.get(id)
@@ -299,7 +299,7 @@ class KeapSystem:
         return self.flows.list(updated_since=updated_since)
 
     def scan(self, updated_since: datetime | None) -> Flow[Page[Any]]:
-        return self.flows.list(updated_since=updated_since, unread=True)
+        return self.flows.scan(updated_since=updated_since)
 
     def get(self, id: str) -> Flow[Any]:
         return self.flows.get(id)

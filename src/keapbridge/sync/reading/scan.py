@@ -22,6 +22,7 @@ from keapbridge.model.kept import Cursor
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
+from keapbridge.sync.guard import REFUSED
 from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, note_homeless, welcome_back
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
@@ -180,6 +181,7 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
     if complete:
         yield from sync.store.staging.begin_scan(sync.name, side)
     seen = unchanged = 0
+    refused = False
     nameless: list[str] = []
     older: list[str] = []
     while page is not None:
@@ -194,20 +196,24 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, *, full: bool) -> Flo
         older += its_older
         seen += same_text + len(page.items)
         sync.settings.watch.page(sync.name, side, seen - counted[0], unchanged - counted[1])
-        nameless += [str(item.error) for item in page.malformed if item.id is None]
+        nameless += [_reason(item) for item in page.malformed if item.id is None]
+        refused = refused or any(item.refused for item in page.malformed)
         sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, None)
         following = page.next
         page = None  # its memory serves the next one
         page = (yield from following()) if following else None
     sync.settings.watch.progress(sync.name, f"reading {side.title}", seen, seen)
     if complete:
-        # What is neither linked nor seen is not there any more.
-        yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
+        if not refused:
+            # What is neither linked nor seen is not there any more.
+            yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=plan_id)
         yield from sync.store.staging.end_scan(sync.name, side)
-    missed = {} if since is None else out_of_sight(known, listed, since)
+    missed = {} if since is None or refused else out_of_sight(known, listed, since)
     last = newest({id: at for id, at in known.items() if id not in missed} | fresh)
     start = next_cursor(before.since if before else None, shown, clock, started, sync.settings.overlap)
-    return Scan(side, seen, unchanged, Cursor(start, last), tuple(nameless), complete, tuple(older), missed)
+    # What the system failed to show is asked for again, from where this scan has begun.
+    cursor = before if refused else Cursor(start, last)
+    return Scan(side, seen, unchanged, cursor, tuple(nameless), complete, tuple(older), missed)
 
 
 def _stamps(system: System, page: Page[Any]) -> dict[str | None, datetime | None]:
@@ -325,4 +331,8 @@ def _learn_currency(sync: Synchronization, records: Sequence[Any]) -> Flow[None]
 
 def _unreadable(side: Side, item: Malformed, plan_id: str) -> Observation:
     assert item.id is not None  # the caller has filtered
-    return Observation(side, item.id, Snapshot({}), problem=str(item.error), seen_in=plan_id)
+    return Observation(side, item.id, Snapshot({}), problem=_reason(item), seen_in=plan_id)
+
+
+def _reason(item: Malformed) -> str:
+    return f"{REFUSED if item.refused else ''}{item.error}"

@@ -321,6 +321,26 @@ def test_a_column_that_is_dropped_holds_its_property_and_one_that_comes_back_beg
     assert host.is_quiet()
 
 
+def test_a_text_that_is_never_empty_is_blank_in_a_second_table_too_and_a_date_never_is(engine: sa.Engine) -> None:
+    kinds = TYPES[engine.dialect.name]
+    with engine.begin() as connection:
+        for name, columns in (
+            ("members", "id {number}, first_name TEXT, email TEXT, birth_date DATE NOT NULL"),
+            ("houses", "member BIGINT NOT NULL, city TEXT, zip VARCHAR(20) NOT NULL, remark TEXT NOT NULL"),
+        ):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+            connection.exec_driver_sql(f"CREATE TABLE {name} ({columns.format(**kinds)})")
+    join = kb.SqlJoin("houses", on="member", columns={"City": "city", "ZipCode": "zip"})
+    with kb.SqlCustomcrm(engine, contacts=kb.SqlTable("members", id="id", joins=[join])) as crm:
+        assert crm.required("contacts") == {"BirthDate"}
+        ada = crm.create("contacts", {"FirstName": "Ada", "BirthDate": "1990-02-03", "City": "Oslo"}, "key")
+        assert (ada["City"], ada["ZipCode"]) == ("Oslo", "")
+        with pytest.raises(kb.StatusError, match="refused by the database"):
+            crm.create("contacts", {"FirstName": "Bo"}, "another key")
+        with pytest.raises(kb.StatusError, match="refused by the database"):
+            crm.update("contacts", str(ada["Id"]), {"BirthDate": None}, None)
+
+
 def test_a_create_finds_out_that_a_column_is_gone(hosts: Callable[[str], Host]) -> None:
     host = hosts("modified")
     host.sql("ALTER TABLE goods DROP COLUMN sku")

@@ -310,3 +310,6 @@ def test_what_has_no_place_in_customcrm_is_still_required_and_filled() -> None:
     demanding = attrs.evolve(products, needed={OURS: ("goods.stock",)})
     with pytest.raises(UnfitError, match=r"Customcrm needs goods\.stock"):
         demanding.fill_required(OURS, {"Name": "Kite"})
+    nothing = companies.without("Name")
+    with pytest.raises(UnfitError, match="Customcrm has no place for anything that it holds"):
+        nothing.fill_required(OURS, {"City": None})

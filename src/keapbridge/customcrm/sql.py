@@ -366,13 +366,24 @@ def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngi
     """The type that gives plain values: SQLite's columns hold texts and numbers whatever they are called."""
     if isinstance(type_, sa.Uuid):
         return sa.Uuid(as_uuid=False)
-    if on_sqlite and isinstance(type_, (sa.DateTime, sa.Date, sa.Time, sa.types.NullType)):
+    if on_sqlite and isinstance(type_, (sa.DateTime, sa.Date, sa.Time)):
+        return _TimeAsText()
+    if on_sqlite and isinstance(type_, sa.types.NullType):
         return sa.String()
     if on_sqlite and isinstance(type_, sa.Numeric):
         return sa.Float()
     if on_sqlite and isinstance(type_, sa.Boolean):
         return _AsWritten()
     return type_
+
+
+class _TimeAsText(sa.String):
+    """A date or a time, which SQLite keeps as a text."""
+
+
+def _can_be_blank(column: sa.Column[Any]) -> bool:
+    """Whether "" stands for nothing in a column that is never empty."""
+    return isinstance(column.type, sa.String) and not isinstance(column.type, _TimeAsText)
 
 
 class _AsWritten(sa.Boolean):
@@ -484,7 +495,7 @@ class _Rows:
         return frozenset(
             names.get(column.name, f"{table}.{column.name}")
             for column in self._never_empty()
-            if not isinstance(column.type, sa.String) and column is not self._deleted
+            if not _can_be_blank(column) and column is not self._deleted
         )
 
     def _check(self) -> None:
@@ -649,7 +660,7 @@ class _Rows:
         if self._created is not None and self.given.touch and self._created.name not in self._main.seen.defaults:
             values[self._created.name] = self._now(self._created)
         values |= self._touched(self._main)
-        values |= {c.name: "" for c in self._never_empty() if c.name not in values and isinstance(c.type, sa.String)}
+        values |= {c.name: "" for c in self._never_empty() if c.name not in values and _can_be_blank(c)}
         statement = sa.insert(self._main.seen.table).values(values)
         if id is None:
             id = self._inserted(connection, statement, key)
@@ -764,7 +775,9 @@ class _Rows:
             else 0
         )
         if not done and any(value not in (None, "") for value in values.values()):
-            whole = {**part.fixed, part.on.name: id, **values, **self._touched(part)}
+            seen = part.seen
+            blank = {c.name: "" for c in table.c if c.name in seen.required - seen.defaults and _can_be_blank(c)}
+            whole = {**blank, **part.fixed, part.on.name: id, **values, **self._touched(part)}
             connection.execute(sa.insert(table).values(whole))
 
     def _values(self, part: _Part, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -775,9 +788,8 @@ class _Rows:
         }
 
     def _stored(self, part: _Part, column: sa.Column[Any], value: Any) -> Any:
-        text = isinstance(column.type, sa.String)
         if value is None:
-            return "" if text and column.name in part.seen.required else None
+            return "" if _can_be_blank(column) and column.name in part.seen.required else None
         try:
             return self._converted(column, value)
         except (ValueError, TypeError, ArithmeticError):

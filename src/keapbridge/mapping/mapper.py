@@ -453,6 +453,8 @@ class Mapper:
         for lens in self.homeless:
             if side is Side.KEAP and side in lens.required and filled.get(lens.fallback or "") is None:
                 raise UnfitError(f"{side.title} needs {lens.name}, and Customcrm has no place for it")
+        if all(value is None for value in filled.values()):
+            raise UnfitError(f"{side.title} has no place for anything that it holds")
         if beside := self.needed.get(side):
             raise UnfitError(f"{side.title} needs {', '.join(beside)}, and nothing is mapped to it")
         needed = self.needs_any.get(side, ())

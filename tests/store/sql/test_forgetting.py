@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,58 @@ def test_no_byte_of_a_person_is_left_and_nobody_makes_them_anew(tmp_path: Path, 
         assert [link.customcrm_id for link in session.contacts.links()] != [ours]
         again = session.forget("contacts", **one)
         assert not any(again.erased.values())
+
+
+TEXTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "companies": ("customers", "website", {"Name": "Zebulon Quagmire", "Website": "https://a.example/Xylograph"}),
+    "products": ("products", "description", {"Name": "Zebulon", "Sku": "Quagmire", "Price": "5", "Currency": "USD"}),
+    "contacts": (
+        "contacts",
+        "job_title",
+        {"FirstName": "Zebulon", "Email": "zebulon@example.org", "JobTitle": "Clerk"},
+    ),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_record_in_conflict_is_forgotten_by_an_asynchronous_session_too(tmp_path: Path, name: str) -> None:
+    table, attribute, values = TEXTS[name]
+
+    async def story() -> None:
+        with CustomcrmEmulator() as crm_server, KeapEmulator() as keap_server:
+            async with (
+                kb.AsyncCustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token)) as crm,
+                kb.AsyncKeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
+                kb.AsyncSyncSession(
+                    customcrm=crm,
+                    keap=keap,
+                    store=f"sqlite:///{tmp_path / 'bridge.db'}",
+                    currency="USD",
+                    policy=kb.Policy(conflicts="manual"),
+                ) as session,
+            ):
+                ours = getattr(crm_server.state, table).add(values)
+                await session.sync()
+                [theirs] = getattr(keap_server.state, name)
+                texts = [f"https://{side}.example/Xylograph" for side in ("ours", "theirs")]
+                field = {"companies": "Website", "products": "Description", "contacts": "JobTitle"}[name]
+                getattr(crm_server.state, table).edit(ours, **{field: texts[0]})
+                getattr(keap_server.state, name).edit(theirs, **{attribute: texts[1]})
+                await session.sync()
+                assert len(await session.conflicts()) == 1
+                plan = await getattr(session, name).plan(full=True)
+                assert remains(tmp_path)
+                await session.forget(name, keap=theirs)
+                await session.backup(tmp_path / "copy.db")
+                assert remains(tmp_path) == set()
+                assert await session.conflicts() == []
+                await session.apply(plan)
+                await session.sync()
+                assert remains(tmp_path) == set()
+                assert (len(getattr(crm_server.state, table)), len(getattr(keap_server.state, name))) == (1, 1)
+
+    asyncio.run(story())
 
 
 def test_a_person_is_named_by_one_id(sessions: Any) -> None:

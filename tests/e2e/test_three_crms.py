@@ -1,0 +1,188 @@
+"""What holds for one CRM holds for all of them: the emulator, a database and a declared API, for people and goods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from histories.systems import CONTACTS, CRMS, PRODUCTS
+from histories.world import World, worlds
+
+import keapbridge as kb
+from keapbridge.decide.brakes import exceeded
+from keapbridge.model.accepted import Accepted
+
+pytestmark = pytest.mark.thorough
+
+Worlds = Callable[..., World]
+BOTH = ("customcrm", "keap")
+KINDS = pytest.mark.parametrize("kind", [CONTACTS, PRODUCTS])
+EITHER = pytest.mark.parametrize("side", BOTH)
+EVERY_CRM = pytest.mark.parametrize("crm", CRMS)
+PLAIN = {CONTACTS: "City", PRODUCTS: "ShortDescription"}  # a text of each
+
+
+@pytest.fixture(scope="module")
+def make() -> Iterator[Worlds]:
+    with worlds() as making:
+        yield making
+
+
+def opened(make: Worlds, crm: str, **options: Any) -> World:
+    world = make(crm, **options)
+    world.open(currency="USD")
+    return world
+
+
+def other(side: str) -> str:
+    return BOTH[side == BOTH[0]]
+
+
+def values(kind: str, number: int) -> dict[str, Any]:
+    if kind == CONTACTS:
+        return {"FirstName": f"P{number}", "Email": f"p{number}@example.org", "City": "Oslo"}
+    goods = {"Name": f"Article {number}", "Sku": f"S{number}", "Price": 100 + number, "Currency": "USD"}
+    return {**goods, "Active": True, "ShortDescription": "Made of wood"}
+
+
+@EVERY_CRM
+@KINDS
+@EITHER
+def test_what_somebody_makes_between_plan_and_apply_is_linked(make: Worlds, crm: str, kind: str, side: str) -> None:
+    world = opened(make, crm)
+    world.crm.add(kind, values(kind, 0))
+    world.run()
+    world.wait(days=1)
+    world.system(other(side)).add(kind, values(kind, 1))
+    plan = world.session.plan()
+    world.wait(minutes=5)
+    world.system(side).add(kind, {**values(kind, 1), PLAIN[kind]: None})
+    report = world.session.apply(plan)
+    assert [line.reason for line in report.lines if line.outcome == "linked"] != []
+    assert report.count("created") == 0
+    for full in (False, True):
+        world.wait(minutes=5)
+        world.run(full=full)
+    for rows in world.rows(kind).values():
+        assert [row[PLAIN[kind]] for row in rows.values()] == [values(kind, n)[PLAIN[kind]] for n in (0, 1)]
+
+
+@EVERY_CRM
+@EITHER
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_no_edit_is_missed_where_a_system_stamps_behind_its_clock_or_ahead(
+    make: Worlds, crm: str, side: str, minutes: int
+) -> None:
+    option = "crm_ahead" if side == "customcrm" else "keap_ahead"
+    world = opened(make, crm, **{option: timedelta(minutes=minutes)})
+    first = {kind: world.system(side).add(kind, values(kind, 0)) for kind in PLAIN}
+    world.run()
+    for number in range(1, 4):
+        world.wait(minutes=3)
+        for kind, field in PLAIN.items():
+            world.system(side).edit(kind, first[kind], {field: f"Edit {number}"})
+            world.system(side).add(kind, values(kind, number))
+        world.run()
+        for kind, field in PLAIN.items():
+            texts = list(world.column(other(side), field, kind).values())
+            assert (texts.count(f"Edit {number}"), len(texts)) == (1, number + 1)
+    assert world.alarms == []
+
+
+@EVERY_CRM
+@EITHER
+@pytest.mark.parametrize("edited", BOTH)
+def test_a_national_number_stays_the_same_number_when_the_country_changes(
+    make: Worlds, crm: str, side: str, edited: str
+) -> None:
+    world = opened(make, crm)
+    national = {**values(CONTACTS, 1), "Phone": "22 33 44 55", "Country": "NO"}
+    world.system(side).add(CONTACTS, national)
+    world.run()
+    world.wait(days=1)
+    world.run()
+    [id] = world.rows()[edited]
+    world.system(edited).edit(CONTACTS, id, {"Country": "SE"})
+    for full in (False, True):
+        world.wait(minutes=5)
+        world.run(full=full)
+    for rows in world.rows().values():
+        [row] = rows.values()
+        assert (row["Country"], row["Phone"]) == ("SE", "+4722334455")
+    assert world.alarms == []
+
+
+@EVERY_CRM
+@EITHER
+def test_an_encoded_text_replaces_no_clean_one(make: Worlds, crm: str, side: str) -> None:
+    world = opened(make, crm)
+    clean = {"LastName": "O'Brien", "JobTitle": "R&D"}
+    id = world.system(side).add(CONTACTS, {**values(CONTACTS, 1), **clean})
+    world.run()
+    world.wait(days=1)
+    world.system(side).edit(CONTACTS, id, {"LastName": "O&#039;Brien", "JobTitle": "R&amp;D", "City": "Bergen"})
+    for full in (False, True):
+        world.wait(minutes=5)
+        world.run(full=full)
+    [row] = world.rows()[other(side)].values()
+    assert row.items() >= {**clean, "City": "Bergen"}.items()
+
+
+@pytest.mark.parametrize(
+    ("crm", "kind"), [("emulator", PRODUCTS), ("database", CONTACTS), ("declared", PRODUCTS), ("declared", CONTACTS)]
+)
+def test_the_first_contact_is_judged_by_the_smaller_side(make: Worlds, crm: str, kind: str) -> None:
+    for ours, theirs, alike in ((70, 50, 9), (50, 70, 9), (70, 50, 10), (70, 3, 0)):
+        world = opened(make, crm)
+        for number in range(ours):
+            world.crm.add(kind, values(kind, number))
+        for number in range(theirs):
+            world.keap.add(kind, values(kind, number if number < alike else 1000 + number))
+        over = exceeded(world.session.plan(), kb.Policy(), Accepted())
+        assert [each.brake for each in over] == (["first-creates"] if alike == 9 else [])
+        world.close()
+
+
+@EVERY_CRM
+def test_the_currency_is_asked_for_once_in_a_run(make: Worlds, crm: str) -> None:
+    world = make(crm)
+    for number in range(3):
+        world.crm.add(PRODUCTS, values(PRODUCTS, number))
+    world.run()
+    assert sum('currency="USD"' in text for text in world.told) == 1
+    assert world.rows(PRODUCTS)["keap"] == {}
+    world.open(currency="USD")
+    world.run()
+    assert len(world.rows(PRODUCTS)["keap"]) == 3
+
+
+@KINDS
+@pytest.mark.parametrize("never_empty", ["", "NOT NULL DEFAULT ''"], ids=["null", "not null"])
+def test_a_ring_of_three_and_a_row_beside_it_arrive_in_a_unique_column(
+    make: Worlds, kind: str, never_empty: str
+) -> None:
+    world = opened(make, "database")
+    field = "Email" if kind == CONTACTS else "Sku"
+    world.crm.run(f"DROP TRIGGER {kind}_touch")
+    world.crm.run(f"ALTER TABLE {kind} DROP COLUMN {field}")
+    world.crm.run(f"ALTER TABLE {kind} ADD COLUMN {field} TEXT {never_empty}")
+    world.crm.run(f"CREATE UNIQUE INDEX one ON {kind} ({field})")
+    world.crm.stamp(kind)
+    world.open(currency="USD")
+    for number in range(5):
+        world.crm.add(kind, values(kind, number))
+    world.run()
+    world.wait(days=1)
+    before = sorted(world.column("keap", field, kind).items(), key=lambda item: str(item[1]))
+    texts = [text for _, text in before]
+    after = [texts[1], texts[2], texts[0], texts[4], f"new{texts[4]}"]
+    for (id, _), text in zip(before, after, strict=True):
+        world.keap.edit(kind, id, {field: text})
+    for full in (False, True):
+        world.wait(minutes=5)
+        world.run(full=full)
+    assert list(world.column("customcrm", field, kind).values()) == after
+    assert list(world.column("keap", field, kind).values()) == after
+    assert world.alarms == []

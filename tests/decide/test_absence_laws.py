@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.absence import ENOUGH, Evidence, Verdict, as_meant, verdict
+from keapbridge.decide.absence import (
+    ENOUGH,
+    SAMPLE,
+    Evidence,
+    Question,
+    Verdict,
+    as_meant,
+    evidence,
+    to_ask,
+    to_ask_alone,
+    verdict,
+)
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 
@@ -56,3 +67,40 @@ def test_a_value_is_lost_only_where_it_was_found_to_be_empty(
 def test_one_or_two_records_are_believed_unless_they_were_written_just_now(*, was_written: bool) -> None:
     expected = Verdict.VANISHED if was_written else Verdict.EMPTY
     assert verdict(Evidence(ENOUGH - 1, was_written=was_written)) is expected
+
+
+IDS = st.lists(st.integers(0, 40).map(str), max_size=30, unique=True)
+
+
+@LAWS
+@given(IDS, IDS)
+def test_few_are_asked_and_some_of_both_kinds(ids: list[str], others: list[str]) -> None:
+    asked = to_ask(Question("Colour", ids, others))
+    rest = set(others) - set(ids)
+    assert len(asked) == len(set(asked)) == min(SAMPLE, len(set(ids) | rest))
+    assert len(set(asked) & set(ids)) >= min(len(ids), SAMPLE // 2)
+    assert len(set(asked) & rest) >= min(len(rest), SAMPLE // 2)
+
+
+def _seen(id: str, **values: str | None) -> Observation:
+    return Observation(Side.KEAP, id, Snapshot(values, {}, frozenset({"Colour"} - values.keys())))
+
+
+@pytest.mark.parametrize(
+    ("again", "alone", "found"),
+    [
+        ({"1": "red"}, {}, Verdict.UNSTEADY),  # it was left out once
+        ({"9": None}, {}, Verdict.EMPTY),  # another one shows it, be it empty
+        ({"1": ..., "8": ..., "9": ...}, {"1": None}, Verdict.HIDDEN),
+        ({"1": ..., "8": ..., "9": ...}, {}, Verdict.VANISHED),
+        ({"1": ..., "9": ...}, {"1": None}, Verdict.EMPTY),  # of so few a single read must show a value
+        ({"1": ..., "9": ...}, {"1": "red"}, Verdict.HIDDEN),
+        ({}, {}, Verdict.UNSTEADY),
+    ],
+)
+def test_what_is_made_of_what_was_read(again: dict[str, object], alone: dict[str, str | None], found: Verdict) -> None:
+    question = Question("Colour", ["1"], ["8", "9"])
+    read = {id: _seen(id) if value is ... else _seen(id, Colour=value) for id, value in again.items()}  # type: ignore[arg-type]
+    singly = {id: _seen(id, Colour=value) for id, value in alone.items()}
+    assert verdict(evidence(question, read, singly)) is found
+    assert all(id == "1" for id in to_ask_alone(question, read))

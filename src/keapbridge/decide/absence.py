@@ -17,13 +17,26 @@ value is looked for before it counts as empty:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import attrs
 
 from keapbridge.model.records import Observation, Values
 
-__all__ = ["ENOUGH", "SAMPLE", "Evidence", "Verdict", "as_meant", "verdict"]
+__all__ = [
+    "ENOUGH",
+    "SAMPLE",
+    "Evidence",
+    "Question",
+    "Verdict",
+    "as_meant",
+    "evidence",
+    "shows",
+    "to_ask",
+    "to_ask_alone",
+    "verdict",
+]
 
 ENOUGH = 3  # records that held a value and do not show it, to say that nobody does
 SAMPLE = 10  # records that are asked at most
@@ -55,6 +68,75 @@ class Evidence:
     is_back: bool = False
     is_shown_singly: bool = False
     was_written: bool = False
+
+
+@attrs.frozen
+class Question:
+    """What is to be found out of a field of a side.
+
+    Attributes:
+        field: its name.
+        ids: the records that do not show it, and were known to hold a value.
+        others: more records of which a value is known.
+        is_shown: whether some record of the run shows it.
+        was_written: whether it was written to these records just now.
+    """
+
+    field: str
+    ids: Sequence[str]
+    others: Sequence[str] = ()
+    is_shown: bool = False
+    was_written: bool = False
+
+
+def to_ask(question: Question) -> list[str]:
+    """The few records that are read again: half of them such as do not show the field, if there are enough others."""
+    rest = [id for id in question.others if id not in question.ids]
+    return [*question.ids[: max(SAMPLE // 2, SAMPLE - len(rest))], *rest][:SAMPLE]
+
+
+def to_ask_alone(question: Question, again: Mapping[str, Observation]) -> list[str]:
+    """The records that are then read one by one, because nothing shows the field yet.
+
+    Args:
+        again: what was read again, by id, for this question and others.
+    """
+    known = _read_again(question, again)
+    if known.is_shown or known.is_back:
+        return []
+    return list(question.ids[: ENOUGH - 1] if known.read < ENOUGH else question.ids[:1])
+
+
+def evidence(question: Question, again: Mapping[str, Observation], alone: Mapping[str, Observation]) -> Evidence:
+    """What is known of a field.
+
+    Args:
+        again: what was read again, by id.
+        alone: what was read one by one.
+    """
+    known = _read_again(question, again)
+    tells = _holds if known.read < ENOUGH else shows  # few must show a value; of many it is enough that it is there
+    singly = any(tells(alone[id], question.field) for id in to_ask_alone(question, again) if id in alone)
+    return attrs.evolve(known, is_shown_singly=singly)
+
+
+def _read_again(question: Question, again: Mapping[str, Observation]) -> Evidence:
+    field = question.field
+    held = [again[id] for id in to_ask(question) if id in again]
+    is_shown = question.is_shown or any(shows(one, field) for one in held)
+    is_back = not question.was_written and any(id in again and _holds(again[id], field) for id in question.ids)
+    return Evidence(len(held), is_shown, is_back, was_written=question.was_written)
+
+
+def shows(seen: Observation, field: str) -> bool:
+    """Whether a record shows a field, be it empty."""
+    snapshot = seen.snapshot
+    return field in snapshot.unreadable or (field in snapshot.values and field not in snapshot.absent)
+
+
+def _holds(seen: Observation, field: str) -> bool:
+    """Whether it shows more than that it is empty."""
+    return field in seen.snapshot.unreadable or seen.snapshot.values.get(field) is not None
 
 
 def verdict(found: Evidence) -> Verdict:

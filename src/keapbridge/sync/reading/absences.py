@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from keapbridge._io.effects import Flow
-from keapbridge.decide.absence import ENOUGH, SAMPLE, Evidence, Verdict, verdict
+from keapbridge.decide.absence import SAMPLE, Question, Verdict, evidence, to_ask, to_ask_alone, verdict
 from keapbridge.errors import ApiError
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
@@ -46,33 +46,19 @@ def judge_written(sync: Synchronization, side: Side, questions: Questions) -> Fl
         yield from _judge(sync, side, new, was_written=True)
 
 
-def _judge(sync: Synchronization, side: Side, questions: Questions, *, was_written: bool = False) -> Flow[None]:
-    absences, half = sync.absences, SAMPLE // 2
-    others = yield from sync.store.bases.holding(sync.name, side, list(questions), 2 * SAMPLE)
-    asked: dict[str, list[str]] = {}
-    for field, ids in questions.items():
-        rest = [id for id in others[field] if id not in ids]
-        asked[field] = [*ids[: max(half, SAMPLE - len(rest))], *rest][:SAMPLE]
-    again = yield from _look(sync, side, {id for ids in asked.values() for id in ids})
-    singly: dict[str, Seen] = {}
-    tried: set[str] = set()
-    for field, ids in questions.items():
-        held = [again[id] for id in asked[field] if id in again]
-        is_shown = field in absences.shown[side] or any(_shows(one, field) for one in held)
-        is_back = not was_written and any(id in again and _value(again[id], field) for id in ids)
-        is_shown_singly = False
-        if not (is_shown or is_back):
-            few = len(held) < ENOUGH
-            for id in ids[: ENOUGH - 1] if few else ids[:1]:
-                if id not in tried:
-                    tried.add(id)
-                    singly.update((yield from read_alone(sync, side, id)))
-                alone = singly[id].whole if id in singly else None
-                if alone is not None and (_value(alone, field) if few else _shows(alone, field)):
-                    is_shown_singly = True
-        found = verdict(Evidence(len(held), is_shown, is_back, is_shown_singly, was_written))
-        absences.verdicts[side, field] = found
-    yield from _hold_all(sync, side, [field for field in questions if absences.has_vanished(side, field)])
+def _judge(sync: Synchronization, side: Side, asked: Questions, *, was_written: bool = False) -> Flow[None]:
+    absences = sync.absences
+    others = yield from sync.store.bases.holding(sync.name, side, list(asked), 2 * SAMPLE)
+    questions = [
+        Question(field, ids, others[field], field in absences.shown[side], was_written) for field, ids in asked.items()
+    ]
+    again = yield from _look(sync, side, {id for question in questions for id in to_ask(question)})
+    alone: dict[str, Observation] = {}
+    for id in dict.fromkeys(id for question in questions for id in to_ask_alone(question, again)):
+        alone.update({id: seen.whole for id, seen in (yield from read_alone(sync, side, id)).items()})
+    for question in questions:
+        absences.verdicts[side, question.field] = verdict(evidence(question, again, alone))
+    yield from _hold_all(sync, side, [field for field in asked if absences.has_vanished(side, field)])
 
 
 def _look(sync: Synchronization, side: Side, ids: Collection[str]) -> Flow[dict[str, Observation]]:
@@ -91,16 +77,6 @@ def read_alone(sync: Synchronization, side: Side, id: str) -> Flow[dict[str, See
         return {}
     [seen] = yield from sync.see(side, [record])
     return {id: seen}
-
-
-def _shows(seen: Observation, field: str) -> bool:
-    snapshot = seen.snapshot
-    return field in snapshot.unreadable or (field in snapshot.values and field not in snapshot.absent)
-
-
-def _value(seen: Observation, field: str) -> bool:
-    """Whether it shows more than that it is empty."""
-    return field in seen.snapshot.unreadable or seen.snapshot.values.get(field) is not None
 
 
 # --- what has no place any more --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from keapbridge.decide.restored import (
     is_another_past,
     is_older,
     newest,
+    old_state,
     out_of_sight,
     stops,
 )
@@ -81,6 +82,25 @@ def test_what_was_empty_before_goes_back_to_be_empty() -> None:
 )
 def test_two_seconds_are_no_age(known: datetime | None, shown: datetime | None, older: bool) -> None:
     assert is_older(known, shown) is older
+
+
+@pytest.mark.parametrize(
+    ("awaited", "older", "minutes", "certain"),
+    [
+        ((), True, 5, True),
+        ((), True, 1, False),
+        ((), False, 1, False),  # as old as known: an old state of a list that lags
+        ((), False, 5, None),  # somebody has chosen the earlier value
+        (("One",), True, 5, None),  # it has not shown the write yet
+        (("One",), True, 1, None),
+    ],
+)
+def test_an_old_state_lags_or_has_gone_back_and_what_was_never_shown_is_awaited(
+    awaited: tuple[str, ...], older: bool, minutes: int, certain: bool | None
+) -> None:
+    moment, lag = NOON + timedelta(minutes=minutes), timedelta(minutes=2)
+    back = old_state({"One": "b"}, {"One": "a"}, awaited, [written({"One": "a"})], older=older, moment=moment, lag=lag)
+    assert (back and back.certain) is certain
 
 
 STAMPS = st.dictionaries(

@@ -23,7 +23,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Awaited, Pair
 from keapbridge.model.side import Side
 
-__all__ = ["FIRST_WAIT", "MOST_WRITES", "is_overdue", "still_awaited", "waiting"]
+__all__ = ["FIRST_WAIT", "MOST_WRITES", "has_had_its_time", "is_overdue", "still_awaited", "waiting"]
 
 FIRST_WAIT = timedelta(minutes=5)  # after the second write; then twice as long, and so on
 MOST_WRITES = 8
@@ -65,8 +65,13 @@ def still_awaited(pair: Pair, settled: Collection[str]) -> Mapping[Side, Mapping
 
 
 def is_overdue(awaited: Awaited, moment: datetime, lag: timedelta) -> bool:
-    """Whether a side has had its time to show what was written."""
-    return moment - awaited.since >= lag
+    """Whether a side has had its time to show what was written, and does not."""
+    return has_had_its_time(awaited.since, moment, lag)
+
+
+def has_had_its_time(written_at: datetime, moment: datetime, lag: timedelta) -> bool:
+    """Whether what a side shows now is what it holds; shortly after a write it may be what it held before."""
+    return moment - written_at >= lag
 
 
 def _waits(awaited: Awaited, moment: datetime, lag: timedelta) -> bool:

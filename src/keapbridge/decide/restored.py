@@ -3,6 +3,13 @@
 A record has gone back when it is older by its own time stamp than it was, and holds again what it or its counterpart
 held before a write of ours. One of the two is not enough: offline edits, imports and the repeated hour of a clock
 change are older as well, and people do change their minds. Shortly after the write it may be a list that lags.
+
+| it holds what it held before a write    | its stamp             | the time       | it is                            |
+|-----------------------------------------|-----------------------|----------------|----------------------------------|
+| and has not shown that write yet        | any                   | any            | awaited: see `decide.awaited`    |
+| and has shown it                        | no newer than known   | within the lag | an old state, looked at again    |
+| and has shown it                        | older than known      | after that     | gone back                        |
+| and has shown it                        | any other             | after that     | an edit                          |
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from keapbridge.decide.awaited import has_had_its_time
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Values
@@ -25,6 +33,7 @@ __all__ = [
     "is_no_newer",
     "is_older",
     "newest",
+    "old_state",
     "out_of_sight",
     "stops",
 ]
@@ -37,10 +46,17 @@ _MISSING = object()
 
 @attrs.frozen
 class GoneBack:
-    """What of a record has gone back, and when it was last written over."""
+    """What of a record has gone back.
+
+    Attributes:
+        fields: what differs from what was known.
+        written_at: when it was last written over.
+        certain: whether it is no list that lags.
+    """
 
     fields: frozenset[str]
     written_at: datetime
+    certain: bool = True
 
 
 def is_older(known: datetime | None, shown: datetime | None) -> bool:
@@ -101,6 +117,34 @@ def is_another_past(known: Mapping[str, datetime], found: Mapping[str, datetime 
     """
     older = any(is_older(known[id], stamp) for id, stamp in found.items() if id in known)
     return older or (len(known) > 1 and not found)
+
+
+def old_state(
+    base: Values,
+    values: Values,
+    awaited: Collection[str],
+    entries: Iterable[JournalEntry],
+    *,
+    older: bool,
+    moment: datetime,
+    lag: timedelta,
+) -> GoneBack | None:
+    """Whether a record that is no newer than known shows an old state; see the table above.
+
+    Args:
+        base: what it held when it was settled last.
+        values: what it holds now.
+        awaited: the fields of which it has not shown yet what was written.
+        entries: what was written to it and to its counterpart.
+        older: whether it is older than known, and not only as old.
+        moment: now.
+        lag: how long a side may take to show what was written.
+    """
+    back = gone_back(base, {field: value for field, value in values.items() if field not in awaited}, entries)
+    if back is None:
+        return None
+    certain = has_had_its_time(back.written_at, moment, lag)
+    return attrs.evolve(back, certain=certain) if older or not certain else None
 
 
 def back_total(side: Side, what: str = "") -> str:

@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
-from keapbridge.decide.restored import gone_back, is_no_newer, is_older
+from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.records import Doubt, Observation, Pair
 from keapbridge.model.side import Side
@@ -70,29 +70,26 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
             return attrs.evolve(pair, doubt=Doubt(ANOTHER, side, reason))
         if moment is not None and _is_suspect(pair, side):
-            # What is still to be shown by a side waits by a rule of its own.
-            told = {field: value for field, value in values.items() if field not in link.awaited.get(side, {})}
-            back = gone_back(base, told, entries)
+            older = seen.went_back or is_older(life.changed, seen.life.changed)
+            awaited, lag = link.awaited.get(side, {}), sync.settings.lag
+            back = old_state(base, values, awaited, entries, older=older, moment=moment, lag=lag)
             if back is not None:
-                has_waited = moment - back.written_at >= sync.settings.lag
-                older = seen.went_back or is_older(life.changed, seen.life.changed)
-                if older or not has_waited:
-                    return _gone_back(sync, pair, seen, back.fields, certain=has_waited)
+                return _gone_back(sync, pair, seen, back)
         if who is Who.PERHAPS:
             reason = f"the same person? All that {side.title} {seen.id} was known by is another"
             perhaps = Doubt(STRANGER, side, reason)
     return attrs.evolve(pair, doubt=perhaps) if perhaps != pair.doubt else pair
 
 
-def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, fields: frozenset[str], *, certain: bool) -> Pair:
+def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Pair:
     side, winner = seen.side, sync.restored
     known = pair.link.life(side).changed
     by = int((known - seen.life.changed).total_seconds()) if known and seen.life.changed else 0
-    about = RESTORED if certain or winner is not None else LAGGING
+    about = RESTORED if back.certain or winner is not None else LAGGING
     where = f"{side.title} {seen.id}"
     if about == RESTORED:
-        reason = f"{where} went back to an earlier state: {', '.join(sorted(fields))}"
+        reason = f"{where} went back to an earlier state: {', '.join(sorted(back.fields))}"
     else:
         reason = f"{where} shows what it held before it was written: an old state, or a restored one; looked at again"
-    doubt = Doubt(about, side, reason, fields, max(0, by), winner)
+    doubt = Doubt(about, side, reason, back.fields, max(0, by), winner)
     return attrs.evolve(pair.seeing(attrs.evolve(seen, went_back=about == RESTORED)), doubt=doubt)

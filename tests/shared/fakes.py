@@ -33,7 +33,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.systems import Identity
 
-__all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "no_faults"]
+__all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "Habits", "no_faults"]
 
 Clock = Callable[[], datetime]
 PAGE = 2
@@ -55,6 +55,23 @@ class Fault(Enum):
     """A list or a search that shows what was some moments ago."""
     REFUSED_KEY = auto()
     QUOTA = auto()
+
+
+@attrs.frozen
+class Habits:
+    """What a Keap does where its contract is silent.
+
+    Attributes:
+        empty: what its answers show where there is nothing: `None`, an empty text, or `UNSET` for nothing at all.
+        whole_seconds: whether its time stamps are.
+        capitals: the attributes that it keeps in capital letters, however they were written.
+        moves_always: whether a write that changes nothing makes a record newer.
+    """
+
+    empty: Any = None
+    whole_seconds: bool = False
+    capitals: frozenset[str] = frozenset()
+    moves_always: bool = True
 
 
 FaultPlan = Callable[["Request"], Fault | None]
@@ -87,6 +104,7 @@ class FakeSystem:
         cuts: texts that are too long are cut and stored, not refused.
         faults: decides about every request.
         writes: (method, path) of everything that was written through the API.
+        habits: how it behaves where nobody knows.
     """
 
     side: Side
@@ -104,6 +122,7 @@ class FakeSystem:
         self.credentials = None
         self.pace = None
         self.faults: FaultPlan = no_faults
+        self.habits = Habits()
         self.writes: list[tuple[str, str]] = []
         self.tables: dict[str, FakeTable] = {}
 
@@ -124,7 +143,7 @@ class FakeSystem:
             case Fault.REFUSED_KEY:
                 raise kb.AuthError("who are you?", **where, status=401)
         state = table.state_at(self.clock() - INDEX_LAG) if fault is Fault.STALE and call.reads else table.state
-        answer = table.without_hidden(call.work(state))
+        answer = table.as_shown(table.without_hidden(call.work(state)))
         if not call.reads and call.method != "GET":
             self.writes.append((call.method, call.path))
         if fault is Fault.LOST_ANSWER:
@@ -251,6 +270,8 @@ class FakeTable:
 
     def _save(self, id: str, record: Any, *, new: bool = False) -> Any:
         moment = self.system.clock()
+        if self.system.habits.whole_seconds:
+            moment = moment.replace(microsecond=0)
         saved = attrs.evolve(record, **self._stamps(record, moment, new=new))
         self._remember(attrs.evolve(self.state, records={**self.state.records, id: saved}))
         return saved
@@ -266,6 +287,8 @@ class FakeTable:
         return {name: self._kept(name, value) for name, value in changes.items()}
 
     def _kept(self, name: str, value: Any) -> Any:
+        if name in self.system.habits.capitals and isinstance(value, str):
+            value = value.upper()
         if name in self.limits and isinstance(value, str):
             return value[: self.limits[name]].rstrip()
         if name == "price" and isinstance(value, keap.Money) and isinstance(self.system, FakeKeap):
@@ -293,6 +316,22 @@ class FakeTable:
                 return tuple(map(self.without_hidden, answer))
             case self.cls():
                 return attrs.evolve(answer, **dict.fromkeys(self.hidden, UNSET))
+            case _:
+                return answer
+
+    def as_shown(self, answer: Any) -> Any:
+        """What is answered, by the habits of the system."""
+        habits = self.system.habits
+        match answer:
+            case Page():
+                return attrs.evolve(answer, items=tuple(map(self.as_shown, answer.items)))
+            case tuple():
+                return tuple(map(self.as_shown, answer))
+            case self.cls() if habits != Habits():
+                fields = attrs.fields(self.cls)
+                empty = [f for f in fields if getattr(answer, f.name) in (None, ()) and f.name != "extra"]
+                texts = [f.name for f in empty if habits.empty is UNSET or f.type == "Maybe[str]"]
+                return attrs.evolve(answer, **dict.fromkeys(texts, habits.empty))
             case _:
                 return answer
 
@@ -359,9 +398,10 @@ class FakeTable:
         )
 
     def _change(self, id: str, changes: Mapping[str, Any]) -> Any:
-        record = self.state.records[id]
+        record, habits = self.state.records[id], self.system.habits
         own = {"extra": {**record.extra, **changes["extra"]}} if "extra" in changes else {}
-        return self._save(id, attrs.evolve(record, **self._stored({**changes, **own})))
+        changed = attrs.evolve(record, **self._stored({**changes, **own}))
+        return self._save(id, changed) if habits.moves_always or changed != record else record
 
     def create(self, record: Any, key: str) -> Any:
         self.check({f.name: getattr(record, f.name) for f in attrs.fields(self.cls)})

@@ -4,7 +4,8 @@ Hypothesis draws what happens: users add, edit, clear, delete and merge; runs ar
 throttled, shown old lists; plans are applied late, conflicts are resolved, runs are undone, policies change. The pools
 of values are small, so that records match, collide and are ambiguous all the time. Now and then everything heals, and
 then the laws must hold: nothing is left to do, nothing was made twice, no edit was lost, what is not mapped is
-untouched, and nothing was deleted without proof and policy.
+untouched, and nothing was deleted without proof and policy. Keap behaves now in one way and now in another where its
+contract is silent: how it shows what is empty, how exact its stamps are, how it spells what was written.
 
 Where the machine cannot know the one right outcome (an ambiguous match, a field that was edited on both sides), it
 claims less: one of the values, or a line in the report.

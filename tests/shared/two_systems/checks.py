@@ -45,6 +45,14 @@ def are_the_same(lens: Lens, context: Context, ours: Any, theirs: Any) -> bool:
 class Checks(World):
     """Holds the engine to its laws."""
 
+    def _agree(self, object: str, field: str, a: Any, b: Any) -> bool:
+        """Whether two values are the same as far as both systems can hold it, and as Keap spells it."""
+        lens = self.mappers[object][field]
+        if are_the_same(lens, self.context, a, b):
+            return True
+        spelt = [value.upper() if isinstance(value, str) else value for value in (a, b)]
+        return bool(self.keap.habits.capitals) and are_the_same(lens, self.context, *spelt)
+
     def watched(
         self,
         work: Callable[[], Any],
@@ -173,6 +181,7 @@ class Checks(World):
         open_conflicts = {(c.object, c.customcrm_id, c.field) for c in self.session().conflicts()}
         told = {(x.object, side, id) for x in lines for side, id in ids_of(x) if id is not None}
         held = {(*name, field) for x in lines if x.outcome == "held" for name in names_of(x) for field in x.fields}
+        everywhere = {(object, field) for object, _, id, field in held if id == "*"}
         linked: set[Name] = set()
         for object, ours, theirs in links:
             linked |= {(object, CUSTOMCRM, ours), (object, KEAP, theirs)}
@@ -196,13 +205,12 @@ class Checks(World):
             values = [self.read(*name) for name in names]
             settled[link] = {field: (values[0][field], values[1][field]) for field in values[0]}
             for field, pair in settled[link].items():
-                waits = bool({(object, ours, field), (object, ours, "*")} & open_conflicts) or any(
-                    (*name, field) in held for name in names
-                )
+                asked = bool({(object, ours, field), (object, ours, "*")} & open_conflicts)
+                waits = asked or (object, field) in everywhere or any((*name, field) in held for name in names)
                 if waits or ODD in pair:
                     marked |= {(name, field) for name in names}
                 elif not self._is_loose(object, field):
-                    agree = are_the_same(self.mappers[object][field], self.context, *pair)
+                    agree = self._agree(object, field, *pair)
                     assert agree or self.anything_goes, f"{link}: {field} differs: {pair}"
                 if link in self.settled and field in self.settled[link] and not self.blurred & set(names):
                     self._no_edit_was_lost(link, field, self.settled[link][field], pair, waits=waits)
@@ -233,8 +241,7 @@ class Checks(World):
             assert now[which] == wanted, f"{link}: {field} was edited to {wanted!r} and is {now}"
         else:
             known = {*before, *edits[0], *edits[1]}
-            lens = self.mappers[object][field]
             for value in now:
-                assert any(are_the_same(lens, self.context, *two) for a in known for two in ((a, value), (value, a))), (
+                assert any(self._agree(object, field, *two) for a in known for two in ((a, value), (value, a))), (
                     f"{link}: {field} is {now}, which is none of {known}"
                 )

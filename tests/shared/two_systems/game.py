@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fakes import no_faults
+from fakes import Habits, no_faults
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
@@ -25,6 +25,7 @@ from two_systems.pools import (
     OBJECTS,
     SMALL,
     WITHOUT_KEYS,
+    habits,
     number,
     objects,
     set_sizes,
@@ -52,6 +53,7 @@ class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
         small=st.booleans(),
         crowd=st.integers(0, 9),
         limits=st.booleans(),
+        keaps=habits,
     )
     def begin(
         self,
@@ -68,9 +70,11 @@ class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
         small: bool = False,
         crowd: int = 0,
         limits: bool = False,
+        keaps: Habits | None = None,
     ) -> None:
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
         set_sizes(SMALL if small else LARGE)
+        self.keap.habits = keaps or self.keap.habits
         if limits:
             self.retention, self.calls_per_minute = None, 600
         self.leaves_unread = leaves_unread

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
-from fakes import Fault
+from fakes import Fault, Habits
 from hypothesis import strategies as st
 
 import keapbridge as kb
 from keapbridge.decide import match
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.maybe import UNSET
 from keapbridge.sync.afterwards import resolve as resolve_module
 from keapbridge.sync.afterwards import undo
 from keapbridge.sync.lease import TERM
@@ -190,6 +191,14 @@ def priced(object: str) -> dict[str, Any]:
     return {"Price": "USD 1.00", "ShortDescription": "Short"} if object == "products" else {}
 
 
+# What nobody knows of a Keap; half of them are as the contract has it.
+habits = st.just(Habits()) | st.builds(
+    Habits,
+    empty=st.sampled_from((None, "", UNSET)),
+    whole_seconds=st.booleans(),
+    capitals=st.sampled_from((frozenset(), frozenset({"given_name", "company_name", "name"}))),
+    moves_always=st.booleans(),
+)
 troubles = st.sampled_from([f for f in Fault if f is not Fault.STALE])
 
 number = st.integers(0, 11)

@@ -41,6 +41,9 @@ _BY_KEY = next(index for index in schema.match_keys.indexes)
 _Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
 """A statement as text, and what puts its parameters in order."""
 
+_COMPILED: dict[tuple[str, str, str], dict[tuple[str, ...], _Prepared]] = {}
+"""By database and driver, what was compiled: a host with many tenants opens one store after the other."""
+
 
 @attrs.frozen
 class Fence:
@@ -69,7 +72,8 @@ class Database:
         )
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
-        self._compiled: dict[tuple[str, ...], _Prepared] = {}
+        dialect = self.engine.dialect
+        self._compiled = _COMPILED.setdefault((dialect.name, dialect.driver, dialect.paramstyle), {})
         self._each = _each_in_json if self.is_sqlite else _each_in_array
         self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.

@@ -143,3 +143,54 @@ def test_who_was_kept_by_keys_that_were_made_otherwise_is_still_found(make: Make
     assert world.says(f"Keap {id}")
     world.run()
     assert sizes(world) == (2, 1)
+
+
+# --- near misses ----------------------------------------------------------------------------------------------------
+
+PHONE = "+4722334455"
+NEAR = {
+    "one phone, two addresses": ({"Email": "ada@example.org", "Phone": PHONE}, {"email": "berg@example.org"}),
+    "one phone, another last name": (
+        {"LastName": "King", "Email": None, "Phone": PHONE},
+        {"email": "berg@example.org"},
+    ),
+    "one name, no address": ({"Email": None, "Phone": "+4799887766"}, {"email": "berg@example.org"}),
+}
+
+
+def numbers(*numbers: str) -> list[dict[str, str]]:
+    return [{"number": number, "field": f"PHONE{n}"} for n, number in enumerate(numbers, 1)]
+
+
+@KINDS
+@pytest.mark.parametrize(("ours", "theirs"), NEAR.values(), ids=NEAR)
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["first contact", "just before it is made"])
+def test_a_near_miss_is_told_with_its_candidates_and_nothing_is_made(
+    make: Make, kind: str, ours: dict[str, Any], theirs: dict[str, str], meanwhile: bool
+) -> None:
+    world = make(kind)
+    mine = in_crm(world, None, **ours)
+    if not meanwhile:
+        its = in_keap(world, theirs["email"], phone_numbers=numbers("+4788888888", PHONE))
+    world.open()
+    plan = world.session.plan()
+    if meanwhile:
+        world.wait(minutes=3)
+        its = in_keap(world, theirs["email"], phone_numbers=numbers("+4788888888", PHONE))
+    else:
+        told = {(action.side.value, action.id, action.candidates[0][1]) for action in plan.actions}
+        assert told == {("customcrm", mine, its), ("keap", its, mine)}
+    report = world.session.apply(plan)
+    assert sizes(world) == (1, 1)
+    assert [its in line.reason for line in report.lines if line.customcrm_id == mine] == [True]
+
+
+@KINDS
+def test_people_who_share_a_phone_or_a_name_and_are_others_are_made(make: Make, kind: str) -> None:
+    world = make(kind)
+    in_crm(world, "ada@example.org", Phone=PHONE)
+    in_keap(world, "will@example.org", given_name="William", family_name="King", phone_numbers=numbers(PHONE))
+    in_keap(world, "other.ada@example.org", phone_numbers=numbers("+4788888888"))
+    report: Any = world.run()
+    assert report.count("created") == 3
+    assert sizes(world) == (3, 3)

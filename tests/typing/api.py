@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 import keapbridge as kb
 from keapbridge.keap.fields import FieldValue
-from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, MatchKey, Sample
+from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, MatchKey, NearKey, Sample
 from keapbridge.mapping.declared import Declared
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Failure, JournalEntry
@@ -296,6 +296,7 @@ def mapping() -> None:
     assert_type(mapper, Mapper)
     assert_type(mapper["Nickname"], Lens)
     assert_type(mapper.keys, tuple[MatchKey, ...])
+    assert_type(mapper.near, tuple[NearKey, ...])
     assert_type(mapper.property_table("md"), str)
     assert_type(kb.mapping.dataflow_document([kb.mapping.companies, kb.mapping.products, mapper]), str)
 

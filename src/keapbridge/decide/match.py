@@ -16,6 +16,7 @@ one of them by a key that two have in common. The rules, for the records of one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
@@ -24,7 +25,17 @@ from keapbridge.model.candidate import ALSO, Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 
-__all__ = ["CROWD", "Appeared", "GroupOutcome", "Unmatched", "match_all", "match_appeared", "match_group"]
+__all__ = [
+    "CROWD",
+    "Appeared",
+    "GroupOutcome",
+    "Unmatched",
+    "match_all",
+    "match_appeared",
+    "match_group",
+    "near_appeared",
+    "near_misses",
+]
 
 CROWD = 200  # a key that more records share says nothing about who they are
 _Shares = Callable[[Candidate, Candidate], bool]
@@ -113,6 +124,37 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
         elif twins:
             unmatched.append(Unmatched(*mine, f"duplicate within {record.side.title}", _names(twins)))
     return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
+def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
+    """Records of both sides that may be the same, by what they are near by. Nothing of that is certain.
+
+    Only who is linked to nothing counts: others have their counterpart. What a crowd shares says nothing.
+    """
+    sharers = Counter(key for candidate in candidates for key in candidate.keys)
+    found: list[Unmatched] = []
+    for group in _groups([c for c in candidates if all(sharers[key] <= CROWD for key in c.keys)]):
+        free = [c for c in group if not c.linked]
+        for one in sorted(free, key=_order):
+            others = [o for o in free if o.side is not one.side and _share(one, o) and _same_key(one, o)]
+            others = [o for o in others if not _looks_different(one.apart, o.apart)]
+            if others:
+                found.append(Unmatched(*one.name, "may be a record that is linked to nothing either", _names(others)))
+    return tuple(found)
+
+
+def near_appeared(
+    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], ranks: Sequence[int]
+) -> tuple[tuple[int, Unmatched], ...]:
+    """`near_misses` among records that are about to be given a counterpart, and those that were made meanwhile."""
+    found: dict[tuple[Side, str], tuple[int, Unmatched]] = {}
+    for rank in ranks:
+        its = {
+            name: [key for key in all_keys if key.rank == rank] for name, all_keys in sorted(keys.items(), key=_name)
+        }
+        for near in near_misses([_candidate(name, some) for name, some in its.items() if some]):
+            found.setdefault((near.side, near.id), (rank, near))
+    return tuple(found.values())
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from keapbridge.mapping.defaults import companies, contacts, products
 from keapbridge.mapping.kinds import Asked, Context, Kind, Sample
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.mapping.match_keys import MatchKey
+from keapbridge.mapping.match_keys import MatchKey, NearKey
 from keapbridge.model.records import Canonical
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Mapper",
     "MatchKey",
     "NamedField",
+    "NearKey",
     "Sample",
     "companies",
     "contacts",

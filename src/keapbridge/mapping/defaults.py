@@ -21,7 +21,7 @@ from keapbridge.mapping.declare import (
 )
 from keapbridge.mapping.declared import Declared
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.mapping.match_keys import MatchKey
+from keapbridge.mapping.match_keys import MatchKey, NearKey
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.side import Side
 
@@ -38,9 +38,10 @@ def _mapper(
     lenses: tuple[Declared, ...],
     keys: tuple[MatchKey, ...],
     needs_any: dict[Side, tuple[str, ...]] | None = None,
+    near: tuple[NearKey, ...] = (),
 ) -> Mapper:
     built = tuple(lens.build(*types) for lens in lenses)
-    return Mapper(name, customcrm_object, keap_object, *types, built, keys, needs_any or {})
+    return Mapper(name, customcrm_object, keap_object, *types, built, keys, needs_any or {}, near)
 
 
 companies = _mapper(
@@ -58,6 +59,7 @@ companies = _mapper(
         text("Website", keap="website", on_too_long="error"),
     ),
     (MatchKey(("Name", "ZipCode")), MatchKey(("Name",), apart=("Country", "Email", "Phone"), strict=True)),
+    near=(NearKey(("Phone",), apart=("Name",)), NearKey(("Name",), unless=("ZipCode", "Country", "Email"))),
 )
 
 products = _mapper(
@@ -115,4 +117,8 @@ contacts = _mapper(
         MatchKey(("FirstName", "LastName", "Phone"), apart=("BirthDate",), strict=True),
     ),
     {Side.KEAP: _REACHABLE},
+    (
+        NearKey(("Phone",), apart=("FirstName", "LastName"), unless=("BirthDate",)),
+        NearKey(("FirstName", "LastName"), unless=("Email", "BirthDate")),
+    ),
 )

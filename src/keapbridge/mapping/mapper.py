@@ -14,7 +14,7 @@ from keapbridge.mapping.declared import Declared
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
-from keapbridge.mapping.match_keys import MatchKey, made_keys
+from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
@@ -49,6 +49,7 @@ class Mapper:
         lenses: the pairs of fields, scopes before what depends on them.
         keys: how records are matched at first contact, strongest first.
         needs_any: per side, fields of which a new record must have at least one.
+        near: what makes two records a near miss, of which a person is told.
         taking_part: which records take part; see `where`.
         homeless: fields that Customcrm has no place for. What they are required for stays, and so do their fallbacks.
         homeless_keys: the names of those of them by which records would be matched.
@@ -63,6 +64,7 @@ class Mapper:
     lenses: tuple[Lens, ...]
     keys: tuple[MatchKey, ...]
     needs_any: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
+    near: tuple[NearKey, ...] = ()
     taking_part: Filter = attrs.field(factory=Filter)
     homeless: tuple[Lens, ...] = ()
     homeless_keys: frozenset[str] = frozenset()
@@ -89,6 +91,10 @@ class Mapper:
             for name in (*key.fields, *key.apart):
                 if name not in seen:
                     raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
+        for near in self.near:
+            for name in (*near.fields, *near.apart, *near.unless):
+                if name not in seen:
+                    raise MappingError(f"{self.name}: what is near by {'+'.join(near.fields)} needs {name}")
         self._filters  # noqa: B018 - compiled here, so that a filter is refused where it is given
 
     def _check_follower(self, follower: Lens, scope: Lens) -> None:
@@ -125,6 +131,11 @@ class Mapper:
                 attrs.evolve(key, apart=tuple(name for name in key.apart if name not in names))
                 for key in self.keys
                 if not set(key.fields) & set(names)
+            ),
+            near=tuple(
+                attrs.evolve(key, unless=tuple(name for name in key.unless if name not in names))
+                for key in self.near
+                if not {*key.fields, *key.apart} & set(names)
             ),
             needs_any={side: tuple(n for n in needed if n not in names) for side, needed in self.needs_any.items()},
         )
@@ -276,11 +287,18 @@ class Mapper:
     @cached_property
     def _matched_by(self) -> tuple[Lens, ...]:
         names = {name for key in self.keys for name in key.fields}
+        names.update(name for near in self.near for name in (*near.fields, *near.unless))
         return tuple(lens for lens in self.lenses if lens.name in names)
 
     def match_keys(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first: of its values as both sides can hold them."""
         return made_keys(self.keys, {**aliases, **self.key_values(values)}, self._slots)
+
+    def near_keys(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """The keys by which a record is near to others, at the ranks behind those of the match keys."""
+        held = {**aliases, **self.key_values(values)}
+        ranked = enumerate(self.near, len(self.keys))
+        return tuple(key for rank, near in ranked for key in near.made(rank, held, self._slots))
 
     def key_values(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
         """The values that match keys are made of, as the side that holds less can hold them.
@@ -296,6 +314,7 @@ class Mapper:
     @cached_property
     def _key_fields(self) -> tuple[tuple[str, int | None], ...]:
         names = {name for key in self.keys for name in (*key.fields, *key.apart)}
+        names.update(name for near in self.near for name in (*near.fields, *near.apart, *near.unless))
         names.update(name for slots in self._slots.values() for name in slots)
         return tuple((lens.name, min(lens.limits.values(), default=None)) for lens in self.lenses if lens.name in names)
 

@@ -12,7 +12,7 @@ from keapbridge.model.candidate import ALSO
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Canonical
 
-__all__ = ["MatchKey", "made_keys"]
+__all__ = ["MatchKey", "NearKey", "made_keys"]
 
 _BETWEEN = "\x1f"  # the parts of a key
 
@@ -64,6 +64,31 @@ class MatchKey:
             [name for name in (field, *slots.get(field, ())) if values.get(name) is not None] for field in self.fields
         ]
         return iter(product(*held))
+
+
+@attrs.frozen
+class NearKey:
+    """What makes two records a near miss: they may be the same, and that is not certain enough to link them.
+
+    Neither is given a counterpart by itself while both are there and are linked to nothing; a person is told of them.
+
+    Attributes:
+        fields: their values must all be there and be the same, as those of a `MatchKey`.
+        apart: fields by which the two must not look different, if both have them (a name).
+        unless: fields that tell the two apart where both have them and they are not the same (an e-mail address).
+    """
+
+    fields: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+    def made(self, rank: int, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> list[RecordKey]:
+        """The keys of a record, at a rank that no match key has."""
+        match_key = MatchKey(self.fields)
+        found = match_key.keys(values, slots)
+        apart = match_key.parts(self.apart, values)
+        unless = [ALSO.join(MatchKey((field,)).keys(values, slots)) or None for field in self.unless]
+        return [RecordKey(rank, key, apart, tuple(unless), slot) for slot, key in enumerate(found, int(len(found) > 1))]
 
 
 def made_keys(

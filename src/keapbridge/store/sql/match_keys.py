@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, exists, func, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, func, select, true, update
 
 from keapbridge.decide import match
 from keapbridge.model.candidate import Candidate
@@ -140,6 +140,21 @@ class MatchKeys:
                 )
                 found.update((row.id, bool(row.linked)) for row in c.execute(query))
         return sorted(found.items())
+
+    @flow
+    def add(self, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
+        """Keep further keys of records that are linked to nothing, for a while; see `drop`."""
+        rows = self._core.rows
+        made = [row for id, its in keys.items() for row in rows.match_keys(name, side, id, its, linked=False)]
+        with self._core.transaction() as c:
+            self._core.database.upsert(c, t.match_keys, made)
+
+    @flow
+    def drop(self, name: str, ranks: Sequence[int]) -> None:
+        """Drop the keys of these ranks."""
+        m = t.match_keys.c
+        with self._core.transaction() as c:
+            c.execute(delete(t.match_keys).where(*self._core.of(t.match_keys, name), m.rank.in_(ranks)))
 
     @flow
     def link_anew(self, name: str, after: str, *, size: int, keys_of: KeysOf) -> str | None:

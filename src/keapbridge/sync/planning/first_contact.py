@@ -23,11 +23,12 @@ __all__ = ["counterpart", "plan_creates", "plan_matches", "read_unlinked"]
 BATCH = 500
 
 
-def plan_matches(part: PlanPart) -> Flow[None]:
+def plan_matches(part: PlanPart) -> Flow[bool]:
+    """Plan who is linked with whom; whether there may be others left."""
     sync = part.sync
     for rank, key in enumerate(sync.mapper.keys):
         if rank and not (yield from _is_any_left(sync, part.plan_id)):
-            return
+            return False
         after: str | None = ""
         name = "+".join(key.fields)
         while after is not None:
@@ -37,6 +38,7 @@ def plan_matches(part: PlanPart) -> Flow[None]:
             yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
             pairs, adopt = list(outcome.pairs), partial(_plan_adoptions, part, name)
             yield from sync.guard.by_halves(pairs, adopt, partial(_not_adopted, part))
+    return True
 
 
 def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:

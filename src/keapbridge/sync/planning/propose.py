@@ -16,6 +16,7 @@ from keapbridge.sync.planning.draft import PlanDraft, PlanPart
 from keapbridge.sync.planning.first_contact import plan_creates, plan_matches
 from keapbridge.sync.planning.linked import plan_pairs
 from keapbridge.sync.planning.lost_creates import plan_lost_creates
+from keapbridge.sync.planning.near_misses import plan_near_misses
 from keapbridge.sync.planning.sweeps import hold_sweeps
 from keapbridge.sync.reading.scan import Scan, observe, observe_ids
 from keapbridge.sync.synchronization import Synchronization
@@ -85,7 +86,8 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     yield from plan_deletions(part)
     yield from plan_pairs(part)
-    yield from plan_matches(part)
+    if (yield from plan_matches(part)):
+        yield from plan_near_misses(part)
     for side in Side:
         yield from plan_creates(part, side)
     yield from hold_sweeps(part)

@@ -15,7 +15,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, Page, elapsed, now
 from keapbridge.decide.cursor import Shown, next_cursor
-from keapbridge.decide.match import match_appeared
+from keapbridge.decide.match import match_appeared, near_appeared
 from keapbridge.model.plan import Adopt
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
@@ -116,17 +116,20 @@ class LastLook:
     def _settle(self, target: Side, ids: Sequence[str]) -> Flow[list[str]]:
         sync, source = self.part.sync, target.other
         staged = yield from sync.store.staging.observations(sync.name, source, ids)
-        keys = {(source, id): sync.keys(observation.snapshot) for id, observation in staged.items()}
+        seen = {(source, id): observation.snapshot for id, observation in staged.items()}
         ours = yield from self._under_way(target, ids)
         for id, observation in self.appeared[target].items():
-            its = sync.keys(observation.snapshot)
-            if not any((key.rank, key.key) in ours for key in its):
-                keys[target, id] = its
+            if not any((key.rank, key.key) in ours for key in sync.keys(observation.snapshot)):
+                seen[target, id] = observation.snapshot
+        keys = {name: sync.keys(snapshot) for name, snapshot in seen.items()}
         found = match_appeared(keys, [key.strict for key in sync.mapper.keys])
-        names = ["+".join(key.fields) for key in sync.mapper.keys]
+        fields = [*(key.fields for key in sync.mapper.keys), *(near.fields for near in sync.mapper.near)]
+        names = ["+".join(some) for some in fields]
         adoptions = [Adopt(sync.name, a, b, f"{names[rank]}, made meanwhile") for rank, (a, b) in found.pairs]
         done = {a.customcrm_id if source is Side.CUSTOMCRM else a.keap_id for a in adoptions}
-        for rank, unmatched in found.unmatched:
+        linked = {(side, id) for _, pair in found.pairs for side, id in zip(Side, pair, strict=True)}
+        near = {n: sync.mapper.near_keys(s.values, s.aliases) for n, s in seen.items() if n not in linked}
+        for rank, unmatched in (*found.unmatched, *near_appeared(near, range(len(sync.mapper.keys), len(names)))):
             if unmatched.side is source and unmatched.id not in done:
                 done.add(unmatched.id)
                 others = "; ".join(f"{side.title} {id}" for side, id in unmatched.candidates)

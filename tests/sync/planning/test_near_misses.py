@@ -1,0 +1,81 @@
+"""Near misses: who is told of, who is made all the same, and what is left of it afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from toys import TOYS
+from toys import World as Toys
+
+import keapbridge as kb
+from keapbridge.errors import MappingError
+from keapbridge.mapping import NearKey
+
+if TYPE_CHECKING:
+    from conftest import World
+
+PHONE = {"number": "+4722334455", "field": "PHONE1"}
+COMPANIES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "one phone, a longer name": ({"Name": "Acme", "Phone": "+4722334455"}, {"company_name": "Acme Inc"}, True),
+    "one phone, another name": ({"Name": "Looms", "Phone": "+4722334455"}, {"company_name": "Acme Inc"}, False),
+    "one name, another phone": ({"Name": "ACME", "Phone": "+4799887766"}, {"company_name": "Acme"}, True),
+    "one name, another country": (
+        {"Name": "Acme", "Country": "SE", "Phone": "+4699887766"},
+        {"company_name": "Acme"},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "is_near"), COMPANIES.values(), ids=COMPANIES)
+def test_companies_too_are_told_of(world: World, ours: dict[str, Any], theirs: dict[str, Any], is_near: bool) -> None:
+    mine = world.crm.state.customers.add(ours)
+    address = {"field": "BILLING", "country_code": "NOR"}
+    its = world.keap.state.companies.add({"phone_number": PHONE, "address": address, **theirs})
+    report = world.sync()
+    told = {line.customcrm_id or line.keap_id: line.reason for line in report.lines if line.outcome == "skipped"}
+    assert world.counts()["companies"] == ((1, 1) if is_near else (2, 2))
+    assert {id: f"{its}" in told[id] or f"{mine}" in told[id] for id in told} == (
+        {mine: True, its: True} if is_near else {}
+    )
+
+
+def near_toys(toys: Toys) -> None:
+    toys.remap("toys", attrs.evolve(TOYS, near=(NearKey(("Colour",)),)))
+
+
+def test_who_is_linked_is_near_to_nobody(toys: Toys) -> None:
+    near_toys(toys)
+    toys.linked_toy(name="Top", colour="red")
+    toys.toys.put(name="Kite", colour="red")
+    assert toys.sync().count("created", "toys") == 1
+
+
+def test_nothing_is_left_of_what_they_are_compared_by(toys: Toys) -> None:
+    near_toys(toys)
+    toys.toys.put(name="Kite", colour="red")
+    toys.gadgets.put(title="Top", colour="RED")
+    assert [line.outcome for line in toys.sync().lines] == ["skipped"] * 2
+    keys = toys["toys"].mapper.near_keys({"Colour": "red"}, {})
+    assert [toys.run(toys.store.match_keys.same_key("toys", side, keys)) for side in kb.Side] == [[], []]
+    toys.gadgets.put(title="Kite", colour="red")
+    assert toys.sync().count("linked") == 1
+
+
+def test_where_nothing_is_left_on_both_sides_nothing_is_compared(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    near_toys(toys)
+    asked: list[object] = []
+    monkeypatch.setattr(type(toys.store.match_keys), "add", lambda *args: asked.append(args))
+    for n in range(3):
+        toys.toys.put(name=f"Kite {n}", colour="red")
+    assert toys.sync().count("created") == 3
+    assert asked == []
+
+
+def test_what_makes_a_near_miss_must_be_mapped() -> None:
+    with pytest.raises(MappingError, match="near by Weight needs Weight"):
+        attrs.evolve(TOYS, near=(NearKey(("Weight",)),))
+    assert kb.mapping.contacts.without("Phone").near == kb.mapping.contacts.near[1:]
+    assert kb.mapping.contacts.without("BirthDate").near[1].unless == ("Email",)

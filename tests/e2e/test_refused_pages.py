@@ -9,7 +9,7 @@ import attrs
 import pytest
 from crm_variants import SCHEMAS, auth_of, variant
 from refusing import refusing
-from tiers import variants
+from tiers import named, variants
 
 import keapbridge as kb
 from keapbridge.testing import KeapEmulator
@@ -108,7 +108,8 @@ def test_a_system_that_shows_nothing_at_all_is_told_of_as_before(world: World) -
 
 
 @pytest.mark.parametrize(
-    ("style", "most"), variants([("page", 7), ("page", 12), ("offset", 7), ("cursor", 12), ("link", 7)], [("page", 12)])
+    ("style", "most"),
+    named({f"{x}-{n}": (x, n) for x, n in (("page", 12), ("offset", 7), ("cursor", 12), ("link", 7))}, ["page-12"]),
 )
 def test_a_declared_api_is_read_past_what_it_cannot_show(
     keap: kb.KeapClient, keap_server: KeapEmulator, store: str, style: str, most: int

@@ -19,20 +19,17 @@ from keapbridge._io.effects import Now, Sleep
 from keapbridge._io.moments import DAY
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, Window, read_limits
-from keapbridge.keap.pace import (
+from keapbridge.keap.pace import KeapPace, MemoryPaceBook, Unpaced, pace_for
+from keapbridge.keap.turns import (
     API_KEY,
     OAUTH_CLIENT,
     ComeBack,
     Entry,
     Granted,
     Held,
-    KeapPace,
-    MemoryPaceBook,
     Spent,
     Turn,
-    Unpaced,
     learn,
-    pace_for,
     take_turn,
 )
 from keapbridge.store.database import Database

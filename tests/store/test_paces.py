@@ -6,7 +6,7 @@ import attrs
 import pytest
 from sqlalchemy import Engine
 
-from keapbridge.keap.pace import Entry, Turn
+from keapbridge.keap.turns import Entry, Turn
 from keapbridge.store.database import Database
 from keapbridge.store.paces import SqlPaceBook
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
-from keapbridge.keap.pace import Entry, Granted, take_turn
+from keapbridge.keap.turns import Entry, Granted, take_turn
 from keapbridge.model.side import Side
 from keapbridge.store import schema
 from keapbridge.store.database import Database

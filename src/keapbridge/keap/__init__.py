@@ -6,7 +6,6 @@ from keapbridge.keap.fields import CustomField, FieldOption, Model
 from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
-from keapbridge.keap.pace import Pacing
 from keapbridge.keap.records import (
     Address,
     BasicCompany,
@@ -24,6 +23,7 @@ from keapbridge.keap.records import (
 )
 from keapbridge.keap.slots import find_item, put_item, put_items, remove_item
 from keapbridge.keap.tokens import FileTokenStore
+from keapbridge.keap.turns import Pacing
 
 __all__ = [
     "Address",

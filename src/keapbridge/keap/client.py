@@ -24,7 +24,7 @@ from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import oauth_of
-from keapbridge.keap.pace import KeapPace, PaceBook, Pacing, pace_for
+from keapbridge.keap.pace import KeapPace, PaceBook, pace_for
 from keapbridge.keap.records import (
     Address,
     Company,
@@ -37,6 +37,7 @@ from keapbridge.keap.records import (
     SocialAccount,
 )
 from keapbridge.keap.slots import array_of, put_items
+from keapbridge.keap.turns import Pacing
 from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import select, update
 
-from keapbridge.keap.pace import Entry
+from keapbridge.keap.turns import Entry
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.retries import insistent

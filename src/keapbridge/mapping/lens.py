@@ -12,6 +12,7 @@ from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.place import Place
 from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.raw import Path
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -176,6 +177,19 @@ class Lens:
             held = custom.read(custom.write(self.kind.for_custom_field(fitting, context)))
             self.kind.read(held, side, None, context)
         return fitting
+
+    def raw_paths(self, side: Side, context: Context) -> tuple[Path, ...]:
+        """Where the raw value is in a record of a side.
+
+        Nowhere while a custom field is not known. A reference has none that lasts: its record may get another id.
+        """
+        place, name = self.place(side), self.keap.custom
+        if self.kind.refers_to is not None:
+            return ()
+        if name is not None and side is Side.KEAP:
+            found = context.custom_fields.get(name)
+            return place.of(found.id).raw_paths if found is not None and found.id else ()
+        return place.raw_paths
 
     def is_shown(self, side: Side, record: Any) -> bool:
         """Whether a record shows the place of the value. What only Keap can say of an item is never left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,10 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
+from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.raw import Path, RawChange
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
@@ -426,6 +428,68 @@ class Mapper:
         except UnfitError:
             return UNSET
 
+    def put_back(
+        self, side: Side, record: Any, changes: Sequence[RawChange], fields: Collection[str], context: Context
+    ) -> tuple[Any, dict[str, Any]]:
+        """The record in which these fields hold what they held before some changes, and what must be written for it.
+
+        What was changed along with them (the type of a phone number that went) is put back, too, unless it is another
+        by now. Fields that the changes do not tell of are as they are.
+        """
+        mine = self.raw_paths(side, fields, context)
+        others = self.raw_paths(side, [lens.name for lens in self.lenses if lens.name not in fields], context)
+        near = {path[:-1] for path in mine} | {path[:1] for path in mine}
+        held = raw_values(record, {change.path[0]: {} for change in changes})
+        wanted = [
+            change
+            for change in changes
+            if change.path in mine
+            or (
+                change.path not in others
+                and _is_near(change.path, near)
+                and held.get(change.path, UNSET) == change.after
+            )
+        ]
+        return self._put_back(side, record, wanted, context)
+
+    def made_anew(self, side: Side, values: Values, changes: Sequence[RawChange] | None, context: Context) -> Any:
+        """A new record for one that went, with what it held.
+
+        Args:
+            values: the values of the one that went.
+            changes: how it went, where that is known.
+        """
+        record = self.new_record(side, values, context)
+        ids = {field.id for field in context.custom_fields.values()}
+        references = {root for name in self.references for root in self[name].place(side).roots}
+        wanted = [
+            change
+            for change in changes or ()
+            if change.path[0] not in references and (change.path[0] != CUSTOM or change.path[1] in ids)
+        ]
+        return self._put_back(side, record, wanted, context)[0]
+
+    def _put_back(
+        self, side: Side, record: Any, changes: Sequence[RawChange], context: Context
+    ) -> tuple[Any, dict[str, Any]]:
+        record, written = put_back(record, changes)
+        if side is Side.KEAP and written:
+            record = with_whole_regions(record, set(written), context.default_region)
+            written = {root: value if root == EXTRA else getattr(record, root) for root, value in written.items()}
+        return record, written
+
+    def raw_of(self, side: Side, record: Any) -> tuple[RawChange, ...] | None:
+        """All that a record holds where fields are mapped, as of one that is about to go."""
+        places = [lens.place(side) for lens in self.lenses]
+        written: dict[str, Any] = {root: None for place in places for root in place.roots}
+        if EXTRA in written:
+            written[EXTRA] = dict.fromkeys(name for place in places if place.in_extra for name in place.attributes)
+        return raw_changes(record, type(record)(), written, type(record)())
+
+    def raw_paths(self, side: Side, fields: Collection[str], context: Context) -> frozenset[Path]:
+        """Where the raw values of fields are in a record."""
+        return frozenset(path for name in fields for path in self[name].raw_paths(side, context))
+
     def written_along(
         self, side: Side, before: Any, after: Any, values: Collection[str], context: Context
     ) -> dict[str, tuple[Canonical, Canonical]]:
@@ -501,3 +565,8 @@ class Mapper:
         from keapbridge.dataflow.document import property_table
 
         return property_table(self, format)
+
+
+def _is_near(path: Path, near: Collection[Path]) -> bool:
+    """Whether something is in the same object as one of some fields, or is the whole of what they are in."""
+    return (path if len(path) == 1 else path[:-1]) in near

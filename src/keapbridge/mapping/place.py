@@ -17,11 +17,22 @@ from keapbridge.keap.slots import find_item, remove_item, slot_attribute, withou
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2, alpha3
 from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.raw import Path
 
-__all__ = ["Place", "constant_place", "custom_place", "customcrm_place", "keap_place", "with_whole_regions"]
+__all__ = [
+    "ITEMS",
+    "SLOTTED",
+    "Place",
+    "constant_place",
+    "custom_place",
+    "customcrm_place",
+    "is_empty_item",
+    "keap_place",
+    "with_whole_regions",
+]
 
 # What is made when the first value arrives in an empty place.
-_ITEMS: Mapping[str, type] = {
+ITEMS: Mapping[str, type] = {
     "email_addresses": keap.EmailAddress,
     "phone_numbers": keap.PhoneNumber,
     "fax_numbers": keap.FaxNumber,
@@ -40,6 +51,7 @@ _SLOTS: Mapping[str, frozenset[str]] = {
     "fax_numbers": frozenset({"FAX1", "FAX2"}),
     "addresses": frozenset({"BILLING", "SHIPPING", "OTHER"}),
 }
+SLOTTED = frozenset({*_SLOTS, "custom_fields"})
 _ADDRESSES = {("address",), ("addresses",)}
 _ZIP = re.compile(r"(\d{5})-(\d{4})")
 _READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_ids"})
@@ -119,6 +131,14 @@ class Place:
         if self.constant is not UNSET:
             return ()
         return self.container[:1] or self.attributes
+
+    @cached_property
+    def raw_paths(self) -> tuple[Path, ...]:
+        """Where it is in a record, part by part."""
+        if self.constant is not UNSET:
+            return ()
+        parts = self.attributes if not self._is_zip else ("postal_code", "zip_code", "zip_four")
+        return tuple((*(("extra",) if self.in_extra else self.container), part) for part in parts)
 
     @cached_property
     def get(self) -> Callable[[Any], Any]:
@@ -214,16 +234,16 @@ class Place:
         present = getattr(record, root)
         put = _changed if not self._is_zip else with_zip
         if len(self.container) == 1:
-            holder = put(present or _ITEMS[root](), parts)
-            return attrs.evolve(record, **{root: None if _is_empty(holder) else holder})
+            holder = put(present or ITEMS[root](), parts)
+            return attrs.evolve(record, **{root: None if is_empty_item(holder) else holder})
         slot = self.container[1]
         item = find_item(present, slot)
-        changed = put(item or _ITEMS[root](**{slot_attribute(root): slot}), parts)
+        changed = put(item or ITEMS[root](**{slot_attribute(root): slot}), parts)
         if item is None:
             items = (*(present or ()), changed)
         else:
             items = tuple(changed if old is item else old for old in present)
-        return attrs.evolve(record, **{root: remove_item(items, slot) if _is_empty(changed) else items})
+        return attrs.evolve(record, **{root: remove_item(items, slot) if is_empty_item(changed) else items})
 
 
 # An item that does not say where it belongs may be the one that is looked for.
@@ -284,7 +304,8 @@ def with_zip(address: keap.Address, parts: dict[str, Any]) -> keap.Address:
 _NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_status", "opt_in_reason", "number_e164"})
 
 
-def _is_empty(holder: Any) -> bool:
+def is_empty_item(holder: Any) -> bool:
+    """Whether nothing is left in an item or an object, but for what tells its slot and what Keap says of it."""
     names = (f.name for f in attrs.fields(type(holder)) if f.name not in _NO_CONTENT)
     return not holder.extra and all(getattr(holder, name) in (UNSET, None, "") for name in names)
 
@@ -364,7 +385,7 @@ def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
     if root in {"custom_fields", "social_accounts"}:
         instead = "name a custom field with kb.custom_field(…)" if root == "custom_fields" else "they cannot be mapped"
         raise MappingError(f"Keap's {root!r} are a list: {instead}")
-    item = _ITEMS.get(root)
+    item = ITEMS.get(root)
     if item is None:
         if rest:
             raise MappingError(f"{root!r} has no parts: {path!r}")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
@@ -102,6 +103,7 @@ class JournalEntry:
     Attributes:
         kind: `create`, `update`, `delete`, `archive` or `link`.
         partner_id: the linked record on the other side.
+        raw: the same in the notation of its system, which undoing goes by; `None` where that is not known.
     """
 
     object: str
@@ -112,6 +114,7 @@ class JournalEntry:
     after: Mapping[str, Canonical] = attrs.field(repr=False)
     written_at: datetime
     partner_id: str = ""
+    raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -163,6 +166,7 @@ class Removal:
         reason: why it is given no new counterpart; empty if it may be given one.
         apart: whether it must not be matched with another record either.
         taker: another record, which has the id of the one that is gone; it may be matched, or given a counterpart.
+        parted: records of the link that are both left, each to be kept apart for that reason.
     """
 
     object: str
@@ -175,6 +179,7 @@ class Removal:
     lines: tuple[Line, ...] = ()
     taker: Observation | None = None
     taker_keys: tuple[RecordKey, ...] = ()
+    parted: tuple[Observation, ...] = ()
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ import attrs
 
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
+from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -48,13 +49,18 @@ EVERY_RECORD = "*"  # in place of an id
 
 @attrs.frozen
 class Create:
-    """Make the counterpart of a record. `values` are what the new record on `side` will hold."""
+    """Make the counterpart of a record. `values` are what the new record on `side` will hold.
+
+    Attributes:
+        raw: what the record held that is made anew, in the notation of its system.
+    """
 
     object: str
     side: Side
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
     held: tuple[Held, ...] = ()
+    raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
 
     def __str__(self) -> str:
         return describe(self)
@@ -62,13 +68,22 @@ class Create:
 
 @attrs.frozen
 class Update:
-    """Write the edits of a linked pair."""
+    """Write the edits of a linked pair.
+
+    Attributes:
+        raw: what is to be taken back, in the notation of its system.
+    """
 
     object: str
     customcrm_id: str
     keap_id: str
     changes: tuple[Change, ...]
     held: tuple[Held, ...] = ()
+    raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
+
+    def turned(self) -> tuple[RawChange, ...] | None:
+        """What taking it back changes."""
+        return None if self.raw is None else tuple(RawChange(c.path, c.after, c.before) for c in self.raw)
 
     def __str__(self) -> str:
         return describe(self)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0010"
+HEAD = "0011"
 
 metadata = MetaData()
 
@@ -243,6 +243,8 @@ journal = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("written_at", String(40), nullable=False),
+    # Both in the notation of the system; NULL where it is not known.
+    Column("raw", Text),
     Index("ix_keapbridge_journal_run", "run_id", "seq"),
     Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import attrs
 from kept import CUSTOMCRM, KEAP, TOYS, begin_run, entry, run
 
 from keapbridge.model.kept import Commit
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link
 from keapbridge.store.sql import LinkStore
 
@@ -40,6 +44,14 @@ def test_a_record_has_a_history_over_all_runs(toys: LinkStore) -> None:
     ]
     assert run(toys.journal.history(TOYS, CUSTOMCRM, "A")) == []
     assert run(toys.journal.history(TOYS, KEAP, "B")) == []
+
+
+def test_what_was_written_is_kept_in_the_notation_of_its_system(toys: LinkStore) -> None:
+    begin_run(toys)
+    raw = (RawChange(("born",), date(1990, 1, 2), UNSET), RawChange(("phones", "1", "number"), UNSET, "(555) 010"))
+    entries = (entry(KEAP, "A", "Ada", raw=raw), entry(KEAP, "A", "Ada", raw=()), entry(KEAP, "A", "Ada"))
+    run(toys.links.commit("run", Commit(TOYS, Link("a", "A"), {}, journal=entries)))
+    assert run(toys.journal.of_run("run")) == list(entries)
 
 
 def test_a_bridge_sees_no_journal_of_another(toys: LinkStore, others: LinkStore) -> None:

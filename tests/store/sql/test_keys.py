@@ -17,6 +17,7 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal, Staged
 from keapbridge.model.plan import Skip
+from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.store import schema
@@ -40,7 +41,8 @@ def keep_all(store: LinkStore) -> None:
     begin_run(store)
     run(store.plans.add_actions("plan", 0, [Skip(TOYS, CUSTOMCRM, "1", f"{PERSON} has twins", ())]))
     run(store.intents.intend([Intent("intent", TOYS, KEAP, "a", VALUES, NOON)]))
-    journal = (JournalEntry(TOYS, KEAP, "A", "update", VALUES, VALUES, NOON),)
+    raw = (RawChange(("title",), f" {PERSON}", PERSON),)
+    journal = (JournalEntry(TOYS, KEAP, "A", "update", VALUES, VALUES, NOON, raw=raw),)
     lines = (Line(TOYS, "failed", KEAP, "a", "A", (), f"400: {PERSON} is no name"),)
     run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, journal=journal, lines=lines)))
     run(store.links.settle([Commit(TOYS, Link("b", "B", VALUES, VALUES), {}, lines=lines)]))

@@ -144,6 +144,26 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     assert run(toys.facts.get(moved_fact(TOYS))) != before
 
 
+def test_links_that_end_together_leave_their_records_apart(toys: LinkStore) -> None:
+    begin_run(toys)
+    pairs = [link(toys, ours, ours.upper()) for ours in "ab"]
+    ends = [
+        Removal(
+            TOYS,
+            each,
+            reason="undone",
+            lines=(line(each.customcrm_id),),
+            parted=(seen(CUSTOMCRM, each.customcrm_id), seen(KEAP, each.keap_id)),
+        )
+        for each in pairs
+    ]
+    run(toys.links.remove("run", *ends))
+    assert run(toys.links.count(TOYS)) == 0
+    assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "undone", "b": "undone"}
+    assert run(toys.links.tombstones(TOYS, KEAP, ["A", "B"])) == {"A": "undone", "B": "undone"}
+    assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [line("a"), line("b")]
+
+
 def test_a_survivor_that_may_have_a_new_partner_is_given_no_reason(toys: LinkStore) -> None:
     begin_run(toys)
     run(toys.links.remove("run", Removal(TOYS, link(toys, "a", "A"), seen(CUSTOMCRM, "a"))))

@@ -7,8 +7,10 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Cursor
-from keapbridge.model.plan import Action, Adopt, Create, Skip
-from keapbridge.store.sql import LinkStore, core
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.plan import Action, Adopt, Create, Skip, Update
+from keapbridge.model.raw import RawChange
+from keapbridge.store.sql import LinkStore, core, rows
 
 
 def _create(id: str, name: str = TOYS) -> Create:
@@ -51,6 +53,19 @@ def test_actions_of_some_kinds_are_read_batch_by_batch(toys: LinkStore) -> None:
     assert first == [(0, _create("a")), (1, skip), (4, _create("b"))]
     assert run(toys.plans.actions("plan", TOYS, ["create", "skip"], 4, 3)) == [(5, _create("c"))]
     assert run(toys.plans.actions("plan", TOYS, ["delete"], -1, 3)) == []
+
+
+def test_some_actions_are_found_by_their_places(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "CHUNK", 2)
+    _planned(toys, *map(_create, "abcd"))
+    _planned(toys, _create("x"), plan_id="another")
+    found = run(toys.plans.actions_at("plan", [3, 0, 2, 9]))
+    assert found == {0: _create("a"), 2: _create("c"), 3: _create("d")}
+    raw = (RawChange(("title",), " Ada", UNSET),)
+    updated = Update(TOYS, "a", "A", (), raw=raw)
+    run(toys.plans.add_actions("plan", 4, [updated]))
+    assert run(toys.plans.actions_at("plan", [4])) == {4: updated}
+    assert updated.turned() == (RawChange(("title",), UNSET, " Ada"),)
 
 
 def test_links_that_need_no_write_come_in_the_order_of_their_keap_ids(toys: LinkStore) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 from sqlalchemy import select
 
 from keapbridge.store import schema as t
@@ -15,6 +18,7 @@ class Facts:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._turns = threading.Lock()
 
     @flow
     def get(self, name: str) -> str | None:
@@ -32,3 +36,12 @@ class Facts:
         """Remember something; `durable`: it is on the disk before anything else happens."""
         with self._core.transaction(durable=durable) as c:
             self._core.database.upsert(c, t.facts, [self._core.rows.fact(name, value)])
+
+    @flow
+    def keep(self, name: str, latest: Callable[[], str]) -> None:
+        """Remember what a function says once it is its turn: it is on the disk before anything else happens.
+
+        Of several who do so at once the last one writes what all of them know.
+        """
+        with self._turns, self._core.transaction(durable=True) as c:
+            self._core.database.upsert(c, t.facts, [self._core.rows.fact(name, latest())])

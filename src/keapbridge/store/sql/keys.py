@@ -35,7 +35,7 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.actions: ("body",),
     t.lines: ("body",),
     t.intents: ("draft",),
-    t.journal: ("before", "after"),
+    t.journal: ("before", "after", "raw"),
 }
 """What is encrypted, by table."""
 HASHED = frozenset({"key", "spelt"})

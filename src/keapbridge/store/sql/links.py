@@ -143,26 +143,33 @@ class Links:
             raise ticket.error
 
     @flow
-    def remove(self, run_id: str | None, removal: Removal) -> None:
-        """End a link; without a run its lines wait for the next one."""
-        name, link = removal.object, removal.link
+    def remove(self, run_id: str | None, *removals: Removal) -> None:
+        """End links; without a run their lines wait for the next one."""
         with self._core.transaction() as c:
-            self._note_moved(c, name, run_id or f"{link.customcrm_id},{link.keap_id}")
-            c.execute(delete(t.links).where(*self._core.of(t.links, name), t.links.c.customcrm_id == link.customcrm_id))
-            for side in Side:
-                self._core.delete(c, t.observed, name, side, [link.id(side)])
-                self._core.delete(c, t.match_keys, name, side, [link.id(side)])
-                for table in (t.missing, t.failures):
-                    c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == link.id(side)))
-            left = removal.survivor
-            if left is not None:
-                self._keep(c, name, left, removal.survivor_keys, removal.reason, apart=removal.apart)
-            if removal.taker is not None:
-                self._keep(c, name, removal.taker, removal.taker_keys, "", apart=False)
-            journal = [self._core.rows.journal(run_id, entry) for entry in removal.journal if run_id]
-            self._core.database.append(c, t.journal, journal)
-            lines = [self._core.rows.line(run_id or self._core.next_run, line) for line in removal.lines]
+            for removal in removals:
+                self._remove(c, run_id, removal)
+            self._core.database.append(
+                c, t.journal, [self._core.rows.journal(run_id, e) for r in removals for e in r.journal if run_id]
+            )
+            lines = [self._core.rows.line(run_id or self._core.next_run, line) for r in removals for line in r.lines]
             self._core.database.append(c, t.lines, lines)
+
+    def _remove(self, c: Connection, run_id: str | None, removal: Removal) -> None:
+        name, link = removal.object, removal.link
+        self._note_moved(c, name, run_id or f"{link.customcrm_id},{link.keap_id}")
+        c.execute(delete(t.links).where(*self._core.of(t.links, name), t.links.c.customcrm_id == link.customcrm_id))
+        for side in Side:
+            self._core.delete(c, t.observed, name, side, [link.id(side)])
+            self._core.delete(c, t.match_keys, name, side, [link.id(side)])
+            for table in (t.missing, t.failures):
+                c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == link.id(side)))
+        left = removal.survivor
+        if left is not None:
+            self._keep(c, name, left, removal.survivor_keys, removal.reason, apart=removal.apart)
+        for parted in removal.parted:
+            self._keep(c, name, parted, (), removal.reason, apart=True)
+        if removal.taker is not None:
+            self._keep(c, name, removal.taker, removal.taker_keys, "", apart=False)
 
     @flow
     def keep_apart(self, name: str, observation: Observation, reason: str) -> None:

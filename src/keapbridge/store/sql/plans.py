@@ -13,7 +13,7 @@ from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
-from keapbridge.store.sql.rows import dump, load, moment_of, to_moment, to_text
+from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
 
 __all__ = ["Plans"]
 
@@ -98,6 +98,17 @@ class Plans:
         with self._core.transaction() as c:
             rows = self._core.database.execute(c, f"actions of {len(wanted)} kinds", query, values | named_kinds)
             return [(row.seq, self._core.rows.to_action(row.body)) for row in rows]
+
+    @flow
+    def actions_at(self, plan_id: str, seqs: Collection[int]) -> dict[int, Action]:
+        """Some actions of a plan, by their place in it."""
+        a = t.actions.c
+        found: dict[int, Action] = {}
+        with self._core.transaction() as c:
+            for chunk in chunks(sorted(seqs)):
+                query = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq.in_(chunk))
+                found.update((row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query))
+        return found
 
     @flow
     def links_to_make(self, plan_id: str, name: str, after: str, limit: int) -> list[tuple[str, Action]]:

@@ -17,6 +17,7 @@ from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
+from keapbridge.model.raw import RawChange, from_plain, to_plain
 from keapbridge.model.records import Awaited, Canonical, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
@@ -186,12 +187,14 @@ class Rows:
             "kind": entry.kind,
             "before": self.close(entry.before),
             "after": self.close(entry.after),
+            "raw": None if entry.raw is None else self.close(list(map(_raw_to_plain, entry.raw))),
             "written_at": to_text(entry.written_at),
         }
 
     def to_entry(self, row: Row[Any]) -> JournalEntry:
         values = (self.open(row.before), self.open(row.after), moment_of(row.written_at), row.partner_id)
-        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values)
+        raw = None if row.raw is None else _structure(self.open(row.raw), tuple[RawChange, ...])
+        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw)
 
     def line(self, run_id: str, line: Line) -> dict[str, Any]:
         return {"run_id": run_id, "body": self.close(_converter.unstructure(line))}
@@ -342,8 +345,19 @@ def _ids(action: Action) -> dict[Side, str]:
             return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
 
 
+def _raw_to_plain(change: RawChange) -> list[Any]:
+    return [list(change.path), to_plain(change.before), to_plain(change.after)]
+
+
+def _raw_from_plain(plain: Any, _: Any) -> RawChange:
+    path, before, after = plain
+    return RawChange(tuple(path), from_plain(before), from_plain(after))
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
+    converter.register_structure_hook(RawChange, _raw_from_plain)
+    converter.register_unstructure_hook(RawChange, _raw_to_plain)
     converter.register_structure_hook(Canonical, lambda value, _: value)
     converter.register_unstructure_hook(Canonical, lambda value: value)
     configure_tagged_union(Action, converter, tag_name="action", tag_generator=lambda cls: cls.__name__.lower())

@@ -12,10 +12,12 @@ from keapbridge.decide.awaited import is_overdue
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.raw import raw_changes
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Skip
+from keapbridge.model.raw import RawChange
 from keapbridge.model.records import (
     Awaited,
     Canonical,
@@ -36,6 +38,7 @@ from keapbridge.sync.writing.run import one_sided
 __all__ = [
     "EDITED_ON_BOTH",
     "PairState",
+    "Sent",
     "after_write",
     "assume",
     "awaiting",
@@ -111,6 +114,25 @@ class PairState:
     def saying(self, *lines: Line) -> PairState:
         """The state with further lines for the report."""
         return attrs.evolve(self, lines=(*self.lines, *lines))
+
+
+@attrs.frozen
+class Sent:
+    """A write of one record.
+
+    Attributes:
+        record: the record with the new values.
+        written: what was written of it: attribute → value.
+        answer: the record as the system answered it.
+    """
+
+    record: Any = attrs.field(repr=False)
+    written: Mapping[str, Any] = attrs.field(repr=False)
+    answer: Any = attrs.field(repr=False)
+
+    def changes(self, before: Any) -> tuple[RawChange, ...] | None:
+        """What it has changed, in the notation of the system; `before` is the record as it was read."""
+        return raw_changes(before, self.record, self.written, self.answer)
 
 
 def held_line(skip: Skip) -> Line:

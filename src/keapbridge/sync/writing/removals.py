@@ -112,7 +112,8 @@ def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | Non
     kind, outcome = ("archive", "archived") if action.archive else ("delete", "deleted")
     line = _line(part, pair, outcome, action.side, reason)
     before = observation.snapshot.values
-    entry = JournalEntry(part.sync.name, action.side, action.id, kind, before, {}, moment, action.partner_id)
+    raw = None if action.archive else part.sync.mapper.raw_of(action.side, left.record)
+    entry = JournalEntry(part.sync.name, action.side, action.id, kind, before, {}, moment, action.partner_id, raw)
     if action.archive:
         yield from part.remove(_keeping(part, pair, observation, reason, (entry,), line))
     else:

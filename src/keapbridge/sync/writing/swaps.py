@@ -22,7 +22,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import WritesTogether
-from keapbridge.sync.writing.pair_state import PairState
+from keapbridge.sync.writing.pair_state import PairState, Sent
 from keapbridge.sync.writing.refused import Refused
 from keapbridge.sync.writing.run import RunPart
 
@@ -49,23 +49,26 @@ def settle_refused(part: RunPart, write_again: Again) -> Flow[None]:
 
 def write_together(
     sync: Synchronization, side: Side, states: Sequence[tuple[PairState, Change]]
-) -> Flow[Sequence[Any] | None]:
-    """Write to several records at once, all or none; answers the records, and `None` where that cannot be done."""
+) -> Flow[Sequence[Sent] | None]:
+    """Write to several records at once, all or none; answers the writes, and `None` where that cannot be done."""
     system = sync.systems[side]
     if not isinstance(system, WritesTogether) or not system.writes_together:
         return None
     writes: list[tuple[str, Mapping[str, Any], str | None]] = []
+    records: list[Any] = []
     for state, change in states:
         seen = state.pair.seen(side)
         assert seen is not None  # it was re-read
-        _, written = sync.mapper.changed(side, state.records[side], {change.field: change.after}, state.context)
+        record, written = sync.mapper.changed(side, state.records[side], {change.field: change.after}, state.context)
+        records.append(record)
         writes.append((seen.id, written, seen.version))
     try:
-        return (yield from system.update_together(writes))
+        answers = yield from system.update_together(writes)
     except ApiError as error:
         if stops_everything(error):
             raise
         return None
+    return [Sent(record, its[1], answer) for record, its, answer in zip(records, writes, answers, strict=True)]
 
 
 def _given_up(part: RunPart, wanted: set[tuple[Side, str, Any]]) -> Flow[set[tuple[Side, str, Any]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import attrs
 
@@ -28,6 +27,7 @@ from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.pair_state import (
     PairState,
+    Sent,
     after_write,
     confirmed,
     decide_again,
@@ -389,18 +389,19 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     changes = [*changes, *(Change(field, side, *values) for field, values in along.items())]
     update = sync.systems[side].update(link.id(side), written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
-    return (yield from _written(part, state, side, changes, answer))
+    return (yield from _written(part, state, side, changes, Sent(record, written, answer)))
 
 
-def _written(part: RunPart, state: PairState, side: Side, changes: Sequence[Change], answer: Any) -> Flow[PairState]:
+def _written(part: RunPart, state: PairState, side: Side, changes: Sequence[Change], write: Sent) -> Flow[PairState]:
     """Remember what was written, and what the system has answered."""
-    sync, link = part.sync, state.pair.link
+    sync, link, answer = part.sync, state.pair.link, write.answer
     sent = {change.field: change.after for change in changes}
     moment = yield from now()
     shown = sync.observe(side, answer, state.context, whole=sync.systems[side].answers_all)
     before = {change.field: change.before for change in changes}
     after = {**sent, **stored_of(shown, sent)}
-    entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other))
+    raw = write.changes(state.records[side])
+    entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other), raw)
     written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
     lost = _overwrites(part, state, entry, changes)
     return (yield from commit_pair(part, written_now, (entry,), overwrites=lost))
@@ -431,12 +432,12 @@ def _write_again(part: RunPart, ring: Sequence[Refused]) -> Flow[bool]:
         for state in states:
             yield from _write_pair(part, state)
         return True
-    answers = yield from write_together(sync, side, chosen)
-    if answers is None:
+    writes = yield from write_together(sync, side, chosen)
+    if writes is None:
         return False
     written: list[PairState] = []
-    for (state, change), answer in zip(chosen, answers, strict=True):
-        written.append((yield from _written(part, state, side, [change], answer)))
+    for (state, change), write in zip(chosen, writes, strict=True):
+        written.append((yield from _written(part, state, side, [change], write)))
     yield from confirm(part, [state for state in written if state.is_unconfirmed])
     return True
 

@@ -19,9 +19,11 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
+from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.resolve import OpenConflict, conflicts, resolve
-from keapbridge.sync.afterwards.undo import UNDO, finish_undo, plan_undo, undo
+from keapbridge.sync.afterwards.undo import undo
+from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
 from keapbridge.sync.stopping import Stopping, is_stop

@@ -25,7 +25,7 @@ from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import Watch
 from keapbridge.sync.writing.refused import Refusals
 
-__all__ = ["WRITERS", "Run", "ending", "flowing", "one_sided"]
+__all__ = ["BATCH", "WRITERS", "Run", "ending", "flowing", "one_sided"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -139,9 +139,10 @@ class RunPart:
         for commit in commits:
             self.run.count(commit.lines)
 
-    def remove(self, removal: Removal) -> Flow[None]:
-        yield from self.sync.store.links.remove(self.run.run_id, removal)
-        self.run.count(removal.lines)
+    def remove(self, *removals: Removal) -> Flow[None]:
+        yield from self.sync.store.links.remove(self.run.run_id, *removals)
+        for removal in removals:
+            self.run.count(removal.lines)
 
     def rebase(self, link: Link, journal: tuple[JournalEntry, ...], lines: tuple[Line, ...]) -> Flow[None]:
         """Remember other bases for a pair, whose records are compared anew as soon as they are seen again."""
@@ -215,9 +216,7 @@ def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K) -> Itera
         yield next_batch()
 
 
-def flowing(
-    batches: Iterator[Flow[list[Action]]], prepare: Callable[[list[Action]], Flow[Sequence[Flow[Any]]]]
-) -> Flow[None]:
+def flowing(batches: Iterator[Flow[T]], prepare: Callable[[T], Flow[Sequence[Flow[Any]]]]) -> Flow[None]:
     """Run the flows of all batches side by side. Each batch is prepared shortly before the one before it has run out.
 
     So no connection waits while one is prepared, and what is read for it is not read long before it is needed.

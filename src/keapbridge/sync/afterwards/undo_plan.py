@@ -1,0 +1,103 @@
+"""What undoing a run would do, as a plan: its writes in reverse, all that is about one pair one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from keapbridge._io.effects import Flow, new_id, now
+from keapbridge.errors import StalePlanError
+from keapbridge.model.change import Change
+from keapbridge.model.kept import JournalEntry
+from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
+from keapbridge.model.side import Side
+from keapbridge.sync.synchronization import Bridge
+
+__all__ = ["UNDO", "pair_of", "plan_undo"]
+
+UNDO = "undo"
+BATCH = 500
+
+
+def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
+    """What undoing a run would do.
+
+    Raises:
+        StalePlanError: when there is no such run in this session's store.
+    """
+    entries = yield from bridge.store.journal.of_run(run_id)
+    if entries is None:
+        raise StalePlanError(f"there is no run {run_id!r} in this session's store")
+    plan_id = (yield from new_id())[:12]
+    moment = yield from now()
+    actions = list(_by_pair(map(_reverse, reversed(entries))))
+    objects = tuple(dict.fromkeys(action.object for action in actions))
+    counts: dict[str, dict[str, int]] = {name: {} for name in objects}
+    totals = {name: {"actions": 0} for name in objects}
+    for action in actions:
+        totals[action.object]["actions"] += 1
+        for heading in headings(action):
+            counts[action.object][heading] = counts[action.object].get(heading, 0) + 1
+    yield from bridge.store.plans.begin(plan_id, moment, objects, purpose=UNDO)
+    for start in range(0, len(actions), BATCH):
+        yield from bridge.store.plans.add_actions(plan_id, start, actions[start : start + BATCH])
+    return (yield from bridge.store.plans.finish(plan_id, counts, {}, {}, totals))
+
+
+def _reverse(entry: JournalEntry) -> tuple[JournalEntry, Action]:
+    ours, theirs = _ids(entry)
+    match entry.kind:
+        case "create":
+            return entry, Delete(entry.object, entry.side, entry.record_id, entry.partner_id)
+        case "update":
+            changes = tuple(
+                Change(field, entry.side, after, entry.before.get(field), UNDO) for field, after in entry.after.items()
+            )
+            return entry, Update(entry.object, ours, theirs, changes, raw=entry.raw)
+        case "link":
+            return entry, Unlink(entry.object, ours, theirs, Side.KEAP, "the run that linked them is undone")
+        case "delete":
+            values = {field: value for field, value in entry.before.items() if value is not None}
+            return entry, Create(entry.object, entry.side, entry.partner_id, values, raw=entry.raw)
+        case _:
+            return entry, Skip(
+                entry.object, entry.side, entry.record_id, "what archiving changed is not known any more"
+            )
+
+
+def _by_pair(reverses: Iterable[tuple[JournalEntry, Action]]) -> Iterator[Action]:
+    """The actions, last write first, but those about one pair together, where the first of them is."""
+    groups: dict[tuple[str, Side, str], list[Action]] = {}
+    first: dict[int, list[Action]] = {}
+    for entry, action in reverses:
+        names = [(entry.object, side, id) for side, id in zip(Side, _ids(entry), strict=True) if id]
+        known = {id(groups[name]): groups[name] for name in names if name in groups}
+        group: list[Action] = next(iter(known.values()), [])
+        for other in list(known.values())[1:]:  # a record that was linked to two, one after the other
+            group += other
+            del first[id(other)]
+            groups.update({name: group for name, its in groups.items() if its is other})
+        group.append(action)
+        first.setdefault(id(group), group)
+        groups.update(dict.fromkeys(names, group))
+    for group in first.values():
+        yield from group
+
+
+def _ids(entry: JournalEntry) -> tuple[str, str]:
+    if entry.side is Side.CUSTOMCRM:
+        return entry.record_id, entry.partner_id
+    return entry.partner_id, entry.record_id
+
+
+def pair_of(action: Action) -> frozenset[tuple[Side, str]]:
+    """The records that an action of such a plan is about."""
+    match action:
+        case Update() | Unlink():
+            ids = {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
+        case Delete():
+            ids = {action.side: action.id, action.side.other: action.partner_id}
+        case Create():
+            ids = {action.side.other: action.source_id}
+        case _:
+            ids = {getattr(action, "side", Side.KEAP): getattr(action, "id", "")}
+    return frozenset((side, id) for side, id in ids.items() if id)

@@ -27,6 +27,7 @@ ROWS: dict[str, Row] = {
     "overhead": syncs.overhead,
     "calls": writes.calls,
     "writes": writes.writes,
+    "undo": writes.undo,
     "import": imports.imports,
 }
 

@@ -262,7 +262,23 @@ def write(keap: str, customcrm: str, key: str, token: str, store: str, *, full: 
         with _Clock() as applying:
             report = session.apply(plan)
     counts = {heading: number for heading, number in report.counts["contacts"].items() if number}
-    return {"counts": counts, "plan_wall": planning.wall, "apply_wall": applying.wall, "apply_cpu": applying.cpu}
+    found = {"counts": counts, "run_id": report.run_id}
+    return found | {"plan_wall": planning.wall, "apply_wall": applying.wall, "apply_cpu": applying.cpu}
+
+
+def undo(keap: str, customcrm: str, key: str, token: str, store: str, run_id: str) -> Found:
+    """Take a run back, with the emulators."""
+    import keapbridge as kb
+
+    ours = kb.KeapClient(auth=kb.KeapApiKey(key), base_url=keap)
+    theirs = kb.CustomcrmClient(customcrm, auth=kb.BearerToken(token))
+    with (
+        kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", overlap=timedelta(0)) as session,
+        _Clock() as clock,
+    ):
+        report = session.undo(run_id)
+    counts = {heading: number for heading, number in report.counts["contacts"].items() if number}
+    return {"counts": counts, "wall": clock.wall, "cpu": clock.cpu}
 
 
 TASKS: dict[str, Callable[..., Found]] = {
@@ -276,6 +292,7 @@ TASKS: dict[str, Callable[..., Found]] = {
     "incremental": incremental,
     "overhead": overhead,
     "write": write,
+    "undo": undo,
 }
 
 

@@ -13,7 +13,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.table import Line, at_least, at_most
 from benchmarks.workspace import Workspace
 
-__all__ = ["calls", "writes"]
+__all__ = ["calls", "undo", "writes"]
 
 LATENCY = 0.05
 CONNECTIONS = 8
@@ -134,3 +134,36 @@ def _written(systems: Emulators, store: Path, heading: str, number: int) -> dict
     if found["counts"].get(heading) != number:
         raise AssertionError(f"{heading}: {found['counts']}, not {number}")
     return found
+
+
+def undo(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """What taking runs back takes, against those runs: updates in the Customcrm, and creates in Keap."""
+    store = work.fresh("undo")
+    runs: dict[str, list[tuple[float, float]]] = {"updates in the Customcrm": [], "creates in Keap": []}
+    number = sizes.writes
+    with emulators(latency=LATENCY) as systems:
+        # Who is there already, and is edited in each turn.
+        systems.tell("add", side="both", first=0, count=number)
+        measure("write", **systems.urls, store=str(store))
+        for turn in range(sizes.rounds):
+            time.sleep(_TICK)
+            systems.tell("edit", side="keap", first=0, count=number, job=f"Countess {turn}")
+            edited = _written(systems, store, "updated in Customcrm", number)
+            runs["updates in the Customcrm"].append(_undone(systems, store, edited, "updated in Customcrm", number))
+            time.sleep(_TICK)
+            systems.tell("add", side="customcrm", first=(turn + 1) * number, count=number)
+            made = _written(systems, store, "created in Keap", number)
+            runs["creates in Keap"].append(_undone(systems, store, made, "deleted in Keap", number))
+    for what, found in runs.items():
+        ours, other = (statistics.median(walls) for walls in zip(*found, strict=True))
+        ratio = statistics.median(undone / done for undone, done in found)
+        title = f"undoing a run of {number:,} {what}, each answered after {LATENCY * 1000:.0f} ms"
+        yield Line("undo", title, "that run", f"{ours:.2f} s", f"{other:.2f} s", ratio, at_most(1.3))
+
+
+def _undone(systems: Emulators, store: Path, run: dict[str, Any], heading: str, number: int) -> tuple[float, float]:
+    """The seconds of an undoing, and those of the run that it took back."""
+    found = measure("undo", **systems.urls, store=str(store), run_id=run["run_id"])
+    if found["counts"] != {heading: number}:
+        raise AssertionError(f"undone: {found['counts']}, not {heading} {number}")
+    return found["wall"], run["plan_wall"] + run["apply_wall"]

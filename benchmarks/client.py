@@ -145,13 +145,13 @@ def fill(store: str, first: int, count: int, seed: int) -> Found:
     from keapbridge.model.records import Link, Snapshot
     from keapbridge.model.side import Side
     from keapbridge.store.sql import open_store
-    from keapbridge.sync.synchronization import digest, keys_of
+    from keapbridge.sync.synchronization import digest
 
     def commit(index: int) -> Commit:
         values = records.canonical_contact(index, seed)
         snapshot = Snapshot(values)
         link = Link(records.customcrm_id(index), records.keap_id(index), values, values)
-        mark, keys = digest(snapshot), keys_of(kb.mapping.contacts, snapshot)
+        mark, keys = digest(snapshot), kb.mapping.contacts.match_keys(values, {})
         return Commit("contacts", link, dict.fromkeys(Side, mark), keys=dict.fromkeys(Side, keys))
 
     opened, driver = open_store(f"sqlite:///{store}", "default"), SyncDriver()

@@ -17,7 +17,7 @@ from keapbridge.sync.writing import run as running
 if TYPE_CHECKING:
     from conftest import World as Real
 
-BOXES = pytest.mark.parametrize("side", list(kb.Side))
+BOXES = pytest.mark.parametrize("side", variants(kb.Side, quick=[kb.Side.KEAP]))
 
 
 def sides(toys: World, side: kb.Side) -> tuple[Box, Box, dict[str, str], dict[str, str]]:

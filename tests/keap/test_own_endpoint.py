@@ -125,7 +125,7 @@ def test_they_are_listed_page_by_page_with_every_field(port: Port, opportunities
 
 def test_they_can_be_left_unread_and_read_later(port: Port, opportunities: KeapResource[Opportunity]) -> None:
     port.add(title="Bike")
-    page = run(opportunities.list(unread=True))
+    page = run(opportunities.scan())
     assert (page.items, page.unread.ids) == ((), ("1",))
     assert [item.title for item in page.read().items] == ["Bike"]
 

@@ -55,8 +55,11 @@ class Flowing:
     def sharing(self, book: Any, who: str) -> Flowing:
         return self
 
-    def list(self, *, updated_since: datetime | None, unread: bool = False) -> Flow[Any]:
-        return (self.records.scan if unread and self.leaves_unread else self.records.list)(updated_since)
+    def list(self, *, updated_since: datetime | None) -> Flow[Any]:
+        return self.records.list(updated_since)
+
+    def scan(self, *, updated_since: datetime | None) -> Flow[Any]:
+        return (self.records.scan if self.leaves_unread else self.records.list)(updated_since)
 
     def get(self, id: str) -> Flow[Any]:
         return self.records.get(id)

@@ -556,11 +556,17 @@ class _CustomcrmPages(CustomcrmResource[Any]):
     def list(self, *, updated_since: datetime | None = None, page_size: int = PAGE, **more: Any) -> Flow[Page[Any]]:
         return super().list(updated_since=updated_since, page_size=page_size, **more)
 
+    def scan(self, *, updated_since: datetime | None = None, page_size: int = PAGE) -> Flow[Page[Any]]:
+        return super().scan(updated_since=updated_since, page_size=page_size)
+
 
 @attrs.frozen
 class _KeapPages(KeapResource[Any]):
     def list(self, *, updated_since: datetime | None = None, page_size: int = PAGE, **more: Any) -> Flow[Page[Any]]:
         return super().list(updated_since=updated_since, page_size=page_size, **more)
+
+    def scan(self, *, updated_since: datetime | None = None, page_size: int = PAGE) -> Flow[Page[Any]]:
+        return super().scan(updated_since=updated_since, page_size=page_size)
 
 
 def _customcrm_records(client: Any, object: str) -> CustomcrmSystem:

@@ -91,7 +91,7 @@ def test_it_is_read_written_and_held_by_a_mapper() -> None:
     record, changes = MAPPER.changed(THEIRS, keap.Contact(), values, NOWHERE)
     assert record.spouse_name == changes["spouse_name"] == "NO93 8601 1117 947"
     assert MAPPER.read(OURS, customcrm.Contact(extra={"Account": "none"}), NOWHERE)[1] == {"Account": "not an IBAN"}
-    assert MAPPER.matched_by(kb.mapping.MatchKey(("Account",))).key_values(values) == {"Account": ADA}
+    assert MAPPER.matched_by(kb.mapping.MatchKey(("Account",))).key_values(values)["Account"] == ADA
 
 
 def test_a_filter_compares_it_by_what_it_means() -> None:

@@ -53,9 +53,9 @@ class CustomcrmResource(Generic[R]):
     def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
         return fetch(self.port, endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size))
 
-    def scan(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
+    def scan(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
         """The list, left unread where that is possible, and past what the CRM cannot show."""
-        call = endpoints.list_page(self.endpoint, updated_since=updated_since, unread=True)
+        call = endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=True)
         return fetch(self.port, call, ByTime(self.port, self.endpoint, updated_since))
 
     def get(self, id: str) -> Flow[R]:

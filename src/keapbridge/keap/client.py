@@ -87,11 +87,13 @@ class KeapResource(Generic[R]):
         )
         return fetch(self.port, call)
 
-    def scan(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
+    def scan(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
         """The list by ids, as far as Keap can order it so, left unread and past all that Keap cannot show."""
         newest_first = updated_since is not None and self.endpoint.since is None
         order_by = None if newest_first else self.endpoint.by_id
-        call = endpoints.list_page(self.endpoint, updated_since=updated_since, order_by=order_by, unread=True)
+        call = endpoints.list_page(
+            self.endpoint, updated_since=updated_since, order_by=order_by, page_size=page_size, unread=True
+        )
         past = ById(self.port, self.endpoint, None if newest_first else updated_since, anew=newest_first)
         return fetch(self.port, call, past)
 

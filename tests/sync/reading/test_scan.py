@@ -69,7 +69,34 @@ PLACES = [
 
 
 def _load(world: World, rng: random.Random) -> None:
-    """Messy records: some in both systems, some in one."""
+    """Messy records: some in both systems, some in one. Customcrm's are the newer ones."""
+    for n in range(6, 18):
+        name = rng.choice(NAMES)
+        company = world.keap.state.companies.add(
+            {
+                "company_name": f"{n} {name} & Daughters",
+                "phone_number": {"number": "+49 30 123456", "field": "PHONE1"},
+                "address": {"field": "BILLING", "locality": "Springfield of the many", "country_code": "DEU"},
+                "notes": "a note",
+            }
+        )
+        world.keap.state.contacts.add(
+            {
+                "given_name": name,
+                "family_name": f"{rng.choice(NAMES)}{n}",
+                "email_addresses": [
+                    {"email": f"person{n}@example.org", "field": "EMAIL1"},
+                    {"email": f"Second{n}@Example.org", "field": rng.choice(["EMAIL2", "EMAIL3"])},
+                ],
+                "phone_numbers": [{"number": "+1 602 555 0107", "field": "PHONE1", "extension": "7"}],
+                "addresses": [{"field": "BILLING", "line1": "y" * 70, "locality": "Springfield of the many"}],
+                "company": {"id": company},
+            }
+        )
+        world.keap.state.products.add(
+            {"name": f"Widget {n}", "sku": f"w{n}", "price": rng.randrange(5000), "short_description": "short, really"}
+        )
+    world.let_time_pass()
     for n in range(12):
         name, (country, region, phone) = rng.choice(NAMES), rng.choice(PLACES)
         world.crm.state.customers.add(
@@ -107,32 +134,6 @@ def _load(world: World, rng: random.Random) -> None:
                 "Currency": rng.choice(["USD", "usd", "EUR"]) if n < 6 else "USD",
                 "Description": "<b>x</b> " * 30,
             }
-        )
-    for n in range(6, 18):
-        name = rng.choice(NAMES)
-        company = world.keap.state.companies.add(
-            {
-                "company_name": f"{n} {name} & Daughters",
-                "phone_number": {"number": "+49 30 123456", "field": "PHONE1"},
-                "address": {"field": "BILLING", "locality": "Springfield of the many", "country_code": "DEU"},
-                "notes": "a note",
-            }
-        )
-        world.keap.state.contacts.add(
-            {
-                "given_name": name,
-                "family_name": f"{rng.choice(NAMES)}{n}",
-                "email_addresses": [
-                    {"email": f"person{n}@example.org", "field": "EMAIL1"},
-                    {"email": f"Second{n}@Example.org", "field": rng.choice(["EMAIL2", "EMAIL3"])},
-                ],
-                "phone_numbers": [{"number": "+1 602 555 0107", "field": "PHONE1", "extension": "7"}],
-                "addresses": [{"field": "BILLING", "line1": "y" * 70, "locality": "Springfield of the many"}],
-                "company": {"id": company},
-            }
-        )
-        world.keap.state.products.add(
-            {"name": f"Widget {n}", "sku": f"w{n}", "price": rng.randrange(5000), "short_description": "short, really"}
         )
 
 

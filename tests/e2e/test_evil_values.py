@@ -16,7 +16,7 @@ import pytest
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
-pytestmark = [pytest.mark.thorough, pytest.mark.slow, pytest.mark.usefixtures("broken_answers")]
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("broken_answers")]
 
 EMPTY: tuple[Any, ...] = (None, "", " ", [], {})
 TEXTS = (

@@ -33,7 +33,9 @@ def test_what_was_not_read_is_unknown_and_what_was_read_without_it_is_empty(path
     assert keap_place(keap.Contact, path).get(record) == raw
 
 
-@pytest.mark.parametrize("slot", [None, UNSET, "", "\x00", "7", "email1", "PHONE1", Unreadable("not a text")])
+@pytest.mark.parametrize(
+    "slot", [None, UNSET, "", "\x00", "7", "email1", "PHONE1", Unreadable("no text", []), Unreadable("no text")]
+)
 def test_an_item_that_does_not_tell_its_slot_may_be_in_any(slot: Any) -> None:
     place = keap_place(keap.Contact, "email_addresses.EMAIL2")
     odd = keap.EmailAddress("lovelace@example.org", slot)

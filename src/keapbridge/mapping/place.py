@@ -204,7 +204,7 @@ class Place:
                     if found == slot:
                         holder = item
                         break
-                    if found not in known and not _is_slot(found, array):
+                    if type(found) is Unreadable or (found not in known and not _is_slot(found, array)):
                         lost = _NOWHERE
                 else:
                     return lost

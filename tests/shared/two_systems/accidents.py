@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import attrs
 from fakes import Fault, no_faults
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -63,11 +64,11 @@ class Accidents(Users):
     def _value(self, object: str, side: kb.Side, id: str) -> Any:
         return self.read(object, side, id)[FIELDS[object]]
 
-    def _waits(self, object: str, pair: dict[kb.Side, str]) -> bool:
+    def _waits(self, object: str, pair: dict[kb.Side, str], policy: kb.Policy | None = None) -> bool:
         """Whether somebody is asked about a pair."""
         return any(
             (c.object, c.customcrm_id) == (object, pair[CUSTOMCRM]) and c.field in {FIELDS[object], "*"}
-            for c in value_of(self.session().conflicts())
+            for c in value_of(self.session(policy=policy).conflicts())
         )
 
     @rule(object=objects, side=sides, how=st.sampled_from(("changes", "full", "ids")), edited=st.booleans())
@@ -211,17 +212,18 @@ class Accidents(Users):
             return
         [pair] = pairs
         wishes = ((first, ours), (first.other, theirs))
+        braked = attrs.evolve(self.policy, max_turns=6)
         before: list[int] = []
         for turn in range(TURNS):
             side, value = wishes[turn % 2]
             if self._value(object, side, pair[side]) != value:
                 self._type_in(object, side, pair[side], FIELDS[object], value)
             before.append(self._writes_of(pair))
-            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.watched(lambda: self.session(policy=braked).sync(), may_fail=[kb.ApiError])
             self.clock.pass_by(timedelta(minutes=20))
         self.blurred |= {(object, each, pair[each]) for each in kb.Side}
         assert self._writes_of(pair) == before[-2], f"{FIELDS[object]} goes to and fro"
-        assert self._waits(object, pair), f"{FIELDS[object]} went to and fro, and nobody is asked"
+        assert self._waits(object, pair, braked), f"{FIELDS[object]} went to and fro, and nobody is asked"
 
     def _writes_of(self, pair: Mapping[kb.Side, str]) -> int:
         """How often either record of a pair was written; others may have something to be written as well."""

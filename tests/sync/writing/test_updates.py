@@ -12,8 +12,7 @@ from tiers import variants
 from toys import Box, World, only
 
 import keapbridge as kb
-from keapbridge.errors import ConflictError, ServerError, StatusError, UnavailableError
-from keapbridge.sync.writing.updates import ATTEMPTS
+from keapbridge.errors import ServerError, StatusError, UnavailableError
 
 
 def refusing_colours(what: str, _: str, values: Mapping[str, Any], status: int = 422) -> None:
@@ -24,41 +23,6 @@ def refusing_colours(what: str, _: str, values: Mapping[str, Any], status: int =
 def quiet(world: World) -> bool:
     """Whether nothing is left to do, also when everything is looked at again."""
     return world.plan(full=True).is_empty
-
-
-def test_a_record_that_moved_is_read_again_and_decided_anew(toys: World) -> None:
-    ours, theirs = toys.linked_toy()
-    toys.toys.put(id=ours, colour="green")
-    moves = iter([True])
-
-    def meanwhile(what: str, id: str, _: Mapping[str, Any]) -> None:
-        if what == "update" and next(moves, False):
-            toys.gadgets.put(id=id, title="Spinning top")
-            raise ConflictError("it moved", status=409)
-
-    toys.gadgets.before = meanwhile
-    assert toys.sync().ok
-    gadget, toy = toys.gadgets.records[theirs], toys.toys.records[ours]
-    assert (gadget.title, gadget.colour) == (toy.name, toy.colour) == ("Spinning top", "green")
-    assert quiet(toys)
-
-
-def test_a_record_that_never_stands_still_fails_and_is_left_as_it_is(toys: World) -> None:
-    ours, theirs = toys.linked_toy()
-    toys.toys.put(id=ours, colour="green")
-    tries: list[str] = []
-
-    def meanwhile(what: str, id: str, _: Mapping[str, Any]) -> None:
-        if what == "update":
-            tries.append(id)
-            toys.gadgets.put(id=id)
-            raise ConflictError("it moved", status=409)
-
-    toys.gadgets.before = meanwhile
-    [failure] = toys.sync().failures
-    assert (failure.fields, failure.reason) == (("Colour",), "it kept changing while it was to be written")
-    assert tries == [theirs] * ATTEMPTS
-    assert toys.gadgets.records[theirs].colour == "red"
 
 
 @pytest.mark.parametrize("status", variants([400, 422], quick=[422]))
@@ -112,29 +76,6 @@ def test_what_the_first_side_wrote_stays_when_the_second_fails(toys: World) -> N
     assert toys.toys.calls == [("update", ours)], "nothing is written twice"
     assert toys.gadgets.calls == [("create", theirs), ("update", theirs)]
     assert toys.gadgets.records[theirs].title == "Kite"
-
-
-def test_what_moved_between_plan_and_apply_is_not_overwritten(toys: World) -> None:
-    ours, theirs = toys.linked_toy()
-    toys.toys.put(id=ours, name="Kite")
-    plan = toys.plan()
-    toys.toys.put(id=ours, name="Ball")
-    toys.gadgets.put(id=theirs, colour="blue")
-    assert toys.run(toys.engine.apply(plan)).ok
-    assert toys.gadgets.records[theirs].colour == "blue"
-    assert toys.sync().ok
-    assert (toys.gadgets.records[theirs].title, toys.toys.records[ours].colour) == ("Ball", "blue")
-
-
-def test_a_record_that_is_gone_when_it_is_to_be_written_is_not_made_again(toys: World) -> None:
-    ours, theirs = toys.linked_toy()
-    toys.toys.put(id=ours, name="Kite")
-    plan = toys.plan()
-    del toys.gadgets.records[theirs]
-    [failure] = toys.run(toys.engine.apply(plan)).failures
-    assert failure.side is kb.Side.KEAP
-    assert "could not be read again in Keap" in failure.reason
-    assert toys.gadgets.records == {}
 
 
 def test_what_the_answer_does_not_show_is_read_back(toys: World) -> None:

@@ -32,9 +32,10 @@ from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.last_look import LastLook
+from keapbridge.sync.writing.one_pair import commit_pair
 from keapbridge.sync.writing.pair_state import PairState, assume, awaiting, decide_again, remember, stored_of
 from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
-from keapbridge.sync.writing.updates import commit_pair, confirm
+from keapbridge.sync.writing.updates import confirm
 from keapbridge.sync.writing.window import Window
 
 __all__ = ["apply_creates", "is_ambiguous", "resume_creates"]

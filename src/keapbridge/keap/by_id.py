@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 import attrs
@@ -81,14 +82,17 @@ class ById(Generic[R]):
         low, step = self.last, 1
         while low + step < LAST and (yield from self._tried(self.after(low + step, 1))) is None:
             low, step = low + step, 2 * step
-        high = min(low + step, LAST)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if (yield from self._tried(self.after(middle, 1))) is None:
-                low = middle
+        return (yield from self._edge(low, min(low + step, LAST), partial(self.after, size=1)))
+
+    def _edge(self, refused: int, shown: int, call: Callable[[int], Call[Page[R]]]) -> Flow[int]:
+        """The id next to those that cannot be read, between one of them and one that can be, by halves."""
+        while abs(shown - refused) > 1:
+            middle = (refused + shown) // 2
+            if (yield from self._tried(call(middle))) is None:
+                refused = middle
             else:
-                high = middle
-        return high
+                shown = middle
+        return shown
 
     # --- several in a row ---------------------------------------------------------------------------------------
 
@@ -128,14 +132,7 @@ class ById(Generic[R]):
         high, step = top, 1  # below `high` it is in the way
         while high - step > self.last and (yield from self._tried(self._below(high - step, 1))) is None:
             high, step = high - step, 2 * step
-        low = max(high - step, self.last + 1)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if (yield from self._tried(self._below(middle, 1))) is None:
-                high = middle
-            else:
-                low = middle
-        return low
+        return (yield from self._edge(high, max(high - step, self.last + 1), partial(self._below, size=1)))
 
     def _set(self, ids: Sequence[str], error: ApiError) -> Flow[list[Page[R]]]:
         """The records of some ids, where lists cannot be ordered."""

@@ -23,7 +23,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Snapshot, Val
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.undo_notes import Attempts
-from keapbridge.sync.afterwards.undo_plan import UNDO
+from keapbridge.sync.afterwards.undo_plan import UNDO, pair_of
 from keapbridge.sync.reading.absences import read_alone
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.writing.pair_state import Sent, stored_of
@@ -121,14 +121,9 @@ def _looked_at(sync: Synchronization, side: Side, seen: Seen, fields: Collection
 
 
 def _ids(action: Action) -> tuple[str, str] | None:
-    match action:
-        case Update() | Unlink():
-            return action.customcrm_id, action.keap_id
-        case Delete():
-            ids = (action.id, action.partner_id)
-            return ids if action.side is Side.CUSTOMCRM else (ids[1], ids[0])
-        case _:
-            return None
+    """The ids of the pair that an action is about; `None` where it is about one record."""
+    ids = dict(pair_of(action))
+    return (ids[Side.CUSTOMCRM], ids[Side.KEAP]) if len(ids) == len(Side) else None
 
 
 def _sides(action: Action) -> Sequence[Side]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from keapbridge._io.effects import Flow, new_id, now
@@ -31,12 +32,10 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     moment = yield from now()
     actions = list(_by_pair(map(_reverse, reversed(entries))))
     objects = tuple(dict.fromkeys(action.object for action in actions))
-    counts: dict[str, dict[str, int]] = {name: {} for name in objects}
-    totals = {name: {"actions": 0} for name in objects}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in objects}
     for action in actions:
-        totals[action.object]["actions"] += 1
-        for heading in headings(action):
-            counts[action.object][heading] = counts[action.object].get(heading, 0) + 1
+        counts[action.object].update(headings(action))
+    totals = {name: {"actions": number} for name, number in Counter(a.object for a in actions).items()}
     yield from bridge.store.plans.begin(plan_id, moment, objects, purpose=UNDO)
     for start in range(0, len(actions), BATCH):
         yield from bridge.store.plans.add_actions(plan_id, start, actions[start : start + BATCH])

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Settle
+    from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
     from keapbridge.store.rekey import rekey
@@ -96,6 +97,8 @@ __all__ = [
     "CustomcrmClient",
     "CustomcrmSchema",
     "FileTokenStore",
+    "Finding",
+    "Findings",
     "KeapApiKey",
     "KeapClient",
     "KeapOAuth",
@@ -147,6 +150,8 @@ __all__ += _declare.__all__
 _LATER = {
     "AsyncSyncSession": "sync.aio",
     "Contest": "decide.policy",
+    "Finding": "model.finding",
+    "Findings": "model.finding",
     "OpenConflict": "sync.afterwards.resolve",
     "Plan": "model.plan",
     "Policy": "decide.policy",

@@ -14,7 +14,7 @@ KeapbridgeError
 │   │   │   └── QuotaExhaustedError   the daily quota is spent
 │   │   └── ServerError          5xx
 │   └── ShapeError               an answer that is not what the contract promises
-├── MappingError                 a mapping that cannot work
+├── MappingError                 a mapping, a policy or a table that cannot work
 │   └── UnfitError               a value that a field cannot understand, or a side cannot take
 ├── SyncError
 │   ├── BrakeError               the plan would change more than the policy allows
@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from keapbridge.model.finding import Findings
     from keapbridge.model.report import Report
 
 __all__ = [
@@ -231,7 +232,13 @@ class ShapeError(ApiError):
 
 
 class MappingError(KeapbridgeError):
-    """A mapping that cannot work; found when it is built."""
+    """What a host has set up cannot work; found when it is made, or else when it is checked.
+
+    Attributes:
+        findings: all that was found by a check, each with what to do; `None` outside a check.
+    """
+
+    findings: Findings | None = None
 
 
 class UnfitError(MappingError):

@@ -362,6 +362,20 @@ def errors(session: kb.SyncSession) -> None:
         raise
 
 
+# --- findings ----------------------------------------------------------------------------------------------------
+
+
+def findings() -> None:
+    found = kb.Findings(
+        [kb.Finding("error", "contacts.Emial", "no such property", "write Email"), kb.Finding("info", "", "x")]
+    )
+    assert_type(found[0].severity, Literal["error", "warning", "info"])
+    assert_type(found.errors, tuple[kb.Finding, ...])
+    assert_type([each.advice for each in found], list[str])
+    assert_type(found.ok, bool)
+    kb.Finding("fatal", "", "no such severity")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 # --- tests of host code ---------------------------------------------------------------------------------------------
 
 

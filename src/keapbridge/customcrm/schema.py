@@ -6,7 +6,6 @@ together are the default REST profile.
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from attrs import field, frozen
 
 from keapbridge.customcrm import records
 from keapbridge.model.maybe import UNSET, UnsetType
+from keapbridge.model.meant import is_meant
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = [
@@ -669,8 +669,7 @@ def _expected(options: tuple[Any, ...]) -> str:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    return f"{key}: there is no such key" + (f"; is {near[0]!r} meant?" if near else "")
+    return f"{key}: there is no such key{is_meant(key, known)}"
 
 
 def _toml(value: Any) -> str:

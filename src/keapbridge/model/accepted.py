@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
+from keapbridge.model.meant import is_meant
 from keapbridge.model.side import Side
 
 __all__ = ["BRAKES", "Accept", "Accepted"]
@@ -102,11 +102,8 @@ def _unknown(name: str, fields: Mapping[str, Collection[str]]) -> str:
     if name == RESTORED:
         return "say whose values are right after a restore: {'restored': 'customcrm'} or {'restored': 'keap'}"
     known = [*BRAKES, *(f"{object}.{field}" for object, its in fields.items() for field in its)]
-    by_spelling = {each.casefold(): each for each in known} | {
-        each.partition(".")[2].casefold(): each for each in reversed(known) if "." in each
-    }
-    near = difflib.get_close_matches(name.casefold(), by_spelling, 1)
-    meant = f"; is {by_spelling[near[0]]!r} meant?" if near else ""
+    without_object = {each.partition(".")[2]: each for each in reversed(known) if "." in each}
+    meant = is_meant(name, {**{each: each for each in known}, **without_object})
     object, _, field = name.partition(".")
     if not field:
         return f"there is no brake {name!r}" + (meant or f"; there are {', '.join(BRAKES)}, and fields")

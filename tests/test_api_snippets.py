@@ -382,7 +382,7 @@ def test_a_conflict_is_resolved_for_a_side(crm: kb.CustomcrmClient, keap: kb.Kea
         session.sync()
         [conflict] = session.conflicts()
         assert (conflict.field, conflict.customcrm, conflict.keap) == ("JobTitle", "Engineer", "Manager")
-        session.resolve(conflict, kb.Side.CUSTOMCRM)
+        session.resolve(conflict, "customcrm", by="anna")
         assert session.conflicts() == []
     assert keap.contacts.get(contact.id).job_title == "Engineer"
 

@@ -65,7 +65,7 @@ from keapbridge.model.side import Side
 if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
-    from keapbridge.decide.policy import Contest, Policy, Settle
+    from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
@@ -117,7 +117,6 @@ __all__ = [
     "Secret",
     "ServerError",
     "SessionBusyError",
-    "Settle",
     "ShapeError",
     "Side",
     "SqlCustomcrm",
@@ -133,6 +132,7 @@ __all__ = [
     "TryLaterError",
     "UnavailableError",
     "UnfitError",
+    "Value",
     "__version__",
     "custom_field",
     "customcrm",
@@ -156,12 +156,12 @@ _LATER = {
     "Plan": "model.plan",
     "Policy": "decide.policy",
     "Report": "model.report",
-    "Settle": "decide.policy",
     "SqlCustomcrm": "customcrm.sql",
     "SqlJoin": "customcrm.sql",
     "SqlTable": "customcrm.sql",
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",
+    "Value": "decide.policy",
     "rekey": "store.rekey",
 }
 

@@ -193,7 +193,7 @@ OPERATIONS = {
     "apply": Operation(lambda s: s.plan().id, lambda session, plan, options: session.apply(plan, **options)),
     "undo": Operation(lambda s: s.sync().run_id, lambda session, run, options: session.undo(run, **options)),
     "resolve": Operation(
-        _conflict, lambda session, conflict, _: session.resolve(conflict, "Decided"), has_deadline=False
+        _conflict, lambda session, conflict, _: session.resolve(conflict, value="Decided"), has_deadline=False
     ),
 }
 

@@ -14,7 +14,7 @@ from laws import examples
 from msgspec import UNSET
 
 from keapbridge.decide.merge import Merge, Settled, merge, merge_field
-from keapbridge.decide.policy import Contest, Policy, Settle, Verdict
+from keapbridge.decide.policy import Contest, Policy, Value, Verdict
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
@@ -101,7 +101,7 @@ def shorter(contest: Contest) -> Verdict:
 
 
 def third(contest: Contest) -> Verdict:
-    return Settle(min(str(contest.customcrm), str(contest.keap))[:1] + "third")
+    return Value(min(str(contest.customcrm), str(contest.keap))[:1] + "third")
 
 
 POLICIES = st.builds(
@@ -562,7 +562,7 @@ def test_what_is_written_may_be_what_the_side_holds_already() -> None:
     rule = Field("f", limits={OURS: 1})
     settled = one("a", "axe", rule=rule, base=("a", "b"))
     assert settled == (Settled("f", "a", "axe"),)
-    short = Policy(conflicts=lambda _: Settle("ab"))
+    short = Policy(conflicts=lambda _: Value("ab"))
     assert one("ab", "z", policy=short) == (Change("f", THEIRS, "z", "ab", "the host's own rule"),)
 
 
@@ -654,12 +654,12 @@ def test_who_wins_a_followed_field_wins_its_follower(winner: Side) -> None:
 def test_what_is_decided_for_both_sides_is_written_to_both_or_to_neither() -> None:
     """One side that took the new value, and one that cannot, would look settled the next time."""
     rule = Field("f", refusing=frozenset({THEIRS}))
-    policy = Policy(conflicts=lambda _: Settle(REFUSED))
+    policy = Policy(conflicts=lambda _: Value(REFUSED))
     assert one("a", "b", rule=rule, policy=policy) == (Held("f", THEIRS, "cannot be held"),)
 
 
 def test_a_follower_of_a_leader_with_a_third_value_favours_no_side() -> None:
-    policy = Policy(conflicts=lambda _: Settle("NO"))
+    policy = Policy(conflicts=lambda _: Value("NO"))
     case = Case(
         Pair(
             Link("1", "1"),

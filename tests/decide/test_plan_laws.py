@@ -14,7 +14,7 @@ from laws import examples
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge.decide import brakes
-from keapbridge.decide.policy import Contest, Decision, Policy, Settle, decide
+from keapbridge.decide.policy import Contest, Decision, Policy, Value, decide
 from keapbridge.errors import MappingError
 from keapbridge.model.accepted import BRAKES, Accepted
 from keapbridge.model.change import Change, FieldConflict, Held
@@ -428,7 +428,7 @@ def test_who_wins(rule: str, ours: datetime | None, theirs: datetime | None, exp
     assert decide(Policy(conflicts=lambda _: OURS), contest, rule) == expected
 
 
-@pytest.mark.parametrize("verdict", [OURS, THEIRS, None, Settle("c"), Settle(None)])
+@pytest.mark.parametrize("verdict", [OURS, THEIRS, "customcrm", "keap", None, Value("c"), Value(None)])
 def test_a_host_decides_for_itself(verdict: Any) -> None:
     asked: list[Contest] = []
 
@@ -440,6 +440,33 @@ def test_a_host_decides_for_itself(verdict: Any) -> None:
     assert decide(Policy(conflicts=rule), contest) == Decision(verdict, "the host's own rule")
     assert decide(Policy(conflicts={"City": rule}), contest) == Decision(verdict, "the host's own rule")
     assert asked == [contest, contest]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("Keap", "a text that is no side"),
+        ("Ada Berg", "a text that is no side"),
+        ("newest", "a text that is no side"),
+        (True, "bool"),
+        (7, "int"),
+        (["keap"], "list"),
+        (Value, "type"),
+        (Value(1.5), "kb.Value of float"),  # type: ignore[arg-type]
+        (Value(["keap"]), "kb.Value of list"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_a_rule_answers_must_be_a_decision(answer: Any, told: str) -> None:
+    def longest(contest: Contest) -> Any:
+        return answer
+
+    with pytest.raises(MappingError) as raised:
+        decide(Policy(conflicts=longest), Contest("City", "a", "b"))
+    said = str(raised.value)
+    assert said.startswith("the rule longest (test_plan_laws.py:")
+    assert f"for City answered {told}" in said
+    assert "'keap' or 'customcrm'" in said
+    assert "Ada Berg" not in said, "it may be a value of somebody's record"
 
 
 def test_without_a_rule_of_its_own_a_field_goes_by_the_newest() -> None:

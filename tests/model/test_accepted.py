@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from keapbridge.model.accepted import BRAKES, Accepted
+from keapbridge.model.accepted import BRAKES, Accepted, person
 from keapbridge.model.side import Side
 
 FIELDS = {"companies": ["Name"], "contacts": ["JobTitle", "address.city"]}
@@ -33,9 +33,9 @@ def test_names_and_a_side_are_taken_together() -> None:
         ([""], "there is no brake ''"),
         (["contacts."], "contacts has no field ''|there is no brake 'contacts.'"),
         (["restored"], r"say whose values are right after a restore: \{'restored': 'customcrm'\}"),
-        ({"restored": "Keap"}, "'Keap' is no side; a side is 'customcrm' or 'keap'"),
-        ({"restored": None}, "None is no side"),
-        ({"restored": ["keap"]}, r"\['keap'\] is no side"),
+        ({"restored": "Keap"}, "restored: 'Keap' is no side; is 'keap' meant?"),
+        ({"restored": None}, "a side is 'customcrm' or 'keap', not NoneType"),
+        ({"restored": ["keap"]}, "not list"),
         ({"first-creates": True}, "a mapping tells whose values are right after a restore"),
         ({1: "keap"}, "not 1"),
         ([{"restored": "keap"}, {"restored": "customcrm"}], "only one side's values"),
@@ -50,3 +50,18 @@ def test_what_there_is_not_is_an_error(given: Any, words: str) -> None:
 def test_what_is_no_list_of_names_is_an_error(given: Any) -> None:
     with pytest.raises(TypeError, match="accept takes"):
         Accepted.of(given, FIELDS)
+
+
+def test_a_person_has_a_name_of_one_line() -> None:
+    assert [person(by) for by in (None, "anna", " Anna Berg ", "Øyvind")] == [
+        None,
+        "anna",
+        "Anna Berg",
+        "Øyvind",
+    ]
+
+
+@pytest.mark.parametrize("by", ["", " ", "a\nb", "a\x00", "a" * 201, "\ud800", 7, True, b"anna", ["anna"]])
+def test_what_is_no_name_is_an_error(by: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="by: the name of who decides, by='anna'"):
+        person(by)

@@ -48,9 +48,11 @@ def link(store: LinkStore, ours: str, theirs: str, **rest: Any) -> Link:
     return linked
 
 
-def begin_run(store: LinkStore, run_id: str = "run", plan_id: str = "plan", at: datetime = NOON) -> None:
+def begin_run(
+    store: LinkStore, run_id: str = "run", plan_id: str = "plan", at: datetime = NOON, by: str | None = None
+) -> None:
     run(store.plans.begin(plan_id, at, [TOYS]))
-    assert run(store.runs.begin(plan_id, run_id, at))
+    assert run(store.runs.begin(plan_id, run_id, at, by))
 
 
 def entry(side: Side, id: str, after: str, **rest: Any) -> JournalEntry:

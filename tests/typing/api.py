@@ -205,7 +205,10 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
     for conflict in session.conflicts():
         assert_type(conflict, kb.OpenConflict)
         assert_type(session.resolve(conflict, kb.Side.KEAP), kb.Report)
-        session.resolve(conflict, "a value of its own", wait=30)
+        session.resolve(conflict, "customcrm", by="anna")
+        session.resolve(conflict, "same")
+        session.resolve(conflict, value="a value of its own", wait=30)
+        session.resolve(conflict, "a value of its own")  # type: ignore[arg-type]
     assert_type(session.contacts.conflicts(), list[kb.OpenConflict])
     assert_type(session.audit(wait=30).is_empty, bool)
     explanation = session.explain("contacts", keap="12")
@@ -334,11 +337,11 @@ def policies() -> None:
     kb.Policy(max_deletes=None, max_delete_share=None, max_updates_share=0.5, max_first_create_share=None)
 
 
-def longer(contest: kb.Contest) -> kb.Side | kb.Settle | None:
+def longer(contest: kb.Contest) -> Literal["keap"] | kb.Side | kb.Value | None:
     if contest.customcrm is None or contest.keap is None:
         return None
     if contest.customcrm_updated_at is None:
-        return kb.Settle(f"{contest.customcrm} / {contest.keap}")
+        return kb.Value(f"{contest.customcrm} / {contest.keap}")
     return kb.Side.KEAP if len(str(contest.keap)) > len(str(contest.customcrm)) else kb.Side.CUSTOMCRM
 
 

@@ -43,7 +43,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge.decide.policy import Contest, Policy, Settle, decide
+from keapbridge.decide.policy import Contest, Policy, Value, decide
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import RECORD, Change, FieldConflict, Held
 from keapbridge.model.maybe import UNSET
@@ -299,7 +299,7 @@ def _decide(
     match decision.winner:
         case Side() as source:
             return (_flow(rule, now, source, decision.by),)
-        case Settle(value):
+        case Value(value):
             # Both sides hold it in the end, or neither gets it.
             written = [_write(rule, side, now, value, decision.by) for side in Side]
             held = [outcome for outcome in written if isinstance(outcome, Held)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 import attrs
 
 from keapbridge.errors import MappingError
 from keapbridge.model.records import Canonical
-from keapbridge.model.side import Side
+from keapbridge.model.side import Side, SideName
 
-__all__ = ["Contest", "Decision", "Deletions", "Policy", "Settle", "decide"]
+__all__ = ["Contest", "Decision", "Deletions", "Policy", "Value", "Verdict", "decide"]
 
 Rule = Literal["newest", "customcrm", "keap", "manual"]
 Deletions = Literal["unlink", "delete", "archive", "ignore"]
@@ -30,15 +32,15 @@ class Contest:
 
 
 @attrs.frozen
-class Settle:
-    """A decision for a value that both sides shall hold."""
+class Value:
+    """A decision for a value that both sides shall hold, in canonical form."""
 
-    value: Canonical
+    value: Canonical = attrs.field(repr=False)
 
 
-Verdict = Side | Settle | None
-HostRule = Callable[[Contest], Verdict]
-"""A host's own rule: the side that wins, `Settle(value)` for both, or `None` to park the conflict."""
+Verdict = Side | Value | None
+HostRule = Callable[[Contest], Verdict | SideName]
+"""A host's own rule: the side that wins, `Value(…)` for both, or `None` to park the conflict."""
 
 
 @attrs.frozen
@@ -134,10 +136,14 @@ class Policy:
 
 
 def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision:
-    """Apply the rule for a field: the field's own, or else the policy's."""
+    """Apply the rule for a field: the field's own, or else the policy's.
+
+    Raises:
+        MappingError: when a rule of the host answers what is no decision.
+    """
     rule = own or policy.conflict_rule(contest.field)
     if callable(rule):
-        return Decision(rule(contest), "the host's own rule")
+        return Decision(_verdict(rule, contest), "the host's own rule")
     match rule:
         case "customcrm":
             return Decision(Side.CUSTOMCRM, rule)
@@ -147,6 +153,35 @@ def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision
             return _newest(contest.customcrm_updated_at, contest.keap_updated_at)
         case _:
             return Decision(None, "manual")
+
+
+def _verdict(rule: HostRule, contest: Contest) -> Verdict:
+    """What a host's rule answers, checked: what is no decision must not be written as one."""
+    answer: Any = rule(contest)
+    match answer:
+        case None | Side() | Value(value=None | str() | bool() | int()):
+            return answer
+        case Value(value=other):
+            wrong = (
+                f"kb.Value of {type(other).__name__}, and values of a contest are texts, whole numbers, yes/no or None"
+            )
+        case str():
+            with suppress(ValueError):
+                return Side.of(answer, "")
+            wrong = "a text that is no side"
+        case _:
+            wrong = type(answer).__name__
+    raise MappingError(
+        f"the rule {_called(rule)} for {contest.field} answered {wrong}; it is to answer 'keap' or 'customcrm' for "
+        "a side, kb.Value(…) for a value, or None to let the conflict wait"
+    )
+
+
+def _called(rule: HostRule) -> str:
+    """The name of a host's rule, and where it is written."""
+    code = getattr(rule, "__code__", None)
+    where = "" if code is None else f" ({PurePath(code.co_filename).name}:{code.co_firstlineno})"
+    return f"{getattr(rule, '__name__', type(rule).__name__)}{where}"
 
 
 def _newest(ours: datetime | None, theirs: datetime | None) -> Decision:

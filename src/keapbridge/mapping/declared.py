@@ -12,7 +12,7 @@ from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import Kind, a_kind
 from keapbridge.mapping.lens import Direction, Lens, OnEmpty
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
-from keapbridge.model.side import Side
+from keapbridge.model.side import Side, SideName
 
 __all__ = ["Declared", "LensOptions", "Policy", "field"]
 
@@ -24,15 +24,15 @@ class LensOptions(TypedDict, total=False):
 
     Attributes:
         direction: `"both"`, or the one way that edits take: `"to_keap"`, `"to_customcrm"`.
-        required: the sides (`kb.Side.KEAP`; `True`: both) on which no record can be without it. A record that lacks it
-            is given no counterpart there, and it is not cleared there.
+        required: the sides (`"keap"`, `"customcrm"`; `True`: both) on which no record can be without it. A record that
+            lacks it is given no counterpart there, and it is not cleared there.
         policy: who wins a conflict in this field, where it is not as for the others.
         on_empty: what becomes of the other side's value when one side's is emptied: `"clear"` (the default) or
             `"keep"`.
     """
 
     direction: Direction
-    required: bool | Side | Collection[Side]
+    required: bool | Side | SideName | Collection[Side | SideName]
     policy: Policy | None
     on_empty: OnEmpty
 
@@ -114,7 +114,7 @@ def field(
         {
             **options,
             **more,
-            "required": _sides(options.get("required", False)),
+            "required": _sides(name, options.get("required", False)),
             "keap_type": keap_type,
             "limits": {} if max_length is None else {Side.KEAP: max_length},
             "samples": tuple(samples),
@@ -122,7 +122,11 @@ def field(
     )
 
 
-def _sides(required: bool | Side | Collection[Side]) -> frozenset[Side]:
+def _sides(name: str, required: bool | Side | SideName | Collection[Side | SideName]) -> frozenset[Side]:
     if isinstance(required, bool):
         return frozenset(Side) if required else frozenset()
-    return frozenset((required,) if isinstance(required, Side) else required)
+    several = required if isinstance(required, Collection) and not isinstance(required, str) else (required,)
+    try:
+        return frozenset(Side.of(each, f"{name}: required") for each in several)
+    except ValueError as error:
+        raise MappingError(str(error)) from None

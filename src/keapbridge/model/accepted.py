@@ -1,4 +1,4 @@
-"""What a person accepts for one run: brakes and fields by name, and which side was restored. Pure."""
+"""What a person accepts for one run, and who it is: brakes and fields by name, and which side was restored. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from keapbridge.model.meant import is_meant
 from keapbridge.model.side import Side
 
-__all__ = ["BRAKES", "Accept", "Accepted"]
+__all__ = ["BRAKES", "Accept", "Accepted", "person"]
 
 BRAKES: Final[Mapping[str, str]] = {
     "deletes": "max_deletes",
@@ -22,6 +22,7 @@ BRAKES: Final[Mapping[str, str]] = {
 """The brakes on whole plans by name, each with the bound of `Policy` that it goes by."""
 
 RESTORED: Final = "restored"
+LONGEST_NAME: Final = 200
 
 Accept = Collection[str | Mapping[str, str | Side]] | Mapping[str, str | Side]
 """What `accept=` takes: names of brakes and of fields (`"contacts.JobTitle"`), and `{"restored": "customcrm"}`."""
@@ -70,13 +71,27 @@ class Accepted:
             raise ValueError(
                 f"accept: a mapping tells whose values are right after a restore, {{'restored': 'keap'}}, not {name!r}"
             )
-        sides = {each.value: each for each in Side}
-        found = side if isinstance(side, Side) else sides.get(side) if isinstance(side, str) else None
-        if found is None:
-            raise ValueError(f"accept: {side!r} is no side; a side is {' or '.join(map(repr, sides))}")
+        found = Side.of(side, "accept: restored")
         if self.restored not in {None, found}:
             raise ValueError("accept: only one side's values can be right after a restore")
         return attrs.evolve(self, restored=found)
+
+
+def person(by: Any) -> str | None:
+    """The name of who decides; `None` where nobody says it.
+
+    Raises:
+        TypeError: for what is no text.
+        ValueError: for a text that is no name: empty, of several lines, or longer than a name.
+    """
+    if by is None:
+        return None
+    if not isinstance(by, str):
+        raise TypeError(f"by: the name of who decides, by='anna', not {type(by).__name__}")
+    name = by.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ValueError(f"by: the name of who decides, by='anna': one line of 1 to {LONGEST_NAME} characters")
+    return name
 
 
 def _items(given: Any) -> Iterator[str | tuple[Any, Any]]:

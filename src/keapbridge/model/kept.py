@@ -104,6 +104,7 @@ class JournalEntry:
         kind: `create`, `update`, `delete`, `archive` or `link`.
         partner_id: the linked record on the other side.
         raw: the same in the notation of its system, which undoing goes by; `None` where that is not known.
+        by: who decided it, where somebody said so.
     """
 
     object: str
@@ -115,6 +116,7 @@ class JournalEntry:
     written_at: datetime
     partner_id: str = ""
     raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
+    by: str | None = None
 
 
 @attrs.frozen

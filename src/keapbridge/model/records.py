@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge.model.side import Side
+from keapbridge.model.side import Side, SideName
 
 __all__ = [
     "UNKNOWN_LIFE",
@@ -129,11 +129,13 @@ class Link:
     customcrm_life: Life = UNKNOWN_LIFE
     keap_life: Life = UNKNOWN_LIFE
 
-    def id(self, side: Side) -> str:
-        return self.customcrm_id if side is Side.CUSTOMCRM else self.keap_id
+    def id(self, side: Side | SideName) -> str:
+        """The id of the record of a side."""
+        return self.customcrm_id if _is_customcrm(side) else self.keap_id
 
-    def base(self, side: Side) -> Values:
-        return self.customcrm_base if side is Side.CUSTOMCRM else self.keap_base
+    def base(self, side: Side | SideName) -> Values:
+        """What a side was known to hold."""
+        return self.customcrm_base if _is_customcrm(side) else self.keap_base
 
     def with_base(self, side: Side, base: Values) -> Link:
         name = "customcrm_base" if side is Side.CUSTOMCRM else "keap_base"
@@ -214,6 +216,12 @@ class Pair:
     def updated_at(self, side: Side) -> datetime | None:
         seen = self.seen(side)
         return seen.updated_at if seen else None
+
+
+def _is_customcrm(side: Side | SideName) -> bool:
+    if side is Side.CUSTOMCRM or side is Side.KEAP:
+        return side is Side.CUSTOMCRM
+    return Side.of(side, "Link") is Side.CUSTOMCRM
 
 
 def is_stored_form(sent: Canonical, held: Canonical) -> bool:

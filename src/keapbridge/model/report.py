@@ -54,6 +54,7 @@ class Report:
     Attributes:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
         complete: whether it came to its end: `False` for one that was stopped. The next run does the rest.
+        by: who decided it, where somebody said so.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class Report:
     counts: Mapping[str, Mapping[str, int]]
     _load: Callable[[], Iterator[Line]] = attrs.field(repr=False, eq=False)
     complete: bool = True
+    by: str | None = None
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -92,8 +94,9 @@ class Report:
 
     def __str__(self) -> str:
         seconds = (self.ended_at - self.started_at).total_seconds()
+        by = "" if self.by is None else f", by {self.by}"
         ending = "done" if self.complete else "stopped before its end"
-        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'} in {seconds:.1f} s"]
+        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'} in {seconds:.1f} s{by}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         return "\n".join(lines)
 
@@ -107,4 +110,5 @@ class Report:
             f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
             for name, heading, number in self._rows()
         )
-        return f"<b>Run {escape(self.run_id)}</b><table>{rows}</table>"
+        by = "" if self.by is None else f", by {escape(self.by)}"
+        return f"<b>Run {escape(self.run_id)}</b>{by}<table>{rows}</table>"

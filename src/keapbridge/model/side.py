@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
+from typing import Any, Literal
 
-__all__ = ["Side"]
+from keapbridge.model.meant import is_meant
+
+__all__ = ["Side", "SideName"]
+
+SideName = Literal["customcrm", "keap"]
+"""A side as a text, which is taken wherever a host names one."""
 
 
-class Side(Enum):
-    """One of the two systems."""
+class Side(StrEnum):
+    """One of the two systems. It equals its name: `line.side == "keap"`."""
 
     CUSTOMCRM = "customcrm"
     KEAP = "keap"
 
-    # There is one of each, so its identity will do; what enums have hashes their names, a hundred times a record.
-    __hash__ = object.__hash__
+    @classmethod
+    def of(cls, given: Any, what: str) -> Side:
+        """The side that a host names.
+
+        Args:
+            given: a side, or its name.
+            what: the argument, for the error.
+
+        Raises:
+            ValueError: for what is none. A text is not repeated unless it is nearly a side: it may be somebody's name.
+        """
+        match given:
+            case "customcrm" | "keap":  # a member equals its name
+                return cls(given)
+            case str():
+                if meant := is_meant(given, [side.value for side in cls]):
+                    raise ValueError(f"{what}: {given!r} is no side{meant}")
+                shown = "a text that is none"
+            case _:
+                shown = type(given).__name__
+        raise ValueError(f"{what}: a side is 'customcrm' or 'keap', not {shown}")
 
     @property
     def other(self) -> Side:
@@ -22,6 +47,6 @@ class Side(Enum):
         return Side.KEAP if self is Side.CUSTOMCRM else Side.CUSTOMCRM
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         """Its name, for people."""
         return self.value.capitalize()

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0011"
+HEAD = "0012"
 
 metadata = MetaData()
 
@@ -205,6 +205,8 @@ runs = Table(
     Column("started_at", String(40), nullable=False),
     Column("ended_at", String(40)),
     Column("counts", Text),
+    # The name of a person; NULL where nobody has said it.
+    Column("decided_by", Text),
 )
 
 lines = Table(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
 from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Canonical, Link
+from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
-from keapbridge.sync.afterwards.resolve import OpenConflict
+from keapbridge.sync.afterwards.resolve import Given, OpenConflict
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine
 from keapbridge.sync.options import SessionOptions
@@ -43,11 +44,17 @@ class AsyncObjectSync:
         return await self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
     async def sync(
-        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        *,
+        full: bool = False,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """See `SyncSession.sync`."""
         return await self._driver.run(
-            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept)
+            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
     async def sync_ids(
@@ -58,11 +65,12 @@ class AsyncObjectSync:
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """See `ObjectSync.sync_ids`."""
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
         return await self._driver.run(
-            self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept)
+            self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
     async def conflicts(self) -> list[OpenConflict]:
@@ -106,16 +114,28 @@ class AsyncSyncSession:
         return await self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
     async def apply(
-        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        plan: Plan | str,
+        *,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """See `SyncSession.apply`."""
-        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept))
+        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept, by=by))
 
     async def sync(
-        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        *,
+        full: bool = False,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """See `SyncSession.sync`."""
-        return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept))
+        return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
     async def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -125,9 +145,17 @@ class AsyncSyncSession:
         """See `SyncSession.failures`."""
         return await self._driver.run(self._engine.failures())
 
-    async def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
+    async def resolve(
+        self,
+        conflict: OpenConflict,
+        decision: Given | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+    ) -> Report:
         """See `SyncSession.resolve`."""
-        return await self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
+        return await self._driver.run(self._engine.resolve(conflict, decision, value=value, by=by, wait=wait))
 
     async def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.audit`."""
@@ -147,9 +175,11 @@ class AsyncSyncSession:
         """See `SyncSession.plan_undo`."""
         return await self._driver.run(self._engine.plan_undo(run_id))
 
-    async def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
+    async def undo(
+        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+    ) -> Report:
         """See `SyncSession.undo`."""
-        return await self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline))
+        return await self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline, by=by))
 
     def stop(self) -> None:
         """See `SyncSession.stop`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -13,15 +13,16 @@ from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import BrakeError, StalePlanError
-from keapbridge.model.accepted import Accept, Accepted
+from keapbridge.model.accepted import Accept, Accepted, person
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Canonical, Link
+from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
-from keapbridge.sync.afterwards.resolve import OpenConflict, conflicts, resolve
+from keapbridge.sync.afterwards.resolve import Given, OpenConflict, conflicts, decision_of, resolve
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
 from keapbridge.sync.lease import DEBUG_TERM, holding
@@ -50,11 +51,17 @@ class Engine:
         return self._run("plan", those, propose(those, full=full), wait, deadline)
 
     def apply(
-        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        plan: Plan | str,
+        *,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Flow[Report]:
         those = self._those(())
         accepted = _accepted(those, accept)
-        return self._run("apply", those, self._apply(plan, accepted), wait, deadline)
+        return self._run("apply", those, self._apply(plan, accepted, person(by)), wait, deadline)
 
     def sync(
         self,
@@ -65,10 +72,11 @@ class Engine:
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
+        by: str | None = None,
     ) -> Flow[Report]:
         those = self._those(names)
         accepted = _accepted(those, accept)
-        return self._run("sync", those, self._sync(those, full, ids, accepted), wait, deadline)
+        return self._run("sync", those, self._sync(those, full, ids, accepted, person(by)), wait, deadline)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -76,9 +84,18 @@ class Engine:
             found += yield from conflicts(sync)
         return found
 
-    def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Flow[Report]:
+    def resolve(
+        self,
+        conflict: OpenConflict,
+        decision: Given | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+    ) -> Flow[Report]:
         sync = self.bridge[conflict.object]
-        return self._run("resolve", [sync], resolve(sync, conflict, decision), wait)
+        flow = resolve(sync, conflict, decision_of(decision, value), person(by))
+        return self._run("resolve", [sync], flow, wait)
 
     def explain(self, name: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
         one = _one_id(keap, customcrm)
@@ -91,8 +108,10 @@ class Engine:
     def plan_undo(self, run_id: str) -> Flow[Plan]:
         return plan_undo(self.bridge, run_id)
 
-    def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Flow[Report]:
-        return self._run("undo", self._those(()), self._undo(run_id), wait, deadline)
+    def undo(
+        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+    ) -> Flow[Report]:
+        return self._run("undo", self._those(()), self._undo(run_id, person(by)), wait, deadline)
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
         wanted = {sync.name for sync in self._those(names)}
@@ -150,12 +169,17 @@ class Engine:
         """The synchronizations of these names that this Customcrm takes part in."""
         return [self.bridge[name] for name in names or self.bridge.synchronizations]
 
-    def _undo(self, run_id: str) -> Flow[Report]:
+    def _undo(self, run_id: str, by: str | None) -> Flow[Report]:
         plan = yield from plan_undo(self.bridge, run_id)
-        return (yield from undo(self.bridge, plan))
+        return (yield from undo(self.bridge, plan, by))
 
     def _sync(
-        self, synchronizations: Sequence[Synchronization], full: bool, ids: Ids | None, accepted: Accepted
+        self,
+        synchronizations: Sequence[Synchronization],
+        full: bool,
+        ids: Ids | None,
+        accepted: Accepted,
+        by: str | None,
     ) -> Flow[Report]:
         try:
             plan = yield from within(propose(synchronizations, full=full, ids=ids, accepted=accepted))
@@ -163,7 +187,7 @@ class Engine:
             if not is_stop(halt):
                 raise
             return (yield from self._nothing_done([sync.name for sync in synchronizations]))
-        return (yield from self._apply(plan, accepted, is_fresh=True))
+        return (yield from self._apply(plan, accepted, by, is_fresh=True))
 
     def _nothing_done(self, names: Sequence[str]) -> Flow[Report]:
         """The report of a run that was stopped before it had a plan."""
@@ -175,14 +199,14 @@ class Engine:
         yield from store.runs.begin(plan_id, run_id, moment)
         return (yield from store.runs.finish(run_id, moment, {}, complete=False))
 
-    def _apply(self, plan: Plan | str, accepted: Accepted, *, is_fresh: bool = False) -> Flow[Report]:
+    def _apply(self, plan: Plan | str, accepted: Accepted, by: str | None, *, is_fresh: bool = False) -> Flow[Report]:
         if isinstance(plan, str):
             found = yield from self.bridge.store.plans.get(plan)
             if found is None:
                 raise StalePlanError(f"there is no plan {plan!r} in this session's store")
             plan = found
         if plan.purpose == UNDO:
-            return (yield from undo(self.bridge, plan))
+            return (yield from undo(self.bridge, plan, by))
         settings = self.bridge.settings
         if over := exceeded(plan, settings.policy, accepted):
             reasons = "; ".join(each.reason for each in over)
@@ -195,7 +219,7 @@ class Engine:
         held_back = {} if accepted.restored else stops(plan)
         if held_back and len(held_back) == len(plan.objects):
             raise BrakeError(f"nothing was written: {'; '.join(held_back.values())}", plan)
-        report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh))
+        report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh, by=by))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return report

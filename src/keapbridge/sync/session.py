@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
 from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Canonical, Link
+from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
-from keapbridge.sync.afterwards.resolve import OpenConflict
+from keapbridge.sync.afterwards.resolve import Given, OpenConflict
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine
 from keapbridge.sync.options import SessionOptions
@@ -43,11 +44,17 @@ class ObjectSync:
         return self._driver.run(self._engine.plan((self._name,), full=full, wait=wait, deadline=deadline))
 
     def sync(
-        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        *,
+        full: bool = False,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """See `SyncSession.sync`."""
         return self._driver.run(
-            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept)
+            self._engine.sync((self._name,), full=full, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
     def sync_ids(
@@ -58,13 +65,16 @@ class ObjectSync:
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """Sync these records only, and what earlier runs left open: what a webhook calls.
 
         Those that are not there any more are looked up one by one; a 404 proves that they were deleted.
         """
         ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
-        return self._driver.run(self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept))
+        return self._driver.run(
+            self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
+        )
 
     def conflicts(self) -> list[OpenConflict]:
         """See `SyncSession.conflicts`."""
@@ -128,7 +138,13 @@ class SyncSession:
         return self._driver.run(self._engine.plan(full=full, wait=wait, deadline=deadline))
 
     def apply(
-        self, plan: Plan | str, *, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        plan: Plan | str,
+        *,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
         """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
 
@@ -138,6 +154,7 @@ class SyncSession:
                 is not `complete`, and the next run goes on.
             accept: what a brake would hold, and is right: brakes and fields by the names that the brake tells
                 (`["first-creates", "contacts.JobTitle"]`), and `{"restored": "customcrm"}`. For this run only.
+            by: who decides that. It stands in the report, and in the history of what was written.
 
         Raises:
             ValueError: for a name that there is not in `accept`, before anything is done.
@@ -147,13 +164,19 @@ class SyncSession:
                 is in the error's `report`, the rest is planned anew by the next run. Failures of single records are in
                 the report instead.
         """
-        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept))
+        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept, by=by))
 
     def sync(
-        self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None, accept: Accept = ()
+        self,
+        *,
+        full: bool = False,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+        accept: Accept = (),
+        by: str | None = None,
     ) -> Report:
-        """`apply(plan())`: companies, then products, then contacts. See `apply` for a deadline and `accept`."""
-        return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept))
+        """`apply(plan())`: companies, then products, then contacts. See `apply` for a deadline, `accept` and `by`."""
+        return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
     def conflicts(self) -> list[OpenConflict]:
         """What waits for a decision, as far as the systems have been read. Calls neither of them."""
@@ -163,17 +186,30 @@ class SyncSession:
         """The records that failed and are not done yet: why, how often, and when they are tried again."""
         return self._driver.run(self._engine.failures())
 
-    def resolve(self, conflict: OpenConflict, decision: Side | Canonical, *, wait: float = 0.0) -> Report:
+    def resolve(
+        self,
+        conflict: OpenConflict,
+        decision: Given | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+    ) -> Report:
         """Settle a conflict at once, in both systems.
 
         Args:
-            decision: the side whose value wins, or a value that both sides shall hold.
+            decision: the side whose value wins: `"keap"` or `"customcrm"`. Whether a record is still the same is
+                decided with `"same"` or `"different"`.
+            value: in place of a side, a value that both sides shall hold, as Customcrm has it; `None` clears it.
+            by: who decides. It stands in the report, and in the history of what was written.
+            wait: seconds to wait for another runner of this session.
 
         Raises:
+            ValueError, TypeError: for what is no decision, before anything is done.
             StalePlanError: when the record has moved on since the conflict was listed.
             UnfitError: when the field cannot hold the value.
         """
-        return self._driver.run(self._engine.resolve(conflict, decision, wait=wait))
+        return self._driver.run(self._engine.resolve(conflict, decision, value=value, by=by, wait=wait))
 
     def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""
@@ -195,9 +231,15 @@ class SyncSession:
         """
         return self._driver.run(self._engine.plan_undo(run_id))
 
-    def undo(self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None) -> Report:
-        """Take a run back on both sides. What was edited since is left alone and reported as skipped."""
-        return self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline))
+    def undo(
+        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+    ) -> Report:
+        """Take a run back on both sides. What was edited since is left alone and reported as skipped.
+
+        Args:
+            by: who decides that; see `apply`.
+        """
+        return self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline, by=by))
 
     def stop(self) -> None:
         """End the runs of this session that are under way, from another thread or from a signal handler.

@@ -150,7 +150,7 @@ def host_rule(contest: kb.Contest) -> Any:
     if contest.field == "Price":
         return None
     a, b = str(contest.customcrm or ""), str(contest.keap or "")
-    return KEAP if len(a) == len(b) else kb.Settle(contest.customcrm if len(a) > len(b) else contest.keap)
+    return KEAP if len(a) == len(b) else kb.Value(contest.customcrm if len(a) > len(b) else contest.keap)
 
 
 CONFLICT_RULES: tuple[Any, ...] = (

@@ -68,7 +68,7 @@ class Resolving(Cuts):
             self.blurred.add((conflict.object, side, id))
         if decision == "value":
             pool = POOLS[conflict.object].get(conflict.field, ("?",))
-            decision = pool[n % len(pool)] if m % 4 else "no value of this field"
+            decision = kb.Value(pool[n % len(pool)] if m % 4 else "no value of this field")
         expected = [kb.StalePlanError, kb.UnfitError]
         if dies is not None:
             somewhere = CountingDriver(self.clock, stop_at=at, stop_after=whole)

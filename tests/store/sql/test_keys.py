@@ -38,7 +38,7 @@ def keep_all(store: LinkStore) -> None:
             side, "1", Snapshot(VALUES, {"phone": f"{PERSON} is no number"}, aliases=VALUES), problem=PERSON
         )
         run(store.staging.stage(TOYS, side, [Staged(observation, "digest", (KEY,))], complete=False))
-    begin_run(store)
+    begin_run(store, by=PERSON)
     run(store.plans.add_actions("plan", 0, [Skip(TOYS, CUSTOMCRM, "1", f"{PERSON} has twins", ())]))
     run(store.intents.intend([Intent("intent", TOYS, KEAP, "a", VALUES, NOON)]))
     raw = (RawChange(("title",), f" {PERSON}", PERSON),)

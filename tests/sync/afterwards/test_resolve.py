@@ -12,6 +12,8 @@ import keapbridge as kb
 if TYPE_CHECKING:
     from conftest import World
 
+MANUAL = kb.Policy(conflicts="manual")
+
 
 def _linked(world: World) -> tuple[str, str]:
     """One linked contact; answers its ids."""
@@ -229,3 +231,105 @@ def test_a_country_edited_here_and_its_region_there_wait_until_somebody_decides_
     assert (contact["Country"], contact["Region"]) == (country, region)
     assert (address["country_code"], address["region_code"]) == ({"CA": "CAN", "US": "USA"}[country], region)
     world.assert_quiet(policy=manual)
+
+
+# --- who decides, and how ---------------------------------------------------------------------------------------------
+
+
+def _parked(world: World, last_name: str = "Dahl") -> tuple[str, str]:
+    """Last names that wait for a decision."""
+    ours, theirs = _linked(world)
+    world.crm.state.contacts.edit(ours, LastName=last_name)
+    world.keap.state.contacts.edit(theirs, family_name="Dale")
+    assert world.sync(policy=MANUAL).count("conflict") == 1
+    world.forget_requests()
+    return ours, theirs
+
+
+def _names(world: World) -> tuple[Any, Any]:
+    [ours], [theirs] = world.crm.state.contacts.values(), world.keap.state.contacts.values()
+    return ours["LastName"], theirs.get("family_name")
+
+
+@pytest.mark.parametrize(
+    ("decision", "rest", "both"),
+    [
+        ("keap", {}, "Dale"),
+        ("customcrm", {}, "Dahl"),
+        (None, {"value": "keap"}, "keap"),
+        (None, {"value": kb.Value("Berg")}, "Berg"),
+        (kb.Value("Berg"), {}, "Berg"),
+        (None, {"value": None}, None),
+    ],
+)
+def test_a_side_is_no_value_and_a_value_no_side(world: World, decision: Any, rest: Any, both: str | None) -> None:
+    _parked(world)
+    with world.sessions(policy=MANUAL) as session:
+        [conflict] = session.conflicts()
+        assert session.resolve(conflict, decision, **rest).ok
+        assert session.conflicts() == []
+    assert _names(world) == (both, both)
+
+
+@pytest.mark.parametrize(
+    ("decision", "rest", "words"),
+    [
+        ("Keap", {}, "is 'keap' meant"),
+        ("Berg", {}, r"resolve: a side is 'customcrm' or 'keap', not a text that is none. A value is .*value=…"),
+        (True, {}, "not bool"),
+        (None, {}, "neither was given"),
+        ("keap", {"value": "Dale"}, "both was given"),
+        ("same", {}, "LastName is resolved for a side, 'keap' or 'customcrm', or with value=…"),
+        ("keap", {"by": ""}, "by: the name of who decides"),
+        ("keap", {"by": 7}, "by: the name of who decides"),
+    ],
+)
+def test_what_is_no_decision_changes_nothing(world: World, decision: Any, rest: Any, words: str) -> None:
+    _parked(world)
+    with world.sessions(policy=MANUAL) as session:
+        [conflict] = session.conflicts()
+        with pytest.raises((ValueError, TypeError, kb.UnfitError), match=words):
+            session.resolve(conflict, decision, **rest)
+        assert session.conflicts() == [conflict]
+    assert (_names(world), world.writes) == (("Dahl", "Dale"), [])
+
+
+def test_a_rule_that_answers_no_decision_holds_its_field_and_is_named(world: World) -> None:
+    ours, theirs = _linked(world)
+
+    def longest(contest: kb.Contest) -> Any:
+        return contest.keap
+
+    world.crm.state.contacts.edit(ours, JobTitle="Analyst", FirstName="Augusta")
+    world.keap.state.contacts.edit(theirs, job_title="Engineer")
+    world.forget_requests()
+    [line] = [line for line in world.sync(policy=kb.Policy(conflicts=longest)).lines if line.outcome == "held"]
+    assert (line.keap_id, line.fields) == (theirs, ("JobTitle",))
+    assert line.reason.startswith("the rule longest (test_resolve.py:")
+    assert "for JobTitle answered a text that is no side" in line.reason
+    assert _titles(world) == ("Analyst", "Engineer")
+    assert [write.json for write in world.writes] == [{"given_name": "Augusta"}], "the rest of the record flows"
+
+
+def test_who_decided_stands_in_the_report_and_in_what_is_told_afterwards(world: World) -> None:
+    ours, theirs = _parked(world)
+    with world.sessions(policy=MANUAL) as session:
+        report = session.resolve(session.conflicts()[0], "keap", by="anna")
+        assert (report.by, ", by anna" in str(report), ", by anna" in report._repr_html_()) == ("anna", True, True)
+        assert {entry.by for entry in session.history("contacts", customcrm=ours)} == {"anna"}
+        assert {entry.by for entry in session.history("contacts", keap=theirs)} == {None}
+        assert "update Customcrm A1: LastName, by anna" in str(session.explain("contacts", keap=theirs))
+
+        undone = session.undo(report.run_id, by="Bob Holm")
+        assert (undone.by, _names(world)) == ("Bob Holm", ("Dahl", "Dale"))
+        assert [entry.by for entry in session.history("contacts", customcrm=ours)] == ["Bob Holm", "anna"]
+
+        world.crm.state.contacts.edit(ours, JobTitle="Analyst")
+        plan = session.plan()
+        with pytest.raises(ValueError, match="by: the name"):
+            session.apply(plan, by=" ")
+        assert session.apply(plan, by="kim").by == "kim"
+        world.crm.state.contacts.edit(ours, JobTitle="Chair")
+        assert session.contacts.sync(by="eve").by == "eve"
+        assert session.sync().by is None
+        assert [entry.by for entry in session.history("contacts", keap=theirs)][:2] == ["eve", "kim"]

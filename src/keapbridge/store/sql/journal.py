@@ -101,6 +101,9 @@ class Journal:
 
     @flow
     def history(self, name: str, side: Side, id: str) -> list[JournalEntry]:
-        query = select(t.journal).where(*self._core.of(t.journal, name, side), t.journal.c.record_id == id)
+        """What was written to a record, in order, with who decided it."""
+        rows, j = self._core.rows, t.journal.c
+        query = select(t.journal, t.runs.c.decided_by).outerjoin(t.runs, t.runs.c.id == j.run_id)
+        query = query.where(*self._core.of(t.journal, name, side), j.record_id == id)
         with self._core.transaction() as c:
-            return [self._core.rows.to_entry(row) for row in c.execute(query.order_by(t.journal.c.seq))]
+            return [rows.to_entry(row, rows.open_text(row.decided_by)) for row in c.execute(query.order_by(j.seq))]

@@ -33,6 +33,7 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.failures: ("reason",),
     t.facts: ("value",),
     t.actions: ("body",),
+    t.runs: ("decided_by",),
     t.lines: ("body",),
     t.intents: ("draft",),
     t.journal: ("before", "after", "raw"),

@@ -191,10 +191,10 @@ class Rows:
             "written_at": to_text(entry.written_at),
         }
 
-    def to_entry(self, row: Row[Any]) -> JournalEntry:
+    def to_entry(self, row: Row[Any], by: str | None = None) -> JournalEntry:
         values = (self.open(row.before), self.open(row.after), moment_of(row.written_at), row.partner_id)
         raw = None if row.raw is None else _structure(self.open(row.raw), tuple[RawChange, ...])
-        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw)
+        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw, by)
 
     def line(self, run_id: str, line: Line) -> dict[str, Any]:
         return {"run_id": run_id, "body": self.close(_converter.unstructure(line))}

@@ -34,11 +34,17 @@ class Runs:
         self._core = core
 
     @flow
-    def begin(self, plan_id: str, run_id: str, started_at: datetime) -> bool:
-        """Mark a plan as applied and begin the run; `False` when it was applied before."""
+    def begin(self, plan_id: str, run_id: str, started_at: datetime, by: str | None = None) -> bool:
+        """Mark a plan as applied and begin the run, for the person who wants it; `False` when it was applied before."""
         p = t.plans.c
         claim = update(t.plans).where(p.id == plan_id, p.bridge == self._core.bridge, p.applied_at.is_(None))
-        run = {"id": run_id, "bridge": self._core.bridge, "plan_id": plan_id, "started_at": to_text(started_at)}
+        run = {
+            "id": run_id,
+            "bridge": self._core.bridge,
+            "plan_id": plan_id,
+            "started_at": to_text(started_at),
+            "decided_by": self._core.rows.close_text(by),
+        }
         with self._core.transaction() as c:
             if c.execute(claim.values(applied_at=to_text(started_at))).rowcount != 1:
                 return False
@@ -81,7 +87,14 @@ class Runs:
                 update(t.runs).where(t.runs.c.id == run_id).values(ended_at=to_text(ended_at), counts=dump(counts))
             )
             row = c.execute(
-                select(t.runs.c.started_at, t.plans.c.id, t.plans.c.objects, t.plans.c.watermarks, t.plans.c.newest)
+                select(
+                    t.runs.c.started_at,
+                    t.runs.c.decided_by,
+                    t.plans.c.id,
+                    t.plans.c.objects,
+                    t.plans.c.watermarks,
+                    t.plans.c.newest,
+                )
                 .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
                 .where(t.runs.c.id == run_id)
             ).one()
@@ -110,6 +123,7 @@ class Runs:
             counts,
             lambda: self._all_lines(run_id),
             complete,
+            self._core.rows.open_text(row.decided_by),
         )
 
     def prune(self, moment: datetime, retention: timedelta) -> Flow[None]:

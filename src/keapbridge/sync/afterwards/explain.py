@@ -56,7 +56,8 @@ class Explanation:
         for entry in self.history:
             where = f"{entry.side.title} {entry.record_id}"
             fields = ", ".join(entry.after or entry.before)
-            yield f"  {entry.written_at:%Y-%m-%d %H:%M:%S} {entry.kind} {where}: {fields}"
+            by = "" if entry.by is None else f", by {entry.by}"
+            yield f"  {entry.written_at:%Y-%m-%d %H:%M:%S} {entry.kind} {where}: {fields}{by}"
 
     def _fields(self) -> Iterator[tuple[str, Canonical, Canonical, str]]:
         ours = {} if self.customcrm is None else self.customcrm.values

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import attrs
 
 from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.decide.merge import Merge
-from keapbridge.decide.policy import Contest, Settle, Verdict
+from keapbridge.decide.policy import Contest, Value, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import DECISION, Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
-from keapbridge.model.side import Side
+from keapbridge.model.side import Side, SideName
 from keapbridge.sync.doubts import RESTORED, doubted
 from keapbridge.sync.planning.deletions import is_edited
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 
-__all__ = ["OpenConflict", "conflicts", "resolve"]
+__all__ = ["Given", "OpenConflict", "conflicts", "decision_of", "resolve"]
 
 BATCH = 500
+Identity = Literal["same", "different"]
+"""Whether a record is still the one that it was."""
+Decision = Side | Value | Identity
+Given = Decision | SideName
+"""What a person decides: a side, a `Value`, or what a record is."""
 
 
 @attrs.frozen
@@ -75,8 +83,38 @@ def conflicts(sync: Synchronization) -> Flow[list[OpenConflict]]:
     return found
 
 
-def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical) -> Flow[Report]:
+def decision_of(decision: Given | None, value: Any) -> Decision:
+    """What a person decides, checked before any call.
+
+    Args:
+        decision: a side, a `Value`, or what a record is; `None` when there is a value.
+        value: what both sides shall hold; `UNSET` when there is a decision.
+
+    Raises:
+        ValueError: for what is no decision.
+        TypeError: when both are given, or neither is.
+    """
+    if (decision is None) is (value is UNSET):
+        raise TypeError(
+            "resolve: decide for a side, resolve(conflict, 'keap'), or for a value, resolve(conflict, value=…); "
+            f"{'neither' if decision is None else 'both'} was given"
+        )
+    if decision is None:
+        return value if isinstance(value, Value) else Value(value)
+    match decision:
+        case Value() | "same" | "different":
+            return decision
+    try:
+        return Side.of(decision, "resolve")
+    except ValueError as error:
+        raise ValueError(f"{error}. A value is given as resolve(conflict, value=…)") from None
+
+
+def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, by: str | None = None) -> Flow[Report]:
     """Settle a conflict: for a side, or for a value that both sides shall hold; see `_resolve_doubt` for a record.
+
+    Args:
+        by: who decides.
 
     Raises:
         StalePlanError: when there is no such conflict any more: the record moved on.
@@ -86,10 +124,14 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Cano
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:
         raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more")
     if conflict.about:
-        return (yield from _resolve_doubt(sync, conflict, decision, pairs[0]))
+        return (yield from _resolve_doubt(sync, conflict, decision, pairs[0], by))
     if conflict.field == RECORD:
-        return (yield from _resolve_record(sync, conflict, decision, pairs[0]))
-    verdict = decision if isinstance(decision, Side) else (yield from _settle(sync, conflict, decision, pairs[0]))
+        return (yield from _resolve_record(sync, conflict, decision, pairs[0], by))
+    if isinstance(decision, Value):
+        decision = yield from _fitting(sync, conflict, decision.value, pairs[0])
+    elif not isinstance(decision, Side):
+        raise UnfitError(f"{conflict.field} is resolved for a side, 'keap' or 'customcrm', or with value=…")
+    verdict: Verdict = decision
     used: list[bool] = []
 
     def rule(contest: Contest) -> Verdict:
@@ -107,33 +149,33 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Side | Cano
     )
     both = tuple(Change(conflict.field, side, None, None, "decision") for side in Side)
     action = Update(conflict.object, conflict.customcrm_id, conflict.keap_id, both)
-    report = yield from _apply_one(decided, action)
+    report = yield from _apply_one(decided, action, by)
     if not used or not used[-1]:
         raise StalePlanError(f"{conflict.field} of {conflict.object} {conflict.customcrm_id} has changed; look again")
     return report
 
 
-def _settle(sync: Synchronization, conflict: OpenConflict, value: Canonical, pair: Pair) -> Flow[Settle]:
+def _fitting(sync: Synchronization, conflict: OpenConflict, value: Any, pair: Pair) -> Flow[Value]:
     lens = sync.mapper[conflict.field]
     context = yield from sync.context()
     scope = pair.current(Side.CUSTOMCRM).values.get(lens.scope) if lens.scope else None
     try:
-        return Settle(lens.kind.read(value, Side.CUSTOMCRM, scope, context))
+        return Value(lens.kind.read(value, Side.CUSTOMCRM, scope, context))
     except UnfitError as reason:
         raise UnfitError(f"{conflict.field}: {reason}") from None
 
 
-def _apply_one(sync: Synchronization, action: Action) -> Flow[Report]:
+def _apply_one(sync: Synchronization, action: Action, by: str | None) -> Flow[Report]:
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
     yield from sync.store.plans.begin(plan_id, moment, (action.object,), purpose=DECISION)
     yield from sync.store.plans.add_actions(plan_id, 0, [action])
     plan = yield from sync.store.plans.finish(plan_id, {}, {}, {}, {})
-    return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan))
+    return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan, by=by))
 
 
 def _resolve_doubt(
-    sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical, pair: Pair
+    sync: Synchronization, conflict: OpenConflict, decision: Decision, pair: Pair, by: str | None
 ) -> Flow[Report]:
     """A record that went back is resolved for the side whose values are right.
 
@@ -147,35 +189,37 @@ def _resolve_doubt(
     both = tuple(Change(RECORD, side, None, None, "decision") for side in Side)
     if conflict.about == RESTORED:
         if not isinstance(decision, Side):
-            raise UnfitError("a record that went back is resolved for a side: Side.CUSTOMCRM or Side.KEAP")
-        return (yield from _apply_one(attrs.evolve(sync, restored=decision), Update(conflict.object, *ids, both)))
+            raise UnfitError(
+                "a record that went back is resolved for the side whose values are right: 'customcrm' or 'keap'"
+            )
+        return (yield from _apply_one(attrs.evolve(sync, restored=decision), Update(conflict.object, *ids, both), by))
     match decision:
         case "same":
-            return (yield from _apply_one(attrs.evolve(sync, doubts=False), Update(conflict.object, *ids, both)))
+            return (yield from _apply_one(attrs.evolve(sync, doubts=False), Update(conflict.object, *ids, both), by))
         case "different":
             gone, reason = pair.doubt.side, "somebody said that it is another record"
-            return (yield from _apply_one(sync, Unlink(conflict.object, *ids, gone, reason, reissued=True)))
+            return (yield from _apply_one(sync, Unlink(conflict.object, *ids, gone, reason, reissued=True), by))
         case _:
             raise UnfitError('whether it is the same record is resolved with "same" or "different"')
 
 
 def _resolve_record(
-    sync: Synchronization, conflict: OpenConflict, decision: Side | Canonical, pair: Pair
+    sync: Synchronization, conflict: OpenConflict, decision: Decision, pair: Pair, by: str | None
 ) -> Flow[Report]:
     """Deleted on one side, edited on the other: the deletion wins, or the next sync makes the deleted record anew."""
     if not isinstance(decision, Side):
-        raise UnfitError("a deleted record is resolved for a side: Side.CUSTOMCRM or Side.KEAP")
+        raise UnfitError("a deleted record is resolved for a side: 'customcrm' or 'keap'")
     link = pair.link
     gone = Side.KEAP if f"deleted in {Side.KEAP.title}" in conflict.reason else Side.CUSTOMCRM
     left = gone.other
     if decision is left:
         reason = f"deleted in {gone.title}, and to be made anew"
         unlink = Unlink(sync.name, link.customcrm_id, link.keap_id, gone, reason, anew=True)
-        return (yield from _apply_one(sync, unlink))
+        return (yield from _apply_one(sync, unlink, by))
     # The edit is given up: what the record holds now is its base, and any further edit would be a conflict again.
     given_up = link.based_on(left, pair.current(left).values)
     staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
     commit = Commit(sync.name, given_up, dict.fromkeys(Side), staged)
     yield from sync.store.links.settle([commit])
     archive = sync.settings.policy.deletion(left, sync.name) == "archive"
-    return (yield from _apply_one(sync, Delete(sync.name, left, link.id(left), link.id(gone), archive=archive)))
+    return (yield from _apply_one(sync, Delete(sync.name, left, link.id(left), link.id(gone), archive=archive), by))

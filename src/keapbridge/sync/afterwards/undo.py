@@ -48,8 +48,11 @@ Group = list[Step]
 """All that is undone of one pair, in its order."""
 
 
-def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
+def undo(bridge: Bridge, plan: Plan, by: str | None = None) -> Flow[Report]:
     """Do what `plan_undo` said, as far as nobody has edited the records since.
+
+    Args:
+        by: who wants it.
 
     Raises:
         StalePlanError: when the plan was applied before, or what became of an earlier undoing is not certain yet.
@@ -59,7 +62,7 @@ def undo(bridge: Bridge, plan: Plan) -> Flow[Report]:
         raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
     name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, name, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch)
     return (yield from run.to_its_end(within(_undo_all(bridge, run), place=("run", name))))

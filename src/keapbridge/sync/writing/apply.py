@@ -41,6 +41,7 @@ def apply(
     held_back: Mapping[str, str] = NOTHING,
     *,
     is_fresh: bool = False,
+    by: str | None = None,
 ) -> Flow[Report]:
     """Do what a plan says, and report what was done.
 
@@ -48,13 +49,14 @@ def apply(
         accepted: what a person accepts for this run.
         held_back: synchronizations of which nothing is to be written, each with the reason.
         is_fresh: whether the plan was made just before; else others may have made records meanwhile.
+        by: who wants it.
 
     Raises:
         StalePlanError: when the plan was applied before.
     """
     name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, name, started)):
+    if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh)
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)

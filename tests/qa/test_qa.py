@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +19,7 @@ from keapbridge.mapping import Mapper, companies, contacts, products
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.text import Text
 from keapbridge.mapping.lens import Lens
-from keapbridge.qa import Result, execute, load, mappers_of, run, sandbox
+from keapbridge.qa import Result, execute, mappers_of, run, sandbox
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 KEAP, OURS = kb.Side.KEAP, kb.Side.CUSTOMCRM
@@ -139,19 +141,38 @@ def test_between_two_systems_of_ones_own_nothing_is_left_behind_and_nothing_else
         assert (crm_server.state.snapshot(), keap_server.state.snapshot()) == before
 
 
-def test_a_mapping_of_ones_own_is_named_on_the_command_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-    import types
-
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A module of a host's, to name things in."""
     module = types.ModuleType("mappings_of_a_host")
-    module.own = own  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mappings_of_a_host", module)
-    assert load("mappings_of_a_host:own") is own
-    assert main(["dataflow", "--format", "md", "--mapping", "mappings_of_a_host:own"]) == 0
+    module.own, module.make, module.number = own, lambda: own, 5  # type: ignore[attr-defined]
+    return module
+
+
+@pytest.mark.parametrize("name", ["own", "make"])
+def test_a_mapping_of_ones_own_is_named_on_the_command_line(
+    host: types.ModuleType, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["dataflow", "--format", "md", "--mapping", f"mappings_of_a_host:{name}"]) == 0
     assert "| Nickname | preferred_name | string |" in capsys.readouterr().out
-    for wrong in ("mappings_of_a_host:nothing", "no_such_module_at_all:x", "mappings_of_a_host"):
-        with pytest.raises(SystemExit):
-            main(["qa", "--mapping", wrong])
-        assert wrong in capsys.readouterr().err
+
+
+WRONG = {
+    "mappings_of_a_host:nothing": "there is no 'nothing' in it",
+    "mappings_of_a_host:onw": "is 'mappings_of_a_host:own' meant?",
+    "no_such_module_at_all:x": "there is no module 'no_such_module_at_all'",
+    "mappings_of_a_host": "is no name as in 'package.module:name'",
+    "mappings_of_a_host:number": "is an int, and ",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("option", ["--mapping", "--pair"])
+def test_a_wrong_name_is_told_with_what_is_wrong(
+    host: types.ModuleType, capsys: pytest.CaptureFixture[str], name: str, option: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["qa", option, name])
+    assert stop.value.code == 2
+    assert WRONG[name] in " ".join(capsys.readouterr().err.split())

@@ -6,20 +6,20 @@ together are the default REST profile.
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args
 
 import attrs
 from attrs import field, frozen
 
+from keapbridge._toml.reading import join, read, read_class, refuse_unknown, unknown
+from keapbridge._toml.writing import dumps, told
 from keapbridge.customcrm import records
 from keapbridge.model.maybe import UNSET, UnsetType
-from keapbridge.model.meant import is_meant
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = [
@@ -457,7 +457,7 @@ class CustomcrmSchema:
         known = [f.name for f in attrs.fields(CustomcrmSchema) if f.name not in OBJECTS]
         for key in declared.differs:
             if key not in known:
-                raise ValueError(_unknown(key, known))
+                raise ValueError(unknown(key, known))
         plain = {name: attrs.evolve(getattr(self, name), differs={}) for name in OBJECTS}
         return attrs.evolve(self, **plain, **declared.differs)
 
@@ -491,30 +491,35 @@ class CustomcrmSchema:
         import tomllib
 
         is_text = isinstance(source, str) and ("\n" in source or "=" in source)
-        data = tomllib.loads(str(source) if is_text else Path(source).read_text("utf-8"))
+        return cls.from_table(tomllib.loads(str(source) if is_text else Path(source).read_text("utf-8")))
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], where: str = "") -> Self:
+        """A schema from what a TOML file holds; see `from_toml`.
+
+        Args:
+            where: the key of the table, which errors name.
+
+        Raises:
+            ValueError: naming the key, for a key that is not known and a value that cannot be.
+        """
+        data = dict(table)
         common = {key: value for key, value in data.items() if key not in OBJECTS}
         for object in OBJECTS.keys() & data.keys():
+            key = join(where, object)
             if not isinstance(data[object], dict):
-                raise ValueError(f"{object}: must be a table, not {data[object]!r}")  # noqa: TRY004 - a wrong value
-            data[object] = _read_object({"path": f"/{object}"} | data[object], common, object)
-        made: Self = _read_class(cls, data, "")
-        return made
+                raise ValueError(f"{key}: must be a table, not {data[object]!r}")  # noqa: TRY004 - a wrong value
+            data[object] = _read_object({"path": f"/{object}"} | data[object], common, key)
+        return read_class(cls, data, where)
 
     def to_toml(self) -> str:
         """The schema as TOML, which `from_toml` reads again: what differs from the default profile."""
-        lines: list[str] = []
-        tables: list[str] = []
+        table: dict[str, Any] = {}
         for f in attrs.fields(CustomcrmSchema):
             value = getattr(self, f.name)
-            if value == f.default:
-                continue
-            if isinstance(value, CustomcrmObject):
-                tables += _object_lines(f.name, value)
-            elif attrs.has(type(value)):
-                tables += _table_lines(f.name, value)
-            else:
-                lines.append(f"{f.name} = {_toml(value)}")
-        return "\n".join([*lines, *tables]).lstrip("\n") + "\n"
+            if value != f.default:
+                table[f.name] = _object_table(value) if isinstance(value, CustomcrmObject) else _whole(value)
+        return dumps(table)
 
 
 def attribute_of(cls: type, name: str) -> str | None:
@@ -593,110 +598,28 @@ def _read_object(table: dict[str, Any], common: Mapping[str, Any], where: str) -
     own = {f.name for f in attrs.fields(CustomcrmObject)} - {"differs"}
     hints = typing.get_type_hints(CustomcrmSchema)
     known = [f.name for f in attrs.fields(CustomcrmSchema) if f.name not in OBJECTS]
+    refuse_unknown(table, [*known, *own], where)
     differs: dict[str, Any] = {}
     for key, value in table.items():
         if key in own:
             continue
-        if key not in known:
-            raise ValueError(f"{where}.{_unknown(key, [*known, *own])}")
         base = common.get(key)
         joined = value
         if isinstance(value, dict) and isinstance(base, dict):
             same = value.get("style") in {None, base.get("style")}  # a list that is paged otherwise shares nothing
             joined = {**base, **value} if same else value
-        differs[key] = _read(hints[key], joined, f"{where}.{key}")
+        differs[key] = read(hints[key], joined, f"{where}.{key}")
     return {**{key: value for key, value in table.items() if key in own}, "differs": differs}
 
 
-def _read_class(cls: type, data: Mapping[str, Any], where: str) -> Any:
-    known = [f.name for f in attrs.fields(cls)]
-    hints = typing.get_type_hints(cls)
-    dot = f"{where}." if where else ""
-    for key in data:
-        if key not in known:
-            raise ValueError(f"{dot}{_unknown(key, known)}")
-    required = [f.name for f in attrs.fields(cls) if f.default is attrs.NOTHING and f.name not in data]
-    if required:
-        raise ValueError(f"{dot}{required[0]}: is missing")
-    values = {key: _read(hints[key], value, f"{dot}{key}") for key, value in data.items()}
-    try:
-        return cls(**values)
-    except ValueError as error:
-        raise ValueError(f"{dot}{error}") from None
+def _object_table(declared: CustomcrmObject) -> dict[str, Any]:
+    differs = {key: _whole(value) for key, value in declared.differs.items()}
+    return differs | {key: value for key, value in told(declared).items() if key != "differs"}
 
 
-def _read(hint: Any, value: Any, where: str) -> Any:
-    options = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
-    if value is False and type(None) in options:
-        return None
-    classes: list[Any] = [option for option in options if attrs.has(option)]
-    if classes:
-        if not isinstance(value, dict):
-            none = " or false" if type(None) in options else ""
-            raise ValueError(f"{where}: must be a table{none}, not {value!r}")
-        if len(classes) == 1:
-            return _read_class(classes[0], value, where)
-        by_style: dict[str, type] = {cls.style: cls for cls in classes}
-        style = value.get("style")
-        if style not in by_style:
-            raise ValueError(f"{where}.style: must be one of {', '.join(map(repr, by_style))}, not {style!r}")
-        return _read_class(by_style[style], {k: v for k, v in value.items() if k != "style"}, where)
-    if _is_mapping(hint):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where}: must be a table, not {value!r}")
+def _whole(value: Any) -> Any:
+    """All of a value, also what is as by default: what differs for an object is joined with what is common."""
+    if not attrs.has(type(value)):
         return value
-    if not any(_fits(option, value) for option in options):
-        raise ValueError(f"{where}: must be {_expected(options)}, not {value!r}")
-    return value
-
-
-def _is_mapping(hint: Any) -> bool:
-    return isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping)
-
-
-def _fits(option: Any, value: Any) -> bool:
-    if get_origin(option) is Literal:
-        return value in get_args(option) and isinstance(value, str)
-    return isinstance(option, type) and type(value) is option
-
-
-def _expected(options: tuple[Any, ...]) -> str:
-    words: dict[Any, str] = {str: "a text", int: "a number", bool: "true or false", type(None): "false"}
-    parts: list[str] = []
-    for option in options:
-        parts += map(repr, get_args(option)) if get_origin(option) is Literal else filter(None, [words.get(option)])
-    return " or ".join(parts)
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    return f"{key}: there is no such key{is_meant(key, known)}"
-
-
-def _toml(value: Any) -> str:
-    import json
-
-    if value is None:
-        return "false"
-    return json.dumps(value, ensure_ascii=False) if not isinstance(value, bool) else str(value).lower()
-
-
-def _table_lines(name: str, value: Any) -> list[str]:
-    style = getattr(value, "style", None)
-    head = ["", f"[{name}]", *([f"style = {_toml(style)}"] if style else [])]
-    return head + [f"{f.name} = {_toml(getattr(value, f.name))}" for f in attrs.fields(type(value))]
-
-
-def _object_lines(name: str, declared: CustomcrmObject) -> list[str]:
-    lines = ["", f"[{name}]", f"path = {_toml(declared.path)}"]
-    lines += [f"record = {_toml(declared.record)}"] if declared.record else []
-    inner: list[str] = []
-    for key, value in declared.differs.items():
-        if attrs.has(type(value)):
-            inner += _table_lines(f"{name}.{key}", value)
-        else:
-            lines.append(f"{key} = {_toml(value)}")
-    for key in ("properties", "find", "query"):
-        table: Mapping[str, str] = getattr(declared, key)
-        if table:
-            inner += ["", f"[{name}.{key}]", *(f"{_toml(k)} = {_toml(v)}" for k, v in table.items())]
-    return lines + inner
+    style = {"style": value.style} if hasattr(value, "style") else {}
+    return style | {f.name: getattr(value, f.name) for f in attrs.fields(type(value))}

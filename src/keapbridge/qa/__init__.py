@@ -6,7 +6,6 @@ edited, synced and looked at again. Every line is marked as passed or failed.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,30 +16,33 @@ from keapbridge.customcrm import BearerToken, CustomcrmClient
 from keapbridge.keap import KeapApiKey, KeapClient
 from keapbridge.mapping import Mapper, companies, contacts, products
 from keapbridge.qa.execute import Result, execute
+from keapbridge.qa.pairs import Pair, open_pair, pair_of
 from keapbridge.qa.samples import field_type, only_currency
 
-__all__ = ["Result", "execute", "load", "mappers_of", "run", "sandbox"]
+__all__ = ["Pair", "Result", "execute", "mappers_of", "pair_of", "run", "sandbox"]
 
 Out = Callable[[str], object]
-Pair = tuple[CustomcrmClient, KeapClient]
 _NEEDED = ("starlette", "uvicorn")
 
 
 def run(
     out: Out = print,
     mappers: Iterable[Mapper] = (),
-    pair: Callable[[], AbstractContextManager[Pair]] | None = None,
+    pair: Callable[[], AbstractContextManager[Pair] | Pair] | None = None,
 ) -> int:
     """Execute the checklist and print every line with its mark.
 
     Args:
         out: where the lines go.
         mappers: the host's own mappings; the default ones stand in for those that are not given.
-        pair: opens clients of two systems, in which the records of the check are made and deleted again. Use test
-            systems. By default it is a sandbox: two emulators (the `testing` extra).
+        pair: opens two systems, in which the records of the check are made and deleted again: a Customcrm of any kind
+            and Keap. Use test systems. By default it is a sandbox: two emulators (the `testing` extra).
 
     Returns:
         0 when no line failed, 1 when one did, 2 when it cannot run.
+
+    Raises:
+        ValueError: when `pair` opens something else than these two.
     """
     chosen = mappers_of(mappers)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None] if pair is None else []
@@ -48,7 +50,7 @@ def run(
         out(f"The sandbox needs {', '.join(missing)}: pip install 'keapbridge[testing]'")
         return 2
     counts: Counter[bool | None] = Counter()
-    with sandbox(chosen) if pair is None else pair() as (customcrm, keap):
+    with sandbox(chosen) if pair is None else open_pair(pair) as (customcrm, keap):
         for result in execute(customcrm, keap, chosen, clean=pair is not None):
             counts[result.passed] += 1
             out(str(result))
@@ -61,21 +63,8 @@ def mappers_of(given: Iterable[Mapper]) -> dict[str, Mapper]:
     return {mapper.name: mapper for mapper in (companies, products, contacts, *given)}
 
 
-def load(name: str) -> Any:
-    """What a name like `package.module:attribute` means.
-
-    Raises:
-        ValueError: when there is no such thing.
-    """
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute or "")
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name!r} is not the name of something as in package.module:attribute ({error})") from error
-
-
 @contextmanager
-def sandbox(mappers: Mapping[str, Mapper]) -> Iterator[Pair]:
+def sandbox(mappers: Mapping[str, Mapper]) -> Iterator[tuple[CustomcrmClient, KeapClient]]:
     """Clients of two emulators, with the custom fields that the mappings name by their labels."""
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 

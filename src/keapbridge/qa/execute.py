@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge.customcrm.adapter import CustomcrmAdapter
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.dataflow.checklist import Check, checklist
 from keapbridge.errors import ApiError, KeapbridgeError, UnfitError
@@ -22,9 +23,9 @@ from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.names import CUSTOMCRM_OBJECTS
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
+from keapbridge.qa.pairs import clients
 from keapbridge.qa.samples import Known, Sample, only_currency, same, sample
 from keapbridge.sync.session import SyncSession
 
@@ -52,13 +53,18 @@ class Result:
 
 
 def execute(
-    customcrm: CustomcrmClient, keap: KeapClient, mappers: Mapping[str, Mapper], *, clean: bool = True
+    customcrm: CustomcrmClient | CustomcrmAdapter,
+    keap: KeapClient,
+    mappers: Mapping[str, Mapper],
+    *,
+    clean: bool = True,
 ) -> Iterator[Result]:
-    """Execute the checklists of three mappers between two systems.
+    """Execute the checklists of three mappers between two systems, as far as this Customcrm takes part in them.
 
     Only records that it makes itself are read and synced. It needs the custom fields of the mappings in Keap.
 
     Args:
+        customcrm: a client, a `SqlCustomcrm` or an adapter.
         mappers: by synchronization (`"companies"`, `"products"`, `"contacts"`).
         clean: whether to delete what was made, on both sides.
 
@@ -72,9 +78,9 @@ def execute(
             known = Known(_currency(keap, mappers))
             benches: list[_Bench] = []
             try:
-                for name, mapper in mappers.items():
-                    ours = getattr(customcrm, CUSTOMCRM_OBJECTS[name])
-                    here = {Side.CUSTOMCRM: ours, Side.KEAP: getattr(keap, name)}
+                ours = clients(customcrm)
+                for name, mapper in session.mappers.items():
+                    here = {Side.CUSTOMCRM: ours[name], Side.KEAP: getattr(keap, name)}
                     benches.append(_Bench(mapper, here, getattr(session, name), known))
                     yield from benches[-1].results()
                     known = attrs.evolve(known, links={**known.links, name: benches[-1].linked()[:2]})

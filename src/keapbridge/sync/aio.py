@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
@@ -108,6 +109,11 @@ class AsyncSyncSession:
         self.companies = AsyncObjectSync(self._driver, self._engine, COMPANIES)
         self.products = AsyncObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = AsyncObjectSync(self._driver, self._engine, CONTACTS)
+
+    @property
+    def mappers(self) -> Mapping[str, Mapper]:
+        """See `SyncSession.mappers`."""
+        return {name: sync.mapper for name, sync in self._engine.bridge.synchronizations.items()}
 
     async def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.plan`."""

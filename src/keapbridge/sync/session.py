@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
@@ -121,6 +122,11 @@ class SyncSession:
         self.companies = ObjectSync(self._driver, self._engine, COMPANIES)
         self.products = ObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = ObjectSync(self._driver, self._engine, CONTACTS)
+
+    @property
+    def mappers(self) -> Mapping[str, Mapper]:
+        """The mappings of this session by synchronization, in their order: as far as this Customcrm takes part."""
+        return {name: sync.mapper for name, sync in self._engine.bridge.synchronizations.items()}
 
     def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Look at both systems and say what a sync would do. Nothing is written to either of them.

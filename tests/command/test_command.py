@@ -1,9 +1,11 @@
-"""`python -m keapbridge`."""
+"""The command: its frame, its exit codes, and the verbs that need no session."""
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import keapbridge as kb
 from keapbridge import demo
 from keapbridge.__main__ import main
+from keapbridge.command.verbs import FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -48,13 +51,57 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["dataflow", "--format", "pdf"], ["demo", "--contacts", "0"], ["demo", "--contacts", "many"]],
+    [
+        ["nonsense"],
+        ["--nonsense"],
+        ["dataflow", "--format", "pdf"],
+        ["demo", "--contacts", "0"],
+        ["demo", "--contacts", "many"],
+    ],
 )
 def test_what_it_does_not_understand_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert "usage: python -m keapbridge" in capsys.readouterr().err
+    assert "usage: keapbridge" in capsys.readouterr().err
+
+
+def test_without_arguments_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    for verbs in FAMILIES.values():
+        assert [name for name in verbs if f"    {name} " not in shown] == []
+    assert "exit codes:" in shown
+
+
+def test_the_help_of_every_verb_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    for family, verbs in FAMILIES.items():
+        assert set(importlib.import_module(f"keapbridge.command.{family}").VERBS) == set(verbs)
+        for name in verbs:
+            with pytest.raises(SystemExit) as stop:
+                main([name, "--help"])
+            assert stop.value.code == 0
+            assert f"usage: keapbridge {name}" in capsys.readouterr().out
+
+
+def test_an_error_is_one_line_unless_it_is_to_be_debugged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(demo, "run", fail)
+    later = kb.SessionBusyError("somebody is at work", until=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    cases: list[tuple[Exception, int, str]] = [
+        (kb.LinkStoreError("no store"), 2, "keapbridge: no store\n"),
+        (later, 75, "keapbridge: try later; as of 2026-03-01 12:00:00 UTC: somebody is at work\n"),
+        (ZeroDivisionError("oh"), 2, "keapbridge: a fault of its own: ZeroDivisionError: oh (--debug shows where)\n"),
+    ]
+    for error, code, said in cases:
+        assert main(["demo"]) == code
+        assert capsys.readouterr().err == said
+        with pytest.raises(type(error)):
+            main(["demo", "--debug"])
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])

@@ -1,0 +1,124 @@
+"""The command `keapbridge`: which verbs there are, and what becomes of what they raise.
+
+Each verb is thin over the library. The families of verbs are modules beside this one, imported when one of their verbs
+is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keapbridge._version import __version__
+from keapbridge.command.codes import CANNOT, OK, TRY_LATER
+from keapbridge.command.verbs import FAMILIES, Verb
+
+__all__ = ["main"]
+
+_CODES = """exit codes:
+  0   all is well
+  1   it ran, and something wants a person: failed, held, in conflict, found
+  2   it cannot run: the arguments, the configuration, the access
+  75  nothing is wrong but the moment: try later
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: what stands behind `keapbridge`; without it, what this process was started with.
+
+    Returns:
+        The exit code: 0 when all is well, 1 when it ran and something wants a person, 2 when it cannot run, 75 when
+        another time may be better.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of all the world on a terminal that may know only some letters.
+            stream.reconfigure(errors="backslashreplace")
+    _on_the_path(Path.cwd())
+    if not given:
+        _parser({}).print_help()
+        return OK
+    verb = _verb(given)
+    options = _parser({} if verb is None else {verb.name: verb}).parse_args(given)
+    assert verb is not None  # the parser has ended the process for any other word
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(verb, options)
+
+
+def _run(verb: Verb, options: argparse.Namespace) -> int:
+    from keapbridge.errors import KeapbridgeError, TryLaterError
+
+    try:
+        return verb.run(options)
+    except TryLaterError as error:
+        if options.debug:
+            raise
+        at = "" if error.retry_at is None else f"; as of {error.retry_at:%Y-%m-%d %H:%M:%S} UTC"
+        return _end(TRY_LATER, f"try later{at}: {error}")
+    except (KeapbridgeError, ValueError, TypeError, OSError) as error:
+        if options.debug:
+            raise
+        return _end(CANNOT, str(error) or type(error).__name__)
+    except KeyboardInterrupt:
+        return _end(130, "interrupted")
+    except Exception as error:
+        if options.debug:
+            raise
+        return _end(CANNOT, f"a fault of its own: {type(error).__name__}: {error} (--debug shows where)")
+
+
+def _end(code: int, what: str) -> int:
+    print(f"keapbridge: {what}", file=sys.stderr)
+    return code
+
+
+def _verb(arguments: Sequence[str]) -> Verb | None:
+    """The verb that is called, whose module alone is imported."""
+    name = next((each for each in arguments if not each.startswith("-")), None)
+    for family, verbs in FAMILIES.items():
+        if name in verbs:
+            module = importlib.import_module(f"keapbridge.command.{family}")
+            found: Verb = module.VERBS[name]
+            return found
+    return None
+
+
+def _parser(complete: dict[str, Verb]) -> argparse.ArgumentParser:
+    """The parser, with the arguments of those verbs that are complete."""
+    parser = argparse.ArgumentParser(
+        prog="keapbridge",
+        description="Keeps a Customcrm and Keap in sync.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"keapbridge {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for verbs in FAMILIES.values():
+        for name, help in verbs.items():
+            its: Any = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".")
+            its.add_argument("--debug", action="store_true", help="show where an error comes from")
+            if name in complete:
+                its.description = complete[name].description or its.description
+                complete[name].arguments(its)
+    return parser
+
+
+def _on_the_path(folder: Path) -> None:
+    """What is in the current folder can be imported, as with `python -m`."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    print(f"keapbridge: warning: {message}", file=sys.stderr)

@@ -1,0 +1,108 @@
+"""Verbs that need no session: the demo, the dataflow document, and its checklist."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from keapbridge.command.verbs import Verb
+
+__all__ = ["VERBS"]
+
+
+def _mapping(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mapping",
+        type=_mapper,
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a mapper of your own (or a function that returns one), instead of the default one; may be repeated",
+    )
+
+
+def _mapper(name: str) -> Any:
+    from keapbridge._toml.named import value_of
+    from keapbridge.mapping import Mapper
+
+    return _argument(lambda: value_of(name, Mapper, "a mapper (kb.mapping.contacts.with_lenses(…))"))
+
+
+def _pair(name: str) -> Any:
+    from keapbridge.qa import pair_of
+
+    return _argument(lambda: pair_of(name))
+
+
+def _argument(make: Any) -> Any:
+    try:
+        return make()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, help="the same data for the same seed")
+    for what, number in (("customers", 200), ("contacts", 1000), ("products", 150)):
+        parser.add_argument(
+            f"--{what}", type=_number, default=number, metavar="N", help=f"how many {what} (%(default)s)"
+        )
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 on, not {text!r}")
+    return int(text)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from keapbridge.demo import SEED, run
+
+    seed = SEED if options.seed is None else options.seed
+    return run(seed=seed, customers=options.customers, contacts=options.contacts, products=options.products)
+
+
+def _dataflow_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("rst", "md", "html"), default="rst", help="its format (%(default)s)")
+    _mapping(parser)
+
+
+def _dataflow(options: argparse.Namespace) -> int:
+    from keapbridge.mapping import dataflow_document
+    from keapbridge.qa import mappers_of
+
+    print(dataflow_document(list(mappers_of(options.mapping).values()), options.format), end="")
+    return 0
+
+
+def _qa_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pair",
+        type=_pair,
+        metavar="MODULE:NAME",
+        help="two test systems of your own: a tuple (Customcrm, Keap), a context manager of one, or a function that "
+        "returns either",
+    )
+    _mapping(parser)
+
+
+def _qa(options: argparse.Namespace) -> int:
+    from keapbridge.qa import run
+
+    return run(mappers=options.mapping, pair=options.pair)
+
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            "demo",
+            _demo_arguments,
+            _demo,
+            "Shows the three synchronizations between two emulators. Needs no service and no account.",
+        ),
+        Verb("dataflow", _dataflow_arguments, _dataflow),
+        Verb("qa", _qa_arguments, _qa, "Checks each property in each direction, by default between two emulators."),
+    )
+}

@@ -1,0 +1,37 @@
+"""Verbs about the link store as a whole."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from keapbridge.command.codes import OK
+from keapbridge.command.verbs import Verb
+
+__all__ = ["VERBS"]
+
+
+def _backup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("store", metavar="STORE", help="its SQLAlchemy URL, such as sqlite:///bridge.db")
+    parser.add_argument("path", metavar="PATH", help="the new file; what is there is not overwritten")
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from keapbridge.errors import LinkStoreError
+    from keapbridge.store.backup import back_up_file
+
+    try:
+        back_up_file(options.store, options.path)
+    except LinkStoreError as error:
+        raise LinkStoreError(f"nothing was backed up: {error}") from error
+    return OK
+
+
+VERBS: Mapping[str, Verb] = {
+    "backup": Verb(
+        "backup",
+        _backup_arguments,
+        _backup,
+        "Copies a link store on SQLite as it is at one moment, also while sessions are at work on it.",
+    )
+}

@@ -128,3 +128,122 @@ def test_a_record_that_is_to_be_made_anew_is_made_by_the_next_sync() -> None:
     assert two.session().sync().count("created") == 1
     assert len(two.keap.contacts) == 1
     two.engine.dispose()
+
+
+# --- a value for both sides -----------------------------------------------------------------------------------------
+
+
+DECIDED = ("rkef", "rkef")  # of "Clerk" and "Chief"; decided once more it were another
+
+
+def _joined(contest: kb.Contest) -> Any:
+    return kb.Value(f"{contest.customcrm}"[-2:] + f"{contest.keap}"[-2:]) if contest.field == "JobTitle" else None
+
+
+def _by_a_person(two: TwoSystems, driver: CountingDriver, value: str = "rkef") -> kb.Report:
+    session = two.session()
+    session.sync()
+    [conflict] = session.conflicts()
+    report: kb.Report = two.session(driver).resolve(conflict, value=value)
+    return report
+
+
+def _by_a_rule(two: TwoSystems, driver: CountingDriver) -> kb.Report:
+    two.policy = policy_without_brakes(conflicts=_joined)
+    report: kb.Report = two.session(driver).sync()
+    return report
+
+
+def _titles(two: TwoSystems) -> tuple[Any, Any]:
+    [ours], [theirs] = (side.contacts.state.records.values() for side in (two.crm, two.keap))
+    return ours.job_title, theirs.job_title
+
+
+def _stopped(start: TwoSystems, decide: Any, at: int, *, after: bool) -> TwoSystems:
+    two = start.copy()
+    with pytest.raises(KilledError):
+        decide(two, CountingDriver(two.clock, stop_at=at, stop_after=after))
+    two.clock.pass_by(AFTER_THE_TERM)
+    return two
+
+
+def _log(start: TwoSystems, decide: Any) -> list[str]:
+    two = start.copy()
+    driver = CountingDriver(two.clock)
+    decide(two, driver)
+    assert _titles(two) == DECIDED
+    two.engine.dispose()
+    return driver.log
+
+
+@pytest.mark.parametrize("decide", variants([_by_a_person, _by_a_rule], quick=[_by_a_person]), ids=["person", "rule"])
+@pytest.mark.parametrize("everywhere", variants([False, True], quick=[False]), ids=["writes", "each"])
+def test_a_value_for_both_sides_that_was_begun_is_finished_by_the_next_sync(decide: Any, everywhere: bool) -> None:
+    start = _edited_on_both("delete")
+    log = _log(start, decide)
+    writes = [n for n, what in enumerate(log) if what.startswith("PATCH")]
+    assert len(writes) == 2
+    failures = []
+    for k in range(len(log)) if everywhere else writes:
+        for after in (False, True):
+            two = _stopped(start, decide, k, after=after)
+            begun = k >= writes[0] or decide is _by_a_rule
+            two.session().sync()
+            wanted = DECIDED if begun else ("Clerk", "Chief")
+            if not begun and _titles(two) != wanted:
+                wanted = DECIDED  # it was written down, and not begun
+            two.clock.pass_by(DAY)
+            empty = not begun or two.session().plan(full=True).is_empty
+            if _titles(two) != wanted or not empty:
+                failures.append(f"{k} {log[k]}, {after}: {_titles(two)}")
+            two.engine.dispose()
+    start.engine.dispose()
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("side", kb.Side, ids=lambda side: side.value)
+def test_an_edit_before_a_decision_is_finished_is_a_conflict_again(side: kb.Side) -> None:
+    start = _edited_on_both("delete")
+    log = _log(start, _by_a_person)
+    first = next(n for n, what in enumerate(log) if what.startswith("PATCH"))
+    for k in (first, first + 1):  # before and after it is remembered that it was written
+        two = _stopped(start, _by_a_person, k, after=True)
+        system = two.crm if side is CUSTOMCRM else two.keap
+        [id] = system.contacts
+        system.contacts.edit(id, job_title="Boss")
+        edited = _titles(two)
+        two.clock.pass_by(DAY)
+        two.session().sync()
+        assert _titles(two) == edited, "nothing of it is written over"
+        [conflict] = two.session().conflicts()
+        assert (conflict.customcrm, conflict.keap) == edited
+        assert two.session().resolve(conflict, value="Head").ok
+        assert _titles(two) == ("Head", "Head")
+        two.clock.pass_by(DAY)
+        assert two.session().plan(full=True).is_empty
+        two.engine.dispose()
+    start.engine.dispose()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("again", "wanted"), [(kb.Value("Head"), "Head"), (CUSTOMCRM, "Clerk"), (KEAP, "Chief")], ids=str
+)
+def test_a_conflict_may_be_decided_otherwise_as_long_as_a_decision_is_not_finished(again: Any, wanted: str) -> None:
+    start = _edited_on_both("delete")
+    [conflict] = start.session().conflicts()
+    first, second = (n for n, what in enumerate(_log(start, _by_a_person)) if what.startswith("PATCH"))
+    two = _stopped(start, _by_a_person, first + (again is KEAP), after=True)
+    assert two.session().conflicts() == []
+    assert two.session().resolve(conflict, again).ok
+    assert _titles(two) == (wanted, wanted)
+    two.clock.pass_by(DAY)
+    assert two.session().plan(full=True).is_empty
+    two.engine.dispose()
+    two = _stopped(start, _by_a_person, second, after=True)
+    with pytest.raises(kb.StalePlanError, match="look again"):
+        two.session().resolve(conflict, again)
+    assert _titles(two) == DECIDED
+    two.engine.dispose()
+    start.engine.dispose()

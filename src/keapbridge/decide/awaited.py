@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from keapbridge.decide.decided import going_on
 from keapbridge.model.change import Held
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Awaited, Pair
@@ -42,7 +43,7 @@ def waiting(pair: Pair, moment: datetime | None, lag: timedelta) -> tuple[Pair, 
             if pair.current(side).values.get(field, UNSET) != awaited.before:
                 continue
             source = pair.current(side.other).values.get(field, UNSET)
-            unedited = source == pair.link.base(side.other).get(field, UNSET)
+            unedited = source == pair.link.base(side.other).get(field, UNSET) or going_on(pair, field) is not None
             if unedited and (moment is None or _waits(awaited, moment, lag)):
                 held[field] = Held(field, side, _reason(awaited, side))
                 continue

@@ -19,6 +19,8 @@ is but the other value in an encoded form does not take its place, and two such 
 field that is unknown on a side is left alone. Where a field says that emptiness does not flow, a value that an empty
 one would clear is settled as it is. A field that flows one way only never writes the other way.
 
+What was decided before, and is not known to be written to both sides, is gone on with (`decide.decided`).
+
 A field that follows another (a region its country) comes from the same side:
 
 | what becomes of the field it follows | what becomes of a follower whose two values differ      |
@@ -43,6 +45,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from keapbridge.decide.decided import going_on
 from keapbridge.decide.policy import Contest, Policy, Value, decide
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import RECORD, Change, FieldConflict, Held
@@ -182,11 +185,13 @@ def _of_field(
     updated_at: Mapping[Side, datetime | None],
 ) -> tuple[Outcome, ...]:
     """What becomes of a field whose values differ."""
-    values = {side: pair.current(side).values.get(rule.name, UNSET) for side in Side}
+    values: dict[Side, Any] = {side: pair.current(side).values.get(rule.name, UNSET) for side in Side}
     base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
     outcomes = _following(rule, values, base, leaders)
     if outcomes:
         return outcomes
+    if rule.name not in pair.contested and (left := going_on(pair, rule.name)) is not None:
+        return left or (Settled(rule.name, values[Side.CUSTOMCRM], values[Side.KEAP]),)
     if pair.doubt is not None and rule.name in pair.doubt.fields and UNSET not in values.values():
         outcomes = _accepted(rule, values, pair.doubt)
         if outcomes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ __all__ = [
     "UNKNOWN_LIFE",
     "Awaited",
     "Canonical",
+    "Decided",
     "Doubt",
     "Life",
     "Link",
@@ -113,11 +114,44 @@ class Awaited:
 
 
 @attrs.frozen
+class Decided:
+    """What both sides are to hold in a field, and are not known to hold yet; see `decide.decided`.
+
+    Attributes:
+        by: what has decided it, for people.
+        before: by side: what it held when that was decided; once it is written to a side, what that has stored.
+        after: by side: what it is to hold; once it is written, what is stored.
+    """
+
+    by: str
+    before: Mapping[Side, Canonical] = attrs.field(repr=False)
+    after: Mapping[Side, Canonical] = attrs.field(repr=False)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is known to be written."""
+        return self.before == self.after
+
+    def stands(self, now: Mapping[Side, Any]) -> bool:
+        """Whether nobody has edited either side since, which now hold these values."""
+        return all(now[side] in (self.before[side], self.after[side]) for side in self.before)
+
+    def is_about(self, values: Mapping[Side, Any]) -> bool:
+        """Whether it decides between these values, as far as that is known once it is written to a side."""
+        return all(held in (values[side], self.after[side]) for side, held in self.before.items())
+
+    def stored(self, side: Side, value: Canonical) -> Decided:
+        """The same once a side is known to have stored its value, in a form of its own perhaps."""
+        return Decided(self.by, {**self.before, side: value}, {**self.after, side: value})
+
+
+@attrs.frozen
 class Link:
     """A durable identity pair, and what both sides were known to hold after the last sync.
 
     Attributes:
         awaited: by side and field: what was written there and is still to be shown.
+        decided: by field: what both sides are to hold, as long as they may not.
         customcrm_life, keap_life: what the two records showed of their lives then.
     """
 
@@ -128,6 +162,7 @@ class Link:
     awaited: Mapping[Side, Mapping[str, Awaited]] = attrs.field(factory=dict, repr=False)
     customcrm_life: Life = UNKNOWN_LIFE
     keap_life: Life = UNKNOWN_LIFE
+    decided: Mapping[str, Decided] = attrs.field(factory=dict, repr=False)
 
     def id(self, side: Side | SideName) -> str:
         """The id of the record of a side."""
@@ -150,6 +185,15 @@ class Link:
         """The link with these values, and no others, still to be shown by a side."""
         others = {each: its for each, its in self.awaited.items() if each is not side and its}
         return attrs.evolve(self, awaited={**others, side: dict(fields)} if fields else others)
+
+    def deciding(self, fields: Mapping[str, Decided]) -> Link:
+        """The link with these decisions, beside others."""
+        return attrs.evolve(self, decided={**self.decided, **fields}) if fields else self
+
+    def undecided(self, fields: Collection[str]) -> Link:
+        """The link without decisions about these fields."""
+        left = {field: its for field, its in self.decided.items() if field not in fields}
+        return self if len(left) == len(self.decided) else attrs.evolve(self, decided=left)
 
     def life(self, side: Side) -> Life:
         return self.customcrm_life if side is Side.CUSTOMCRM else self.keap_life

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0012"
+HEAD = "0013"
 
 metadata = MetaData()
 
@@ -36,6 +36,8 @@ links = Table(
     Column("keap_born", String(40)),
     Column("customcrm_changed", String(40)),
     Column("keap_changed", String(40)),
+    # What was decided and is not known to be written to both sides; NULL for nearly all.
+    Column("decided", Text),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
     # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
     Index(

@@ -13,21 +13,21 @@ import attrs
 from keapbridge._io.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
 from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
+from keapbridge.model.change import RECORD
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.records import Doubt, Observation, Pair
+from keapbridge.model.records import Decided, Doubt, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.synchronization import Synchronization, digest
 
-__all__ = ["ANOTHER", "LAGGING", "RESTORED", "STRANGER", "doubted", "has_gone_back"]
+__all__ = ["ANOTHER", "LAGGING", "RESTORED", "SAME", "STRANGER", "decided", "doubted", "has_gone_back"]
 
 RESTORED, LAGGING, STRANGER, ANOTHER = "restored", "lagging", "stranger", "another"
+SAME = "same"  # what somebody may say of a record that may be another
 BATCH = 500
 
 
 def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """The pairs, each with what speaks against taking what it shows for edits."""
-    if not sync.doubts:
-        return list(pairs)
     older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side)]
     if not older:
         return [_with_doubt(sync, pair, (), None) for pair in pairs]
@@ -63,6 +63,8 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
         seen = pair.seen(side)
         if seen is None or seen.problem is not None:
             continue
+        if _said(sync, pair, side) == SAME:
+            continue
         link, linked = pair.link, pair.current(side.other).values
         life, base, values = link.life(side), link.base(side), seen.snapshot.values
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
@@ -81,8 +83,37 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
     return attrs.evolve(pair, doubt=perhaps) if perhaps != pair.doubt else pair
 
 
+def decided(sync: Synchronization, pair: Pair, word: str) -> Pair:
+    """A pair in doubt of which somebody has said what is so: that the record is the `SAME`, or the side that is right.
+
+    It counts for what the record shows by now: one that shows yet something else is in doubt again.
+    """
+    doubt = pair.doubt
+    assert doubt is not None  # it was asked about
+    shown = _shown(sync, pair, doubt.side, doubt.fields)
+    return attrs.evolve(
+        pair, link=pair.link.deciding({RECORD: Decided(word, {doubt.side: shown}, {doubt.side: shown})})
+    )
+
+
+def _said(sync: Synchronization, pair: Pair, side: Side, fields: Collection[str] = ()) -> str | None:
+    """What somebody has said about what a record shows."""
+    said = pair.link.decided.get(RECORD)
+    if said is None or said.before.get(side) != _shown(sync, pair, side, fields):
+        return None
+    return said.by
+
+
+def _shown(sync: Synchronization, pair: Pair, side: Side, fields: Collection[str]) -> str:
+    """What a record holds in the fields that have gone back, or else in those that tell who it is."""
+    which = fields or [field for sign in sync.mapper.signs.values() for field in sign]
+    values = pair.current(side).values
+    return digest(Snapshot({field: values[field] for field in which if field in values}))
+
+
 def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Pair:
-    side, winner = seen.side, sync.restored
+    side, said = seen.side, _said(sync, pair, seen.side, back.fields)
+    winner = sync.restored or (None if said is None else Side(said))
     known = pair.link.life(side).changed
     by = int((known - seen.life.changed).total_seconds()) if known and seen.life.changed else 0
     about = RESTORED if back.certain or winner is not None else LAGGING

@@ -95,7 +95,6 @@ class Synchronization:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
         absences: what the run under way knows of properties that are not shown.
         restored: the side whose values a person takes of what has gone back, in the run under way.
-        doubts: whether records are looked at with care: somebody may have said that they are who they were.
         deciding: the field that a person decides at the moment.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
@@ -108,7 +107,6 @@ class Synchronization:
     guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
     absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
     restored: Side | None = None
-    doubts: bool = True
     deciding: str | None = None
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 

@@ -15,7 +15,7 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge.model.plan import Conflict, Skip
-from keapbridge.testing import KeapEmulator
+from keapbridge.testing import Fault, KeapEmulator
 
 Worlds = Callable[..., World]
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -54,6 +54,28 @@ def test_one_is_resolved_for_the_side_that_is_right(world: World, side: kb.Side,
     assert report.ok
     assert colours(world, ours, theirs) == (colour, colour)
     assert world.run(world.engine.conflicts()) == []
+    assert world.plan(full=True).is_empty
+
+
+@pytest.mark.parametrize("winner", variants([CUSTOMCRM, KEAP], quick=[KEAP]))
+def test_what_was_said_is_done_by_the_next_run_where_a_write_fails(world: World, winner: kb.Side) -> None:
+    ours, theirs = world.restored_toy(CUSTOMCRM)
+    world.sync(full=True)
+    [conflict] = world.run(world.engine.conflicts())
+    box = world.toys if winner is KEAP else world.gadgets
+
+    def refuse(what: str, *_: Any) -> None:
+        if what == "update":
+            raise kb.TransportError("refused")
+
+    before, box.before = box.before, refuse
+    assert not world.run(world.engine.resolve(conflict, winner)).ok
+    assert colours(world, ours, theirs) == ("red", "blue")
+    box.before = before
+    assert world.run(world.engine.conflicts()) == []
+    assert world.sync().ok
+    wanted = "blue" if winner is KEAP else "red"
+    assert colours(world, ours, theirs) == (wanted, wanted)
     assert world.plan(full=True).is_empty
 
 
@@ -324,6 +346,24 @@ def test_somebody_who_changed_altogether_is_the_same_once_it_is_said(people: Cal
     assert world.session.resolve(conflict, "same").ok
     assert world.theirs() == {eve: ("Bob", "Holm")}
     assert world.session.plan(full=True).is_empty
+
+
+def test_what_was_said_of_somebody_counts_until_it_is_done_and_for_nobody_else(people: Callable[..., People]) -> None:
+    world = people(created=None)
+    eve = world.given_again()
+    world.session.sync()
+    [conflict] = world.session.conflicts()
+    world.keap.faults.add(Fault(status=400), method="PATCH", times=9)
+    assert not world.session.resolve(conflict, "same").ok
+    world.keap.faults.clear()
+    assert world.theirs() == {eve: ("Eve", "Lund")}
+    assert world.session.conflicts() == []
+    world.run("UPDATE people SET first_name = 'Kim', last_name = 'Vik', email = 'kim@example.org', phone = NULL")
+    assert world.session.sync(full=True).count("conflict") == 1
+    assert world.theirs() == {eve: ("Eve", "Lund")}
+    [conflict] = world.session.conflicts()
+    world.session.resolve(conflict, "same")
+    assert world.theirs() == {eve: ("Kim", "Vik")}
 
 
 @pytest.mark.parametrize("created", variants([None, "created_at"], quick=[None]))

@@ -18,7 +18,7 @@ from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
 from keapbridge.model.raw import RawChange, from_plain, to_plain
-from keapbridge.model.records import Awaited, Canonical, Life, Link, Observation, Snapshot
+from keapbridge.model.records import Awaited, Canonical, Decided, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -150,6 +150,7 @@ class Rows:
             "keap_born": commit.link.keap_life.born,
             "customcrm_changed": to_text(commit.link.customcrm_life.changed),
             "keap_changed": to_text(commit.link.keap_life.changed),
+            "decided": self._decided(commit.link),
         }
 
     def to_link(self, row: Row[Any]) -> Link:
@@ -161,6 +162,8 @@ class Rows:
             customcrm_life=Life(row.customcrm_born, to_moment(row.customcrm_changed)),
             keap_life=Life(row.keap_born, to_moment(row.keap_changed)),
         )
+        if row.decided is not None:
+            link = link.deciding(_structure(self.open(row.decided), dict[str, Decided]))
         if row.awaited is None:
             return link
         sides = _structure(self.open(row.awaited), dict[str, dict[str, tuple[Canonical, Canonical, str, int]]])
@@ -175,6 +178,9 @@ class Rows:
             for side, fields in link.awaited.items()
         }
         return self.close(sides) if sides else None
+
+    def _decided(self, link: Link) -> str | None:
+        return self.close(_converter.unstructure(link.decided)) if link.decided else None
 
     def journal(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
         return {

@@ -305,7 +305,11 @@ def remember_restored(
     line = Line(sync.name, "updated", side, link.customcrm_id, link.keap_id, tuple(sorted(values)), UNDO)
     # What was awaited of it is not awaited any more.
     awaited = {field: its for field, its in link.awaited.get(side, {}).items() if field not in values}
-    yield from part.rebase(link.based_on(side, values).awaiting(side, awaited), (entry,), (line,))
+    link = link.based_on(side, values).awaiting(side, awaited)
+    # What was decided and written to this side only is not to be done any more: the other side keeps what it holds.
+    given_up = {field: its.before[side.other] for field, its in link.decided.items() if field in values}
+    link = link.based_on(side.other, given_up).undecided(given_up)
+    yield from part.rebase(link, (entry,), (line,))
 
 
 def _delete_made(part: RunPart, attempts: Attempts, seq: int, action: Delete, sight: Sight) -> Flow[bool]:

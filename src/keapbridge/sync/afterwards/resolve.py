@@ -17,7 +17,7 @@ from keapbridge.model.plan import DECISION, Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side, SideName
-from keapbridge.sync.doubts import RESTORED, doubted
+from keapbridge.sync.doubts import RESTORED, SAME, decided, doubted
 from keapbridge.sync.planning.deletions import is_edited
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Bridge, Synchronization
@@ -26,6 +26,7 @@ from keapbridge.sync.writing.apply import apply
 __all__ = ["Given", "OpenConflict", "conflicts", "decision_of", "resolve"]
 
 BATCH = 500
+_DONE = (*(f"updated in {side.title}" for side in Side), "failed", "held")
 Identity = Literal["same", "different"]
 """Whether a record is still the one that it was."""
 Decision = Side | Value | Identity
@@ -134,14 +135,21 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
     verdict: Verdict = decision
     used: list[bool] = []
 
+    values = {Side.CUSTOMCRM: conflict.customcrm, Side.KEAP: conflict.keap}
+    before = pairs[0].link.decided.get(conflict.field)
+
     def rule(contest: Contest) -> Verdict:
-        same = (contest.customcrm, contest.keap) == (conflict.customcrm, conflict.keap)
+        now = {Side.CUSTOMCRM: contest.customcrm, Side.KEAP: contest.keap}
+        # What is written of an earlier decision that was cut off is nobody's edit.
+        same = now == values or (before is not None and before.is_about(values) and before.stands(now))
         used.append(same)
-        return verdict if same else None
+        if not same:
+            return None
+        return Value(values[verdict]) if isinstance(verdict, Side) and now != values else verdict
 
     lens = attrs.evolve(sync.mapper[conflict.field], policy=None)
     policy = attrs.evolve(sync.settings.policy, conflicts={conflict.field: rule, "*": "manual"})
-    decided = attrs.evolve(
+    deciding = attrs.evolve(
         sync,
         settings=attrs.evolve(sync.settings, policy=policy),
         mapper=sync.mapper.with_lenses(lens),
@@ -149,8 +157,10 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
     )
     both = tuple(Change(conflict.field, side, None, None, "decision") for side in Side)
     action = Update(conflict.object, conflict.customcrm_id, conflict.keap_id, both)
-    report = yield from _apply_one(decided, action, by)
-    if not used or not used[-1]:
+    report = yield from _apply_one(deciding, action, by)
+    # Once both sides have become equal, no rule is asked any more.
+    is_moot = not any(report.counts.get(sync.name, {}).get(heading) for heading in _DONE)
+    if is_moot or not used or not used[-1]:
         raise StalePlanError(f"{conflict.field} of {conflict.object} {conflict.customcrm_id} has changed; look again")
     return report
 
@@ -174,6 +184,12 @@ def _apply_one(sync: Synchronization, action: Action, by: str | None) -> Flow[Re
     return (yield from apply(Bridge(sync.store, sync.settings, {sync.name: sync}, sync.guard), plan, by=by))
 
 
+def _remember(sync: Synchronization, pair: Pair) -> Flow[None]:
+    """Write down what was decided of a pair before anything is done: whoever comes next goes on with it."""
+    staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
+    yield from sync.store.links.settle([Commit(sync.name, pair.link, dict.fromkeys(Side), staged)])
+
+
 def _resolve_doubt(
     sync: Synchronization, conflict: OpenConflict, decision: Decision, pair: Pair, by: str | None
 ) -> Flow[Report]:
@@ -192,10 +208,12 @@ def _resolve_doubt(
             raise UnfitError(
                 "a record that went back is resolved for the side whose values are right: 'customcrm' or 'keap'"
             )
-        return (yield from _apply_one(attrs.evolve(sync, restored=decision), Update(conflict.object, *ids, both), by))
+        yield from _remember(sync, decided(sync, pair, decision.value))
+        return (yield from _apply_one(sync, Update(conflict.object, *ids, both), by))
     match decision:
         case "same":
-            return (yield from _apply_one(attrs.evolve(sync, doubts=False), Update(conflict.object, *ids, both), by))
+            yield from _remember(sync, decided(sync, pair, SAME))
+            return (yield from _apply_one(sync, Update(conflict.object, *ids, both), by))
         case "different":
             gone, reason = pair.doubt.side, "somebody said that it is another record"
             return (yield from _apply_one(sync, Unlink(conflict.object, *ids, gone, reason, reissued=True), by))
@@ -218,8 +236,6 @@ def _resolve_record(
         return (yield from _apply_one(sync, unlink, by))
     # The edit is given up: what the record holds now is its base, and any further edit would be a conflict again.
     given_up = link.based_on(left, pair.current(left).values)
-    staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
-    commit = Commit(sync.name, given_up, dict.fromkeys(Side), staged)
-    yield from sync.store.links.settle([commit])
+    yield from _remember(sync, attrs.evolve(pair, link=given_up))
     archive = sync.settings.policy.deletion(left, sync.name) == "archive"
     return (yield from _apply_one(sync, Delete(sync.name, left, link.id(left), link.id(gone), archive=archive), by))

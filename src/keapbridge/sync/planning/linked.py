@@ -8,6 +8,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, now, stop_point
 from keapbridge.decide.awaited import still_awaited
+from keapbridge.decide.decided import still_decided
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
 from keapbridge.mapping.kinds import Context
@@ -132,7 +133,7 @@ def _contested(sync: Synchronization, merged: Sequence[tuple[Pair, Merge]]) -> F
         for change in changed[ours][1]:
             field = change.field
             writes = [Written(e.side, e.before.get(field), e.after[field]) for e in entries if field in e.after]
-            if goes_to_and_fro(writes, change, turns):
+            if field not in changed[ours][0].decided and goes_to_and_fro(writes, change, turns):
                 found.setdefault(ours, {})[field] = (
                     f"changed {turns} times in turn between the same two values: each side changes it back"
                 )
@@ -163,6 +164,9 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
     if link.awaited:
         link = attrs.evolve(link, awaited=still_awaited(pair, {s.field for s in outcome.settled}))
+    if link.decided:
+        left = still_decided(pair, {s.field for s in outcome.settled}, all_settled=outcome.is_settled)
+        link = attrs.evolve(link, decided=left)
     return Commit(
         sync.name,
         link,

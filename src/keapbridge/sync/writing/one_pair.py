@@ -19,7 +19,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.writing.consent import with_opt_ins
-from keapbridge.sync.writing.pair_state import PairState, Sent, after_write, stored_of, to_commit
+from keapbridge.sync.writing.pair_state import PairState, Sent, after_write, stored_of, to_commit, to_note
 from keapbridge.sync.writing.rereading import read_again
 from keapbridge.sync.writing.run import RunPart
 
@@ -114,6 +114,8 @@ def _write_changes(part: RunPart, state: PairState, refusals: frozenset[int] = f
     if not state.outcome.changes:
         # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
         state = yield from commit_pair(part, state)
+    if (decided := to_note(state, part.sync.deciding)) is not None:
+        state = yield from commit_pair(part, decided)
     refused: tuple[Line, ...] = ()
     for _ in range(ATTEMPTS):
         changes = state.outcome.changes

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from keapbridge.decide.awaited import is_overdue
+from keapbridge.decide.decided import to_be_noted
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
@@ -49,6 +50,7 @@ __all__ = [
     "reread",
     "stored_of",
     "to_commit",
+    "to_note",
     "untaken",
 ]
 
@@ -201,12 +203,12 @@ def after_write(
     others = {field: value for field, value in state.unconfirmed.get(side, {}).items() if field not in sent}
     state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: {**others, **open_still}})
     state = awaiting(state, side, before, moment)
-    state = assume(remember(state, side, stored, shown), side)
+    state = assume(remember(_stored(state, side, stored), side, stored, shown), side)
     if not open_still:
         held = _shown_over(state.records[side], answer)
         state = attrs.evolve(state, records={**state.records, side: held})
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
-    left = tuple(change for change in state.outcome.changes if change.field not in sent)
+    left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left))
     notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
@@ -228,6 +230,7 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     untaken = {f: a for f, a in awaited.items() if f not in held or is_untaken(a.sent, held[f], a.before)}
     stored |= {f: sent[f] for f in untaken if f in stored}
     state = _with_link(state, state.pair.link.awaiting(side, untaken))
+    state = _stored(state, side, {field: value for field, value in stored.items() if field not in untaken})
     state = remember(state, side, stored, shown)
     known = state.pair.seen(side)
     if stored != held or known is None:
@@ -312,9 +315,27 @@ def _with_link(state: PairState, link: Link) -> PairState:
     return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
 
 
+def to_note(state: PairState, deciding: str | None) -> PairState | None:
+    """The pair with decisions that are to be remembered before it is written; `None` where there are none."""
+    fields = to_be_noted(state.pair, state.outcome.changes, deciding)
+    return _with_link(state, state.pair.link.deciding(fields)) if fields else None
+
+
+def _stored(state: PairState, side: Side, stored: Values) -> PairState:
+    """The pair of which it is known that a side has stored its part of what was decided."""
+    decided = state.pair.link.decided
+    done = {field: decided[field].stored(side, value) for field, value in stored.items() if field in decided}
+    return _with_link(state, state.pair.link.deciding(done)) if done else state
+
+
 def _based_on(state: PairState, side: Side, written: Values) -> PairState:
-    """The pair with what was written as one side's base, and what it was made of as the other side's."""
+    """The pair with what was written as one side's base, and what it was made of as the other side's.
+
+    What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict.
+    """
     source = state.pair.current(side.other).values
+    decided = state.pair.link.decided
+    written = {f: v for f, v in written.items() if f not in decided or decided[f].is_done}
     link = state.pair.link.based_on(side, written)
     return _with_link(state, link.based_on(side.other, {f: source[f] for f in written if f in source}))
 

@@ -18,6 +18,7 @@ KeapbridgeError
 │   └── UnfitError               a value that a field cannot understand, or a side cannot take
 ├── SyncError
 │   ├── BrakeError               the plan would change more than the policy allows
+│   ├── OtherSystemError         the store belongs to another Keap application or Customcrm
 │   ├── StalePlanError           the plan cannot be applied any more
 │   ├── SessionBusyError         another process runs this session
 │   ├── StoppedError             it was told to stop, or its time was up
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from keapbridge.model.finding import Findings
     from keapbridge.model.report import Report
+    from keapbridge.model.side import Side
 
 __all__ = [
     "ApiError",
@@ -52,6 +54,7 @@ __all__ = [
     "LinkStoreError",
     "MappingError",
     "NotFoundError",
+    "OtherSystemError",
     "QuotaExhaustedError",
     "RateLimitedError",
     "ServerError",
@@ -259,6 +262,22 @@ class BrakeError(SyncError):
     def __init__(self, message: str, plan: object = None) -> None:
         super().__init__(message)
         self.plan = plan
+
+
+class OtherSystemError(SyncError):
+    """The store belongs to another Keap application, or to another Customcrm; nothing was planned or written.
+
+    Attributes:
+        side: which of the two it is.
+        known: what the store belongs to: the name of the application, or the address.
+        met: what was found instead; `None` where it does not tell.
+    """
+
+    def __init__(self, message: str, *, side: Side, known: str | None = None, met: str | None = None) -> None:
+        super().__init__(message)
+        self.side = side
+        self.known = known
+        self.met = met
 
 
 class StalePlanError(SyncError):

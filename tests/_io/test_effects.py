@@ -48,6 +48,7 @@ class Port:
     retry: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(attempts=3, base=1.0, cap=10.0))
     credentials: Any = None
     pace: Any = None
+    ear: Any = None
     circuit: Circuit = attrs.field(factory=lambda: Circuit(12, timedelta(seconds=30)))
     bounds: Bounds = attrs.field(factory=Bounds)
 

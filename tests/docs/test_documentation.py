@@ -173,6 +173,14 @@ def test_a_page_does_what_it_says(name: str) -> None:
         assert run_page(name, text, namespace).splitlines() == text.splitlines()
 
 
+@pytest.mark.parametrize("name", variants(["README.md", "docs/index.md", "docs/tutorial.md"], quick=["README.md"]))
+def test_a_page_for_newcomers_can_be_followed_twice_in_one_folder(name: str, tmp_path: Path) -> None:
+    text = PAGES[name].read_text("utf-8")
+    for _ in range(2):
+        with same_logs(), two_systems() as namespace, contextlib.chdir(tmp_path):
+            assert run_page(name, text, namespace).splitlines() == text.splitlines()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_says_what_it_is(name: str) -> None:
     blocks = blocks_of(PAGES[name].read_text("utf-8"))

@@ -465,7 +465,7 @@ def test_no_repr_shows_a_secret(keap_server: KeapEmulator) -> None:
     assert "very-secret" not in repr(kb.BearerToken("very-secret"))
 
 
-def test_limits_are_what_the_last_headers_said(keap: kb.KeapClient) -> None:
+def test_limits_are_what_the_last_headers_said(keap_server: KeapEmulator, keap: kb.KeapClient) -> None:
     assert keap.limits.minute.limit is None
     list(keap.contacts.list())
     list(keap.contacts.list())
@@ -473,7 +473,7 @@ def test_limits_are_what_the_last_headers_said(keap: kb.KeapClient) -> None:
     assert (keap.limits.day.limit, keap.limits.day.available) == (30_000, 29_998)
     assert keap.limits.day.resets_at is not None
     assert timedelta(0) < keap.limits.day.resets_at - datetime.now(UTC) <= timedelta(days=1)
-    assert (keap.limits.tenant.limit, keap.limits.tenant_id) == (10_000, "emulator")
+    assert (keap.limits.tenant.limit, keap.limits.tenant_id) == (10_000, keap_server.tenant)
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ class Port:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     credentials: Any = None
     pace: Any = None
+    ear: Any = None
     circuit: Circuit = attrs.field(factory=lambda: Circuit(12, timedelta(seconds=30)))
     bounds: Bounds = attrs.field(factory=Bounds)
     records: dict[str, dict[str, Any]] = attrs.field(factory=dict)

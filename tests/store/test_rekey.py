@@ -83,7 +83,9 @@ def test_it_goes_on_where_it_was_broken_off(world: World, store: str, monkeypatc
 def test_nobody_is_at_work_meanwhile(store: str) -> None:
     opened = open_store(store, "default")
     with opened.database.transaction() as connection:
-        connection.exec_driver_sql("INSERT INTO keapbridge_leases VALUES ('default', 'one', '2999-01-01T00:00:00')")
+        connection.exec_driver_sql(
+            "INSERT INTO keapbridge_leases (bridge, holder, expires_at) VALUES ('default', 'one', '2999-01-01')"
+        )
     with pytest.raises(kb.SessionBusyError, match="at work"):
         kb.rekey(store, [NEW])
     opened.close()

@@ -23,7 +23,7 @@ from keapbridge._io.circuit import Circuit
 from keapbridge._io.deadline import Deadline, watch
 from keapbridge._io.door import Door
 from keapbridge._io.effects import Answer, Call
-from keapbridge._io.port import Credentials, Pace, Renewable
+from keapbridge._io.port import Credentials, Ear, Pace, Renewable
 from keapbridge._io.refusals import refusal
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret, clear, kept
@@ -64,6 +64,7 @@ class HttpSettings:
         base_url: without a slash at the end.
         credentials: who signs the calls; see `calling`.
         pace: what calls wait for before they are sent; `None`: for nothing.
+        ear: who listens to all answers.
         timeout: seconds without progress before a request is given up.
         bounds: what is taken from the system at most.
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
@@ -75,6 +76,7 @@ class HttpSettings:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
     pace: Pace | None = attrs.field(default=None, repr=False)
+    ear: Ear | None = attrs.field(default=None, kw_only=True, repr=False)
     bounds: Bounds = attrs.field(factory=Bounds)
 
 
@@ -164,11 +166,21 @@ class _Http:
     def pace(self) -> Pace | None:
         return self.settings.pace
 
+    @property
+    def ear(self) -> Ear | None:
+        return self.settings.ear
+
     def elsewhere(self, base_url: str) -> Self:
-        """The same connections to another address, without credentials and pace."""
+        """The same connections to another address, without credentials, pace and ear."""
         other = copy(self)
-        other.settings = attrs.evolve(self.settings, base_url=base_url, credentials=None, pace=None)
+        other.settings = attrs.evolve(self.settings, base_url=base_url, credentials=None, pace=None, ear=None)
         other.memory = _Memory.blank(self.retry)
+        return other
+
+    def heard_by(self, ear: Ear) -> Self:
+        """The same connections to the same system, with somebody who listens."""
+        other = copy(self)
+        other.settings = attrs.evolve(self.settings, ear=ear)
         return other
 
     def paced(self, pace: Pace | None) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError, RateLimitedError
 
-__all__ = ["Credentials", "InQuery", "Pace", "Port", "Renewable", "check_header"]
+__all__ = ["Credentials", "Ear", "InQuery", "Pace", "Port", "Renewable", "check_header"]
 
 
 def check_header(what: str, value: Secret) -> None:
@@ -24,6 +24,10 @@ def check_header(what: str, value: Secret) -> None:
     """
     if not (value.reveal().isascii() and value.reveal().isprintable()):
         raise ValueError(f"{what} holds a line end or another character that no header can carry")
+
+
+Ear = Callable[[Mapping[str, str]], Flow[None]]
+"""Told of the headers of every answer, before anything is made of it; what it raises ends the call."""
 
 
 class Credentials(Protocol):
@@ -93,11 +97,17 @@ class Port(Protocol):
     @property
     def pace(self) -> Pace | None: ...
     @property
+    def ear(self) -> Ear | None: ...
+    @property
     def circuit(self) -> Circuit: ...
     @property
     def bounds(self) -> Bounds: ...
     def elsewhere(self, base_url: str) -> Port:
-        """The same connections to another address, without credentials and pace."""
+        """The same connections to another address, without credentials, pace and ear."""
+        ...
+
+    def heard_by(self, ear: Ear) -> Port:
+        """The same connections to the same system, with somebody who listens."""
         ...
 
     def paced(self, pace: Pace | None) -> Port:

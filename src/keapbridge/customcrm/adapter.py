@@ -18,6 +18,7 @@ import attrs
 from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.effects import Await, Flow, Malformed, Page, blocking, gather
 from keapbridge._io.moments import plausible
+from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
 
@@ -101,7 +102,8 @@ class CustomcrmAdapter(Protocol):
     with `status=422` for values that are refused; the engine then writes property by property. Any other error of an
     adapter becomes a `TransportError` whose cause it is; a record that was to be made is looked for in the next run.
 
-    Three attributes are optional: `objects`, the names of those that it has where it has not all three, and
+    Four attributes are optional: `address`, a text that names the one system that it leads to, for a store takes no
+    other one (without it the class does); `objects`, the names of those that it has where it has not all three, and
     `properties(object)`, the names of the properties that it can hold, to which default mappings are narrowed; and
     `required(object)`, the names of those that a new record cannot be made without.
 
@@ -192,6 +194,11 @@ class AdapterResource(Generic[R]):
     @property
     def capabilities(self) -> AdapterCapabilities:
         return self.adapter.capabilities
+
+    @property
+    def address(self) -> str:
+        """What names the system."""
+        return address_of_object(self.adapter)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from keapbridge._io.listing import fetch
 from keapbridge._io.port import Credentials, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import endpoints
+from keapbridge.customcrm.address import address_of_base_url
 from keapbridge.customcrm.by_time import ByTime
 from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product
@@ -40,6 +41,11 @@ class CustomcrmResource(Generic[R]):
 
     port: Port
     endpoint: Endpoint[R]
+
+    @property
+    def address(self) -> str:
+        """What names the system."""
+        return address_of_base_url(self.port.base_url)
 
     @property
     def capabilities(self) -> Capabilities:

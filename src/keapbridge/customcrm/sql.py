@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast, get_args, get_type_hints
 
 import attrs
@@ -30,6 +31,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
+from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
 from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
 from keapbridge.model.maybe import Unreadable
@@ -172,6 +174,12 @@ class SqlCustomcrm:
             parallel_calls=self._engine.dialect.name != "sqlite",
         )
 
+    @property
+    def address(self) -> str:
+        """What names the database: its kind, its host or file and its name, without who signs in."""
+        url = self._engine.url
+        return address_of_database(url.get_backend_name(), url.host, url.port, _database_of(url))
+
     def properties(self, object: str) -> frozenset[str]:
         """The names of the properties that have a column; looked for again as long as one is lost."""
         with self._transaction(object):
@@ -282,6 +290,13 @@ class SqlCustomcrm:
 
     def __repr__(self) -> str:
         return f"<SqlCustomcrm {self._engine.dialect.name}: {', '.join(self.objects)}>"
+
+
+def _database_of(url: sa.URL) -> str | None:
+    """The name of a database; a file has the same one from every folder."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return url.database if url.host else None
+    return str(Path(url.database).absolute())
 
 
 def _first_line(error: IntegrityError) -> str:

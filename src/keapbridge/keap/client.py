@@ -14,7 +14,7 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.listing import fetch
-from keapbridge._io.port import Credentials, Port, Renewable
+from keapbridge._io.port import Credentials, Ear, Port, Renewable
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.keap import endpoints, field_endpoints
@@ -63,6 +63,14 @@ class KeapResource(Generic[R]):
         if not isinstance(pace, KeapPace):
             return self
         return attrs.evolve(self, port=self.port.paced(pace.shared(book, who)))
+
+    def heard_by(self, ear: Ear) -> KeapResource[R]:
+        """The same operations, with somebody who listens to all answers."""
+        return attrs.evolve(self, port=self.port.heard_by(ear))
+
+    def touch(self) -> Flow[None]:
+        """Have Keap answer: the shortest list that there is."""
+        yield from send(self.port, endpoints.list_page(self.endpoint, page_size=1))
 
     @property
     def calls_per_minute(self) -> int | None:

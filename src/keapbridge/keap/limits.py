@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from keapbridge._io.moments import plausible
+from keapbridge.model.checked import is_storable
 
-__all__ = ["KeapLimits", "Window", "read_limits"]
+__all__ = ["KeapLimits", "Window", "read_limits", "tenant_of"]
 
 _MOST = 1_000_000_000  # calls; nobody may make more
+_LONGEST = 100  # characters of a name
 _LATEST = 10_000_000_000_000  # milliseconds since 1970; the year 2286
 
 
@@ -41,8 +43,14 @@ def read_limits(headers: Mapping[str, str]) -> KeapLimits:
         minute=_window(headers, "x-keap-product-throttle"),
         day=_window(headers, "x-keap-product-quota"),
         tenant=_window(headers, "x-keap-tenant-throttle"),
-        tenant_id=headers.get("x-keap-tenant-id"),
+        tenant_id=tenant_of(headers),
     )
+
+
+def tenant_of(headers: Mapping[str, str]) -> str | None:
+    """The name of the Keap application that answered; `None` where it does not tell a usable one."""
+    name = headers.get("x-keap-tenant-id", "").strip()
+    return name if name and is_storable(name) and len(name) <= _LONGEST else None
 
 
 def _window(headers: Mapping[str, str], prefix: str) -> Window:

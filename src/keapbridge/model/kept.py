@@ -14,6 +14,7 @@ from keapbridge.model.side import Side
 
 __all__ = [
     "FORGOTTEN",
+    "Belongs",
     "Commit",
     "Cursor",
     "Failure",
@@ -37,6 +38,19 @@ def moved_fact(name: str) -> str:
     What refers to them means another record then, or none.
     """
     return f"{name}_moved"
+
+
+@attrs.frozen
+class Belongs:
+    """The two systems whose records are linked, as far as they are known.
+
+    Attributes:
+        keap: the name of the Keap application, as its answers tell it.
+        customcrm: what names the Customcrm; see `keapbridge.customcrm.address`.
+    """
+
+    keap: str | None = None
+    customcrm: str | None = None
 
 
 @attrs.frozen

@@ -141,12 +141,16 @@ failures = Table(
     Column("next_try_at", String(40)),
 )
 
+# Who is at work on a bridge; and of which two systems it is, which every run has to know before all else.
 leases = Table(
     "keapbridge_leases",
     metadata,
     Column("bridge", String(100), primary_key=True),
     Column("holder", String(40)),
     Column("expires_at", String(40), nullable=False),
+    # The Keap application and the Customcrm whose records are linked; NULL where it is not known yet.
+    Column("keap", String(255)),
+    Column("customcrm", String(400)),
 )
 
 cursors = Table(

@@ -197,6 +197,10 @@ class AsyncSyncSession:
         """See `SyncSession.forget`."""
         return await self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 
+    async def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> int:
+        """See `SyncSession.rebind`."""
+        return await self._driver.run(self._engine.rebind(keep_links=keep_links, wait=wait))
+
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """See `SyncSession.backup`."""
         await self._driver.run(self._engine.backup(path))

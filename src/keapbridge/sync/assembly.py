@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
+from keapbridge.customcrm.address import named
 from keapbridge.errors import MappingError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.logs import Log, log
@@ -27,6 +28,7 @@ from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
+from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.options import SessionOptions, Settings
 from keapbridge.sync.progress import ProgressBars, Steps
@@ -47,23 +49,24 @@ class Part:
     traits: Traits = attrs.field(factory=Traits)
 
 
-def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings) -> Bridge:
+def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings, belonging: Belonging | None = None) -> Bridge:
     """Bind synchronizations to a store.
 
     Args:
         parts: in the order in which they are synced: what refers to others comes after them.
+        belonging: what is known of the two systems as a whole.
 
     Raises:
         ValueError: when two have the same name.
     """
     bound: dict[str, Synchronization] = {}
-    guard = Guard()
+    guard, belonging = Guard(), belonging or Belonging(store)
     for part in parts:
         if part.mapper.name in bound:
             raise ValueError(f"there are two synchronizations of the name {part.mapper.name!r}")
         systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
-        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard)
-    return Bridge(store, settings, bound, guard)
+        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard, belonging)
+    return Bridge(store, settings, bound, guard, belonging)
 
 
 def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOptions, *, asynchronous: bool) -> Bridge:
@@ -84,9 +87,10 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
     opened = open_store(store, name, options.get("encryption_keys", ()))
     book = SqlPaceBook(opened.database)
-    theirs = {each: KeapSystem(by_fields(getattr(keap, each).flows.sharing(book, name))) for each in ORDER}
+    belonging = Belonging(opened, _address(options, ours))
+    theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
     parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
-    return assemble(parts, opened, _settings(options))
+    return assemble(parts, opened, _settings(options), belonging)
 
 
 # --- the three --------------------------------------------------------------------------------------------------
@@ -171,6 +175,21 @@ def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> dict[str, Syste
     if not asynchronous and is_asynchronous(customcrm):
         raise TypeError(f"{type(customcrm).__name__} is asynchronous: it needs an AsyncSyncSession")
     return {name: AdapterSystem(by_fields(found[theirs])) for name, theirs in objects if theirs in found}
+
+
+def _keap_system(flows: Any, belonging: Belonging) -> System:
+    return KeapSystem(by_fields(flows.heard_by(belonging.listen)))
+
+
+def _address(options: Mapping[str, Any], customcrm: Mapping[str, Any]) -> str:
+    """What names the Customcrm: what the host says, or its address."""
+    identity = options.get("identity")
+    if identity is not None:
+        if not isinstance(identity, str) or not identity.strip():
+            raise ValueError(f'identity={identity!r} names no Customcrm, as identity="acme" does')
+        return named(identity, f"identity {identity}")
+    address: str = next(iter(customcrm.values())).flows.address
+    return address
 
 
 def _narrowed(mapper: Mapper, system: System) -> Mapper:

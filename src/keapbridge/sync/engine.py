@@ -22,11 +22,13 @@ from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
+from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict, conflicts, decision_of, resolve
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
+from keapbridge.sync.reading.recognition import recognise_customcrm
 from keapbridge.sync.stopping import Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
@@ -126,13 +128,17 @@ class Engine:
     def forget(self, name: str, keap: str | None, customcrm: str | None, *, wait: float = 0.0) -> Flow[Forgotten]:
         [(side, id)] = _one_id(keap, customcrm).items()
         sync = self.bridge[name]
-        return self._run("forget", [sync], self._forget(sync.name, side, id), wait)
+        return self._run("forget", [sync], self._forget(sync.name, side, id), wait, is_bound=False)
 
     def _forget(self, name: str, side: Side, id: str) -> Flow[Forgotten]:
         forgetting = self.bridge.store.forgetting
         ids, counts = yield from forgetting.erase(name, side, id)
         cleaned = yield from forgetting.clean()
         return Forgotten(name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
+
+    def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> Flow[int]:
+        flow = rebind(self.bridge, keep_links=keep_links)
+        return self._run("rebind", self._those(()), flow, wait, is_bound=False)
 
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
         return self.bridge.store.backup(path)
@@ -150,19 +156,28 @@ class Engine:
         flow: Flow[T],
         wait: float,
         deadline: timedelta | None = None,
+        *,
+        is_bound: bool = True,
     ) -> Flow[T]:
-        """Whatever plans or writes: alone, and after it is known what became of an undoing that was cut off."""
+        """Whatever plans or writes: alone, with the systems of the store, and after it is known what became of an
+        undoing that was cut off.
+
+        Args:
+            is_bound: whether it is for the systems that the store belongs to.
+        """
         gate = self.stopping.gate(deadline)
         settings = self.bridge.settings
         term = DEBUG_TERM if settings.debug else None
-        alone = gate.around(holding(self.bridge.store, self._informed(flow), wait, term=term))
+        alone = gate.around(holding(self.bridge.store, self._informed(flow, is_bound), wait, term=term))
         return settings.watch.run(doing, [sync.name for sync in those], alone)
 
-    def _informed(self, flow: Flow[T]) -> Flow[T]:
+    def _informed(self, flow: Flow[T], is_bound: bool) -> Flow[T]:
         self.bridge.guard.begin()
         for sync in self.bridge.synchronizations.values():
             sync.absences.begin()
-        yield from finish_undo(self.bridge)
+        if is_bound:
+            self.bridge.belonging.news = yield from recognise_customcrm(self.bridge)
+            yield from finish_undo(self.bridge)
         return (yield from flow)
 
     def _those(self, names: Sequence[str]) -> list[Synchronization]:

@@ -24,6 +24,8 @@ class SessionOptions(TypedDict, total=False):
 
     Attributes:
         name: keeps several pairs of systems apart in one store; `"default"`.
+        identity: names the Customcrm (`"acme"`), in place of its address: the store takes this one under any address,
+            and no other one.
         policy: what to do where there is a choice.
         contacts: the mapping of contacts, where it is not the default one.
         companies: the same for companies.
@@ -48,6 +50,7 @@ class SessionOptions(TypedDict, total=False):
     """
 
     name: str
+    identity: str | None
     policy: Policy | None
     contacts: Mapper
     companies: Mapper

@@ -275,6 +275,26 @@ class SyncSession:
         """
         return self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 
+    def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> int:
+        """Let the store belong to the two systems of this session; neither is written to.
+
+        Links, bases and all else that is known of the systems before are dropped: the next sync is a first contact,
+        which matches what is there. Plans and earlier runs go, too, so that nothing of them is applied or taken back.
+
+        Args:
+            keep_links: keep links and bases, for systems that only have other names or addresses now. Up to 20 linked
+                records of both are read first.
+            wait: seconds to wait for another runner of this session.
+
+        Returns:
+            How many links were dropped.
+
+        Raises:
+            OtherSystemError: when links are to be kept, and these records do not hold what is known of them.
+            SessionBusyError: when another runner is at work.
+        """
+        return self._driver.run(self._engine.rebind(keep_links=keep_links, wait=wait))
+
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a copy of the store to a new file that only its owner can read; sessions may be at work meanwhile.
 

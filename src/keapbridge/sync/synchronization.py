@@ -32,10 +32,11 @@ from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.absences import Absences
+from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.options import Settings
-from keapbridge.sync.systems import System
+from keapbridge.sync.systems import Answers, System
 
 __all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest"]
 
@@ -93,6 +94,7 @@ class Synchronization:
 
     Attributes:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
+        belonging: to which two systems the store belongs; one for all synchronizations of a bridge.
         absences: what the run under way knows of properties that are not shown.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         deciding: the field that a person decides at the moment.
@@ -105,6 +107,9 @@ class Synchronization:
     settings: Settings = attrs.field(factory=Settings)
     traits: Traits = attrs.field(factory=Traits)
     guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
+    belonging: Belonging = attrs.field(
+        default=attrs.Factory(lambda self: Belonging(self.store), takes_self=True), eq=False, repr=False
+    )
     absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
     restored: Side | None = None
     deciding: str | None = None
@@ -143,6 +148,18 @@ class Synchronization:
             there = {id for id in wanted if usable_id(id)}
             found[name] = yield from self.store.links.partners(name, side, there, plan_id=plan_id)
         return found
+
+    def assured(self) -> Flow[None]:
+        """Let Keap have answered before anything is planned or written: its first answer tells which one it is.
+
+        Nearly always it has.
+
+        Raises:
+            OtherSystemError: when it is another Keap application than that of the store.
+        """
+        keap = self.systems[Side.KEAP]
+        if not self.belonging.heard and isinstance(keap, Answers):
+            yield from keap.touch()
 
     # --- seeing records -----------------------------------------------------------------------------------------
 
@@ -371,6 +388,9 @@ class Bridge:
     settings: Settings
     synchronizations: Mapping[str, Synchronization]
     guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
+    belonging: Belonging = attrs.field(
+        default=attrs.Factory(lambda self: Belonging(self.store), takes_self=True), eq=False, repr=False
+    )
 
     def __getitem__(self, name: str) -> Synchronization:
         if name not in self.synchronizations:

@@ -21,6 +21,7 @@ from keapbridge.model.side import Side
 
 __all__ = [
     "AdapterSystem",
+    "Answers",
     "CustomcrmSystem",
     "HasCustomFields",
     "Identity",
@@ -107,6 +108,15 @@ class HasCustomFields(Protocol):
         ...
 
     def create_custom_field(self, wanted: NamedField) -> Flow[CustomField]: ...
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A system that can be made to answer, so that it tells which one it is: Keap."""
+
+    def touch(self) -> Flow[None]:
+        """Ask for next to nothing."""
+        ...
 
 
 F = TypeVar("F", bound=Any)
@@ -318,6 +328,9 @@ class KeapSystem:
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
         return self.flows.delete(id)
+
+    def touch(self) -> Flow[None]:
+        return self.flows.touch()
 
     def model(self) -> Flow[Model]:
         return self.flows.model(refresh=True)

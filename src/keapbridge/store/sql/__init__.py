@@ -10,6 +10,7 @@ from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target
 from keapbridge.store.sql.bases import Bases
+from keapbridge.store.sql.belongings import Belongings
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
@@ -42,6 +43,7 @@ class LinkStore:
         self.match_keys = MatchKeys(core)
         self.links = Links(core)
         self.bases = Bases(core)
+        self.belongings = Belongings(core)
         self.failures = Failures(core)
         self.forgetting = Forgetting(core)
         self.plans = Plans(core)

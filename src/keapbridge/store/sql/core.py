@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
 
 from keapbridge._io.effects import Flow
+from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
 from keapbridge.store.retries import insistent, retrying
@@ -52,6 +53,7 @@ class Core:
     Attributes:
         next_run: whose lines wait for the next run: they tell of what was done without one.
         lease: the runner that holds it in this process.
+        belongs: of which two systems the records are, as it was shown last.
     """
 
     def __init__(self, database: Database, rows: Rows) -> None:
@@ -60,6 +62,7 @@ class Core:
         self.bridge = rows.bridge
         self.next_run = next_run(rows.bridge)
         self.lease: str | None = None
+        self.belongs: Belongs | None = None
 
     def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:
         """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""

@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import Connection, select, update
 
 from keapbridge.errors import SessionBusyError
+from keapbridge.model.kept import Belongs
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.rows import to_text
@@ -43,7 +44,7 @@ class Lease:
 
     @flow
     def acquire(self, holder: str, term: timedelta) -> Holder | None:
-        """Take the lease of the bridge for a term, or tell who has it."""
+        """Take the lease of the bridge for a term, or tell who has it. What it belongs to is read along."""
         k = t.leases.c
         with self._core.transaction(fenced=False) as c:
             row = {"bridge": self._core.bridge, "holder": None, "expires_at": ""}
@@ -51,8 +52,9 @@ class Lease:
             moment = self.clock(c)
             free = (k.holder.is_(None)) | (k.expires_at <= to_text(moment))
             claim = update(t.leases).where(k.bridge == self._core.bridge, free)
-            if c.execute(claim.values(holder=holder, expires_at=to_text(moment + term))).rowcount == 1:
-                self._core.lease = holder
+            claim = claim.values(holder=holder, expires_at=to_text(moment + term)).returning(k.keap, k.customcrm)
+            if (mine := c.execute(claim).first()) is not None:
+                self._core.lease, self._core.belongs = holder, Belongs(mine.keap, mine.customcrm)
                 return None
             held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
         return Holder(held.holder or "", datetime.fromisoformat(held.expires_at))

@@ -83,6 +83,10 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     sync = part.sync
     part.complete = all(scan.complete for scan in scans)
     part.cursors = {scan.side.value: scan.cursor for scan in scans if scan.cursor is not None}
+    yield from sync.assured()
+    if news := sync.belonging.news:
+        sync.belonging.news = None  # told once
+        yield from part.add([Skip(sync.name, Side.CUSTOMCRM, EVERY_RECORD, news)])
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     yield from plan_deletions(part)
     yield from plan_pairs(part)

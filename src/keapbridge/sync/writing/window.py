@@ -73,6 +73,7 @@ class Window:
         Raises:
             FoundError: when it seems to be there already.
         """
+        yield from self.sync.assured()
         system = self.sync.systems[self.intent.side]
         while True:
             try:

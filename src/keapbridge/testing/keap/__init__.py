@@ -12,6 +12,7 @@ with KeapEmulator() as keap:
 
 from __future__ import annotations
 
+import secrets
 from typing import Self
 
 from keapbridge.testing._faults import Faults
@@ -51,6 +52,7 @@ class KeapEmulator:
         hooks: The subscriptions to its REST hooks, and what was delivered.
         api_key: The key it accepts, as `X-Keap-API-Key` or as a bearer token.
         quota: How many calls it answers.
+        tenant: The name of the Keap application that it is.
         oauth: Its authorization server, whose access tokens it accepts as bearer tokens.
 
     Args:
@@ -61,6 +63,8 @@ class KeapEmulator:
         quota: How many calls are answered before 429, for each key or OAuth client and for all together. Without it,
             nothing is refused; the headers speak of Keap's own limits, and never of more than half of one as used.
         hook_behaviour: How it delivers REST hooks.
+        tenant: The name of the Keap application that it is, as `x-keap-tenant-id` tells it. Without it, every emulator
+            is an application of its own, and a store that knows one does not take another.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class KeapEmulator:
         behaviour: KeapBehaviour = DEFAULT_BEHAVIOUR,
         quota: KeapQuota | None = None,
         hook_behaviour: HookBehaviour | None = None,
+        tenant: str | None = None,
     ) -> None:
         self.api_key = api_key
         self.behaviour = behaviour
@@ -81,7 +86,8 @@ class KeapEmulator:
         self.quota = quota
         self.oauth = KeapOAuthServer(clock=self.state.now, origin=lambda: self._origin, behaviour=behaviour)
         self.faults = Faults(answers(behaviour), specials(self.state, self.oauth))
-        self._meter = Meter(quota, self.state.now)
+        self.tenant = tenant or f"em{secrets.token_hex(4)}"
+        self._meter = Meter(quota, self.state.now, self.tenant)
         gateway = Gateway(
             application(self.state, behaviour, self.hooks), self._meter, api_key, self.oauth.is_good, behaviour
         )

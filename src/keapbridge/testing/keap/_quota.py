@@ -22,7 +22,6 @@ Caller = Literal["key", "oauth"]
 """Who calls: the API key, or the OAuth client with whichever of its tokens."""
 
 _DAY, _MINUTE, _SECOND = 86_400.0, 60.0, 1.0
-_TENANT_ID = "emulator"
 
 _limit: Any = attrs.validators.optional(
     attrs.validators.and_(attrs.validators.instance_of(int), attrs.validators.ge(0))
@@ -146,9 +145,10 @@ class Meter:
     as used: a client that paces itself by them is not slowed down.
     """
 
-    def __init__(self, quota: KeapQuota | None, clock: Callable[[], datetime]) -> None:
+    def __init__(self, quota: KeapQuota | None, clock: Callable[[], datetime], name: str) -> None:
         self._lock = threading.Lock()
         self._clock = clock
+        self._name = name
         self._enforced = quota is not None
         key, oauth = quota or KeapQuota.api_key(), quota or KeapQuota.oauth()
         self._callers: dict[Caller, _Account] = {"key": _account_of(key), "oauth": _account_of(oauth)}
@@ -208,7 +208,7 @@ class Meter:
             **headers,
             **self._limits("x-keap-product-throttle", account.minute),
             "x-keap-product-spike-limit": "" if spike is None else f"{spike}ps",
-            "x-keap-tenant-id": _TENANT_ID,
+            "x-keap-tenant-id": self._name,
             **self._limits("x-keap-tenant-throttle", self._tenant.minute),
         }
 

@@ -160,7 +160,7 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
     report = yield from _apply_one(deciding, action, by)
     # Once both sides have become equal, no rule is asked any more.
     is_moot = not any(report.counts.get(sync.name, {}).get(heading) for heading in _DONE)
-    if is_moot or not used or not used[-1]:
+    if report.complete and (is_moot or not used or not used[-1]):
         raise StalePlanError(f"{conflict.field} of {conflict.object} {conflict.customcrm_id} has changed; look again")
     return report
 

@@ -57,6 +57,13 @@ def test_what_cannot_be_understood_is_unreadable_and_all_else_is_there(name: str
     assert "Ada" not in repr(record)
 
 
+def test_a_record_that_comes_out_of_no_json_has_no_paths() -> None:
+    rows = Codec(keap.Contact).by_fields(root="")
+    record = rows.load({"id": "1", "birth_date": "soon", "email_addresses": [{"email": 7}]})
+    assert record.birth_date == Unreadable("not a date", "soon")
+    assert record.email_addresses[0].email == Unreadable("not a text", 7)
+
+
 def test_of_an_object_only_the_part_is_unreadable() -> None:
     items = [{"field": "EMAIL1", "email": 7, "mood": 1}, {"field": "EMAIL2", "email": "ada@example.org"}]
     first, second = _one({"email_addresses": items}).email_addresses

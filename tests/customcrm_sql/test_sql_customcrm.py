@@ -657,6 +657,11 @@ def test_a_cell_that_the_driver_cannot_show_holds_its_field_and_the_rest_of_all_
         assert sorted(held) == [((field,), "2"), ((field,), "4")]
     assert sorted(c.given_name or "" for c in host.keap.contacts.list()) == ["Ada", "Bo", "Cy", "Di", "Eve"]
 
+    # A reason names the place where a person finds the value, and no path into an answer.
+    place = "column town of people" if field == "City" else "column born of people"
+    reasons = {line.reason for line in report.lines if line.outcome == "held"}
+    assert [reason.endswith(f"({place})") and "$" not in reason for reason in reasons] == [True]
+
     [bo] = [c for c in host.keap.contacts.list() if c.given_name == "Bo"]
     host.keap.contacts.update(bo.id, job_title="Dean", family_name="M")
     host.sync()
@@ -665,3 +670,19 @@ def test_a_cell_that_the_driver_cannot_show_holds_its_field_and_the_rest_of_all_
     assert host.sync().ok
     assert {c.addresses[0].locality for c in host.keap.contacts.list() if c.addresses} == {"Oslo"}
     assert host.is_quiet()
+
+
+def test_an_id_that_no_row_can_have_is_refused_before_a_statement(engine: sa.Engine) -> None:
+    """An empty text may be the id of a row that somebody has made by mistake: nobody means it."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS odd")
+        connection.exec_driver_sql("CREATE TABLE odd (id VARCHAR(40) PRIMARY KEY, email VARCHAR(30))")
+        connection.exec_driver_sql("INSERT INTO odd VALUES ('', 'a'), ('.', 'b'), ('..', 'c')")
+    crm = kb.SqlCustomcrm(engine, contacts=kb.SqlTable("odd", id="id"))
+    for id in ("", ".", ".."):
+        with pytest.raises(ValueError, match="no id of a record"):
+            crm.delete("contacts", id, None)
+        with pytest.raises(ValueError, match="no id of a record"):
+            crm.update("contacts", id, {"Email": "x"}, None)
+    with engine.begin() as connection:
+        assert sorted(connection.execute(sa.text("SELECT email FROM odd")).scalars()) == ["a", "b", "c"]

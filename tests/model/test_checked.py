@@ -37,9 +37,13 @@ def test_a_client_sends_no_request_to_a_collection(id: Any) -> None:
         kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token)) as crm,
     ):
         for records in (keap.contacts, crm.contacts):
-            for call in (records.get, records.delete):
+            for call in (records.get, records.delete, records.update):
                 with pytest.raises(ValueError, match="no id of a record"):
                     call(id)
+            with pytest.raises(ValueError, match="no id of a record"):
+                records.get_many(["1", id])
+        with pytest.raises(ValueError, match="no id of a record"):
+            keap.contacts.put_items(id, kb.keap.EmailAddress("ada@example.org", "EMAIL1"))
         assert not keap_server.requests
         assert not crm_server.requests
 

@@ -29,7 +29,11 @@ _NAMES: Mapping[Any, str] = {
 
 
 def by_fields(data: Mapping[str, Any], shape: Shape, path: str) -> Any:
-    """A record of which each field is there, or `Unreadable`."""
+    """A record of which each field is there, or `Unreadable`.
+
+    Args:
+        path: of the record, for the reasons; empty for one that does not come out of JSON.
+    """
     hints = typing.get_type_hints(shape.cls)
     found = {name: _field(data[name], hints[name], shape, name, path) for name in shape.wire_of if name in data}
     if EXTRA in data:
@@ -46,12 +50,12 @@ def _field(value: Any, hint: Any, shape: Shape, name: str, path: str) -> Any:
         return value
     with contextlib.suppress(Exception):
         return patient.structure(value, hint)
-    place = f"{path}.{shape.wire_of[name]}"
+    place = f"{path}.{shape.wire_of[name]}" if path else ""
     inner = shape.nested.get(name)
     if inner is not None and name not in shape.collections and _is_object(value):
         return by_fields(value, inner, place)
     if inner is not None and name in shape.collections and type(value) is list and all(map(_is_object, value)):
-        return tuple(by_fields(item, inner, f"{place}[{n}]") for n, item in enumerate(value))
+        return tuple(by_fields(item, inner, place and f"{place}[{n}]") for n, item in enumerate(value))
     options = [get_origin(o) or o for o in get_args(hint) if o not in {UnsetType, type(None)}]
     what = next((_NAMES[o] for o in options if o in _NAMES), "not an object")
-    return Unreadable(f"{what} ({place})", value)
+    return Unreadable(f"{what} ({place})" if place else what, value)

@@ -147,15 +147,20 @@ class Codec(Generic[R]):
         self._quick = QuickReader(cls, wire_name)
         self._is_prepared = False
         self.is_by_fields = False
+        self._root = "$"
         self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
 
-    def by_fields(self) -> Codec[R]:
+    def by_fields(self, *, root: str = "$") -> Codec[R]:
         """The codec that reads a record with a wrong place field by field: what cannot be understood is `Unreadable`.
 
         Only what is no object, or has no id, is still refused.
+
+        Args:
+            root: what the paths in the reasons begin with; empty for records that do not come out of JSON.
         """
         other = copy.copy(self)
         other.is_by_fields = True
+        other._root = root  # noqa: SLF001 - its own
         return other
 
     @property
@@ -192,7 +197,7 @@ class Codec(Generic[R]):
             record: R = self._convert(prepared, self.cls)
         except msgspec.ValidationError:
             if self.is_by_fields and type(prepared) is dict:
-                record = by_fields(ids_as_text(prepared), self._shape, "$")
+                record = by_fields(ids_as_text(prepared), self._shape, self._root)
             else:
                 record = self._load_patiently(prepared, path)
         if not self._has_id(record):

@@ -207,6 +207,11 @@ class AdapterResource(Generic[R]):
         found: Any = tell(self.object) if callable(tell) else ()
         return frozenset(found)
 
+    def place_of(self, property: str) -> str:
+        """Where a property is kept, in words; empty where the adapter does not tell."""
+        tell = getattr(self.adapter, "place_of", None)
+        return str(tell(self.object, property)) if callable(tell) else ""
+
     @property
     def properties(self) -> frozenset[str] | None:
         """The names of what it can hold; `None` when it holds everything."""

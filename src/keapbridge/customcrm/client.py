@@ -25,7 +25,7 @@ from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
-from keapbridge.model.checked import usable_moment
+from keapbridge.model.checked import asked_id, usable_moment
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
@@ -68,10 +68,11 @@ class CustomcrmResource(Generic[R]):
         return send(self.port, endpoints.get(self.endpoint, id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
+        wanted = sorted(set(map(asked_id, ids)))
         if not self.capabilities.batch:
-            found = yield from gather((self._get_or_none(id) for id in sorted(set(ids))), _PARALLEL_READS)
+            found = yield from gather((self._get_or_none(id) for id in wanted), _PARALLEL_READS)
             return tuple(record for record in found if record is not None)
-        flows = (self._all(call) for call in endpoints.get_many(self.endpoint, ids))
+        flows = (self._all(call) for call in endpoints.get_many(self.endpoint, wanted))
         parts = yield from gather(flows, _PARALLEL_READS)
         return tuple(record for part in parts for record in part)
 

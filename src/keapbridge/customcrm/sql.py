@@ -34,6 +34,7 @@ from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, Adapter
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
 from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
+from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
@@ -185,6 +186,10 @@ class SqlCustomcrm:
         with self._transaction(object):
             self._find_lost(object)
         return self._tables[object].properties
+
+    def place_of(self, object: str, property: str) -> str:
+        """The column and the table that a property is kept in, for people; empty where it has none."""
+        return self._tables[object].place_of(property)
 
     def required(self, object: str) -> frozenset[str]:
         """What a row cannot be made without: the properties of columns that are never empty, and other such columns.
@@ -484,6 +489,11 @@ class _Rows:
         self._patient = False
         self._check()
 
+    def place_of(self, property: str) -> str:
+        """Where a property is kept, in words."""
+        columns = ((part.columns.get(property), part.seen.table) for part in self._parts)
+        return next((f"column {column.name} of {table.name}" for column, table in columns if column is not None), "")
+
     def patiently(self) -> _Rows:
         """The same, where some rows cannot be read at once."""
         other = copy.copy(self)
@@ -765,7 +775,7 @@ class _Rows:
     def _existing(self, connection: sa.Connection, id: str, version: str | None) -> Any:
         """The id of a record that is there in this version; nobody else can write it until the transaction ends."""
         self._lock(connection)
-        raw = self._raw_id(id)
+        raw = self._raw_id(asked_id(id))
         records = [] if raw is None else self._records(connection, [raw], lock=True)
         if not records:
             raise NotFoundError(f"{self.object} {id} is not there", status=404)

@@ -38,6 +38,7 @@ from keapbridge.keap.records import (
 )
 from keapbridge.keap.slots import array_of, put_items
 from keapbridge.keap.turns import Pacing
+from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
@@ -109,7 +110,7 @@ class KeapResource(Generic[R]):
         return send(self.port, endpoints.get(self.endpoint, id))
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
-        wanted = set(ids)
+        wanted = set(map(asked_id, ids))
         flows = (send(self.port, call) for call in endpoints.get_many(self.endpoint, wanted))
         pages = yield from gather(flows, _PARALLEL_READS)
         for page in pages:

@@ -36,7 +36,7 @@ from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.options import Settings
-from keapbridge.sync.systems import Answers, System
+from keapbridge.sync.systems import Answers, System, TellsPlaces
 
 __all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest"]
 
@@ -214,12 +214,23 @@ class Synchronization:
             return guard.field_failed(error, self.name, place, identity.id, field)
 
         values, unreadable = self.mapper.read(side, record, context, astray)
+        unreadable = self._placed(side, unreadable) if unreadable else unreadable
         guard.fields_went_well(self.name, place, unreadable)
         absent = self.mapper.absent(side, record, values, unreadable) if whole else frozenset()
         aliases = self.mapper.aliases(side, record, values, context)
         snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent, aliases)
         moment, version = identity.updated_at, identity.version
         return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
+
+    def _placed(self, side: Side, reasons: Mapping[str, str]) -> dict[str, str]:
+        """Why fields cannot be understood, with the place where a person finds the value."""
+        system = self.systems[side]
+        if not isinstance(system, TellsPlaces):
+            return dict(reasons)
+        places = {field: system.place_of(self.mapper[field].place(side).path.partition("+")[0]) for field in reasons}
+        return {
+            field: f"{reason} ({place})" if (place := places[field]) else reason for field, reason in reasons.items()
+        }
 
     def read(self, side: Side, ids: Collection[str]) -> Flow[tuple[dict[str, Seen], dict[str, str]]]:
         """Those of the records that exist, and why others cannot be read: an odd one does not stop its neighbours.

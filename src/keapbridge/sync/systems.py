@@ -127,9 +127,18 @@ def by_fields(flows: F) -> F:
 
     A host's own calls are told of such a record with an error instead.
     """
-    endpoint = flows.endpoint
-    read: F = attrs.evolve(flows, endpoint=attrs.evolve(endpoint, codec=endpoint.codec.by_fields()))
+    endpoint, root = flows.endpoint, "" if isinstance(flows, AdapterResource) else "$"
+    read: F = attrs.evolve(flows, endpoint=attrs.evolve(endpoint, codec=endpoint.codec.by_fields(root=root)))
     return read
+
+
+@runtime_checkable
+class TellsPlaces(Protocol):
+    """A system that may be able to tell where a property is kept: a database."""
+
+    def place_of(self, property: str) -> str:
+        """The place in words (`"column mail of people"`); empty where nothing is known of it."""
+        ...
 
 
 @runtime_checkable
@@ -258,6 +267,9 @@ class AdapterSystem:
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, changes, if_match=version)
+
+    def place_of(self, property: str) -> str:
+        return self.flows.place_of(property)
 
     @property
     def writes_together(self) -> bool:

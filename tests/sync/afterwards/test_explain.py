@@ -49,6 +49,10 @@ def test_a_record_without_a_link_says_why_it_has_none(toys: World) -> None:
     assert str(told).splitlines()[0] == "toys: not linked: deleted in Customcrm"
 
 
+def test_a_record_that_is_not_there_is_said_not_to_be(toys: World) -> None:
+    assert str(toys.run(explain(toys["toys"], {KEAP: "99"}))) == "toys: not linked: Keap has no record '99'"
+
+
 def test_a_failure_of_either_record_is_told(toys: World) -> None:
     ours, theirs = toys.linked_toy()
     toys.run(toys.store.failures.note(Failure("toys", KEAP, theirs, "refused", 2, None)))

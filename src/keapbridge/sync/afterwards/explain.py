@@ -86,12 +86,11 @@ def explain(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[Explanation]
         kept = yield from sync.store.links.tombstones(sync.name, side, [id])
         found = yield from sync.read_one(side, id)
         seen = None if found is None else found.whole
+        why = kept.get(id, "") if seen else f"{side.title} has no record {id!r}"
         ours, theirs = (seen, None) if side is Side.CUSTOMCRM else (None, seen)
         failures = yield from _failures(sync, {side: id})
         entries = yield from history(sync, {side: id})
-        return Explanation(
-            sync.name, None, _shown(ours), _shown(theirs), why=kept.get(id, ""), failures=failures, history=entries
-        )
+        return Explanation(sync.name, None, _shown(ours), _shown(theirs), why=why, failures=failures, history=entries)
     both = {s: link.id(s) for s in Side}
     current: dict[Side, Observation | None] = {}
     for s in Side:

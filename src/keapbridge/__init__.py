@@ -36,6 +36,7 @@ from keapbridge.errors import (
     AuthError,
     BoundError,
     BrakeError,
+    ConfigurationError,
     ConflictError,
     KeapbridgeError,
     LinkStoreError,
@@ -65,6 +66,7 @@ from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
+    from keapbridge.configuration.opening import load
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.model.finding import Finding, Findings
@@ -92,6 +94,7 @@ __all__ = [
     "Bounds",
     "BrakeError",
     "ClientCredentials",
+    "ConfigurationError",
     "ConflictError",
     "Contest",
     "CustomcrmAdapter",
@@ -141,6 +144,7 @@ __all__ = [
     "errors",
     "events",
     "keap",
+    "load",
     "mapping",
     "rekey",
     "webhooks",
@@ -164,6 +168,7 @@ _LATER = {
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",
     "Value": "decide.policy",
+    "load": "configuration.opening",
     "rekey": "store.rekey",
 }
 

@@ -14,6 +14,7 @@ KeapbridgeError
 │   │   │   └── QuotaExhaustedError   the daily quota is spent
 │   │   └── ServerError          5xx
 │   └── ShapeError               an answer that is not what the contract promises
+├── ConfigurationError           a configuration file that cannot be opened as a session
 ├── MappingError                 a mapping, a policy or a table that cannot work
 │   └── UnfitError               a value that a field cannot understand, or a side cannot take
 ├── SyncError
@@ -49,6 +50,7 @@ __all__ = [
     "AuthError",
     "BoundError",
     "BrakeError",
+    "ConfigurationError",
     "ConflictError",
     "KeapbridgeError",
     "LinkStoreError",
@@ -232,6 +234,10 @@ class ShapeError(ApiError):
     ) -> None:
         super().__init__(message, method=method, url=url, status=status)
         self.paths = tuple(paths)
+
+
+class ConfigurationError(KeapbridgeError):
+    """A configuration file that cannot be opened as a session; the message names the file and the key."""
 
 
 class MappingError(KeapbridgeError):

@@ -23,6 +23,7 @@ def test_a_name_means_what_has_it() -> None:
     assert named("pathlib:Path") is Path
     assert named("pathlib:Path.home") == Path.home
     assert name_of(Path) == "pathlib:Path"
+    assert name_of(str.lower) == "builtins:str.lower"
     assert name_of(Path.joinpath) == "pathlib:PurePath.joinpath"
 
 

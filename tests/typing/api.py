@@ -296,6 +296,9 @@ def mapping() -> None:
         kb.opt_out("EmailOptOut", keap="email_addresses.EMAIL1"),
     )
     assert_type(custom, Mapper)
+    assert_type(Mapper.from_toml(mapper.to_toml()), Mapper)
+    assert_type(kb.SqlTable.from_toml(kb.SqlTable("people").to_toml()), kb.SqlTable)
+    assert_type(kb.load("keapbridge.toml"), kb.SyncSession)
     assert_type(mapper, Mapper)
     assert_type(mapper["Nickname"], Lens)
     assert_type(mapper.keys, tuple[MatchKey, ...])

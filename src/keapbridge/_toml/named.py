@@ -80,7 +80,10 @@ def name_of(function: Callable[..., Any]) -> str:
     Raises:
         ValueError: when it has none: what was made inside of a function, or a lambda.
     """
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    name = getattr(function, "__qualname__", None)
+    module = getattr(function, "__module__", None) or getattr(
+        getattr(function, "__objclass__", None), "__module__", None
+    )
     found: Any = sys.modules.get(module) if isinstance(module, str) else None
     for part in str(name).split("."):
         found = getattr(found, part, None)

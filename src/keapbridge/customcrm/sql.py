@@ -74,6 +74,10 @@ class SqlJoin:
     schema: str | None = None
 
 
+def _as_tuple(joins: Sequence[SqlJoin]) -> tuple[SqlJoin, ...]:
+    return tuple(joins)
+
+
 @attrs.frozen
 class SqlTable:
     """The table, or the view, with the records of one kind.
@@ -109,10 +113,36 @@ class SqlTable:
     deleted: str | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
     constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    joins: Sequence[SqlJoin] = attrs.field(default=(), kw_only=True)
+    joins: Sequence[SqlJoin] = attrs.field(default=(), converter=_as_tuple, kw_only=True)
     new_id: Callable[[str], Any] | None = attrs.field(default=None, kw_only=True)
     touch: bool = attrs.field(default=True, kw_only=True)
     schema: str | None = attrs.field(default=None, kw_only=True)
+
+    @classmethod
+    def from_toml(cls, source: str) -> SqlTable:
+        """A table from a text that is TOML: its keys are the attributes, `false` stands for `None`.
+
+        Functions are named as `module:name`, and a value that TOML lacks is `{empty = true}` or `{decimal = "12.50"}`.
+
+        Raises:
+            ValueError: naming the key, for a key that is not known and a value that cannot be.
+        """
+        import tomllib
+
+        from keapbridge.customcrm.sql_toml import table_from
+
+        return table_from(tomllib.loads(source))
+
+    def to_toml(self) -> str:
+        """The table as TOML, which `from_toml` reads again: what is not as by default.
+
+        Raises:
+            ValueError: for a function that has no name in a module.
+        """
+        from keapbridge._toml.writing import dumps
+        from keapbridge.customcrm.sql_toml import table_table
+
+        return dumps(table_table(self))
 
 
 class SqlCustomcrm:

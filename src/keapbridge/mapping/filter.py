@@ -28,11 +28,27 @@ Passes = Callable[[Any, Values], bool]
 """Takes a record and its mapped values: whether it takes part."""
 
 
+def _same_form(conditions: Mapping[Side, Condition]) -> dict[Side, Condition]:
+    """Several values in one form, in which conditions that mean the same are equal: a tuple, sorted if it was a set."""
+    return {
+        side: {name: _tupled(wanted) for name, wanted in condition.items()}
+        if isinstance(condition, dict)
+        else condition
+        for side, condition in conditions.items()
+    }
+
+
+def _tupled(wanted: Wanted) -> Wanted:
+    if isinstance(wanted, (set, frozenset)):
+        return tuple(sorted(wanted, key=repr))
+    return tuple(wanted) if isinstance(wanted, list) else wanted
+
+
 @attrs.frozen
 class Filter:
     """The conditions of both sides; a side without one lets every record pass."""
 
-    conditions: Mapping[Side, Condition] = attrs.field(factory=dict, hash=False)
+    conditions: Mapping[Side, Condition] = attrs.field(factory=dict, hash=False, converter=_same_form)
 
     def replacing(self, conditions: Mapping[Side, Condition]) -> Filter:
         """The filter with these conditions instead of those that it has for the same sides."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -553,6 +554,37 @@ class Mapper:
             if fills and lens.name in filled and filled[lens.name] == filled.get(lens.fallback or ""):
                 given[lens.name] = None
         return given
+
+    # --- as TOML ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_toml(cls, source: str | os.PathLike[str]) -> Mapper:
+        """A mapper from a TOML file, or from a text that is TOML (it has an equals sign or several lines).
+
+        `name` is that of the synchronization; all else is what is otherwise than in its default mapping: `without`,
+        `fields` with a table for each further or other field, `addresses`, `where`, `keys`. A field takes what the
+        function of its kind takes: `kind = "text"` and what `kb.text` does. Functions and kinds of your own are named
+        as `module:name`, and `false` stands for `None`.
+
+        Raises:
+            MappingError: naming the key, for what cannot be.
+            OSError: when the file cannot be read.
+        """
+        from keapbridge.mapping.toml import mapper_from, parsed
+
+        return mapper_from(parsed(source))
+
+    def to_toml(self) -> str:
+        """The mapper as TOML, which `from_toml` reads again.
+
+        Raises:
+            MappingError: for functions and kinds of your own without a name in a module, and for mappings of other
+                records than those of the three synchronizations.
+        """
+        from keapbridge._toml.writing import dumps
+        from keapbridge.mapping.toml import mapper_table
+
+        return dumps(mapper_table(self))
 
     # --- showing ------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from keapbridge.customcrm.client import CustomcrmClient
     from keapbridge.keap.client import KeapClient
 
-__all__ = ["ObjectSync", "SyncSession"]
+__all__ = ["ObjectSync", "SyncSession", "closing_too"]
 
 
 class ObjectSync:
@@ -119,6 +120,7 @@ class SyncSession:
         settings = self._engine.bridge.settings
         self._driver = SyncDriver(one_thread=settings.debug, tell=settings.watch.tell)
         self._name = options.get("name", "default")
+        self._closes = ExitStack()
         self.companies = ObjectSync(self._driver, self._engine, COMPANIES)
         self.products = ObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = ObjectSync(self._driver, self._engine, CONTACTS)
@@ -324,6 +326,7 @@ class SyncSession:
         """Close the store; the clients stay open. A run that is under way ends first of all."""
         self.stop()
         self._engine.bridge.store.close()
+        self._closes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -333,3 +336,9 @@ class SyncSession:
 
     def __repr__(self) -> str:
         return f"<SyncSession {self._name!r}>"
+
+
+def closing_too(session: SyncSession, others: ExitStack) -> SyncSession:
+    """The session, which closes what was opened for it when it is closed."""
+    session._closes = others  # noqa: SLF001 - a function of this class
+    return session

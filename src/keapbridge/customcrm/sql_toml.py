@@ -1,0 +1,50 @@
+"""Tables of a database as TOML: `contacts = {name = "people", id = "id", columns = {FirstName = "vorname"}}`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keapbridge._toml.named import name_of
+from keapbridge._toml.reading import join, read_class
+from keapbridge._toml.values import from_plain, to_plain
+from keapbridge._toml.writing import told
+from keapbridge.customcrm.sql import SqlTable
+
+__all__ = ["table_from", "table_table"]
+
+
+def table_from(data: Any, where: str = "") -> SqlTable:
+    """A table from what a TOML file holds; `false` stands for `None`, and functions are named as `module:name`.
+
+    Raises:
+        ValueError: naming the key, for what cannot be.
+    """
+    return read_class(SqlTable, data, where, {Mapping[str, Any]: _values, Callable[[str], Any]: _function})
+
+
+def table_table(table: SqlTable) -> dict[str, Any]:
+    """A table as TOML has it: what is not as by default.
+
+    Raises:
+        ValueError: for a function that has no name in a module.
+    """
+    data = told(table)
+    if table.new_id is not None:
+        data["new_id"] = name_of(table.new_id)
+    if table.constants:
+        data["constants"] = {name: to_plain(value) for name, value in table.constants.items()}
+    for second, given in zip(table.joins, data.get("joins", ()), strict=False):
+        if second.where:
+            given["where"] = {name: to_plain(value) for name, value in second.where.items()}
+    return data
+
+
+def _values(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: must be a table, not {value!r}")
+    return {key: from_plain(item, join(where, key)) for key, item in value.items()}
+
+
+def _function(value: Any, where: str) -> Any:
+    return from_plain({"function": value}, where)

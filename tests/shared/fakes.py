@@ -63,12 +63,14 @@ class Habits:
 
     Attributes:
         empty: what its answers show where there is nothing: `None`, an empty text, or `UNSET` for nothing at all.
+        unlisted: the attributes that lists and searches leave out, and reads of single records show.
         whole_seconds: whether its time stamps are.
         capitals: the attributes that it keeps in capital letters, however they were written.
         moves_always: whether a write that changes nothing makes a record newer.
     """
 
     empty: Any = None
+    unlisted: frozenset[str] = frozenset()
     whole_seconds: bool = False
     capitals: frozenset[str] = frozenset()
     moves_always: bool = True

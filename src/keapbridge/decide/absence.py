@@ -6,9 +6,10 @@ value is looked for before it counts as empty:
 
 | what is known                                             | then                                               |
 |-----------------------------------------------------------|----------------------------------------------------|
-| a second look shows a value that the first one left out   | unsteady: the field is left alone in this run      |
+| a second look shows a value that the first one left out   | unsteady: what the second look shows is taken      |
+| so it does of three or more, and no list shows any        | hidden                                             |
 | another record shows the property                         | empty: a person has cleared it                     |
-| only single reads show it                                 | hidden: it is taken to be what it was              |
+| only reads by id show it                                  | hidden: it is what they show                       |
 | nothing shows it, of three records or more that held it   | vanished: the field is held                        |
 | nothing shows it after it was written                     | vanished                                           |
 | nothing shows it, of one or two records that held it      | empty                                              |
@@ -61,6 +62,7 @@ class Evidence:
         is_back: whether one that did not show it shows a value when it is read again.
         is_shown_singly: whether a read of a single record shows it.
         was_written: whether it was written just now.
+        is_unlisted: whether many that did not show it show a value when they are read again, and none does at first.
     """
 
     read: int
@@ -68,6 +70,7 @@ class Evidence:
     is_back: bool = False
     is_shown_singly: bool = False
     was_written: bool = False
+    is_unlisted: bool = False
 
 
 @attrs.frozen
@@ -124,8 +127,9 @@ def _read_again(question: Question, again: Mapping[str, Observation]) -> Evidenc
     field = question.field
     held = [again[id] for id in to_ask(question) if id in again]
     is_shown = question.is_shown or any(shows(one, field) for one in held)
-    is_back = not question.was_written and any(id in again and _holds(again[id], field) for id in question.ids)
-    return Evidence(len(held), is_shown, is_back, was_written=question.was_written)
+    back = () if question.was_written else [id for id in question.ids if id in again and _holds(again[id], field)]
+    is_unlisted = len(back) >= ENOUGH and not question.is_shown
+    return Evidence(len(held), is_shown, bool(back), was_written=question.was_written, is_unlisted=is_unlisted)
 
 
 def shows(seen: Observation, field: str) -> bool:
@@ -142,7 +146,7 @@ def _holds(seen: Observation, field: str) -> bool:
 def verdict(found: Evidence) -> Verdict:
     """What to make of it; see the table above."""
     if found.is_back:
-        return Verdict.UNSTEADY
+        return Verdict.HIDDEN if found.is_unlisted else Verdict.UNSTEADY
     if found.is_shown:
         return Verdict.EMPTY
     if found.is_shown_singly:
@@ -155,7 +159,8 @@ def verdict(found: Evidence) -> Verdict:
 def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> tuple[Observation, tuple[str, ...]]:
     """An observation as it is merged: without the fields of which is not known what they hold.
 
-    What was not known to hold anything is empty where it is not shown: it may be filled.
+    What was not known to hold anything is empty where it is not shown: it may be filled. What only reads by id show
+    is as it was known, or not known.
 
     Args:
         verdicts: on the fields that are not shown, as far as there are any.
@@ -171,10 +176,13 @@ def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> t
         found = verdicts.get(field)
         if found is Verdict.VANISHED:
             values.pop(field, None)
-        elif base.get(field) is None or found is Verdict.EMPTY:
-            continue
+        elif found is Verdict.HIDDEN and base.get(field) is None:
+            if field not in base:
+                values.pop(field, None)  # nobody has read it by its id
         elif found is Verdict.HIDDEN:
             values[field] = base[field]
+        elif base.get(field) is None or found is Verdict.EMPTY:
+            continue
         else:
             values.pop(field, None)
             still_open.append(field)

@@ -29,11 +29,21 @@ class Absences:
         shown: by side, the fields that some record of the run shows, with a value or empty.
         verdicts: by side and field, what it means that a record does not show it.
         known: whether it was looked up what had vanished before.
+        unlisted: by side, the fields that lists leave out and reads by id show.
+        shown_by_id: by side, those of them that some read by id of the run shows.
+        behind: the sides of which some linked records have not been read by id since that was known.
+        untold: by side, those of them of which nobody was told.
+        sample: by side, a few records of the run.
     """
 
     shown: dict[Side, set[str]] = attrs.field(factory=_per_side)
     verdicts: dict[tuple[Side, str], Verdict] = attrs.field(factory=dict)
     known: bool = False
+    unlisted: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    shown_by_id: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    behind: set[Side] = attrs.field(factory=set)
+    untold: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    sample: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
     _looks: dict[tuple[Side, str], int] = attrs.field(factory=dict)
 
     def begin(self) -> None:
@@ -41,6 +51,9 @@ class Absences:
         self.shown = _per_side()
         self.verdicts.clear()
         self.known = False
+        self.unlisted, self.shown_by_id, self.untold = _per_side(), _per_side(), _per_side()
+        self.behind.clear()
+        self.sample = {side: [] for side in Side}
         self._looks.clear()
 
     def note(self, side: Side, snapshots: Iterable[Snapshot]) -> None:
@@ -89,9 +102,11 @@ class Absences:
         """Whether a record is to be read alone before these fields of it are written over.
 
         A list may leave out what a single read shows. As long as no list has shown a field, some records are read
-        alone; when they do not show it either, the rest is taken at its word.
+        alone; when they do not show it either, the rest is taken at its word. What is known to be unlisted is read by
+        id anyway.
         """
-        asked = [f for f in fields if f in seen.snapshot.absent and f not in self.shown[side]]
+        known = self.shown[side] | self.unlisted[side]
+        asked = [f for f in fields if f in seen.snapshot.absent and f not in known]
         due = [f for f in asked if self._looks.get((side, f), 0) < SAMPLE]
         for field in due:
             self._looks[side, field] = self._looks.get((side, field), 0) + 1

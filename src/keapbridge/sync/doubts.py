@@ -15,7 +15,7 @@ from keapbridge.decide.identity import Who, who_is_it
 from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
 from keapbridge.model.change import RECORD
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.records import Decided, Doubt, Observation, Pair, Snapshot
+from keapbridge.model.records import Decided, Doubt, Observation, Pair, Snapshot, Values
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization, digest
 
@@ -66,7 +66,7 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
         if _said(sync, pair, side) == SAME:
             continue
         link, linked = pair.link, pair.current(side.other).values
-        life, base, values = link.life(side), link.base(side), seen.snapshot.values
+        life, base, values = link.life(side), link.base(side), _meant(sync, pair, side)
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
         if who is Who.ANOTHER:
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
@@ -109,6 +109,14 @@ def _shown(sync: Synchronization, pair: Pair, side: Side, fields: Collection[str
     which = fields or [field for sign in sync.mapper.signs.values() for field in sign]
     values = pair.current(side).values
     return digest(Snapshot({field: values[field] for field in which if field in values}))
+
+
+def _meant(sync: Synchronization, pair: Pair, side: Side) -> Values:
+    """What a record shows; what its list leaves out is no old state."""
+    if not pair.current(side).absent:
+        return pair.current(side).values
+    meant, _ = sync.absences.as_meant(pair)
+    return meant.current(side).values
 
 
 def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Pair:

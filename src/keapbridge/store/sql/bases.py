@@ -47,6 +47,40 @@ class Bases:
                         ids.append(link.id(side))
         return found
 
+    def lacking(self, name: str, side: Side, fields: Collection[str], limit: int) -> Flow[list[str]]:
+        """Some records of a side of which nothing is known in one of these fields, not even that it is empty."""
+        found: list[str] = []
+        after: str | None = ""
+        while after is not None and len(found) < limit:
+            links, after = yield from self._some(name, after)
+            found += [link.id(side) for link in links if not set(fields) <= link.base(side).keys()]
+        return found[:limit]
+
+    @flow
+    def forget_empty(self, name: str, side: Side, fields: Collection[str]) -> None:
+        """Forget that these fields of a side were taken for empty, in all links."""
+        k, rows = t.links.c, self._core.rows
+        column = f"{side.value}_base"
+        here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
+        after: str | None = ""
+        while after is not None:
+            some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+            with self._core.transaction() as c:
+                links = [rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
+                left = {
+                    link.customcrm_id: {f: v for f, v in base.items() if f not in fields or v is not None}
+                    for link in links
+                    if len(base := link.base(side))
+                }
+                known = [
+                    {"its_id": link.customcrm_id, "its_base": rows.close(left[link.customcrm_id])}
+                    for link in links
+                    if link.customcrm_id in left and len(left[link.customcrm_id]) < len(link.base(side))
+                ]
+                if known:
+                    c.execute(here.values({column: bindparam("its_base")}), known)
+            after = links[-1].customcrm_id if len(links) == CHUNK else None
+
     @flow
     def _some(self, name: str, after: str) -> tuple[list[Link], str | None]:
         k = t.links.c

@@ -24,7 +24,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.undo_notes import Attempts
 from keapbridge.sync.afterwards.undo_plan import UNDO, pair_of
-from keapbridge.sync.reading.absences import read_alone
+from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.writing.pair_state import Sent, stored_of
 from keapbridge.sync.writing.run import RunPart, one_sided
@@ -115,9 +115,9 @@ def look(part: RunPart, actions: Sequence[Action], *, through_outages: bool = Tr
 
 def _looked_at(sync: Synchronization, side: Side, seen: Seen, fields: Collection[str]) -> Flow[Seen]:
     """A record; by itself, where lists leave out what is looked for."""
-    if not sync.absences.to_be_read_singly(side, seen.whole, fields):
-        return seen
-    return (yield from read_alone(sync, side, seen.whole.id)).get(seen.whole.id, seen)
+    if sync.absences.to_be_read_singly(side, seen.whole, fields):
+        seen = (yield from read_singly(sync, side, seen)).get(seen.whole.id, seen)
+    return (yield from whole(sync, side, [seen], by_ids=False))[0]
 
 
 def _ids(action: Action) -> tuple[str, str] | None:

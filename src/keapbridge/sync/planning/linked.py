@@ -97,7 +97,7 @@ def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[
 
 def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None) -> Flow[list[tuple[Pair, Merge]]]:
     """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
-    yield from judge(sync, pairs)
+    pairs = yield from judge(sync, pairs)
     pairs = yield from doubted(sync, pairs)
     snapshots = [pair.current(side) for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)

@@ -19,6 +19,7 @@ from keapbridge.sync.planning.lost_creates import plan_lost_creates
 from keapbridge.sync.planning.near_misses import plan_near_misses
 from keapbridge.sync.planning.sweeps import hold_sweeps
 from keapbridge.sync.reading.scan import Scan, observe, observe_ids
+from keapbridge.sync.reading.unlisted import tell_unlisted
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["propose"]
@@ -97,6 +98,7 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
+    yield from part.add((yield from tell_unlisted(sync)))
     if part.wants_currency:
         yield from part.add([Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)])
     yield from _count(part, scans)

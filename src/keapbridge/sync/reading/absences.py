@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
-
 from keapbridge._io.effects import Flow
-from keapbridge.decide.absence import SAMPLE, Question, Verdict, evidence, to_ask, to_ask_alone, verdict
-from keapbridge.errors import ApiError
+from keapbridge.decide.absence import ENOUGH, SAMPLE, Question, Verdict, evidence, shows, to_ask, to_ask_alone, verdict
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
-from keapbridge.store.sql.rows import load
-from keapbridge.sync.guard import stops_everything
-from keapbridge.sync.reading.anew import begin_anew, mapping_fact
-from keapbridge.sync.synchronization import Seen, Synchronization
+from keapbridge.sync.reading.anew import begin_anew
+from keapbridge.sync.reading.unlisted import completed, found_unlisted, read_alone
+from keapbridge.sync.reading.vanished import hold_all, remember_vanished
+from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["NOT_SHOWN", "judge", "judge_written", "learn_vanished", "note_homeless", "read_alone", "welcome_back"]
+__all__ = ["judge", "judge_written", "note_homeless", "welcome_back"]
 
-NOT_SHOWN = ", some of it not shown"  # what the fact of the mapping ends with
 Questions = Mapping[str, Sequence[str]]
 """Field → the records that do not show it."""
 
@@ -26,17 +22,21 @@ Questions = Mapping[str, Sequence[str]]
 # --- is it empty? -----------------------------------------------------------------------------------------------
 
 
-def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[None]:
+def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """Find out of what these pairs do not show whether it is empty; see `decide.absence`.
 
     Nothing is asked where everything is shown. Otherwise it is one read of a few records on a side.
+
+    Returns:
+        The pairs, with those records read by id whose lists leave out what they may hold; see `unlisted`.
     """
     for side in Side:
         new = [f for f in _without_place(sync, side) if not sync.absences.has_vanished(side, f)]
-        yield from _hold_all(sync, side, new)
+        yield from hold_all(sync, side, new)
     found = sync.absences.questions(pairs)
     for side, questions in found.items():
         yield from _judge(sync, side, questions)
+    return (yield from completed(sync, pairs))
 
 
 def judge_written(sync: Synchronization, side: Side, questions: Questions) -> Flow[None]:
@@ -58,7 +58,8 @@ def _judge(sync: Synchronization, side: Side, asked: Questions, *, was_written: 
         alone.update({id: seen.whole for id, seen in (yield from read_alone(sync, side, id)).items()})
     for question in questions:
         absences.verdicts[side, question.field] = verdict(evidence(question, again, alone))
-    yield from _hold_all(sync, side, [field for field in asked if absences.has_vanished(side, field)])
+    yield from hold_all(sync, side, [field for field in asked if absences.has_vanished(side, field)])
+    yield from found_unlisted(sync, side, [f for f in asked if absences.verdicts[side, f] is Verdict.HIDDEN])
 
 
 def _look(sync: Synchronization, side: Side, ids: Collection[str]) -> Flow[dict[str, Observation]]:
@@ -67,24 +68,12 @@ def _look(sync: Synchronization, side: Side, ids: Collection[str]) -> Flow[dict[
     return {id: seen.whole for id, seen in found.items() if seen.whole.problem is None}
 
 
-def read_alone(sync: Synchronization, side: Side, id: str) -> Flow[dict[str, Seen]]:
-    """One record as it shows itself alone, by its id; nothing when it cannot be read."""
-    try:
-        record = yield from sync.systems[side].get(id)
-    except ApiError as error:
-        if stops_everything(error):
-            raise
-        return {}
-    [seen] = yield from sync.see(side, [record])
-    return {id: seen}
-
-
 # --- what has no place any more --------------------------------------------------------------------------------
 
 
 def note_homeless(sync: Synchronization, left: Collection[str]) -> Flow[None]:
     """Of what has left the mapping, hold what has left it only because Customcrm has no place for it any more."""
-    yield from _hold_all(sync, Side.CUSTOMCRM, sorted(lens.name for lens in sync.mapper.homeless if lens.name in left))
+    yield from hold_all(sync, Side.CUSTOMCRM, sorted(lens.name for lens in sync.mapper.homeless if lens.name in left))
 
 
 def _without_place(sync: Synchronization, side: Side) -> list[str]:
@@ -93,30 +82,7 @@ def _without_place(sync: Synchronization, side: Side) -> list[str]:
     return [] if known is None else [x.name for x in sync.mapper.lenses if not x.place(side).properties <= known]
 
 
-def _hold_all(sync: Synchronization, side: Side, fields: Sequence[str]) -> Flow[None]:
-    for field in fields:
-        sync.absences.verdicts[side, field] = Verdict.VANISHED
-        _hold(sync, side, field)
-    if fields:
-        yield from _remember(sync)
-
-
 # --- what has vanished ------------------------------------------------------------------------------------------
-
-
-def learn_vanished(sync: Synchronization) -> Flow[None]:
-    """What had vanished before is held until it is shown again."""
-    absences = sync.absences
-    if absences.known:
-        return
-    absences.known = True
-    text = yield from sync.store.facts.get(_fact(sync.name))
-    told: Mapping[str, Sequence[str]] = load(text) if text else {}
-    mapped = {lens.name for lens in (*sync.mapper.lenses, *sync.mapper.homeless)}
-    for side in Side:
-        for field in mapped.intersection(told.get(side.value, ())):
-            absences.verdicts[side, field] = Verdict.VANISHED
-            _hold(sync, side, field)
 
 
 def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
@@ -135,6 +101,7 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
             held = yield from sync.store.bases.holding(sync.name, side, missing, SAMPLE)
             seen = yield from _look(sync, side, sorted({id for ids in held.values() for id in ids})[:SAMPLE])
             absences.note(side, [one.snapshot for one in seen.values()])
+            absences.shown[side] |= yield from _shown_singly(sync, side, held)
         back[side] = [field for field in gone if field in absences.shown[side]]
     if not any(back.values()):
         return False
@@ -142,25 +109,18 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
         for field in fields:
             del absences.verdicts[side, field]
             sync.guard.release(sync.name, field)
+            if field in absences.unlisted[side]:
+                absences.verdicts[side, field] = Verdict.HIDDEN
     yield from begin_anew(sync, back)
-    yield from _remember(sync)
+    yield from remember_vanished(sync)
     return True
 
 
-def _hold(sync: Synchronization, side: Side, field: str) -> None:
-    reason = (
-        f"no record of {side.title} shows it, though some held a value: nothing is cleared, until one shows it again"
-    )
-    sync.guard.hold(sync.name, field, side, reason)
-
-
-def _remember(sync: Synchronization) -> Flow[None]:
-    gone = {side.value: fields for side in Side if (fields := sync.absences.vanished(side))}
-    yield from sync.store.facts.set(_fact(sync.name), msgspec.json.encode(gone).decode())
-    known = yield from sync.store.facts.get(mapping_fact(sync.name))
-    if gone and known is not None and not known.endswith(NOT_SHOWN):
-        yield from sync.store.facts.set(mapping_fact(sync.name), known + NOT_SHOWN)
-
-
-def _fact(name: str) -> str:
-    return f"{name}_vanished"
+def _shown_singly(sync: Synchronization, side: Side, held: Questions) -> Flow[set[str]]:
+    """Of what only reads by id have ever shown, that which one of a few records shows again."""
+    found: set[str] = set()
+    for field, ids in held.items():
+        for id in ids[:ENOUGH] if field in sync.absences.unlisted[side] else ():
+            for seen in (yield from read_alone(sync, side, id)).values():
+                found |= {field} if shows(seen.whole, field) else set()
+    return found

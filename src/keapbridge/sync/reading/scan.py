@@ -23,12 +23,14 @@ from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
 from keapbridge.sync.guard import REFUSED
-from keapbridge.sync.reading.absences import NOT_SHOWN, learn_vanished, note_homeless, welcome_back
+from keapbridge.sync.reading.absences import note_homeless, welcome_back
 from keapbridge.sync.reading.anew import learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
-from keapbridge.sync.synchronization import KEAP_CURRENCY, Synchronization
+from keapbridge.sync.reading.unlisted import PROBED, brought_up, catch_up, is_listed_again, learn_unshown, probe
+from keapbridge.sync.reading.vanished import NOT_SHOWN
+from keapbridge.sync.synchronization import KEAP_CURRENCY, Seen, Synchronization
 from keapbridge.sync.systems import System
 
 __all__ = ["Scan", "observe", "observe_ids", "read_all_next"]
@@ -65,9 +67,9 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     mapping = _fingerprint(sync.mapper)
     fact = mapping_fact(sync.name)
     known = yield from sync.store.facts.get(fact)
-    some_vanished = known is not None and known.endswith(NOT_SHOWN)
+    some_vanished = known is not None and NOT_SHOWN in known
     if some_vanished:
-        yield from learn_vanished(sync)
+        yield from learn_unshown(sync)
     sync.absences.known = True
     if known is None or known.removesuffix(NOT_SHOWN) != mapping:
         full = full or known is not None
@@ -84,10 +86,14 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     if not all(scan.complete for scan in scans) and (yield from _went_back(sync, scans)):
         # Lists of changes do not show what was restored along with it.
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    if known is None and (yield from _probe(sync)):
+        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    yield from is_listed_again(sync)
+    yield from _catch_up(sync, plan_id)
     gone = {field for side in Side for field in sync.absences.vanished(side)}
     if any(held.field not in gone for held in sync.guard.holds(sync.name)):
         mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
-    if gone:
+    if gone or any(sync.absences.unlisted.values()):
         mapping += NOT_SHOWN
     if known != mapping or anew:
         yield from sync.store.facts.set(fact, mapping)
@@ -96,7 +102,7 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
 
 def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collection[str]]) -> Flow[list[Scan]]:
     """Look at these records only. Those that are not shown are taken for deleted, which is then to be proven."""
-    yield from learn_vanished(sync)
+    yield from learn_unshown(sync)
     known = yield from sync.store.facts.get(mapping_fact(sync.name))
     if known is None or known.removesuffix(NOT_SHOWN) != _fingerprint(sync.mapper):
         yield from _remap(sync)
@@ -106,6 +112,22 @@ def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collecti
     if (yield from welcome_back(sync, look=False)) or changed:
         scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     return scans
+
+
+def _probe(sync: Synchronization) -> Flow[bool]:
+    """At the first scan: whether records show more by themselves than in lists."""
+    found = False
+    for side in Side:
+        found |= yield from probe(sync, side, sync.absences.sample[side])
+    return found
+
+
+def _catch_up(sync: Synchronization, plan_id: str) -> Flow[None]:
+    for side in Side:
+        read = yield from catch_up(sync, side)
+        if read:
+            seen = [attrs.evolve(one.observation, seen_in=plan_id) for one in read]
+            yield from _keep(sync, side, seen, {}, complete=False)
 
 
 def _remap(sync: Synchronization) -> Flow[None]:
@@ -285,7 +307,8 @@ def _stage(
     if side is Side.KEAP:
         yield from _learn_currency(sync, page.items)
     looked_at = yield from sync.see(side, page.items, plan_id=plan_id)
-    sync.absences.note(side, [one.whole.snapshot for one in looked_at])
+    _note(sync, side, looked_at)
+    looked_at = yield from brought_up(sync, side, looked_at, changes=not complete)
     seen = [one.observation for one in looked_at]
     observations = yield from _without_strangers(sync, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]
@@ -294,13 +317,30 @@ def _stage(
         yield from sync.store.staging.forget_unlinked(sync.name, side, ids=deleted)
         yield from sync.store.staging.note_deleted(sync.name, side, deleted)
 
+    return (yield from _keep(sync, side, observations, prints, complete=complete))
+
+
+def _note(sync: Synchronization, side: Side, seen: Sequence[Seen]) -> None:
+    sync.absences.note(side, [one.whole.snapshot for one in seen])
+    sample = sync.absences.sample[side]
+    sample += [one.whole.id for one in seen[: PROBED - len(sample)] if one.whole.problem is None]
+
+
+def _keep(
+    sync: Synchronization,
+    side: Side,
+    observations: Sequence[Observation],
+    prints: Mapping[str, str],
+    *,
+    complete: bool,
+) -> Flow[tuple[int, list[str]]]:
     def stage(some: Sequence[Observation]) -> Flow[list[tuple[int, list[str]]]]:
         rows = [sync.staged(o, prints.get(o.id)) for o in some]
         return [(yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))]
 
     def stage_problem(seen: Observation, error: Exception) -> Flow[list[tuple[int, list[str]]]]:
         reason = sync.guard.failed(error, f"{sync.name} {side.title} {seen.id}")
-        problem = Observation(side, seen.id, Snapshot({}), problem=reason, seen_in=plan_id)
+        problem = Observation(side, seen.id, Snapshot({}), problem=reason, seen_in=seen.seen_in)
         row = sync.staged(problem)
         return [(yield from sync.store.staging.stage(sync.name, side, [row], complete=complete))]
 

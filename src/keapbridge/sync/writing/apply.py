@@ -19,8 +19,8 @@ from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED
 from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything
-from keapbridge.sync.reading.absences import learn_vanished
 from keapbridge.sync.reading.custom_fields import make_fields
+from keapbridge.sync.reading.unlisted import learn_unshown
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
@@ -92,7 +92,7 @@ def _apply_all(
 
 
 def _apply_part(part: RunPart) -> Flow[None]:
-    yield from learn_vanished(part.sync)
+    yield from learn_unshown(part.sync)
     yield from _brake(part)
     yield from resume_creates(part)
     yield from apply_pairs(part)

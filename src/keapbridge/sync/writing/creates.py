@@ -29,6 +29,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.planning.first_contact import counterpart
 from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.reading.unlisted import whole
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.last_look import LastLook
@@ -172,7 +173,8 @@ def _still_unlinked(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[
     if not old:
         return free
     found, odd = yield from sync.read(side, old)
-    again = {id: seen.observation for id, seen in found.items()}
+    read = yield from whole(sync, side, list(found.values()), by_ids=False)
+    again = {seen.whole.id: seen.observation for seen in read}
     left = {id for id, seen in again.items() if seen.problem == OUTSIDE}
     gone = [id for id in old if id in left or (id not in again and id not in odd)]
     if gone:

@@ -13,7 +13,8 @@ from keapbridge.model.side import Side
 from keapbridge.sync.doubts import doubted
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
-from keapbridge.sync.reading.absences import judge, read_alone
+from keapbridge.sync.reading.absences import judge
+from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.writing.pair_state import PairState, decide_again, reread
 from keapbridge.sync.writing.run import RunPart
 
@@ -39,7 +40,7 @@ def read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState
         pairs += yield from _read_moved(part, moved)
     context = yield from sync.context([pair.current(side) for pair in pairs for side in Side])
     moment = yield from now()
-    yield from judge(sync, pairs)
+    pairs = yield from judge(sync, pairs)
     states = []
     for pair, outcome in (yield from merged_in(sync, pairs, context)):
         state = PairState(sync.name, pair, context, outcome, moment=moment)
@@ -112,7 +113,8 @@ def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow
         seen = found.get(state.pair.link.id(side))
         fields = [change.field for change in state.outcome.changes if change.side is side]
         if seen is not None and sync.absences.to_be_read_singly(side, seen.whole, fields):
-            found.update((yield from read_alone(sync, side, seen.whole.id)))
+            found.update((yield from read_singly(sync, side, seen)))
+    found = {one.whole.id: one for one in (yield from whole(sync, side, list(found.values()), by_ids=False))}
     again = [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
-    yield from judge(sync, [state.pair for state in again])
-    return again
+    pairs = yield from judge(sync, [state.pair for state in again])
+    return [attrs.evolve(state, pair=pair) for state, pair in zip(again, pairs, strict=True)]

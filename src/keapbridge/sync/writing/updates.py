@@ -16,7 +16,8 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED
 from keapbridge.sync.guard import EVERY_RECORD
-from keapbridge.sync.reading.absences import judge_written, read_alone
+from keapbridge.sync.reading.absences import judge_written
+from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.one_pair import commit_of, commit_pair, left_the_filter, remember_write, write_pair
 from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, held_line, untaken
@@ -192,7 +193,7 @@ def _still_not_shown(
         sent = state.unconfirmed.get(side, {})
         hidden = set() if seen is None else {f for f in seen.whole.snapshot.absent if sent.get(f) is not None}
         if seen is not None and sync.absences.to_be_read_singly(side, seen.whole, hidden):
-            alone.update((yield from read_alone(sync, side, seen.whole.id)))
+            alone.update((yield from read_singly(sync, side, seen)))
         for field in hidden & alone.get(seen.whole.id, seen).whole.snapshot.absent if seen is not None else ():
             questions.setdefault(field, []).append(state.pair.link.id(side))
     held = {item.field for item in sync.guard.holds(sync.name)}
@@ -220,7 +221,8 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
         raise  # of one of them
     except ApiError:
         return [None] * len(states)  # they stay staged, and the next run compares both sides without these bases
-    found = {seen.whole.id: seen for seen in (yield from sync.see(side, records))}
+    listed = yield from sync.see(side, records)
+    found = {seen.whole.id: seen for seen in (yield from whole(sync, side, listed, by_ids=False))}
     moment = yield from now()
     found.update((yield from _still_not_shown(part, side, states, found)))
     result: list[PairState | None] = []

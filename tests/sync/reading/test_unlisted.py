@@ -1,0 +1,167 @@
+"""What lists leave out and reads by id show: edits of it flow, nothing is overwritten unseen, at few reads."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from leaving import Leaving, colours, leaving, made
+from toys import Box, World
+
+import keapbridge as kb
+from keapbridge.decide.absence import SAMPLE
+from keapbridge.sync.reading import unlisted
+
+CRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
+SIDES = [CRM, KEAP]
+WAYS = [*product(SIDES, [False, True])]
+COLOUR = frozenset({"colour"})
+
+
+def told(report: kb.Report) -> list[str]:
+    return [line.reason for line in report.lines if line.fields == ("Colour",) and "leave it out" in line.reason]
+
+
+def secretive(toys: World, side: kb.Side, *, by_ids: bool = False) -> tuple[Leaving, Box]:
+    box, other = leaving(toys, side)
+    box.unlisted_properties, box.shows_by_ids = COLOUR, by_ids
+    return box, other
+
+
+def first_contact(toys: World, number: int, ours: str | None, theirs: str | None) -> None:
+    for n in range(number):
+        toys.toys.put(name=f"toy {n}", colour=ours)
+        toys.gadgets.put(title=f"toy {n}", colour=theirs)
+
+
+def is_quiet(toys: World) -> bool:
+    return not any(toys.plan(full=full).counts for full in (False, True))
+
+
+@pytest.mark.parametrize(("side", "by_ids"), WAYS[1:3])
+def test_what_is_edited_there_is_noticed_by_its_stamp(toys: World, side: kb.Side, *, by_ids: bool) -> None:
+    box, other = secretive(toys, side, by_ids=by_ids)
+    made(toys, 4)
+    reports = [toys.sync() for _ in range(3)]
+    assert is_quiet(toys)
+    first, second, *_ = box.records
+    box.put(id=first, colour="green")
+    box.put(id=second)
+    box.reads.clear()
+    reports.append(toys.sync())
+    # Two have changed; nothing is read of the others, and nothing twice.
+    assert box.reads == ["list", "get 2"] if by_ids else ["list", "get 2", "get", "get"]
+    assert sorted(colours(other)) == ["green", "red", "red", "red"]
+    other.put(id=next(i for i, r in other.records.items() if r.colour == "green"), colour="blue")
+    reports.append(toys.sync())
+    assert box.records[first].colour == "blue"
+    assert is_quiet(toys)
+    assert sum(len(told(report)) for report in reports) <= 1
+
+
+@pytest.mark.parametrize(("side", "by_ids"), WAYS[1:3])
+@pytest.mark.parametrize("here", ["blue", None])
+def test_at_first_contact_the_other_side_learns_of_it(
+    toys: World, side: kb.Side, here: str | None, *, by_ids: bool
+) -> None:
+    box, other = secretive(toys, side, by_ids=by_ids)
+    first_contact(toys, 2, *((here, None) if side is CRM else (None, here)))
+    reports = [toys.sync() for _ in range(2)]
+    assert colours(other) == colours(box) == [here] * 2
+    assert [len(told(report)) for report in reports] == ([1, 0] if here else [0, 0])
+    assert is_quiet(toys)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_however_many_there_are_none_is_overwritten_unseen(toys: World, side: kb.Side) -> None:
+    box, _ = secretive(toys, side)
+    number = SAMPLE + 2
+    names = [f"colour {n}" for n in range(number)]
+    made(toys, number, colour=None)
+    for id, colour in zip(box.records, names, strict=True):
+        box.put(id=id, colour=colour)
+    for n, id in enumerate(toys.toys.records if side is KEAP else toys.gadgets.records):
+        (toys.toys if side is KEAP else toys.gadgets).put(id=id, colour=f"other {n}")
+    for id, colour in zip(box.records, names, strict=True):
+        box.put(id=id, colour=colour)  # these are the newer ones
+    toys.sync()
+    toys.sync()
+    assert sorted(colours(toys.toys)) == sorted(colours(toys.gadgets)) == sorted(names)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_without_stamps_an_edit_of_it_alone_waits_and_is_never_lost(toys: World, side: kb.Side) -> None:
+    box, other = secretive(toys, side)
+    box.stamped = box.lists_changes = False
+    made(toys, 2)
+    toys.sync()
+    first, _ = box.records
+    box.put(id=first, colour="green")
+    box.reads.clear()
+    assert is_quiet(toys)
+    assert not [read for read in box.reads if read.startswith("get")]
+    for id in other.records:
+        other.put(id=id, colour="blue")
+    toys.sync()
+    written = toys.run(toys.engine.bridge.store.journal.history("toys", side, first))
+    # It was read before it was written over, and is not lost.
+    assert box.records[first].colour == "green" or written[0].before["Colour"] == "green"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_it_can_be_cleared_and_nothing_is_when_no_read_shows_it_any_more(toys: World, side: kb.Side) -> None:
+    box, other = secretive(toys, side)
+    box.thrifty = True
+    made(toys, 6)
+    toys.sync()
+    first, *rest = box.records
+    box.put(id=first, colour=None)
+    toys.sync()
+    assert sorted(colours(other), key=str) == [None] + ["red"] * 5
+    box.unshown = COLOUR
+    for id in rest[:2]:
+        box.put(id=id)
+    lines = [line for line in toys.sync().lines if line.outcome == "held"]
+    assert [(line.fields, "no record of" in line.reason) for line in lines] == [(("Colour",), True)]
+    assert sorted(colours(other), key=str) == [None] + ["red"] * 5
+    box.unshown = frozenset()
+    box.put(id=rest[0], colour="blue")
+    for _ in range(2):
+        toys.sync()
+    assert sorted(colours(other), key=str) == sorted(colours(box), key=str) == [None, "blue"] + ["red"] * 4
+
+
+def test_who_was_linked_before_it_was_known_is_read_some_in_each_run(
+    toys: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlisted, "CATCH_UP", 2)
+    box, other = secretive(toys, KEAP)
+    made(toys, 5, colour=None)
+    for id, record in box.records.items():
+        box.records[id] = type(record)(**{**_held(record), "colour": "blue"})  # no stamp tells of it
+    toys.toys.put(id=next(iter(other.records)), colour="red")
+    toys.sync()
+    filled = []
+    for _ in range(4):
+        toys.sync()
+        filled.append(colours(other).count("blue"))
+    assert filled[-1] >= 4
+    assert is_quiet(toys)
+
+
+def _held(record: object) -> dict[str, object]:
+    return {name: getattr(record, name) for name in ("id", "title", "maker_id", "price", "updated_at")}
+
+
+def test_what_lists_show_again_is_taken_at_their_word(toys: World) -> None:
+    box, other = secretive(toys, KEAP)
+    made(toys, 3)
+    toys.sync()
+    box.unlisted_properties = frozenset()
+    for id in box.records:
+        box.put(id=id, colour="blue")
+    box.reads.clear()
+    toys.sync()
+    assert box.reads == ["list"]
+    assert colours(other) == ["blue"] * 3
+    assert not toys["toys"].absences.unlisted[KEAP]

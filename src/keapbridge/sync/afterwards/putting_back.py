@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.undo_notes import Attempts
 from keapbridge.sync.afterwards.undo_plan import UNDO, pair_of
-from keapbridge.sync.reading.unlisted import read_singly, whole
+from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.writing.pair_state import Sent, stored_of
 from keapbridge.sync.writing.run import RunPart, one_sided
@@ -33,7 +33,9 @@ from keapbridge.sync.writing.window import Window
 __all__ = [
     "Sight",
     "Step",
+    "as_before",
     "context_of",
+    "edited_since",
     "end_links",
     "line_of",
     "look",
@@ -42,6 +44,7 @@ __all__ = [
     "remember_deleted",
     "remember_made",
     "remember_restored",
+    "remember_written",
 ]
 
 GONE = "it is not linked, or not there, any more"
@@ -108,16 +111,9 @@ def look(part: RunPart, actions: Sequence[Action], *, through_outages: bool = Tr
                 continue
             seen = found.get(link.id(side))
             if seen is not None and isinstance(action, Update):
-                seen = yield from _looked_at(sync, side, seen, [change.field for change in action.changes])
+                seen = yield from looked_closer(sync, side, seen, [change.field for change in action.changes])
             sights[n] = sights[n].seeing(side, seen, odd.get(link.id(side)))
     return sights
-
-
-def _looked_at(sync: Synchronization, side: Side, seen: Seen, fields: Collection[str]) -> Flow[Seen]:
-    """A record; by itself, where lists leave out what is looked for."""
-    if sync.absences.to_be_read_singly(side, seen.whole, fields):
-        seen = (yield from read_singly(sync, side, seen)).get(seen.whole.id, seen)
-    return (yield from whole(sync, side, [seen], by_ids=False))[0]
 
 
 def _ids(action: Action) -> tuple[str, str] | None:
@@ -190,7 +186,7 @@ def _restore(part: RunPart, attempts: Attempts, seq: int, action: Update, sight:
     side = action.changes[0].side
     if sight.link is None or not sight.finds(side):
         return (yield from _skip(part, action, GONE))
-    moved = _moved(action, sight.link.base(side), sight.seen[side].whole.snapshot.values)
+    moved = edited_since(action, sight.link.base(side), sight.seen[side].whole.snapshot.values)
     changes = [change for change in action.changes if change.field not in moved]
     if changes:
         attempts.begin(seq)
@@ -220,14 +216,14 @@ def _write_once_more(
         [sight] = yield from look(part, [action])
         if sight.link is None:
             return [], done
-    moved = [field for field in _moved(action, base, values) if field not in {c.field for c in done}]
+    moved = [field for field in edited_since(action, base, values) if field not in {c.field for c in done}]
     left = [change for change in changes if change not in done and change.field not in moved]
     if left:
         yield from _write(part, sight, action, left, context)
     return moved, [*done, *left]
 
 
-def _moved(action: Update, base: Values, held: Values) -> list[str]:
+def edited_since(action: Update, base: Values, held: Values) -> list[str]:
     """The fields that somebody has edited since. What a system keeps in a form of its own is no edit."""
     return [c.field for c in action.changes if not _is_as_written(held.get(c.field), c.before, base.get(c.field))]
 
@@ -240,21 +236,30 @@ def _write(part: RunPart, sight: Sight, action: Update, changes: Sequence[Change
     sync, side, link = part.sync, action.changes[0].side, sight.link
     assert link is not None  # it was looked at
     seen = sight.seen[side]
-    record, written = _as_before(sync, side, seen.record, action.raw, changes, context)
+    record, written = as_before(sync, side, seen.record, action.raw, changes, context)
     if not written:
         yield from remember_restored(part, side, link, changes, ())
         return
     update = sync.systems[side].update(link.id(side), written, seen.whole.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
-    shown = sync.observe(side, answer, context, whole=sync.systems[side].answers_all)
+    yield from remember_written(part, sight, changes, Sent(record, written, answer), context)
+
+
+def remember_written(
+    part: RunPart, sight: Sight, changes: Sequence[Change], sent: Sent, context: Context
+) -> Flow[None]:
+    """Values were written back: what the answer shows of them is held now, and the rest as it was sent."""
+    sync, side, link = part.sync, changes[0].side, sight.link
+    assert link is not None  # it was looked at
+    shown = sync.observe(side, sent.answer, context, whole=sync.systems[side].answers_all)
     wanted = {change.field: change.after for change in changes}
-    held = sync.mapper.read(side, record, context)[0]
+    held = sync.mapper.read(side, sent.record, context)[0]
     stored = {**{field: held.get(field, value) for field, value in wanted.items()}, **stored_of(shown, wanted)}
-    raw = Sent(record, written, answer).changes(seen.record)
+    raw = sent.changes(sight.seen[side].record)
     yield from remember_restored(part, side, link, changes, raw, stored)
 
 
-def _as_before(
+def as_before(
     sync: Synchronization,
     side: Side,
     record: Any,
@@ -318,7 +323,8 @@ def _delete_made(part: RunPart, attempts: Attempts, seq: int, action: Delete, si
     if link is None or not sight.finds(side):
         return (yield from _skip(part, action, GONE))
     seen = sight.seen[side]
-    edited = _differences(seen.whole.snapshot.values, link.base(side))
+    held = seen.whole.snapshot.values
+    edited = [field for field, value in link.base(side).items() if field in held and held[field] != value]
     if edited:
         return (yield from _skip(part, action, f"edited since: {', '.join(edited)}"))
     attempts.begin(seq)
@@ -347,10 +353,6 @@ def remember_deleted(
     keys = sync.keys(survivor.snapshot) if survivor else ()
     reason = "the run that made its counterpart was undone"
     yield from part.remove(Removal(sync.name, link, survivor, keys, reason, journal=(entry,), lines=(line,)))
-
-
-def _differences(now_held: Values, base: Values) -> list[str]:
-    return [field for field, value in base.items() if field in now_held and now_held[field] != value]
 
 
 def end_links(part: RunPart, ends: Sequence[tuple[Unlink, Sight]]) -> Flow[list[None]]:

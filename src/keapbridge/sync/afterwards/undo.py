@@ -34,6 +34,7 @@ from keapbridge.sync.afterwards.putting_back import (
 )
 from keapbridge.sync.afterwards.undo_notes import Attempts, noted
 from keapbridge.sync.afterwards.undo_plan import pair_of
+from keapbridge.sync.afterwards.undo_swaps import MOST, is_refused, put_back_together, rings
 from keapbridge.sync.guard import EVERY_RECORD, is_foreseen, stops_everything
 from keapbridge.sync.planning.lost_creates import certain_at
 from keapbridge.sync.synchronization import Bridge
@@ -100,6 +101,7 @@ class _Undoing:
     part: RunPart
     attempts: Attempts
     done: set[frozenset[tuple[Side, str]]] = attrs.field(factory=set)  # pairs of which a record was deleted
+    refused: list[tuple[Step, Exception]] = attrs.field(factory=list)  # what may be taken later
 
 
 def _undo_part(part: RunPart, attempts: Attempts) -> Flow[None]:
@@ -117,6 +119,7 @@ def _undo_part(part: RunPart, attempts: Attempts) -> Flow[None]:
         return ending(ready, end)
 
     yield from flowing(_batches(part), prepare)
+    yield from _settle_refused(undoing)
 
 
 def _batches(part: RunPart) -> Iterator[Flow[list[Group]]]:
@@ -210,12 +213,36 @@ def _undo_one(undoing: _Undoing, step: Step, sight: Sight, context: Context) -> 
             attempts.end(step.seq)
         if stops_everything(error):
             raise
-        yield from part.report(line_of(action, "failed", _reason(undoing, step, error)))
+        if is_refused(action, error) and len(undoing.refused) < MOST:
+            undoing.refused.append((step, error))
+        else:
+            yield from part.report(line_of(action, "failed", _reason(undoing, step, error)))
         return
     attempts.end(step.seq)
     part.sync.guard.went_well()
     if is_done and isinstance(action, Delete):
         undoing.done.add(pair_of(action))
+
+
+def _settle_refused(undoing: _Undoing) -> Flow[None]:
+    """Put back what others held, as they give it up: one by one, then those at once that hold each other's."""
+    before = 0
+    while undoing.refused and len(undoing.refused) != before:
+        again, undoing.refused = undoing.refused, []
+        before = len(again)
+        for step, _ in reversed(again):
+            yield from gather((yield from _ready(undoing, [step])), 1)
+    left, undoing.refused = undoing.refused, []
+    done: set[int] = set()
+    for ring in rings([step for step, _ in left]):
+        actions = [step.action for step in ring]
+        yield from undoing.attempts.note([step.seq for step in ring])
+        sights, context = (yield from look(undoing.part, actions)), (yield from context_of(undoing.part.sync, actions))
+        if (yield from put_back_together(undoing.part, undoing.attempts, ring, sights, context)):
+            done.update(step.seq for step in ring)
+    for step, error in left:
+        if step.seq not in done:
+            yield from undoing.part.report(line_of(step.action, "failed", _reason(undoing, step, error)))
 
 
 def _reason(undoing: _Undoing, step: Step, error: Exception) -> str:

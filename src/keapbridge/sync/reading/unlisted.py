@@ -32,6 +32,7 @@ __all__ = [
     "found_unlisted",
     "is_listed_again",
     "learn_unshown",
+    "looked_closer",
     "probe",
     "read_alone",
     "read_singly",
@@ -67,6 +68,13 @@ def read_singly(sync: Synchronization, side: Side, listed: Seen) -> Flow[dict[st
     found = {field for one in alone.values() for field in out if one.whole.snapshot.values.get(field) is not None}
     yield from found_unlisted(sync, side, found)
     return alone
+
+
+def looked_closer(sync: Synchronization, side: Side, seen: Seen, fields: Collection[str]) -> Flow[Seen]:
+    """A record that was read with others; by itself, where these fields of it may be left out."""
+    if sync.absences.to_be_read_singly(side, seen.whole, fields):
+        seen = (yield from read_singly(sync, side, seen)).get(seen.whole.id, seen)
+    return (yield from whole(sync, side, [seen], by_ids=False))[0]
 
 
 # --- what is known of them ---------------------------------------------------------------------------------------

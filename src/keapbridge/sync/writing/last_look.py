@@ -19,6 +19,7 @@ from keapbridge.decide.match import match_appeared, near_appeared
 from keapbridge.model.plan import Adopt
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.sync.reading.unlisted import brought_up
 from keapbridge.sync.synchronization import digest
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.updates import adopt
@@ -94,7 +95,8 @@ class LastLook:
     def _take(self, target: Side, records: Sequence[Any]) -> Flow[None]:
         """Remember what was not there when the plan was made, or was another."""
         sync = self.part.sync
-        seen = {one.observation.id: one.observation for one in (yield from sync.see(target, records))}
+        listed = yield from brought_up(sync, target, (yield from sync.see(target, records)), changes=True)
+        seen = {one.observation.id: one.observation for one in listed}
         linked = yield from sync.store.links.partners(sync.name, target, seen)
         kept = yield from sync.store.links.tombstones(sync.name, target, [id for id in seen if id not in linked])
         free = [id for id in seen if id not in linked and id not in kept and seen[id].problem is None]

@@ -1,0 +1,71 @@
+"""What has vanished is held, clears nothing, and begins anew when it is shown again."""
+
+from __future__ import annotations
+
+import pytest
+from leaving import colours, leaving, made
+from tiers import variants
+from toys import World
+
+import keapbridge as kb
+
+CRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
+SIDES = [CRM, KEAP]
+
+
+def held(report: kb.Report) -> list[tuple[str, ...]]:
+    return [line.fields for line in report.lines if line.outcome == "held" and line.object == "toys"]
+
+
+@pytest.mark.parametrize("full", variants([False, True], quick=[False]))
+@pytest.mark.parametrize("side", SIDES)
+def test_what_nothing_shows_any_more_clears_nothing_and_is_told(toys: World, side: kb.Side, *, full: bool) -> None:
+    box, other = leaving(toys, side)
+    made(toys, 4)
+    box.unshown = frozenset({"colour"})
+    for _ in range(3):
+        for id in list(box.records)[:2]:
+            box.put(id=id)  # edited, in nothing that is mapped
+        assert held(toys.sync(full=full)) == [("Colour",)]
+    assert colours(other) == ["red"] * 4
+    assert colours(box) == ["red"] * 4
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_one_record_at_a_time_it_clears_nothing_either(toys: World, side: kb.Side) -> None:
+    box, other = leaving(toys, side)
+    made(toys, 4)
+    box.unshown = frozenset({"colour"})
+    for id in box.records:
+        ids = {CRM: [], KEAP: [], side: [id]}
+        assert held(toys.run(toys.engine.sync(("toys",), ids=ids))) == [("Colour",)]
+    assert colours(other) == ["red"] * 4
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_property_that_comes_back_begins_anew(toys: World, side: kb.Side) -> None:
+    box, other = leaving(toys, side)
+    made(toys, 4)
+    box.unshown = frozenset({"colour"})
+    for id in box.records:
+        box.put(id=id)
+    toys.sync()
+    other.put(id=next(iter(other.records)), colour="blue")  # while nothing shows it
+    toys.sync()
+    box.unshown = frozenset()
+    for id in box.records:
+        box.put(id=id, colour=None)  # it was made again, empty
+    assert not held(toys.sync())
+    assert sorted(colours(other)) == sorted(colours(box)) == ["blue", "red", "red", "red"]
+    assert not toys.plan(full=True).counts
+
+
+def test_a_permission_that_is_given_back_is_noticed_although_no_record_changes(toys: World) -> None:
+    box, _ = leaving(toys, KEAP)
+    made(toys, 4)
+    box.unshown = frozenset({"colour"})
+    for id in box.records:
+        box.put(id=id)
+    assert held(toys.sync()) == [("Colour",)]
+    box.unshown = frozenset()
+    assert not held(toys.sync())

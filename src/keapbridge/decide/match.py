@@ -30,6 +30,7 @@ __all__ = [
     "Appeared",
     "GroupOutcome",
     "Unmatched",
+    "apart_by_name",
     "match_all",
     "match_appeared",
     "match_group",
@@ -140,6 +141,22 @@ def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
             others = [o for o in others if not _looks_different(one.apart, o.apart)]
             if others:
                 found.append(Unmatched(*one.name, "may be a record that is linked to nothing either", _names(others)))
+    return tuple(found)
+
+
+def apart_by_name(candidates: Sequence[Candidate]) -> tuple[tuple[tuple[Side, str], ...], ...]:
+    """Groups of records of both sides that share what near misses are found by, and clearly are not the same.
+
+    Each is to be given its counterpart (colleagues have one switchboard); a person is told of the group.
+    """
+    sharers = Counter(key for candidate in candidates for key in candidate.keys)
+    found: list[tuple[tuple[Side, str], ...]] = []
+    for group in _groups([c for c in candidates if all(sharers[key] <= CROWD for key in c.keys)]):
+        free = [c for c in group if not c.linked]
+        across = [(a, b) for a in free for b in free if a.side is not b.side and _share(a, b) and _same_key(a, b)]
+        if across and all(_looks_different(a.apart, b.apart) for a, b in across):
+            told = {one.name: one for pair in across for one in pair}
+            found.append(_names(list(told.values())))
     return tuple(found)
 
 

@@ -546,6 +546,16 @@ class Mapper:
             raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")
         return filled
 
+    def never(self, side: Side) -> str | None:
+        """Why no record at all can be made on this side, whatever it holds; `None` when some can."""
+        if beside := self.needed.get(side):
+            return f"{side.title} needs {', '.join(beside)}, and nothing is mapped to it"
+        mapped = {lens.name for lens in self.lenses}
+        for lens in self.homeless:
+            if side is Side.KEAP and side in lens.required and lens.fallback not in mapped:
+                return f"{side.title} needs {lens.name}, and Customcrm has no place for it"
+        return None
+
     def as_given(self, side: Side, filled: Mapping[str, Canonical]) -> dict[str, Canonical]:
         """The other way round: what the source had of a new record, without what its fallbacks filled in."""
         given = dict(filled)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from tiers import variants
+from toys import TOYS
+from toys import World as Toys
 
 import keapbridge as kb
 
@@ -364,3 +367,22 @@ def test_an_application_without_products_is_told_its_currency_or_asks_for_it_onc
 def test_what_is_no_currency_is_refused(sessions: Any, code: Any) -> None:
     with pytest.raises(ValueError, match=r"ISO 4217"):
         sessions(currency=code)
+
+
+@pytest.mark.parametrize("side", list(kb.Side))
+def test_what_can_never_be_made_is_told_once_for_all(toys: Toys, side: kb.Side) -> None:
+    toys.remap("toys", attrs.evolve(TOYS, needed={side: ("serial",)}))
+    box = toys.gadgets if side is kb.Side.CUSTOMCRM else toys.toys
+    name = "title" if side is kb.Side.CUSTOMCRM else "name"
+    first = box.put(**{name: "toy 0"})
+    reason = f"{side.title} needs serial, and nothing is mapped to it"
+    [line] = toys.sync().lines
+    assert (line.customcrm_id or line.keap_id, line.reason) == (first, reason)
+    for n in range(1, 9):
+        box.put(**{name: f"toy {n}"})
+    for full in (False, True):
+        [line] = toys.sync(full=full).lines
+        assert (line.outcome, line.customcrm_id or line.keap_id) == ("skipped", "*")
+        assert line.reason.startswith(f"{reason}: no record of {side.other.title} is made there ({first}, ")
+        assert line.reason.endswith(" and 3 more)")
+    assert not toys.calls()

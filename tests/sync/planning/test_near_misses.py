@@ -36,6 +36,8 @@ def test_companies_too_are_told_of(world: World, ours: dict[str, Any], theirs: d
     its = world.keap.state.companies.add({"phone_number": PHONE, "address": address, **theirs})
     report = world.sync()
     told = {line.customcrm_id or line.keap_id: line.reason for line in report.lines if line.outcome == "skipped"}
+    several = told.pop("*", "")
+    assert (f"Customcrm {mine}; Keap {its}" in several) == (ours["Name"] == "Looms")
     assert world.counts()["companies"] == ((1, 1) if is_near else (2, 2))
     assert {id: f"{its}" in told[id] or f"{mine}" in told[id] for id in told} == (
         {mine: True, its: True} if is_near else {}
@@ -44,6 +46,21 @@ def test_companies_too_are_told_of(world: World, ours: dict[str, Any], theirs: d
 
 def near_toys(toys: Toys) -> None:
     toys.remap("toys", attrs.evolve(TOYS, near=(NearKey(("Colour",)),)))
+
+
+def test_colleagues_on_one_switchboard_are_made_and_told_of_once(world: World) -> None:
+    for n in range(4):
+        world.crm.state.contacts.add({"FirstName": f"Ada{n}", "Email": f"a{n}@x.example", "Phone": "+4722334455"})
+        numbers = {"phone_numbers": [PHONE], "email_addresses": [{"email": f"b{n}@x.example", "field": "EMAIL1"}]}
+        world.keap.state.contacts.add({"given_name": f"Bob{n}", **numbers})
+    first, second = world.sync(), world.sync()
+    [told] = [line for line in first.lines if line.outcome == "skipped"]
+    assert "the same Phone, and names that are quite different" in told.reason
+    assert told.reason.count("Customcrm") == 4
+    assert "and 2 more" in told.reason
+    assert first.count("created") == 8
+    assert not list(second.lines)
+    assert world.counts()["contacts"] == (8, 8)
 
 
 def test_who_is_linked_is_near_to_nobody(toys: Toys) -> None:

@@ -74,6 +74,8 @@ class PlanPart:
         went_back: side → records that have gone back to an earlier state, and wait for a word.
         back_by: side → by how many seconds at most.
         reissued: linked pairs whose one id belongs to another record now.
+        hopeless: side → how many of its records can never be given a counterpart.
+        some_hopeless: side → the first few of them.
         tally: what its changes of linked pairs would lose.
     """
 
@@ -91,6 +93,8 @@ class PlanPart:
     back_by: Counter[Side] = attrs.field(factory=Counter)
     reissued: int = 0
     wants_currency: bool = False
+    hopeless: Counter[Side] = attrs.field(factory=Counter)
+    some_hopeless: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
     tally: Tally = attrs.field(
         init=False,
         default=attrs.Factory(

@@ -11,16 +11,17 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
 from keapbridge.model.change import Held
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Skip
+from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked import merge_pairs, waiting
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["counterpart", "plan_creates", "plan_matches", "read_unlinked"]
+__all__ = ["counterpart", "plan_creates", "plan_hopeless", "plan_matches", "read_unlinked"]
 
 BATCH = 500
+FEW = 6  # records that a line names
 
 
 def plan_matches(part: PlanPart) -> Flow[bool]:
@@ -105,13 +106,30 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
     failed = yield from waiting(sync, [(source, o.id) for o in found])
     reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
+    never = sync.mapper.never(source.other)
+    hopeless = [o.id for o in found if never is not None and o.problem is None and o.id not in reasons]
     actions = [
         Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
         for o in found
+        if o.id not in hopeless
     ]
     part.wants_currency |= any(isinstance(action, Skip) and NO_CURRENCY in action.reason for action in actions)
     yield from part.add(actions)
+    part.hopeless[source] += len(hopeless)
+    part.some_hopeless[source] += hopeless[: FEW - len(part.some_hopeless[source])]
     return []
+
+
+def plan_hopeless(part: PlanPart) -> Flow[None]:
+    """Tell, once for all of them, of the records that can never be given a counterpart."""
+    for source, number in part.hopeless.items():
+        reason, ids = part.sync.mapper.never(source.other), part.some_hopeless[source]
+        if not number or reason is None:
+            continue
+        more = f" and {number - len(ids)} more" if number > len(ids) else ""
+        told = f"{reason}: no record of {source.title} is made there ({', '.join(ids)}{more})"
+        alone = Skip(part.sync.name, source, ids[0], reason)
+        yield from part.add([alone if number == 1 else Skip(part.sync.name, source, EVERY_RECORD, told)])
 
 
 def _plan_create(sync: Synchronization, source: Observation, context: Context) -> Create | Skip:

@@ -13,7 +13,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.deletions import plan_deletions
 from keapbridge.sync.planning.draft import PlanDraft, PlanPart
-from keapbridge.sync.planning.first_contact import plan_creates, plan_matches
+from keapbridge.sync.planning.first_contact import plan_creates, plan_hopeless, plan_matches
 from keapbridge.sync.planning.linked import plan_pairs
 from keapbridge.sync.planning.lost_creates import plan_lost_creates
 from keapbridge.sync.planning.near_misses import plan_near_misses
@@ -95,6 +95,7 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
         yield from plan_near_misses(part)
     for side in Side:
         yield from plan_creates(part, side)
+    yield from plan_hopeless(part)
     yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])

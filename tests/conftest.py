@@ -1,11 +1,15 @@
 """Two emulators, clients for them and sessions between them: new ones for every test, and each held to Keap's contract.
 
+The calls go straight into the emulators, which are served as soon as somebody asks for their address: sockets cost a
+third of a run. With `--sockets`, as in the second tier, all of them go over HTTP.
+
 What passes between the library and the Keap emulator is checked against Keap's published contract when a test ends. A
 test that breaks answers on purpose asks for `broken_answers`: its requests are checked all the same.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -20,6 +24,7 @@ from typing import Any
 import attrs
 import pytest
 from hypothesis import is_hypothesis_test, settings
+from in_process import ServedCustomcrm, ServedKeap, without_sockets
 from laws import FRESH
 from postgresql_server import postgresql, postgresql_url
 from quick_stores import compiled_once, store, template
@@ -43,6 +48,7 @@ Sessions = Callable[..., kb.SyncSession]
 def pytest_configure(config: pytest.Config) -> None:
     # Set once, before the workers of a parallel run are started, so that they all have the same.
     os.environ.setdefault(SEED, "1")
+    gc.disable()  # nothing of what is collected becomes garbage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,8 +56,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--no-skips", action="store_true", help="a test that is skipped fails: nothing may be missing here"
     )
     parser.addoption(
+        "--sockets", action="store_true", help="every call to an emulator goes over HTTP, not only where that is tested"
+    )
+    parser.addoption(
         "--every-exchange", action="store_true", help="hold each exchange with Keap to its contract, not two of a form"
     )
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays to the end: nobody need look for garbage in it, over and over.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -121,7 +138,7 @@ def closing() -> Iterator[Callable[[Callable[[], None]], None]]:
 def keap_server(
     request: pytest.FixtureRequest, keap_behaviour: KeapBehaviour, closing: Callable[[Callable[[], None]], None]
 ) -> Iterator[KeapEmulator]:
-    server = KeapEmulator(behaviour=keap_behaviour).__enter__()
+    server = ServedKeap(behaviour=keap_behaviour)
     exchanges = _all_exchanges(server.requests)
     yield server
     closing(server.close)
@@ -138,22 +155,40 @@ def keap_server(
 def crm_server(
     crm_behaviour: CustomcrmBehaviour, closing: Callable[[Callable[[], None]], None]
 ) -> Iterator[CustomcrmEmulator]:
-    server = CustomcrmEmulator(behaviour=crm_behaviour).__enter__()
+    server = ServedCustomcrm(behaviour=crm_behaviour)
     yield server
     closing(server.close)
 
 
 @pytest.fixture
-def keap(keap_server: KeapEmulator) -> Iterator[kb.KeapClient]:
-    with kb.KeapClient(
-        auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url, retry=PATIENCE
-    ) as client:
+def sockets() -> None:
+    """Asked for by tests whose `keap` and `crm` must reach their systems over HTTP: of time-outs, of connections."""
+
+
+def _unserved(request: pytest.FixtureRequest, server: KeapEmulator | CustomcrmEmulator) -> str | None:
+    """What is taken for the address of an emulator that needs no sockets in this test; `None` where it does."""
+    if request.config.getoption("--sockets") or "sockets" in request.fixturenames:
+        return None
+    return server.unserved_url if isinstance(server, (ServedKeap, ServedCustomcrm)) else None
+
+
+@pytest.fixture
+def keap(request: pytest.FixtureRequest, keap_server: KeapEmulator) -> Iterator[kb.KeapClient]:
+    url = _unserved(request, keap_server)
+    auth = kb.KeapApiKey(keap_server.api_key)
+    with kb.KeapClient(auth=auth, base_url=url or keap_server.base_url, retry=PATIENCE) as client:
+        if url is not None:
+            without_sockets(client, keap_server)
         yield client
 
 
 @pytest.fixture
-def crm(crm_server: CustomcrmEmulator) -> Iterator[kb.CustomcrmClient]:
-    with kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token), retry=PATIENCE) as client:
+def crm(request: pytest.FixtureRequest, crm_server: CustomcrmEmulator) -> Iterator[kb.CustomcrmClient]:
+    url = _unserved(request, crm_server)
+    auth = kb.BearerToken(crm_server.token)
+    with kb.CustomcrmClient(url or crm_server.base_url, auth=auth, retry=PATIENCE) as client:
+        if url is not None:
+            without_sockets(client, crm_server)
         yield client
 
 

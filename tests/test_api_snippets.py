@@ -525,6 +525,7 @@ def test_what_is_raised(fault: Fault, error: type[kb.ApiError], keap: kb.KeapCli
 
 
 @pytest.mark.usefixtures("broken_answers")
+@pytest.mark.usefixtures("sockets")  # the address is told
 def test_every_api_error_names_its_call(keap: kb.KeapClient, keap_server: KeapEmulator) -> None:
     ada = keap_server.state.contacts.add({"given_name": "Ada"})
     keap_server.state.contacts.corrupt(ada, given_name=5)

@@ -106,6 +106,7 @@ def test_a_list_that_cannot_be_read_stops_its_synchronization_with_a_clear_reaso
     "name",
     list(NO_ANSWER),
 )
+@pytest.mark.usefixtures("sockets")  # the address is told
 def test_an_error_says_what_was_asked_of_whom(
     crm: kb.CustomcrmClient, crm_server: CustomcrmEmulator, name: str
 ) -> None:

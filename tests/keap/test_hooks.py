@@ -18,6 +18,8 @@ from keapbridge.keap.hooks import EVENTS
 from keapbridge.testing import Fault, HookBehaviour, KeapEmulator
 from keapbridge.testing._server import LoopbackServer
 
+pytestmark = pytest.mark.usefixtures("sockets")  # Keap calls the receiver while it is called
+
 PATH = "/keap/a-token-that-nobody-guesses"
 
 

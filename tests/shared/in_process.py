@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +14,49 @@ import httpx
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
+from keapbridge.testing._server import _CutError as ConnectionCutError
 
-__all__ = ["InProcess", "connect", "straight_into", "twins"]
+__all__ = ["InProcess", "ServedCustomcrm", "ServedKeap", "connect", "straight_into", "twins", "without_sockets"]
 
 
-async def _answer(app: Any, request: httpx.Request, body: bytes) -> httpx.Response:
-    messages: list[Any] = []
-    scope = {
+class ServedKeap(KeapEmulator):
+    """A Keap that is served over HTTP as soon as somebody asks for its address."""
+
+    _ended = False
+
+    @property
+    def _origin(self) -> str:
+        if self._server is None and not self._ended:
+            self.__enter__()
+        return super()._origin
+
+    @property
+    def unserved_url(self) -> str:
+        """An address for clients that need none."""
+        return "http://keap.invalid/crm/rest"
+
+    def close(self) -> None:
+        self._ended = True
+        super().close()
+
+
+class ServedCustomcrm(CustomcrmEmulator):
+    """The same of a Customcrm."""
+
+    @property
+    def base_url(self) -> str:
+        if self._server is None and not self._closed:
+            self.__enter__()
+        return super().base_url
+
+    @property
+    def unserved_url(self) -> str:
+        """An address for clients that need none."""
+        return "http://customcrm.invalid/api"
+
+
+def _scope(request: httpx.Request) -> dict[str, Any]:
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -35,15 +71,28 @@ async def _answer(app: Any, request: httpx.Request, body: bytes) -> httpx.Respon
         "server": (request.url.host, 80),
     }
 
+
+async def _pass(app: Any, request: httpx.Request, body: bytes, messages: list[Any]) -> None:
+    """Send a request into an application; what it answers is added to the messages."""
+
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         messages.append(message)
 
-    await app(scope, receive, send)
+    await app(_scope(request), receive, send)
+
+
+def _response(messages: list[Any], stream: Callable[[bytes], Any] = httpx.ByteStream) -> httpx.Response:
     content = b"".join(message.get("body", b"") for message in messages[1:])
-    return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], stream=httpx.ByteStream(content))
+    return httpx.Response(messages[0]["status"], headers=messages[0]["headers"], stream=stream(content))
+
+
+async def _answer(app: Any, request: httpx.Request, body: bytes) -> httpx.Response:
+    messages: list[Any] = []
+    await _pass(app, request, body, messages)
+    return _response(messages)
 
 
 class _Loop:
@@ -106,10 +155,57 @@ class OnLoop(httpx.AsyncBaseTransport):
         return response
 
 
+class _Half(httpx.SyncByteStream):
+    """Half an answer, and then the end of the connection."""
+
+    def __init__(self, half: bytes) -> None:
+        self._half = half
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._half
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+class AtOnce(httpx.BaseTransport):
+    """Sends requests into an emulator that waits for nothing, one at a time, from as many threads as there are.
+
+    Without an event loop: whatever the emulator asks for is there. Connections that it cuts end as they do on a wire.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app, self._lock = app, threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        messages: list[Any] = []
+        work = _pass(self._app, request, request.read(), messages)
+        try:
+            with self._lock:
+                _to_its_end(work)
+        except ConnectionCutError:
+            if messages:
+                return _response(messages, _Half)
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from None
+        return _response(messages)
+
+
+def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        while work.send(None) is None:
+            pass
+    except StopIteration:
+        return
+    raise RuntimeError("the emulator waits for something: a test of that asks for `sockets`")
+
+
 def straight_into(client: Any, transport: httpx.BaseTransport) -> None:
     """Let a client of the library make its calls with this transport."""
     client._port._client.close()
     client._port._client = httpx.Client(transport=transport, trust_env=False)
+
+
+def without_sockets(client: kb.KeapClient | kb.CustomcrmClient, server: KeapEmulator | CustomcrmEmulator) -> None:
+    """Let a client for threads make its calls to an emulator that is not served."""
+    client._port._client._transport = AtOnce(server.app)
 
 
 def connect(client: Any, app: Any, way: float = 0.0) -> None:

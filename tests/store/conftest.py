@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -15,12 +12,8 @@ from keapbridge.store.sql import LinkStore, open_store
 
 
 @pytest.fixture
-def engine(template: Path) -> Iterator[Engine]:
+def engine() -> Iterator[Engine]:
     engine = memory_engine()
-    with engine.connect() as connection, closing(sqlite3.connect(template)) as source:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        source.backup(driver)
     yield engine
     engine.dispose()
 

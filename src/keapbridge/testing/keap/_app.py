@@ -64,7 +64,7 @@ def application(state: KeapState, behaviour: KeapBehaviour, hooks: KeapHooks) ->
         ],
         exception_handlers={
             _RefusedError: _refusal,
-            InvalidError: lambda request, error: _error(request, 400, str(error)),
+            InvalidError: _invalid,
             HTTPException: _http_error,
         },
     )
@@ -88,11 +88,18 @@ def _error(request: Request, status: int, message: str) -> Response:
     return _json(content, status)
 
 
-def _refusal(request: Request, error: Any) -> Response:
+# Not plain functions, which Starlette calls on another thread.
+
+
+async def _refusal(request: Request, error: Any) -> Response:
     return _error(request, error.status, str(error))
 
 
-def _http_error(request: Request, error: Any) -> Response:
+async def _invalid(request: Request, error: Any) -> Response:
+    return _error(request, 400, str(error))
+
+
+async def _http_error(request: Request, error: Any) -> Response:
     answer = _error(request, error.status_code, error.detail)
     answer.headers.update(error.headers or {})
     return answer

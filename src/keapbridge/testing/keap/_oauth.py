@@ -304,7 +304,7 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
 
 
-def _refused(request: Request, error: Any) -> Response:
+async def _refused(request: Request, error: Any) -> Response:
     answer = _json({"error": error.error, "error_description": str(error)}, error.status)
     if error.status == 401 and request.url.path == _TOKEN:
         answer.headers["WWW-Authenticate"] = 'Basic realm="keap"'

@@ -123,6 +123,7 @@ class FakeSystem:
         self.circuit = Circuit(self.retry.patience, self.retry.rest)
         self.credentials = None
         self.pace = None
+        self.ear: Any = None
         self.faults: FaultPlan = no_faults
         self.habits = Habits()
         self.writes: list[tuple[str, str]] = []

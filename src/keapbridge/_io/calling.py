@@ -34,11 +34,11 @@ def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
             yield from _wait(port)
             signature = yield from _sign(port)
             answer: Answer = yield Send(port, _signed(port, call, signature), attempt, after)
-            yield from _heard(port, answer.headers)
+            yield from _heard(port, answer)
             result = call.decode(answer)
         except ApiError as error:
             locate(error, port, call)
-            yield from _heard(port, error.headers)
+            yield from _heard(port, error)
             if once and retries.is_too_much(error):
                 raise
             meant = yield from _learn(port, error)
@@ -67,9 +67,9 @@ def _wait(port: Port) -> Flow[None]:
         yield from port.pace.turn()
 
 
-def _heard(port: Port, headers: Mapping[str, str]) -> Flow[None]:
-    if port.ear is not None and headers:
-        yield from port.ear(headers)
+def _heard(port: Port, answer: Answer | ApiError) -> Flow[None]:
+    if port.ear is not None and answer.headers:
+        yield from port.ear(answer.headers)
 
 
 def _sign(port: Port) -> Flow[Mapping[str, Secret]]:

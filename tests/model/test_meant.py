@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keapbridge.model.meant import is_meant, nearest
+from keapbridge.model.meant import is_meant, nearest, slip_of
 
 KNOWN = ["FirstName", "LastName", "Email", "MobilePhone"]
 
@@ -36,3 +36,11 @@ def test_a_spelling_stands_for_a_name_and_the_first_of_two_counts() -> None:
     assert nearest("family_nmae", {"LastName": "LastName", "family_name": "LastName"}) == "LastName"
     assert nearest("Last Name", {"LastName": "1", "last_name": "2"}) == "1"
     assert nearest("LastName", []) is None
+
+
+def test_a_slip_of_the_pen_is_nearly_the_same_and_no_other_number() -> None:
+    assert slip_of("Emial", KNOWN) == "Email"
+    assert slip_of("first_name", KNOWN) == "FirstName"
+    assert slip_of("Mobile", KNOWN) is None
+    assert slip_of("Email2", KNOWN) is None
+    assert slip_of("Email", KNOWN) is None

@@ -508,7 +508,7 @@ def test_the_hierarchy_of_errors(error: type[Exception]) -> None:
         (Fault(429, headers=(("Retry-After", "3600"),)), kb.RateLimitedError),
         (Fault(500), kb.ServerError),
         (Fault(200, b"<html>Sorry</html>", "text/html"), kb.ShapeError),
-        (Fault(0), kb.TransportError),
+        (Fault(0), kb.NoAnswerError),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

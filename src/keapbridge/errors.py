@@ -4,6 +4,7 @@
 KeapbridgeError
 ├── ApiError                     a call to one of the two systems failed
 │   ├── TransportError           no usable answer: connection, time-out, cut in the middle
+│   │   ├── NoAnswerError         refused, cut off or timed out: the system does not answer
 │   │   └── BoundError            more than the client takes: bytes, seconds, pages
 │   ├── UnavailableError         not even asked: the system failed call after call
 │   ├── StatusError              an answer that says no
@@ -24,8 +25,8 @@ KeapbridgeError
 │   ├── SessionBusyError         another process runs this session
 │   ├── StoppedError             it was told to stop, or its time was up
 │   └── LinkStoreError           the store cannot be opened or used
-└── TryLaterError                nothing is wrong but the moment: SessionBusyError, StoppedError, UnavailableError,
-                                 RateLimitedError and QuotaExhaustedError
+└── TryLaterError                nothing is wrong but the moment: NoAnswerError, ServerError, SessionBusyError,
+                                 StoppedError, UnavailableError, RateLimitedError and QuotaExhaustedError
 ```
 
 No message, `repr` or attribute holds credentials; messages name records by id and fields by name, never by value.
@@ -55,6 +56,7 @@ __all__ = [
     "KeapbridgeError",
     "LinkStoreError",
     "MappingError",
+    "NoAnswerError",
     "NotFoundError",
     "OtherSystemError",
     "QuotaExhaustedError",
@@ -123,6 +125,10 @@ class TransportError(ApiError):
     def __init__(self, message: str, *, method: str = "", url: str = "", sent: bool = True) -> None:
         super().__init__(message, method=method, url=url)
         self.sent = sent
+
+
+class NoAnswerError(TransportError, TryLaterError):
+    """The system does not answer: a connection that was refused, cut off or timed out; a database that is locked."""
 
 
 class BoundError(TransportError):
@@ -218,7 +224,7 @@ class QuotaExhaustedError(RateLimitedError):
         self.resets_at = self.retry_at = resets_at
 
 
-class ServerError(StatusError):
+class ServerError(StatusError, TryLaterError):
     """5xx: the server failed."""
 
 

@@ -28,7 +28,7 @@ from keapbridge._io.refusals import refusal
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret, clear, kept
 from keapbridge._version import __version__
-from keapbridge.errors import TransportError
+from keapbridge.errors import NoAnswerError, TransportError
 
 if TYPE_CHECKING:
     import ssl
@@ -255,7 +255,8 @@ class _Http:
 
         never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL))
         what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-        return TransportError(
+        kind = TransportError if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) else NoAnswerError
+        return kind(
             f"no answer about {call.subject or call.path}: {what}",
             method=call.method,
             url=f"{self.settings.base_url}{call.path}",

@@ -80,7 +80,7 @@ SCHEMAS = {
                 id="id",
                 modified="updated_at",
                 created="made_at",
-                columns={"BirthDate": "born", "City": "town", "CustomerId": "works_for", "ShoeSize": "shoes"},
+                columns={"BirthDate": "born", "City": "town", "CustomerId": "works_for"},
             ),
             "customers": kb.SqlTable("firms", id="id", modified="updated_at"),
             "products": kb.SqlTable("goods", id="id", modified="updated_at", constants={"Currency": "USD"}),

@@ -213,6 +213,13 @@ class AdapterResource(Generic[R]):
         return str(tell(self.object, property)) if callable(tell) else ""
 
     @property
+    def declared(self) -> frozenset[str]:
+        """The names that a host has given to what it holds; nothing where the adapter does not tell."""
+        tell = getattr(self.adapter, "declared", None)
+        found: Any = tell(self.object) if callable(tell) else ()
+        return frozenset(found)
+
+    @property
     def properties(self) -> frozenset[str] | None:
         """The names of what it can hold; `None` when it holds everything."""
         tell = getattr(self.adapter, "properties", None)

@@ -64,6 +64,15 @@ class CustomcrmResource(Generic[R]):
         call = endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=True)
         return fetch(self.port, call, ByTime(self.port, self.endpoint, updated_since))
 
+    @property
+    def declared(self) -> frozenset[str]:
+        """The properties that the schema declares by name, as they are called in mappings."""
+        return self.endpoint.declared_names
+
+    def path_of(self, name: str) -> str:
+        """Where the API's records have a property, by its name in mappings."""
+        return self.endpoint.path_of(name)
+
     def get(self, id: str) -> Flow[R]:
         return send(self.port, endpoints.get(self.endpoint, id))
 

@@ -93,6 +93,17 @@ class Endpoint(Generic[R]):
         return declared
 
     @property
+    def declared_names(self) -> frozenset[str]:
+        """The properties that are declared for it by name, as they are called in mappings."""
+        attributes = {name: attribute_of(self.codec.cls, name) for name in self.declared.properties}
+        return frozenset(name if found is None else records.wire_name(found) for name, found in attributes.items())
+
+    def path_of(self, name: str) -> str:
+        """Where records have a property, by its name in mappings."""
+        attribute = attribute_of(self.codec.cls, name)
+        return self.wire.named.get(name, name) if attribute is None else self.wire.paths.get(attribute, name)
+
+    @property
     def path(self) -> str:
         """The path of the list."""
         return self.declared.path

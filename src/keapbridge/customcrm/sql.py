@@ -33,14 +33,25 @@ from sqlalchemy.pool import StaticPool
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
-from keapbridge.errors import ConflictError, MappingError, NotFoundError, StatusError, TransportError
+from keapbridge.errors import ConflictError, MappingError, NoAnswerError, NotFoundError, StatusError, TransportError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
+from keapbridge.model.meant import is_meant
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 __all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
 
 T = TypeVar("T")
+
+# What databases say of a wrong password, of a name that there is not, and of a file that cannot be opened.
+_FOR_GOOD = (
+    "authentication failed",
+    "access denied",
+    "does not exist",
+    "unknown database",
+    "unable to open",
+    "no such",
+)
 
 _LOGGING_NAME = "keapbridge"
 _OWN = {"Id", "CreatedAt", "UpdatedAt", "ETag"}
@@ -164,7 +175,8 @@ class SqlCustomcrm:
 
     Raises:
         MappingError: for tables and columns that do not exist, and views that cannot be written.
-        TransportError: when the database cannot be reached.
+        TransportError: when the database cannot be opened; a `NoAnswerError`, which is a `TryLaterError`, while it is
+            down or locked.
     """
 
     def __init__(
@@ -185,7 +197,7 @@ class SqlCustomcrm:
             look = sa.inspect(self._engine)
             self._tables = {name: _Rows(self._engine, look, name, table) for name, table in self._given.items()}
         except (SQLAlchemyError, ImportError) as error:
-            raise TransportError(f"cannot open the database: {type(error).__name__}", sent=False) from None
+            raise _unopened(error) from None
         self._had = {name: rows.properties for name, rows in self._tables.items()}
         if not self._tables:
             raise MappingError("a SqlCustomcrm needs at least one table: contacts=, customers= or products=")
@@ -227,6 +239,12 @@ class SqlCustomcrm:
         Texts do not count, for those can be "".
         """
         return self._tables[object].required
+
+    def declared(self, object: str) -> frozenset[str]:
+        """The properties that the declaration of its tables names."""
+        given = self._given[object]
+        named = {name for name, column in given.columns.items() if column is not None}
+        return frozenset(named.union(given.constants, *(join.columns for join in given.joins)))
 
     def list_changes(self, object: str, since: datetime | None, cursor: str | None, /) -> AdapterPage:
         """See `CustomcrmAdapter.list_changes`."""
@@ -307,7 +325,8 @@ class SqlCustomcrm:
             # The first line names constraints and columns; what follows may show values.
             raise StatusError(f"{subject}: refused by the database: {_first_line(error)}", status=422) from None
         except OperationalError as error:
-            raise TransportError(f"{subject}: the database failed: {type(error.orig).__name__}", sent=True) from None
+            kind = NoAnswerError if _is_outage(error) else TransportError
+            raise kind(f"{subject}: the database failed: {type(error.orig).__name__}", sent=True) from None
         except DBAPIError as error:
             name = type(error.orig).__name__
             raise StatusError(f"{subject}: refused by the database: {name}", status=422) from None
@@ -332,6 +351,19 @@ def _database_of(url: sa.URL) -> str | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return url.database if url.host else None
     return str(Path(url.database).absolute())
+
+
+def _unopened(error: Exception) -> TransportError:
+    kind = NoAnswerError if _is_outage(error) else TransportError
+    return kind(f"cannot open the database: {type(error).__name__}", sent=False)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether a database does not answer for now: it is down, or locked; what is wrong for good is said otherwise."""
+    if not isinstance(error, OperationalError):
+        return False
+    said = str(error.orig).casefold()
+    return not any(words in said for words in _FOR_GOOD)
 
 
 def _first_line(error: IntegrityError) -> str:
@@ -387,8 +419,9 @@ class _Reflected:
 
     def column(self, name: str, what: str) -> sa.Column[Any]:
         if name not in self.table.c:
-            there = ", ".join(c.name for c in self.table.c)
-            raise MappingError(f"{what}: the table {self.table.fullname} has no column {name} (it has {there})")
+            there = [c.name for c in self.table.c]
+            meant = is_meant(name, there) or f" (it has {', '.join(there)})"
+            raise MappingError(f"{what}: the table {self.table.fullname} has no column {name}{meant}")
         return self.table.c[name]
 
 
@@ -397,7 +430,8 @@ def _reflect(
 ) -> _Reflected:
     is_view = name in look.get_view_names(schema)
     if not is_view and name not in look.get_table_names(schema):
-        raise MappingError(f"{what}: there is no table or view {name}")
+        meant = is_meant(name, [*look.get_table_names(schema), *look.get_view_names(schema)])
+        raise MappingError(f"{what}: there is no table or view {name}{meant}")
     found = look.get_columns(name, schema)
     on_sqlite = engine.dialect.name == "sqlite"
     columns: list[Any] = [sa.Column(c["name"], _kind(c["type"], on_sqlite), primary_key=c["name"] == id) for c in found]
@@ -571,6 +605,8 @@ class _Rows:
         for name, column in self.given.columns.items():
             if name in _OWN:
                 raise MappingError(f"{self.object}: {name} is given by id=, modified= or created=, not by columns=")
+            if column is None and name not in known:
+                raise MappingError(f"{self.object}: there is no property {name} to leave out{is_meant(name, known)}")
             found.pop(name, None)
             if column is not None:
                 found[name] = seen.column(column, self.object)

@@ -86,6 +86,15 @@ class Filter:
         condition = self.conditions.get(side)
         return condition is None or not (callable(condition) or any(map(callable, condition.values())))
 
+    def names(self, side: Side) -> tuple[str, ...]:
+        """The properties that the condition names; of a function of the record nobody knows."""
+        condition = self.conditions.get(side)
+        return tuple(condition) if isinstance(condition, Mapping) else ()
+
+    def is_function(self, side: Side) -> bool:
+        """Whether the condition is a function of the whole record, which may look at anything."""
+        return callable(self.conditions.get(side))
+
     def described(self, side: Side) -> str:
         """The condition in words; empty where there is none."""
         condition = self.conditions.get(side)

@@ -21,6 +21,7 @@ import attrs
 
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
+from keapbridge.model.finding import Finding
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
@@ -275,6 +276,7 @@ class Plan:
             many calls Keap allows in a minute.
         findings: fields that are held for all records, with the reason; the changes that a brake holds are in the plan,
             and are not made.
+        warnings: what a check of the session warns of.
     """
 
     id: str
@@ -286,6 +288,7 @@ class Plan:
     purpose: str
     _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
     findings: tuple[Skip, ...] = ()
+    warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
 
     @property
     def actions(self) -> Iterator[Action]:
@@ -308,6 +311,7 @@ class Plan:
         lines = [f"Plan {self.id}: {self._outlook}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         lines += [f"  {line}" for line in self._braked()]
+        lines += [f"  {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _braked(self) -> Iterator[str]:
@@ -332,6 +336,7 @@ class Plan:
             for name, heading, number in self._rows()
         )
         braked = "".join(f"<p>{escape(line)}</p>" for line in self._braked())
+        braked += "".join(f"<p>{escape(str(warning))}</p>" for warning in self.warnings)
         first = [a for a, _ in zip(self.actions, range(20), strict=False)]
         lines = "".join(f"<li>{escape(describe(action))}</li>" for action in first)
         return (

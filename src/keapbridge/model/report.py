@@ -8,6 +8,7 @@ from html import escape
 
 import attrs
 
+from keapbridge.model.finding import Finding
 from keapbridge.model.side import Side
 
 __all__ = ["Line", "Report"]
@@ -55,6 +56,7 @@ class Report:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
         complete: whether it came to its end: `False` for one that was stopped. The next run does the rest.
         by: who decided it, where somebody said so.
+        warnings: what a check of the session warns of.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class Report:
     _load: Callable[[], Iterator[Line]] = attrs.field(repr=False, eq=False)
     complete: bool = True
     by: str | None = None
+    warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -98,6 +101,7 @@ class Report:
         ending = "done" if self.complete else "stopped before its end"
         lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'} in {seconds:.1f} s{by}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
+        lines += [f"  {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _rows(self) -> Iterator[tuple[str, str, int]]:
@@ -111,4 +115,5 @@ class Report:
             for name, heading, number in self._rows()
         )
         by = "" if self.by is None else f", by {escape(self.by)}"
-        return f"<b>Run {escape(self.run_id)}</b>{by}<table>{rows}</table>"
+        warnings = "".join(f"<p>{escape(str(warning))}</p>" for warning in self.warnings)
+        return f"<b>Run {escape(self.run_id)}</b>{by}<table>{rows}</table>{warnings}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from keapbridge._io.drivers import AsyncDriver
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
+from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
@@ -114,6 +115,10 @@ class AsyncSyncSession:
     def mappers(self) -> Mapping[str, Mapper]:
         """See `SyncSession.mappers`."""
         return {name: sync.mapper for name, sync in self._engine.bridge.synchronizations.items()}
+
+    async def check(self) -> Findings:
+        """See `SyncSession.check`."""
+        return await self._driver.run(self._engine.check())
 
     async def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.plan`."""

@@ -13,7 +13,6 @@ import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.address import named
-from keapbridge.errors import MappingError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
@@ -22,6 +21,7 @@ from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import is_currency
 from keapbridge.mapping.kinds.money import is_known_currency
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.finding import Findings
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
 from keapbridge.model.side import Side
@@ -29,6 +29,7 @@ from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
+from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.options import SessionOptions, Settings
 from keapbridge.sync.progress import ProgressBars, Steps
@@ -49,12 +50,19 @@ class Part:
     traits: Traits = attrs.field(factory=Traits)
 
 
-def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings, belonging: Belonging | None = None) -> Bridge:
+def assemble(
+    parts: Sequence[Part],
+    store: LinkStore,
+    settings: Settings,
+    belonging: Belonging | None = None,
+    findings: Findings = Findings(),  # noqa: B008 - frozen
+) -> Bridge:
     """Bind synchronizations to a store.
 
     Args:
         parts: in the order in which they are synced: what refers to others comes after them.
         belonging: what is known of the two systems as a whole.
+        findings: what is to be known of what a host has declared.
 
     Raises:
         ValueError: when two have the same name.
@@ -66,7 +74,7 @@ def assemble(parts: Sequence[Part], store: LinkStore, settings: Settings, belong
             raise ValueError(f"there are two synchronizations of the name {part.mapper.name!r}")
         systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
         bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard, belonging)
-    return Bridge(store, settings, bound, guard, belonging)
+    return Bridge(store, settings, bound, guard, belonging, findings)
 
 
 def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOptions, *, asynchronous: bool) -> Bridge:
@@ -74,7 +82,7 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
 
     Raises:
         TypeError: for an option that there is not, and for clients of the other kind of session.
-        MappingError: when Customcrm has nowhere to keep what the host has mapped.
+        MappingError: for what cannot work: names that there are not, fields that Customcrm has nowhere to keep.
         LinkStoreError: when the store cannot be opened.
     """
     unknown = sorted(options.keys() - SessionOptions.__annotations__.keys())
@@ -85,12 +93,16 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     ours = _customcrm_systems(customcrm, asynchronous=asynchronous)
     name = options.get("name", "default")
     narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
+    settings = _settings(options)
+    declarations = [Declaration(mappers[each], mapper, ours[each]) for each, mapper in narrowed.items()]
+    findings = declared(declarations, mappers, settings.policy)
+    refuse(findings)
     opened = open_store(store, name, options.get("encryption_keys", ()))
     book = SqlPaceBook(opened.database)
     belonging = Belonging(opened, _address(options, ours))
     theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
     parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
-    return assemble(parts, opened, _settings(options), belonging)
+    return assemble(parts, opened, settings, belonging, findings)
 
 
 # --- the three --------------------------------------------------------------------------------------------------
@@ -166,7 +178,7 @@ def _check_clients(customcrm: Any, keap: Any, *, asynchronous: bool) -> None:
             raise TypeError(f"this session needs {wanted}, not {kind}")
 
 
-def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> dict[str, System]:
+def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> Mapping[str, CustomcrmSystem | AdapterSystem]:
     """What a Customcrm has, by synchronization: of a client, or of an adapter."""
     objects = CUSTOMCRM_OBJECTS.items()
     if all(hasattr(customcrm, theirs) for _, theirs in objects):
@@ -193,20 +205,12 @@ def _address(options: Mapping[str, Any], customcrm: Mapping[str, Any]) -> str:
 
 
 def _narrowed(mapper: Mapper, system: System) -> Mapper:
-    """The mapping without what the default one has and this Customcrm cannot hold.
-
-    Raises:
-        MappingError: when it cannot hold what the host itself has mapped.
-    """
+    """The mapping without what this Customcrm cannot hold."""
     held = system.properties
     if held is None:
         return mapper
     mapper = _demanding(mapper, system.needs if isinstance(system, AdapterSystem) else ())
     missing = {lens.name for lens in mapper.lenses if not lens.customcrm.properties <= held}
-    default = _THREE[mapper.name].default
-    unknown = [lens.name for lens in mapper.lenses if lens.name in missing and lens not in default.lenses]
-    if unknown:
-        raise MappingError(f"{mapper.name}: Customcrm has nowhere to keep {', '.join(unknown)}")
     # A region means something in its country only; a phone number can do without.
     missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
     freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]

@@ -14,6 +14,7 @@ from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.accepted import Accept, Accepted, person
+from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Plan
@@ -26,6 +27,7 @@ from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict, conflicts, decision_of, resolve
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
+from keapbridge.sync.checking.check import Checked, check, check_first
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
 from keapbridge.sync.reading.recognition import recognise_customcrm
@@ -45,12 +47,16 @@ class Engine:
 
     bridge: Bridge
     stopping: Stopping = attrs.field(factory=Stopping)
+    checked: Checked = attrs.field(factory=Checked, repr=False)
+
+    def check(self) -> Flow[Findings]:
+        return check(self.bridge)
 
     def plan(
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
     ) -> Flow[Plan]:
         those = self._those(names)
-        return self._run("plan", those, propose(those, full=full), wait, deadline)
+        return self._run("plan", those, self._once_checked(self._plan(those, full=full)), wait, deadline)
 
     def apply(
         self,
@@ -63,7 +69,7 @@ class Engine:
     ) -> Flow[Report]:
         those = self._those(())
         accepted = _accepted(those, accept)
-        return self._run("apply", those, self._apply(plan, accepted, person(by)), wait, deadline)
+        return self._run("apply", those, self._once_checked(self._apply(plan, accepted, person(by))), wait, deadline)
 
     def sync(
         self,
@@ -79,6 +85,10 @@ class Engine:
         those = self._those(names)
         accepted = _accepted(those, accept)
         return self._run("sync", those, self._sync(those, full, ids, accepted, person(by)), wait, deadline)
+
+    def _once_checked(self, flow: Flow[T]) -> Flow[T]:
+        yield from check_first(self.bridge, self.checked)
+        return (yield from flow)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -197,12 +207,19 @@ class Engine:
         by: str | None,
     ) -> Flow[Report]:
         try:
-            plan = yield from within(propose(synchronizations, full=full, ids=ids, accepted=accepted))
+            planning = self._plan(synchronizations, full=full, ids=ids, accepted=accepted)
+            plan = yield from within(self._once_checked(planning))
         except Halt as halt:
             if not is_stop(halt):
                 raise
             return (yield from self._nothing_done([sync.name for sync in synchronizations]))
         return (yield from self._apply(plan, accepted, by, is_fresh=True))
+
+    def _plan(
+        self, those: Sequence[Synchronization], *, full: bool, ids: Ids | None = None, accepted: Accepted | None = None
+    ) -> Flow[Plan]:
+        plan = yield from propose(those, full=full, ids=ids, accepted=accepted)
+        return attrs.evolve(plan, warnings=self._warnings)
 
     def _nothing_done(self, names: Sequence[str]) -> Flow[Report]:
         """The report of a run that was stopped before it had a plan."""
@@ -237,7 +254,11 @@ class Engine:
         report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh, by=by))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
-        return report
+        return attrs.evolve(report, warnings=self._warnings)
+
+    @property
+    def _warnings(self) -> tuple[Finding, ...]:
+        return () if self.checked.findings is None else self.checked.findings.warnings
 
 
 def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Accepted:

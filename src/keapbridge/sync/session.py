@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from keapbridge._io.drivers import SyncDriver
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
+from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
@@ -129,6 +130,18 @@ class SyncSession:
     def mappers(self) -> Mapping[str, Mapper]:
         """The mappings of this session by synchronization, in their order: as far as this Customcrm takes part."""
         return {name: sync.mapper for name, sync in self._engine.bridge.synchronizations.items()}
+
+    def check(self) -> Findings:
+        """Hold what this session was given against itself and against both systems; nothing is written to either.
+
+        Each system is asked for one page of each kind of record, and Keap for its custom fields. Errors among the
+        findings are what the first `plan`, `sync` or `apply` refuses with a `MappingError`; it asks only for what
+        costs little, and remembers in the store that it was right.
+
+        Raises:
+            TryLaterError: when a system does not answer, which says nothing of what it was given.
+        """
+        return self._driver.run(self._engine.check())
 
     def plan(self, *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Look at both systems and say what a sync would do. Nothing is written to either of them.

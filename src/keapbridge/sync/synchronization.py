@@ -26,6 +26,7 @@ from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
+from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
@@ -393,7 +394,11 @@ class Synchronization:
 
 @attrs.frozen
 class Bridge:
-    """The synchronizations of one pair of systems, in their order: what refers to others comes after them."""
+    """The synchronizations of one pair of systems, in their order: what refers to others comes after them.
+
+    Attributes:
+        findings: what is to be known of what the host has declared; no errors are among them.
+    """
 
     store: LinkStore
     settings: Settings
@@ -402,6 +407,7 @@ class Bridge:
     belonging: Belonging = attrs.field(
         default=attrs.Factory(lambda self: Belonging(self.store), takes_self=True), eq=False, repr=False
     )
+    findings: Findings = attrs.field(factory=Findings, repr=False)
 
     def __getitem__(self, name: str) -> Synchronization:
         if name not in self.synchronizations:

@@ -164,6 +164,16 @@ class CustomcrmSystem:
     calls_per_minute: int | None = None
     properties: frozenset[str] | None = None
     answers_all: bool = True
+    declares_for_mapping: bool = False
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The properties that the schema declares by name."""
+        return self.flows.declared
+
+    def path_of(self, name: str) -> str:
+        """Where its answers have a property."""
+        return self.flows.path_of(name)
 
     @property
     def creates_once(self) -> bool:
@@ -216,10 +226,16 @@ class AdapterSystem:
     calls_per_minute: int | None = None
     reading: str = ""
     answers_all: bool = True
+    declares_for_mapping: bool = True
 
     @property
     def properties(self) -> frozenset[str] | None:
         return self.flows.properties
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The properties that were declared by name, to be mapped; nothing where the adapter does not tell."""
+        return self.flows.declared
 
     @property
     def needs(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from two_systems.pools import KEAP
 class AsItIs:
     """A codec of records that need no reading."""
 
-    def by_fields(self) -> AsItIs:
+    def by_fields(self, root: str = "") -> AsItIs:
         return self
 
 
@@ -47,6 +47,14 @@ class Flowing:
     calls_per_minute: int | None = None
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
     endpoint: Records = Records()
+    declared: frozenset[str] = frozenset()
+    address: str = ""
+
+    def heard_by(self, listen: Any) -> Flowing:
+        return self
+
+    def path_of(self, name: str) -> str:
+        return name
 
     @property
     def answers_all(self) -> bool:

@@ -1,0 +1,135 @@
+"""What only the systems can tell of what a host has declared: custom fields, properties that records show.
+
+Everything here reads only, and a page at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from keapbridge._io.effects import Flow, Page
+from keapbridge.errors import MappingError
+from keapbridge.keap.fields import CustomField
+from keapbridge.mapping.custom import NamedField, resolve
+from keapbridge.mapping.place import customcrm_place
+from keapbridge.model.finding import Finding
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.meant import is_meant, is_spelling_of, slip_of
+from keapbridge.model.side import Side
+from keapbridge.sync.known_fields import had_fields, remember
+from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
+
+__all__ = ["asks_for_records", "custom_fields", "shown"]
+
+DEPTH = 3  # of objects in records whose parts are looked at
+
+
+def custom_fields(sync: Synchronization, *, again: bool = False) -> Flow[list[Finding]]:
+    """Whether Keap has the custom fields of a mapping. What is found so is remembered, as a run does.
+
+    Args:
+        again: also of those that Keap was found to have before.
+    """
+    mapper, keap = sync.mapper, sync.systems[Side.KEAP]
+    had = yield from had_fields(sync.store, mapper)
+    wanted = [name for name in mapper.custom_fields if again or name not in had]
+    if not wanted or not isinstance(keap, HasCustomFields):
+        return []
+    model = yield from keap.model()
+    found: dict[NamedField, CustomField] = {}
+    findings: list[Finding] = []
+    for lens in mapper.lenses:
+        name = lens.keap.custom
+        if name is None or name not in wanted:
+            continue
+        by_id = attrs.evolve(name, label=None, id=had[name].id) if name in had else name
+        try:
+            found[name] = resolve(by_id, model)
+        except MappingError as error:
+            meant = is_meant(name.label, [field.label for field in model.fields]) if name.label else ""
+            advice = "make it in Keap, or correct the mapping"
+            findings.append(Finding("error", f"{sync.name}.{lens.name}", f"{error}{meant}", advice))
+    if not findings and not had:
+        yield from remember(sync.store, mapper, found)
+    return findings
+
+
+# --- properties of Customcrm ------------------------------------------------------------------------------------
+
+
+def asks_for_records(sync: Synchronization) -> bool:
+    """Whether only records can tell if the properties of Customcrm are there: names that the host has given."""
+    system = sync.systems[Side.CUSTOMCRM]
+    if system.properties is not None:
+        return False  # it has told them
+    own = any(lens.customcrm.in_extra for lens in sync.mapper.lenses)
+    return own or bool(_own_conditions(sync)) or (isinstance(system, CustomcrmSystem) and bool(system.declared))
+
+
+def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
+    """What no record of a page shows, although it is mapped; an error where they show what must be meant instead.
+
+    Args:
+        page: records of Customcrm.
+    """
+    records = page.items
+    if not records:
+        return
+    system = sync.systems[Side.CUSTOMCRM]
+    declared = system.declared if isinstance(system, CustomcrmSystem) else frozenset[str]()
+    mapped = {name for lens in sync.mapper.lenses if lens.customcrm.in_extra for name in lens.customcrm.properties}
+    conditions = _own_conditions(sync)
+    others = {name for record in records for name in _names(record.extra)} - mapped - set(conditions)
+    seen = f"none of {len(records)} records shows" if len(records) > 1 else "the one record does not show"
+    vital = {name for key in sync.mapper.keys[:1] for name in key.fields}
+    vital |= {lens.name for lens in sync.mapper.lenses if lens.required}
+    for lens in sync.mapper.lenses:
+        if any(lens.customcrm.shows(record) for record in records):
+            continue
+        paths = _paths(system, lens.customcrm.properties)
+        slip = next(filter(None, (slip_of(path, others) for path in sorted(paths))), None)
+        what = f"{seen} {', '.join(sorted(paths))}"
+        place = f"{sync.name}.{lens.name}"
+        if slip is not None:
+            sure = lens.name in vital or any(is_spelling_of(path, slip) for path in paths)
+            advice = f"they show {slip!r}, which is not mapped"
+            yield Finding("error" if sure else "warning", place, f"{what}; is {slip!r} meant?", advice)
+        elif lens.customcrm.in_extra or lens.customcrm.properties & declared:
+            advice = "right where it is empty everywhere; else correct the name"
+            yield Finding("warning", place, f"{what}{_near(paths, others)}", advice)
+    for name in conditions:
+        if not any(name in record.extra for record in records):
+            slip = slip_of(name, others | mapped)
+            what = f"{seen} {name!r}, which the filter wants{is_meant(name, others | mapped)}"
+            place = f"{sync.name}.where(customcrm=)"
+            yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
+
+
+def _near(paths: Collection[str], others: Collection[str]) -> str:
+    return next(filter(None, (is_meant(path, others) for path in sorted(paths))), "")
+
+
+def _own_conditions(sync: Synchronization) -> Sequence[str]:
+    """The host's own properties in a condition that is data."""
+    mapper = sync.mapper
+    mapped = {lens.name for lens in mapper.lenses} | {lens.customcrm.path for lens in mapper.lenses}
+    names = (name for name in mapper.taking_part.names(Side.CUSTOMCRM) if name not in mapped)
+    return [name for name in names if customcrm_place(mapper.customcrm_type, name).in_extra]
+
+
+def _paths(system: Any, properties: Collection[str]) -> set[str]:
+    """How the answers of a system call some properties."""
+    return {system.path_of(name) for name in properties} if isinstance(system, CustomcrmSystem) else set(properties)
+
+
+def _names(shown: Mapping[str, Any], above: str = "", depth: int = DEPTH) -> Iterator[str]:
+    """The names in an object that hold something, with those in its objects, joined by dots."""
+    for name, value in shown.items():
+        if isinstance(value, Mapping) and depth:
+            yield from _names(value, f"{above}{name}.", depth - 1)
+        elif value is not UNSET and value is not None and value != "":
+            yield f"{above}{name}"

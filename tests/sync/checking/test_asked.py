@@ -1,0 +1,78 @@
+"""What records show of the names that a host has given: judged of a page, without a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toys import World
+
+import keapbridge as kb
+from keapbridge._io.effects import Page
+from keapbridge.customcrm import Contact
+from keapbridge.mapping import Mapper
+from keapbridge.sync.checking.asked import asks_for_records, shown
+from keapbridge.sync.synchronization import Synchronization
+
+CONTACTS = kb.mapping.contacts
+
+
+class Silent:
+    """A system that has told nothing of its properties."""
+
+    properties = None
+    reading = ""
+
+
+def judged(toys: World, mapper: Mapper, *records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    systems = {kb.Side.CUSTOMCRM: Silent(), kb.Side.KEAP: Silent()}
+    sync = Synchronization(mapper, systems, toys.store)  # type: ignore[arg-type]
+    page = Page(tuple(Contact(id=str(n), extra=dict(extra)) for n, extra in enumerate(records)))
+    return [(each.severity, each.place.partition(".")[2], each.what) for each in shown(sync, page)]
+
+
+def test_what_no_record_shows_is_told_of_the_hosts_own_and_of_what_is_called_otherwise(toys: World) -> None:
+    own = CONTACTS.with_lenses(kb.text("ShoeSize", keap="spouse_name"))
+    assert judged(toys, own) == [], "without records nothing is known"
+    assert judged(toys, own, {"ShoeSize": None}) == []
+    assert judged(toys, own, {"Beard": "x"}, {}) == [("warning", "ShoeSize", "none of 2 records shows ShoeSize")]
+    [(severity, field, what)] = judged(toys, own, {"ShoeSzie": "42"})
+    assert (severity, field) == ("warning", "ShoeSize"), "it may be another one: nobody is matched by it"
+    assert what.endswith("is 'ShoeSzie' meant?")
+    numbered = judged(toys, own, {"ShoeSzie": None, "ShoeSize2": "x"})
+    assert numbered[0][2].endswith("does not show ShoeSize; is 'ShoeSize2' meant?"), "what is empty is not meant"
+
+
+def test_what_people_are_matched_by_is_an_error_and_so_is_another_spelling(toys: World) -> None:
+    [(severity, field, _)] = judged(toys, CONTACTS, {"Emial": "a@example.org"})
+    assert (severity, field) == ("error", "Email")
+    [(severity, field, what)] = judged(toys, CONTACTS, {"job_title": "x"})
+    assert (severity, field, what.endswith("is 'job_title' meant?")) == ("error", "JobTitle", True)
+    inside = {"person": {"mail": "", "names": {"LastNmae": "x"}}, "tags": ["a"]}
+    assert judged(toys, CONTACTS, inside) == [], "a part of an object is spelt with its path"
+
+
+def test_what_a_filter_wants_and_nobody_shows(toys: World) -> None:
+    where = CONTACTS.where(customcrm={"Statsu": "x", "Email": "a@example.org"})
+    assert judged(toys, where, {"Status": "x"}) == [
+        (
+            "error",
+            "where(customcrm=)",
+            "the one record does not show 'Statsu', which the filter wants; is 'Status' meant?",
+        )
+    ]
+    [(severity, _, _)] = judged(toys, where, {"Beard": "x"})
+    assert severity == "warning"
+    assert judged(toys, where, {"Statsu": None}) == []
+
+
+def test_only_names_of_the_hosts_own_are_asked_for(toys: World) -> None:
+    def asks(mapper: Mapper) -> bool:
+        systems = {kb.Side.CUSTOMCRM: Silent(), kb.Side.KEAP: Silent()}
+        return asks_for_records(Synchronization(mapper, systems, toys.store))  # type: ignore[arg-type]
+
+    assert not asks(CONTACTS)
+    assert not asks(CONTACTS.where(customcrm={"Email": "a@example.org", "Country": "NO"}))
+    assert not asks(CONTACTS.where(customcrm=lambda record: bool(record.extra["Status"])))
+    assert asks(CONTACTS.where(customcrm={"Status": "x"}))
+    assert asks(CONTACTS.with_lenses(kb.text("ShoeSize", keap="spouse_name")))

@@ -56,3 +56,51 @@ def test_what_lives_in_several_properties_fits_no_custom_field() -> None:
 def test_what_is_no_kind_is_refused(kind: Any) -> None:
     with pytest.raises(MappingError):
         field("FirstName", kind, keap="given_name")
+
+
+@pytest.mark.parametrize(
+    ("declare", "said"),
+    [
+        (lambda: kb.text("A", keap="given_nam"), "Keap's Contact has no property 'given_nam'; is 'given_name' meant?"),
+        (
+            lambda: kb.text("A", keap="addresses.BILING.line1"),
+            "'addresses.BILING.line1' does not name a value of Keap's Contact; is 'addresses.BILLING.line1' meant?",
+        ),
+        (
+            lambda: kb.text("A", keap="addresses.BILLING.lin1"),
+            "'addresses.BILLING.lin1' does not name a value of Keap's Contact; is 'addresses.BILLING.line1' meant?",
+        ),
+        (
+            lambda: kb.email("A", keap="email_addresses.EMIAL3"),
+            "'email_addresses.EMIAL3' does not name a value of Keap's Contact; is 'email_addresses.EMAIL3' meant?",
+        ),
+        (lambda: kb.text("A", keap="prefix", direction="to_kaep"), "not 'to_kaep'; is 'to_keap' meant?"),  # type: ignore[arg-type]
+        (lambda: kb.text("A", keap="prefix", policy="newst"), "not 'newst'; is 'newest' meant?"),  # type: ignore[arg-type]
+        (lambda: kb.text("A", keap="prefix", on_empty="claer"), "not 'claer'; is 'clear' meant?"),  # type: ignore[arg-type]
+        (
+            lambda: kb.text("A", keap=kb.custom_field("A", type="WHOLENUMBER")),  # type: ignore[arg-type]
+            "no custom fields of type 'WHOLENUMBER'; is 'WHOLE_NUMBER' meant?",
+        ),
+        (lambda: kb.phone("A", keap="phone_numbers.PHONE5", scope="Contry"), "mapped before it; is 'Country' meant?"),
+    ],
+    ids=range(9),
+)
+def test_a_slip_in_a_declaration_is_told_with_what_is_meant(declare: Any, said: str) -> None:
+    with pytest.raises(kb.MappingError) as caught:
+        kb.mapping.contacts.without("Title").with_lenses(declare())
+    assert said in str(caught.value)
+
+
+def test_a_slip_in_the_name_of_a_field_is_told_with_what_is_meant() -> None:
+    for slip in (
+        lambda: kb.mapping.contacts.without("Emial"),
+        lambda: kb.mapping.contacts.only("Emial"),
+        lambda: kb.mapping.contacts["email"],
+        lambda: kb.mapping.contacts.matched_by(kb.mapping.MatchKey(("Emial",))),
+    ):
+        with pytest.raises(kb.MappingError, match=r"; is 'Email' meant\?$"):
+            slip()
+    with pytest.raises(kb.MappingError, match=r"'newst' is not one of .*; is 'newest' meant\?"):
+        kb.Policy(conflicts={"Email": "newst"})  # type: ignore[dict-item]
+    with pytest.raises(kb.MappingError, match=r"goes by side: customcrm and keap; is 'keap' meant\?"):
+        kb.Policy(deletions={"Keap": "delete"})  # type: ignore[dict-item]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
+from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
 
@@ -55,7 +56,9 @@ def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, A
     def check(_: object, attribute: Any, value: object) -> None:
         for rule in value.values() if isinstance(value, Mapping) else (value,):
             if rule not in names and not (or_function and callable(rule)):
-                raise MappingError(f"Policy({attribute.name}=…): {rule!r} is not one of {', '.join(names)}")
+                raise MappingError(
+                    f"Policy({attribute.name}=…): {rule!r} is not one of {', '.join(names)}{is_meant(rule, names)}"
+                )
 
     return check
 
@@ -63,7 +66,8 @@ def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, A
 def _sides_only(_: object, attribute: Any, value: object) -> None:
     names = {side.value for side in Side}
     if isinstance(value, Mapping) and not value.keys() <= names:
-        raise MappingError(f"Policy({attribute.name}=…) goes by side: {' and '.join(sorted(names))}")
+        meant = next(filter(None, (is_meant(key, names) for key in value.keys() - names)), "")
+        raise MappingError(f"Policy({attribute.name}=…) goes by side: {' and '.join(sorted(names))}{meant}")
 
 
 @attrs.frozen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 import attrs
 from attrs import frozen
 
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, FieldType, Model
+from keapbridge.model.meant import is_meant
 
 __all__ = ["NamedField", "custom_field", "resolve"]
 
@@ -61,11 +63,18 @@ def custom_field(
         raise MappingError("name a custom field by its label or by its id")
     if not (label if label is not None else id or "").strip():
         raise MappingError("a custom field cannot have an empty name")
+    types = get_args(FieldType)
+    if type is not None and type not in types:
+        raise MappingError(f"Keap has no custom fields of type {type!r}{is_meant(type, types) or _among(types)}")
     if create and (label is None or type is None):
         raise MappingError("to make a custom field, give its label and its type")
     if not create and (tuple(options) or group_id is not None):
         raise MappingError("options and group_id are for a custom field that is made: create=True")
     return NamedField(label, id, type, create, tuple(options), group_id)
+
+
+def _among(types: Iterable[str]) -> str:
+    return f"; there are {', '.join(types)}"
 
 
 def resolve(wanted: NamedField, model: Model) -> CustomField:

@@ -25,6 +25,7 @@ from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
 from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Direction
 from keapbridge.mapping.place import constant_place
+from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 
 __all__ = [
@@ -169,7 +170,9 @@ def address(
     container = f"addresses.{keap}" if keap in {"BILLING", "SHIPPING", "OTHER"} else keap
     unknown = sorted((names or {}).keys() - set(_ADDRESS))
     if unknown:
-        raise MappingError(f"an address has {', '.join(_ADDRESS)}, and no {', '.join(unknown)}")
+        raise MappingError(
+            f"an address has {', '.join(_ADDRESS)}, and no {', '.join(unknown)}{is_meant(unknown[0], _ADDRESS)}"
+        )
     own = {name: (names or {}).get(name, f"{prefix}{name}") for name in _ADDRESS}
     if own["Region"] is not None and own["Country"] is None:
         raise MappingError("an address without its country has no region: names={'Country': None, 'Region': None}")

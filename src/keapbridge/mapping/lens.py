@@ -12,6 +12,7 @@ from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.place import Place
 from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.meant import is_meant
 from keapbridge.model.raw import Path
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
@@ -27,8 +28,10 @@ OnEmpty = Literal["clear", "keep"]
 def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
     def check(lens: Any, attribute: Any, value: object) -> None:
         if value not in allowed:
-            names = ", ".join(repr(name) for name in allowed if name is not None)
-            raise MappingError(f"{lens.name}: {attribute.name} must be one of {names}, not {value!r}")
+            known = [name for name in allowed if isinstance(name, str)]
+            names = ", ".join(map(repr, known))
+            meant = is_meant(value, known)
+            raise MappingError(f"{lens.name}: {attribute.name} must be one of {names}, not {value!r}{meant}")
 
     return check
 

@@ -20,6 +20,7 @@ from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_wh
 from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.meant import is_meant
 from keapbridge.model.raw import Path, RawChange
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
@@ -86,18 +87,25 @@ class Mapper:
             if lens.name in seen:
                 raise MappingError(f"{self.name}: {lens.name} is mapped twice")
             if lens.scope is not None and lens.scope not in seen:
-                raise MappingError(f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it")
+                meant = is_meant(lens.scope, seen)
+                raise MappingError(
+                    f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it{meant}"
+                )
             if lens.follows is not None:
                 self._check_follower(lens, self[lens.follows])
             seen.add(lens.name)
         for key in self.keys:
             for name in (*key.fields, *key.apart):
                 if name not in seen:
-                    raise MappingError(f"{self.name}: the match key {'+'.join(key.fields)} needs {name}")
+                    raise MappingError(
+                        f"{self.name}: the match key {'+'.join(key.fields)} needs {name}{is_meant(name, seen)}"
+                    )
         for near in self.near:
             for name in (*near.fields, *near.apart, *near.unless):
                 if name not in seen:
-                    raise MappingError(f"{self.name}: what is near by {'+'.join(near.fields)} needs {name}")
+                    raise MappingError(
+                        f"{self.name}: what is near by {'+'.join(near.fields)} needs {name}{is_meant(name, seen)}"
+                    )
         self._filters  # noqa: B018 - compiled here, so that a filter is refused where it is given
 
     def _check_follower(self, follower: Lens, scope: Lens) -> None:
@@ -112,7 +120,8 @@ class Mapper:
         for lens in self.lenses:
             if lens.name == name:
                 return lens
-        raise MappingError(f"{self.name}: there is no field {name!r}")
+        known = [lens.name for lens in self.lenses]
+        raise MappingError(f"{self.name}: there is no field {name!r}{is_meant(name, known)}")
 
     # --- changing it --------------------------------------------------------------------------------------------
 

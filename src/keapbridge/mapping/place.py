@@ -17,6 +17,7 @@ from keapbridge.keap.slots import find_item, remove_item, slot_attribute, withou
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2, alpha3
 from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.meant import is_meant
 from keapbridge.model.raw import Path
 
 __all__ = [
@@ -378,8 +379,9 @@ def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
             raise MappingError(f"only properties of the record itself can be joined: {path!r}")
         return Place(path, tuple(place.attributes[0] for place in places))
     root, *rest = path.split(".")
-    if root not in {f.name for f in attrs.fields(cls)}:
-        raise MappingError(f"Keap's {cls.__name__} has no property {root!r}")
+    known = [f.name for f in attrs.fields(cls)]
+    if root not in known:
+        raise MappingError(f"Keap's {cls.__name__} has no property {root!r}{is_meant(root, known)}")
     if root in _READ_ONLY and to_write:
         raise MappingError(f"Keap's {root!r} cannot be written")
     if root in {"custom_fields", "social_accounts"}:
@@ -397,7 +399,9 @@ def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
     if (slotted and (len(container) < 2 or container[1] not in _SLOTS[root])) or not {
         f.name for f in attrs.fields(item)
     } >= set(attributes):
-        raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}")
+        slots = [f"{root}.{slot}" for slot in sorted(_SLOTS[root])] if slotted else [root]
+        parts = [f"{slot}.{f.name}" for slot in slots for f in attrs.fields(item)] if rest else slots
+        raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}{is_meant(path, parts)}")
     if "opt_in_reason" in attributes:
         raise MappingError("an opt-in reason is no field: give it to the address, kb.email(…, opt_in_reason=…)")
     return Place(path, attributes, container)

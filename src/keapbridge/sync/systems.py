@@ -171,6 +171,11 @@ class CustomcrmSystem:
         """The properties that the schema declares by name."""
         return self.flows.declared
 
+    @property
+    def deletes(self) -> bool:
+        """Whether its records can be deleted."""
+        return self.flows.capabilities.deletes is not None
+
     def path_of(self, name: str) -> str:
         """Where its answers have a property."""
         return self.flows.path_of(name)
@@ -227,6 +232,7 @@ class AdapterSystem:
     reading: str = ""
     answers_all: bool = True
     declares_for_mapping: bool = True
+    deletes: bool = True
 
     @property
     def properties(self) -> frozenset[str] | None:

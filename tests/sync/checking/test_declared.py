@@ -182,6 +182,28 @@ def test_all_is_found_at_once(unasked: kb.KeapClient) -> None:
     assert "is 'Nik' meant?" in findings.errors[1].what
 
 
+def test_what_a_field_refers_to_must_be_there(unasked: kb.KeapClient) -> None:
+    lost = kb.mapping.field("Nick", kb.mapping.kinds.text.Text(), keap="preferred_name", fallback="FristName")
+    firm = kb.reference("Boss", "compnies", keap="company.id")
+    mapper = kb.mapping.contacts.without("CustomerId").with_lenses(lost, firm)
+    fallback, refers = refused(Crm({"contacts": [*CONTACT, "Nick", "Boss"]}), unasked, contacts=mapper)
+    assert (fallback.place, refers.place) == ("contacts.Nick", "contacts.Boss")
+    assert fallback.what.endswith("no such field; is 'FirstName' meant?")
+    assert refers.what.endswith("no such synchronization; is 'companies' meant?")
+
+
+def test_a_policy_that_deletes_needs_a_way_to(unasked: kb.KeapClient) -> None:
+    for delete in ("hard", None):
+        schema = kb.CustomcrmSchema(delete=delete)  # type: ignore[arg-type]
+        with kb.CustomcrmClient("http://127.0.0.1:9", auth=kb.BearerToken("t"), schema=schema) as crm:
+            assert found(crm, unasked, policy=kb.Policy(deletions={"keap": "delete"})).ok
+            if delete:
+                assert found(crm, unasked, policy=kb.Policy(deletions="delete")).ok
+            else:
+                three = refused(crm, unasked, policy=kb.Policy(deletions="delete"))
+                assert [each.place for each in three] == ["Policy(deletions=)"] * 3
+
+
 # --- match keys and what is required ----------------------------------------------------------------------------
 
 

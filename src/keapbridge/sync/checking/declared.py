@@ -83,6 +83,7 @@ def declared(declarations: Collection[Declaration], mappers: Mapping[str, Mapper
     for each in declarations:
         named = _named(each, policy)
         found += [*_without_place(each), *_strangers(each, named), *_conditions(each), *_keys(each)]
+        found += [*_lenses(each, mappers), *_deletions(each, policy)]
         found += [finding for side in Side for finding in _creates(each, side, policy)]
     return Findings(found)
 
@@ -127,6 +128,30 @@ def _spellings(lenses: Iterable[Lens]) -> dict[str, str]:
         for spelling in (lens.keap.path, lens.keap.path.rpartition(".")[2]):
             by_path.setdefault(spelling, lens.name)
     return {**by_path, **found}
+
+
+def _deletions(declaration: Declaration, policy: Policy) -> Iterator[Finding]:
+    """A policy that deletes where nothing can be deleted."""
+    if policy.deletion(Side.CUSTOMCRM, declaration.name) == "delete" and not declaration.customcrm.deletes:
+        what = f"{declaration.name} of Customcrm are to be deleted, and its schema declares no way to"
+        yield Finding("error", "Policy(deletions=)", what, 'deletions={"customcrm": "unlink"} keeps them')
+
+
+# --- fields -----------------------------------------------------------------------------------------------------
+
+
+def _lenses(declaration: Declaration, mappers: Mapping[str, Mapper]) -> Iterator[Finding]:
+    """What a field of the host's refers to by name: another field, or records of another kind."""
+    given = declaration.given
+    fields = [lens.name for lens in given.lenses]
+    for lens in given.lenses:
+        place = f"{given.name}.{lens.name}"
+        if lens.fallback is not None and lens.fallback not in fields and lens not in declaration.default.lenses:
+            what = f"its fallback is {lens.fallback!r}, and there is no such field{is_meant(lens.fallback, fields)}"
+            yield Finding("error", place, what)
+        if lens.kind.refers_to is not None and lens.kind.refers_to not in mappers:
+            what = f"it refers to {lens.kind.refers_to!r}, and there is no such synchronization"
+            yield Finding("error", place, f"{what}{is_meant(lens.kind.refers_to, list(mappers))}")
 
 
 # --- properties of Customcrm ------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keapbridge.model.finding import Findings
+    from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
     from keapbridge.model.side import Side
 
@@ -271,7 +272,7 @@ class BrakeError(SyncError):
         plan: the plan that was stopped, to be read and, if it is right, applied with a wider policy.
     """
 
-    def __init__(self, message: str, plan: object = None) -> None:
+    def __init__(self, message: str, plan: Plan | None = None) -> None:
         super().__init__(message)
         self.plan = plan
 

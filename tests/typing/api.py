@@ -16,6 +16,7 @@ from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, Ma
 from keapbridge.mapping.declared import Declared
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.maybe import UnsetType
 from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
@@ -26,17 +27,51 @@ from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour, KeapEmul
 
 def keap_client(moment: datetime) -> None:
     keap = kb.KeapClient(auth=kb.KeapApiKey("KeapAK-…"), base_url="http://127.0.0.1:8801/crm/rest", timeout=10)
-    assert_type(keap.contacts.list(updated_since=moment), Iterator[kb.keap.Contact])
-    assert_type(keap.companies.get("12"), kb.keap.Company)
-    assert_type(keap.products.get_many(["12", "13"]), tuple[kb.keap.Product, ...])
-    assert_type(keap.contacts.create(kb.keap.Contact(given_name="Ada")), kb.keap.Contact)
-    assert_type(keap.contacts.update("12", given_name="Ada L.", job_title=None, website=kb.UNSET), kb.keap.Contact)
-    assert_type(keap.contacts.put_items("12", kb.keap.EmailAddress("ada@example.org", "EMAIL1")), kb.keap.Contact)
+    assert_type(keap.contacts.list(updated_since=moment), Iterator[kb.keap.SavedContact])
+    assert_type(keap.companies.get("12"), kb.keap.SavedCompany)
+    assert_type(keap.products.get_many(["12", "13"]), tuple[kb.keap.SavedProduct, ...])
+    assert_type(keap.contacts.create(kb.keap.Contact(given_name="Ada")), kb.keap.SavedContact)
+    assert_type(keap.contacts.update("12", given_name="Ada L.", job_title=None, website=kb.UNSET), kb.keap.SavedContact)
+    assert_type(keap.contacts.put_items("12", kb.keap.EmailAddress("ada@example.org", "EMAIL1")), kb.keap.SavedContact)
     assert_type(keap.limits.day.available, int | None)
     assert_type(keap.limits.day.resets_at, datetime | None)
     list(keap.companies.list(filters=[("company_id>", "100")], order_by="id asc", page_size=500))
     keap.contacts.delete("12")
     keap.close()
+
+
+def what_a_system_has_answered_has_an_id(keap: kb.KeapClient, crm: kb.CustomcrmClient, mine: kb.keap.Contact) -> None:
+    contact = keap.contacts.get("12")
+    assert_type(contact.id, str)
+    assert_type(contact.given_name, str | UnsetType | None)
+    assert_type(mine.id, str | UnsetType | None)
+    assert_type([each.email for each in contact.email_addresses or ()], list[str | UnsetType | None])
+    ada = crm.contacts.create(kb.customcrm.Contact(first_name="Ada"))
+    crm.contacts.update(ada.id, if_match=ada.etag, job_title=None, extra={"ShoeSize": 41})
+    mine = contact
+    keap.contacts.create(contact)
+
+
+def what_there_is_not(keap: kb.KeapClient, crm: kb.CustomcrmClient, session: kb.SyncSession) -> None:
+    """Each of these lines is an error of the type checker, as it is at run time."""
+    keap.contacts.update("1", given_nam="Ada")  # type: ignore[call-arg]
+    keap.contacts.update("1", id="2")  # type: ignore[misc]
+    keap.companies.update("1", given_name="Ada")  # type: ignore[call-arg]
+    keap.products.update("1", price=12.5)  # type: ignore[arg-type]
+    crm.contacts.update("1", given_name="Ada")  # type: ignore[call-arg]
+    crm.customers.update("1", nam="Engines")  # type: ignore[call-arg]
+    kb.keap.Contact(given_nam="Ada")  # type: ignore[call-arg]
+    keap.contacts.create(kb.customcrm.Contact(first_name="Ada"))  # type: ignore[arg-type]
+    _ = keap.contacts.get("1").given_nam  # type: ignore[attr-defined]
+    session.explain("kontacts", keap="1")  # type: ignore[arg-type]
+    session.history("contact", keap="1")  # type: ignore[arg-type]
+    _ = session.kontacts  # type: ignore[attr-defined]
+    kb.Policy(conflicts="latest")  # type: ignore[arg-type]
+
+
+async def what_there_is_not_in_a_loop(keap: kb.AsyncKeapClient, session: kb.AsyncSyncSession) -> None:
+    await keap.contacts.update("1", given_nam="Ada")  # type: ignore[call-arg]
+    await session.explain("kontacts", keap="1")  # type: ignore[arg-type]
 
 
 def keap_hooks(keap: kb.KeapClient) -> None:
@@ -139,12 +174,12 @@ def customcrm_adapters(keap: kb.KeapClient) -> None:
 
 def customcrm_client() -> None:
     with kb.CustomcrmClient("https://crm.example.com/api", auth=kb.BearerToken("…")) as crm:
-        assert_type(crm.customers.list(), Iterator[kb.customcrm.Customer])
+        assert_type(crm.customers.list(), Iterator[kb.customcrm.SavedCustomer])
         contact = crm.contacts.get("A1")
-        assert_type(contact, kb.customcrm.Contact)
+        assert_type(contact, kb.customcrm.SavedContact)
         crm.contacts.update("A1", first_name="Ada", if_match=contact.etag or None)
         crm.contacts.create(kb.customcrm.Contact(first_name="Ada"), idempotency_key="import-17")
-        assert_type(crm.products.get_many({"P1"}), tuple[kb.customcrm.Product, ...])
+        assert_type(crm.products.get_many({"P1"}), tuple[kb.customcrm.SavedProduct, ...])
 
 
 def declared_api() -> None:
@@ -164,19 +199,19 @@ def declared_api() -> None:
     with kb.CustomcrmClient("https://crm.example.com/api", auth=credentials, schema=schema) as crm:
         assert_type(crm.capabilities.prices, tuple[str, ...])
         assert_type(crm.contacts.capabilities.deletes, Literal["hard", "soft"] | None)
-        assert_type(crm.contacts.get("A1"), kb.customcrm.Contact)
+        assert_type(crm.contacts.get("A1"), kb.customcrm.SavedContact)
     kb.CustomcrmClient("https://crm.example.com/api", auth=kb.ApiKey("…", query="key")).close()
     kb.CustomcrmClient("https://crm.example.com/api", auth=kb.BasicAuth("ada", "…")).close()
 
 
 async def async_clients() -> None:
     async with kb.AsyncKeapClient(auth=kb.KeapApiKey("…"), retry=kb.RetryPolicy(attempts=2)) as keap:
-        assert_type(keap.companies.list(), AsyncIterator[kb.keap.Company])
+        assert_type(keap.companies.list(), AsyncIterator[kb.keap.SavedCompany])
         async for company in keap.companies.list():
-            assert_type(company, kb.keap.Company)
-        assert_type(await keap.contacts.get("12"), kb.keap.Contact)
+            assert_type(company, kb.keap.SavedCompany)
+        assert_type(await keap.contacts.get("12"), kb.keap.SavedContact)
     async with kb.AsyncCustomcrmClient("https://crm.example.com/api") as crm:
-        assert_type(await crm.contacts.get("A1"), kb.customcrm.Contact)
+        assert_type(await crm.contacts.get("A1"), kb.customcrm.SavedContact)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from keapbridge.customcrm.adapter import AdapterCapabilities, AdapterPage, CustomcrmAdapter
 from keapbridge.customcrm.auth import ApiKey, BasicAuth, BearerToken, ClientCredentials
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
-from keapbridge.customcrm.records import Contact, Customer, Product
+from keapbridge.customcrm.records import Contact, Customer, Product, SavedContact, SavedCustomer, SavedProduct
 from keapbridge.customcrm.schema import (
     BatchRead,
     Capabilities,
@@ -45,5 +45,8 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "Product",
+    "SavedContact",
+    "SavedCustomer",
+    "SavedProduct",
     "Update",
 ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from functools import reduce
 from operator import and_
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 import attrs
 
@@ -21,17 +21,20 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.address import address_of_base_url
 from keapbridge.customcrm.by_time import ByTime
+from keapbridge.customcrm.changes import ContactChanges, CustomerChanges, ProductChanges
 from keapbridge.customcrm.endpoints import Endpoint
-from keapbridge.customcrm.records import Contact, Customer, Product
+from keapbridge.customcrm.records import Contact, Customer, Product, SavedContact, SavedCustomer, SavedProduct
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import asked_id, usable_moment
+from keapbridge.model.maybe import Maybe
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
 _PARALLEL_READS = 4
 _ATTEMPTS = 3  # how often a record that moves while it is written as a whole is read again
 
+N = TypeVar("N")  # a record that is given to be made
 R = TypeVar("R")
 
 
@@ -90,7 +93,7 @@ class CustomcrmResource(Generic[R]):
         call = endpoints.find(self.endpoint, record) or endpoints.list_page(self.endpoint, updated_since=since)
         return self._all(call, since, strict=False)
 
-    def create(self, record: R, *, idempotency_key: str | None = None) -> Flow[R]:
+    def create(self, record: Any, *, idempotency_key: str | None = None) -> Flow[R]:
         made = yield from send(self.port, endpoints.create(self.endpoint, record, key=idempotency_key))
         if self.endpoint.schema.envelope.written == "record":
             return made
@@ -186,7 +189,7 @@ def _common(schema: CustomcrmSchema) -> Capabilities:
     return reduce(and_, map(schema.capabilities, OBJECTS))
 
 
-class SyncCustomcrmResource(Generic[R]):
+class SyncCustomcrmResource(Generic[N, R]):
     """Records of one kind: typed, lazily listed, changed by the field."""
 
     def __init__(self, driver: SyncDriver, flows: CustomcrmResource[R]) -> None:
@@ -218,11 +221,35 @@ class SyncCustomcrmResource(Generic[R]):
         """Those of the records that exist; order is not kept."""
         return self._driver.run(self.flows.get_many(ids))
 
-    def create(self, record: R, *, idempotency_key: str | None = None) -> R:
+    def create(self, record: N, *, idempotency_key: str | None = None) -> R:
         """Create a record and return it as it was stored; one key makes one record, however often it is sent."""
         return self._driver.run(self.flows.create(record, idempotency_key=idempotency_key))
 
-    def update(self, id: str, *, if_match: str | None = None, **changes: Any) -> R:
+    @overload
+    def update(
+        self: SyncCustomcrmResource[Contact, SavedContact],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[ContactChanges],
+    ) -> SavedContact: ...
+    @overload
+    def update(
+        self: SyncCustomcrmResource[Customer, SavedCustomer],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[CustomerChanges],
+    ) -> SavedCustomer: ...
+    @overload
+    def update(
+        self: SyncCustomcrmResource[Product, SavedProduct],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[ProductChanges],
+    ) -> SavedProduct: ...
+    def update(self, id: str, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
         """Write these fields and no others; `UNSET` leaves alone, `None` clears, `extra={…}` for the host's own.
 
         Args:
@@ -231,14 +258,14 @@ class SyncCustomcrmResource(Generic[R]):
         Raises:
             ConflictError: when the record has another version by now.
         """
-        return self._driver.run(self.flows.update(id, changes, if_match=if_match))
+        return self._driver.run(self.flows.update(id, changes, if_match=if_match or None))
 
-    def delete(self, id: str, *, if_match: str | None = None) -> None:
+    def delete(self, id: str, *, if_match: Maybe[str] = None) -> None:
         """Delete a record."""
-        self._driver.run(self.flows.delete(id, if_match=if_match))
+        self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
 
-class AsyncCustomcrmResource(Generic[R]):
+class AsyncCustomcrmResource(Generic[N, R]):
     """`SyncCustomcrmResource` for an event loop."""
 
     def __init__(self, driver: AsyncDriver, flows: CustomcrmResource[R]) -> None:
@@ -262,17 +289,41 @@ class AsyncCustomcrmResource(Generic[R]):
         """See `SyncCustomcrmResource.get_many`."""
         return await self._driver.run(self.flows.get_many(ids))
 
-    async def create(self, record: R, *, idempotency_key: str | None = None) -> R:
+    async def create(self, record: N, *, idempotency_key: str | None = None) -> R:
         """See `SyncCustomcrmResource.create`."""
         return await self._driver.run(self.flows.create(record, idempotency_key=idempotency_key))
 
-    async def update(self, id: str, *, if_match: str | None = None, **changes: Any) -> R:
+    @overload
+    async def update(
+        self: AsyncCustomcrmResource[Contact, SavedContact],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[ContactChanges],
+    ) -> SavedContact: ...
+    @overload
+    async def update(
+        self: AsyncCustomcrmResource[Customer, SavedCustomer],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[CustomerChanges],
+    ) -> SavedCustomer: ...
+    @overload
+    async def update(
+        self: AsyncCustomcrmResource[Product, SavedProduct],
+        id: str,
+        *,
+        if_match: Maybe[str] = None,
+        **changes: Unpack[ProductChanges],
+    ) -> SavedProduct: ...
+    async def update(self, id: str, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
         """See `SyncCustomcrmResource.update`."""
-        return await self._driver.run(self.flows.update(id, changes, if_match=if_match))
+        return await self._driver.run(self.flows.update(id, changes, if_match=if_match or None))
 
-    async def delete(self, id: str, *, if_match: str | None = None) -> None:
+    async def delete(self, id: str, *, if_match: Maybe[str] = None) -> None:
         """See `SyncCustomcrmResource.delete`."""
-        await self._driver.run(self.flows.delete(id, if_match=if_match))
+        await self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
 
 class CustomcrmClient:
@@ -302,14 +353,14 @@ class CustomcrmClient:
             HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), bounds=bounds or Bounds())
         )
         driver = SyncDriver()
-        self.contacts: SyncCustomcrmResource[Contact] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))
+        self.contacts: SyncCustomcrmResource[Contact, SavedContact] = SyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedContact, self.schema, base_url))
         )
-        self.customers: SyncCustomcrmResource[Customer] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Customer, self.schema, base_url))
+        self.customers: SyncCustomcrmResource[Customer, SavedCustomer] = SyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedCustomer, self.schema, base_url))
         )
-        self.products: SyncCustomcrmResource[Product] = SyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Product, self.schema, base_url))
+        self.products: SyncCustomcrmResource[Product, SavedProduct] = SyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedProduct, self.schema, base_url))
         )
 
     @property
@@ -354,14 +405,14 @@ class AsyncCustomcrmClient:
             HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, bounds=bounds or Bounds())
         )
         driver = AsyncDriver()
-        self.contacts: AsyncCustomcrmResource[Contact] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Contact, self.schema, base_url))
+        self.contacts: AsyncCustomcrmResource[Contact, SavedContact] = AsyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedContact, self.schema, base_url))
         )
-        self.customers: AsyncCustomcrmResource[Customer] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Customer, self.schema, base_url))
+        self.customers: AsyncCustomcrmResource[Customer, SavedCustomer] = AsyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedCustomer, self.schema, base_url))
         )
-        self.products: AsyncCustomcrmResource[Product] = AsyncCustomcrmResource(
-            driver, CustomcrmResource(self._port, endpoints.endpoint(Product, self.schema, base_url))
+        self.products: AsyncCustomcrmResource[Product, SavedProduct] = AsyncCustomcrmResource(
+            driver, CustomcrmResource(self._port, endpoints.endpoint(SavedProduct, self.schema, base_url))
         )
 
     @property

@@ -577,7 +577,7 @@ def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
     return Call("GET", _one(endpoint, id), decode, subject=subject, route=_route(endpoint))
 
 
-def create(endpoint: Endpoint[R], record: R, *, key: str | None = None) -> Call[R]:
+def create(endpoint: Endpoint[R], record: Any, *, key: str | None = None) -> Call[R]:
     """A new record; with an idempotency key, where the API takes one, it may be sent again and is made once.
 
     Where the answer does not show the record, the one that is returned holds its id only.

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from keapbridge._json.codec import NO_EXTRA, brief
 from keapbridge.model.maybe import UNSET, Maybe
 
-__all__ = ["Contact", "Customer", "Product", "wire_name"]
+__all__ = ["Contact", "Customer", "Product", "SavedContact", "SavedCustomer", "SavedProduct", "wire_name"]
 
 Extra = Mapping[str, Any]
 
@@ -102,3 +102,25 @@ class Product:
     etag: Maybe[str] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+
+
+if TYPE_CHECKING:
+    # A record that a system has answered has an id: that is all there is to know, so it is no class of its own.
+    class SavedContact(Contact):
+        """`Contact` as its system answers it."""
+
+        id: str
+
+    class SavedCustomer(Customer):
+        """`Customer` as its system answers it."""
+
+        id: str
+
+    class SavedProduct(Product):
+        """`Product` as its system answers it."""
+
+        id: str
+else:
+    SavedContact = Contact
+    SavedCustomer = Customer
+    SavedProduct = Product

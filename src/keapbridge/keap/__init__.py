@@ -19,6 +19,9 @@ from keapbridge.keap.records import (
     PhoneNumber,
     Product,
     ProductInventory,
+    SavedCompany,
+    SavedContact,
+    SavedProduct,
     SocialAccount,
 )
 from keapbridge.keap.slots import find_item, put_item, put_items, remove_item
@@ -51,6 +54,9 @@ __all__ = [
     "PhoneNumber",
     "Product",
     "ProductInventory",
+    "SavedCompany",
+    "SavedContact",
+    "SavedProduct",
     "SocialAccount",
     "TokenStore",
     "find_item",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 import attrs
 
@@ -19,6 +19,7 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.keap import endpoints, field_endpoints
 from keapbridge.keap.by_id import ById
+from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
@@ -34,6 +35,9 @@ from keapbridge.keap.records import (
     FaxNumber,
     PhoneNumber,
     Product,
+    SavedCompany,
+    SavedContact,
+    SavedProduct,
     SocialAccount,
 )
 from keapbridge.keap.slots import array_of, put_items
@@ -46,6 +50,7 @@ __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
 BASE_URL = "https://api.infusionsoft.com/crm/rest"
 _PARALLEL_READS = 4
 
+N = TypeVar("N")  # a record that is given to be made
 R = TypeVar("R", bound=KeapRecord)
 SlotItem = EmailAddress | PhoneNumber | FaxNumber | Address | SocialAccount | CustomFieldValue
 
@@ -128,7 +133,7 @@ class KeapResource(Generic[R]):
             page = (yield from page.next()) if page.next else None
         return found
 
-    def create(self, record: R) -> Flow[R]:
+    def create(self, record: Any) -> Flow[R]:
         return send(self.port, endpoints.create(self.endpoint, record))
 
     def update(self, id: str, changes: dict[str, Any]) -> Flow[R]:
@@ -166,7 +171,7 @@ class KeapResource(Generic[R]):
         return made
 
 
-class SyncKeapResource(Generic[R]):
+class SyncKeapResource(Generic[N, R]):
     """Records of one kind: typed, lazily listed, changed by the field."""
 
     def __init__(self, driver: SyncDriver, flows: KeapResource[R]) -> None:
@@ -207,11 +212,23 @@ class SyncKeapResource(Generic[R]):
         """Those of the records that exist, in as few calls as the resource allows; order is not kept."""
         return self._driver.run(self.flows.get_many(ids))
 
-    def create(self, record: R) -> R:
+    def create(self, record: N) -> R:
         """Create a record and return it as Keap stored it. Never repeated when the outcome is unknown."""
         return self._driver.run(self.flows.create(record))
 
-    def update(self, id: str, **changes: Any) -> R:
+    @overload
+    def update(
+        self: SyncKeapResource[Contact, SavedContact], id: str, **changes: Unpack[ContactChanges]
+    ) -> SavedContact: ...
+    @overload
+    def update(
+        self: SyncKeapResource[Company, SavedCompany], id: str, **changes: Unpack[CompanyChanges]
+    ) -> SavedCompany: ...
+    @overload
+    def update(
+        self: SyncKeapResource[Product, SavedProduct], id: str, **changes: Unpack[ProductChanges]
+    ) -> SavedProduct: ...
+    def update(self, id: str, **changes: Any) -> Any:
         """Write these fields and no others (PATCH with `update_mask`); `UNSET` leaves alone, `None` clears.
 
         Arrays are replaced as a whole: `put_items` changes single slots and keeps the others.
@@ -231,7 +248,7 @@ class SyncKeapResource(Generic[R]):
         self._driver.run(self.flows.delete(id))
 
 
-class SyncKeapResourceWithFields(SyncKeapResource[R]):
+class SyncKeapResourceWithFields(SyncKeapResource[N, R]):
     """Records that have custom fields: contacts and companies."""
 
     def model(self, *, refresh: bool = False) -> Model:
@@ -262,7 +279,7 @@ class SyncKeapResourceWithFields(SyncKeapResource[R]):
         return self._driver.run(self.flows.create_custom_field(label, type, options, group_id, user_group_id))
 
 
-class AsyncKeapResource(Generic[R]):
+class AsyncKeapResource(Generic[N, R]):
     """`SyncKeapResource` for an event loop."""
 
     def __init__(self, driver: AsyncDriver, flows: KeapResource[R]) -> None:
@@ -289,11 +306,23 @@ class AsyncKeapResource(Generic[R]):
         """See `SyncKeapResource.get_many`."""
         return await self._driver.run(self.flows.get_many(ids))
 
-    async def create(self, record: R) -> R:
+    async def create(self, record: N) -> R:
         """See `SyncKeapResource.create`."""
         return await self._driver.run(self.flows.create(record))
 
-    async def update(self, id: str, **changes: Any) -> R:
+    @overload
+    async def update(
+        self: AsyncKeapResource[Contact, SavedContact], id: str, **changes: Unpack[ContactChanges]
+    ) -> SavedContact: ...
+    @overload
+    async def update(
+        self: AsyncKeapResource[Company, SavedCompany], id: str, **changes: Unpack[CompanyChanges]
+    ) -> SavedCompany: ...
+    @overload
+    async def update(
+        self: AsyncKeapResource[Product, SavedProduct], id: str, **changes: Unpack[ProductChanges]
+    ) -> SavedProduct: ...
+    async def update(self, id: str, **changes: Any) -> Any:
         """See `SyncKeapResource.update`."""
         return await self._driver.run(self.flows.update(id, changes))
 
@@ -306,7 +335,7 @@ class AsyncKeapResource(Generic[R]):
         await self._driver.run(self.flows.delete(id))
 
 
-class AsyncKeapResourceWithFields(AsyncKeapResource[R]):
+class AsyncKeapResourceWithFields(AsyncKeapResource[N, R]):
     """`SyncKeapResourceWithFields` for an event loop."""
 
     async def model(self, *, refresh: bool = False) -> Model:
@@ -354,13 +383,15 @@ class KeapClient:
             HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace, bounds=bounds or Bounds())
         )
         self._driver = driver = SyncDriver()
-        self.contacts: SyncKeapResourceWithFields[Contact] = SyncKeapResourceWithFields(
+        self.contacts: SyncKeapResourceWithFields[Contact, SavedContact] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS)
         )
-        self.companies: SyncKeapResourceWithFields[Company] = SyncKeapResourceWithFields(
+        self.companies: SyncKeapResourceWithFields[Company, SavedCompany] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES)
         )
-        self.products: SyncKeapResource[Product] = SyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.products: SyncKeapResource[Product, SavedProduct] = SyncKeapResource(
+            driver, KeapResource(self._port, PRODUCTS)
+        )
         self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
@@ -417,13 +448,15 @@ class AsyncKeapClient:
             HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace, bounds or Bounds())
         )
         self._driver = driver = AsyncDriver()
-        self.contacts: AsyncKeapResourceWithFields[Contact] = AsyncKeapResourceWithFields(
+        self.contacts: AsyncKeapResourceWithFields[Contact, SavedContact] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS)
         )
-        self.companies: AsyncKeapResourceWithFields[Company] = AsyncKeapResourceWithFields(
+        self.companies: AsyncKeapResourceWithFields[Company, SavedCompany] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES)
         )
-        self.products: AsyncKeapResource[Product] = AsyncKeapResource(driver, KeapResource(self._port, PRODUCTS))
+        self.products: AsyncKeapResource[Product, SavedProduct] = AsyncKeapResource(
+            driver, KeapResource(self._port, PRODUCTS)
+        )
         self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
 
     @property

@@ -155,10 +155,10 @@ def _product_patch(body: dict[str, Any]) -> dict[str, Any]:
 
 _TIMES = frozenset({"id", "create_time", "update_time"})
 
-CONTACTS: Endpoint[records.Contact] = Endpoint(
+CONTACTS: Endpoint[records.SavedContact] = Endpoint(
     name="contacts",
     singular="contact",
-    codec=Codec(records.Contact),
+    codec=Codec(records.SavedContact),
     read_only=_TIMES | {"score_value", "tag_ids"},
     choosable=True,
     answers_all=True,
@@ -169,10 +169,10 @@ CONTACTS: Endpoint[records.Contact] = Endpoint(
     on_create=_contact_body,
     on_update=_contact_body,
 )
-COMPANIES: Endpoint[records.Company] = Endpoint(
+COMPANIES: Endpoint[records.SavedCompany] = Endpoint(
     name="companies",
     singular="company",
-    codec=Codec(records.Company),
+    codec=Codec(records.SavedCompany),
     read_only=_TIMES,
     choosable=True,
     answers_all=False,
@@ -183,10 +183,10 @@ COMPANIES: Endpoint[records.Company] = Endpoint(
     on_create=_company_body,
     on_update=_company_body,
 )
-PRODUCTS: Endpoint[records.Product] = Endpoint(
+PRODUCTS: Endpoint[records.SavedProduct] = Endpoint(
     name="products",
     singular="product",
-    codec=Codec(records.Product),
+    codec=Codec(records.SavedProduct),
     read_only=_TIMES,
     choosable=False,
     answers_all=True,
@@ -327,7 +327,7 @@ def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[
         yield list_page(endpoint, filters=[(endpoint.ids, ",".join(chunk))], page_size=len(chunk))
 
 
-def create(endpoint: Endpoint[R], record: R) -> Call[R]:
+def create(endpoint: Endpoint[R], record: Any) -> Call[R]:
     """A new record. Keap knows no idempotency key, so this is never repeated blindly."""
     body = endpoint.codec.dump(record, endpoint.writable)
     return Call(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
@@ -29,6 +29,9 @@ __all__ = [
     "PhoneNumber",
     "Product",
     "ProductInventory",
+    "SavedCompany",
+    "SavedContact",
+    "SavedProduct",
     "SocialAccount",
 ]
 
@@ -249,3 +252,25 @@ class Product:
     update_time: Maybe[datetime] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+
+
+if TYPE_CHECKING:
+    # A record that a system has answered has an id: that is all there is to know, so it is no class of its own.
+    class SavedContact(Contact):
+        """`Contact` as its system answers it."""
+
+        id: str
+
+    class SavedCompany(Company):
+        """`Company` as its system answers it."""
+
+        id: str
+
+    class SavedProduct(Product):
+        """`Product` as its system answers it."""
+
+        id: str
+else:
+    SavedContact = Contact
+    SavedCompany = Company
+    SavedProduct = Product

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
-__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS"]
+__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name"]
 
 COMPANIES: Final = "companies"
 PRODUCTS: Final = "products"
 CONTACTS: Final = "contacts"
+Name = Literal["companies", "products", "contacts"]
+"""One of them, for type checkers."""
 ORDER: Final = (COMPANIES, PRODUCTS, CONTACTS)
 
 CUSTOMERS: Final = "customers"

@@ -13,7 +13,7 @@ from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
@@ -172,12 +172,12 @@ class AsyncSyncSession:
         """See `SyncSession.audit`."""
         return await self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
-    async def explain(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+    async def explain(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
         """See `SyncSession.explain`."""
         return await self._driver.run(self._engine.explain(name, keap, customcrm))
 
     async def history(
-        self, name: str, *, keap: str | None = None, customcrm: str | None = None
+        self, name: Name, *, keap: str | None = None, customcrm: str | None = None
     ) -> tuple[JournalEntry, ...]:
         """See `SyncSession.history`."""
         return await self._driver.run(self._engine.history(name, keap, customcrm))
@@ -197,7 +197,7 @@ class AsyncSyncSession:
         self._engine.stopping.stop()
 
     async def forget(
-        self, name: str, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+        self, name: Name, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
     ) -> Forgotten:
         """See `SyncSession.forget`."""
         return await self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))

@@ -14,7 +14,7 @@ from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
@@ -236,11 +236,11 @@ class SyncSession:
         """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""
         return self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
-    def explain(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+    def explain(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
         """What a record is linked to, what both sides hold and held, and what the next sync would do."""
         return self._driver.run(self._engine.explain(name, keap, customcrm))
 
-    def history(self, name: str, *, keap: str | None = None, customcrm: str | None = None) -> tuple[JournalEntry, ...]:
+    def history(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> tuple[JournalEntry, ...]:
         """What this session has written to a record, newest first."""
         return self._driver.run(self._engine.history(name, keap, customcrm))
 
@@ -271,7 +271,7 @@ class SyncSession:
         self._engine.stopping.stop()
 
     def forget(
-        self, name: str, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+        self, name: Name, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
     ) -> Forgotten:
         """Erase what this session's store knows of a person, in both systems' records; neither system is called.
 

@@ -127,7 +127,8 @@ def by_fields(flows: F) -> F:
 
     A host's own calls are told of such a record with an error instead.
     """
-    endpoint, root = flows.endpoint, "" if isinstance(flows, AdapterResource) else "$"
+    given: object = flows
+    endpoint, root = flows.endpoint, "" if isinstance(given, AdapterResource) else "$"
     read: F = attrs.evolve(flows, endpoint=attrs.evolve(endpoint, codec=endpoint.codec.by_fields(root=root)))
     return read
 

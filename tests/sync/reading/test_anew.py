@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from toys import Box, World
 
@@ -78,3 +79,36 @@ def test_a_field_that_is_mapped_to_another_place_has_no_past_there(toys: World) 
     assert colours(toys.toys) == {"red"}
     assert {record.maker_id for record in toys.gadgets.records.values()} == {"red"}
     assert sorted(record.colour for record in toys.gadgets.records.values()) == ["blue", "red", "red"]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_column_that_was_dropped_and_added_again_is_filled(toys: World, side: kb.Side) -> None:
+    red_toys(toys, 4)
+    toys.sync()
+    box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
+    other = toys.gadgets if box is toys.toys else toys.toys
+    for id, record in box.records.items():  # no stamp moves
+        box.records[id] = attrs.evolve(record, colour=None)
+    other.put(id=next(iter(other.records)), colour="blue")
+    assert toys.sync(full=True).ok
+    assert sorted(map(str, (record.colour for record in box.records.values()))) == ["blue", "red", "red", "red"]
+    assert not toys.plan(full=True).counts
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("how", ["with their stamps", "but one", "one of two", "where nothing has stamps"])
+def test_what_people_have_emptied_is_cleared(toys: World, side: kb.Side, how: str) -> None:
+    number = 2 if how == "one of two" else 4
+    red_toys(toys, number)
+    toys.sync()
+    box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
+    other = toys.gadgets if box is toys.toys else toys.toys
+    left = number - 1 if how in {"but one", "one of two"} else number
+    for id, record in list(box.records.items())[:left]:
+        if how == "with their stamps":
+            box.put(id=id, colour=None)
+        else:
+            stamp = None if how == "where nothing has stamps" else record.updated_at
+            box.records[id] = attrs.evolve(record, colour=None, updated_at=stamp)
+    assert toys.sync(full=True).ok
+    assert sum(record.colour is None for record in other.records.values()) == left

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from keapbridge._io.effects import Flow
+from keapbridge.decide.absence import ENOUGH
+from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["begin_anew", "learn_places", "mapping_fact"]
+__all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact"]
+
+
+BATCH = 500
 
 
 def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) -> Flow[None]:
@@ -22,6 +27,48 @@ def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) ->
     # First the scan, then the bases: when this is cut short, the worst of it is a scan of everything.
     yield from sync.store.facts.set(mapping_fact(sync.name), "begun anew")
     yield from sync.store.bases.forget(sync.name, fields)
+
+
+def anew_where_emptied(sync: Synchronization, sides: Collection[Side]) -> Flow[bool]:
+    """Begin anew what all records of a side show empty that held a value, and that nobody has touched.
+
+    So it is where a column was dropped and added again: people who clear a field change the stamps of their records.
+
+    Args:
+        sides: those that were read completely, and show news.
+    """
+    found: dict[Side, list[str]] = {}
+    pairs: list[Pair] = []
+    for each in Side if sides else ():
+        some, after = yield from sync.store.links.pairs(sync.name, each, "", BATCH)
+        if after is not None:
+            return False  # of so many, the brakes hold the field
+        pairs += some
+    for side in sides:
+        emptied = _emptied(pairs, side)
+        if emptied:
+            held = yield from sync.store.bases.holding(sync.name, side, emptied, BATCH + 1)
+            fields = [field for field, ids in emptied.items() if set(held[field]) == ids]
+            found |= {side: fields} if fields else {}
+    if not found:
+        return False
+    yield from begin_anew(sync, found)
+    return True
+
+
+def _emptied(pairs: Iterable[Pair], side: Side) -> dict[str, set[str]]:
+    """Fields that are shown empty by three or more records that held a value and have not changed since."""
+    found: dict[str, set[str]] = {}
+    for pair in pairs:
+        seen, life = pair.seen(side), pair.link.life(side)
+        if seen is None or seen.problem is not None or life.changed is None or seen.life.changed != life.changed:
+            continue
+        shown = seen.snapshot
+        for field, value in pair.link.base(side).items():
+            is_shown = field in shown.values and field not in shown.absent
+            if value is not None and is_shown and shown.values[field] is None:
+                found.setdefault(field, set()).add(seen.id)
+    return {field: ids for field, ids in found.items() if len(ids) >= ENOUGH}
 
 
 def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:

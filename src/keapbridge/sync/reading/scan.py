@@ -24,7 +24,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
 from keapbridge.sync.guard import REFUSED
 from keapbridge.sync.reading.absences import note_homeless, welcome_back
-from keapbridge.sync.reading.anew import learn_places, mapping_fact
+from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
@@ -85,6 +85,10 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if not all(scan.complete for scan in scans) and (yield from _went_back(sync, scans)):
         # Lists of changes do not show what was restored along with it.
+        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    news = [scan.side for scan in scans if scan.complete and scan.unchanged < scan.seen]
+    if known is not None and (yield from anew_where_emptied(sync, news)):
+        anew = True
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if known is None and (yield from _probe(sync)):
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, literal, select, true, tuple_, update
 
-from keapbridge.decide.restored import is_older
+from keapbridge.decide.restored import is_no_newer
 from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
@@ -72,7 +72,7 @@ class Staging:
         """Keep what differs from what is linked. A `complete` scan also notes what it saw.
 
         Returns:
-            How many did not differ, and those that do, came anew and are older than they were.
+            How many did not differ, and those that do, came anew and are no newer than they were.
         """
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
@@ -230,7 +230,7 @@ class Staging:
             c.execute(here.values({column: bindparam(name) for column, name in new.items()}), marks)
 
     def _older(self, c: Connection, name: str, side: Side, shown: Mapping[str, Life]) -> list[str]:
-        """Those of linked records that are older than they were."""
+        """Those of linked records that are no newer than they were."""
         told = [id for id, life in shown.items() if life.changed is not None]
         if not told:
             return []
@@ -242,7 +242,7 @@ class Staging:
 
         values = self._core.values(name, side, told)
         known = self._core.database.execute(c, f"lives in {side.value}", query, values)
-        return [id for id, changed in map(tuple, known) if is_older(to_moment(changed), shown[id].changed)]
+        return [id for id, changed in map(tuple, known) if is_no_newer(to_moment(changed), shown[id].changed)]
 
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""

@@ -13,7 +13,7 @@ from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact"]
+__all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact", "shows_emptied"]
 
 
 BATCH = 500
@@ -29,23 +29,32 @@ def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) ->
     yield from sync.store.bases.forget(sync.name, fields)
 
 
-def anew_where_emptied(sync: Synchronization, sides: Collection[Side]) -> Flow[bool]:
-    """Begin anew what all records of a side show empty that held a value, and that nobody has touched.
+def shows_emptied(sync: Synchronization, unmoved: Mapping[Side, Collection[str]]) -> Flow[bool]:
+    """Whether one of these records, which differ and have not changed, shows a field empty that held a value."""
+    for side, ids in unmoved.items():
+        some = sorted(ids)[:BATCH]
+        if side is Side.KEAP:
+            some = list((yield from sync.store.links.partners(sync.name, side, some)).values())
+        if _emptied((yield from sync.store.links.pairs_of(sync.name, some)), side):
+            return True
+    return False
+
+
+def anew_where_emptied(sync: Synchronization) -> Flow[bool]:
+    """Begin anew what all records of a side show empty that held a value, three or more, and that nobody has touched.
 
     So it is where a column was dropped and added again: people who clear a field change the stamps of their records.
-
-    Args:
-        sides: those that were read completely, and show news.
+    All records were read.
     """
     found: dict[Side, list[str]] = {}
     pairs: list[Pair] = []
-    for each in Side if sides else ():
-        some, after = yield from sync.store.links.pairs(sync.name, each, "", BATCH)
+    for side in Side:
+        some, after = yield from sync.store.links.pairs(sync.name, side, "", BATCH)
         if after is not None:
             return False  # of so many, the brakes hold the field
         pairs += some
-    for side in sides:
-        emptied = _emptied(pairs, side)
+    for side in Side:
+        emptied = {field: ids for field, ids in _emptied(pairs, side).items() if len(ids) >= ENOUGH}
         if emptied:
             held = yield from sync.store.bases.holding(sync.name, side, emptied, BATCH + 1)
             fields = [field for field, ids in emptied.items() if set(held[field]) == ids]
@@ -57,7 +66,7 @@ def anew_where_emptied(sync: Synchronization, sides: Collection[Side]) -> Flow[b
 
 
 def _emptied(pairs: Iterable[Pair], side: Side) -> dict[str, set[str]]:
-    """Fields that are shown empty by three or more records that held a value and have not changed since."""
+    """Fields that are shown empty by records that held a value and have not changed since."""
     found: dict[str, set[str]] = {}
     for pair in pairs:
         seen, life = pair.seen(side), pair.link.life(side)
@@ -68,7 +77,7 @@ def _emptied(pairs: Iterable[Pair], side: Side) -> dict[str, set[str]]:
             is_shown = field in shown.values and field not in shown.absent
             if value is not None and is_shown and shown.values[field] is None:
                 found.setdefault(field, set()).add(seen.id)
-    return {field: ids for field, ids in found.items() if len(ids) >= ENOUGH}
+    return found
 
 
 def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:

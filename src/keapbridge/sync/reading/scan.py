@@ -24,7 +24,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.doubts import has_gone_back
 from keapbridge.sync.guard import REFUSED
 from keapbridge.sync.reading.absences import note_homeless, welcome_back
-from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact
+from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact, shows_emptied
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints, salt
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
@@ -44,7 +44,7 @@ class Scan:
         cursor: from where the next scan must look again; `None` where this one looked at some records only.
         nameless: why records could not be read that do not even show an id.
         complete: whether it was to show all there are.
-        older: the linked records that show something else and are older than they were.
+        older: the linked records that show something else and are not newer than they were.
         out_of_sight: the records that were changed last, with their stamps, where a list of changes should show them
             again and does not.
     """
@@ -86,10 +86,12 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     if not all(scan.complete for scan in scans) and (yield from _went_back(sync, scans)):
         # Lists of changes do not show what was restored along with it.
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
-    news = [scan.side for scan in scans if scan.complete and scan.unchanged < scan.seen]
-    if known is not None and (yield from anew_where_emptied(sync, news)):
-        anew = True
-        scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+    if known is not None and (yield from shows_emptied(sync, {scan.side: scan.older for scan in scans if scan.older})):
+        if not all(scan.complete for scan in scans):
+            scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
+        if (yield from anew_where_emptied(sync)):
+            anew = True
+            scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     if known is None and (yield from _probe(sync)):
         scans = yield from gather((_scan(sync, side, plan_id, full=True) for side in Side), limit=2)
     yield from is_listed_again(sync)
@@ -307,7 +309,7 @@ def _stage(
     *,
     complete: bool,
 ) -> Flow[tuple[int, list[str]]]:
-    """Stage a page; answers how many records were as they are known, and which others are older than they were."""
+    """Stage a page; answers how many records were as they are known, and which others are no newer than they were."""
     if side is Side.KEAP:
         yield from _learn_currency(sync, page.items)
     looked_at = yield from sync.see(side, page.items, plan_id=plan_id)

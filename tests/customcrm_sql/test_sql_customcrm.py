@@ -321,6 +321,60 @@ def test_a_column_that_is_dropped_holds_its_property_and_one_that_comes_back_beg
     assert host.is_quiet()
 
 
+def test_a_column_that_was_dropped_and_added_again_between_two_runs_is_filled(hosts: Callable[[str], Host]) -> None:
+    host = hosts("modified")
+    for n, name in enumerate(("Ada", "Bo", "Cy")):
+        host.sql(
+            'INSERT INTO people (first_name, "EMail", phone) VALUES (:name, :mail, :phone)',
+            name=name,
+            mail=f"{name}@example.org",
+            phone=f"+4722334{n}55",
+        )
+    host.sync()
+    before = host.sql("SELECT phone FROM people ORDER BY first_name")
+    host.sql("ALTER TABLE people DROP COLUMN phone")
+    host.sql("ALTER TABLE people ADD COLUMN phone TEXT")
+    for full in (False, True):
+        crm = kb.SqlCustomcrm(host.engine, **SCHEMAS["modified"].tables)
+        assert attrs.evolve(host, crm=crm).sync(full=full).ok
+    assert host.sql("SELECT phone FROM people ORDER BY first_name") == before
+    assert all(contact.phone_numbers for contact in host.keap.contacts.list())
+
+
+@pytest.mark.parametrize(
+    ("type", "yes", "no"), [("CHAR(1)", "Y", "N"), ("VARCHAR(5)", "t", "f"), ("TEXT", "Yes", "No")]
+)
+def test_yes_and_no_are_written_as_the_column_spells_them_and_an_undoing_puts_them_back(
+    engine: sa.Engine, keap: kb.KeapClient, sessions: Any, type: str, yes: str, no: str
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS wares")
+        is_word = f"CHECK (active IN ('{yes}', '{no}'))"
+        columns = f"id VARCHAR(40) PRIMARY KEY, name TEXT, sku TEXT, price NUMERIC(9, 2), active {type} {is_word}"
+        connection.exec_driver_sql(f"CREATE TABLE wares ({columns})")
+        for n, word in enumerate((yes, no)):
+            values = f"('{n}', 'Ware {n}', 'W{n}', 1.5, '{word}')"
+            connection.exec_driver_sql(f"INSERT INTO wares VALUES {values}")
+
+    def words() -> list[str]:
+        with engine.connect() as connection:
+            return list(connection.exec_driver_sql("SELECT active FROM wares ORDER BY sku").scalars())
+
+    table = kb.SqlTable("wares", id="id", constants={"Currency": "USD"})
+    with kb.SqlCustomcrm(engine, products=table) as crm, sessions(customcrm=crm, currency="USD") as session:
+        assert session.sync().ok
+        made = {product.sku: product for product in keap.products.list()}
+        assert [made[sku].active for sku in ("W0", "W1")] == [True, False]
+        for product in made.values():
+            keap.products.update(product.id, active=not product.active)
+        price = kb.keap.Money(100, "USD")
+        keap.products.create(kb.keap.Product(name="New", sku="W2", short_description="n", price=price, active=False))
+        run = session.sync()
+        assert (run.ok, words()) == (True, [no, yes, no])
+        assert session.undo(run.run_id).ok
+        assert words() == [yes, no]
+
+
 def test_a_text_that_is_never_empty_is_blank_in_a_second_table_too_and_a_date_never_is(engine: sa.Engine) -> None:
     kinds = TYPES[engine.dialect.name]
     with engine.begin() as connection:

@@ -33,6 +33,7 @@ from sqlalchemy.pool import StaticPool
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
+from keapbridge.customcrm.sql_words import said, spelt
 from keapbridge.errors import ConflictError, MappingError, NoAnswerError, NotFoundError, StatusError, TransportError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
@@ -56,10 +57,7 @@ _FOR_GOOD = (
 _LOGGING_NAME = "keapbridge"
 _OWN = {"Id", "CreatedAt", "UpdatedAt", "ETag"}
 _UUID_TEXT = 32
-_WORDS: Mapping[str, bool] = {
-    **dict.fromkeys(("1", "t", "true", "y", "yes", "on"), True),
-    **dict.fromkeys(("0", "f", "false", "n", "no", "off"), False),
-}
+SPELLINGS = 20  # cells of a column that are looked at to learn how it spells yes and no
 
 
 @attrs.frozen
@@ -551,6 +549,7 @@ class _Rows:
         self._makes_ids = given.new_id is None and is_made
         self.creates_once = not self._makes_ids or given.key is not None
         self._patient = False
+        self._words: dict[sa.Column[Any], Sequence[Any]] = {}
         self._check()
 
     def place_of(self, property: str) -> str:
@@ -743,7 +742,7 @@ class _Rows:
         known = self._made_before(connection, id, key)
         if known is not None:
             return known
-        values = self._values(self._main, record)
+        values = self._values(connection, self._main, record)
         if id is not None:
             values[self.given.id] = id
         if self._key is not None:
@@ -758,7 +757,7 @@ class _Rows:
         else:
             connection.execute(statement)
         for part in self._parts[1:]:
-            self._write_part(connection, part, id, self._values(part, record))
+            self._write_part(connection, part, id, self._values(connection, part, record))
         return self._records(connection, [id])[0]
 
     def _inserted(self, connection: sa.Connection, statement: Any, key: str) -> Any:
@@ -789,10 +788,10 @@ class _Rows:
         raw = self._existing(connection, id, version)
         self._refuse_strangers(changes)
         for part in self._parts[1:]:
-            values = self._values(part, changes)
+            values = self._values(connection, part, changes, raw)
             if values:
                 self._write_part(connection, part, raw, values)
-        values = self._values(self._main, changes) | self._touched(self._main)
+        values = self._values(connection, self._main, changes, raw) | self._touched(self._main)
         if values:
             statement = sa.update(self._main.seen.table).where(self._id == raw).values(values)
             connection.execute(statement)
@@ -871,12 +870,32 @@ class _Rows:
             whole = {**blank, **part.fixed, part.on.name: id, **values, **self._touched(part)}
             connection.execute(sa.insert(table).values(whole))
 
-    def _values(self, part: _Part, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            column.name: self._stored(part, column, given[name])
-            for name, column in part.columns.items()
-            if name in given
-        }
+    def _values(
+        self, connection: sa.Connection, part: _Part, given: Mapping[str, Any], raw: Any = None
+    ) -> dict[str, Any]:
+        """The values of a row: of a new one, or of that which belongs to the record with the id `raw`."""
+        found: dict[str, Any] = {}
+        for name, column in part.columns.items():
+            if name in given:
+                value = given[name]
+                word = self._word(connection, part, column, value, raw) if isinstance(value, bool) else None
+                found[column.name] = self._stored(part, column, value) if word is None else word
+        return found
+
+    def _word(self, connection: sa.Connection, part: _Part, column: sa.Column[Any], value: bool, raw: Any) -> Any:
+        """Yes or no for a column of texts, as the row spells it, or else others do; `None` for another column."""
+        if not isinstance(column.type, (sa.String, _AsWritten)):
+            return None
+        query = sa.select(column).where(column.is_not(None))
+        own: Sequence[Any] = ()
+        if raw is not None:
+            own = connection.execute(query.where(part.on == raw, *part.where).limit(1)).scalars().all()
+        if not own and not self._words.get(column):
+            self._words[column] = connection.execute(query.where(*part.where).limit(SPELLINGS)).scalars().all()
+        like = own or self._words.get(column, ())
+        if isinstance(column.type, _AsWritten) and not any(isinstance(cell, str) for cell in like):
+            return None
+        return sa.literal(spelt(value, like, getattr(column.type, "length", None)), sa.String())
 
     def _stored(self, part: _Part, column: sa.Column[Any], value: Any) -> Any:
         if value is None:
@@ -902,8 +921,6 @@ class _Rows:
             if isinstance(kind, sa.String):
                 return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
             return moment if getattr(kind, "timezone", False) else moment.replace(tzinfo=None)
-        if isinstance(kind, sa.String) and isinstance(value, bool):
-            return "true" if value else "false"
         if isinstance(kind, sa.String):
             return value.isoformat() if isinstance(value, date) else str(value)
         if isinstance(kind, sa.Date) and isinstance(value, str):
@@ -1015,7 +1032,7 @@ def _shown(value: Any, kind: type | None) -> Any:
     if kind is str:
         return value if isinstance(value, (str, bytes)) else str(value)
     if kind is bool:
-        known = _WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
+        known = value if not isinstance(value, str) or (meant := said(value)) is None else meant
         return bool(known) if isinstance(known, (int, float, Decimal)) and known in (0, 1) else known
     if kind is Decimal:
         return str(value) if isinstance(value, float) else value

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
@@ -67,6 +69,65 @@ def test_no_byte_of_a_person_is_left_and_nobody_makes_them_anew(tmp_path: Path, 
         assert [link.customcrm_id for link in session.contacts.links()] != [ours]
         again = session.forget("contacts", **one)
         assert not any(again.erased.values())
+
+
+def rows_about(url: str, ids: set[str]) -> dict[str, list[str]]:
+    """By table, what is kept of these records, and of any secret, as text."""
+    engine = sa.create_engine(url)
+    found: dict[str, list[str]] = {}
+    with engine.connect() as connection:
+        for table in schema.metadata.sorted_tables:
+            for row in connection.execute(sa.select(table)).mappings():
+                text = repr(dict(row))
+                columns = {row.get(name) for name in ("id", "record_id", "partner_id", "source_id", *NAMED)}
+                if ids & columns or any(secret.decode() in text for secret in SECRETS):
+                    found.setdefault(table.name.removeprefix("keapbridge_"), []).append(text)
+    engine.dispose()
+    return found
+
+
+NAMED = ("customcrm_id", "keap_id")
+KEY = base64.urlsafe_b64encode(bytes(range(32)))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))])
+def test_a_person_is_forgotten_in_any_store(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, key: bytes | None
+) -> None:
+    if key is not None:
+        pytest.importorskip("cryptography")
+    url = f"sqlite:///{tmp_path / 'b.db'}" if kind == "sqlite" else request.getfixturevalue("postgresql_url")
+    with (
+        CustomcrmEmulator() as crm_server,
+        KeapEmulator() as keap_server,
+        kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token)) as crm,
+        kb.KeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
+        kb.SyncSession(customcrm=crm, keap=keap, store=url, encryption_keys=[key] if key else []) as session,
+    ):
+        ours = crm_server.state.contacts.add({"FirstName": "Zebulon", "Email": "zebulon@example.org"})
+        other = crm_server.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
+        session.sync()
+        theirs = next(id for id, r in keap_server.state.contacts.items() if r["given_name"] == "Zebulon")
+        crm_server.state.contacts.edit(ours, JobTitle="Xylograph", Country="Unfit")
+        session.sync()
+        plan = session.contacts.plan(full=True)
+        known = rows_about(url, {ours, theirs})
+        assert {"links", "journal", "actions", "match_keys"} <= known.keys()
+        if key is not None:
+            assert not any("Zebulon" in text for texts in known.values() for text in texts)
+        found = session.forget("contacts", keap=theirs)
+        assert (found.erased["links"], found.erased["journal"] >= 2, found.erased["lines"] >= 1) == (1, True, True)
+        assert found.cleaned == (kind == "sqlite")
+        assert rows_about(url, {ours, theirs}).keys() == {"tombstones"}
+        crm_server.state.contacts.edit(ours, JobTitle="Xylograph of all")
+        session.apply(plan)
+        for full in (False, True):
+            assert session.sync(full=full).ok
+        assert rows_about(url, {ours, theirs}).keys() == {"tombstones"}
+        assert keap_server.state.contacts[theirs]["job_title"] == "Xylograph"
+        assert [link.customcrm_id for link in session.contacts.links()] == [other]
 
 
 TEXTS: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
+    from keapbridge.model.summaries import PlanSummary, RunSummary
     from keapbridge.store.rekey import rekey
     from keapbridge.store.tokens import SqlTokenStore
     from keapbridge.sync.afterwards.resolve import OpenConflict
@@ -116,11 +117,13 @@ __all__ = [
     "OtherSystemError",
     "Pacing",
     "Plan",
+    "PlanSummary",
     "Policy",
     "QuotaExhaustedError",
     "RateLimitedError",
     "Report",
     "RetryPolicy",
+    "RunSummary",
     "Secret",
     "ServerError",
     "SessionBusyError",
@@ -162,8 +165,10 @@ _LATER = {
     "Findings": "model.finding",
     "OpenConflict": "sync.afterwards.resolve",
     "Plan": "model.plan",
+    "PlanSummary": "model.summaries",
     "Policy": "decide.policy",
     "Report": "model.report",
+    "RunSummary": "model.summaries",
     "SqlCustomcrm": "customcrm.sql",
     "SqlJoin": "customcrm.sql",
     "SqlTable": "customcrm.sql",

@@ -70,7 +70,7 @@ def test_without_arguments_it_shows_its_help(capsys: pytest.CaptureFixture[str])
     assert main([]) == 0
     shown = capsys.readouterr().out
     for verbs in FAMILIES.values():
-        assert [name for name in verbs if f"    {name} " not in shown] == []
+        assert [name for name in verbs if f"\n    {name}" not in shown] == []
     assert "exit codes:" in shown
 
 

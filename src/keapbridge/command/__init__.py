@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keapbridge._version import __version__
-from keapbridge.command.codes import CANNOT, OK, TRY_LATER
+from keapbridge.command.codes import CANNOT, OK, TRY_LATER, WANTS_A_PERSON
 from keapbridge.command.verbs import FAMILIES, Verb
 
 __all__ = ["main"]
@@ -57,16 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: Verb, options: argparse.Namespace) -> int:
-    from keapbridge.errors import KeapbridgeError, TryLaterError
+    from keapbridge.errors import BrakeError, KeapbridgeError, TryLaterError
 
     try:
         return verb.run(options)
+    except BrakeError as error:
+        if options.debug:
+            raise
+        return _end(WANTS_A_PERSON, str(error))
     except TryLaterError as error:
         if options.debug:
             raise
         at = "" if error.retry_at is None else f"; as of {error.retry_at:%Y-%m-%d %H:%M:%S} UTC"
         return _end(TRY_LATER, f"try later{at}: {error}")
-    except (KeapbridgeError, ValueError, TypeError, OSError) as error:
+    except (KeapbridgeError, ValueError, TypeError, LookupError, OSError) as error:
         if options.debug:
             raise
         return _end(CANNOT, str(error) or type(error).__name__)

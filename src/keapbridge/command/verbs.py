@@ -27,6 +27,29 @@ class Verb:
 
 
 FAMILIES: Mapping[str, Mapping[str, str]] = {
+    "starting": {
+        "init": "write a configuration file to begin with",
+        "check": "tell what is wrong with a configuration",
+    },
+    "running": {
+        "plan": "say what a sync would do, and keep that as a plan",
+        "apply": "do what a plan says",
+        "sync": "plan and apply",
+        "undo": "take a run back",
+    },
+    "looking": {
+        "runs": "list the runs, newest first",
+        "report": "show what a run did",
+        "conflicts": "list what waits for a decision",
+        "failures": "list the records that failed",
+        "explain": "tell what is known of a record, and what the next sync would do",
+    },
+    "deciding": {
+        "resolve": "settle a conflict",
+        "retry": "let records that failed take part again",
+        "forget": "erase what the store knows of a person",
+        "rebind": "let the store belong to other systems",
+    },
     "documents": {
         "demo": "show the three synchronizations between two emulators",
         "dataflow": "print the dataflow document",

@@ -37,6 +37,11 @@ class Line:
     fields: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def heading(self) -> str:
+        """What it is counted as: `"created in Keap"`, `"failed"`."""
+        return f"{self.outcome} in {self.side.title}" if self.side and self.outcome in SIDED else self.outcome
+
     def __str__(self) -> str:
         ids = " ↔ ".join(
             f"{side.title} {id}"
@@ -54,6 +59,7 @@ class Report:
 
     Attributes:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
+        ended_at: `None` for one that is under way, or was cut off.
         complete: whether it came to its end: `False` for one that was stopped. The next run does the rest.
         by: who decided it, where somebody said so.
         warnings: what a check of the session warns of.
@@ -62,7 +68,7 @@ class Report:
     run_id: str
     plan_id: str
     started_at: datetime
-    ended_at: datetime
+    ended_at: datetime | None
     objects: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
     _load: Callable[[], Iterator[Line]] = attrs.field(repr=False, eq=False)
@@ -96,10 +102,10 @@ class Report:
         )
 
     def __str__(self) -> str:
-        seconds = (self.ended_at - self.started_at).total_seconds()
+        ending = "not ended" if self.ended_at is None else "done" if self.complete else "stopped before its end"
+        took = "" if self.ended_at is None else f" in {(self.ended_at - self.started_at).total_seconds():.1f} s"
         by = "" if self.by is None else f", by {self.by}"
-        ending = "done" if self.complete else "stopped before its end"
-        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'} in {seconds:.1f} s{by}"]
+        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'}{took}{by}"]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         lines += [f"  {warning}" for warning in self.warnings]
         return "\n".join(lines)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0014"
+HEAD = "0015"
 
 metadata = MetaData()
 
@@ -211,6 +211,8 @@ runs = Table(
     Column("started_at", String(40), nullable=False),
     Column("ended_at", String(40)),
     Column("counts", Text),
+    # 1 for one that came to its end; NULL while it has not ended, and for runs of earlier versions.
+    Column("complete", Integer),
     # The name of a person; NULL where nobody has said it.
     Column("decided_by", Text),
 )

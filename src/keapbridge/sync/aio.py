@@ -18,6 +18,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
+from keapbridge.model.summaries import PlanSummary, RunSummary
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -181,6 +182,22 @@ class AsyncSyncSession:
     ) -> tuple[JournalEntry, ...]:
         """See `SyncSession.history`."""
         return await self._driver.run(self._engine.history(name, keap, customcrm))
+
+    async def plans(self, *, limit: int = 50) -> list[PlanSummary]:
+        """See `SyncSession.plans`."""
+        return await self._driver.run(self._engine.plans(limit))
+
+    async def runs(self, *, limit: int = 50) -> list[RunSummary]:
+        """See `SyncSession.runs`."""
+        return await self._driver.run(self._engine.runs(limit))
+
+    async def saved_plan(self, plan_id: str) -> Plan:
+        """See `SyncSession.saved_plan`."""
+        return await self._driver.run(self._engine.saved_plan(plan_id))
+
+    async def report(self, run_id: str) -> Report:
+        """See `SyncSession.report`."""
+        return await self._driver.run(self._engine.report(run_id))
 
     async def plan_undo(self, run_id: str) -> Plan:
         """See `SyncSession.plan_undo`."""

@@ -21,6 +21,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
+from keapbridge.model.summaries import PlanSummary, RunSummary
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.rebind import rebind
@@ -124,6 +125,24 @@ class Engine:
         self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
     ) -> Flow[Report]:
         return self._run("undo", self._those(()), self._undo(run_id, person(by)), wait, deadline)
+
+    def plans(self, limit: int) -> Flow[list[PlanSummary]]:
+        return self.bridge.store.plans.newest(_positive(limit))
+
+    def runs(self, limit: int) -> Flow[list[RunSummary]]:
+        return self.bridge.store.runs.newest(_positive(limit))
+
+    def saved_plan(self, plan_id: str) -> Flow[Plan]:
+        found = yield from self.bridge.store.plans.get(plan_id)
+        if found is None:
+            raise StalePlanError(f"there is no plan {plan_id!r} in this session's store (any more)")
+        return found
+
+    def report(self, run_id: str) -> Flow[Report]:
+        found = yield from self.bridge.store.runs.report(run_id)
+        if found is None:
+            raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more)")
+        return found
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
         wanted = {sync.name for sync in self._those(names)}
@@ -264,6 +283,12 @@ class Engine:
 def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Accepted:
     """What a host accepts for a run of these synchronizations, checked before any call."""
     return Accepted.of(accept, {sync.name: [lens.name for lens in sync.mapper.lenses] for sync in synchronizations})
+
+
+def _positive(limit: Any) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise ValueError(f"limit: a number from 1 on, limit=50, not {limit!r}")
+    return limit
 
 
 def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:

@@ -19,6 +19,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
+from keapbridge.model.summaries import PlanSummary, RunSummary
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -243,6 +244,38 @@ class SyncSession:
     def history(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> tuple[JournalEntry, ...]:
         """What this session has written to a record, newest first."""
         return self._driver.run(self._engine.history(name, keap, customcrm))
+
+    def plans(self, *, limit: int = 50) -> list[PlanSummary]:
+        """The plans that the store keeps, newest first; `saved_plan` has all of one.
+
+        Args:
+            limit: how many at most.
+        """
+        return self._driver.run(self._engine.plans(limit))
+
+    def runs(self, *, limit: int = 50) -> list[RunSummary]:
+        """The runs that the store keeps, newest first; `report` has all of one.
+
+        Args:
+            limit: how many at most.
+        """
+        return self._driver.run(self._engine.runs(limit))
+
+    def saved_plan(self, plan_id: str) -> Plan:
+        """The plan of this id, as long as the store keeps it; `apply` takes it, or the id.
+
+        Raises:
+            StalePlanError: when there is no such plan in this session's store (any more).
+        """
+        return self._driver.run(self._engine.saved_plan(plan_id))
+
+    def report(self, run_id: str) -> Report:
+        """The report of a run, as long as the store keeps it; also of one that was cut off, with what it had done.
+
+        Raises:
+            StalePlanError: when there is no such run in this session's store (any more).
+        """
+        return self._driver.run(self._engine.report(run_id))
 
     def plan_undo(self, run_id: str) -> Plan:
         """What taking a run back would do; `apply` does it.

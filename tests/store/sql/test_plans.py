@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
@@ -79,3 +81,16 @@ def test_links_that_need_no_write_come_in_the_order_of_their_keap_ids(toys: Link
 def test_a_bridge_sees_no_plan_of_another(toys: LinkStore, others: LinkStore) -> None:
     _planned(toys, _create("a"))
     assert run(others.plans.get("plan")) is None
+
+
+def test_plans_are_listed_newest_first(toys: LinkStore) -> None:
+    for n, id in enumerate("abc"):
+        run(toys.plans.begin(id, NOON + timedelta(hours=n), [TOYS]))
+    run(toys.plans.finish("c", {TOYS: {"create in Keap": 2}}, {}, {}, {}))
+    run(toys.runs.begin("b", "run", NOON))
+    found = run(toys.plans.newest(2))
+    assert [(p.id, p.counts, p.applied_at) for p in found] == [
+        ("c", {TOYS: {"create in Keap": 2}}, None),
+        ("b", {}, NOON),
+    ]
+    assert str(found[0]).endswith("not applied: 2 create in Keap")

@@ -140,3 +140,41 @@ def test_a_bridge_neither_runs_nor_forgets_the_plans_of_another(toys: LinkStore,
     assert run(others.runs.claim_lines("run", [TOYS])) == []
     run(others.runs.prune(LATER, timedelta(0)))
     assert run(toys.plans.get("plan")) is not None
+
+
+def test_runs_are_listed_newest_first_and_reports_come_back(toys: LinkStore) -> None:
+    for n, (id, complete) in enumerate({"first": True, "second": False, "third": True}.items()):
+        run(toys.plans.begin(f"plan of {id}", NOON, [TOYS], purpose="undo" if n else "sync"))
+        assert run(toys.runs.begin(f"plan of {id}", id, NOON + timedelta(hours=n), "anna"))
+        run(toys.runs.add_lines(id, [line("a", "failed"), line("b", "created")]))
+        if id != "third":
+            run(toys.runs.finish(id, LATER, {TOYS: {"failed": n}}, complete=complete))
+    runs = run(toys.runs.newest(2))
+    assert [(r.run_id, r.complete, r.ended_at, r.purpose) for r in runs] == [
+        ("third", False, None, "undo"),
+        ("second", False, LATER, "undo"),
+    ]
+    [first] = run(toys.runs.newest(9))[2:]
+    assert (first.ok, first.counts, first.plan_id, first.objects) == (
+        True,
+        {TOYS: {"failed": 0}},
+        "plan of first",
+        (TOYS,),
+    )
+    report = run(toys.runs.report("second"))
+    assert report is not None
+    assert (report.complete, report.by, report.counts) == (False, "anna", {TOYS: {"failed": 1}})
+    assert [each.outcome for each in report.lines] == ["failed", "created"]
+    cut_off = run(toys.runs.report("third"))
+    assert cut_off is not None
+    assert (cut_off.ended_at, cut_off.counts) == (None, {TOYS: {"failed": 1, "created in Customcrm": 1}})
+    assert "not ended, with failures" in str(cut_off)
+    assert run(toys.runs.report("none")) is None
+
+
+def test_runs_of_an_earlier_version_that_ended_count_as_complete(toys: LinkStore) -> None:
+    begin_run(toys)
+    run(toys.runs.finish("run", LATER, {}, complete=False))
+    with toys.database.transaction() as c:
+        c.execute(schema.runs.update().values(complete=None))
+    assert run(toys.runs.newest(1))[0].complete

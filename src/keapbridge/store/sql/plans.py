@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
 from keapbridge.model.side import Side
+from keapbridge.model.summaries import PlanSummary
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
@@ -73,6 +74,25 @@ class Plans:
     @flow
     def get(self, plan_id: str) -> Plan | None:
         return self._read(plan_id)
+
+    @flow
+    def newest(self, limit: int) -> list[PlanSummary]:
+        """The plans that are kept, newest first."""
+        p = t.plans.c
+        columns = (p.id, p.created_at, p.objects, p.counts, p.purpose, p.applied_at)
+        query = select(*columns).where(p.bridge == self._core.bridge).order_by(p.created_at.desc(), p.id).limit(limit)
+        with self._core.transaction() as c:
+            return [
+                PlanSummary(
+                    row.id,
+                    moment_of(row.created_at),
+                    tuple(load(row.objects)),
+                    load(row.counts),
+                    row.purpose,
+                    to_moment(row.applied_at),
+                )
+                for row in c.execute(query)
+            ]
 
     @flow
     def watermark(self, plan_id: str, name: str, side: Side) -> datetime | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, select, update
 
 from keapbridge._io.effects import Flow
 from keapbridge.model.report import Line, Report
+from keapbridge.model.summaries import RunSummary
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
@@ -84,7 +85,9 @@ class Runs:
         """
         with self._core.transaction() as c:
             c.execute(
-                update(t.runs).where(t.runs.c.id == run_id).values(ended_at=to_text(ended_at), counts=dump(counts))
+                update(t.runs)
+                .where(t.runs.c.id == run_id)
+                .values(ended_at=to_text(ended_at), counts=dump(counts), complete=int(complete))
             )
             row = c.execute(
                 select(
@@ -125,6 +128,43 @@ class Runs:
             complete,
             self._core.rows.open_text(row.decided_by),
         )
+
+    @flow
+    def newest(self, limit: int) -> list[RunSummary]:
+        """The runs that are kept, newest first."""
+        query = self._kept().order_by(t.runs.c.started_at.desc(), t.runs.c.id).limit(limit)
+        with self._core.transaction() as c:
+            return [_summary(row) for row in c.execute(query)]
+
+    @flow
+    def report(self, run_id: str) -> Report | None:
+        """The report of a run that is kept; what one that was cut off has done is counted by its lines."""
+        with self._core.transaction() as c:
+            row = c.execute(self._kept().where(t.runs.c.id == run_id)).first()
+        if row is None:
+            return None
+        kept = _summary(row)
+        counts = kept.counts if row.counts is not None else _counted(self._all_lines(run_id))
+        by = self._core.rows.open_text(row.decided_by)
+        lines = lambda: self._all_lines(run_id)  # noqa: E731 - as it is read in one place
+        ids = (run_id, kept.plan_id, kept.started_at, kept.ended_at)
+        return Report(*ids, kept.objects or tuple(counts), counts, lines, kept.complete, by)
+
+    def _kept(self) -> Any:
+        r, p = t.runs.c, t.plans.c
+        columns: tuple[Any, ...] = (
+            r.id,
+            r.plan_id,
+            r.started_at,
+            r.ended_at,
+            r.counts,
+            r.complete,
+            r.decided_by,
+            p.objects,
+            p.purpose,
+        )
+        joined = t.runs.outerjoin(t.plans, p.id == r.plan_id)
+        return select(*columns).select_from(joined).where(r.bridge == self._core.bridge)
 
     def prune(self, moment: datetime, retention: timedelta) -> Flow[None]:
         """Forget plans, reports and journal entries that are older at this moment; not all at once, if they are many.
@@ -179,6 +219,27 @@ class Runs:
     def _all_lines(self, run_id: str) -> Iterator[Line]:
         query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == run_id)
         return (self._core.rows.to_line(row.body) for row in self._core.paged(query, t.lines.c.seq, 0))
+
+
+def _summary(row: Row[Any]) -> RunSummary:
+    return RunSummary(
+        row.id,
+        row.plan_id,
+        moment_of(row.started_at),
+        to_moment(row.ended_at),
+        tuple(load(row.objects)) if row.objects else (),
+        load(row.counts) if row.counts else {},
+        row.purpose or "",
+        row.ended_at is not None if row.complete is None else bool(row.complete),
+    )
+
+
+def _counted(lines: Iterable[Line]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for line in lines:
+        its = counts.setdefault(line.object, {})
+        its[line.heading] = its.get(line.heading, 0) + 1
+    return counts
 
 
 def _forget(c: Connection, table: Table, which: Any, limit: int) -> int:

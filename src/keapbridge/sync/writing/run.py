@@ -17,7 +17,7 @@ from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Plan, Skip
 from keapbridge.model.records import Link
-from keapbridge.model.report import SIDED, Line, Report
+from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.stopping import is_stop
@@ -66,10 +66,7 @@ class Run:
         self.watch.lines(lines)
         with self._lock:
             for line in lines:
-                heading = line.outcome
-                if line.side is not None and line.outcome in SIDED:
-                    heading = f"{line.outcome} in {line.side.title}"
-                self.counts.setdefault(line.object, Counter())[heading] += 1
+                self.counts.setdefault(line.object, Counter())[line.heading] += 1
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)

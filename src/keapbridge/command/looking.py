@@ -1,0 +1,111 @@
+"""Verbs that show what is kept: `runs`, `report`, `conflicts`, `failures`, `explain`. None of them writes anything."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from keapbridge.command.codes import OK, WANTS_A_PERSON
+from keapbridge.command.printing import json_argument, print_json, show_report
+from keapbridge.command.sessions import opened, session_arguments
+from keapbridge.command.verbs import Verb
+from keapbridge.model.names import ORDER
+
+__all__ = ["VERBS", "record_arguments"]
+
+
+def record_arguments(parser: argparse.ArgumentParser) -> None:
+    """One record, by its id on one side."""
+    parser.add_argument("object", choices=ORDER)
+    side = parser.add_mutually_exclusive_group(required=True)
+    side.add_argument("--keap", metavar="ID", help="its id in Keap")
+    side.add_argument("--customcrm", metavar="ID", help="its id in Customcrm")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    session_arguments(parser)
+    json_argument(parser)
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="how many at most (%(default)s)")
+    _common(parser)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        runs = here.session.runs(limit=options.limit)
+    if options.json:
+        print_json(runs)
+    for run in () if options.json else runs:
+        print(run)
+    return OK
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", metavar="RUN", help="its id; the newest run by default")
+    parser.add_argument("--lines", action="store_true", help="show what happened to every record")
+    _common(parser)
+
+
+def _report(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        run = options.run or next((run.run_id for run in here.session.runs(limit=1)), None)
+        if run is None:
+            raise ValueError("there has been no run yet")
+        return show_report(here.session.report(run), options, lines=options.lines)
+
+
+def _conflicts(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        found = here.session.conflicts()
+    if options.json:
+        print_json(found)
+    for c in () if options.json else found:
+        where = f"{c.object} {c.customcrm_id} ↔ {c.keap_id} {c.field}"
+        values = "" if c.customcrm is None and c.keap is None else f"{c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
+        print(": ".join(filter(None, (where, values, c.reason))))
+    if found and not options.json:
+        one = found[0]
+        choice = "same|different" if one.about in {"stranger", "another"} else "customcrm|keap"
+        print(f"decide: keapbridge resolve {one.object} {one.customcrm_id} {one.field} {choice}")
+    return WANTS_A_PERSON if found else OK
+
+
+def _failures(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        found = here.session.failures()
+    if options.json:
+        print_json(found)
+    for f in () if options.json else found:
+        again = "not by itself" if f.next_try_at is None else f"as of {f.next_try_at:%Y-%m-%d %H:%M:%S} UTC"
+        print(f"{f.object} {f.side.title} {f.id}: {f.reason} ({f.tries} times; tried again {again})")
+    return WANTS_A_PERSON if found else OK
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    record_arguments(parser)
+    session_arguments(parser)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        print(here.session.explain(options.object, keap=options.keap, customcrm=options.customcrm))
+    return OK
+
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("runs", _runs_arguments, _runs),
+        Verb("report", _report_arguments, _report, "Shows what a run did: its counts, and what wants a person."),
+        Verb("conflicts", _common, _conflicts, "Lists what waits for a decision. Ends with 1 when there is anything."),
+        Verb("failures", _common, _failures, "Lists the records that failed, and when they are tried again."),
+        Verb(
+            "explain",
+            _explain_arguments,
+            _explain,
+            "Reads a record and its counterpart, and tells what the next sync would do, and what was written to them.",
+        ),
+    )
+}

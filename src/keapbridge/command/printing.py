@@ -1,0 +1,93 @@
+"""What verbs print: for people, or as JSON for scripts. Values of people's records only where a verb is for them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from keapbridge.command.codes import OK, TRY_LATER, WANTS_A_PERSON
+from keapbridge.model.plan import HELD, Plan, describe
+from keapbridge.model.report import Report
+
+__all__ = ["code_of_plan", "code_of_report", "json_argument", "plan_data", "print_json", "report_data", "show_report"]
+
+_WANTS_A_PERSON = ("failed", "held", "conflict")
+
+
+def json_argument(parser: argparse.ArgumentParser) -> None:
+    """For scripts."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def print_json(data: Any) -> None:
+    """Print a value as JSON; moments in ISO 8601."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if attrs.has(type(value)):
+        shown = (f for f in attrs.fields(type(value)) if not f.name.startswith("_"))
+        return {f.name: getattr(value, f.name) for f in shown}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def plan_data(plan: Plan, *, actions: bool) -> dict[str, Any]:
+    """A plan for JSON."""
+    data: dict[str, Any] = {
+        "id": plan.id,
+        "created_at": plan.created_at,
+        "purpose": plan.purpose,
+        "objects": plan.objects,
+        "is_empty": plan.is_empty,
+        "counts": plan.counts,
+        "unchanged": plan.unchanged,
+        "findings": [describe(found) for found in plan.findings],
+    }
+    return data | ({"actions": [describe(action) for action in plan.actions]} if actions else {})
+
+
+def code_of_plan(plan: Plan) -> int:
+    """Whether something in a plan waits for a person."""
+    waits = any(counts.get(heading) for counts in plan.counts.values() for heading in (HELD, "conflict"))
+    return WANTS_A_PERSON if waits or plan.findings else OK
+
+
+def report_data(report: Report, *, lines: bool) -> dict[str, Any]:
+    """A report for JSON."""
+    data: dict[str, Any] = {
+        "run_id": report.run_id,
+        "plan_id": report.plan_id,
+        "started_at": report.started_at,
+        "ended_at": report.ended_at,
+        "complete": report.complete,
+        "ok": report.ok,
+        "by": report.by,
+        "objects": report.objects,
+        "counts": report.counts,
+    }
+    return data | ({"lines": list(report.lines)} if lines else {})
+
+
+def code_of_report(report: Report) -> int:
+    """How a run ended: something waits for a person, or the next run has to go on."""
+    if not report.complete:
+        return TRY_LATER
+    return WANTS_A_PERSON if any(report.count(outcome) for outcome in _WANTS_A_PERSON) else OK
+
+
+def show_report(report: Report, options: argparse.Namespace, *, lines: bool = False) -> int:
+    """Print a report; without `lines` those of it that want a person. The exit code."""
+    if options.json:
+        print_json(report_data(report, lines=lines))
+        return code_of_report(report)
+    print(report)
+    shown: Iterable[Any] = report.lines if lines else (x for x in report.lines if x.outcome in _WANTS_A_PERSON)
+    for line in shown:
+        print(f"  {line}")
+    return code_of_report(report)

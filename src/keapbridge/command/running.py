@@ -1,0 +1,215 @@
+"""Verbs that plan and write: `plan`, `apply`, `sync`, `undo`."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from keapbridge.command.codes import OK
+from keapbridge.command.printing import (
+    code_of_plan,
+    json_argument,
+    plan_data,
+    print_json,
+    show_report,
+)
+from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
+from keapbridge.command.verbs import Verb
+from keapbridge.errors import BrakeError, TryLaterError
+from keapbridge.model.names import ORDER
+from keapbridge.model.plan import Plan, describe
+
+if TYPE_CHECKING:
+    from keapbridge.model.report import Report
+
+__all__ = ["VERBS", "by_argument"]
+
+
+def by_argument(parser: argparse.ArgumentParser) -> None:
+    """Who decides."""
+    parser.add_argument("--by", default=_login(), metavar="NAME", help="who decides; it is kept (your login name)")
+
+
+def _login() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a process of nobody
+        return None
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    session_arguments(parser)
+    wait_arguments(parser)
+    parser.add_argument(
+        "--deadline", type=_minutes, metavar="MINUTES", help="how long it may take; the next run goes on"
+    )
+    json_argument(parser)
+
+
+def _minutes(text: str) -> timedelta:
+    try:
+        found = timedelta(minutes=float(text))
+    except (ValueError, OverflowError):
+        found = timedelta(0)
+    if found <= timedelta(0):
+        raise argparse.ArgumentTypeError(f"must be a number of minutes, more than 0, not {text!r}")
+    return found
+
+
+def _accept(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        type=_accepted,
+        metavar="NAME",
+        help="what a brake holds and is right, by the name that it tells (first-creates, contacts.JobTitle), or "
+        "restored=SIDE; may be repeated",
+    )
+
+
+def _accepted(text: str) -> str | dict[str, str]:
+    name, equals, side = text.partition("=")
+    return {name: side} if equals else text
+
+
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("object", nargs="?", choices=ORDER, help="one of the three; all by default")
+    parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
+    parser.add_argument("--actions", action="store_true", help="show every action, with the values it changes")
+    _common(parser)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        part: Any = here.session if options.object is None else getattr(here.session, options.object)
+        plan = part.plan(full=options.full, wait=options.wait, deadline=options.deadline)
+        return _show_plan(plan, options)
+
+
+def _show_plan(plan: Plan, options: argparse.Namespace) -> int:
+    if options.json:
+        print_json(plan_data(plan, actions=options.actions))
+        return code_of_plan(plan)
+    print(plan)
+    for action in plan.actions if options.actions else ():
+        print(f"  {describe(action)}")
+    if not plan.is_empty:
+        print(f"apply it: keapbridge apply {plan.id}")
+    return code_of_plan(plan)
+
+
+def _apply_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", metavar="PLAN", help="the id that `keapbridge plan` has shown")
+    _accept(parser)
+    by_argument(parser)
+    _common(parser)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        return show_report(
+            here.session.apply(
+                options.plan, wait=options.wait, deadline=options.deadline, accept=options.accept, by=options.by
+            ),
+            options,
+        )
+
+
+def _sync_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("object", nargs="?", choices=ORDER, help="one of the three; all by default")
+    parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
+    for side in ("keap", "customcrm"):
+        parser.add_argument(
+            f"--{side}",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="only this record of the object; may be repeated",
+        )
+    parser.add_argument(
+        "--repeat", action="store_true", help="go on until it is told to end, as often as [schedule] of the file says"
+    )
+    _accept(parser)
+    parser.add_argument("--by", metavar="NAME", help="who decides, where something is accepted")
+    _common(parser)
+
+
+def _sync(options: argparse.Namespace) -> int:
+    ids = {side: getattr(options, side) for side in ("keap", "customcrm")}
+    if any(ids.values()) and options.object is None:
+        raise ValueError("whose ids are they? as in: keapbridge sync contacts --keap 12")
+    if options.repeat and (any(ids.values()) or options.accept):
+        raise ValueError("--repeat goes with neither ids nor --accept, which are for one run")
+    with opened(options) as here:
+        if options.repeat:
+            return _repeat(here, options)
+        more = {"wait": options.wait, "deadline": options.deadline, "accept": options.accept, "by": options.by}
+        part: Any = here.session if options.object is None else getattr(here.session, options.object)
+        if any(ids.values()):
+            return show_report(part.sync_ids(**ids, **more), options)
+        return show_report(part.sync(full=options.full, **more), options)
+
+
+def _repeat(here: Opened, options: argparse.Namespace) -> int:
+    """Sync again and again. What is of the moment, or held by a brake, is told, and the next run tries again."""
+    from keapbridge.configuration.file import Schedule
+
+    schedule = here.schedule or Schedule()
+    part: Any = here.session if options.object is None else getattr(here.session, options.object)
+    full_at: datetime | None = None
+    while not here.stopped.is_set():
+        began = datetime.now(UTC)
+        is_due = schedule.full_every is not None and (full_at is None or began - full_at >= schedule.full_every)
+        is_full = options.full or is_due
+        try:
+            report: Report = part.sync(full=is_full, wait=options.wait, deadline=options.deadline or schedule.deadline)
+        except (TryLaterError, BrakeError) as error:
+            print(f"{began:%Y-%m-%d %H:%M:%S} {error}", file=sys.stderr, flush=True)
+        else:
+            full_at = began if is_full and report.complete else full_at
+            show_report(report, options)
+            sys.stdout.flush()
+        here.stopped.wait(max(0.0, (began + schedule.every - datetime.now(UTC)).total_seconds()))
+    return OK
+
+
+def _undo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the id of the run, as `keapbridge runs` shows it")
+    parser.add_argument("--plan", action="store_true", help="only show what taking it back would do")
+    parser.add_argument("--actions", action="store_true", help="with --plan: show every action")
+    by_argument(parser)
+    _common(parser)
+
+
+def _undo(options: argparse.Namespace) -> int:
+    with opened(options) as here:
+        if options.plan:
+            return _show_plan(here.session.plan_undo(options.run), options)
+        report = here.session.undo(options.run, wait=options.wait, deadline=options.deadline, by=options.by)
+        return show_report(report, options)
+
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            "plan",
+            _plan_arguments,
+            _plan,
+            "Looks at both systems and says what a sync would do. Writes to neither of them; the plan is kept.",
+        ),
+        Verb("apply", _apply_arguments, _apply, "Does what a plan says. What moved since is decided anew."),
+        Verb("sync", _sync_arguments, _sync, "Plans and applies. Ends with 75 when it was stopped before its end."),
+        Verb(
+            "undo",
+            _undo_arguments,
+            _undo,
+            "Takes a run back on both sides. What was edited since is left alone, and reported.",
+        ),
+    )
+}

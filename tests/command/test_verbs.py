@@ -1,0 +1,305 @@
+"""The verbs on a session: from `keapbridge init` to a sync and what comes after it, from the command line only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import sqlalchemy as sa
+
+import keapbridge as kb
+from keapbridge.command import main, running
+from keapbridge.configuration.template import TEMPLATE
+from keapbridge.testing import Fault, KeapEmulator
+
+PEOPLE = "CREATE TABLE people (id INTEGER PRIMARY KEY, given_name TEXT, family TEXT, email TEXT, updated_at TEXT)"
+
+
+@attrs.frozen
+class Place:
+    """A folder with a file in it, a CRM that is a database, and Keap."""
+
+    folder: Path
+    keap: KeapEmulator
+    capsys: pytest.CaptureFixture[str]
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        engine = sa.create_engine(f"sqlite:///{self.folder / 'crm.db'}")
+        with engine.begin() as c:
+            done = c.exec_driver_sql(statement, values or None)
+            rows = [tuple(row) for row in done] if done.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What a command prints; it ends with this code."""
+        self.capsys.readouterr()
+        found = main(arguments)
+        shown = self.capsys.readouterr()
+        assert found == code, shown
+        return shown.out + shown.err
+
+    def contacts(self) -> list[dict[str, Any]]:
+        return list(self.keap.state.snapshot()["contacts"].values())
+
+
+def edited(text: str, url: str) -> str:
+    """What `keapbridge init` writes, with five lines edited for a CRM on SQLite and the emulator."""
+    lines = text.splitlines()
+    edits = {
+        'url = "https://crm': 'database = "sqlite:///crm.db"',
+        "auth = {token": 'contacts = {name = "people", id = "id", modified = "updated_at", '
+        'columns = {FirstName = "given_name", LastName = "family"}}',
+        "key = {env": 'key = {file = "keap.key"}',
+        "# client_id": f'base_url = "{url}"',
+        "# default_region": 'default_region = "US"',
+    }
+    for begin, line in edits.items():
+        [number] = [n for n, old in enumerate(lines) if old.startswith(begin)]
+        lines[number] = line
+    assert sum(a != b for a, b in zip(lines, text.splitlines(), strict=True)) == 5
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Place]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    with KeapEmulator() as server:
+        here = Place(tmp_path, server, capsys)
+        here.sql(PEOPLE)
+        here.sql("INSERT INTO people VALUES (1, 'Ada', 'L', 'ada@example.org', '2026-01-02T03:04:05Z')")
+        (tmp_path / "keap.key").write_text(server.api_key)
+        here.run("init")
+        path = tmp_path / "keapbridge.toml"
+        path.write_text(edited(path.read_text("utf-8"), server.base_url), "utf-8")
+        yield here
+
+
+def test_from_init_to_a_sync_and_back(place: Place) -> None:
+    assert place.run("check").startswith("1 note\n  info     contacts: records are not matched by")
+    planned = place.run("plan")
+    assert "contacts   create in Keap               1" in planned
+    assert place.contacts() == []
+    [plan_id] = re.findall(r"apply it: keapbridge apply (\w+)", planned)
+    applied = place.run("apply", plan_id, "--by", "anna")
+    assert "done" in applied
+    assert "by anna" in applied
+    assert [c["given_name"] for c in place.contacts()] == ["Ada"]
+    assert "create in Keap" not in place.run("sync", "contacts", "--full")
+    place.sql("UPDATE people SET given_name = 'Augusta', updated_at = '2027-01-02T03:04:05Z'")
+    assert "updated in Keap" in place.run("sync", "contacts", "--customcrm", "1")
+    assert [c["given_name"] for c in place.contacts()] == ["Augusta"]
+    runs = json.loads(place.run("runs", "--json"))
+    assert [run["purpose"] for run in runs] == ["sync", "sync", "sync"]
+    assert "1 updated in Keap" in place.run("runs", "--limit", "1")
+    report = json.loads(place.run("report", runs[0]["run_id"], "--json", "--lines"))
+    assert [line["outcome"] for line in report["lines"]] == ["updated"]
+    assert "updated in Keap (FirstName)" in place.run("report", "--lines")
+    assert "'Augusta'" in place.run("explain", "contacts", "--customcrm", "1")
+    would = place.run("undo", runs[0]["run_id"], "--plan", "--actions")
+    assert "FirstName in Keap: 'Augusta' → 'Ada'" in would
+    place.run("undo", runs[0]["run_id"], "--by", "anna")
+    assert [c["given_name"] for c in place.contacts()] == ["Ada"]
+
+
+def test_a_conflict_is_listed_and_resolved(place: Place) -> None:
+    place.run("sync")
+    [keap_id] = place.keap.state.snapshot()["contacts"]
+    place.keap.state.contacts.edit(keap_id, family_name="Lovelace")
+    place.sql("UPDATE people SET family = 'King', updated_at = '2027-01-02T03:04:05Z'")
+    text = Path("keapbridge.toml").read_text("utf-8")
+    Path("keapbridge.toml").write_text(f'{text}\n[policy]\nconflicts = "manual"\n', "utf-8")
+    assert place.run("conflicts") == ""
+    assert "conflict" in place.run("sync", code=1)
+    shown = place.run("conflicts", code=1)
+    assert "contacts 1 ↔ " in shown
+    assert "'King' in Customcrm, 'Lovelace' in Keap" in shown
+    assert "keapbridge resolve contacts 1 LastName customcrm|keap" in shown
+    [listed] = json.loads(place.run("conflicts", "--json", code=1))
+    assert (listed["field"], listed["customcrm"], listed["keap"]) == ("LastName", "King", "Lovelace")
+    assert "there is no open conflict contacts 1 Email" in place.run(
+        "resolve", "contacts", "1", "Email", "keap", code=2
+    )
+    place.run("resolve", "contacts", "1", "LastName", "--value", "King-Noel", "--by", "anna")
+    assert place.sql("SELECT family FROM people") == [("King-Noel",)]
+    assert [c["family_name"] for c in place.contacts()] == ["King-Noel"]
+    assert json.loads(place.run("report", "--json"))["by"] == "anna"
+
+
+def test_what_failed_is_listed_and_tried_again(place: Place) -> None:
+    place.keap.faults.add(Fault(status=400), path="/contacts", method="POST")
+    assert "failed" in place.run("sync", code=1)
+    assert "contacts Customcrm 1: " in place.run("failures", code=1)
+    [failure] = json.loads(place.run("failures", "--json", code=1))
+    assert (failure["side"], failure["id"], failure["tries"]) == ("customcrm", "1", 1)
+    assert "which records?" in place.run("retry", code=2)
+    assert place.run("retry", "--all").startswith("1 records")
+    place.run("sync")
+    assert [c["given_name"] for c in place.contacts()] == ["Ada"]
+    assert place.run("failures") == ""
+    assert place.run("retry", "contacts", "--customcrm", "1").startswith("1 records")
+
+
+def test_what_is_not_taken_back_is_asked_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.run("sync")
+    assert "say --yes" in place.run("forget", "contacts", "--customcrm", "1", code=2)
+    assert "contacts Customcrm 1 ↔ Keap " in place.run("forget", "contacts", "--customcrm", "1", "--yes")
+    assert "say --yes" in place.run("rebind", code=2)
+    assert "links were dropped" in place.run("rebind", "--yes")
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    place.run("rebind", code=2)
+
+
+def test_a_brake_wants_a_person_and_a_system_that_is_away_another_time(place: Place) -> None:
+    text = Path("keapbridge.toml").read_text("utf-8")
+    Path("keapbridge.toml").write_text(f"{text}\n[policy]\nmax_creates = 0\n", "utf-8")
+    assert "accept=['creates']" in place.run("sync", code=1)
+    assert place.contacts() == []
+    place.run("sync", "--accept", "creates", "--by", "anna")
+    assert len(place.contacts()) == 1
+    wrong = place.run("sync", "--accept", "creats", code=2)
+    assert "is 'creates' meant?" in wrong
+    away = text.replace(place.keap.base_url, "http://127.0.0.1:9/crm/rest")
+    once = away.replace("\n# Your CRM", "\nretry = {attempts = 1}\n# Your CRM")
+    Path("keapbridge.toml").write_text(once, "utf-8")
+    assert "try later" in place.run("plan", code=75)
+
+
+def test_a_slip_is_one_line_that_names_file_and_key(place: Place) -> None:
+    text = Path("keapbridge.toml").read_text("utf-8")
+    Path("other.toml").write_text(text.replace("modified =", "modifed ="), "utf-8")
+    said = place.run("check", "--config", "other.toml", code=2)
+    assert said == "keapbridge: other.toml: customcrm.contacts.modifed: there is no such key; is 'modified' meant?\n"
+    Path("other.toml").write_text(text.replace("LastName = ", "LastNam = "), "utf-8")
+    assert "contacts.LastNam: " in place.run("check", "--config", "other.toml", code=2)
+    field = '[mapping.contacts.fields.Email2]\nkind = "text"\nkeap = {custom_field = "No such field"}\n'
+    Path("other.toml").write_text(text.replace("columns = {", "columns = {Email2 = 'id', ") + f"\n{field}", "utf-8")
+    found = json.loads(place.run("check", "--config", "other.toml", "--json", code=1))
+    assert any(each["severity"] == "error" and "No such field" in each["what"] for each in found), found
+    assert "there is no file none.toml" in place.run("plan", "--config", "none.toml", code=2)
+    assert "is there already" in place.run("init", code=2)
+    with pytest.raises(kb.ConfigurationError):
+        main(["check", "--config", "none.toml", "--debug"])
+
+
+SESSIONS: dict[str, Callable[[Callable[[], kb.SyncSession], Callable[[], kb.AsyncSyncSession]], Any]] = {
+    "a function": lambda plain, _: plain,
+    "a session": lambda plain, _: plain(),
+    "a context manager": lambda plain, _: contextmanager(lambda: (yield_of(plain) for _ in [0])),
+    "an asynchronous session": lambda _, twin: twin,
+    "a coroutine": lambda _, twin: in_a_coroutine(twin),
+    "an asynchronous context manager": lambda _, twin: in_a_manager(twin),
+}
+
+
+def yield_of(make: Callable[[], Any]) -> Any:
+    return make()
+
+
+def in_a_coroutine(make: Callable[[], Any]) -> Any:
+    async def open_it() -> Any:
+        return make()
+
+    return open_it
+
+
+def in_a_manager(make: Callable[[], Any]) -> Any:
+    @asynccontextmanager
+    async def open_it() -> Any:
+        async with make() as session:
+            yield session
+
+    return open_it
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+def test_a_session_of_the_host(place: Place, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = kb.SqlTable("people", id="id", modified="updated_at", columns={"FirstName": "given_name"})
+    auth: dict[str, Any] = {"auth": kb.KeapApiKey(place.keap.api_key), "base_url": place.keap.base_url}
+
+    def options() -> dict[str, Any]:
+        crm = kb.SqlCustomcrm(f"sqlite:///{place.folder / 'crm.db'}", contacts=table)
+        return {"customcrm": crm, "store": "sqlite:///own.db"}
+
+    host: Any = types.ModuleType("sessions_of_a_host")
+    keap = kb.KeapClient(**auth)
+    host.session = SESSIONS[kind](
+        lambda: kb.SyncSession(keap=keap, **options()),
+        lambda: kb.AsyncSyncSession(keap=kb.AsyncKeapClient(app=place.keap.app, **auth), **options()),
+    )
+    monkeypatch.setitem(sys.modules, "sessions_of_a_host", host)
+    Path("keapbridge.toml").unlink()
+    with keap:
+        assert "created in Keap" in place.run("sync", "contacts", "--session", "sessions_of_a_host:session")
+    assert [c["given_name"] for c in place.contacts()] == ["Ada"]
+
+
+def test_what_is_no_session_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = types.ModuleType("sessions_of_a_host")
+    host.number, host.make = 5, lambda: "text"
+    monkeypatch.setitem(sys.modules, "sessions_of_a_host", host)
+    for name, said in (
+        ("number", "gives an int, and not a session"),
+        ("make", "gives a str"),
+        ("none", "no 'none' in"),
+    ):
+        assert said in place.run("plan", "--session", f"sessions_of_a_host:{name}", code=2)
+
+
+def test_repeat_syncs_by_the_schedule_until_it_is_told_to_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    real = kb.SyncSession.sync
+
+    def sync(session: kb.SyncSession, **options: Any) -> kb.Report:
+        asked.append(options["full"])
+        if len(asked) == 2:
+            raise kb.SessionBusyError("somebody is at work")
+        report = real(session, **options)
+        if len(asked) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return report
+
+    monkeypatch.setattr(kb.SyncSession, "sync", sync)
+    monkeypatch.setattr(running, "datetime", running.datetime)
+    text = Path("keapbridge.toml").read_text("utf-8")
+    Path("keapbridge.toml").write_text(f'{text}\n[schedule]\nevery = "0.01 seconds"\n', "utf-8")
+    before = signal.getsignal(signal.SIGTERM)
+    said = place.run("sync", "--repeat")
+    assert asked == [True, False, False]  # full at first, and again after a day
+    assert "somebody is at work" in said
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert threading.current_thread() is threading.main_thread()
+
+
+@pytest.mark.thorough
+def test_all_of_it_in_processes_of_their_own(place: Place) -> None:
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "keapbridge", *arguments]
+        paths = os.pathsep.join(path for path in sys.path if path)
+        done = subprocess.run(command, capture_output=True, check=False, env=os.environ | {"PYTHONPATH": paths})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    Path("keapbridge.toml").unlink()
+    run("init")
+    assert Path("keapbridge.toml").read_text("utf-8") == TEMPLATE
+    Path("keapbridge.toml").write_text(edited(TEMPLATE, place.keap.base_url), "utf-8")
+    run("check")
+    assert "create in Keap               1" in run("plan")
+    assert "created in Keap              1" in run("sync")
+    assert [c["given_name"] for c in place.contacts()] == ["Ada"]
+    assert "nothing to write" in run("plan")

@@ -56,6 +56,7 @@ from keapbridge.errors import (
     TransportError,
     TryLaterError,
     UnavailableError,
+    UncertainError,
     UnfitError,
 )
 from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
@@ -141,6 +142,7 @@ __all__ = [
     "TransportError",
     "TryLaterError",
     "UnavailableError",
+    "UncertainError",
     "UnfitError",
     "Value",
     "__version__",

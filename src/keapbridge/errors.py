@@ -24,9 +24,11 @@ KeapbridgeError
 │   ├── StalePlanError           the plan cannot be applied any more
 │   ├── SessionBusyError         another process runs this session
 │   ├── StoppedError             it was told to stop, or its time was up
+│   ├── UncertainError           what became of an earlier write cannot be told yet
 │   └── LinkStoreError           the store cannot be opened or used
 └── TryLaterError                nothing is wrong but the moment: NoAnswerError, ServerError, SessionBusyError,
-                                 StoppedError, UnavailableError, RateLimitedError and QuotaExhaustedError
+                                 StoppedError, UncertainError, UnavailableError, RateLimitedError and
+                                 QuotaExhaustedError
 ```
 
 No message, `repr` or attribute holds credentials; messages name records by id and fields by name, never by value.
@@ -72,6 +74,7 @@ __all__ = [
     "TransportError",
     "TryLaterError",
     "UnavailableError",
+    "UncertainError",
     "UnfitError",
 ]
 
@@ -315,6 +318,14 @@ class StoppedError(SyncError, TryLaterError):
     """A run was told to stop, its time was up, or a client that it needs was closed. Nothing that was done is lost."""
 
     def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class UncertainError(SyncError, TryLaterError):
+    """A write was sent whose answer nobody has seen, and it cannot be told yet what became of it."""
+
+    def __init__(self, message: str, *, retry_at: datetime) -> None:
         super().__init__(message)
         self.retry_at = retry_at
 

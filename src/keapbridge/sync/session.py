@@ -292,6 +292,10 @@ class SyncSession:
 
         Args:
             by: who decides that; see `apply`.
+
+        Raises:
+            StalePlanError: when there is no such run in this session's store (any more).
+            UncertainError: when what became of an earlier undoing cannot be told yet.
         """
         return self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline, by=by))
 

@@ -57,14 +57,14 @@ class Undoing(Cuts):
                 return session.apply(plan.id if n % 2 else plan)
             return session.undo(run)
 
-        result = self.watched(work, may_fail=[kb.StalePlanError], deletes="undo")
+        result = self.watched(work, may_fail=[kb.StalePlanError, kb.UncertainError], deletes="undo")
         if n == 1:  # and the undoing is undone
-            self.watched(lambda: self.session().undo(self.runs[-1]), deletes="undo")
+            self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.UncertainError], deletes="undo")
         if later and isinstance(result, kb.Report) and n % 2:
             again = self.watched(lambda: self.session().apply(result.plan_id), may_fail=[kb.StalePlanError])
             assert isinstance(again, kb.StalePlanError), "an undoing was applied twice"
-        assert isinstance(result, (kb.Report, kb.StalePlanError))
-        assert isinstance(result, kb.Report) or run == "no-such-run"
+        assert isinstance(result, (kb.Report, kb.StalePlanError, kb.UncertainError))
+        assert not isinstance(result, kb.StalePlanError) or run == "no-such-run"
 
     @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.REFUSED_KEY)), side=sides)
     def undo_in_trouble(self, n: int, fault: Fault, side: kb.Side) -> None:
@@ -72,7 +72,9 @@ class Undoing(Cuts):
         if self.runs:
             self.anything_goes = True
             self.system(side).faults = lambda request: fault if request.method != "GET" else None
-            self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError], deletes="undo")
+            self.watched(
+                lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError, kb.UncertainError], deletes="undo"
+            )
             self.system(side).faults = no_faults
 
     @rule(
@@ -96,12 +98,12 @@ class Undoing(Cuts):
             driver = CountingDriver(self.clock, stop_at=at, stop_after=after)
             self.watched(
                 lambda: self.session(driver).undo(self.runs[-1]),
-                may_fail=[KilledError, kb.StalePlanError],
+                may_fail=[KilledError, kb.StalePlanError, kb.UncertainError],
                 deletes="undo",
             )
             self.clock.pass_by(AFTER_THE_TERM if soon else DAY)
             again = self.session().sync if n % 2 else lambda: self.session().undo(self.runs[-1])
-            self.watched(again, may_fail=[kb.StalePlanError], deletes="policy" if n % 2 else "undo")
+            self.watched(again, may_fail=[kb.StalePlanError, kb.UncertainError], deletes="policy" if n % 2 else "undo")
 
     @rule(
         what=st.sampled_from(("edit", "add", "delete", "link")),
@@ -156,7 +158,7 @@ class Undoing(Cuts):
         self._meet_with(meanwhile, touched, side)
         made_before = self._made_without_intent()
         driver = self._cut_off(how, at, named="links.remove" if what == "link" and isinstance(how, str) else None)
-        ends = [KilledError, kb.StalePlanError, kb.ApiError]
+        ends = [KilledError, kb.StalePlanError, kb.UncertainError, kb.ApiError]
         self.watched(lambda: self.session(driver).undo(report.run_id), may_fail=ends, deletes="undo")
         self._all_is_well()
         if isinstance(how, Fault):  # nobody died, so nobody needs to wait; but what was made may not be shown yet
@@ -174,7 +176,11 @@ class Undoing(Cuts):
             assert what != "add" or not there or self._no_source_is_gone(report)
         if again and not forgets:
             self.clock.pass_by(AFTER_THE_TERM)
-            self.watched(lambda: self.session().undo(report.run_id), may_fail=[kb.StalePlanError], deletes="undo")
+            self.watched(
+                lambda: self.session().undo(report.run_id),
+                may_fail=[kb.StalePlanError, kb.UncertainError],
+                deletes="undo",
+            )
         if what == "delete" and "edit" not in {afterwards, meanwhile} and not forgets:
             made = self._made_without_intent() - made_before
             deleted = sum(line.outcome == "deleted" for line in report.lines)

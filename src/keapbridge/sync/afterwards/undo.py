@@ -17,7 +17,7 @@ from functools import partial
 import attrs
 
 from keapbridge._io.effects import Flow, finish, gather, now, within
-from keapbridge.errors import ConflictError, StalePlanError, SyncError
+from keapbridge.errors import ConflictError, StalePlanError, SyncError, UncertainError
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.plan import Create, Delete, Plan, Unlink, Update
 from keapbridge.model.report import Report
@@ -56,11 +56,13 @@ def undo(bridge: Bridge, plan: Plan, by: str | None = None) -> Flow[Report]:
         by: who wants it.
 
     Raises:
-        StalePlanError: when the plan was applied before, or what became of an earlier undoing is not certain yet.
+        StalePlanError: when the plan was applied before.
+        UncertainError: when what became of an earlier undoing cannot be told yet.
     """
     if uncertain := (yield from noted(bridge.store)):
         again = max(certain_at(attempt.at, bridge.settings) for attempt in uncertain)
-        raise StalePlanError(f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC")
+        reason = f"what an earlier undoing has made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC; undo it then"
+        raise UncertainError(reason, retry_at=again)
     name = yield from run_id()
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):

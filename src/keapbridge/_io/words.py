@@ -115,7 +115,9 @@ def _said(body: Any, place: str, depth: int, *, fields: bool) -> Iterator[tuple[
             if name in {"message", "detail"} and isinstance(value, dict) and isinstance(value.get("value"), str):
                 yield place, value["value"]  # OData: in a language
             else:
-                yield from _said(value, place, depth + 1, fields=name not in {"message", "detail"})
+                # Keap's `details` beside a message, and those of Google's kind, name the resource, not fields.
+                about_fields = name not in {"message", "detail"} and not (main and isinstance(value, list))
+                yield from _said(value, place, depth + 1, fields=about_fields)
         if main is None and not parts:
             for name, value in body.items():
                 if isinstance(value, (list, dict)) or fields:

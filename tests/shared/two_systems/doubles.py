@@ -53,6 +53,9 @@ class Flowing:
     def heard_by(self, listen: Any) -> Flowing:
         return self
 
+    def touch(self) -> Flow[None]:
+        yield from ()
+
     def path_of(self, name: str) -> str:
         return name
 

@@ -197,6 +197,7 @@ class Page(Generic[T]):
         token: by what the answer named the next page; `None` where pages are only counted.
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
+        reached: from where another list can go on once this page is known; `None` where that cannot be told.
     """
 
     items: tuple[T, ...] = ()
@@ -207,6 +208,7 @@ class Page(Generic[T]):
     token: str | None = None
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
+    reached: str | None = None
 
     @staticmethod
     def joined(pages: Sequence[Page[T]]) -> Page[T]:

@@ -39,6 +39,8 @@ def _page(port: Port, call: Call[Page[T]], listing: Listing, number: int, past: 
         locate(item.error, port, call)
     if page.unread is not None:
         page = attrs.evolve(page, unread=_located(page.unread, port, call))
+    if past is not None:
+        page = attrs.evolve(page, reached=past.reached)
     following = page.following
     if following is None:
         return page

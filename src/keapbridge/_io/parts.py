@@ -25,6 +25,11 @@ IN_A_ROW = 3  # records that stand alone, with nothing read before, between and 
 class Past(Protocol[T]):
     """Finds the way past a record that cannot be read, where each answer names the next page."""
 
+    @property
+    def reached(self) -> str | None:
+        """From where another list can go on after what was read; `None` where that cannot be told."""
+        ...
+
     def note(self, page: Page[T]) -> None:
         """A page was read."""
         ...

@@ -44,6 +44,11 @@ class ByTime(Generic[R]):
     last: datetime | None = None
     is_in_order: bool = True
 
+    @property
+    def reached(self) -> str | None:
+        """Nothing: that all so far came in the order of their changes does not say that the rest does."""
+        return None
+
     def note(self, page: Page[R]) -> None:
         shown = [cast("Any", record).updated_at for record in page.items]
         for stamp in shown if page.unread is None else page.unread.stamps:

@@ -44,6 +44,11 @@ class ById(Generic[R]):
     last: int = 0
     is_by_id: bool = True
 
+    @property
+    def reached(self) -> str | None:
+        """The largest id so far, of a list that was asked for in the order of ids, and comes in it."""
+        return str(self.last) if self.endpoint.by_id is not None and self.is_by_id else None
+
     def note(self, page: Page[R]) -> None:
         ids = (record.id for record in page.items) if page.unread is None else page.unread.ids
         for id in ids:

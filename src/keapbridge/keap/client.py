@@ -111,6 +111,11 @@ class KeapResource(Generic[R]):
         past = ById(self.port, self.endpoint, None if newest_first else updated_since, anew=newest_first)
         return fetch(self.port, call, past)
 
+    def scan_after(self, reached: str) -> Flow[Page[R]]:
+        """`scan` of all, from where a page of another one says that it had come."""
+        past = ById(self.port, self.endpoint, None, last=int(reached))
+        return fetch(self.port, past.after(past.last), past)
+
     def get(self, id: str) -> Flow[R]:
         return send(self.port, endpoints.get(self.endpoint, id))
 

@@ -12,7 +12,7 @@ import attrs
 from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.restored import stops
-from keapbridge.errors import BrakeError, StalePlanError
+from keapbridge.errors import ApiError, BrakeError, StalePlanError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
@@ -31,6 +31,7 @@ from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
+from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far
 from keapbridge.sync.reading.recognition import recognise_customcrm
 from keapbridge.sync.stopping import Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
@@ -204,10 +205,27 @@ class Engine:
         self.bridge.guard.begin()
         for sync in self.bridge.synchronizations.values():
             sync.absences.begin()
+            sync.listings.begin()
         if is_bound:
             self.bridge.belonging.news = yield from recognise_customcrm(self.bridge)
             yield from finish_undo(self.bridge)
-        return (yield from flow)
+        try:
+            result = yield from flow
+        except (Halt, ApiError) as end:
+            if isinstance(end, TryLaterError) or (isinstance(end, Halt) and is_stop(end)):
+                yield from self._keep_so_far()
+            raise
+        if isinstance(result, Report):
+            yield from self._keep_so_far(worked_off=result.complete)
+        return result
+
+    def _keep_so_far(self, *, worked_off: bool = False) -> Flow[None]:
+        """Let the next run go on with lists of everything, but for those that have come to their end in a whole run."""
+        for sync in self.bridge.synchronizations.values():
+            if worked_off and sync.listings.are_over:
+                yield from begin_anew_next(sync)
+            else:
+                yield from keep_so_far(sync)
 
     def _those(self, names: Sequence[str]) -> list[Synchronization]:
         """The synchronizations of these names that this Customcrm takes part in."""

@@ -36,6 +36,7 @@ from keapbridge.sync.absences import Absences
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_fields import known_fields
+from keapbridge.sync.listings import Listings
 from keapbridge.sync.options import Settings
 from keapbridge.sync.systems import Answers, System, TellsPlaces
 
@@ -97,6 +98,7 @@ class Synchronization:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
         belonging: to which two systems the store belongs; one for all synchronizations of a bridge.
         absences: what the run under way knows of properties that are not shown.
+        listings: how far the lists of the run under way have come.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         deciding: the field that a person decides at the moment.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
@@ -112,6 +114,7 @@ class Synchronization:
         default=attrs.Factory(lambda self: Belonging(self.store), takes_self=True), eq=False, repr=False
     )
     absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
+    listings: Listings = attrs.field(factory=Listings, eq=False, repr=False)
     restored: Side | None = None
     deciding: str | None = None
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))

@@ -23,6 +23,7 @@ __all__ = [
     "AdapterSystem",
     "Answers",
     "CustomcrmSystem",
+    "GoesOn",
     "HasCustomFields",
     "Identity",
     "KeapSystem",
@@ -116,6 +117,15 @@ class Answers(Protocol):
 
     def touch(self) -> Flow[None]:
         """Ask for next to nothing."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A system whose list of everything can go on where an earlier one was ended: Keap."""
+
+    def scan_after(self, reached: str) -> Flow[Page[Any]]:
+        """`scan` of all, from where a page of an earlier one had come (`Page.reached`)."""
         ...
 
 
@@ -366,6 +376,9 @@ class KeapSystem:
 
     def touch(self) -> Flow[None]:
         return self.flows.touch()
+
+    def scan_after(self, reached: str) -> Flow[Page[Any]]:
+        return self.flows.scan_after(reached)
 
     def model(self) -> Flow[Model]:
         return self.flows.model(refresh=True)

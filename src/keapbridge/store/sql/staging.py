@@ -19,6 +19,7 @@ from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, mome
 
 __all__ = ["Staging"]
 
+UNSEEN = ""  # in place of a plan: no scan has seen it since the one began that is read in parts
 LIVING = "life:"  # what a mark begins with that is not of a text
 
 
@@ -122,6 +123,14 @@ class Staging:
             c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
 
     @flow
+    def leave_scan(self, name: str, side: Side, plan_id: str) -> None:
+        """A complete scan is ended before its time, and another one goes on with it: note what it has not seen."""
+        o = t.observed.c
+        unseen = (*self._core.of(t.observed, name, side), o.linked.is_(False), o.seen_in != plan_id)
+        with self._core.transaction() as c:
+            c.execute(update(t.observed).where(*unseen).values(seen_in=UNSEEN))
+
+    @flow
     def end_scan(self, name: str, side: Side) -> None:
         """Note the linked records that a complete scan did not see."""
         id_column = link_columns(side).id
@@ -195,16 +204,22 @@ class Staging:
             self._core.delete(c, t.missing, name, side, sorted(ids))
 
     @flow
-    def forget_unlinked(self, name: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "") -> None:
-        """Forget unlinked records: these, and with `except_seen_in` all that the scan of that plan did not see."""
+    def forget_unlinked(
+        self, name: str, side: Side, *, ids: Collection[str] = (), except_seen_in: str = "", unseen: bool = False
+    ) -> None:
+        """Forget unlinked records: these, and those that a complete scan did not see.
+
+        Args:
+            except_seen_in: all that the scan of that plan did not see.
+            unseen: all that a scan in parts did not see (`leave_scan`).
+        """
         o, m = t.observed.c, t.match_keys.c
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
                 self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
-            if except_seen_in:
-                stale = select(o.id).where(
-                    *self._core.of(t.observed, name, side), o.linked.is_(False), o.seen_in != except_seen_in
-                )
+            if except_seen_in or unseen:
+                not_seen = o.seen_in == UNSEEN if unseen else o.seen_in != except_seen_in
+                stale = select(o.id).where(*self._core.of(t.observed, name, side), o.linked.is_(False), not_seen)
                 for chunk in chunks(list(c.execute(stale).scalars())):
                     self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
 

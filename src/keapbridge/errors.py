@@ -275,7 +275,7 @@ class BrakeError(SyncError):
         plan: the plan that was stopped, to be read and, if it is right, applied with a wider policy.
     """
 
-    def __init__(self, message: str, plan: Plan | None = None) -> None:
+    def __init__(self, message: str, plan: Plan) -> None:
         super().__init__(message)
         self.plan = plan
 

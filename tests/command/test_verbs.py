@@ -248,6 +248,30 @@ def test_a_session_of_the_host(place: Place, kind: str, monkeypatch: pytest.Monk
     assert [c["given_name"] for c in place.contacts()] == ["Ada"]
 
 
+def test_what_lies_in_the_current_folder_or_beside_the_file_can_be_named(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "host_in_the_folder.py").write_text("import keapbridge as kb\nnumber = 5\n")
+    assert "gives an int" in place.run("plan", "--session", "host_in_the_folder:number", code=2)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "host_beside_it.py").write_text(
+        "import keapbridge as kb\nown = kb.mapping.contacts.without('Fax')\n"
+    )
+    beside = tmp_path / "elsewhere" / "keapbridge.toml"
+    text = Path("keapbridge.toml").read_text("utf-8").replace("sqlite:///crm.db", f"sqlite:///{tmp_path / 'crm.db'}")
+    (tmp_path / "elsewhere" / "keap.key").write_text(place.keap.api_key)
+    beside.write_text(f'{text}\n[mapping]\ncontacts = "host_beside_it:own"\n', "utf-8")
+    assert "create in Keap" in place.run("plan", "--config", str(beside))
+    assert (tmp_path / "elsewhere" / "bridge.db").is_file()
+    assert (
+        "| Fax |" not in place.run("dataflow", "--format", "md", "--config", str(beside)).partition("and Contacts")[2]
+    )
+
+
+def test_a_run_that_its_deadline_stops_wants_another_time(place: Place) -> None:
+    stopped = place.run("sync", "--deadline", "0.000001", code=75)
+    assert "stopped before its end" in stopped
+    assert place.contacts() == []
+
+
 def test_what_is_no_session_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     host: Any = types.ModuleType("sessions_of_a_host")
     host.number, host.make = 5, lambda: "text"

@@ -20,6 +20,16 @@ def _mapping(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:NAME",
         help="a mapper of your own (or a function that returns one), instead of the default one; may be repeated",
     )
+    parser.add_argument("--config", metavar="PATH", help="the configuration file whose mappings are meant")
+
+
+def _mappers(options: argparse.Namespace) -> list[Any]:
+    """The mappings that a verb is about: those that are named, beside those of a configuration file."""
+    if options.config is None:
+        return list(options.mapping)
+    from keapbridge.configuration import configuration
+
+    return [*configuration(options.config).mapping.values(), *options.mapping]
 
 
 def _mapper(name: str) -> Any:
@@ -72,7 +82,7 @@ def _dataflow(options: argparse.Namespace) -> int:
     from keapbridge.mapping import dataflow_document
     from keapbridge.qa import mappers_of
 
-    print(dataflow_document(list(mappers_of(options.mapping).values()), options.format), end="")
+    print(dataflow_document(list(mappers_of(_mappers(options)).values()), options.format), end="")
     return 0
 
 
@@ -90,7 +100,7 @@ def _qa_arguments(parser: argparse.ArgumentParser) -> None:
 def _qa(options: argparse.Namespace) -> int:
     from keapbridge.qa import run
 
-    return run(mappers=options.mapping, pair=options.pair)
+    return run(mappers=_mappers(options), pair=options.pair)
 
 
 VERBS: Mapping[str, Verb] = {

@@ -125,7 +125,7 @@ class Customcrm:
     timeout: float | None = None
     bounds: Bounds | None = None
     retry: RetryPolicy | None = None
-    database: Url | None = None
+    database: Url | None = attrs.field(default=None, repr=False)
     contacts: SqlTable | None = None
     customers: SqlTable | None = None
     products: SqlTable | None = None
@@ -186,11 +186,11 @@ class Configuration:
 
     keap: Keap
     customcrm: Customcrm
-    store: str
+    store: str = attrs.field(repr=False)
     mapping: Mapping[str, Mapper] = attrs.field(factory=dict)
     policy: Policy | None = None
     schedule: Schedule = attrs.field(factory=Schedule)
-    options: Mapping[str, Any] = attrs.field(factory=dict)
+    options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 def duration(value: Any, where: str) -> timedelta:

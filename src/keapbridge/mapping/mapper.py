@@ -601,7 +601,7 @@ class Mapper:
                 records than those of the three synchronizations.
         """
         from keapbridge._toml.writing import dumps
-        from keapbridge.mapping.toml import mapper_table
+        from keapbridge.mapping.toml_written import mapper_table
 
         return dumps(mapper_table(self))
 

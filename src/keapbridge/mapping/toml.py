@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -24,9 +23,9 @@ from typing import Any
 
 import attrs
 
-from keapbridge._toml.named import name_of, value_of
+from keapbridge._toml.named import value_of
 from keapbridge._toml.reading import Hooks, join, read, refuse_unknown
-from keapbridge._toml.values import from_plain, to_plain
+from keapbridge._toml.values import from_plain
 from keapbridge.errors import MappingError
 from keapbridge.mapping import declare
 from keapbridge.mapping.custom import NamedField, custom_field
@@ -37,17 +36,14 @@ from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey, NearKey
-from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
 from keapbridge.model.side import Side
 
-__all__ = ["mapper_from", "mapper_table", "parsed"]
+__all__ = ["ANY", "DEFAULTS", "function_of", "lens_from", "mapper_from", "needed", "parameters", "parsed"]
 
-_DEFAULTS: Mapping[str, Mapper] = {mapper.name: mapper for mapper in (companies, products, contacts)}
+DEFAULTS: Mapping[str, Mapper] = {mapper.name: mapper for mapper in (companies, products, contacts)}
 _KEYS = ("name", "default", "without", "keys", "near", "needs_any", "where", "addresses", "fields")
 _NO_KINDS = {"address", "field"}
-# Classes of kinds whose function is not called as they are.
-_OTHER_NAMES = {"number": "decimal", "made": "lens"}
 
 
 def parsed(source: str | os.PathLike[str]) -> dict[str, Any]:
@@ -82,10 +78,10 @@ def mapper_from(table: Mapping[str, Any], where: str = "", name: str | None = No
 def _mapper(table: Mapping[str, Any], where: str, name: str | None) -> Mapper:
     refuse_unknown(table, _KEYS if name is None else _KEYS[1:], where)
     name = table.get("name") if name is None else name
-    if not isinstance(name, str) or name not in _DEFAULTS:
-        wanted = " or ".join(map(repr, _DEFAULTS))
+    if not isinstance(name, str) or name not in DEFAULTS:
+        wanted = " or ".join(map(repr, DEFAULTS))
         raise ValueError(f"{join(where, 'name')}: must be {wanted}, not {name!r}")
-    base = _DEFAULTS[name]
+    base = DEFAULTS[name]
     mapper = base if read(bool, table.get("default", True), join(where, "default")) else base.only()
     gone: tuple[str, ...] = read(tuple[str, ...], table.get("without", []), join(where, "without"))
     for number, field in enumerate(gone):
@@ -95,7 +91,7 @@ def _mapper(table: Mapping[str, Any], where: str, name: str | None) -> Mapper:
             raise ValueError(f"{place}: {name} has no field {field!r}{is_meant(field, there)}")
     new = [*_addresses(table.get("addresses", {}), join(where, "addresses"), base)]
     fields = read(dict[str, dict[str, Any]], table.get("fields", {}), join(where, "fields"))
-    new += [_lens(field, its, f"{join(where, 'fields')}.{field}", base) for field, its in fields.items()]
+    new += [lens_from(field, its, f"{join(where, 'fields')}.{field}", base) for field, its in fields.items()]
     with _naming(where):
         mapper = mapper.without(*gone).with_lenses(*new)
         return attrs.evolve(mapper, **_keys(table, where), **_filter(table.get("where", {}), join(where, "where")))
@@ -192,7 +188,7 @@ _HOOKS: Hooks = {
 }
 _BY_NAME: Mapping[str, Callable[[Any, str], Any]] = {"values": _pairs, "samples": _samples, "required": _required}
 # What every field may say, also where its function does not take it, with the option of a lens that it is.
-_ANY: Mapping[str, Any] = {
+ANY: Mapping[str, Any] = {
     **typing.get_type_hints(LensOptions),
     "keap_type": str,
     "max_length": int | None,
@@ -204,24 +200,33 @@ _ANY: Mapping[str, Any] = {
 }
 
 
-def _lens(name: str, table: Mapping[str, Any], where: str, base: Mapper) -> Lens:
+def lens_from(name: str, table: Mapping[str, Any], where: str, base: Mapper) -> Lens:
+    """A field from its table.
+
+    Args:
+        where: the key of the table.
+        base: between whose records it is.
+
+    Raises:
+        ValueError, MappingError: naming the key, for what cannot be.
+    """
     if "kind" not in table:
         raise ValueError(
             f"{where}.kind: is missing; it is one of {', '.join(_functions())}, or 'module:name' of your own"
         )
-    function = _function(table["kind"], f"{where}.kind")
-    takes = _parameters(function)
+    function = function_of(table["kind"], f"{where}.kind")
+    takes = parameters(function)
     own = {key: hint for key, hint in takes.items() if key not in {"name", "customcrm", "keap_type", "kind"}}
-    refuse_unknown(table, [*dict.fromkeys(["kind", "customcrm", *own, *_ANY])], where)
-    for key, needed in _needed(function).items():
-        if needed and key in own and key not in table:
+    refuse_unknown(table, [*dict.fromkeys(["kind", "customcrm", *own, *ANY])], where)
+    for key, is_needed in needed(function).items():
+        if is_needed and key in own and key not in table:
             raise ValueError(f"{where}.{key}: is missing")
     property = read(str, table.get("customcrm", name), f"{where}.customcrm")
     given: dict[str, Any] = {"name" if "name" in takes else "customcrm": property}
     options: dict[str, Any] = {}
     for key, value in table.items():
         if key not in {"kind", "customcrm"}:
-            found = _value(own.get(key, _ANY.get(key)), key, value, f"{where}.{key}")
+            found = _value(own.get(key, ANY.get(key)), key, value, f"{where}.{key}")
             (given if key in own else options)[key] = found
     with _naming(where, name):
         declared: Declared = function(**given)
@@ -244,7 +249,12 @@ def _functions() -> tuple[str, ...]:
     return tuple(name for name in declare.__all__ if name not in _NO_KINDS)
 
 
-def _function(kind: Any, where: str) -> Callable[..., Declared]:
+def function_of(kind: Any, where: str) -> Callable[..., Declared]:
+    """The function of `declare` that makes a field of a kind.
+
+    Raises:
+        ValueError: when there is none.
+    """
     if isinstance(kind, str) and ":" in kind:
         try:
             made = value_of(kind, Kind, "a kind (an object of a class derived from kb.mapping.Kind)")
@@ -259,7 +269,7 @@ def _function(kind: Any, where: str) -> Callable[..., Declared]:
     return found
 
 
-def _parameters(function: Callable[..., Any]) -> dict[str, Any]:
+def parameters(function: Callable[..., Any]) -> dict[str, Any]:
     """What a function of `declare` takes by name, with the types."""
     plain = function.func if isinstance(function, partial) else function
     hints = typing.get_type_hints(plain)
@@ -268,7 +278,8 @@ def _parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return found | (typing.get_type_hints(LensOptions) if "options" in names else {})
 
 
-def _needed(function: Callable[..., Any]) -> dict[str, bool]:
+def needed(function: Callable[..., Any]) -> dict[str, bool]:
+    """What a function of `declare` takes, and whether it cannot do without."""
     return {
         name: p.default is p.empty and p.kind is not p.VAR_KEYWORD
         for name, p in inspect.signature(function).parameters.items()
@@ -278,7 +289,7 @@ def _needed(function: Callable[..., Any]) -> dict[str, bool]:
 def _addresses(table: Any, where: str, base: Mapper) -> list[Lens]:
     """Blocks of fields, as `kb.address` declares them."""
     found: list[Lens] = []
-    hints = _parameters(declare.address)
+    hints = parameters(declare.address)
     del hints["keap"]
     for keap, its in read(dict[str, dict[str, Any]], table, where).items():
         place = join(where, keap)
@@ -287,170 +298,3 @@ def _addresses(table: Any, where: str, base: Mapper) -> list[Lens]:
         with _naming(place):
             found += [each.build(base.customcrm_type, base.keap_type) for each in declare.address(keap, **given)]
     return found
-
-
-# --- written --------------------------------------------------------------------------------------------------------
-
-
-def mapper_table(mapper: Mapper) -> dict[str, Any]:
-    """A mapper as TOML has it: what is otherwise than in the default mapping of its name.
-
-    Raises:
-        MappingError: for what TOML cannot say: other records than those of the three synchronizations, or functions
-            and kinds of the host's that have no name in a module.
-    """
-    try:
-        return _table(mapper)
-    except ValueError as error:
-        raise MappingError(f"{mapper.name}: {error}") from None
-
-
-def _table(mapper: Mapper) -> dict[str, Any]:
-    base = _DEFAULTS.get(mapper.name)
-    objects = ("customcrm_object", "keap_object", "customcrm_type", "keap_type")
-    if base is None or any(getattr(mapper, name) != getattr(base, name) for name in objects):
-        raise MappingError(f"{mapper.name}: TOML holds mappings of {', '.join(_DEFAULTS)} only")
-    there = {lens.name for lens in mapper.lenses}
-    gone = [lens.name for lens in base.lenses if lens.name not in there]
-    new = [lens for lens in mapper.lenses if lens not in base.lenses]
-    again = [lens.name for lens in base.lenses if lens not in mapper.lenses]
-    table, like = _nearest(base, mapper, gone, again, new)
-    for name in ("keys", "near"):
-        if getattr(mapper, name) != getattr(like, name):
-            table[name] = [_told(key) for key in getattr(mapper, name)]
-    if dict(mapper.needs_any) != dict(like.needs_any):
-        table["needs_any"] = {side.value: list(names) for side, names in mapper.needs_any.items()}
-    if mapper.taking_part.conditions:
-        table["where"] = {
-            side.value: name_of(condition) if callable(condition) else {k: to_plain(v) for k, v in condition.items()}
-            for side, condition in mapper.taking_part.conditions.items()
-        }
-    fields = table.pop("fields", [])
-    table |= {"fields": {lens.name: _lens_table(lens, base) for lens in fields}} if fields else {}
-    if mapper_from(table) != mapper:
-        raise MappingError(f"{mapper.name}: TOML cannot say all of this mapping")
-    return table
-
-
-def _nearest(
-    base: Mapper, mapper: Mapper, gone: list[str], again: list[str], new: list[Lens]
-) -> tuple[dict[str, Any], Mapper]:
-    """The shortest way from the default mapping to these fields in this order, and where it leads."""
-    for without, fields in ((gone, new), (again, new)):
-        try:
-            like = base.without(*without).with_lenses(*fields)
-        except MappingError:
-            continue
-        if like.lenses == mapper.lenses:
-            table = {"name": mapper.name, **({"without": without} if without else {}), "fields": fields}
-            return table, like
-    return {"name": mapper.name, "default": False, "fields": mapper.lenses}, base.only().with_lenses(*mapper.lenses)
-
-
-def _told(key: MatchKey | NearKey) -> dict[str, Any]:
-    fields = attrs.fields(type(key))
-    found = {f.name: getattr(key, f.name) for f in fields if getattr(key, f.name) != f.default}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
-
-
-def _lens_table(lens: Lens, base: Mapper) -> dict[str, Any]:
-    """A field as its function takes it; what is as the function makes it by itself is left out."""
-    table = _kind_table(lens)
-    function = _function(table["kind"], lens.name)
-    for key, needed in _needed(function).items():
-        if needed and key in _ANY:
-            table[key] = getattr(lens, key)
-    plain = _lens(lens.name, table, "", base)
-    for key in _ANY:
-        held, usual = (_option(key, each) for each in (lens, plain))
-        if held != usual:
-            table[key] = held
-    if _lens(lens.name, table, "", base) != lens:
-        raise MappingError(f"{base.name}: TOML cannot say all of the field {lens.name}")
-    return table
-
-
-def _option(key: str, lens: Lens) -> Any:
-    match key:
-        case "max_length":
-            return lens.limits.get(Side.KEAP, False)
-        case "required":
-            return True if lens.required == frozenset(Side) else sorted(side.value for side in lens.required)
-        case "samples":
-            return [[to_plain(ours), to_plain(theirs)] for ours, theirs in lens.samples]
-        case _:
-            value = getattr(lens, key)
-            return False if value is None else value
-
-
-def _kind_table(lens: Lens) -> dict[str, Any]:
-    """Kind and places of a field."""
-    kind, constant = lens.kind, lens.customcrm.constant
-    places: dict[str, Any] = {} if lens.keap.constant is not UNSET else {"keap": _keap(lens)}
-    if constant is UNSET and lens.keap.constant is not UNSET:
-        constant = lens.keap.constant
-    if constant is not UNSET:
-        return {"kind": "constant", "value": constant, **places}
-    property, _, rest = lens.customcrm.path.partition("+")
-    if not kind.is_told and type(kind).__module__ != f"{declare.__package__}.kinds.made":
-        return {"kind": _own_kind(kind), **_called(lens, lens.customcrm.path), **places}
-    snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(kind).__name__).strip("_")
-    name = _OTHER_NAMES.get(snake, snake)
-    takes = _parameters(getattr(declare, name))
-    usual = inspect.signature(getattr(declare, name)).parameters
-    table: dict[str, Any] = {"kind": name}
-    for f in attrs.fields(type(kind)):
-        value = getattr(kind, f.name)
-        if f.name in takes and value != usual[f.name].default and value not in (None, ()):
-            table[f.name] = _attribute(f.name, value)
-    match name:
-        case "money":
-            table |= {"currency": rest} if rest else {}
-            return table | _called(lens, property) | places
-        case "full_name":
-            given, _, family = lens.keap.path.partition("+")
-            names = {"given": given, "family": family, "max_length": kind.longest}  # type: ignore[attr-defined]
-            table |= {key: value for key, value in names.items() if value != usual[key].default}
-            return table | _called(lens, lens.customcrm.path)
-        case "opt_out":
-            places["keap"] = lens.keap.path.removesuffix(".email_opt_status")
-    return table | _called(lens, lens.customcrm.path) | places
-
-
-def _attribute(name: str, value: Any) -> Any:
-    if callable(value):
-        return name_of(value)
-    if name != "values":
-        return value
-    texts = all(isinstance(ours, str) for ours, _ in value)
-    return dict(value) if texts else [list(pair) for pair in value]
-
-
-def _called(lens: Lens, property: str) -> dict[str, Any]:
-    return {} if property == lens.name else {"customcrm": property}
-
-
-def _keap(lens: Lens) -> Any:
-    named = lens.keap.custom
-    if named is None:
-        return lens.keap.path
-    words = {"label": "custom_field", "id": "custom_field_id"}
-    told = {f.name: getattr(named, f.name) for f in attrs.fields(NamedField) if getattr(named, f.name) != f.default}
-    return {words.get(key, key): list(value) if isinstance(value, tuple) else value for key, value in told.items()}
-
-
-def _own_kind(kind: Kind) -> str:
-    """The name of a kind of the host's: of the value itself, or of its class where that makes it."""
-    module = sys.modules.get(type(kind).__module__)
-    for name, value in vars(module).items() if module is not None else ():
-        if isinstance(value, Kind) and value == kind:
-            return f"{type(kind).__module__}:{name}"
-    cls: Callable[..., Any] = type(kind)
-    try:
-        if cls() == kind:
-            return name_of(cls)
-    except (TypeError, ValueError):
-        pass
-    raise MappingError(
-        f"{type(kind).__name__}: a kind of your own needs a name in its module, as in 'package.module:name'"
-    )

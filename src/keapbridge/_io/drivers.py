@@ -195,8 +195,8 @@ class SyncDriver:
     def _block(self, effect: Blocking) -> Any:
         if effect.outward:
             self._admit(effect)
-        scope = scopes.of(self)
-        return at_home(scope.task, effect.work) if effect.at_home and scope is not None else effect.work()
+        scope = scopes.of(self) if effect.at_home else None
+        return effect.work() if scope is None else at_home(scope.task, effect.work)
 
     def _rest(self, effect: Sleep) -> None:
         self._admit(effect)

@@ -150,7 +150,7 @@ class Synchronization:
         found: dict[str, Mapping[str, str]] = {}
         for name, wanted in ids.items():
             there = {id for id in wanted if usable_id(id)}
-            found[name] = yield from self.store.links.partners(name, side, there, plan_id=plan_id)
+            found[name] = (yield from self.store.links.partners(name, side, there, plan_id=plan_id)) if there else {}
         return found
 
     def assured(self) -> Flow[None]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import attrs
 
 from keapbridge import events
-from keapbridge._io.effects import Flow, Halt, blocking, new_id
+from keapbridge._io.effects import Flow, Halt, blocking, new_id, within
 from keapbridge.errors import KeapbridgeError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.reasons import shown_id, shown_reason
@@ -69,7 +69,7 @@ class Watch:
         begun = events.PhaseBegun(object, doing)
         self.tell(begun)
         try:
-            result = yield from flow
+            result = yield from within(flow)
         except BaseException as error:
             self.tell(events.PhaseEnded(object, doing, _since(begun), type(error).__name__))
             raise

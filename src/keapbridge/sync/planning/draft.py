@@ -41,8 +41,9 @@ class PlanDraft:
 
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         """Write down what is to be done, after all that was written before."""
-        yield from self.store.plans.add_actions(self.plan_id, self._next_seq, actions)
-        self._next_seq += len(actions)
+        if actions:
+            yield from self.store.plans.add_actions(self.plan_id, self._next_seq, actions)
+            self._next_seq += len(actions)
 
     def finish(self) -> Flow[Plan]:
         """The plan, of which nothing is missing any more."""

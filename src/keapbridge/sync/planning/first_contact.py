@@ -93,6 +93,8 @@ def plan_creates(part: PlanPart, source: Side) -> Flow[None]:
             return
         after = found[-1].id
         yield from sync.guard.by_halves(found, partial(_plan_creates, part, source), partial(_not_created, part))
+        if len(found) < BATCH:
+            return
 
 
 def _not_created(part: PlanPart, seen: Observation, error: Exception) -> Flow[list[None]]:

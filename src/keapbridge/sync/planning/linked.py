@@ -68,7 +68,8 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
         else:
             actions += _pair_actions(sync, pair, outcome)
             changed.append((pair.link, outcome))
-    yield from sync.store.links.settle(settled)
+    if settled:
+        yield from sync.store.links.settle(settled)
     yield from part.add(actions)
     part.settled += len(settled)
     for link, outcome in changed:

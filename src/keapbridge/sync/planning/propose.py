@@ -93,9 +93,9 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from plan_pairs(part)
     if (yield from plan_matches(part)):
         yield from plan_near_misses(part)
-    for side in Side:
-        yield from plan_creates(part, side)
-    yield from plan_hopeless(part)
+        for side in Side:
+            yield from plan_creates(part, side)
+        yield from plan_hopeless(part)
     yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])

@@ -70,7 +70,8 @@ class Run:
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)
-        yield from self.store.runs.add_lines(self.run_id, lines)
+        if lines:
+            yield from self.store.runs.add_lines(self.run_id, lines)
 
     def finish(self, *, complete: bool, but: Collection[str] = ()) -> Flow[Report]:
         """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left.
@@ -128,6 +129,12 @@ class RunPart:
         """How many linked pairs the plan found in order."""
         return self.plan.unchanged.get(self.sync.name, 0)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the plan has nothing for it: no action of any kind."""
+        name = self.sync.name
+        return self.plan.totals.get(name, {}).get("actions") == 0 and not self.plan.counts.get(name)
+
     def report(self, *lines: Line) -> Flow[None]:
         return self.run.report(*lines)
 
@@ -179,12 +186,16 @@ class RunPart:
     def batches(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         """The plan's actions of some kinds, in its order."""
         plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
-        return _paged(lambda after: plans.actions(plan_id, name, kinds, after, BATCH), -1)
+        if self.is_empty:
+            return iter(())
+        return _paged(lambda after: plans.actions(plan_id, name, kinds, after, BATCH), -1, BATCH)
 
     def links_to_make(self) -> Iterator[Flow[list[Action]]]:
         """Those of the plan's pairs that need no write."""
         plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
-        return _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "")
+        if self.is_empty:
+            return iter(())
+        return _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "", LINKS)
 
     def progressed(self, number: int) -> None:
         """So many actions more are done; none, as by the last batch, is no progress."""
@@ -197,19 +208,19 @@ class RunPart:
             self.run.watch.progress(name, "writing", self._done, max(total, self._done))
 
 
-def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K) -> Iterator[Flow[list[Action]]]:
-    """Actions batch by batch, each read after the last one of the batch before it; the last batch is empty."""
+def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K, size: int) -> Iterator[Flow[list[Action]]]:
+    """Actions batch by batch, each read after the last one of the batch before it; the last batch may be empty."""
     after = first
-    empty = False
+    ended = False
 
     def next_batch() -> Flow[list[Action]]:
-        nonlocal after, empty
+        nonlocal after, ended
         rows = yield from read(after)
-        empty = not rows
+        ended = len(rows) < size
         after = rows[-1][0] if rows else after
         return [action for _, action in rows]
 
-    while not empty:
+    while not ended:
         yield next_batch()
 
 

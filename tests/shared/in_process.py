@@ -221,7 +221,8 @@ def twins(
 ) -> tuple[KeapEmulator, CustomcrmEmulator]:
     """Both systems once more, as they are now: what happens to the one leaves the other alone."""
     given: dict[str, Any] = {} if clock is None else {"clock": clock}
-    theirs, ours = KeapEmulator(behaviour=keap.behaviour, **given), CustomcrmEmulator(**given)
+    theirs = KeapEmulator(behaviour=keap.behaviour, tenant=keap.tenant, **given)
+    ours = CustomcrmEmulator(**given)
     ledger, other = ours._ledger, crm._ledger
     ledger._connection.deserialize(other._connection.serialize())
     ledger._issued = dict(other._issued)

@@ -62,6 +62,13 @@ def test_a_record_that_comes_out_of_no_json_has_no_paths() -> None:
     record = rows.load({"id": "1", "birth_date": "soon", "email_addresses": [{"email": 7}]})
     assert record.birth_date == Unreadable("not a date", "soon")
     assert record.email_addresses[0].email == Unreadable("not a text", 7)
+    records, malformed = rows.load_many([{"given_name": "Ada"}, 7, {"id": ".."}, {"id": "1"}])
+    assert [record.id for record in records] == ["1"]
+    assert [str(item.error) for item in malformed] == [
+        "a record without an id",
+        "not a record, but int",
+        "a record whose id none can have",
+    ]
 
 
 def test_of_an_object_only_the_part_is_unreadable() -> None:

@@ -198,11 +198,14 @@ class Codec(Generic[R]):
         except msgspec.ValidationError:
             if self.is_by_fields and type(prepared) is dict:
                 record = by_fields(ids_as_text(prepared), self._shape, self._root)
+            elif not self._root:
+                raise ShapeError(f"not a record, but {type(prepared).__name__}", paths=[path]) from None
             else:
                 record = self._load_patiently(prepared, path)
         if not self._has_id(record):
-            place = f"{path}.{self.wire_names[ID]}"
-            raise ShapeError(f"unexpected data at {place} (a record without an id)", paths=[place])
+            id, place = getattr(record, ID), f"{path}.{self.wire_names[ID]}"
+            what = "a record whose id none can have" if isinstance(id, str) and id else "a record without an id"
+            raise ShapeError(f"unexpected data at {place} ({what})" if self._root else what, paths=[place])
         return record
 
     def _has_id(self, record: R) -> bool:

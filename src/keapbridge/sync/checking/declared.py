@@ -131,10 +131,10 @@ def _spellings(lenses: Iterable[Lens]) -> dict[str, str]:
 
 
 def _deletions(declaration: Declaration, policy: Policy) -> Iterator[Finding]:
-    """A policy that deletes where nothing can be deleted."""
+    """A policy that deletes where nothing can be deleted: each deletion fails, and the rest flows."""
     if policy.deletion(Side.CUSTOMCRM, declaration.name) == "delete" and not declaration.customcrm.deletes:
         what = f"{declaration.name} of Customcrm are to be deleted, and its schema declares no way to"
-        yield Finding("error", "Policy(deletions=)", what, 'deletions={"customcrm": "unlink"} keeps them')
+        yield Finding("warning", "Policy(deletions=)", what, 'deletions={"customcrm": "unlink"} keeps them')
 
 
 # --- fields -----------------------------------------------------------------------------------------------------

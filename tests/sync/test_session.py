@@ -33,7 +33,7 @@ def session(unasked: kb.KeapClient) -> Iterator[SyncSession]:
 
 def test_an_option_that_there_is_not_is_named(unasked: kb.KeapClient) -> None:
     wrong: dict[str, Any] = {"polcy": kb.Policy(), "overlaps": 5}
-    with pytest.raises(TypeError, match="a session has no option overlaps, polcy"):
+    with pytest.raises(TypeError, match="a session has no option overlaps; is 'overlap' meant"):
         SyncSession(customcrm=OnlyContacts(), keap=unasked, store="sqlite://", **wrong)
 
 

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from copy import copy
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +29,7 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret, clear, kept
 from keapbridge._version import __version__
 from keapbridge.errors import NoAnswerError, TransportError
+from keapbridge.model.given import checks, one_of, seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -49,11 +50,20 @@ def _without_slash(url: str) -> str:
 
 
 def _is_plain_url(_: object, __: object, value: str) -> None:
+    example = "base_url='https://crm.example.com/api'"
     parts = urlsplit(value)
     if parts.username or parts.password:
         raise ValueError("base_url must not contain credentials: give them as auth=…")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError(f"base_url must be an http(s) URL, not {value!r}")
+        raise ValueError(f"base_url must be an http(s) URL, such as {example}, not {value!r}")
+
+
+def _a_retry_policy(what: str, value: Any) -> RetryPolicy:
+    return one_of(what, value, RetryPolicy, f"how patient it is, {what}=kb.RetryPolicy(…)")
+
+
+def _bounds(what: str, value: Any) -> Bounds:
+    return one_of(what, value, Bounds, f"what is taken at most, {what}=kb.Bounds(…)")
 
 
 @attrs.frozen
@@ -72,12 +82,12 @@ class HttpSettings:
 
     base_url: str = attrs.field(converter=_without_slash, validator=_is_plain_url)
     credentials: Credentials | Renewable | None = attrs.field(default=None, repr=False)
-    timeout: float = 30.0
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    timeout: float = attrs.field(default=30.0, validator=checks(partial(seconds, least=0.001)))
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=checks(_a_retry_policy))
     asgi_app: Callable[..., Any] | None = attrs.field(default=None, repr=False)
     pace: Pace | None = attrs.field(default=None, repr=False)
     ear: Ear | None = attrs.field(default=None, kw_only=True, repr=False)
-    bounds: Bounds = attrs.field(factory=Bounds)
+    bounds: Bounds = attrs.field(factory=Bounds, validator=checks(_bounds))
 
 
 @lru_cache(maxsize=1)
@@ -254,7 +264,7 @@ class _Http:
         import httpx
 
         never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL))
-        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+        what = _words(error)
         kind = TransportError if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) else NoAnswerError
         return kind(
             f"no answer about {call.subject or call.path}: {what}",
@@ -262,6 +272,25 @@ class _Http:
             url=f"{self.settings.base_url}{call.path}",
             sent=not never_sent,
         )
+
+
+def _words(error: Exception) -> str:
+    """Why there was no answer, in words: a host that is not known is another matter than one where nobody listens."""
+    import socket
+
+    what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, socket.gaierror):
+            return f"{what}: no such host is known, look at the address"
+        if isinstance(seen, ConnectionRefusedError):
+            return f"{what}: refused, for nothing listens at this address and port"
+        if isinstance(seen, ConnectionResetError):
+            return f"{what}: the connection was reset"
+        if type(seen).__name__ == "SSLError" or type(seen).__name__ == "SSLCertVerificationError":
+            return f"{what}: the certificate, or TLS itself, was not accepted"
+        seen = seen.__cause__ or seen.__context__
+    return what
 
 
 def _secrets(call: Call[Any]) -> list[Secret]:

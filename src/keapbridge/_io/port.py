@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
@@ -12,8 +12,9 @@ from keapbridge._io.effects import Flow
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError, RateLimitedError
+from keapbridge.model.given import wrong
 
-__all__ = ["Credentials", "Ear", "InQuery", "Pace", "Port", "Renewable", "check_header"]
+__all__ = ["Credentials", "Ear", "InQuery", "Pace", "Port", "Renewable", "check_credentials", "check_header"]
 
 
 def check_header(what: str, value: Secret) -> None:
@@ -58,6 +59,17 @@ class Renewable(Protocol):
     def renew(self, port: Port, refused: Mapping[str, Secret]) -> Flow[bool]:
         """After these headers were refused: whether there are others by now, so that trying again makes sense."""
         ...
+
+
+def check_credentials(given: Any) -> None:
+    """Refuse what can sign nothing; a key as a text is of a kind that nobody knows.
+
+    Raises:
+        TypeError: without what was given.
+    """
+    if given is not None and not isinstance(given, Renewable) and not callable(getattr(given, "headers", None)):
+        example = 'auth=kb.KeapApiKey("…") or auth=kb.BearerToken("…")'
+        raise wrong("auth", f"credentials, such as {example}", given)
 
 
 class Pace(Protocol):

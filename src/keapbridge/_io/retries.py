@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import attrs
 
@@ -16,6 +17,7 @@ from keapbridge.errors import (
     ShapeError,
     TransportError,
 )
+from keapbridge.model.given import checks, seconds, span, whole
 
 __all__ = ["Pause", "RetryPolicy", "decide", "is_too_long", "is_too_much"]
 
@@ -33,11 +35,11 @@ class RetryPolicy:
         rest: how long a system that is down is left alone before one call tries again.
     """
 
-    attempts: int = 4
-    base: float = 0.5
-    cap: float = 60.0
-    patience: int = 12
-    rest: timedelta = timedelta(seconds=30)
+    attempts: int = attrs.field(default=4, validator=checks(partial(whole, least=1)))
+    base: float = attrs.field(default=0.5, validator=checks(seconds))
+    cap: float = attrs.field(default=60.0, validator=checks(seconds))
+    patience: int = attrs.field(default=12, validator=checks(partial(whole, least=1)))
+    rest: timedelta = attrs.field(default=timedelta(seconds=30), validator=checks(span))
 
 
 @attrs.frozen

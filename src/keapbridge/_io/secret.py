@@ -11,7 +11,9 @@ from itertools import zip_longest
 from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlencode
 
-__all__ = ["Secret", "basic", "bearer", "clear", "form", "hide", "hiding", "kept"]
+from keapbridge.model.given import kind
+
+__all__ = ["Secret", "basic", "bearer", "clear", "form", "hide", "hiding", "kept", "secret_of"]
 
 T = TypeVar("T")
 
@@ -116,6 +118,19 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a secret is not written down: pass on where it can be had, in place of it")
+
+
+def secret_of(what: str, given: object, example: str) -> Secret:
+    """A secret that is given as a text or a `Secret`.
+
+    Args:
+        what: the argument, for the error.
+        example: how it is given.
+    """
+    if not isinstance(given, (str, Secret)):
+        unset = "; is the variable of the environment set?" if given is None else ""
+        raise TypeError(f"{what} takes a text or a Secret, such as {example}, not {kind(given)}{unset}")
+    return Secret(given)
 
 
 def hiding(*names: str) -> Callable[[type[T]], type[T]]:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import attrs
 
 from keapbridge._json.quick import EXTRA, record_type
+from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Unreadable
 
 __all__ = ["Shape"]
@@ -95,4 +96,9 @@ class Shape:
         shape = self.nested.get(name)
         if shape is None or value is None:
             return value
-        return [shape.dump(v) for v in value] if name in self.collections else shape.dump(value)
+        many = name in self.collections
+        for each in value if many else (value,):
+            if not isinstance(each, shape.cls):
+                example = f"{shape.cls.__name__}(…)"
+                raise wrong(name, f"several, such as {name}=[{example}]" if many else f"{name}={example}", each)
+        return [shape.dump(v) for v in value] if many else shape.dump(value)

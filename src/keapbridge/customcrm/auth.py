@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from keapbridge._io.calling import send
 from keapbridge._io.effects import Answer, Call, Flow, now
 from keapbridge._io.port import Port, check_header
-from keapbridge._io.secret import Secret, basic, bearer, form, hiding
+from keapbridge._io.secret import Secret, basic, bearer, form, hiding, secret_of
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
 
@@ -22,12 +22,28 @@ LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twen
 LIFETIME = timedelta(hours=1)  # of an access token, where the server does not say
 
 
+def _token(given: str | Secret) -> Secret:
+    return secret_of("token", given, 'BearerToken("…")')
+
+
+def _key(given: str | Secret) -> Secret:
+    return secret_of("key", given, 'ApiKey("…", header="X-API-Key")')
+
+
+def _password(given: str | Secret) -> Secret:
+    return secret_of("password", given, 'BasicAuth("user", "…")')
+
+
+def _client_secret(given: str | Secret) -> Secret:
+    return secret_of("client_secret", given, 'ClientCredentials(url, id, "…")')
+
+
 @hiding("token")
 @frozen
 class BearerToken:
     """`Authorization: Bearer …`."""
 
-    token: Secret = field(converter=Secret)
+    token: Secret = field(converter=_token)
 
     def __attrs_post_init__(self) -> None:
         check_header("the bearer token", self.token)
@@ -48,7 +64,7 @@ class ApiKey:
         ValueError: when the key is empty, or not exactly one of `header` and `query` is given.
     """
 
-    key: Secret = field(converter=Secret)
+    key: Secret = field(converter=_key)
     header: str | None = field(default=None, kw_only=True)
     query: str | None = field(default=None, kw_only=True)
 
@@ -79,7 +95,7 @@ class BasicAuth:
     """
 
     username: str
-    password: Secret = field(converter=Secret)
+    password: Secret = field(converter=_password)
 
     def __attrs_post_init__(self) -> None:
         if ":" in self.username:
@@ -115,7 +131,7 @@ class ClientCredentials:
 
     token_url: str
     client_id: str
-    client_secret: Secret = field(converter=Secret)
+    client_secret: Secret = field(converter=_client_secret)
     scope: str | None = field(default=None, kw_only=True)
     secret_in: Literal["header", "body"] = field(default="header", kw_only=True)
     _held: _Held | None = field(default=None, init=False, repr=False, eq=False)

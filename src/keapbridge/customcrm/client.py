@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 from operator import and_
@@ -16,7 +16,7 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Call, Flow, Page, gather, now
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.listing import fetch
-from keapbridge._io.port import Credentials, Port, Renewable
+from keapbridge._io.port import Credentials, Port, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.address import address_of_base_url
@@ -26,7 +26,8 @@ from keapbridge.customcrm.endpoints import Endpoint
 from keapbridge.customcrm.records import Contact, Customer, Product, SavedContact, SavedCustomer, SavedProduct
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
-from keapbridge.model.checked import asked_id, usable_moment
+from keapbridge.model.checked import usable_moment
+from keapbridge.model.given import moment, one_id, one_of, optional, several_ids, whole
 from keapbridge.model.maybe import Maybe
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
@@ -60,7 +61,12 @@ class CustomcrmResource(Generic[R]):
         return repr(self.endpoint.schema)
 
     def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
-        return fetch(self.port, endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size))
+        call = endpoints.list_page(
+            self.endpoint,
+            updated_since=optional(moment)("updated_since", updated_since),
+            page_size=whole("page_size", page_size, least=1, example=500),
+        )
+        return fetch(self.port, call)
 
     def scan(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
         """The list, left unread where that is possible, and past what the CRM cannot show."""
@@ -76,11 +82,11 @@ class CustomcrmResource(Generic[R]):
         """Where the API's records have a property, by its name in mappings."""
         return self.endpoint.path_of(name)
 
-    def get(self, id: str) -> Flow[R]:
-        return send(self.port, endpoints.get(self.endpoint, id))
+    def get(self, id: str | int) -> Flow[R]:
+        return send(self.port, endpoints.get(self.endpoint, one_id("id", id)))
 
-    def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
-        wanted = sorted(set(map(asked_id, ids)))
+    def get_many(self, ids: Collection[str | int]) -> Flow[tuple[R, ...]]:
+        wanted = sorted(several_ids("ids", ids))
         if not self.capabilities.batch:
             found = yield from gather((self._get_or_none(id) for id in wanted), _PARALLEL_READS)
             return tuple(record for record in found if record is not None)
@@ -94,6 +100,8 @@ class CustomcrmResource(Generic[R]):
         return self._all(call, since, strict=False)
 
     def create(self, record: Any, *, idempotency_key: str | None = None) -> Flow[R]:
+        kind = self.endpoint.codec.cls
+        one_of("record", record, kind, f"a record of Customcrm, such as kb.customcrm.{kind.__name__}(…)")
         made = yield from send(self.port, endpoints.create(self.endpoint, record, key=idempotency_key))
         if self.endpoint.schema.envelope.written == "record":
             return made
@@ -105,7 +113,8 @@ class CustomcrmResource(Generic[R]):
             what = f"{self.endpoint.singular} {id} was made and cannot be read yet ({error.status})"
             raise ShapeError(what, paths=["$"], method="POST", url=error.url) from error
 
-    def update(self, id: str, changes: dict[str, Any], *, if_match: str | None = None) -> Flow[R]:
+    def update(self, id: str | int, changes: Mapping[str, Any], *, if_match: str | None = None) -> Flow[R]:
+        id = one_id("id", id)
         record, mask = endpoints.changes_to_record(self.endpoint, changes)
 
         def written(version: str | None, onto: dict[str, Any] | None) -> Call[R]:
@@ -115,7 +124,8 @@ class CustomcrmResource(Generic[R]):
         stored = yield from self._write(id, written, if_match, reads=reads)
         return stored if self.endpoint.schema.envelope.written == "record" else (yield from self.get(id))
 
-    def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
+    def delete(self, id: str | int, *, if_match: str | None = None) -> Flow[None]:
+        id = one_id("id", id)
         match self.endpoint.schema.delete:
             case "hard":
                 yield from send(self.port, endpoints.delete(self.endpoint, id, if_match=if_match))
@@ -175,6 +185,12 @@ class CustomcrmResource(Generic[R]):
         return tuple(found)
 
 
+def _schema(given: CustomcrmSchema | None) -> CustomcrmSchema:
+    if given is None:
+        return CustomcrmSchema()
+    return one_of("schema", given, CustomcrmSchema, "what the API looks like, schema=kb.CustomcrmSchema(…)")
+
+
 def _id(record: Any) -> str:
     return str(record.id)
 
@@ -209,7 +225,7 @@ class SyncCustomcrmResource(Generic[N, R]):
         """
         return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
 
-    def get(self, id: str) -> R:
+    def get(self, id: str | int) -> R:
         """One record.
 
         Raises:
@@ -217,7 +233,7 @@ class SyncCustomcrmResource(Generic[N, R]):
         """
         return self._driver.run(self.flows.get(id))
 
-    def get_many(self, ids: Collection[str]) -> tuple[R, ...]:
+    def get_many(self, ids: Collection[str | int]) -> tuple[R, ...]:
         """Those of the records that exist; order is not kept."""
         return self._driver.run(self.flows.get_many(ids))
 
@@ -228,7 +244,7 @@ class SyncCustomcrmResource(Generic[N, R]):
     @overload
     def update(
         self: SyncCustomcrmResource[Contact, SavedContact],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[ContactChanges],
@@ -236,7 +252,7 @@ class SyncCustomcrmResource(Generic[N, R]):
     @overload
     def update(
         self: SyncCustomcrmResource[Customer, SavedCustomer],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[CustomerChanges],
@@ -244,12 +260,12 @@ class SyncCustomcrmResource(Generic[N, R]):
     @overload
     def update(
         self: SyncCustomcrmResource[Product, SavedProduct],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[ProductChanges],
     ) -> SavedProduct: ...
-    def update(self, id: str, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
+    def update(self, id: str | int, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
         """Write these fields and no others; `UNSET` leaves alone, `None` clears, `extra={…}` for the host's own.
 
         Args:
@@ -260,7 +276,7 @@ class SyncCustomcrmResource(Generic[N, R]):
         """
         return self._driver.run(self.flows.update(id, changes, if_match=if_match or None))
 
-    def delete(self, id: str, *, if_match: Maybe[str] = None) -> None:
+    def delete(self, id: str | int, *, if_match: Maybe[str] = None) -> None:
         """Delete a record."""
         self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
@@ -281,11 +297,11 @@ class AsyncCustomcrmResource(Generic[N, R]):
         """See `SyncCustomcrmResource.list`."""
         return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
 
-    async def get(self, id: str) -> R:
+    async def get(self, id: str | int) -> R:
         """See `SyncCustomcrmResource.get`."""
         return await self._driver.run(self.flows.get(id))
 
-    async def get_many(self, ids: Collection[str]) -> tuple[R, ...]:
+    async def get_many(self, ids: Collection[str | int]) -> tuple[R, ...]:
         """See `SyncCustomcrmResource.get_many`."""
         return await self._driver.run(self.flows.get_many(ids))
 
@@ -296,7 +312,7 @@ class AsyncCustomcrmResource(Generic[N, R]):
     @overload
     async def update(
         self: AsyncCustomcrmResource[Contact, SavedContact],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[ContactChanges],
@@ -304,7 +320,7 @@ class AsyncCustomcrmResource(Generic[N, R]):
     @overload
     async def update(
         self: AsyncCustomcrmResource[Customer, SavedCustomer],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[CustomerChanges],
@@ -312,16 +328,16 @@ class AsyncCustomcrmResource(Generic[N, R]):
     @overload
     async def update(
         self: AsyncCustomcrmResource[Product, SavedProduct],
-        id: str,
+        id: str | int,
         *,
         if_match: Maybe[str] = None,
         **changes: Unpack[ProductChanges],
     ) -> SavedProduct: ...
-    async def update(self, id: str, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
+    async def update(self, id: str | int, *, if_match: Maybe[str] = None, **changes: Any) -> Any:
         """See `SyncCustomcrmResource.update`."""
         return await self._driver.run(self.flows.update(id, changes, if_match=if_match or None))
 
-    async def delete(self, id: str, *, if_match: Maybe[str] = None) -> None:
+    async def delete(self, id: str | int, *, if_match: Maybe[str] = None) -> None:
         """See `SyncCustomcrmResource.delete`."""
         await self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
@@ -348,9 +364,16 @@ class CustomcrmClient:
         retry: RetryPolicy | None = None,
         bounds: Bounds | None = None,
     ) -> None:
-        self.schema: CustomcrmSchema = schema or CustomcrmSchema()
+        check_credentials(auth)
+        self.schema: CustomcrmSchema = _schema(schema)
         self._port = SyncHttpPort(
-            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), bounds=bounds or Bounds())
+            HttpSettings(
+                base_url,
+                auth,
+                timeout,
+                RetryPolicy() if retry is None else retry,
+                bounds=Bounds() if bounds is None else bounds,
+            )
         )
         driver = SyncDriver()
         self.contacts: SyncCustomcrmResource[Contact, SavedContact] = SyncCustomcrmResource(
@@ -400,9 +423,17 @@ class AsyncCustomcrmClient:
         bounds: Bounds | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
-        self.schema: CustomcrmSchema = schema or CustomcrmSchema()
+        check_credentials(auth)
+        self.schema: CustomcrmSchema = _schema(schema)
         self._port = AsyncHttpPort(
-            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, bounds=bounds or Bounds())
+            HttpSettings(
+                base_url,
+                auth,
+                timeout,
+                RetryPolicy() if retry is None else retry,
+                app,
+                bounds=Bounds() if bounds is None else bounds,
+            )
         )
         driver = AsyncDriver()
         self.contacts: AsyncCustomcrmResource[Contact, SavedContact] = AsyncCustomcrmResource(

@@ -36,7 +36,9 @@ from keapbridge.customcrm.schema import (
 from keapbridge.customcrm.wire import Wire, dig, put
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.model.checked import asked_id
+from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.meant import is_meant
 
 __all__ = [
     "CONTACTS",
@@ -661,7 +663,10 @@ def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> tupl
     """
     unknown = sorted(changes.keys() - endpoint.writable - {"extra"})
     if unknown:
-        raise TypeError(f"{endpoint.singular}s have no writable field {', '.join(map(repr, unknown))}")
+        meant = is_meant(unknown[0], endpoint.writable)
+        raise TypeError(f"{endpoint.singular}s have no writable field {', '.join(map(repr, unknown))}{meant}")
+    if "extra" in changes and not isinstance(changes["extra"], Mapping):
+        raise wrong("extra", "properties by name, such as extra={'ShoeSize': 42}", changes["extra"])
     ready = {name: value for name, value in changes.items() if value is not UNSET}
     return endpoint.codec.cls(**ready), frozenset(ready.keys() - {"extra"} | ready.get("extra", {}).keys())
 

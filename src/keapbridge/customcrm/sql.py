@@ -34,8 +34,17 @@ from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, Adapter
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
 from keapbridge.customcrm.sql_words import said, spelt
-from keapbridge.errors import ConflictError, MappingError, NoAnswerError, NotFoundError, StatusError, TransportError
+from keapbridge.errors import (
+    ConflictError,
+    MappingError,
+    NoAnswerError,
+    NotFoundError,
+    StatusError,
+    StoppedError,
+    TransportError,
+)
 from keapbridge.model.checked import asked_id
+from keapbridge.model.given import missing_driver, one_of, whole
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.meant import is_meant
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
@@ -186,10 +195,16 @@ class SqlCustomcrm:
         products: SqlTable | None = None,
         page_size: int = 500,
     ) -> None:
+        one_of("target", target, (str, sa.Engine), "a SQLAlchemy URL or an Engine, such as 'sqlite:///crm.db'")
+        whole("page_size", page_size, least=1, example=500)
         tables = {CONTACTS: contacts, CUSTOMERS: customers, PRODUCTS: products}
+        for name, table in tables.items():
+            if table is not None:
+                one_of(name, table, SqlTable, f"where they are, {name}=kb.SqlTable('people', id='id')")
         self._given = {name: table for name, table in tables.items() if table is not None}
         self._owned = isinstance(target, str)
         self._page_size = page_size
+        self._closed = False
         try:
             self._engine = _create(target) if isinstance(target, str) else target
             look = sa.inspect(self._engine)
@@ -272,12 +287,15 @@ class SqlCustomcrm:
         self._ask(object, f"{object} {id}", lambda rows, c: rows.delete(c, id, version))
 
     def close(self) -> None:
-        """Close the connections, unless the engine is the host's own."""
+        """Close the connections, unless the engine is the host's own; nothing more is asked of the database."""
+        self._closed = True
         if self._owned:
             self._engine.dispose()
 
     def _ask(self, object: str, subject: str, work: Callable[[_Rows, sa.Connection], T], is_list: bool = False) -> T:
         """Do this in a transaction, and once more if it fails because a column is not there any more."""
+        if self._closed:
+            raise StoppedError(f"{subject}: this SqlCustomcrm is closed; open another one, kb.SqlCustomcrm(…)")
         with self._transaction(subject):
             if is_list:
                 self._find_lost(object)
@@ -353,7 +371,8 @@ def _database_of(url: sa.URL) -> str | None:
 
 def _unopened(error: Exception) -> TransportError:
     kind = NoAnswerError if _is_outage(error) else TransportError
-    return kind(f"cannot open the database: {type(error).__name__}", sent=False)
+    more = f": {missing_driver(error)}" if isinstance(error, ImportError) else ""
+    return kind(f"cannot open the database: {type(error).__name__}{more}", sent=False)
 
 
 def _is_outage(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
+from keapbridge.model.given import checks, count, optional, share
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
@@ -70,6 +71,9 @@ def _sides_only(_: object, attribute: Any, value: object) -> None:
         raise MappingError(f"Policy({attribute.name}=…) goes by side: {' and '.join(sorted(names))}{meant}")
 
 
+_count, _share = checks(optional(count)), checks(optional(share))
+
+
 @attrs.frozen
 class Policy:
     """What a session does where it has a choice.
@@ -106,15 +110,15 @@ class Policy:
         default="unlink", validator=[_one_of(get_args(Deletions), or_function=False), _sides_only]
     )
     archive: Mapping[str, Mapping[str, Mapping[str, Any]]] = attrs.field(factory=dict, validator=_sides_only)
-    max_deletes: int | None = 50
-    max_delete_share: float | None = 0.05
-    max_updates_share: float | None = None
-    max_creates: int | None = None
-    max_first_create_share: float | None = 0.8
-    max_emptied_share: float | None = 0.2
-    max_levelled_share: float | None = 0.2
-    sweep_from: int = 20
-    max_turns: int | None = 6
+    max_deletes: int | None = attrs.field(default=50, validator=_count)
+    max_delete_share: float | None = attrs.field(default=0.05, validator=_share)
+    max_updates_share: float | None = attrs.field(default=None, validator=_share)
+    max_creates: int | None = attrs.field(default=None, validator=_count)
+    max_first_create_share: float | None = attrs.field(default=0.8, validator=_share)
+    max_emptied_share: float | None = attrs.field(default=0.2, validator=_share)
+    max_levelled_share: float | None = attrs.field(default=0.2, validator=_share)
+    sweep_from: int = attrs.field(default=20, validator=checks(count))
+    max_turns: int | None = attrs.field(default=6, validator=_count)
 
     def __attrs_post_init__(self) -> None:
         for side in Side:

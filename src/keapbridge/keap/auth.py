@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from keapbridge._io.port import check_header
-from keapbridge._io.secret import Secret, bearer, hiding
+from keapbridge._io.secret import Secret, bearer, hiding, secret_of
 
 __all__ = ["KeapApiKey"]
+
+
+def _key(given: str | Secret) -> Secret:
+    return secret_of("key", given, 'KeapApiKey("KeapAK-…")')
 
 
 @hiding("key")
@@ -22,7 +26,7 @@ class KeapApiKey:
         header: `"X-Keap-API-Key"`, or `"Authorization"` to send it as a bearer token.
     """
 
-    key: Secret = field(converter=Secret)
+    key: Secret = field(converter=_key)
     header: str = "X-Keap-API-Key"
 
     def __attrs_post_init__(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 import attrs
@@ -14,7 +15,7 @@ from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.listing import fetch
-from keapbridge._io.port import Credentials, Ear, Port, Renewable
+from keapbridge._io.port import Credentials, Ear, Port, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.keap import endpoints, field_endpoints
@@ -42,7 +43,7 @@ from keapbridge.keap.records import (
 )
 from keapbridge.keap.slots import array_of, put_items
 from keapbridge.keap.turns import Pacing
-from keapbridge.model.checked import asked_id
+from keapbridge.model.given import moment, one_id, one_of, optional, several_ids, text, whole, wrong
 from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
@@ -92,12 +93,16 @@ class KeapResource(Generic[R]):
         self,
         *,
         updated_since: datetime | None = None,
-        filters: Collection[tuple[str, str]] = (),
+        filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
         page_size: int = endpoints.MAX_PAGE,
     ) -> Flow[Page[R]]:
         call = endpoints.list_page(
-            self.endpoint, updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size
+            self.endpoint,
+            updated_since=optional(moment)("updated_since", updated_since),
+            filters=_filters(filters),
+            order_by=optional(partial(text, example="id asc"))("order_by", order_by),
+            page_size=whole("page_size", page_size, least=1, most=endpoints.MAX_PAGE, example=500),
         )
         return fetch(self.port, call)
 
@@ -116,11 +121,11 @@ class KeapResource(Generic[R]):
         past = ById(self.port, self.endpoint, None, last=int(reached))
         return fetch(self.port, past.after(past.last), past)
 
-    def get(self, id: str) -> Flow[R]:
-        return send(self.port, endpoints.get(self.endpoint, id))
+    def get(self, id: str | int) -> Flow[R]:
+        return send(self.port, endpoints.get(self.endpoint, one_id("id", id)))
 
-    def get_many(self, ids: Collection[str]) -> Flow[tuple[R, ...]]:
-        wanted = set(map(asked_id, ids))
+    def get_many(self, ids: Collection[str | int]) -> Flow[tuple[R, ...]]:
+        wanted = set(several_ids("ids", ids))
         flows = (send(self.port, call) for call in endpoints.get_many(self.endpoint, wanted))
         pages = yield from gather(flows, _PARALLEL_READS)
         for page in pages:
@@ -139,14 +144,23 @@ class KeapResource(Generic[R]):
         return found
 
     def create(self, record: Any) -> Flow[R]:
+        self._check_record(record)
         return send(self.port, endpoints.create(self.endpoint, record))
 
-    def update(self, id: str, changes: dict[str, Any]) -> Flow[R]:
+    def _check_record(self, record: R) -> None:
+        kind = self.endpoint.codec.cls
+        one_of("record", record, kind, f"a record of Keap, such as kb.keap.{kind.__name__}(…)")
+
+    def update(self, id: str | int, changes: Mapping[str, Any]) -> Flow[R]:
+        id = one_id("id", id)
         record = endpoints.changes_to_record(self.endpoint, changes)
         mask = [name for name, value in changes.items() if value is not UNSET]
         return send(self.port, endpoints.update(self.endpoint, id, record, mask))
 
-    def put_items(self, id: str, items: Collection[SlotItem]) -> Flow[R]:
+    def put_items(self, id: str | int, items: Collection[SlotItem]) -> Flow[R]:
+        id = one_id("id", id)
+        if not items:
+            raise TypeError("items takes what to put, such as put_items('12', kb.keap.EmailAddress('…', 'EMAIL1'))")
         arrays: dict[str, list[Any]] = {}
         for item in items:
             arrays.setdefault(array_of(item), []).append(item)
@@ -154,8 +168,8 @@ class KeapResource(Generic[R]):
         changes = {name: put_items(getattr(present, name), new) for name, new in arrays.items()}
         return (yield from self.update(id, changes))
 
-    def delete(self, id: str) -> Flow[None]:
-        return send(self.port, endpoints.delete(self.endpoint, id))
+    def delete(self, id: str | int) -> Flow[None]:
+        return send(self.port, endpoints.delete(self.endpoint, one_id("id", id)))
 
     def model(self, *, refresh: bool = False) -> Flow[Model]:
         if refresh or self.endpoint.name not in self._models:
@@ -176,6 +190,27 @@ class KeapResource(Generic[R]):
         return made
 
 
+def _check(auth: Any, pacing: Any) -> None:
+    if auth is None:
+        raise wrong("auth", 'credentials, such as auth=kb.KeapApiKey("KeapAK-…")', auth)
+    check_credentials(auth)
+    if pacing is not None:
+        one_of("pacing", pacing, Pacing, "how much of the limits it may use, pacing=kb.Pacing(…)")
+
+
+def _filters(given: Any) -> list[tuple[str, str]]:
+    """Terms by name, as pairs or as a mapping."""
+    terms = given.items() if isinstance(given, Mapping) else given
+    example = "filters={'family_name': 'Smi*'} or filters=[('family_name', 'Smi*')]"
+    if isinstance(terms, str) or not isinstance(terms, Iterable):
+        raise wrong("filters", f"names with values, {example}", given)
+    found = list(terms)
+    for term in found:
+        if not (isinstance(term, tuple) and len(term) == 2 and all(isinstance(each, str) and each for each in term)):
+            raise wrong("filters", f"names and values that are texts, {example}", term)
+    return found
+
+
 class SyncKeapResource(Generic[N, R]):
     """Records of one kind: typed, lazily listed, changed by the field."""
 
@@ -187,7 +222,7 @@ class SyncKeapResource(Generic[N, R]):
         self,
         *,
         updated_since: datetime | None = None,
-        filters: Collection[tuple[str, str]] = (),
+        filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
         page_size: int = endpoints.MAX_PAGE,
     ) -> Iterator[R]:
@@ -195,7 +230,8 @@ class SyncKeapResource(Generic[N, R]):
 
         Args:
             updated_since: an aware datetime.
-            filters: `("family_name", "Smi*")` terms that must all hold; a name may end in an operator (`contact_id>`).
+            filters: `{"family_name": "Smi*"}` or pairs, which must all hold; a name may end in an operator
+                (`contact_id>`).
             order_by: a field and `asc` or `desc`, as Keap's contract allows for the resource.
             page_size: 1 to 1,000.
 
@@ -205,7 +241,7 @@ class SyncKeapResource(Generic[N, R]):
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
         return self._driver.iterate(first)
 
-    def get(self, id: str) -> R:
+    def get(self, id: str | int) -> R:
         """One record with all its fields.
 
         Raises:
@@ -213,7 +249,7 @@ class SyncKeapResource(Generic[N, R]):
         """
         return self._driver.run(self.flows.get(id))
 
-    def get_many(self, ids: Collection[str]) -> tuple[R, ...]:
+    def get_many(self, ids: Collection[str | int]) -> tuple[R, ...]:
         """Those of the records that exist, in as few calls as the resource allows; order is not kept."""
         return self._driver.run(self.flows.get_many(ids))
 
@@ -223,28 +259,28 @@ class SyncKeapResource(Generic[N, R]):
 
     @overload
     def update(
-        self: SyncKeapResource[Contact, SavedContact], id: str, **changes: Unpack[ContactChanges]
+        self: SyncKeapResource[Contact, SavedContact], id: str | int, **changes: Unpack[ContactChanges]
     ) -> SavedContact: ...
     @overload
     def update(
-        self: SyncKeapResource[Company, SavedCompany], id: str, **changes: Unpack[CompanyChanges]
+        self: SyncKeapResource[Company, SavedCompany], id: str | int, **changes: Unpack[CompanyChanges]
     ) -> SavedCompany: ...
     @overload
     def update(
-        self: SyncKeapResource[Product, SavedProduct], id: str, **changes: Unpack[ProductChanges]
+        self: SyncKeapResource[Product, SavedProduct], id: str | int, **changes: Unpack[ProductChanges]
     ) -> SavedProduct: ...
-    def update(self, id: str, **changes: Any) -> Any:
+    def update(self, id: str | int, **changes: Any) -> Any:
         """Write these fields and no others (PATCH with `update_mask`); `UNSET` leaves alone, `None` clears.
 
         Arrays are replaced as a whole: `put_items` changes single slots and keeps the others.
         """
         return self._driver.run(self.flows.update(id, changes))
 
-    def put_items(self, id: str, *items: SlotItem) -> R:
+    def put_items(self, id: str | int, *items: SlotItem) -> R:
         """Change single slots (`EmailAddress("ada@example.org", "EMAIL1")`); all other slots stay as they are."""
         return self._driver.run(self.flows.put_items(id, items))
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str | int) -> None:
         """Delete a record.
 
         Raises:
@@ -295,7 +331,7 @@ class AsyncKeapResource(Generic[N, R]):
         self,
         *,
         updated_since: datetime | None = None,
-        filters: Collection[tuple[str, str]] = (),
+        filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
         page_size: int = endpoints.MAX_PAGE,
     ) -> AsyncIterator[R]:
@@ -303,11 +339,11 @@ class AsyncKeapResource(Generic[N, R]):
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
         return self._driver.iterate(first)
 
-    async def get(self, id: str) -> R:
+    async def get(self, id: str | int) -> R:
         """See `SyncKeapResource.get`."""
         return await self._driver.run(self.flows.get(id))
 
-    async def get_many(self, ids: Collection[str]) -> tuple[R, ...]:
+    async def get_many(self, ids: Collection[str | int]) -> tuple[R, ...]:
         """See `SyncKeapResource.get_many`."""
         return await self._driver.run(self.flows.get_many(ids))
 
@@ -317,25 +353,25 @@ class AsyncKeapResource(Generic[N, R]):
 
     @overload
     async def update(
-        self: AsyncKeapResource[Contact, SavedContact], id: str, **changes: Unpack[ContactChanges]
+        self: AsyncKeapResource[Contact, SavedContact], id: str | int, **changes: Unpack[ContactChanges]
     ) -> SavedContact: ...
     @overload
     async def update(
-        self: AsyncKeapResource[Company, SavedCompany], id: str, **changes: Unpack[CompanyChanges]
+        self: AsyncKeapResource[Company, SavedCompany], id: str | int, **changes: Unpack[CompanyChanges]
     ) -> SavedCompany: ...
     @overload
     async def update(
-        self: AsyncKeapResource[Product, SavedProduct], id: str, **changes: Unpack[ProductChanges]
+        self: AsyncKeapResource[Product, SavedProduct], id: str | int, **changes: Unpack[ProductChanges]
     ) -> SavedProduct: ...
-    async def update(self, id: str, **changes: Any) -> Any:
+    async def update(self, id: str | int, **changes: Any) -> Any:
         """See `SyncKeapResource.update`."""
         return await self._driver.run(self.flows.update(id, changes))
 
-    async def put_items(self, id: str, *items: SlotItem) -> R:
+    async def put_items(self, id: str | int, *items: SlotItem) -> R:
         """See `SyncKeapResource.put_items`."""
         return await self._driver.run(self.flows.put_items(id, items))
 
-    async def delete(self, id: str) -> None:
+    async def delete(self, id: str | int) -> None:
         """See `SyncKeapResource.delete`."""
         await self._driver.run(self.flows.delete(id))
 
@@ -383,9 +419,17 @@ class KeapClient:
         bounds: Bounds | None = None,
         pacing: Pacing | None = None,
     ) -> None:
+        _check(auth, pacing)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = SyncHttpPort(
-            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), pace=pace, bounds=bounds or Bounds())
+            HttpSettings(
+                base_url,
+                auth,
+                timeout,
+                RetryPolicy() if retry is None else retry,
+                pace=pace,
+                bounds=Bounds() if bounds is None else bounds,
+            )
         )
         self._driver = driver = SyncDriver()
         self.contacts: SyncKeapResourceWithFields[Contact, SavedContact] = SyncKeapResourceWithFields(
@@ -448,9 +492,18 @@ class AsyncKeapClient:
         pacing: Pacing | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
+        _check(auth, pacing)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = AsyncHttpPort(
-            HttpSettings(base_url, auth, timeout, retry or RetryPolicy(), app, pace, bounds or Bounds())
+            HttpSettings(
+                base_url,
+                auth,
+                timeout,
+                RetryPolicy() if retry is None else retry,
+                app,
+                pace,
+                Bounds() if bounds is None else bounds,
+            )
         )
         self._driver = driver = AsyncDriver()
         self.contacts: AsyncKeapResourceWithFields[Contact, SavedContact] = AsyncKeapResourceWithFields(

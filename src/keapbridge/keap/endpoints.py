@@ -19,7 +19,9 @@ from keapbridge._io.effects import Answer, Call, InTurn, Page
 from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
 from keapbridge.keap import records
 from keapbridge.model.checked import asked_id, usable_moment
+from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Maybe
+from keapbridge.model.meant import is_meant
 
 __all__ = [
     "COMPANIES",
@@ -383,7 +385,11 @@ def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:
     """
     unknown = sorted(changes.keys() - endpoint.writable)
     if unknown:
-        raise TypeError(f"{endpoint.name} have no writable field {', '.join(map(repr, unknown))}")
+        meant = is_meant(unknown[0], endpoint.writable)
+        raise TypeError(f"{endpoint.name} have no writable field {', '.join(map(repr, unknown))}{meant}")
+    for name in endpoint.codec.arrays & changes.keys():
+        if isinstance(changes[name], (str, Mapping)) or not isinstance(changes[name] or (), Iterable):
+            raise wrong(name, f"several, such as {name}=[…]", changes[name])
     arrays = endpoint.codec.arrays
     ready = {name: tuple(v or ()) if name in arrays else v for name, v in changes.items() if v is not UNSET}
     return endpoint.codec.cls(**ready)

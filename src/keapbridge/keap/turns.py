@@ -7,12 +7,14 @@ from the headers of the answers.
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 from typing import Any, TypeAlias
 
 import attrs
 
 from keapbridge.keap.limits import KeapLimits
+from keapbridge.model import given
 
 __all__ = [
     "API_KEY",
@@ -37,8 +39,11 @@ BURST = 0.25  # the part of a minute's calls that may come nearly as fast as the
 
 
 def _share(_: object, attribute: Any, value: float) -> None:
-    if not 0 < value <= 1:
-        raise ValueError(f"{attribute.name} must be more than 0 and at most 1, not {value}")
+    if not given.share(attribute.name, value):
+        raise ValueError(f"{attribute.name} must be more than 0 and at most 1, such as {attribute.name}=0.5")
+
+
+_calls = given.checks(given.optional(partial(given.whole, least=1, example=10)))
 
 
 @attrs.frozen
@@ -54,14 +59,12 @@ class Pacing:
         time_scale: how much faster time passes; for tests.
     """
 
-    per_second: int | None = None
-    per_minute: int | None = None
-    per_day: int | None = None
+    per_second: int | None = attrs.field(default=None, validator=_calls)
+    per_minute: int | None = attrs.field(default=None, validator=_calls)
+    per_day: int | None = attrs.field(default=None, validator=_calls)
     share: float = attrs.field(default=1.0, validator=_share)
-    reserve: float = attrs.field(
-        default=0.0, validator=attrs.validators.and_(attrs.validators.ge(0), attrs.validators.lt(1))
-    )
-    time_scale: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+    reserve: float = attrs.field(default=0.0, validator=[given.checks(given.share), attrs.validators.lt(1)])
+    time_scale: float = attrs.field(default=1.0, validator=[given.checks(given.seconds), attrs.validators.gt(0)])
 
     def over(self, published: Pacing) -> Pacing:
         """These settings, with the published limits where they say nothing."""

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from keapbridge.errors import LinkStoreError
+from keapbridge.model.given import missing_driver
 from keapbridge.store import schema
 from keapbridge.store.files import StoreFile, file_of, make_private
 
@@ -56,7 +57,8 @@ def open_engine(target: Target) -> tuple[Engine, StoreFile | None]:
             engine.dispose()
         if isinstance(error, (SQLAlchemyError, ImportError, OSError)):
             # Not chained: errors of drivers may show how they were called.
-            message = f"cannot open the link store: {type(error).__name__}: {reason(error)}"
+            why = missing_driver(error) if isinstance(error, ImportError) else reason(error)
+            message = f"cannot open the link store: {type(error).__name__}: {why}"
             raise LinkStoreError(message) from None
         raise
 
@@ -66,7 +68,9 @@ def url_of(target: str) -> URL:
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
-        raise _cannot("this is no SQLAlchemy URL, such as sqlite:///bridge.db or postgresql+psycopg://…") from None
+        raise _cannot(
+            "this is no SQLAlchemy URL: store takes one, such as sqlite:///bridge.db or postgresql+psycopg://…"
+        ) from None
     try:
         dialect = url.get_dialect()
     except (SQLAlchemyError, ImportError):

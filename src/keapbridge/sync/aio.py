@@ -63,15 +63,15 @@ class AsyncObjectSync:
     async def sync_ids(
         self,
         *,
-        keap: Collection[str] = (),
-        customcrm: Collection[str] = (),
+        keap: Collection[str | int] = (),
+        customcrm: Collection[str | int] = (),
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
         by: str | None = None,
     ) -> Report:
         """See `ObjectSync.sync_ids`."""
-        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        ids = {Side.KEAP: keap, Side.CUSTOMCRM: customcrm}
         return await self._driver.run(
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
@@ -84,7 +84,7 @@ class AsyncObjectSync:
         """See `SyncSession.failures`."""
         return await self._driver.run(self._engine.failures((self._name,)))
 
-    async def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
+    async def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> None:
         """See `ObjectSync.retry`."""
         await self._driver.run(self._engine.retry(self._name, keap, customcrm))
 
@@ -173,12 +173,14 @@ class AsyncSyncSession:
         """See `SyncSession.audit`."""
         return await self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
-    async def explain(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+    async def explain(
+        self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None
+    ) -> Explanation:
         """See `SyncSession.explain`."""
         return await self._driver.run(self._engine.explain(name, keap, customcrm))
 
     async def history(
-        self, name: Name, *, keap: str | None = None, customcrm: str | None = None
+        self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None
     ) -> tuple[JournalEntry, ...]:
         """See `SyncSession.history`."""
         return await self._driver.run(self._engine.history(name, keap, customcrm))
@@ -199,12 +201,12 @@ class AsyncSyncSession:
         """See `SyncSession.report`."""
         return await self._driver.run(self._engine.report(run_id))
 
-    async def plan_undo(self, run_id: str) -> Plan:
+    async def plan_undo(self, run_id: str | Report) -> Plan:
         """See `SyncSession.plan_undo`."""
         return await self._driver.run(self._engine.plan_undo(run_id))
 
     async def undo(
-        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+        self, run_id: str | Report, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
     ) -> Report:
         """See `SyncSession.undo`."""
         return await self._driver.run(self._engine.undo(run_id, wait=wait, deadline=deadline, by=by))
@@ -214,7 +216,7 @@ class AsyncSyncSession:
         self._engine.stopping.stop()
 
     async def forget(
-        self, name: Name, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+        self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None, wait: float = 0.0
     ) -> Forgotten:
         """See `SyncSession.forget`."""
         return await self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
@@ -233,8 +235,7 @@ class AsyncSyncSession:
 
     async def aclose(self) -> None:
         """Close the store; the clients stay open. A run that is under way ends first of all."""
-        self.stop()
-        self._engine.bridge.store.close()
+        self._engine.close()
 
     async def __aenter__(self) -> Self:
         return self

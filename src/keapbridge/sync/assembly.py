@@ -19,9 +19,9 @@ from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
 from keapbridge.mapping.kinds import is_currency
-from keapbridge.mapping.kinds.money import is_known_currency
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Findings
+from keapbridge.model.given import kind as kind_of
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
 from keapbridge.model.side import Side
@@ -31,7 +31,7 @@ from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.guard import Guard
-from keapbridge.sync.options import SessionOptions, Settings
+from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import ProgressBars, Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System, by_fields
@@ -85,9 +85,7 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
         MappingError: for what cannot work: names that there are not, fields that Customcrm has nowhere to keep.
         LinkStoreError: when the store cannot be opened.
     """
-    unknown = sorted(options.keys() - SessionOptions.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"a session has no option {', '.join(unknown)}")
+    check_options(options)
     _check_clients(customcrm, keap, asynchronous=asynchronous)
     mappers = _mappers(options)
     ours = _customcrm_systems(customcrm, asynchronous=asynchronous)
@@ -171,11 +169,22 @@ def _mappers(options: Mapping[str, Any]) -> dict[str, Mapper]:
 
 
 def _check_clients(customcrm: Any, keap: Any, *, asynchronous: bool) -> None:
-    for given, expected in ((customcrm, "Customcrm"), (keap, "Keap")):
+    """Refuse what is no client of its side, and clients of the other kind of session."""
+    a = "Async" if asynchronous else ""
+    for side, given, expected in (("customcrm", customcrm, "Customcrm"), ("keap", keap, "Keap")):
         kind = type(given).__name__
         if kind.startswith("Async") is not asynchronous and kind.endswith(f"{expected}Client"):
-            wanted = f"{'Async' if asynchronous else ''}{expected}Client"
-            raise TypeError(f"this session needs {wanted}, not {kind}")
+            raise TypeError(f"this session needs {a}{expected}Client, not {kind}")
+        other = {"Customcrm": "Keap", "Keap": "Customcrm"}[expected]
+        if kind.endswith(f"{other}Client"):
+            raise TypeError(f"{side} takes {a}{expected}Client, not {kind}: are the two sides swapped?")
+    if not hasattr(getattr(getattr(keap, "contacts", None), "flows", None), "sharing"):
+        raise TypeError(f"keap takes a client, such as keap=kb.{a}KeapClient(auth=…), not {kind_of(keap)}")
+    if customcrm is None or isinstance(customcrm, (str, bytes)):
+        raise TypeError(
+            f"customcrm takes a client, a SqlCustomcrm or an adapter, such as customcrm=kb.{a}CustomcrmClient(url, "
+            f"auth=…), not {kind_of(customcrm)}"
+        )
 
 
 def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> Mapping[str, CustomcrmSystem | AdapterSystem]:
@@ -197,8 +206,6 @@ def _address(options: Mapping[str, Any], customcrm: Mapping[str, Any]) -> str:
     """What names the Customcrm: what the host says, or its address."""
     identity = options.get("identity")
     if identity is not None:
-        if not isinstance(identity, str) or not identity.strip():
-            raise ValueError(f'identity={identity!r} names no Customcrm, as identity="acme" does')
         return named(identity, f"identity {identity}")
     address: str = next(iter(customcrm.values())).flows.address
     return address
@@ -240,9 +247,8 @@ def _settings(options: Mapping[str, Any]) -> Settings:
         for key in ("overlap", "lag", "retention", "default_region", "currency", "debug")
         if key in options
     }
-    currency = options.get("currency")
-    if currency is not None and not (isinstance(currency, str) and is_known_currency(currency)):
-        raise ValueError(f'currency={currency!r} is no code of ISO 4217, as currency="USD" is')
+    if (region := chosen.get("default_region")) is not None:
+        chosen["default_region"] = region.upper()
     if policy := options.get("policy"):
         chosen["policy"] = policy
     chosen["watch"] = Watch(options.get("name", "default"), Delivery(_listeners(options)))

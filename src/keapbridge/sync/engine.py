@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -12,9 +13,10 @@ import attrs
 from keapbridge._io.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import exceeded
 from keapbridge.decide.restored import stops
-from keapbridge.errors import ApiError, BrakeError, StalePlanError, TryLaterError
+from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
 from keapbridge.model.finding import Finding, Findings
+from keapbridge.model.given import flag, one_id, one_of, optional, seconds, several_ids, span, text
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Plan
@@ -39,7 +41,7 @@ from keapbridge.sync.writing.apply import apply
 
 __all__ = ["Engine", "Ids"]
 
-Ids = Mapping[Side, Collection[str]]
+Ids = Mapping[Side, Collection[str | int]]
 T = TypeVar("T")
 
 
@@ -50,15 +52,17 @@ class Engine:
     bridge: Bridge
     stopping: Stopping = attrs.field(factory=Stopping)
     checked: Checked = attrs.field(factory=Checked, repr=False)
+    closed: threading.Event = attrs.field(factory=threading.Event, eq=False, repr=False)
 
     def check(self) -> Flow[Findings]:
+        self._check_open()
         return check(self.bridge)
 
     def plan(
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
     ) -> Flow[Plan]:
         those = self._those(names)
-        return self._run("plan", those, self._once_checked(self._plan(those, full=full)), wait, deadline)
+        return self._run("plan", those, self._once_checked(self._plan(those, full=flag("full", full))), wait, deadline)
 
     def apply(
         self,
@@ -71,6 +75,7 @@ class Engine:
     ) -> Flow[Report]:
         those = self._those(())
         accepted = _accepted(those, accept)
+        one_of("plan", plan, (Plan, str), "a plan or the id of one, such as apply(session.plan())")
         return self._run("apply", those, self._once_checked(self._apply(plan, accepted, person(by))), wait, deadline)
 
     def sync(
@@ -86,13 +91,17 @@ class Engine:
     ) -> Flow[Report]:
         those = self._those(names)
         accepted = _accepted(those, accept)
-        return self._run("sync", those, self._sync(those, full, ids, accepted, person(by)), wait, deadline)
+        those_ids = None if ids is None else {side: several_ids(side.value, some) for side, some in ids.items()}
+        return self._run(
+            "sync", those, self._sync(those, flag("full", full), those_ids, accepted, person(by)), wait, deadline
+        )
 
     def _once_checked(self, flow: Flow[T]) -> Flow[T]:
         yield from check_first(self.bridge, self.checked)
         return (yield from flow)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
+        self._check_open()
         found: list[OpenConflict] = []
         for sync in self._those(names):
             found += yield from conflicts(sync)
@@ -107,55 +116,71 @@ class Engine:
         by: str | None = None,
         wait: float = 0.0,
     ) -> Flow[Report]:
+        one_of("conflict", conflict, OpenConflict, "one of session.conflicts()")
         sync = self.bridge[conflict.object]
         flow = resolve(sync, conflict, decision_of(decision, value), person(by))
         return self._run("resolve", [sync], flow, wait)
 
-    def explain(self, name: str, keap: str | None, customcrm: str | None) -> Flow[Explanation]:
+    def explain(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Explanation]:
+        self._check_open()
         one = _one_id(keap, customcrm)
         return explain(self.bridge[name], one)
 
-    def history(self, name: str, keap: str | None, customcrm: str | None) -> Flow[tuple[JournalEntry, ...]]:
+    def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[tuple[JournalEntry, ...]]:
+        self._check_open()
         one = _one_id(keap, customcrm)
         return history(self.bridge[name], one)
 
-    def plan_undo(self, run_id: str) -> Flow[Plan]:
-        return plan_undo(self.bridge, run_id)
+    def plan_undo(self, run: str | Report) -> Flow[Plan]:
+        self._check_open()
+        return plan_undo(self.bridge, _run_id(run))
 
     def undo(
-        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+        self, run: str | Report, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
     ) -> Flow[Report]:
-        return self._run("undo", self._those(()), self._undo(run_id, person(by)), wait, deadline)
+        return self._run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
 
     def plans(self, limit: int) -> Flow[list[PlanSummary]]:
+        self._check_open()
         return self.bridge.store.plans.newest(_positive(limit))
 
     def runs(self, limit: int) -> Flow[list[RunSummary]]:
+        self._check_open()
         return self.bridge.store.runs.newest(_positive(limit))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
-        found = yield from self.bridge.store.plans.get(plan_id)
+        self._check_open()
+        found = yield from self.bridge.store.plans.get(text("plan_id", plan_id, example="a1b2c3d4e5f6"))
         if found is None:
             raise StalePlanError(f"there is no plan {plan_id!r} in this session's store (any more)")
         return found
 
     def report(self, run_id: str) -> Flow[Report]:
-        found = yield from self.bridge.store.runs.report(run_id)
+        self._check_open()
+        found = yield from self.bridge.store.runs.report(_run_id(run_id))
         if found is None:
             raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more)")
         return found
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
+        self._check_open()
         wanted = {sync.name for sync in self._those(names)}
         found: list[Failure] = yield from self.bridge.store.failures.all()
         return [failure for failure in found if failure.object in wanted]
 
-    def retry(self, name: str, keap: Collection[str], customcrm: Collection[str]) -> Flow[None]:
-        for side, ids in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)):
+    def retry(self, name: str, keap: Collection[str | int], customcrm: Collection[str | int]) -> Flow[None]:
+        self._check_open()
+        sync = self.bridge[name]
+        for side, ids in (
+            (Side.KEAP, several_ids("keap", keap)),
+            (Side.CUSTOMCRM, several_ids("customcrm", customcrm)),
+        ):
             for id in ids:
-                yield from self.bridge.store.failures.clear(name, side, id)
+                yield from self.bridge.store.failures.clear(sync.name, side, id)
 
-    def forget(self, name: str, keap: str | None, customcrm: str | None, *, wait: float = 0.0) -> Flow[Forgotten]:
+    def forget(
+        self, name: str, keap: str | int | None, customcrm: str | int | None, *, wait: float = 0.0
+    ) -> Flow[Forgotten]:
         [(side, id)] = _one_id(keap, customcrm).items()
         sync = self.bridge[name]
         return self._run("forget", [sync], self._forget(sync.name, side, id), wait, is_bound=False)
@@ -167,17 +192,32 @@ class Engine:
         return Forgotten(name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
 
     def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> Flow[int]:
-        flow = rebind(self.bridge, keep_links=keep_links)
+        flow = rebind(self.bridge, keep_links=flag("keep_links", keep_links))
         return self._run("rebind", self._those(()), flow, wait, is_bound=False)
 
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
+        self._check_open()
+        one_of("path", path, (str, os.PathLike), "the path of a new file, such as backup('backup.db')")
         return self.bridge.store.backup(path)
 
     def rekey(self) -> Flow[None]:
+        self._check_open()
         return self.bridge.store.rekey()
 
     def links(self, name: str) -> Iterator[Link]:
+        self._check_open()
         return self.bridge.store.links.all(name)
+
+    def close(self) -> None:
+        """End what is under way, and close the store; any number of times."""
+        self.stopping.stop()
+        self.closed.set()
+        self.bridge.store.close()
+
+    def _check_open(self) -> None:
+        if self.closed.is_set():
+            name = self.bridge.settings.watch.session
+            raise SyncError(f"the session {name!r} is closed: open another one, SyncSession(…) or AsyncSyncSession(…)")
 
     def _run(
         self,
@@ -195,7 +235,9 @@ class Engine:
         Args:
             is_bound: whether it is for the systems that the store belongs to.
         """
-        gate = self.stopping.gate(deadline)
+        self._check_open()
+        wait = seconds("wait", wait)
+        gate = self.stopping.gate(optional(span)("deadline", deadline))
         settings = self.bridge.settings
         term = DEBUG_TERM if settings.debug else None
         alone = gate.around(holding(self.bridge.store, self._informed(flow, is_bound), wait, term=term))
@@ -239,7 +281,7 @@ class Engine:
         self,
         synchronizations: Sequence[Synchronization],
         full: bool,
-        ids: Ids | None,
+        ids: Mapping[Side, Collection[str]] | None,
         accepted: Accepted,
         by: str | None,
     ) -> Flow[Report]:
@@ -253,7 +295,12 @@ class Engine:
         return (yield from self._apply(plan, accepted, by, is_fresh=True))
 
     def _plan(
-        self, those: Sequence[Synchronization], *, full: bool, ids: Ids | None = None, accepted: Accepted | None = None
+        self,
+        those: Sequence[Synchronization],
+        *,
+        full: bool,
+        ids: Mapping[Side, Collection[str]] | None = None,
+        accepted: Accepted | None = None,
     ) -> Flow[Plan]:
         plan = yield from propose(those, full=full, ids=ids, accepted=accepted)
         return attrs.evolve(plan, warnings=self._warnings)
@@ -309,8 +356,13 @@ def _positive(limit: Any) -> int:
     return limit
 
 
-def _one_id(keap: str | None, customcrm: str | None) -> dict[Side, str]:
+def _one_id(keap: str | int | None, customcrm: str | int | None) -> dict[Side, str]:
     given = {side: id for side, id in ((Side.KEAP, keap), (Side.CUSTOMCRM, customcrm)) if id is not None}
     if len(given) != 1:
-        raise TypeError("name the record by keap=… or by customcrm=…")
-    return given
+        raise TypeError("name the record by keap=… or by customcrm=…, such as keap='12' or customcrm='A7'")
+    return {side: one_id(side.value, id) for side, id in given.items()}
+
+
+def _run_id(run: str | Report) -> str:
+    given = run.run_id if isinstance(run, Report) else run
+    return text("run_id", given, example="a1b2c3d4e5f6")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TypedDict
+from functools import partial
+from typing import Any, TypedDict
 
 import attrs
 
 from keapbridge.decide.policy import Policy
 from keapbridge.events.values import Listener
+from keapbridge.mapping.geography import alpha3
+from keapbridge.mapping.kinds.money import is_known_currency
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.given import flag, one_of, option_names, optional, span, text, wrong
 from keapbridge.sync.watching import Watch
 
-__all__ = ["Progress", "SessionOptions", "Settings"]
+__all__ = ["Progress", "SessionOptions", "Settings", "check_options"]
 
 Progress = Callable[[str, str, int, int | None], None]
 """Called with the synchronization, what is being done, how many are done and how many there are (if known)."""
@@ -64,6 +68,74 @@ class SessionOptions(TypedDict, total=False):
     progress: Progress | bool
     on_event: Listener | Sequence[Listener]
     debug: bool
+
+
+def _mapper(what: str, value: Any) -> Mapper:
+    return one_of(what, value, Mapper, f"a mapper, such as {what}=kb.mapping.{what}.with_lenses(…)")
+
+
+def _region(what: str, value: Any) -> str:
+    given = text(what, value, example="NO")
+    if len(given) != 2 or alpha3(given) is None:
+        raise ValueError(f"{what} takes an ISO 3166-1 code of two letters, such as {what}='NO', not {given[:20]!r}")
+    return given
+
+
+def _currency(what: str, value: Any) -> str:
+    if not isinstance(value, str) or not is_known_currency(value):
+        given = value[:20] if isinstance(value, str) else value
+        raise ValueError(f'{what}={given!r} is no code of ISO 4217, as {what}="USD" is')
+    return value
+
+
+def _keys(what: str, value: Any) -> object:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise wrong(what, f"several keys, such as {what}=[key]", value)
+    return value
+
+
+def _progress(what: str, value: Any) -> object:
+    if not isinstance(value, bool) and not callable(value):
+        raise wrong(what, f"{what}=True or a function", value)
+    return value
+
+
+def _listeners(what: str, value: Any) -> object:
+    if not callable(value) and (isinstance(value, str) or not isinstance(value, Iterable)):
+        raise wrong(what, f"a function or several, such as {what}=[kb.events.log()]", value)
+    return value
+
+
+_days = partial(span, example="timedelta(days=90)")
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "name": partial(text, example="default", most=100),
+    "identity": optional(partial(text, example="acme", most=100)),
+    "policy": optional(lambda what, value: one_of(what, value, Policy, f"{what}=kb.Policy(…)")),
+    "contacts": _mapper,
+    "companies": _mapper,
+    "products": _mapper,
+    "overlap": span,
+    "lag": span,
+    "retention": optional(_days),
+    "encryption_keys": _keys,
+    "default_region": optional(_region),
+    "currency": optional(_currency),
+    "progress": _progress,
+    "on_event": _listeners,
+    "debug": flag,
+}
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that there are not, and values that cannot be meant.
+
+    Raises:
+        TypeError: for names and types.
+        ValueError: for values.
+    """
+    option_names("a session", options, SessionOptions.__annotations__)
+    for name, value in options.items():
+        _CHECKS[name](name, value)
 
 
 @attrs.frozen

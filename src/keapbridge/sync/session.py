@@ -64,8 +64,8 @@ class ObjectSync:
     def sync_ids(
         self,
         *,
-        keap: Collection[str] = (),
-        customcrm: Collection[str] = (),
+        keap: Collection[str | int] = (),
+        customcrm: Collection[str | int] = (),
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
@@ -75,7 +75,7 @@ class ObjectSync:
 
         Those that are not there any more are looked up one by one; a 404 proves that they were deleted.
         """
-        ids = {Side.KEAP: tuple(keap), Side.CUSTOMCRM: tuple(customcrm)}
+        ids = {Side.KEAP: keap, Side.CUSTOMCRM: customcrm}
         return self._driver.run(
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
@@ -88,7 +88,7 @@ class ObjectSync:
         """See `SyncSession.failures`."""
         return self._driver.run(self._engine.failures((self._name,)))
 
-    def retry(self, *, keap: Collection[str] = (), customcrm: Collection[str] = ()) -> None:
+    def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> None:
         """Let these records take part again: those that failed, and those that were unlinked because of a deletion."""
         self._driver.run(self._engine.retry(self._name, keap, customcrm))
 
@@ -237,11 +237,13 @@ class SyncSession:
         """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""
         return self._driver.run(self._engine.plan(full=True, wait=wait, deadline=deadline))
 
-    def explain(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> Explanation:
+    def explain(self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None) -> Explanation:
         """What a record is linked to, what both sides hold and held, and what the next sync would do."""
         return self._driver.run(self._engine.explain(name, keap, customcrm))
 
-    def history(self, name: Name, *, keap: str | None = None, customcrm: str | None = None) -> tuple[JournalEntry, ...]:
+    def history(
+        self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None
+    ) -> tuple[JournalEntry, ...]:
         """What this session has written to a record, newest first."""
         return self._driver.run(self._engine.history(name, keap, customcrm))
 
@@ -277,8 +279,11 @@ class SyncSession:
         """
         return self._driver.run(self._engine.report(run_id))
 
-    def plan_undo(self, run_id: str) -> Plan:
+    def plan_undo(self, run_id: str | Report) -> Plan:
         """What taking a run back would do; `apply` does it.
+
+        Args:
+            run_id: of the run, or its report.
 
         Raises:
             StalePlanError: when there is no such run in this session's store (any more).
@@ -286,7 +291,7 @@ class SyncSession:
         return self._driver.run(self._engine.plan_undo(run_id))
 
     def undo(
-        self, run_id: str, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
+        self, run_id: str | Report, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
     ) -> Report:
         """Take a run back on both sides. What was edited since is left alone and reported as skipped.
 
@@ -308,7 +313,7 @@ class SyncSession:
         self._engine.stopping.stop()
 
     def forget(
-        self, name: Name, *, keap: str | None = None, customcrm: str | None = None, wait: float = 0.0
+        self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None, wait: float = 0.0
     ) -> Forgotten:
         """Erase what this session's store knows of a person, in both systems' records; neither system is called.
 
@@ -374,8 +379,7 @@ class SyncSession:
 
     def close(self) -> None:
         """Close the store; the clients stay open. A run that is under way ends first of all."""
-        self.stop()
-        self._engine.bridge.store.close()
+        self._engine.close()
         self._closes.close()
 
     def __enter__(self) -> Self:

@@ -29,6 +29,7 @@ from keapbridge.model.checked import usable_id
 from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.maybe import Unreadable
+from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -413,8 +414,10 @@ class Bridge:
     findings: Findings = attrs.field(factory=Findings, repr=False)
 
     def __getitem__(self, name: str) -> Synchronization:
-        if name not in self.synchronizations:
-            raise LookupError(f"this Customcrm has no {name}; it has {', '.join(self.synchronizations)}")
+        if not isinstance(name, str) or name not in self.synchronizations:
+            shown = name if isinstance(name, str) else f"synchronization {type(name).__name__}"
+            near = is_meant(name, self.synchronizations)
+            raise LookupError(f"this Customcrm has no {shown}; it has {', '.join(self.synchronizations)}{near}")
         return self.synchronizations[name]
 
 

@@ -1,0 +1,188 @@
+"""What a host gives, checked before anything is done with it: as it is meant, or with what to write instead. Pure.
+
+Every public callable asks here. What cannot be what is meant is a `TypeError`, a value that cannot be one a
+`ValueError`; both name the argument and a right value, and repeat nothing that may be a secret or about a person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from keapbridge.model.checked import asked_id
+from keapbridge.model.meant import is_meant
+
+__all__ = [
+    "checks",
+    "count",
+    "flag",
+    "kind",
+    "missing_driver",
+    "moment",
+    "one_id",
+    "one_of",
+    "option_names",
+    "optional",
+    "seconds",
+    "several_ids",
+    "share",
+    "span",
+    "text",
+    "whole",
+    "wrong",
+]
+
+T = TypeVar("T")
+
+
+def kind(value: object) -> str:
+    """What was given, in a word: never the value."""
+    if value is None:
+        return "None"
+    if isinstance(value, str):
+        return "a text" if value else "an empty text"
+    name = type(value).__name__
+    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+
+
+def wrong(what: str, wanted: str, value: object) -> TypeError:
+    """The error for what is of another type."""
+    return TypeError(f"{what} takes {wanted}, not {kind(value)}")
+
+
+# --- ids ---------------------------------------------------------------------------------------------------------
+
+
+def one_id(what: str, value: Any, *, example: str = "'12'") -> str:
+    """The id of a record: a text, or a number as databases have them."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise wrong(what, f"the id of a record, such as {what}={example}", value)
+    try:
+        return asked_id(value)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}; one is given as {what}={example}") from None
+
+
+def several_ids(what: str, value: Any) -> tuple[str, ...]:
+    """Ids of records, each once. A text is one id and not several of one letter."""
+    if isinstance(value, (str, int, bytes)) or not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise wrong(what, f"several ids, such as {what}=['12']", value)
+    return tuple(dict.fromkeys(one_id(what, each, example="['12']") for each in value))
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+def seconds(what: str, value: Any, *, least: float = 0.0) -> float:
+    """A number of seconds; a `timedelta` is taken, too."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong(what, f"a number of seconds, such as {what}=60", value)
+    if not least <= value < math.inf:
+        raise ValueError(f"{what} takes a number of seconds from {least:g} on, such as {what}=60, not {value!r}")
+    return value
+
+
+def span(what: str, value: Any, *, least: timedelta = timedelta(0), example: str = "timedelta(minutes=5)") -> timedelta:
+    """How long something lasts."""
+    if not isinstance(value, timedelta):
+        raise wrong(what, f"a timedelta, such as {what}={example}", value)
+    if value < least:
+        raise ValueError(f"{what} takes a timedelta of {least} or more, such as {what}={example}, not {value}")
+    return value
+
+
+def moment(what: str, value: Any) -> datetime:
+    """A moment, with its time zone."""
+    example = f"{what}=datetime(2026, 1, 31, tzinfo=UTC)"
+    if not isinstance(value, datetime):
+        raise wrong(what, f"a datetime with a time zone, such as {example}", value)
+    if value.tzinfo is None:
+        raise ValueError(f"{what} takes a datetime with a time zone, such as {example}; this one has none")
+    return value
+
+
+# --- numbers, texts, choices ---------------------------------------------------------------------------------------
+
+
+def whole(what: str, value: Any, *, least: int = 0, most: int | None = None, example: int | None = None) -> int:
+    """A whole number."""
+    shown = f"{what}={least if example is None else example}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong(what, f"a whole number, such as {shown}", value)
+    if value < least or (most is not None and value > most):
+        up_to = "on" if most is None else f"to {most}"
+        raise ValueError(f"{what} takes a whole number from {least} {up_to}, such as {shown}, not {value}")
+    return value
+
+
+def count(what: str, value: Any) -> int:
+    """How many there may be."""
+    return whole(what, value, example=50)
+
+
+def share(what: str, value: Any) -> float:
+    """A part of a whole."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong(what, f"a share from 0 to 1, such as {what}=0.05 for 5 %", value)
+    if not 0 <= value <= 1:
+        meant = f"; for {value:g} % it is {value / 100:g}" if 1 < value <= 100 else ""
+        raise ValueError(f"{what} takes a share from 0 to 1, such as {what}=0.05 for 5 %, not {value!r}{meant}")
+    return value
+
+
+def flag(what: str, value: Any) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise wrong(what, f"{what}=True or {what}=False", value)
+    return value
+
+
+def text(what: str, value: Any, *, example: str, most: int = 255) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str):
+        raise wrong(what, f"a text, such as {what}={example!r}", value)
+    if not value.strip() or len(value) > most:
+        raise ValueError(
+            f"{what} takes a text of 1 to {most} characters, such as {what}={example!r}, not {kind(value)}"
+        )
+    return value
+
+
+def one_of(what: str, value: Any, types: type[T] | tuple[type[T], ...], example: str) -> T:
+    """A value of one of these types."""
+    if not isinstance(value, types):
+        raise TypeError(f"{what} takes {example}, not {kind(value)}")
+    return value
+
+
+def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
+    """A check that lets `None` pass."""
+    return lambda what, value: None if value is None else check(what, value)
+
+
+def option_names(who: str, given: Iterable[str], known: Collection[str]) -> None:
+    """The names of options."""
+    for name in sorted(set(given) - set(known)):
+        raise TypeError(f"{who} has no option {name}{is_meant(name, list(known)) or '; it has ' + ', '.join(known)}")
+
+
+def missing_driver(error: ImportError) -> str:
+    """What to install for a database whose driver is not there."""
+    name = (error.name or "").partition(".")[0]
+    extra = {"psycopg": "keapbridge[postgresql]"}.get(name)
+    if name == "psycopg2":
+        return 'there is no psycopg2; say postgresql+psycopg://… and pip install "keapbridge[postgresql]"'
+    return f"there is no {name or 'such driver'}; " + (f'pip install "{extra}"' if extra else f"pip install {name}")
+
+
+def checks(check: Callable[[str, Any], Any]) -> Callable[[Any, Any, Any], None]:
+    """A check as a validator of an attrs class."""
+
+    def validate(_: Any, attribute: Any, value: Any) -> None:
+        check(attribute.name, value)
+
+    return validate

@@ -33,6 +33,7 @@ from sqlalchemy.pool import StaticPool
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterCapabilities, AdapterPage
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql_cells import CellError, Reader
+from keapbridge.customcrm.sql_refusals import words_of_database
 from keapbridge.customcrm.sql_words import said, spelt
 from keapbridge.errors import (
     ConflictError,
@@ -342,13 +343,13 @@ class SqlCustomcrm:
             raise StatusError(f"{subject}: refused by the database: {_first_line(error)}", status=422) from None
         except OperationalError as error:
             kind = NoAnswerError if _is_outage(error) else TransportError
-            raise kind(f"{subject}: the database failed: {type(error.orig).__name__}", sent=True) from None
+            raise kind(f"{subject}: the database failed: {words_of_database(error.orig)}", sent=True) from None
         except DBAPIError as error:
-            name = type(error.orig).__name__
-            raise StatusError(f"{subject}: refused by the database: {name}", status=422) from None
+            words = words_of_database(error.orig)
+            raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
         except StatementError as error:
-            name = type(error.orig).__name__
-            raise StatusError(f"{subject}: a value that its column cannot take: {name}", status=422) from None
+            words = words_of_database(error.orig)
+            raise StatusError(f"{subject}: a value that its column cannot take: {words}", status=422) from None
         except UnicodeError:
             raise StatusError(f"{subject}: a text that is no Unicode", status=422) from None
 

@@ -68,6 +68,7 @@ def _a_lost_value(customcrm: Any, keap: Any) -> None:
             return
 
 
+@pytest.mark.thorough
 def test_what_is_not_so_fails_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     sync, make = kb.SyncSession.sync, edits.make
     systems: list[Any] = []

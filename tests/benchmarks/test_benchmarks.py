@@ -36,7 +36,7 @@ QUICK = ("list-untyped",)
 
 
 @pytest.mark.parametrize(
-    "row", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ROWS]
+    "row", [pytest.param(name, marks=pytest.mark.thorough if name in QUICK else pytest.mark.slow) for name in ROWS]
 )
 def test_a_row_prints_figures(row: str) -> None:
     lines = _printed("--only", row)

@@ -519,7 +519,6 @@ def _name(case: tuple[str, str, str]) -> str:
 QUICK = (
     ("sync", THREADS, "Ctrl-C"),
     ("apply", LOOP, "cancelled"),
-    ("undo", THREADS, "Ctrl-C after it"),
 )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
@@ -167,7 +168,7 @@ def test_a_lease_keeps_others_out_until_it_is_over(world: World) -> None:
     assert another.sync().ok
 
 
-@pytest.mark.parametrize("stalls", [_stages, _writes_intents, _posts])
+@pytest.mark.parametrize("stalls", variants([_stages, _writes_intents, _posts], quick=(_posts,)))
 def test_a_runner_that_was_taken_for_dead_stops_and_has_done_no_harm(
     world: World, stalls: Callable[[Effect], bool]
 ) -> None:

@@ -58,6 +58,7 @@ class TestDeclaredApis(contract.CustomcrmAdapterContract):
 
 
 @pytest.mark.parametrize("style", variants(SCHEMAS, quick=("cursor",)), indirect=True, scope="module")
+@pytest.mark.thorough
 class TestDeclaredApisOnAnEventLoop(TestDeclaredApis):
     @pytest.fixture
     def adapter(self, style: str, server: CrmVariant, contract_loop: asyncio.Runner) -> Iterator[Any]:

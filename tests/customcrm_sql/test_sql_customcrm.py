@@ -152,10 +152,12 @@ class TestTablesWithATimeOfChange(_Contract):
     schema = "modified"
 
 
+@pytest.mark.thorough
 class TestTablesWithoutOneAndUuids(_Contract):
     schema = "unstamped"
 
 
+@pytest.mark.thorough
 class TestAddressesInASecondTable(_Contract):
     schema = "split"
 

@@ -34,8 +34,8 @@ PAGES = {str(p.relative_to(ROOT)): p for p in sorted([ROOT / "README.md", *(ROOT
 LONG = {
     f"docs/guides/{name}.md"
     for name in (
-        *("adapters", "async", "bad-data", "dataflow", "looking-back"),
-        *("store", "testing", "watching", "webhooks"),
+        *("adapters", "async", "bad-data", "conflicts", "dataflow", "deletions", "looking-back", "mapping"),
+        *("plans", "sql", "stopping", "store", "testing", "watching", "webhooks", "what-happens-when"),
     )
 }
 REFERENCE = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))

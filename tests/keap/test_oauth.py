@@ -383,7 +383,11 @@ def test_a_file_that_holds_no_tokens_is_an_error_without_its_content(tmp_path: P
 
 @pytest.mark.parametrize("where", variants(["file", "database"], quick=["file"]))
 @pytest.mark.parametrize(
-    ("processes", "calls"), [(2, 40), pytest.param(8, 200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    ("processes", "calls"),
+    [
+        pytest.param(2, 40, marks=pytest.mark.thorough),
+        pytest.param(8, 200, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ],
 )
 def test_processes_share_one_refresh_per_expiry(
     keap_server: KeapEmulator, tmp_path: Path, where: str, processes: int, calls: int

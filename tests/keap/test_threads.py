@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 FIRST_READS = """
 import sys, threading
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
@@ -25,6 +27,7 @@ for thread in threads:
 """
 
 
+@pytest.mark.thorough  # in a process of its own
 def test_threads_may_read_the_first_records_at_once() -> None:
     processes = [subprocess.Popen([sys.executable, "-c", FIRST_READS]) for _ in range(4)]
     assert [process.wait(timeout=240) for process in processes] == [0] * 4

@@ -37,6 +37,7 @@ def failed(found: list[Result]) -> set[tuple[str, str, kb.Side]]:
     return {(r.check.object, r.check.field, r.check.to) for r in found if r.passed is False}
 
 
+@pytest.mark.thorough
 def test_every_line_of_the_default_mappings_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["qa"]) == 0
     lines = capsys.readouterr().out.splitlines()

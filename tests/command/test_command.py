@@ -52,7 +52,6 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["nonsense"],
         ["--nonsense"],
         ["dataflow", "--format", "pdf"],
         ["demo", "--contacts", "0"],
@@ -72,6 +71,14 @@ def test_without_arguments_it_shows_its_help(capsys: pytest.CaptureFixture[str])
     for verbs in FAMILIES.values():
         assert [name for name in verbs if f"\n    {name}" not in shown] == []
     assert "exit codes:" in shown
+
+
+def test_a_verb_that_there_is_not_is_told_with_what_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snyc"]) == 2
+    assert capsys.readouterr().err.startswith("keapbridge: there is no verb 'snyc'; is 'sync' meant?")
+    with pytest.raises(SystemExit):
+        main(["plan", "kontacts"])
+    assert "there is no 'kontacts'; is 'contacts' meant?" in capsys.readouterr().err
 
 
 def test_the_help_of_every_verb_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import pytest
 import sqlalchemy as sa
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.command import main, running
@@ -139,6 +140,7 @@ def test_a_conflict_is_listed_and_resolved(place: Place) -> None:
     assert json.loads(place.run("report", "--json"))["by"] == "anna"
 
 
+@pytest.mark.thorough
 def test_what_failed_is_listed_and_tried_again(place: Place) -> None:
     place.keap.faults.add(Fault(status=400), path="/contacts", method="POST")
     assert "failed" in place.run("sync", code=1)
@@ -153,6 +155,7 @@ def test_what_failed_is_listed_and_tried_again(place: Place) -> None:
     assert place.run("retry", "contacts", "--customcrm", "1").startswith("1 records")
 
 
+@pytest.mark.thorough
 def test_what_is_not_taken_back_is_asked_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.run("sync")
     assert "say --yes" in place.run("forget", "contacts", "--customcrm", "1", code=2)
@@ -167,7 +170,8 @@ def test_what_is_not_taken_back_is_asked_for(place: Place, monkeypatch: pytest.M
 def test_a_brake_wants_a_person_and_a_system_that_is_away_another_time(place: Place) -> None:
     text = Path("keapbridge.toml").read_text("utf-8")
     Path("keapbridge.toml").write_text(f"{text}\n[policy]\nmax_creates = 0\n", "utf-8")
-    assert "accept=['creates']" in place.run("sync", code=1)
+    assert "accept=['creates']" in (braked := place.run("sync", code=1))
+    assert "Here that is --accept NAME" in braked
     assert place.contacts() == []
     place.run("sync", "--accept", "creates", "--by", "anna")
     assert len(place.contacts()) == 1
@@ -226,7 +230,7 @@ def in_a_manager(make: Callable[[], Any]) -> Any:
     return open_it
 
 
-@pytest.mark.parametrize("kind", SESSIONS)
+@pytest.mark.parametrize("kind", variants(SESSIONS, quick=("an asynchronous context manager",)))
 def test_a_session_of_the_host(place: Place, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table = kb.SqlTable("people", id="id", modified="updated_at", columns={"FirstName": "given_name"})
     auth: dict[str, Any] = {"auth": kb.KeapApiKey(place.keap.api_key), "base_url": place.keap.base_url}

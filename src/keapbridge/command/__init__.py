@@ -18,6 +18,7 @@ from typing import Any
 from keapbridge._version import __version__
 from keapbridge.command.codes import CANNOT, OK, TRY_LATER, WANTS_A_PERSON
 from keapbridge.command.verbs import FAMILIES, Verb
+from keapbridge.model.meant import is_meant
 
 __all__ = ["main"]
 
@@ -49,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parser({}).print_help()
         return OK
     verb = _verb(given)
+    if verb is None and (word := _word(given)) is not None:
+        return _end(
+            CANNOT, f"there is no verb {word!r}{is_meant(word, _verbs())}; without arguments it shows which there are"
+        )
     options = _parser({} if verb is None else {verb.name: verb}).parse_args(given)
     assert verb is not None  # the parser has ended the process for any other word
     with warnings.catch_warnings():
@@ -64,7 +69,7 @@ def _run(verb: Verb, options: argparse.Namespace) -> int:
     except BrakeError as error:
         if options.debug:
             raise
-        return _end(WANTS_A_PERSON, str(error))
+        return _end(WANTS_A_PERSON, f"{error}. Here that is --accept NAME")
     except TryLaterError as error:
         if options.debug:
             raise
@@ -89,13 +94,22 @@ def _end(code: int, what: str) -> int:
 
 def _verb(arguments: Sequence[str]) -> Verb | None:
     """The verb that is called, whose module alone is imported."""
-    name = next((each for each in arguments if not each.startswith("-")), None)
+    name = _word(arguments)
     for family, verbs in FAMILIES.items():
         if name in verbs:
             module = importlib.import_module(f"keapbridge.command.{family}")
             found: Verb = module.VERBS[name]
             return found
     return None
+
+
+def _word(arguments: Sequence[str]) -> str | None:
+    """The first argument that is no option."""
+    return next((each for each in arguments if not each.startswith("-")), None)
+
+
+def _verbs() -> list[str]:
+    return [name for verbs in FAMILIES.values() for name in verbs]
 
 
 def _parser(complete: dict[str, Verb]) -> argparse.ArgumentParser:

@@ -13,8 +13,7 @@ from keapbridge.command.looking import record_arguments
 from keapbridge.command.printing import json_argument, show_report
 from keapbridge.command.running import by_argument
 from keapbridge.command.sessions import opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb
-from keapbridge.model.names import ORDER
+from keapbridge.command.verbs import Verb, object_name
 
 __all__ = ["VERBS"]
 
@@ -22,7 +21,7 @@ _DECISIONS = ("customcrm", "keap", "same", "different")
 
 
 def _resolve_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", choices=ORDER)
+    parser.add_argument("object", type=object_name, metavar="OBJECT", help="contacts, companies or products")
     parser.add_argument("id", metavar="CUSTOMCRM_ID", help="the id of its record in Customcrm")
     parser.add_argument("field", metavar="FIELD", help="the field, as `keapbridge conflicts` shows it; * is the record")
     how = parser.add_mutually_exclusive_group(required=True)
@@ -63,7 +62,7 @@ def _resolve(options: argparse.Namespace) -> int:
 
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", nargs="?", choices=ORDER)
+    parser.add_argument("object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products")
     for side in ("keap", "customcrm"):
         parser.add_argument(f"--{side}", action="append", default=[], metavar="ID", help="its id; may be repeated")
     parser.add_argument("--all", action="store_true", help="all that failed")

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from keapbridge.command.codes import OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json, show_report
 from keapbridge.command.sessions import opened, session_arguments
-from keapbridge.command.verbs import Verb
-from keapbridge.model.names import ORDER
+from keapbridge.command.verbs import Verb, object_name
 
 __all__ = ["VERBS", "record_arguments"]
 
 
 def record_arguments(parser: argparse.ArgumentParser) -> None:
     """One record, by its id on one side."""
-    parser.add_argument("object", choices=ORDER)
+    parser.add_argument("object", type=object_name, metavar="OBJECT", help="contacts, companies or products")
     side = parser.add_mutually_exclusive_group(required=True)
     side.add_argument("--keap", metavar="ID", help="its id in Keap")
     side.add_argument("--customcrm", metavar="ID", help="its id in Customcrm")

@@ -18,9 +18,8 @@ from keapbridge.command.printing import (
     show_report,
 )
 from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, object_name
 from keapbridge.errors import BrakeError, TryLaterError
-from keapbridge.model.names import ORDER
 from keapbridge.model.plan import Plan, describe
 
 if TYPE_CHECKING:
@@ -78,7 +77,9 @@ def _accepted(text: str) -> str | dict[str, str]:
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", nargs="?", choices=ORDER, help="one of the three; all by default")
+    parser.add_argument(
+        "object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products; all by default"
+    )
     parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
     parser.add_argument("--actions", action="store_true", help="show every action, with the values it changes")
     _common(parser)
@@ -121,7 +122,9 @@ def _apply(options: argparse.Namespace) -> int:
 
 
 def _sync_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", nargs="?", choices=ORDER, help="one of the three; all by default")
+    parser.add_argument(
+        "object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products; all by default"
+    )
     parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
     for side in ("keap", "customcrm"):
         parser.add_argument(

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-__all__ = ["FAMILIES", "Verb"]
+from keapbridge.model.meant import is_meant
+from keapbridge.model.names import ORDER
+
+__all__ = ["FAMILIES", "Verb", "object_name"]
 
 
 @attrs.frozen
@@ -24,6 +27,18 @@ class Verb:
     arguments: Callable[[argparse.ArgumentParser], object]
     run: Callable[[argparse.Namespace], int]
     description: str = ""
+
+
+def object_name(text: str) -> str:
+    """The name of one of the three, as an argument.
+
+    Raises:
+        ArgumentTypeError: for any other, with the one that may be meant.
+    """
+    if text not in ORDER:
+        others = f"; there are {', '.join(ORDER)}"
+        raise argparse.ArgumentTypeError(f"there is no {text!r}{is_meant(text, ORDER) or others}")
+    return text
 
 
 FAMILIES: Mapping[str, Mapping[str, str]] = {

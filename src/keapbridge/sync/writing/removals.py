@@ -15,6 +15,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.planning.deletions import is_edited
+from keapbridge.sync.reading.unlisted import whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.run import RunPart
 
@@ -30,7 +31,9 @@ def apply_removals(part: RunPart) -> Flow[None]:
         for gone in Side:
             mine = [pair for pair in pairs if _gone(wanted[pair.link.customcrm_id]) is gone]
             there, odd = yield from part.sync.read(gone, [pair.link.id(gone) for pair in mine])
-            left, unreadable = yield from part.sync.read(gone.other, [pair.link.id(gone.other) for pair in mine])
+            held, unreadable = yield from part.sync.read(gone.other, [pair.link.id(gone.other) for pair in mine])
+            seen = yield from whole(part.sync, gone.other, list(held.values()), by_ids=False)
+            left = {one.whole.id: one for one in seen}
             for pair in mine:
                 yield from stop_point()
                 action = wanted[pair.link.customcrm_id]

@@ -9,7 +9,7 @@ import attrs
 
 from keapbridge.decide.absence import SAMPLE, Verdict, as_meant
 from keapbridge.model.change import Held
-from keapbridge.model.records import Observation, Pair, Snapshot
+from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 
 __all__ = ["Absences"]
@@ -33,6 +33,7 @@ class Absences:
         shown_by_id: by side, those of them that some read by id of the run shows.
         behind: the sides of which some linked records have not been read by id since that was known.
         untold: by side, those of them of which nobody was told.
+        learnt: by side, those of them that the run has found out.
         sample: by side, a few records of the run.
     """
 
@@ -43,6 +44,7 @@ class Absences:
     shown_by_id: dict[Side, set[str]] = attrs.field(factory=_per_side)
     behind: set[Side] = attrs.field(factory=set)
     untold: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    learnt: dict[Side, set[str]] = attrs.field(factory=_per_side)
     sample: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
     _looks: dict[tuple[Side, str], int] = attrs.field(factory=dict)
 
@@ -52,6 +54,7 @@ class Absences:
         self.verdicts.clear()
         self.known = False
         self.unlisted, self.shown_by_id, self.untold = _per_side(), _per_side(), _per_side()
+        self.learnt = _per_side()
         self.behind.clear()
         self.sample = {side: [] for side in Side}
         self._looks.clear()
@@ -97,6 +100,20 @@ class Absences:
             pair = pair.seeing(meant)
             held += [Held(field, side, STILL_OPEN) for field in still_open]
         return pair, tuple(held)
+
+    def as_known(self, pair: Pair, link: Link) -> tuple[Link, Pair]:
+        """A link and its pair without what was only taken for empty: lists leave it out."""
+        for side in Side:
+            seen, base = pair.seen(side), link.base(side)
+            doubtful = self.learnt[side] if seen is None else self.unlisted[side] & seen.snapshot.absent
+            if not doubtful:
+                continue
+            known = {f: value for f, value in base.items() if f not in doubtful or value is not None}
+            link = link.with_base(side, known)
+            if seen is not None:
+                values = {f: v for f, v in seen.snapshot.values.items() if f not in doubtful}
+                pair = pair.seeing(attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values)))
+        return link, pair
 
     def to_be_read_singly(self, side: Side, seen: Observation, fields: Collection[str]) -> bool:
         """Whether a record is to be read alone before these fields of it are written over.

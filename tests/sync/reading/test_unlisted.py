@@ -72,6 +72,22 @@ def test_at_first_contact_the_other_side_learns_of_it(
     assert is_quiet(toys)
 
 
+def test_what_else_a_read_by_id_shows_is_learnt_with_it(toys: World) -> None:
+    box, other = secretive(toys, KEAP)
+    box.unlisted_properties = frozenset({"colour", "price"})
+    made(toys, 4, colour=None)
+    first, second, *_ = box.records
+    for id in (first, second):  # nobody in Customcrm has a price
+        box.put(id=id, price=kb.keap.Money(500, "USD"))
+    toys.toys.put(id=next(iter(other.records)), colour="red")
+    for _ in range(4):
+        toys.sync()
+    assert sorted(str(record.price) for record in other.records.values()).count("5.00") == 2
+    box.reads.clear()
+    assert is_quiet(toys)
+    assert not [read for read in box.reads if read.startswith("get")]
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_however_many_there_are_none_is_overwritten_unseen(toys: World, side: kb.Side) -> None:
     box, _ = secretive(toys, side)

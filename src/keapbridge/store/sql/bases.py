@@ -58,7 +58,7 @@ class Bases:
 
     @flow
     def forget_empty(self, name: str, side: Side, fields: Collection[str]) -> None:
-        """Forget that these fields of a side were taken for empty, in all links."""
+        """Forget that these fields of a side were taken for empty, in all links, and that those pairs are settled."""
         k, rows = t.links.c, self._core.rows
         column = f"{side.value}_base"
         here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
@@ -78,7 +78,8 @@ class Bases:
                     if link.customcrm_id in left and len(left[link.customcrm_id]) < len(link.base(side))
                 ]
                 if known:
-                    c.execute(here.values({column: bindparam("its_base")}), known)
+                    unsettled = dict.fromkeys((f"{side.value}_digest", f"{side.value}_mark"))
+                    c.execute(here.values({column: bindparam("its_base"), **unsettled}), known)
             after = links[-1].customcrm_id if len(links) == CHUNK else None
 
     @flow

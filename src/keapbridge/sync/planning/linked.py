@@ -163,6 +163,7 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
             link = link.knowing(side, seen.life if outcome.is_settled else attrs.evolve(seen.life, changed=None))
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
+    link, pair = sync.absences.as_known(pair, link)
     if link.awaited:
         link = attrs.evolve(link, awaited=still_awaited(pair, {s.field for s in outcome.settled}))
     if link.decided:

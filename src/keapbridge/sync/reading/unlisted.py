@@ -108,6 +108,7 @@ def found_unlisted(sync: Synchronization, side: Side, fields: Collection[str]) -
         return
     absences.unlisted[side] |= new
     absences.untold[side] |= new
+    absences.learnt[side] |= new
     absences.behind.add(side)
     for field in new:
         absences.verdicts[side, field] = Verdict.HIDDEN
@@ -189,6 +190,14 @@ def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: 
         shown |= _shown(found.values(), hidden)
         told |= dict.fromkeys(_readable(found), hidden)
     shown |= in_batch
+    more = {
+        field
+        for id in told
+        for field in before[id].whole.snapshot.absent - sync.absences.shown[side]
+        if current[id].whole.snapshot.values.get(field) is not None
+    }
+    yield from found_unlisted(sync, side, more)
+    shown |= more
     left = {field for id in told for field in current[id].whole.snapshot.absent & told[id]}
     for field in sorted(left - shown):
         yield from _look_for_witness(sync, side, field, due)
@@ -282,14 +291,13 @@ def brought_up(sync: Synchronization, side: Side, listed: Sequence[Seen], *, cha
     return [filled.get(one.whole.id) or one for one in listed]
 
 
-def _filled(seen: Seen, values: Values, hidden: Collection[str]) -> Seen | None:
-    """A record with what was known of it; `None` when that does not tell all."""
+def _filled(seen: Seen, values: Values, hidden: Collection[str]) -> Seen:
+    """A record with what was known of it; what was not known is not known now."""
     out = seen.whole.snapshot.absent.intersection(hidden)
-    if not out <= values.keys():
-        return None
 
     def with_known(one: Observation) -> Observation:
-        held = {**one.snapshot.values, **{field: values[field] for field in out}}
+        shown = {field: value for field, value in one.snapshot.values.items() if field not in out}
+        held = shown | {field: values[field] for field in out if field in values}
         return attrs.evolve(one, snapshot=attrs.evolve(one.snapshot, values=held, absent=one.snapshot.absent - out))
 
     whole = with_known(seen.whole)

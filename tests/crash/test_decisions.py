@@ -176,8 +176,14 @@ def _log(start: TwoSystems, decide: Any) -> list[str]:
     return driver.log
 
 
-@pytest.mark.parametrize("decide", variants([_by_a_person, _by_a_rule], quick=[_by_a_person]), ids=["person", "rule"])
-@pytest.mark.parametrize("everywhere", variants([False, True], quick=[False]), ids=["writes", "each"])
+@pytest.mark.parametrize(
+    ("decide", "everywhere"),
+    [
+        pytest.param(_by_a_person, False, id="person-writes"),
+        pytest.param(_by_a_rule, False, id="rule-writes", marks=pytest.mark.thorough),
+        pytest.param(_by_a_person, True, id="person-each", marks=pytest.mark.slow),
+    ],
+)
 def test_a_value_for_both_sides_that_was_begun_is_finished_by_the_next_sync(decide: Any, everywhere: bool) -> None:
     start = _edited_on_both("delete")
     log = _log(start, decide)

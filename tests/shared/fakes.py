@@ -146,7 +146,7 @@ class FakeSystem:
             case Fault.REFUSED_KEY:
                 raise kb.AuthError("who are you?", **where, status=401)
         state = table.state_at(self.clock() - INDEX_LAG) if fault is Fault.STALE and call.reads else table.state
-        answer = table.as_shown(table.without_hidden(call.work(state)))
+        answer = table.as_shown(table.without_hidden(call.work(state)), listed=call.reads)
         if not call.reads and call.method != "GET":
             self.writes.append((call.method, call.path))
         if fault is Fault.LOST_ANSWER:
@@ -322,19 +322,20 @@ class FakeTable:
             case _:
                 return answer
 
-    def as_shown(self, answer: Any) -> Any:
+    def as_shown(self, answer: Any, *, listed: bool) -> Any:
         """What is answered, by the habits of the system."""
         habits = self.system.habits
         match answer:
             case Page():
-                return attrs.evolve(answer, items=tuple(map(self.as_shown, answer.items)))
+                return attrs.evolve(answer, items=tuple(self.as_shown(item, listed=listed) for item in answer.items))
             case tuple():
-                return tuple(map(self.as_shown, answer))
+                return tuple(self.as_shown(item, listed=listed) for item in answer)
             case self.cls() if habits != Habits():
                 fields = attrs.fields(self.cls)
                 empty = [f for f in fields if getattr(answer, f.name) in (None, ()) and f.name != "extra"]
                 texts = [f.name for f in empty if habits.empty is UNSET or f.type == "Maybe[str]"]
-                return attrs.evolve(answer, **dict.fromkeys(texts, habits.empty))
+                hidden = [f.name for f in fields if listed and f.name in habits.unlisted]
+                return attrs.evolve(answer, **{**dict.fromkeys(texts, habits.empty), **dict.fromkeys(hidden, UNSET)})
             case _:
                 return answer
 

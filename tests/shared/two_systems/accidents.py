@@ -39,7 +39,7 @@ class Accidents(Users):
     def _settled_pairs(self, object: str, many: int, value: str) -> list[dict[kb.Side, str]]:
         """Pairs that both hold a value, and that were in sync a day ago; none where they cannot be had."""
         field = FIELDS[object]
-        if field not in {lens.name for lens in self.mappers[object].lenses}:
+        if field not in {lens.name for lens in self.mappers[object].lenses} or self._is_unlisted(object, field):
             return []
         for _ in range(many):
             self._add(object, CUSTOMCRM, NEWCOMER)

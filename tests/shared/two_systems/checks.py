@@ -146,13 +146,17 @@ class Checks(World):
         self.keap.contacts.refused["job_title"] = {"Refus", "Refused"}
 
     def _is_written_again(self, plan: kb.Plan) -> bool:
-        """Whether a plan does no more than write what was not taken: it gives up some time, and says so."""
+        """Whether a plan does no more than write what was not taken: it gives up some time, and says so.
+
+        Or what lists leave out, once it is known that they do.
+        """
         links = {(o, x.customcrm_id): x for o in self.objects for x in getattr(self.session(), o).links()}
         awaited = {
             (*name, side, field) for name, x in links.items() for side, its in x.awaited.items() for field in its
         }
         return all(
             (action.object, action.customcrm_id, change.side, change.field) in awaited
+            or self._is_unlisted(action.object, change.field)
             for action in plan.actions
             if isinstance(action, Update)
             for change in action.changes

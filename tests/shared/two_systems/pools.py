@@ -195,6 +195,7 @@ def priced(object: str) -> dict[str, Any]:
 habits = st.just(Habits()) | st.builds(
     Habits,
     empty=st.sampled_from((None, "", UNSET)),
+    unlisted=st.sampled_from((frozenset(), frozenset({"job_title", "notes", "description"}), frozenset({"prefix"}))),
     whole_seconds=st.booleans(),
     capitals=st.sampled_from((frozenset(), frozenset({"given_name", "company_name", "name"}))),
     moves_always=st.booleans(),

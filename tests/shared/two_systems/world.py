@@ -121,9 +121,16 @@ class World(RuleBasedStateMachine):
         return self.adapter in {None, "of its word"}
 
     def _is_loose(self, object: str, field: str) -> bool:
-        """Whether nothing exact is claimed of a field: it flows one way, or not when it is emptied."""
+        """Whether nothing exact is claimed of a field: it flows one way, or not when it is emptied, or is not listed.
+
+        What lists leave out is never overwritten unseen; but while nobody has met a value there, none is looked for.
+        """
         lens = self.mappers[object][field]
-        return field in LOOSE or lens.direction != "both" or lens.on_empty == "keep"
+        return field in LOOSE or self._is_unlisted(object, field) or lens.direction != "both" or lens.on_empty == "keep"
+
+    def _is_unlisted(self, object: str, field: str) -> bool:
+        """Whether Keap's lists leave a field out."""
+        return self.mappers[object][field].keap.path in self.keap.habits.unlisted
 
     def takes_part(self, object: str, side: kb.Side, id: str) -> bool:
         """Whether a record is within the filter of the mapping."""

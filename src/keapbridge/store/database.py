@@ -127,8 +127,7 @@ class Database:
 
         A small run makes a hundred transactions, and takes a connection longer than what most of them ask.
         """
-        if self._kept is None:
-            self.check_file()  # first: a connection that is opened now would make a new, empty one
+        self.check_file()  # first: a connection that is opened now would make a new, empty one
         if not (self._owned and self.is_sqlite):
             with self.engine.connect() as connection:
                 yield connection

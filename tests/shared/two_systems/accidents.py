@@ -206,6 +206,8 @@ class Accidents(Users):
         """Two machines change each other's value: it comes to rest, and somebody is asked."""
         self.clock.pass_by(AFTER_THE_TERM)
         object = self.kind(object)
+        if any(ATTRIBUTES[side, object] in self.table(object, side).deaf for side in kb.Side):
+            return  # what is not taken does not come back
         ours, theirs, start = VALUES[object]
         pairs = self._settled_pairs(object, 1, start)
         if not pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ import pytest
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLANTED = ("Planted", "planted", "KeapAK-emul", "22334455")
 
 
@@ -107,13 +109,24 @@ def test_a_run_that_an_error_ends_is_a_warning(scene: Scene, caplog: pytest.LogC
     assert "was ended by AuthError after" in told.getMessage()
 
 
-@pytest.mark.parametrize(("seconds", "level"), [(5.5, "INFO"), (4.5, "DEBUG")])
-def test_only_a_long_wait_is_news(seconds: float, level: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "level", "said"),
+    [(5.5, "INFO", "waits 5.5 s, until 12:00:05 UTC: its turn"), (4.5, "DEBUG", "waits 4.5 s: its turn")],
+)
+def test_only_a_long_wait_is_news(seconds: float, level: str, said: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        kb.events.log(logging.getLogger("host"))(kb.events.Wait("its turn", seconds))
+        kb.events.log(logging.getLogger("host"))(kb.events.Wait("its turn", seconds, at=NOON))
     [record] = caplog.records
     assert (record.name, record.levelname) == ("host.run", level)
-    assert record.getMessage() == f"waits {seconds} s: its turn"
+    assert record.getMessage() == said
+
+
+def test_calls_that_wait_side_by_side_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    told = kb.events.log(logging.getLogger("host"))
+    with caplog.at_level(logging.INFO):
+        for seconds in (8.0, 8.3, 8.5):
+            told(kb.events.Wait("its turn", seconds, at=NOON))
+    assert [record.getMessage() for record in caplog.records] == ["waits 8.0 s, until 12:00:08 UTC: its turn"]
 
 
 def test_a_progress_function_that_fails_hurts_nobody(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

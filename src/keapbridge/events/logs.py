@@ -19,11 +19,11 @@ from keapbridge.events.values import (
     RunEnded,
     Wait,
 )
+from keapbridge.events.waits import LONG, Waits, told
 from keapbridge.model.side import Side
 
 __all__ = ["Log", "log", "log_call"]
 
-LONG = 5.0  # seconds; a shorter wait is nobody's business
 MOST = 5  # reasons in the line of a run
 
 
@@ -53,6 +53,7 @@ class Log:
 
     def __init__(self, parent: logging.Logger) -> None:
         self._run, self._calls, self._records = (parent.getChild(name) for name in ("run", "calls", "records"))
+        self._waits = Waits()
 
     def wants(self, event: Event) -> bool:
         """Whether anybody would see it."""
@@ -63,6 +64,8 @@ class Log:
         found = self._place(event)
         if found is not None:
             logger, level = found
+            if isinstance(event, Wait) and not self._waits.is_news(event):
+                level = logging.DEBUG  # many calls wait side by side
             logger.log(level, "%s", _line(event))
 
     def _place(self, event: Event) -> tuple[logging.Logger, int] | None:
@@ -118,7 +121,8 @@ def _words(event: Event) -> str:
         case Retry():
             return f"{event.method} {event.route} is sent again after {event.why} (attempt {event.attempt})"
         case Wait():
-            return f"waits {event.seconds:.1f} s: {event.why}"
+            until = f", {told(event)}" if event.seconds > LONG else f": {event.why}"
+            return f"waits {event.seconds:.1f} s{until}"
         case Record():
             where = f" in {event.side.title}" if event.side and event.outcome not in {"failed", "skipped"} else ""
             return f"{_who(event)} {event.outcome}{where}{_fields(event.fields)}{_why(event.reason)}"

@@ -46,7 +46,8 @@ class SessionOptions(TypedDict, total=False):
         currency: ISO 4217 code of the currency that the Keap application sells in (`"USD"`): needed as long as it has
             no product that shows it.
         progress: `True` for progress bars (the `progress` extra), or a function that is called with the
-            synchronization, what is being done, how many are done and of how many.
+            synchronization, what is being done, how many are done and of how many: a few times a second at most, and
+            with `"waiting until 16:05:12 UTC: …"` as what is being done when a wait of more than five seconds begins.
         on_event: a listener, or several of them: functions that are called with what happens while it happens. See
             `keapbridge.events`. Without a `kb.events.log(...)` among them, the default one is there as well.
         debug: run everything on the thread that calls, one after the other, so that a debugger stops at breakpoints

@@ -106,6 +106,11 @@ class _Undoing:
     refused: list[tuple[Step, Exception]] = attrs.field(factory=list)  # what may be taken later
 
 
+def _told(part: RunPart, flow: Flow[None]) -> Flow[None]:
+    yield from flow
+    part.progressed(1)
+
+
 def _undo_part(part: RunPart, attempts: Attempts) -> Flow[None]:
     undoing = _Undoing(part, attempts)
 
@@ -116,9 +121,9 @@ def _undo_part(part: RunPart, attempts: Attempts) -> Flow[None]:
             for turn in range(1, max(map(len, groups), default=0)):
                 later = yield from _ready(undoing, [group[turn] for group in groups if len(group) > turn])
                 yield from gather(later, WRITERS)
-            part.progressed(sum(map(len, groups)))
+            part.progressed(sum(map(len, groups)) - len(ready))
 
-        return ending(ready, end)
+        return ending([_told(part, flow) for flow in ready], end)
 
     yield from flowing(_batches(part), prepare)
     yield from _settle_refused(undoing)

@@ -94,11 +94,13 @@ def apply_creates(part: RunPart) -> Flow[None]:
 
         def end(states: Sequence[PairState | None]) -> Flow[None]:
             yield from confirm(part, [state for state in states if state is not None])
-            part.progressed(len(actions))
+            part.progressed(len(actions) - len(ready))
 
         def create(item: _Ready) -> Flow[PairState | None]:
             waiting.discard(item.intent.id)
-            return (yield from _create(part, item))
+            made = yield from _create(part, item)
+            part.progressed(1)
+            return made
 
         return ending([create(item) for item in ready], end)
 

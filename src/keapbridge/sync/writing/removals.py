@@ -46,7 +46,8 @@ def apply_removals(part: RunPart) -> Flow[None]:
                     yield from part.report(_line(part, pair, "skipped", None, reason))
                 else:
                     yield from _removed(part, pair, action, left.get(pair.link.id(gone.other)), taker)
-        part.progressed(len(actions))
+                part.progressed(1)
+        part.progressed(len(actions) - len(pairs))
 
 
 def _customcrm_id(action: Unlink | Delete) -> str:

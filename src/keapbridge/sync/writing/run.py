@@ -199,7 +199,7 @@ class RunPart:
 
     def progressed(self, number: int) -> None:
         """So many actions more are done; none, as by the last batch, is no progress."""
-        if not number:
+        if number < 1:
             return
         name = self.sync.name
         with self._lock:

@@ -80,11 +80,16 @@ def _prepared(part: RunPart, actions: Sequence[Action], *, progress: int) -> Flo
 
     ready = yield from part.sync.guard.by_halves(actions, read, partial(_not_read, part))
 
+    def write(state: PairState) -> Flow[PairState]:
+        written = yield from write_pair(part, state)
+        part.progressed(min(1, progress))
+        return written
+
     def end(states: Sequence[PairState | None]) -> Flow[None]:
         yield from confirm(part, [state for state in states if state is not None and state.unconfirmed])
-        part.progressed(progress)
+        part.progressed(progress - len(ready))
 
-    return ending([_commit_quiet(part, quiet), *(write_pair(part, state) for state in ready)], end)
+    return ending([_commit_quiet(part, quiet), *map(write, ready)], end)
 
 
 def _not_read(part: RunPart, action: Action, error: Exception) -> Flow[list[PairState]]:

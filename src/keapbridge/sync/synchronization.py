@@ -416,7 +416,7 @@ class Bridge:
     def __getitem__(self, name: str) -> Synchronization:
         if not isinstance(name, str) or name not in self.synchronizations:
             shown = name if isinstance(name, str) else f"synchronization {type(name).__name__}"
-            near = is_meant(name, self.synchronizations)
+            near = is_meant(name, list(self.synchronizations))
             raise LookupError(f"this Customcrm has no {shown}; it has {', '.join(self.synchronizations)}{near}")
         return self.synchronizations[name]
 

@@ -104,3 +104,15 @@ def test_a_slip_in_the_name_of_a_field_is_told_with_what_is_meant() -> None:
         kb.Policy(conflicts={"Email": "newst"})  # type: ignore[dict-item]
     with pytest.raises(kb.MappingError, match=r"goes by side: customcrm and keap; is 'keap' meant\?"):
         kb.Policy(deletions={"Keap": "delete"})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "right"),
+    [("direction", "keap", "to_keap"), ("policy", "newer", "newest"), ("on_empty", "nothing", "keep")],
+)
+def test_an_option_with_a_value_that_there_is_not_is_refused_where_it_is_declared(
+    option: str, value: str, right: str
+) -> None:
+    given: Any = {option: value}
+    with pytest.raises(MappingError, match=f"A: {option} must be one of .*{right}.*not {value!r}"):
+        kb.text("A", keap="prefix", **given)

@@ -11,6 +11,7 @@ import attrs
 
 from keapbridge._io.moments import DAY
 from keapbridge.errors import BoundError, ShapeError
+from keapbridge.model.given import keywords
 
 __all__ = ["Bounds", "Listing"]
 
@@ -30,6 +31,7 @@ def _a_day_at_most(_: object, attribute: Any, value: float) -> None:
         raise ValueError(f"{attribute.name} must be at most a day ({DAY:.0f}), not {value!r}")
 
 
+@keywords()
 @attrs.frozen(kw_only=True)
 class Bounds:
     """How much a client takes from a system before it calls it a fault. What reaches a bound is a `BoundError`.

@@ -17,11 +17,12 @@ from keapbridge.errors import (
     ShapeError,
     TransportError,
 )
-from keapbridge.model.given import checks, seconds, span, whole
+from keapbridge.model.given import checks, keywords, seconds, span, whole
 
 __all__ = ["Pause", "RetryPolicy", "decide", "is_too_long", "is_too_much"]
 
 
+@keywords()
 @attrs.frozen
 class RetryPolicy:
     """How patient a client is.

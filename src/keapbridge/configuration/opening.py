@@ -18,6 +18,7 @@ from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import KeapClient
 from keapbridge.keap.oauth import KeapOAuth
 from keapbridge.keap.tokens import FileTokenStore
+from keapbridge.model.given import keywords
 from keapbridge.sync.session import SyncSession, closing_too
 
 __all__ = ["FILE", "configuration", "load", "open_session"]
@@ -34,6 +35,7 @@ def configuration(path: str | os.PathLike[str] = FILE) -> Configuration:
     return read_file(Path(path))
 
 
+@keywords()
 def load(path: str | os.PathLike[str] = FILE) -> SyncSession:
     """Open a session from one file; see the [guide](../guides/configuration.md) for what is in it.
 

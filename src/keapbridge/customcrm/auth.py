@@ -15,6 +15,7 @@ from keapbridge._io.port import Port, check_header
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding, secret_of
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
+from keapbridge.model.given import keywords
 
 __all__ = ["ApiKey", "BasicAuth", "BearerToken", "ClientCredentials"]
 
@@ -38,6 +39,7 @@ def _client_secret(given: str | Secret) -> Secret:
     return secret_of("client_secret", given, 'ClientCredentials(url, id, "…")')
 
 
+@keywords()
 @hiding("token")
 @frozen
 class BearerToken:
@@ -53,6 +55,7 @@ class BearerToken:
         return {"Authorization": bearer(self.token)}
 
 
+@keywords()
 @hiding("key")
 @frozen
 class ApiKey:
@@ -85,6 +88,7 @@ class ApiKey:
         return {} if self.query is None else {self.query: self.key}
 
 
+@keywords()
 @hiding("password")
 @frozen
 class BasicAuth:
@@ -116,6 +120,7 @@ class _Held:
         return {"Authorization": bearer(self.token)}
 
 
+@keywords()
 @hiding("client_secret")
 @define
 class ClientCredentials:

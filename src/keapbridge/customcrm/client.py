@@ -27,7 +27,7 @@ from keapbridge.customcrm.records import Contact, Customer, Product, SavedContac
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import usable_moment
-from keapbridge.model.given import moment, one_id, one_of, optional, several_ids, whole
+from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, whole
 from keapbridge.model.maybe import Maybe
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
@@ -342,6 +342,7 @@ class AsyncCustomcrmResource(Generic[N, R]):
         await self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
 
+@keywords()
 class CustomcrmClient:
     """A Customcrm with a REST API. Thread-safe; close it, or use it as a context manager.
 
@@ -405,6 +406,7 @@ class CustomcrmClient:
         return f"<CustomcrmClient {self._port.settings.base_url}>"
 
 
+@keywords()
 class AsyncCustomcrmClient:
     """`CustomcrmClient` for an event loop.
 

@@ -16,11 +16,27 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from keapbridge._json.codec import NO_EXTRA, brief
+from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = ["Contact", "Customer", "Product", "SavedContact", "SavedCustomer", "SavedProduct", "wire_name"]
 
 Extra = Mapping[str, Any]
+AS_KEAP: Mapping[str, str] = {
+    "given_name": "first_name",
+    "family_name": "last_name",
+    "company_name": "name",
+    "email_address": "email",
+    "email_addresses": "email",
+    "phone_number": "phone",
+    "phone_numbers": "phone",
+    "fax_number": "fax",
+    "company": "customer_id",
+    "company_id": "customer_id",
+    "postal_code": "zip_code",
+    "locality": "city",
+}
+"""What Keap calls the same."""
 
 
 @cache
@@ -29,6 +45,7 @@ def wire_name(attribute: str) -> str:
     return "ETag" if attribute == "etag" else "".join(part.capitalize() for part in attribute.split("_"))
 
 
+@keywords(AS_KEAP)
 @frozen(kw_only=True)
 class Contact:
     """A person. `customer_id` refers to the customer they belong to."""
@@ -61,6 +78,7 @@ class Contact:
     __repr__ = brief
 
 
+@keywords(AS_KEAP)
 @frozen(kw_only=True)
 class Customer:
     """An organisation."""
@@ -85,6 +103,7 @@ class Customer:
     __repr__ = brief
 
 
+@keywords(AS_KEAP)
 @frozen(kw_only=True)
 class Product:
     """Something that is sold. `price` is in major units (`Decimal("12.50")`) of `currency` (ISO 4217)."""

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from keapbridge._toml.reading import join, read, read_class, refuse_unknown, unknown
 from keapbridge._toml.writing import dumps, told
 from keapbridge.customcrm import records
+from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, UnsetType
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
@@ -105,6 +106,7 @@ def _paths(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 # --- lists ------------------------------------------------------------------------------------------------------
 
 
+@keywords()
 @frozen(kw_only=True)
 class CursorPaging:
     """The body says where to go on, in a text that is given back.
@@ -123,6 +125,7 @@ class CursorPaging:
     most: int = field(default=1000, validator=_at_least(1))
 
 
+@keywords()
 @frozen(kw_only=True)
 class PagePaging:
     """Pages are numbered. The list ends with an empty page, or where `pages` or `total` say so.
@@ -145,6 +148,7 @@ class PagePaging:
     total: str | None = field(default=None, validator=_path)
 
 
+@keywords()
 @frozen(kw_only=True)
 class OffsetPaging:
     """A page begins after so many records. Pages overlap by one record, to notice when records move.
@@ -163,6 +167,7 @@ class OffsetPaging:
     total: str | None = field(default=None, validator=_path)
 
 
+@keywords()
 @frozen(kw_only=True)
 class LinkPaging:
     """The `Link` header (RFC 8288) has the address of the next page. Only its path and query count."""
@@ -172,6 +177,7 @@ class LinkPaging:
     most: int = field(default=100, validator=_at_least(1))
 
 
+@keywords()
 @frozen(kw_only=True)
 class NextUrlPaging:
     """The body has the address of the next page. Only its path and query count.
@@ -189,6 +195,7 @@ class NextUrlPaging:
 Paging: TypeAlias = Union[CursorPaging, PagePaging, OffsetPaging, LinkPaging, NextUrlPaging]
 
 
+@keywords()
 @frozen
 class ChangedSince:
     """How a list is narrowed to what changed at or after a moment.
@@ -216,6 +223,7 @@ class ChangedSince:
         return self.template.replace("{since}", time_text(moment, self.format))
 
 
+@keywords()
 @frozen(kw_only=True)
 class Envelope:
     """What is around records in bodies; names joined by dots go into objects.
@@ -236,6 +244,7 @@ class Envelope:
 # --- reading and writing ----------------------------------------------------------------------------------------
 
 
+@keywords()
 @frozen
 class BatchRead:
     """How many records are read at once by their ids, in the form of a list.
@@ -253,6 +262,7 @@ class BatchRead:
     sized: bool = field(default=False, validator=_one_of(True, False), kw_only=True)
 
 
+@keywords()
 @frozen
 class Update:
     """How a record is changed.
@@ -270,6 +280,7 @@ class Update:
     nested: Literal["merge", "replace"] = field(default="merge", validator=_one_of("merge", "replace"), kw_only=True)
 
 
+@keywords()
 @frozen
 class DeletedMark:
     """What tells that a record is deleted, where the CRM keeps showing it.
@@ -292,6 +303,7 @@ class DeletedMark:
         return type(found) is type(self.value) and bool(found == self.value)
 
 
+@keywords()
 @frozen(kw_only=True)
 class Capabilities:
     """What a CRM is able to. What it is not is made good for at a price, see `prices`.
@@ -351,6 +363,7 @@ class Capabilities:
 # --- the whole --------------------------------------------------------------------------------------------------
 
 
+@keywords()
 @frozen
 class CustomcrmObject:
     """One of the three objects.
@@ -381,6 +394,7 @@ class CustomcrmObject:
         return self.record.replace("{id}", id) if self.record else f"{self.path.rstrip('/')}/{id}"
 
 
+@keywords()
 @frozen(kw_only=True)
 class CustomcrmSchema:
     """The REST API of a CRM. `CustomcrmSchema()` is the default profile; declare what is otherwise.

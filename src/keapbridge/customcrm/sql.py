@@ -45,7 +45,7 @@ from keapbridge.errors import (
     TransportError,
 )
 from keapbridge.model.checked import asked_id
-from keapbridge.model.given import missing_driver, one_of, whole
+from keapbridge.model.given import keywords, missing_driver, one_of, whole
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.meant import is_meant
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
@@ -70,6 +70,7 @@ _UUID_TEXT = 32
 SPELLINGS = 20  # cells of a column that are looked at to learn how it spells yes and no
 
 
+@keywords()
 @attrs.frozen
 class SqlJoin:
     """A second table with a part of the record, such as its address: at most one row for a record.
@@ -97,6 +98,7 @@ def _as_tuple(joins: Sequence[SqlJoin]) -> tuple[SqlJoin, ...]:
     return tuple(joins)
 
 
+@keywords()
 @attrs.frozen
 class SqlTable:
     """The table, or the view, with the records of one kind.
@@ -164,6 +166,7 @@ class SqlTable:
         return dumps(table_table(self))
 
 
+@keywords()
 class SqlCustomcrm:
     """A Customcrm that is a database; a session takes it like a client. Close it, or use it as a context manager.
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
-from keapbridge.model.given import checks, count, optional, share
+from keapbridge.model.given import checks, count, keywords, optional, share
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
@@ -22,6 +22,7 @@ Rule = Literal["newest", "customcrm", "keap", "manual"]
 Deletions = Literal["unlink", "delete", "archive", "ignore"]
 
 
+@keywords()
 @attrs.frozen
 class Contest:
     """A field that holds two different values, as a host's own rule sees it."""
@@ -74,6 +75,7 @@ def _sides_only(_: object, attribute: Any, value: object) -> None:
 _count, _share = checks(optional(count)), checks(optional(share))
 
 
+@keywords()
 @attrs.frozen
 class Policy:
     """What a session does where it has a choice.

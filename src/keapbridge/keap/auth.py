@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from keapbridge._io.port import check_header
 from keapbridge._io.secret import Secret, bearer, hiding, secret_of
+from keapbridge.model.given import keywords
 
 __all__ = ["KeapApiKey"]
 
@@ -16,6 +17,7 @@ def _key(given: str | Secret) -> Secret:
     return secret_of("key", given, 'KeapApiKey("KeapAK-…")')
 
 
+@keywords()
 @hiding("key")
 @frozen
 class KeapApiKey:

@@ -43,7 +43,7 @@ from keapbridge.keap.records import (
 )
 from keapbridge.keap.slots import array_of, put_items
 from keapbridge.keap.turns import Pacing
-from keapbridge.model.given import moment, one_id, one_of, optional, several_ids, text, whole, wrong
+from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, text, whole, wrong
 from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
@@ -396,6 +396,7 @@ class AsyncKeapResourceWithFields(AsyncKeapResource[N, R]):
         return await self._driver.run(self.flows.create_custom_field(label, type, options, group_id, user_group_id))
 
 
+@keywords()
 class KeapClient:
     """Keap's REST v2 API. Thread-safe; close it, or use it as a context manager.
 
@@ -474,6 +475,7 @@ class KeapClient:
         return f"<KeapClient {self._port.settings.base_url}>"
 
 
+@keywords()
 class AsyncKeapClient:
     """`KeapClient` for an event loop.
 

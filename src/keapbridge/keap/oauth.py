@@ -20,6 +20,7 @@ from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
+from keapbridge.model.given import keywords
 
 __all__ = ["KeapOAuth", "OAuthTokens", "TokenStore", "oauth_of"]
 
@@ -89,6 +90,7 @@ class TokenStore(Protocol):
         ...
 
 
+@keywords()
 @hiding("client_secret")
 @define
 class KeapOAuth:

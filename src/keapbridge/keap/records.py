@@ -14,6 +14,7 @@ import attrs
 from attrs import frozen
 
 from keapbridge._json.codec import NO_EXTRA, WRITE_ONLY, brief
+from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, Maybe, Unreadable, UnsetType
 
 __all__ = [
@@ -36,6 +37,19 @@ __all__ = [
 ]
 
 Extra = Mapping[str, Any]
+AS_CUSTOMCRM: Mapping[str, str] = {
+    "first_name": "given_name",
+    "last_name": "family_name",
+    "name": "company_name",
+    "email": "email_addresses",
+    "phone": "phone_numbers",
+    "fax": "fax_numbers",
+    "customer_id": "company",
+    "company_id": "company",
+    "zip_code": "postal_code",
+    "city": "locality",
+}
+"""What Customcrm calls the same."""
 
 
 def as_tuple(items: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:
@@ -45,6 +59,7 @@ def as_tuple(items: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:
     return kept
 
 
+@keywords()
 @frozen
 class EmailAddress:
     """An e-mail address in one of the slots EMAIL1 to EMAIL3.
@@ -61,6 +76,7 @@ class EmailAddress:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class PhoneNumber:
     """A phone number in one of the slots PHONE1 to PHONE5; `number_e164` is read only."""
@@ -74,6 +90,7 @@ class PhoneNumber:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class FaxNumber:
     """A fax number in one of the slots FAX1 and FAX2."""
@@ -85,6 +102,7 @@ class FaxNumber:
     __repr__ = brief
 
 
+@keywords(AS_CUSTOMCRM)
 @frozen
 class Address:
     """A postal address: BILLING, SHIPPING or OTHER. Countries are ISO 3166-1 alpha-3, regions ISO 3166-2 codes."""
@@ -104,6 +122,7 @@ class Address:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class SocialAccount:
     """A social account, one of each type (`FACEBOOK`, `LINKED_IN`, …)."""
@@ -114,6 +133,7 @@ class SocialAccount:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class CustomFieldValue:
     """The value of a custom field; its type is told by the model of the record type."""
@@ -124,6 +144,7 @@ class CustomFieldValue:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class BasicCompany:
     """The company of a contact."""
@@ -144,6 +165,7 @@ class Origin:
     __repr__ = brief
 
 
+@keywords(AS_CUSTOMCRM)
 @frozen(kw_only=True)
 class Contact:
     """A person."""
@@ -186,6 +208,7 @@ class Contact:
     __repr__ = brief
 
 
+@keywords(AS_CUSTOMCRM)
 @frozen(kw_only=True)
 class Company:
     """A company. Unlike a contact it has one address, one e-mail address, one phone and one fax number."""
@@ -205,6 +228,7 @@ class Company:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class Money:
     """An amount in the smallest unit of its currency (cents for USD, yen for JPY, fils for KWD)."""
@@ -216,6 +240,7 @@ class Money:
     __repr__ = brief
 
 
+@keywords()
 @frozen
 class ProductInventory:
     """Stock settings. The count is read only; it moves through `products.adjust_inventory`."""
@@ -228,6 +253,7 @@ class ProductInventory:
     __repr__ = brief
 
 
+@keywords(AS_CUSTOMCRM)
 @frozen(kw_only=True)
 class Product:
     """A product. Its price is read as `Money` and written in the smallest unit; the currency is the application's."""

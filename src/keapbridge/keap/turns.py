@@ -15,6 +15,7 @@ import attrs
 
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.model import given
+from keapbridge.model.given import keywords
 
 __all__ = [
     "API_KEY",
@@ -46,6 +47,7 @@ def _share(_: object, attribute: Any, value: float) -> None:
 _calls = given.checks(given.optional(partial(given.whole, least=1, example=10)))
 
 
+@keywords()
 @attrs.frozen
 class Pacing:
     """How much of Keap's limits may be used.

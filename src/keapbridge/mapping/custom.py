@@ -10,6 +10,7 @@ from attrs import frozen
 
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, FieldType, Model
+from keapbridge.model.given import keywords
 from keapbridge.model.meant import is_meant
 
 __all__ = ["NamedField", "custom_field", "resolve"]
@@ -35,6 +36,7 @@ class NamedField:
         return repr(self.label) if self.label is not None else f"with the id {self.id}"
 
 
+@keywords()
 def custom_field(
     label: str | None = None,
     *,

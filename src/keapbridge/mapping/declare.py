@@ -25,6 +25,7 @@ from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
 from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Direction
 from keapbridge.mapping.place import constant_place
+from keapbridge.model.given import keywords
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 
@@ -56,6 +57,7 @@ __all__ = [
 OnTooLong = Literal["truncate", "error"]
 
 
+@keywords()
 def text(
     name: str,
     *,
@@ -80,6 +82,7 @@ def text(
     return field(name, Text(on_too_long), keap=keap, max_length=max_length, fallback=fallback, **options)
 
 
+@keywords()
 def url(
     name: str, *, keap: str | NamedField, max_length: int | None = None, **options: Unpack[LensOptions]
 ) -> Declared:
@@ -91,6 +94,7 @@ def url(
     return field(name, Url(), keap=keap, keap_type="string (web address)", max_length=max_length, **options)
 
 
+@keywords()
 def email(
     name: str,
     *,
@@ -112,6 +116,7 @@ def email(
     )
 
 
+@keywords()
 def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> Declared:
     """Whether an e-mail address is opted out in Keap, as a boolean of Customcrm: one way, and never taken back.
 
@@ -127,26 +132,31 @@ def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> D
     return field(name, OptOut(), keap=place, keap_type="string (status of an e-mail address)", direction=direction)
 
 
+@keywords()
 def phone(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
     """A phone number; `scope` names the country field that numbers without a prefix belong to."""
     return field(name, Phone(), keap=keap, keap_type="string (phone number)", scope=scope, max_length=40, **options)
 
 
+@keywords()
 def fax(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
     """A fax number."""
     return field(name, Fax(), keap=keap, keap_type="string (phone number)", scope=scope, max_length=40, **options)
 
 
+@keywords()
 def country(name: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
     """A country."""
     return field(name, Country(), keap=keap, keap_type="string (ISO 3166-1 alpha-3)", **options)
 
 
+@keywords()
 def region(name: str, *, keap: str, scope: str, **options: Unpack[LensOptions]) -> Declared:
     """A state or province; `scope` names the country field it belongs to."""
     return field(name, Region(), keap=keap, keap_type="string (ISO 3166-2)", scope=scope, **options)
 
 
+@keywords()
 def address(
     keap: str,
     *,
@@ -200,6 +210,7 @@ _ADDRESS: Mapping[str, tuple[str, int | None, OnTooLong]] = {
 }
 
 
+@keywords()
 def full_name(
     name: str,
     *,
@@ -231,31 +242,37 @@ def full_name(
     return field(name, kind, keap=place, keap_type="string, in two properties", losses=losses, **options)
 
 
+@keywords()
 def date(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A date without time."""
     return field(name, Date(), keap=keap, keap_type="date", **options)
 
 
+@keywords()
 def date_time(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A moment, to the millisecond."""
     return field(name, DateTime(), keap=keap, keap_type="date and time", **options)
 
 
+@keywords()
 def boolean(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """Yes or no."""
     return field(name, Boolean(), keap=keap, keap_type="boolean", **options)
 
 
+@keywords()
 def integer(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A whole number of at most 64 bits."""
     return field(name, Integer(), keap=keap, keap_type="integer", **options)
 
 
+@keywords()
 def decimal(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
     """A number with decimals."""
     return field(name, Number(), keap=keap, keap_type="number", **options)
 
 
+@keywords()
 def choice(
     name: str,
     values: Mapping[Canonical, str | int | bool],
@@ -275,6 +292,7 @@ def choice(
     return field(name, Choice(values), keap=keap, keap_type="one of a few values", **options)
 
 
+@keywords()
 def choices(
     name: str,
     values: Mapping[str, str] | None = None,
@@ -299,6 +317,7 @@ def choices(
     return field(name, kind, keap=keap, keap_type="list of strings", **options)
 
 
+@keywords()
 def money(
     name: str,
     *,
@@ -325,11 +344,13 @@ def money(
     return field(property, Money(always), keap=keap, keap_type=kind, **options)
 
 
+@keywords()
 def reference(name: str, object: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
     """A reference to a record of another synchronization."""
     return field(name, Reference(object), keap=keap, keap_type=f"string (id of one of the {object})", **options)
 
 
+@keywords()
 def constant(name: str, value: str | int | bool, *, keap: str | NamedField | None = None) -> Declared:
     """The same value in every record: `kb.constant("Status", "active")`, `kb.constant("Origin", "CRM", keap="…")`.
 
@@ -358,6 +379,7 @@ def constant(name: str, value: str | int | bool, *, keap: str | NamedField | Non
     return Declared(name, kind, declared.keap, declared.options, constant_place(value))
 
 
+@keywords()
 def lens(
     get: Callable[[Any], Any],
     put: Callable[[Any], Any],

@@ -10,8 +10,9 @@ import attrs
 from keapbridge.errors import MappingError
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import Kind, a_kind
-from keapbridge.mapping.lens import Direction, Lens, OnEmpty
+from keapbridge.mapping.lens import Direction, Lens, OnEmpty, check_choices
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
+from keapbridge.model.given import keywords, option_names
 from keapbridge.model.side import Side, SideName
 
 __all__ = ["Declared", "LensOptions", "Policy", "field"]
@@ -70,6 +71,7 @@ class Declared:
         )
 
 
+@keywords()
 def field(
     name: str,
     kind: Kind,
@@ -103,6 +105,8 @@ def field(
     Raises:
         MappingError: when what is given as a kind is none.
     """
+    option_names(name, options, LensOptions.__annotations__)
+    check_choices(name, options)
     if isinstance(keap, NamedField):
         shown = keap_type if keap.type is None else keap.type.lower().replace("_", " ")
         keap_type = f"custom field ({shown})"

@@ -17,7 +17,7 @@ from keapbridge.model.raw import Path
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Direction", "Lens", "OnEmpty", "Reader"]
+__all__ = ["Direction", "Lens", "OnEmpty", "Reader", "check_choices"]
 
 Reader = Callable[[Any, Canonical, Context], Any]
 """Takes a record, the value of the field that this one depends on, and the context."""
@@ -25,15 +25,28 @@ Direction = Literal["both", "to_keap", "to_customcrm"]
 OnEmpty = Literal["clear", "keep"]
 
 
-def _one_of(*allowed: object) -> Callable[[Any, Any, object], None]:
-    def check(lens: Any, attribute: Any, value: object) -> None:
-        if value not in allowed:
-            known = [name for name in allowed if isinstance(name, str)]
-            names = ", ".join(map(repr, known))
-            meant = is_meant(value, known)
-            raise MappingError(f"{lens.name}: {attribute.name} must be one of {names}, not {value!r}{meant}")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "direction": get_args(Direction),
+    "policy": ("newest", "customcrm", "keap", "manual"),
+    "on_empty": get_args(OnEmpty),
+}
 
-    return check
+
+def check_choices(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what is none of the few values of an option of a field.
+
+    Raises:
+        MappingError: naming the field, the option and its values.
+    """
+    for option, known in _CHOICES.items():
+        value = options.get(option, known[0])
+        if not (isinstance(value, str) and value in known) and not (value is None and option == "policy"):
+            names, meant = ", ".join(map(repr, known)), is_meant(value, known)
+            raise MappingError(f"{name}: {option} must be one of {names}, not {value!r}{meant}")
+
+
+def _one_of_them(lens: Any, attribute: Any, value: object) -> None:
+    check_choices(lens.name, {attribute.name: value})
 
 
 def _carried(value: Any) -> Canonical:
@@ -83,13 +96,13 @@ class Lens:
     customcrm: Place
     keap: Place
     keap_type: str = "string"
-    direction: Direction = attrs.field(default="both", validator=_one_of(*get_args(Direction)))
+    direction: Direction = attrs.field(default="both", validator=_one_of_them)
     limits: Mapping[Side, int] = attrs.field(factory=dict, hash=False)
     scope: str | None = None
     required: frozenset[Side] = frozenset()
     fallback: str | None = None
-    policy: str | None = attrs.field(default=None, validator=_one_of(None, "newest", "customcrm", "keap", "manual"))
-    on_empty: OnEmpty = attrs.field(default="clear", validator=_one_of(*get_args(OnEmpty)))
+    policy: str | None = attrs.field(default=None, validator=_one_of_them)
+    on_empty: OnEmpty = attrs.field(default="clear", validator=_one_of_them)
     losses: str | None = None
     samples: tuple[tuple[Any, Any], ...] = attrs.field(default=(), hash=False)
     opt_in_reason: str | None = None

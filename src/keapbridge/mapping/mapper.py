@@ -18,6 +18,7 @@ from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
+from keapbridge.model.given import keywords
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
@@ -162,6 +163,7 @@ class Mapper:
         """The mapper with these match keys, strongest first, instead of those it has."""
         return attrs.evolve(self, keys=keys)
 
+    @keywords()
     def where(self, *, customcrm: Condition | None = None, keap: Condition | None = None) -> Mapper:
         """The mapper for some of the records only.
 

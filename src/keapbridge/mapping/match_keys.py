@@ -9,6 +9,7 @@ import attrs
 
 from keapbridge.decide.spelling import blind
 from keapbridge.model.candidate import ALSO
+from keapbridge.model.given import keywords
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Canonical
 
@@ -17,6 +18,7 @@ __all__ = ["MatchKey", "NearKey", "made_keys"]
 _BETWEEN = "\x1f"  # the parts of a key
 
 
+@keywords()
 @attrs.frozen
 class MatchKey:
     """What tells at first contact that two records are the same.
@@ -66,6 +68,7 @@ class MatchKey:
         return iter(product(*held))
 
 
+@keywords()
 @attrs.frozen
 class NearKey:
     """What makes two records a near miss: they may be the same, and that is not certain enough to link them.

@@ -6,10 +6,12 @@ Every public callable asks here. What cannot be what is meant is a `TypeError`, 
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from keapbridge.model.checked import asked_id
 from keapbridge.model.meant import is_meant
@@ -18,6 +20,7 @@ __all__ = [
     "checks",
     "count",
     "flag",
+    "keywords",
     "kind",
     "missing_driver",
     "moment",
@@ -35,6 +38,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Callable[..., Any])
+_NO_NAMES: Mapping[str, str] = {}
 
 
 def kind(value: object) -> str:
@@ -164,10 +169,70 @@ def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:
     return lambda what, value: None if value is None else check(what, value)
 
 
-def option_names(who: str, given: Iterable[str], known: Collection[str]) -> None:
-    """The names of options."""
+def option_names(who: str, given: Iterable[str], known: Collection[str], also: Mapping[str, str] = _NO_NAMES) -> None:
+    """The names of options.
+
+    Args:
+        also: what some of them are called elsewhere, each with its name here.
+    """
     for name in sorted(set(given) - set(known)):
-        raise TypeError(f"{who} has no option {name}{is_meant(name, list(known)) or '; it has ' + ', '.join(known)}")
+        meant = is_meant(
+            name,
+            {**{other: each for other, each in also.items() if each in known}, **dict(zip(known, known, strict=True))},
+        )
+        raise TypeError(f"{who} has no option {name}{meant or '; it has ' + ', '.join(known)}")
+
+
+def keywords(also: Mapping[str, str] = _NO_NAMES) -> Callable[[M], M]:
+    """Tell which name is meant by a keyword that a public function, or the making of a public class, does not have.
+
+    Nothing is looked at before a call has failed. Records of answers are made without it.
+
+    Args:
+        also: what the arguments are called elsewhere, each with its name here.
+    """
+
+    def decorate(made: M) -> M:
+        if isinstance(made, type):
+            made.__init__ = _telling(made.__init__, made.__name__, also)  # type: ignore[misc]
+            return made
+        told: Any = _telling(made, made.__name__, also)
+        return told  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _telling(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Callable[..., Any]:
+    @wraps(call)
+    def told(*args: Any, **given: Any) -> Any:
+        try:
+            return call(*args, **given)
+        except TypeError:
+            if wrong := _wrong_name(call, who, given, also):
+                raise wrong from None
+            raise
+
+    return told
+
+
+def _wrong_name(call: Callable[..., Any], who: str, given: Iterable[str], also: Mapping[str, str]) -> TypeError | None:
+    """What is said of a keyword that a call does not have; `None` where it has failed for another reason."""
+    parameters = inspect.signature(call).parameters.values()
+    known = [each.name for each in parameters if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    for each in parameters:
+        if each.kind is each.VAR_KEYWORD:
+            known += _options_of(call, each.name)
+    try:
+        option_names(who, given, [name for name in known if name != "self"], also)
+    except TypeError as error:
+        return error
+    return None
+
+
+def _options_of(call: Callable[..., Any], name: str) -> list[str]:
+    """The options that a call takes as `**options: Unpack[…]`."""
+    hint = get_type_hints(call)[name]
+    return list(get_args(hint)[0].__annotations__)
 
 
 def missing_driver(error: ImportError) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import now
 from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.model.given import keywords
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target, reason
@@ -25,6 +26,7 @@ TERM = timedelta(hours=1)  # if it is broken off, sessions wait so long
 HOLDER = "rekey"
 
 
+@keywords()
 def rekey(store: Target, keys: Sequence[str | bytes], *, name: str = "default") -> None:
     """Encrypt what the store knows of people with the first key, whatever it is encrypted with now.
 

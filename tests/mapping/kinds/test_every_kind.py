@@ -65,7 +65,7 @@ def declaring(cls: type[Kind]) -> list[str]:
 
 
 def _kinds_in(function: FunctionType) -> set[object]:
-    named = [vars(declare).get(name) for name in function.__code__.co_names]
+    named = [vars(declare).get(name) for name in inspect.unwrap(function).__code__.co_names]
     return {cls for cls in CLASSES if any(cls is one for one in named)}
 
 

@@ -1,0 +1,54 @@
+"""A keyword that there is not is answered with the one that is meant, by every public class and function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import keapbridge as kb
+from keapbridge.model.given import keywords
+
+
+def _called(made: Any, *given: Any, **named: Any) -> Any:
+    """Out of sight of the type checker, which says the same earlier."""
+    return made(*given, **named)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda made: made(kb.Policy, conflict="keap"), "Policy has no option conflict; is 'conflicts' meant?"),
+        (lambda made: made(kb.customcrm.Contact, given_name="Ada"), "given_name; is 'first_name' meant?"),
+        (lambda made: made(kb.keap.Contact, first_name="Ada"), "first_name; is 'given_name' meant?"),
+        (lambda made: made(kb.keap.Contact, email="a@example.org"), "email; is 'email_addresses' meant?"),
+        (lambda made: made(kb.text, "A", kep="prefix"), "text has no option kep; is 'keap' meant?"),
+        (lambda made: made(kb.text, "A", keap="prefix", polcy="keap"), "text has no option polcy; is 'policy' meant?"),
+        (lambda made: made(kb.SqlTable, "people", column={}), "SqlTable has no option column; is 'columns' meant?"),
+        (lambda made: made(kb.KeapClient, key="secret"), "KeapClient has no option key; it has auth"),
+        (
+            lambda made: made(kb.mapping.contacts.where, Status="a"),
+            "where has no option Status; it has customcrm, keap",
+        ),
+        (lambda made: made(kb.rekey, stor="sqlite://"), "rekey has no option stor; is 'store' meant?"),
+    ],
+)
+def test_which_name_is_meant(call: Callable[[Any], Any], said: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        call(_called)
+    assert said in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_what_fails_for_another_reason_says_so_itself() -> None:
+    @keywords()
+    def half(number: Any) -> float:
+        return number / 2  # type: ignore[no-any-return]
+
+    assert half(number=3) == 1.5
+    with pytest.raises(TypeError, match="unsupported operand"):
+        half(number="3")
+    with pytest.raises(TypeError, match="missing 1 required"):
+        kb.text("A")  # type: ignore[call-arg]

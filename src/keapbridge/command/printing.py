@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -82,12 +82,11 @@ def code_of_report(report: Report) -> int:
 
 
 def show_report(report: Report, options: argparse.Namespace, *, lines: bool = False) -> int:
-    """Print a report; without `lines` those of it that want a person. The exit code."""
+    """Print a report; without `lines` only the first of those that want a person. The exit code."""
     if options.json:
         print_json(report_data(report, lines=lines))
         return code_of_report(report)
-    print(report)
-    shown: Iterable[Any] = report.lines if lines else (x for x in report.lines if x.outcome in _WANTS_A_PERSON)
-    for line in shown:
+    print(report.summary if lines else report)
+    for line in report.lines if lines else ():
         print(f"  {line}")
     return code_of_report(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from html import escape
+from itertools import islice
 
 import attrs
 
@@ -14,6 +15,10 @@ from keapbridge.model.side import Side
 __all__ = ["Line", "Report"]
 
 
+FEW = 3  # lines of each outcome that a printed report shows,
+LOOKED_AT = 10_000  # of so many that are read for it,
+LONGEST = 300  # each with so many characters
+TROUBLE = ("failed", "held", "conflict")  # outcomes that a person is to know of
 SIDED = frozenset({"created", "updated", "deleted", "archived"})  # outcomes that happen on one side
 
 
@@ -102,13 +107,66 @@ class Report:
         )
 
     def __str__(self) -> str:
-        ending = "not ended" if self.ended_at is None else "done" if self.complete else "stopped before its end"
-        took = "" if self.ended_at is None else f" in {(self.ended_at - self.started_at).total_seconds():.1f} s"
-        by = "" if self.by is None else f", by {self.by}"
-        lines = [f"Run {self.run_id}: {ending}{'' if self.ok else ', with failures'}{took}{by}"]
+        """The numbers, the first few records that failed and fields that are held, and what to do next."""
+        parts = [self.summary]
+        if shown := self._shown():
+            parts += ["  what did not go through:", *(f"    {text}" for text in shown)]
+        return "\n".join([*parts, *(f"  {text}" for text in self._next())])
+
+    @property
+    def summary(self) -> str:
+        """The numbers alone: how the run ended, and how many records had which outcome."""
+        lines = [self._ending()]
         lines += [f"  {row[0]:<10} {row[1]:<22} {row[2]:>7}" for row in self._rows()]
         lines += [f"  {warning}" for warning in self.warnings]
         return "\n".join(lines)
+
+    def _ending(self) -> str:
+        ending = "not ended" if self.ended_at is None else "done" if self.complete else "stopped before its end"
+        took = "" if self.ended_at is None else f" in {(self.ended_at - self.started_at).total_seconds():.1f} s"
+        by = "" if self.by is None else f", by {self.by}"
+        numbers = ", ".join(f"{number} {outcome}" for outcome, number in self._trouble().items())
+        return f"Run {self.run_id}: {ending}{took}{numbers and f', with {numbers}'}{by}"
+
+    def _trouble(self) -> dict[str, int]:
+        """How many records failed, and so on; nothing for a run in which all went well."""
+        return {outcome: number for outcome in TROUBLE if (number := self.count(outcome))}
+
+    def _shown(self) -> list[str]:
+        """The first few lines of what failed and what is held, and how many more there are."""
+        trouble = self._trouble()
+        trouble.pop("conflict", None)  # with both values, elsewhere
+        wanted = {outcome: min(FEW, number) for outcome, number in trouble.items()}
+        found: dict[str, list[str]] = {outcome: [] for outcome in wanted}
+        try:
+            for line in islice(self.lines, LOOKED_AT if wanted else 0):
+                if len(found.get(line.outcome, ())) < wanted.get(line.outcome, 0):
+                    found[line.outcome].append(_short(str(line)))
+                    if all(len(found[outcome]) == number for outcome, number in wanted.items()):
+                        break
+        except Exception:  # noqa: BLE001 - the store is closed, or gone: printing fails for nobody
+            return [f"{number} {outcome}; their lines cannot be read any more" for outcome, number in trouble.items()]
+        shown: list[str] = []
+        for outcome, texts in found.items():
+            shown += texts
+            if more := trouble[outcome] - len(texts):
+                shown.append(f"and {more} more {outcome}")
+        return shown
+
+    def _retry(self) -> str:
+        failed = next((name for name, counts in self.counts.items() if counts.get("failed")), "")
+        return f"session.{failed}.retry(…)"
+
+    def _next(self) -> list[str]:
+        """What a person does about it."""
+        trouble = self._trouble()
+        advice = {
+            "failed": f"session.failures() says when they are tried again, {self._retry()} has the next run do it",
+            "held": "a field flows again when its value is mended, or when what a brake names is accepted",
+            "conflict": "session.conflicts() lists what waits for a decision, session.resolve(…) decides",
+        }
+        told = [f"{outcome}: {advice[outcome]}" for outcome in trouble]
+        return [*told, f"all of it: report.lines, or keapbridge report {self.run_id}"] if told else []
 
     def _rows(self) -> Iterator[tuple[str, str, int]]:
         for name in self.objects:
@@ -120,6 +178,14 @@ class Report:
             f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
             for name, heading, number in self._rows()
         )
-        by = "" if self.by is None else f", by {escape(self.by)}"
         warnings = "".join(f"<p>{escape(str(warning))}</p>" for warning in self.warnings)
-        return f"<b>Run {escape(self.run_id)}</b>{by}<table>{rows}</table>{warnings}"
+        shown = "".join(f"<li>{escape(text)}</li>" for text in self._shown())
+        told = f"<p>What did not go through:</p><ul>{shown}</ul>" if shown else ""
+        told += "".join(f"<p>{escape(text)}</p>" for text in self._next())
+        return f"<b>{escape(self._ending())}</b><table>{rows}</table>{warnings}{told}"
+
+
+def _short(text: str) -> str:
+    """A line as one line, and not longer than people read."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"

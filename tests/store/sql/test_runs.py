@@ -168,7 +168,7 @@ def test_runs_are_listed_newest_first_and_reports_come_back(toys: LinkStore) -> 
     cut_off = run(toys.runs.report("third"))
     assert cut_off is not None
     assert (cut_off.ended_at, cut_off.counts) == (None, {TOYS: {"failed": 1, "created in Customcrm": 1}})
-    assert "not ended, with failures" in str(cut_off)
+    assert "not ended, with 1 failed" in str(cut_off)
     assert run(toys.runs.report("none")) is None
 
 

@@ -92,6 +92,10 @@ def test_nothing_is_planned_or_written_with_another_keap(office: Office) -> None
         assert (error.side, error.known, error.met) == (kb.Side.KEAP, office.sandbox.tenant, office.real.tenant)
         for word in (office.sandbox.tenant, office.real.tenant, "session.rebind()", "name=", "store="):
             assert word in str(error)
+    [found] = office.session(office.real).check().errors
+    assert (found.severity, found.place) == ("error", "Keap")
+    assert f"belongs to the Keap application {office.sandbox.tenant}" in found.what
+    assert "session.rebind()" in found.advice
     assert office.writes() == []
     assert [s.state.snapshot() for s in (office.crm, office.sandbox, office.real)] == before
     # The one that it belongs to goes on, as if nothing had been.

@@ -18,7 +18,7 @@ from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
-__all__ = ["Belonging"]
+__all__ = ["REMEDY", "Belonging"]
 
 REMEDY = (
     "Open the session with another store=… or name=…, if both are to be kept; session.rebind() drops this store's "

@@ -137,7 +137,8 @@ class SyncSession:
 
         Each system is asked for one page of each kind of record, and Keap for its custom fields. Errors among the
         findings are what the first `plan`, `sync` or `apply` refuses with a `MappingError`; it asks only for what
-        costs little, and remembers in the store that it was right.
+        costs little, and remembers in the store that it was right. Another Keap application or Customcrm than those of
+        the store is an error among them, too, and one that has moved a note.
 
         Raises:
             TryLaterError: when a system does not answer, which says nothing of what it was given.

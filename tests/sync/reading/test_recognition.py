@@ -78,11 +78,15 @@ def test_a_file_that_moved_is_told_once_and_remembered(move: Move) -> None:
     shutil.copy(move.folder / "crm.db", move.folder / "new" / "crm.db")
     move.execute("new/crm.db", "UPDATE people SET job = 'Cook' WHERE id < 10")  # people go on meanwhile
     session = move.session(move.crm("new/crm.db"))
+    for _ in range(2):  # a check remembers nothing of it
+        [checked] = [each for each in session.check() if each.place == "Customcrm"]
+        assert checked.severity == "info"
     [told] = [action for action in session.plan().actions if isinstance(action, Skip)]
     assert told.reason == (
         "Customcrm is at sqlite crm.db now, before at sqlite crm.db: 20 of 20 linked records hold what is known of "
         "them, so it is the same"
     )
+    assert checked.what == told.reason
     assert session.sync().ok
     assert len(move.keap.state.contacts) == 30
     assert list(session.plan().actions) == []
@@ -96,6 +100,10 @@ def test_another_crm_is_refused_before_anything_is_planned(move: Move) -> None:
         with pytest.raises(kb.OtherSystemError, match=r"sqlite other\.db: 0 of 3 linked records hold") as caught:
             do()
         assert caught.value.side is kb.Side.CUSTOMCRM
+    [found] = other.check().errors
+    assert (found.severity, found.place) == ("error", "Customcrm")
+    assert "sqlite other.db: 0 of 3 linked records hold" in found.what
+    assert "session.rebind()" in found.advice
     assert move.keap.state.snapshot() == before
     # An empty one, as a wrong path makes it, is no proof that all were deleted.
     with pytest.raises(kb.OtherSystemError, match="0 of 3"):

@@ -7,29 +7,28 @@ mapping, or of what is declared of Customcrm, it asks again. `session.check()` a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import msgspec
 
 from keapbridge._io.effects import Flow, Page
-from keapbridge.errors import ApiError, AuthError, TryLaterError
+from keapbridge.errors import ApiError, AuthError, OtherSystemError, TryLaterError
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
+from keapbridge.sync.belonging import REMEDY
 from keapbridge.sync.checking.asked import asks_for_records, custom_fields, shown
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
+from keapbridge.sync.reading.recognition import moved_customcrm
 from keapbridge.sync.synchronization import Bridge, Synchronization
 
-__all__ = ["MORE", "Checked", "check", "check_first"]
+__all__ = ["Checked", "check", "check_first"]
 
 FACT = "checked"  # what was right when it was asked
-
-MORE: Sequence[Callable[[Bridge], Flow[list[Finding]]]] = ()
-"""What else is asked at a session's first run and by a check, of the bridge as a whole."""
 
 
 @attrs.define
@@ -46,6 +45,8 @@ class Checked:
 def check(bridge: Bridge) -> Flow[Findings]:
     """All that can be known: each system is asked for a page of each kind of record, and for its custom fields.
 
+    Where Customcrm has moved, up to 20 linked records of it are read, to tell whether it is the same.
+
     Raises:
         TryLaterError: when a system does not answer.
     """
@@ -56,8 +57,7 @@ def check(bridge: Bridge) -> Flow[Findings]:
             if side is Side.CUSTOMCRM and page is not None and asks_for_records(sync):
                 found += shown(sync, page)
         found += (yield from _tried(sync, Side.KEAP, custom_fields(sync, again=True), found)) or ()
-    for more in MORE:
-        found += yield from more(bridge)
+    found += yield from _moved(bridge)
     return Findings(found)
 
 
@@ -76,8 +76,6 @@ def check_first(bridge: Bridge, checked: Checked) -> Flow[Findings]:
     asked = [sync for sync in bridge.synchronizations.values() if asks_for_records(sync)]
     if asked:
         found += yield from _remembered(bridge, asked)
-    for more in MORE:
-        found += yield from more(bridge)
     refuse(found)
     checked.findings = Findings(found)
     return checked.findings
@@ -130,7 +128,23 @@ def _tried(sync: Synchronization, side: Side, flow: Flow[Any], found: list[Findi
         return (yield from flow)
     except TryLaterError:
         raise
+    except OtherSystemError as error:
+        found.append(_another(error))
+        return None
     except ApiError as error:
         advice = "look at the credentials and what they permit" if isinstance(error, AuthError) else ""
         found.append(Finding("error", f"{sync.name} of {side.title}", f"cannot be read: {error}", advice))
         return None
+
+
+def _moved(bridge: Bridge) -> Flow[list[Finding]]:
+    """What a run would say of a Customcrm at another address than that of the store. The store is left as it is."""
+    try:
+        moved = yield from moved_customcrm(bridge)
+    except OtherSystemError as error:
+        return [_another(error)]
+    return [] if moved is None else [Finding("info", Side.CUSTOMCRM.title, moved)]
+
+
+def _another(error: OtherSystemError) -> Finding:
+    return Finding("error", error.side.title, str(error).removesuffix(f". {REMEDY}"), REMEDY)

@@ -11,7 +11,7 @@ from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge
 
-__all__ = ["recognise_customcrm", "recognised"]
+__all__ = ["moved_customcrm", "recognise_customcrm", "recognised"]
 
 
 def recognise_customcrm(bridge: Bridge) -> Flow[str | None]:
@@ -36,14 +36,34 @@ def recognise_customcrm(bridge: Bridge) -> Flow[str | None]:
         # What was seen there is of nobody's interest any more, and could be taken for what is here.
         yield from belongings.begin_anew(Belongs(known.keap, address))
         return None
+    told = yield from _compared(bridge, known, address)
+    yield from belongings.become(Belongs(known.keap, address))
+    return told
+
+
+def moved_customcrm(bridge: Bridge) -> Flow[str | None]:
+    """What `recognise_customcrm` would tell. Nothing is remembered of it.
+
+    Raises:
+        OtherSystemError: when it is another one.
+    """
+    belonging, belongings = bridge.belonging, bridge.store.belongings
+    known = belongings.known
+    if known is None:
+        known = yield from belongings.look()
+    if belonging.address is None or known.customcrm in {None, belonging.address}:
+        return None
+    if (yield from belongings.is_blank()):
+        return None
+    return (yield from _compared(bridge, known, belonging.address))
+
+
+def _compared(bridge: Bridge, known: Belongs, address: str) -> Flow[str]:
     found = yield from recognised(bridge, Side.CUSTOMCRM)
     if not found.is_same:
-        raise belonging.other_customcrm(known, said(found))
-    yield from belongings.become(Belongs(known.keap, address))
-    return (
-        f"Customcrm is at {shown_address(address)} now, before at {shown_address(known.customcrm)}: {said(found)}, "
-        "so it is the same"
-    )
+        raise bridge.belonging.other_customcrm(known, said(found))
+    before, now = shown_address(known.customcrm or "?"), shown_address(address)
+    return f"Customcrm is at {now} now, before at {before}: {said(found)}, so it is the same"
 
 
 def recognised(bridge: Bridge, side: Side) -> Flow[Recognised]:

@@ -52,3 +52,34 @@ def test_what_fails_for_another_reason_says_so_itself() -> None:
         half(number="3")
     with pytest.raises(TypeError, match="missing 1 required"):
         kb.text("A")  # type: ignore[call-arg]
+
+
+def _of_nothing() -> bool:
+    return True
+
+
+def _of_two(field: Any, contest: Any) -> Any:
+    return contest
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: kb.Policy(conflicts=_of_two), "Policy(conflicts=…): {module}._of_two(field: 'Any', contest: 'Any')"),  # type: ignore[arg-type]
+        (lambda: kb.Policy(conflicts={"Email": _of_nothing}), "_of_nothing() -> 'bool' is called with one argument"),  # type: ignore[dict-item]
+        (lambda: kb.mapping.contacts.where(keap=_of_nothing), "where(keap=…): {module}._of_nothing()"),  # type: ignore[arg-type]
+        (lambda: kb.mapping.contacts.where(customcrm={"Email": _of_two}), "where(customcrm={{'Email': …}}): "),
+        (lambda: kb.lens(_of_nothing, str, customcrm="A", keap="notes"), "lens(get=…): {module}._of_nothing()"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_function_that_cannot_be_called_as_it_will_be_is_named_before_anything_runs(
+    call: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert said.format(module=__name__) in str(caught.value)
+
+
+def test_a_function_with_defaults_or_without_a_signature_is_taken() -> None:
+    kb.Policy(conflicts=lambda _, side="keap": side)
+    kb.mapping.contacts.where(customcrm={"Email": bool}, keap={"tag_ids": max})

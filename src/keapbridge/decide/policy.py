@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from keapbridge.errors import MappingError
-from keapbridge.model.given import checks, count, keywords, optional, share
+from keapbridge.model.given import checks, count, keywords, optional, share, takes_one
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
@@ -61,6 +61,8 @@ def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, A
                 raise MappingError(
                     f"Policy({attribute.name}=…): {rule!r} is not one of {', '.join(names)}{is_meant(rule, names)}"
                 )
+            if callable(rule):
+                takes_one(f"Policy({attribute.name}=…)", rule, "a kb.Contest")
 
     return check
 

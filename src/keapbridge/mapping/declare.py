@@ -25,7 +25,7 @@ from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
 from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Direction
 from keapbridge.mapping.place import constant_place
-from keapbridge.model.given import keywords
+from keapbridge.model.given import keywords, takes_one
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 
@@ -412,6 +412,8 @@ def lens(
         max_length: the most characters of Customcrm's value that are let through.
         samples: two or more values of Customcrm, each with Keap's for it, by which `python -m keapbridge qa` checks it.
     """
+    for option, function in (("get", get), ("put", put)):
+        takes_one(f"lens({option}=…)", function, "a value")
     kind = Made(get, put, losses is not None)
     return field(
         customcrm,

@@ -12,6 +12,7 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Context, name_of
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.place import Place
+from keapbridge.model.given import takes_one
 from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
@@ -72,11 +73,14 @@ class Filter:
         if condition is None:
             return _any_record
         if callable(condition):
+            takes_one(f"where({side.value}=…)", condition, "a record")
             return _of_record(condition)
         if not isinstance(condition, Mapping) or not condition:
             raise MappingError("a filter is a mapping of properties, or a function of the record")
         tests: list[Passes] = []
         for name, wanted in condition.items():
+            if callable(wanted):
+                takes_one(f"where({side.value}={{{name!r}: …}})", wanted, "a value")
             lens = _mapped(lenses, side, name)
             tests.append(_of_place(place_of(side, name), wanted) if lens is None else _of_field(lens, side, wanted))
         return lambda record, values: all(test(record, values) for test in tests)

@@ -32,6 +32,7 @@ __all__ = [
     "several_ids",
     "share",
     "span",
+    "takes_one",
     "text",
     "whole",
     "wrong",
@@ -162,6 +163,24 @@ def one_of(what: str, value: Any, types: type[T] | tuple[type[T], ...], example:
     if not isinstance(value, types):
         raise TypeError(f"{what} takes {example}, not {kind(value)}")
     return value
+
+
+def takes_one(what: str, function: Callable[..., Any], given: str) -> None:
+    """A function of the host's that is called with one value, as far as its signature can be known.
+
+    Args:
+        given: what it is called with, such as `"a kb.Contest"`.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        called = f"{getattr(function, '__module__', type(function).__module__)}.{name}"
+        raise TypeError(f"{what}: {called}{signature} is called with one argument, {given}") from None
 
 
 def optional(check: Callable[[str, Any], T]) -> Callable[[str, Any], T | None]:

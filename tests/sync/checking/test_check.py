@@ -212,3 +212,16 @@ async def _checked(keap_server: KeapEmulator, crm_server: CustomcrmEmulator, sto
         assert [each.place for each in (await session.check()).errors] == ["contacts.Email"]
         with pytest.raises(kb.MappingError, match="is 'Email' meant"):
             await session.sync()
+
+
+@pytest.mark.parametrize(("wanted", "meant"), [("Statsu", "Status"), ("Emial", "Email")])
+def test_a_filter_by_a_name_that_no_record_shows_is_refused_with_the_one_that_is_meant(
+    sessions: Any, crm_server: CustomcrmEmulator, keap_server: KeapEmulator, wanted: str, meant: str
+) -> None:
+    crm_server.state.contacts.add(ADA | {"Status": "active"})
+    with sessions(contacts=kb.mapping.contacts.where(customcrm={wanted: "active"})) as session:
+        [found] = session.check().errors
+        assert (found.place, found.what.endswith(f"is {meant!r} meant?")) == ("contacts.where(customcrm=)", True)
+        with pytest.raises(kb.MappingError, match=f"is {meant!r} meant"):
+            session.sync()
+    assert not keap_server.state.contacts

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge._io.effects import Flow, Page
+from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.custom import NamedField, resolve
@@ -103,8 +104,9 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             yield Finding("warning", place, f"{what}{_near(paths, others)}", advice)
     for name in conditions:
         if not any(name in record.extra for record in records):
-            slip = slip_of(name, others | mapped)
-            what = f"{seen} {name!r}, which the filter wants{is_meant(name, others | mapped)}"
+            known = others | mapped | {wire_name(f.name) for f in attrs.fields(sync.mapper.customcrm_type)} - {"Extra"}
+            slip = slip_of(name, known)
+            what = f"{seen} {name!r}, which the filter wants{is_meant(name, known)}"
             place = f"{sync.name}.where(customcrm=)"
             yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
 

@@ -321,7 +321,56 @@ def of_what_is_closed() -> list[Row]:
     return rows
 
 
+def of_names() -> list[Row]:
+    """Keywords, choices and functions that there are not, of what is declared."""
+    field: list[Callable[..., Any]] = [
+        *(kb.text, kb.url, kb.email, kb.phone, kb.fax, kb.country, kb.date, kb.date_time, kb.boolean, kb.integer),
+        kb.decimal,
+    ]
+    rows: list[Row] = []
+    for made in field:
+        for option, value, right in (
+            ("direction", "keap", "to_keap"),
+            ("policy", "newer", "newest"),
+            ("on_empty", "nothing", "clear"),
+            ("required", "kep", "keap"),
+            ("polcy", "keap", "is 'policy' meant?"),
+        ):
+            rows.append((lambda _, f=made, o=option, v=value: f("A", keap="notes", **{o: v}), (option, right)))
+        rows.append((lambda _, f=made: f("A", kep="notes"), ("kep", "is 'keap' meant?")))
+    keywords: list[tuple[Callable[..., Any], str, str]] = [
+        (kb.Policy, "conflict", "conflicts"),
+        (kb.RetryPolicy, "attempt", "attempts"),
+        (kb.Bounds, "page", "pages"),
+        (kb.Pacing, "shares", "share"),
+        (kb.KeapClient, "base_ulr", "base_url"),
+        (kb.AsyncKeapClient, "base_ulr", "base_url"),
+        (kb.CustomcrmClient, "shema", "schema"),
+        (kb.AsyncCustomcrmClient, "shema", "schema"),
+        (kb.KeapApiKey, "kye", "key"),
+        (kb.BearerToken, "tokne", "token"),
+        (kb.SqlTable, "column", "columns"),
+        (kb.SqlJoin, "colums", "columns"),
+        (kb.SqlCustomcrm, "contact", "contacts"),
+        (kb.CustomcrmSchema, "contact", "contacts"),
+        (kb.customcrm.CustomcrmObject, "propertys", "properties"),
+        (kb.customcrm.Contact, "given_name", "first_name"),
+        (kb.customcrm.Product, "nmae", "name"),
+        (kb.keap.Contact, "first_name", "given_name"),
+        (kb.keap.EmailAddress, "emial", "email"),
+        (kb.custom_field, "lable", "label"),
+        (kb.load, "pth", "path"),
+        (kb.rekey, "stor", "store"),
+    ]
+    rows += [
+        (lambda _, f=made, n=name: f(**{n: "x"}), (f"no option {name}", f"is {right!r} meant?"))
+        for made, name, right in keywords
+    ]
+    return rows
+
+
 TABLE = [
+    *of_names(),
     *of_sessions(),
     *of_options(),
     *of_clients(),

@@ -119,7 +119,8 @@ def test_failures_are_those_of_the_synchronizations_that_are_named(toys: World) 
         toys.run(toys.store.failures.note(Failure(name, KEAP, "1", "refused", 1, None)))
     assert [failure.object for failure in toys.run(toys.engine.failures())] == ["makers", "toys"]
     assert [failure.object for failure in toys.run(toys.engine.failures(("toys",)))] == ["toys"]
-    toys.run(toys.engine.retry("toys", ["1"], []))
+    assert toys.run(toys.engine.retry("toys", ["nope"], ["1"])) == 0
+    assert toys.run(toys.engine.retry("toys", ["1", "nope"], [])) == 1
     assert [failure.object for failure in toys.run(toys.engine.failures())] == ["makers"]
 
 

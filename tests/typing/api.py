@@ -252,7 +252,7 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
     assert_type(session.history("companies", customcrm="C1"), tuple[JournalEntry, ...])
     assert_type(session.plan_undo(report.run_id), kb.Plan)
     assert_type(session.undo(report.run_id), kb.Report)
-    session.contacts.retry(keap=["12"])
+    assert_type(session.contacts.retry(keap=["12"]), int)
 
 
 def progress(synchronization: str, doing: str, done: int, total: int | None) -> None: ...

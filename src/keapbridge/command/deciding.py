@@ -75,8 +75,10 @@ def _retry(options: argparse.Namespace) -> int:
         raise ValueError("which records? as in: keapbridge retry contacts --keap 12, or keapbridge retry --all")
     with opened(options) as here:
         if named:
-            getattr(here.session, options.object).retry(keap=options.keap, customcrm=options.customcrm)
-            print(f"{len(options.keap) + len(options.customcrm)} records take part again, as of the next sync")
+            waited = getattr(here.session, options.object).retry(keap=options.keap, customcrm=options.customcrm)
+            if not waited:
+                raise LookupError("none of these waits: `keapbridge failures` lists the records that do")
+            print(f"{waited} records take part again, as of the next sync")
             return OK
         failed = [f for f in here.session.failures() if options.object in {None, f.object}]
         for f in failed:

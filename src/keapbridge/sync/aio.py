@@ -84,9 +84,9 @@ class AsyncObjectSync:
         """See `SyncSession.failures`."""
         return await self._driver.run(self._engine.failures((self._name,)))
 
-    async def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> None:
+    async def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> int:
         """See `ObjectSync.retry`."""
-        await self._driver.run(self._engine.retry(self._name, keap, customcrm))
+        return await self._driver.run(self._engine.retry(self._name, keap, customcrm))
 
     def links(self) -> Iterator[Link]:
         """See `ObjectSync.links`."""

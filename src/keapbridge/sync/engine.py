@@ -168,15 +168,17 @@ class Engine:
         found: list[Failure] = yield from self.bridge.store.failures.all()
         return [failure for failure in found if failure.object in wanted]
 
-    def retry(self, name: str, keap: Collection[str | int], customcrm: Collection[str | int]) -> Flow[None]:
+    def retry(self, name: str, keap: Collection[str | int], customcrm: Collection[str | int]) -> Flow[int]:
         self._check_open()
         sync = self.bridge[name]
+        waited = 0
         for side, ids in (
             (Side.KEAP, several_ids("keap", keap)),
             (Side.CUSTOMCRM, several_ids("customcrm", customcrm)),
         ):
             for id in ids:
-                yield from self.bridge.store.failures.clear(sync.name, side, id)
+                waited += yield from self.bridge.store.failures.clear(sync.name, side, id)
+        return waited
 
     def forget(
         self, name: str, keap: str | int | None, customcrm: str | int | None, *, wait: float = 0.0

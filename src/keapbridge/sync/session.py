@@ -88,9 +88,9 @@ class ObjectSync:
         """See `SyncSession.failures`."""
         return self._driver.run(self._engine.failures((self._name,)))
 
-    def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> None:
-        """Let these records take part again: those that failed, and those that were unlinked because of a deletion."""
-        self._driver.run(self._engine.retry(self._name, keap, customcrm))
+    def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> int:
+        """Let records take part again that failed or were unlinked for a deletion; answers how many had to wait."""
+        return self._driver.run(self._engine.retry(self._name, keap, customcrm))
 
     def links(self) -> Iterator[Link]:
         """The linked pairs, with what both sides held after the last sync."""

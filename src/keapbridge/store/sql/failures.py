@@ -43,7 +43,11 @@ class Failures:
             return [self._core.rows.to_failure(row) for row in c.execute(query)]
 
     @flow
-    def clear(self, name: str, side: Side, id: str) -> None:
+    def clear(self, name: str, side: Side, id: str) -> bool:
+        """Let a record take part again; answers whether it was kept from that."""
         with self._core.transaction() as c:
-            for table in (t.failures, t.tombstones):
-                c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == id))
+            gone = [
+                c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == id)).rowcount
+                for table in (t.failures, t.tombstones)
+            ]
+        return any(gone)

@@ -199,3 +199,23 @@ def test_what_the_system_said_is_the_cause() -> None:
         _in_thread(HttpSettings("http://127.0.0.1:9", retry=ONCE))
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
     assert not caught.value.sent
+
+
+def test_a_host_that_is_not_known_is_told_from_one_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(base_url: str) -> str:
+        with (
+            kb.CustomcrmClient(base_url, retry=kb.RetryPolicy(attempts=1)) as crm,
+            pytest.raises(kb.NoAnswerError) as no,
+        ):
+            crm.contacts.get("1")
+        return str(no.value)
+
+    with socket.socket() as silent:  # bound, so that nobody else listens there either
+        silent.bind(("127.0.0.1", 0))
+        assert "refused, for nothing listens at this address" in said(f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert "no such host is known" in said("http://crm.invalid")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge.model.given import keywords
+from keapbridge.model.given import keywords, missing_driver
 
 
 def _called(made: Any, *given: Any, **named: Any) -> Any:
@@ -83,3 +83,16 @@ def test_a_function_that_cannot_be_called_as_it_will_be_is_named_before_anything
 def test_a_function_with_defaults_or_without_a_signature_is_taken() -> None:
     kb.Policy(conflicts=lambda _, side="keap": side)
     kb.mapping.contacts.where(customcrm={"Email": bool}, keap={"tag_ids": max})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("psycopg", 'there is no psycopg; pip install "keapbridge[postgresql]"'),
+        ("psycopg2", "say postgresql+psycopg://"),
+        ("pymysql", "there is no pymysql; pip install pymysql"),
+        ("oracledb.thin", "there is no oracledb; pip install oracledb"),
+    ],
+)
+def test_a_missing_driver_is_told_with_what_to_install(name: str, said: str) -> None:
+    assert said in missing_driver(ImportError(name=name))

@@ -5,6 +5,7 @@ One row is one slip. None changes a record in either system, none is an error fr
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -369,7 +370,28 @@ def of_names() -> list[Row]:
     return rows
 
 
+def of_asynchronous_sessions() -> list[Row]:
+    def asked(call: Callable[[kb.AsyncSyncSession, Any], Any]) -> Callable[[World, Any], Any]:
+        async def ask(world: World, value: Any) -> Any:
+            async with kb.AsyncSyncSession(
+                customcrm=world.async_crm, keap=world.async_keap, store="sqlite://"
+            ) as session:
+                return await call(session, value)
+
+        return lambda world, value: asyncio.run(ask(world, value))
+
+    rows: list[Row] = []
+    rows += each(("12", [None]), "keap=['12']")(asked(lambda s, v: s.contacts.sync_ids(keap=v)))
+    rows += each(("60", -1), "wait=60")(asked(lambda s, v: s.sync(wait=v)))
+    rows += each((90,), "deadline")(asked(lambda s, v: s.plan(deadline=v)))
+    rows += each(("kontacts", 5), "it has")(asked(lambda s, v: s.explain(v, keap="1")))
+    rows += each((None, 5), "plan takes", "apply(session.plan())")(asked(lambda s, v: s.apply(v)))
+    rows += each((None, 5), "run_id takes")(asked(lambda s, v: s.undo(v)))
+    return rows
+
+
 TABLE = [
+    *of_asynchronous_sessions(),
     *of_names(),
     *of_sessions(),
     *of_options(),

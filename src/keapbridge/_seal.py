@@ -52,7 +52,9 @@ class FernetSeal:
         try:
             each = [Fernet(key) for key in keys]
         except (ValueError, TypeError):
-            raise LinkStoreError("an encryption key is not 32 bytes in URL-safe base64") from None
+            raise LinkStoreError(
+                "an encryption key is not 32 bytes in URL-safe base64, as Fernet.generate_key() makes one"
+            ) from None
         self._current, self._fernet = each[0], MultiFernet(each)
         self._invalid = InvalidToken
 

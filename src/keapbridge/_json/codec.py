@@ -65,7 +65,8 @@ def load_json(answer: Answer) -> Any:
         return parsed(answer.body)
     except ShapeError as error:
         kind = answer.headers.get("content-type", "no content type").split(";")[0]
-        raise ShapeError(f"the answer is not JSON ({kind})", status=answer.status) from error.__cause__
+        meant = "; is base_url the address of the API?" if kind == "text/html" else ""
+        raise ShapeError(f"the answer is not JSON ({kind}){meant}", status=answer.status) from error.__cause__
 
 
 def parsed(text: bytes | msgspec.Raw) -> Any:

@@ -237,7 +237,10 @@ class AdapterResource(Generic[R]):
         following = page.cursor
         if following is not None:
             if following == cursor:
-                raise ShapeError(f"{subject}: a page names itself as the next one", paths=["cursor"])
+                raise ShapeError(
+                    f"{subject}: a page of list_changes names itself as the next one; its last page has cursor=None",
+                    paths=["cursor"],
+                )
             listing.onward(number, str(following))
         records, malformed = self._load_many(page.records)
         return Page(

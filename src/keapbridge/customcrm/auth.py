@@ -73,7 +73,7 @@ class ApiKey:
 
     def __attrs_post_init__(self) -> None:
         if not self.key.reveal().strip():
-            raise ValueError("the API key is empty")
+            raise ValueError("the API key is empty; give it as in ApiKey(os.environ['CRM_KEY'], header='X-Api-Key')")
         if (self.header is None) == (self.query is None):
             raise ValueError("say where the API key goes: header=… or query=…")
         if self.header is not None:

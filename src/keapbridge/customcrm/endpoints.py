@@ -200,7 +200,9 @@ def list_page(
     changes = endpoint.schema.changed_since
     if updated_since is not None:
         if updated_since.tzinfo is None:
-            raise ValueError("times must carry a time zone")
+            raise ValueError(
+                f"a time needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC); {updated_since} has none"
+            )
         if changes is not None:
             query += ((changes.parameter, changes.text(updated_since)),)
     query += tuple(endpoint.declared.query.items())

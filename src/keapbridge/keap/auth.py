@@ -33,7 +33,9 @@ class KeapApiKey:
 
     def __attrs_post_init__(self) -> None:
         if not self.key.reveal().strip():
-            raise ValueError("the Keap API key is empty")
+            raise ValueError(
+                "the Keap API key is empty; give one of Keap's keys, as in KeapApiKey(os.environ['KEAP_API_KEY'])"
+            )
         check_header("the Keap API key", self.key)
 
     def headers(self) -> Mapping[str, Secret]:

@@ -351,9 +351,11 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> 
     """
     for name in mask:
         if name not in endpoint.writable:
-            raise ValueError(f"{endpoint.name} have no writable field {name!r}")
+            raise ValueError(f"{endpoint.name} have no writable field {name!r}{is_meant(name, endpoint.writable)}")
         if getattr(record, name) is UNSET:
-            raise ValueError(f"{name!r} is to be written but is UNSET")
+            raise ValueError(
+                f"{name!r} is to be written and is UNSET: give it a value (None empties it), or leave it out"
+            )
     body = endpoint.on_update(endpoint.codec.dump(record, mask))
     return Call(
         "PATCH",
@@ -401,7 +403,7 @@ def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:
 def moment(value: datetime) -> str:
     """A time as Keap writes it: ISO 8601, UTC, milliseconds."""
     if value.tzinfo is None:
-        raise ValueError("times must carry a time zone")
+        raise ValueError(f"a time needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC); {value} has none")
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -31,7 +31,7 @@ def create_field(
 ) -> Call[CustomField]:
     """A new custom field. Never repeated blindly: Keap would make a second one with the same label."""
     if not label.strip():
-        raise ValueError("a custom field needs a label")
+        raise ValueError("label: a custom field needs one, such as 'Shoe size'")
     body: dict[str, Any] = {"label": label, "field_type": type}
     if options:
         body["options"] = [{"label": option} for option in options]

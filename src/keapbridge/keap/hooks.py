@@ -157,7 +157,7 @@ def _one(key: str) -> str:
 
 def _wanted(event_key: str, url: str) -> bytes:
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-        raise ValueError("the address of a hook must be an http(s) URL")
+        raise ValueError("the address of a hook must be an http(s) URL, such as https://example.com/webhooks/keap/…")
     return dump_json({"eventKey": event_key, "hookUrl": url})
 
 

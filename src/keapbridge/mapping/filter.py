@@ -178,7 +178,7 @@ def _any_of(wanted: Wanted) -> tuple[Any, ...]:
     several = sorted(wanted, key=repr) if isinstance(wanted, (set, frozenset)) else wanted
     found = tuple(several) if isinstance(several, (list, tuple)) else (wanted,)
     if not found:
-        raise MappingError("a filter that nothing meets")
+        raise MappingError("a filter that nothing meets: its list of values is empty")
     return found
 
 

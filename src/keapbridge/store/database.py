@@ -152,7 +152,7 @@ class Database:
             holder, until = connection.exec_driver_sql(text, values).one()
         if holder != fence.holder:
             raise SessionBusyError(
-                "another runner took this session over; this one stops",
+                "another runner took this session over; this one stops, and what it did stays done",
                 holder=holder,
                 until=datetime.fromisoformat(until) if holder else None,
             )

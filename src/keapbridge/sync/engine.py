@@ -29,7 +29,7 @@ from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict, conflicts, decision_of, resolve
 from keapbridge.sync.afterwards.undo import undo
-from keapbridge.sync.afterwards.undo_plan import UNDO, plan_undo
+from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
@@ -43,6 +43,8 @@ __all__ = ["Engine", "Ids"]
 
 Ids = Mapping[Side, Collection[str | int]]
 T = TypeVar("T")
+
+_OTHER_PLANS = "; session.plans() lists those that are kept, session.plan() makes a new one"
 
 
 @attrs.frozen
@@ -152,14 +154,14 @@ class Engine:
         self._check_open()
         found = yield from self.bridge.store.plans.get(text("plan_id", plan_id, example="a1b2c3d4e5f6"))
         if found is None:
-            raise StalePlanError(f"there is no plan {plan_id!r} in this session's store (any more)")
+            raise StalePlanError(f"there is no plan {plan_id!r} in this session's store (any more){_OTHER_PLANS}")
         return found
 
     def report(self, run_id: str) -> Flow[Report]:
         self._check_open()
         found = yield from self.bridge.store.runs.report(_run_id(run_id))
         if found is None:
-            raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more)")
+            raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
         return found
 
     def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
@@ -321,7 +323,7 @@ class Engine:
         if isinstance(plan, str):
             found = yield from self.bridge.store.plans.get(plan)
             if found is None:
-                raise StalePlanError(f"there is no plan {plan!r} in this session's store")
+                raise StalePlanError(f"there is no plan {plan!r} in this session's store (any more){_OTHER_PLANS}")
             plan = found
         if plan.purpose == UNDO:
             return (yield from undo(self.bridge, plan, by))

@@ -35,7 +35,7 @@ class Stopping:
             ValueError: when that is no time at all.
         """
         if deadline is not None and deadline <= timedelta(0):
-            raise ValueError(f"deadline must be more than nothing, not {deadline}")
+            raise ValueError(f"deadline must be more than nothing, such as timedelta(minutes=5), not {deadline}")
         return _Gate(self, self._told, deadline)
 
     def has_been_told(self, since: object) -> bool:

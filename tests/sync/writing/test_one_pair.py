@@ -46,6 +46,9 @@ def test_a_record_that_never_stands_still_fails_and_is_left_as_it_is(toys: World
 
     toys.gadgets.before = meanwhile
     [failure] = toys.sync().failures
-    assert (failure.fields, failure.reason) == (("Colour",), "it kept changing while it was to be written")
+    assert (failure.fields, failure.reason) == (
+        ("Colour",),
+        "it kept changing while it was to be written; a later run tries again",
+    )
     assert tries == [theirs] * ATTEMPTS
     assert toys.gadgets.records[theirs].colour == "red"

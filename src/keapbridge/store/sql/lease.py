@@ -71,7 +71,9 @@ class Lease:
             until = to_text(self.clock(c) + term)
             mine = update(t.leases).where(k.bridge == self._core.bridge, k.holder == holder)
             if c.execute(mine.values(expires_at=until)).rowcount != 1:
-                raise SessionBusyError("another runner took this session over; this one stops")
+                raise SessionBusyError(
+                    "another runner took this session over; this one stops, and what it did stays done"
+                )
 
     @flow
     def release(self, holder: str) -> None:

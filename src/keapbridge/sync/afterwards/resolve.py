@@ -26,6 +26,7 @@ from keapbridge.sync.writing.apply import apply
 __all__ = ["Given", "OpenConflict", "conflicts", "decision_of", "resolve"]
 
 BATCH = 500
+_AGAIN = "; session.conflicts() lists what waits now"
 _DONE = (*(f"updated in {side.title}" for side in Side), "failed", "held")
 Identity = Literal["same", "different"]
 """Whether a record is still the one that it was."""
@@ -123,7 +124,10 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
     """
     pairs = yield from sync.store.links.pairs_of(sync.name, [conflict.customcrm_id])
     if not pairs or pairs[0].link.keap_id != conflict.keap_id:
-        raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more")
+        raise StalePlanError(
+            f"{conflict.object} {conflict.customcrm_id} ↔ {conflict.keap_id} are not linked any more, so nothing is "
+            f"left to decide{_AGAIN}"
+        )
     if conflict.about:
         return (yield from _resolve_doubt(sync, conflict, decision, pairs[0], by))
     if conflict.field == RECORD:
@@ -161,7 +165,9 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
     # Once both sides have become equal, no rule is asked any more.
     is_moot = not any(report.counts.get(sync.name, {}).get(heading) for heading in _DONE)
     if report.complete and (is_moot or not used or not used[-1]):
-        raise StalePlanError(f"{conflict.field} of {conflict.object} {conflict.customcrm_id} has changed; look again")
+        raise StalePlanError(
+            f"{conflict.field} of {conflict.object} {conflict.customcrm_id} has changed; look again{_AGAIN}"
+        )
     return report
 
 
@@ -201,7 +207,7 @@ def _resolve_doubt(
     [pair] = yield from doubted(sync, [pair])
     ids = (conflict.customcrm_id, conflict.keap_id)
     if pair.doubt is None or pair.doubt.about != conflict.about:
-        raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} has changed; look again")
+        raise StalePlanError(f"{conflict.object} {conflict.customcrm_id} has changed; look again{_AGAIN}")
     both = tuple(Change(RECORD, side, None, None, "decision") for side in Side)
     if conflict.about == RESTORED:
         if not isinstance(decision, Side):

@@ -13,10 +13,11 @@ from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Up
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge
 
-__all__ = ["UNDO", "pair_of", "plan_undo"]
+__all__ = ["OTHER_RUNS", "UNDO", "pair_of", "plan_undo"]
 
 UNDO = "undo"
 BATCH = 500
+OTHER_RUNS = "; session.runs() lists those that are kept"
 
 
 def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
@@ -27,7 +28,7 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     """
     entries = yield from bridge.store.journal.of_run(run_id)
     if entries is None:
-        raise StalePlanError(f"there is no run {run_id!r} in this session's store")
+        raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
     actions = list(_by_pair(map(_reverse, reversed(entries))))

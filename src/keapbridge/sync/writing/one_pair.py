@@ -56,7 +56,10 @@ def write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
 
 def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
     if state.gone is not None:
-        reason = f"could not be read again in {state.gone.title}: it was deleted, or has an unexpected form"
+        reason = (
+            f"could not be read again in {state.gone.title}: it was deleted, or has an unexpected form; "
+            "a later run looks again"
+        )
         yield from part.fail(state.line("failed", state.gone, (), reason))
         return state
     if (left := left_the_filter(state.pair)) is not None:
@@ -77,7 +80,11 @@ def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
         return state
     if stops_everything(error):
         raise error
-    reason = "it kept changing while it was to be written" if isinstance(error, ConflictError) else str(error)
+    reason = (
+        "it kept changing while it was to be written; a later run tries again"
+        if isinstance(error, ConflictError)
+        else str(error)
+    )
     failure = state.line("failed", None, (c.field for c in state.outcome.changes), reason)
     yield from part.fail(failure)
     yield from part.report(*state.held_lines())

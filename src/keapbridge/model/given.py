@@ -213,8 +213,9 @@ def keywords(also: Mapping[str, str] = _NO_NAMES) -> Callable[[M], M]:
 
     def decorate(made: M) -> M:
         if isinstance(made, type):
-            made.__init__ = _telling(made.__init__, made.__name__, also)  # type: ignore[misc]
-            return made
+            cls: Any = made
+            cls.__init__ = _telling(cls.__init__, cls.__name__, also)
+            return cls  # type: ignore[no-any-return]
         told: Any = _telling(made, made.__name__, also)
         return told  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ from keapbridge.configuration.file import Configuration, Customcrm, Keap, Named,
 from keapbridge.configuration.secrets import Places
 from keapbridge.customcrm.schema import CustomcrmSchema
 from keapbridge.customcrm.sql import SqlTable
-from keapbridge.customcrm.sql_toml import table_from
+from keapbridge.customcrm.sql.toml import table_from
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import ConfigurationError, MappingError
 from keapbridge.mapping.mapper import Mapper

@@ -9,7 +9,7 @@ from keapbridge._toml.named import name_of
 from keapbridge._toml.reading import join, read_class
 from keapbridge._toml.values import from_plain, to_plain
 from keapbridge._toml.writing import told
-from keapbridge.customcrm.sql import SqlTable
+from keapbridge.customcrm.sql.table import SqlTable
 
 __all__ = ["table_from", "table_table"]
 

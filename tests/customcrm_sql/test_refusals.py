@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge.customcrm.sql_refusals import words_of_database
+from keapbridge.customcrm.sql.refusals import words_of_database
 
 
 class DataError(Exception):

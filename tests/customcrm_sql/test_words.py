@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keapbridge.customcrm.sql_words import PAIRS, said, spelt
+from keapbridge.customcrm.sql.words import PAIRS, said, spelt
 
 
 @pytest.mark.parametrize("how", [str, str.upper, str.capitalize])

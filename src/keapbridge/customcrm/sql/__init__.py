@@ -1,0 +1,10 @@
+"""A relational database as the Customcrm: tables or views per object, read and written through SQLAlchemy.
+
+An adapter like any other. It looks at the tables when it is made and refuses what cannot work, naming table and column.
+Written for SQLite, PostgreSQL and MySQL; tested with the first two.
+"""
+
+from keapbridge.customcrm.sql.adapter import SqlCustomcrm
+from keapbridge.customcrm.sql.table import SqlJoin, SqlTable
+
+__all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]

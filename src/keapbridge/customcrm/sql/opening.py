@@ -1,0 +1,86 @@
+"""Opening a database, telling what its errors mean, and what is left of a declaration when columns are lost."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
+from sqlalchemy.pool import StaticPool
+
+from keapbridge.customcrm.sql.table import SqlJoin, SqlTable
+from keapbridge.errors import NoAnswerError, TransportError
+from keapbridge.model.given import missing_driver
+
+__all__ = ["create_engine", "database_of", "is_outage", "may_lack_a_column", "unopened", "without_lost"]
+
+_LOGGING_NAME = "keapbridge"
+
+# What databases say of a wrong password, of a name that there is not, and of a file that cannot be opened.
+_FOR_GOOD = (
+    "authentication failed",
+    "access denied",
+    "does not exist",
+    "unknown database",
+    "unable to open",
+    "no such",
+)
+
+
+def database_of(url: sa.URL) -> str | None:
+    """The name of a database; a file has the same one from every folder."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return url.database if url.host else None
+    return str(Path(url.database).absolute())
+
+
+def create_engine(url: str) -> sa.Engine:
+    # A host that logs everything would log every row; it can still ask for this logger.
+    logger = logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+    options: dict[str, Any] = {"hide_parameters": True, "logging_name": _LOGGING_NAME}
+    if url in {"sqlite://", "sqlite:///:memory:"}:
+        return sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False}, **options)
+    return sa.create_engine(url, pool_pre_ping=True, **options)
+
+
+def unopened(error: Exception) -> TransportError:
+    kind = NoAnswerError if is_outage(error) else TransportError
+    more = f": {missing_driver(error)}" if isinstance(error, ImportError) else ""
+    return kind(f"cannot open the database: {type(error).__name__}{more}", sent=False)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether a database does not answer for now: it is down, or locked; what is wrong for good is said otherwise."""
+    if not isinstance(error, OperationalError):
+        return False
+    said = str(error.orig).casefold()
+    return not any(words in said for words in _FOR_GOOD)
+
+
+def may_lack_a_column(error: DBAPIError) -> bool:
+    """Whether it can be an error of a column that there is not; only PostgreSQL tells in the words of its locale."""
+    return isinstance(error, ProgrammingError) or "column" in str(error.orig).casefold()
+
+
+def without_lost(look: sa.Inspector, given: SqlTable) -> SqlTable:
+    """The declaration without the properties whose columns are lost."""
+
+    def there(name: str, schema: str | None) -> set[str]:
+        try:
+            return {column["name"] for column in look.get_columns(name, schema)}
+        except NoSuchTableError:
+            return set()
+
+    main = there(given.name, given.schema)
+    columns = {name: column if column in main else None for name, column in given.columns.items()}
+    joins: list[SqlJoin] = []
+    for join in given.joins:
+        found = there(join.table, join.schema)
+        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if c in found}))
+        columns |= {n: None for n, c in join.columns.items() if c not in found}  # nor is another one meant
+    return attrs.evolve(given, columns=columns, joins=joins)

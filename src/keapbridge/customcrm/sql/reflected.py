@@ -1,0 +1,139 @@
+"""Tables as they are in the database: their columns, what can be written to them, and what they cannot be without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from keapbridge.errors import MappingError
+from keapbridge.model.meant import is_meant
+
+__all__ = ["AsWritten", "Part", "Reflected", "can_be_blank", "has_zone", "is_number", "reflect", "time_column"]
+
+
+@attrs.frozen
+class Reflected:
+    """A table as it is: its columns, and what can be written."""
+
+    table: sa.Table
+    is_view: bool
+    defaults: frozenset[str]
+    required: frozenset[str]
+
+    def column(self, name: str, what: str) -> sa.Column[Any]:
+        if name not in self.table.c:
+            there = [c.name for c in self.table.c]
+            meant = is_meant(name, there) or f" (it has {', '.join(there)})"
+            raise MappingError(f"{what}: the table {self.table.fullname} has no column {name}{meant}")
+        return self.table.c[name]
+
+
+@attrs.frozen
+class Part:
+    """A table and the properties that are in it."""
+
+    seen: Reflected
+    columns: Mapping[str, sa.Column[Any]]
+    on: sa.Column[Any]
+    modified: sa.Column[Any] | None
+    where: tuple[Any, ...] = ()
+    fixed: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def reflect(
+    engine: sa.Engine, look: sa.Inspector, name: str, schema: str | None, id: str | None, what: str
+) -> Reflected:
+    is_view = name in look.get_view_names(schema)
+    if not is_view and name not in look.get_table_names(schema):
+        meant = is_meant(name, [*look.get_table_names(schema), *look.get_view_names(schema)])
+        raise MappingError(f"{what}: there is no table or view {name}{meant}")
+    found = look.get_columns(name, schema)
+    on_sqlite = engine.dialect.name == "sqlite"
+    columns: list[Any] = [sa.Column(c["name"], _kind(c["type"], on_sqlite), primary_key=c["name"] == id) for c in found]
+    table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
+    if is_view:
+        _check_view(engine, table, what)
+    made = {c["name"] for c in found if c.get("default") is not None or c.get("identity") or _counts(c)}
+    return Reflected(table, is_view, frozenset(made), frozenset(c["name"] for c in found if not c["nullable"]))
+
+
+def _counts(column: Any) -> bool:
+    return column.get("autoincrement") is True
+
+
+def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngine[Any]:
+    """The type that gives plain values: SQLite's columns hold texts and numbers whatever they are called."""
+    if isinstance(type_, sa.Uuid):
+        return sa.Uuid(as_uuid=False)
+    if on_sqlite and isinstance(type_, (sa.DateTime, sa.Date, sa.Time)):
+        return _TimeAsText()
+    if on_sqlite and isinstance(type_, sa.types.NullType):
+        return sa.String()
+    if on_sqlite and isinstance(type_, sa.Numeric):
+        return sa.Float()
+    if on_sqlite and isinstance(type_, sa.Boolean):
+        return AsWritten()
+    return type_
+
+
+class _TimeAsText(sa.String):
+    """A date or a time, which SQLite keeps as a text."""
+
+
+class AsWritten(sa.Boolean):
+    """Yes or no, read as whatever SQLite keeps in the column: any text would be a yes."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> None:
+        return None
+
+
+def _check_view(engine: sa.Engine, table: sa.Table, what: str) -> None:
+    """Refuse a view that cannot be written."""
+    with engine.connect() as connection:
+        match engine.dialect.name:
+            case "sqlite":
+                sql = "SELECT upper(sql) FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:name)"
+                triggers = " ".join(connection.execute(sa.text(sql), {"name": table.name}).scalars())
+                lacking = [kind for kind in ("INSERT", "UPDATE", "DELETE") if f"INSTEAD OF {kind}" not in triggers]
+            case "postgresql":
+                # Bits of events: 4 is UPDATE, 8 is INSERT, 16 is DELETE; with triggers included.
+                sql = "SELECT pg_relation_is_updatable(to_regclass(:name), true)"
+                name = engine.dialect.identifier_preparer.format_table(table)
+                events = connection.execute(sa.text(sql), {"name": name}).scalar() or 0
+                bits = {"INSERT": 8, "UPDATE": 4, "DELETE": 16}
+                lacking = [kind for kind, bit in bits.items() if not events & bit]
+            case _:
+                sql = (
+                    "SELECT is_updatable FROM information_schema.views WHERE table_name = :name "
+                    "AND table_schema = COALESCE(:schema, DATABASE())"
+                )
+                given = {"name": table.name, "schema": table.schema}
+                lacking = [] if connection.execute(sa.text(sql), given).scalar() == "YES" else ["UPDATE"]
+    if lacking:
+        raise MappingError(
+            f"{what}: the view {table.fullname} takes no {', '.join(lacking)}: "
+            "name the table below it, or give the view INSTEAD OF triggers"
+        )
+
+
+def time_column(seen: Reflected, name: str, what: str) -> sa.Column[Any]:
+    column = seen.column(name, what)
+    if not isinstance(column.type, (sa.DateTime, sa.String)):
+        raise MappingError(f"{what}: {seen.table.name}.{name} holds no times; without modified= all is read every time")
+    return column
+
+
+def has_zone(column: Any) -> bool:
+    return bool(getattr(column.type, "timezone", False))
+
+
+def is_number(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.Integer)
+
+
+def can_be_blank(column: sa.Column[Any]) -> bool:
+    """Whether "" stands for nothing in a column that is never empty."""
+    return isinstance(column.type, sa.String) and not isinstance(column.type, _TimeAsText)

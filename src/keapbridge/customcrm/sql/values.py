@@ -1,0 +1,87 @@
+"""Cells as properties have them, and properties as columns take them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, get_args, get_type_hints
+
+import sqlalchemy as sa
+
+from keapbridge.customcrm.sql.reflected import is_number
+from keapbridge.customcrm.sql.words import said
+from keapbridge.model.maybe import Unreadable
+
+__all__ = ["converted", "place_text", "property_types", "shown", "stamp_of"]
+
+
+def place_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def zoned(value: Any) -> Any:
+    if isinstance(value, str) and value:
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return value  # no moment: whoever reads the record sees that
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def stamp_of(value: Any) -> datetime | None:
+    """When a row was made or changed; `None` where it does not say so in a way that can be understood."""
+    try:
+        found = zoned(value)
+    except ValueError:
+        return None
+    return found if isinstance(found, datetime) else None
+
+
+def property_types(cls: type, wire_names: Mapping[str, str]) -> dict[str, type]:
+    hints = get_type_hints(cls)
+    return {wire: get_args(hints[name])[0] for name, wire in wire_names.items()}
+
+
+def shown(value: Any, kind: type | None) -> Any:
+    """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable."""
+    if isinstance(value, memoryview):
+        value = bytes(value)
+    if value is None or kind is None or isinstance(value, Unreadable):
+        return value
+    if kind is str:
+        return value if isinstance(value, (str, bytes)) else str(value)
+    if kind is bool:
+        known = value if not isinstance(value, str) or (meant := said(value)) is None else meant
+        return bool(known) if isinstance(known, (int, float, Decimal)) and known in (0, 1) else known
+    if kind is Decimal:
+        return str(value) if isinstance(value, float) else value
+    if kind is date:
+        return value.date() if isinstance(value, datetime) else value
+    if kind is datetime:
+        return zoned(value)
+    return value
+
+
+def converted(column: sa.Column[Any], value: Any) -> Any:
+    kind = column.type
+    if isinstance(kind, sa.Boolean):
+        return bool(value)
+    if is_number(column):
+        return int(value)
+    if isinstance(kind, sa.Float):
+        return float(value)
+    if isinstance(kind, sa.Numeric):
+        return Decimal(str(value))
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC)
+        if isinstance(kind, sa.String):
+            return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+        return moment if getattr(kind, "timezone", False) else moment.replace(tzinfo=None)
+    if isinstance(kind, sa.String):
+        return value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(kind, sa.Date) and isinstance(value, str):
+        return date.fromisoformat(value)
+    return value

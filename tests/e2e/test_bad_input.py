@@ -30,7 +30,7 @@ NO_ANSWER: dict[str, tuple[Fault, type[kb.ApiError]]] = {
     "empty": (Fault(status=200, body=b"", content_type="application/json"), kb.ShapeError),
     "an-html-page": (Fault(status=200, body=HTML, content_type="text/html"), kb.ShapeError),
     "an-html-outage": (OUTAGE, kb.ServerError),
-    "redirect": (Fault(status=302, headers=(("location", "http://example.org/login"),)), kb.StatusError),
+    "redirect": (Fault(status=302, headers=(("location", "http://crm.example.com/login"),)), kb.StatusError),
     "400": (Fault(status=400, body=b'{"message":"bad filter"}', content_type="application/json"), kb.StatusError),
     "401": (Fault(status=401, body=b"{}", content_type="application/json"), kb.AuthError),
     "403": (Fault(status=403, body=b"{}", content_type="application/json"), kb.AuthError),

@@ -89,6 +89,12 @@ class Running(Users):
         self.clock.pass_by(AFTER_THE_TERM)
         narrow = {**self.mappers, "contacts": self.mappers["contacts"].without(field)}
         self.watched(lambda: self.session(mappers=narrow).sync())
+        # A field that comes back has no past: where the two hold different values (Keap has cut one), policy decides.
+        for object, ours, theirs in self.links():
+            names = ((object, CUSTOMCRM, ours), (object, KEAP, theirs))
+            there = object == "contacts" and all(id in self.table(object, side) for _, side, id in names)
+            if there and len({self.read(*name).get(field) for name in names}) > 1:
+                self.blurred |= set(names)
 
     @rule(events=events, how=ways, n=number, side=sides)
     def stale(self, events: Any, how: str, n: int, side: kb.Side) -> None:

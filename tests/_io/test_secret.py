@@ -108,3 +108,10 @@ def test_tokens_that_cannot_be_read_show_nothing(tmp_path: Path) -> None:
         with pytest.raises(kb.KeapbridgeError, match="authorize again") as caught:
             store.load()
         assert PLAIN not in _locals(caught.value) + repr(caught.value)
+
+
+def test_a_keyword_that_is_misspelt_shows_no_other(tmp_path: Path) -> None:
+    misspelt: Any = kb.KeapOAuth
+    with pytest.raises(TypeError, match="is 'client_secret' meant") as caught:
+        misspelt(client_id="id", client_secret=PLAIN, client_secrt=PLAIN, tokens=kb.FileTokenStore(tmp_path / "t"))
+    assert PLAIN not in _locals(caught.value) + repr(caught.value)

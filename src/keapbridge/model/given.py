@@ -228,9 +228,11 @@ def _telling(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Cal
         try:
             return call(*args, **given)
         except TypeError:
-            if wrong := _wrong_name(call, who, given, also):
+            if wrong := _wrong_name(call, who, tuple(given), also):
                 raise wrong from None
             raise
+        finally:
+            args, given = (), {}  # there may be secrets among them, and reporters show the locals of frames
 
     return told
 

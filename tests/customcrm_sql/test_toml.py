@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toml_host import new_id
 
 import keapbridge as kb
-
-HERE = "host_of_tables"
-
-
-def new_id(key: str) -> str:
-    return key[:8]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def host() -> Any:
-    module = types.ModuleType(HERE)
-    new_id.__module__ = HERE
-    module.new_id = new_id  # type: ignore[attr-defined]
-    sys.modules[HERE] = module
-    yield
-    del sys.modules[HERE]
-
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 VALUES = st.one_of(
@@ -72,18 +53,18 @@ def test_a_table_comes_back_equal(table: kb.SqlTable) -> None:
 
 
 def test_a_host_writes_it_as_in_python() -> None:
-    said = f"""
+    said = """
         name = "klienten"
         id = "klient_nr"
-        columns = {{FirstName = "vorname", Fax = false}}
-        constants = {{Since = 2020-01-02}}
-        new_id = "{HERE}:new_id"
+        columns = {FirstName = "vorname", Fax = false}
+        constants = {Since = 2020-01-02}
+        new_id = "toml_host:new_id"
 
         [[joins]]
         table = "adressen"
         on = "klient_nr"
-        columns = {{City = "ort"}}
-        where = {{Art = "privat", Ende = {{empty = true}}}}
+        columns = {City = "ort"}
+        where = {Art = "privat", Ende = {empty = true}}
     """
     assert kb.SqlTable.from_toml(said) == kb.SqlTable(
         "klienten",

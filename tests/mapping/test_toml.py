@@ -2,80 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
+from toml_host import is_wanted
 
 import keapbridge as kb
 from keapbridge.mapping import Mapper, contacts
-from keapbridge.mapping.kinds.text import Text
-
-HERE = "host_of_mappings"
-CUSTOM = [kb.custom_field("Shoe size"), kb.custom_field(id="12"), kb.custom_field("T-shirt", type="TEXT", create=True)]
-
-
-@attrs.frozen
-class Shouting(Text):
-    """A kind of a host's."""
-
-    loud: bool = True
-
-
-def upper(value: Any) -> Any:
-    return str(value).upper()
-
-
-def lower(value: Any) -> Any:
-    return str(value).lower()
-
-
-def is_wanted(value: Any) -> bool:
-    return bool(value)
-
-
-QUIET = Shouting(loud=False)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def host() -> Any:
-    """This module under a name that it can be imported by."""
-    module = types.ModuleType(HERE)
-    for value in (Shouting, upper, lower, is_wanted):
-        value.__module__ = HERE
-        setattr(module, value.__name__, value)
-    module.QUIET = QUIET  # type: ignore[attr-defined]
-    sys.modules[HERE] = module
-    yield
-    del sys.modules[HERE]
 
 
 def test_a_host_writes_it_as_in_python(tmp_path: Path) -> None:
     path = tmp_path / "contacts.toml"
     path.write_text(
-        f"""
+        """
         name = "contacts"
         without = ["BirthDate"]
-        where.customcrm = {{Status = ["active", "new"]}}
-        where.keap = "{HERE}:is_wanted"
+        where.customcrm = {Status = ["active", "new"]}
+        where.keap = "toml_host:is_wanted"
 
         [addresses.SHIPPING]
         prefix = "Shipping"
-        names = {{StreetAddress2 = false}}
+        names = {StreetAddress2 = false}
 
         [fields.ShoeSize]
         kind = "integer"
-        keap = {{custom_field = "Shoe size", type = "WHOLE_NUMBER", create = true}}
+        keap = {custom_field = "Shoe size", type = "WHOLE_NUMBER", create = true}
         direction = "to_keap"
         required = ["keap"]
 
         [fields.Size]
         kind = "choice"
-        keap = {{custom_field_id = "12"}}
-        values = {{S = "Small", L = "Large"}}
+        keap = {custom_field_id = "12"}
+        values = {S = "Small", L = "Large"}
         """,
         "utf-8",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,52 +10,14 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toml_host import QUIET, Shouting, is_wanted, lower, upper
 
 import keapbridge as kb
 from keapbridge.mapping import Mapper, companies, contacts, declare, products
-from keapbridge.mapping.kinds.text import Text
 from keapbridge.mapping.match_keys import MatchKey, NearKey
 from keapbridge.mapping.toml import _functions
 
-HERE = "host_of_written_mappings"
 CUSTOM = [kb.custom_field("Shoe size"), kb.custom_field(id="12"), kb.custom_field("T-shirt", type="TEXT", create=True)]
-
-
-@attrs.frozen
-class Shouting(Text):
-    """A kind of a host's."""
-
-    loud: bool = True
-
-
-def upper(value: Any) -> Any:
-    return str(value).upper()
-
-
-def lower(value: Any) -> Any:
-    return str(value).lower()
-
-
-def is_wanted(value: Any) -> bool:
-    return bool(value)
-
-
-QUIET = Shouting(loud=False)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def host() -> Any:
-    """This module under a name that it can be imported by."""
-    module = types.ModuleType(HERE)
-    for value in (Shouting, upper, lower, is_wanted):
-        value.__module__ = HERE
-        setattr(module, value.__name__, value)
-    module.QUIET = QUIET  # type: ignore[attr-defined]
-    sys.modules[HERE] = module
-    yield
-    del sys.modules[HERE]
-
-
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "house"
+from script_modules import script
 
 
 @pytest.fixture(scope="module")
 def house() -> ModuleType:
-    loader = SourceFileLoader("house", str(SCRIPT))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return script("house")
 
 
 def package(tmp_path: Path, **files: str) -> Path:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import ast
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from script_modules import script
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "pages"
 
 
 @pytest.fixture(scope="module")
 def pages() -> ModuleType:
-    loader = SourceFileLoader("pages", str(SCRIPT))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return script("pages")
 
 
 def test_a_block_stands_on_the_lines_that_it_has_in_the_page(pages: ModuleType) -> None:

@@ -5,20 +5,19 @@ Two who swapped unique values hold each other's. Where the system can write to b
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from keapbridge._io.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
-from keapbridge.errors import ApiError, ConflictError, StatusError
+from keapbridge.errors import ConflictError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.plan import Action, Update
 from keapbridge.sync.afterwards.putting_back import Sight, Step, as_before, edited_since, remember_written
 from keapbridge.sync.afterwards.undo_notes import Attempts
-from keapbridge.sync.guard import stops_everything
-from keapbridge.sync.systems import WritesTogether
 from keapbridge.sync.writing.pair_state import Sent
 from keapbridge.sync.writing.run import RunPart
+from keapbridge.sync.writing.swaps import Write, able_to_write_together, all_or_none
 
 __all__ = ["MOST", "is_refused", "put_back_together", "rings"]
 
@@ -64,10 +63,10 @@ def put_back_together(
     sync = part.sync
     actions = [step.action for step in ring if isinstance(step.action, Update)]
     side = actions[0].changes[0].side
-    system = sync.systems[side]
-    if not isinstance(system, WritesTogether) or not system.writes_together:
+    system = able_to_write_together(sync, side)
+    if system is None:
         return False
-    writes: list[tuple[str, Mapping[str, Any], str | None]] = []
+    writes: list[Write] = []
     records: list[Any] = []
     for action, sight in zip(actions, sights, strict=True):
         if sight.problem is not None or sight.link is None or not sight.finds(side):
@@ -80,11 +79,8 @@ def put_back_together(
         writes.append((sight.link.id(side), written, seen.whole.version))
     for step in ring:
         attempts.begin(step.seq)
-    try:
-        answers = yield from system.update_together(writes)
-    except ApiError as error:
-        if stops_everything(error):
-            raise
+    answers = yield from all_or_none(system, writes)
+    if answers is None:
         return False
     for step, action, sight, record, write, answer in zip(ring, actions, sights, records, writes, answers, strict=True):
         yield from remember_written(part, sight, action.changes, Sent(record, write[1], answer), context)

@@ -26,10 +26,12 @@ from keapbridge.sync.writing.pair_state import PairState, Sent
 from keapbridge.sync.writing.refused import Refused
 from keapbridge.sync.writing.run import RunPart
 
-__all__ = ["settle_refused", "write_together"]
+__all__ = ["Write", "able_to_write_together", "all_or_none", "settle_refused", "write_together"]
 
 Again = Callable[[RunPart, Sequence[Refused]], Flow[bool]]
 """Writes one refused change, or all of a ring; answers whether that was tried."""
+Write = tuple[str, Mapping[str, Any], str | None]
+"""The id of a record, what is written to it, and the version that it is written for."""
 
 
 def settle_refused(part: RunPart, write_again: Again) -> Flow[None]:
@@ -47,14 +49,30 @@ def settle_refused(part: RunPart, write_again: Again) -> Flow[None]:
                 yield from part.fail(_named(each, ring))
 
 
+def able_to_write_together(sync: Synchronization, side: Side) -> WritesTogether | None:
+    """The system of a side, if it is able to write to several records at once."""
+    system = sync.systems[side]
+    return system if isinstance(system, WritesTogether) and system.writes_together else None
+
+
+def all_or_none(system: WritesTogether, writes: Sequence[Write]) -> Flow[Sequence[Any] | None]:
+    """What a system answers to writes that are made at once; `None` where it refuses them."""
+    try:
+        return (yield from system.update_together(writes))
+    except ApiError as error:
+        if stops_everything(error):
+            raise
+        return None
+
+
 def write_together(
     sync: Synchronization, side: Side, states: Sequence[tuple[PairState, Change]]
 ) -> Flow[Sequence[Sent] | None]:
     """Write to several records at once, all or none; answers the writes, and `None` where that cannot be done."""
-    system = sync.systems[side]
-    if not isinstance(system, WritesTogether) or not system.writes_together:
+    system = able_to_write_together(sync, side)
+    if system is None:
         return None
-    writes: list[tuple[str, Mapping[str, Any], str | None]] = []
+    writes: list[Write] = []
     records: list[Any] = []
     for state, change in states:
         seen = state.pair.seen(side)
@@ -62,11 +80,8 @@ def write_together(
         record, written = sync.mapper.changed(side, state.records[side], {change.field: change.after}, state.context)
         records.append(record)
         writes.append((seen.id, written, seen.version))
-    try:
-        answers = yield from system.update_together(writes)
-    except ApiError as error:
-        if stops_everything(error):
-            raise
+    answers = yield from all_or_none(system, writes)
+    if answers is None:
         return None
     return [Sent(record, its[1], answer) for record, its, answer in zip(records, writes, answers, strict=True)]
 

@@ -1,0 +1,76 @@
+"""The records in an answer that is a list, read at once or left unread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar, cast
+
+import attrs
+import msgspec
+
+from keapbridge._io.effects import Malformed, Page
+from keapbridge._json.codec import NotQuickError, parsed, split
+from keapbridge.customcrm.endpoints.endpoint import Endpoint, id_of, is_deleted
+from keapbridge.errors import ShapeError
+
+__all__ = ["Listing", "listing"]
+
+R = TypeVar("R")
+
+
+@attrs.frozen
+class Listing(Generic[R]):
+    """The list in an answer: the ids of all that it shows, and the page that begins at one of them."""
+
+    ids: tuple[str | None, ...]
+    page: Callable[[int], Page[R]]
+
+
+def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Listing[R]:
+    if isinstance(items, msgspec.Raw):
+        with contextlib.suppress(NotQuickError):
+            if unread and endpoint.can_split:
+                return _split_listing(endpoint, items, path)
+            if endpoint.is_plain:
+                return _quick_listing(endpoint, items)
+        items = parsed(items)
+    if not isinstance(items, list):
+        raise ShapeError(f"{path} is not a list", paths=[path])
+
+    def page(start: int) -> Page[R]:
+        shown = items[start:]
+        deleted = tuple(filter(None, (id_of(endpoint, item) for item in shown if is_deleted(endpoint, item))))
+        there = [endpoint.wire.read(item) for item in shown if not is_deleted(endpoint, item)]
+        records, malformed = endpoint.codec.load_many(there, path=path)
+        return Page(records, malformed, deleted)
+
+    return Listing(tuple(id_of(endpoint, item) for item in items), page)
+
+
+def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> Listing[R]:
+    records = endpoint.codec.read_quickly(items)
+    return Listing(tuple(record.id for record in cast("Any", records)), lambda start: Page(records[start:]))
+
+
+def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> Listing[R]:
+    mark = endpoint.schema.deleted
+
+    def read(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        if endpoint.is_plain:
+            return endpoint.codec.read_texts(texts, positions, path)
+        there = [endpoint.wire.read(parsed(text)) for text in texts]
+        return endpoint.codec.load_many(there, path=path, positions=positions)
+
+    marks_at = None if mark is None else mark.property
+    unread, marks = split(items, endpoint.wire.paths["id"], marks_at, read, *endpoint.wire.stamp)
+
+    def page(start: int) -> Page[R]:
+        gone = {n for n, found in enumerate(marks) if found is not None and mark is not None and mark.holds(found)}
+        if not gone and not start:
+            return Page(unread=unread)
+        there = range(start, len(marks))
+        deleted = tuple(id for n in there if n in gone and (id := unread.ids[n]) is not None)
+        return Page(deleted=deleted, unread=unread.only([n for n in there if n not in gone]))
+
+    return Listing(unread.ids, page)

@@ -1,0 +1,255 @@
+"""Single records: read, made, changed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, unquote, urlsplit
+
+import attrs
+import msgspec
+
+from keapbridge._io.effects import Answer, Call
+from keapbridge._json.codec import dump_json, load_json
+from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
+from keapbridge.customcrm.schema import time_text
+from keapbridge.customcrm.wire import dig, put
+from keapbridge.errors import NotFoundError, ShapeError
+from keapbridge.model.checked import asked_id
+from keapbridge.model.given import wrong
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.meant import is_meant
+
+__all__ = [
+    "Current",
+    "changes_to_record",
+    "create",
+    "current",
+    "delete",
+    "get",
+    "mark_deleted",
+    "marks_after_reading",
+    "reads_before_writing",
+    "record_extra",
+    "update",
+]
+
+R = TypeVar("R")
+
+_with_numbers = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@attrs.frozen
+class Current:
+    """A record as the API shows it, for being written back, and its version."""
+
+    body: Json = attrs.field(repr=False)
+    version: str | None
+
+
+def get(endpoint: Endpoint[R], id: str) -> Call[R]:
+    """One record."""
+    subject = f"{endpoint.singular} {id}"
+    return Call("GET", _one(endpoint, id), _decode_one(endpoint, subject), subject=subject, route=_route(endpoint))
+
+
+def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
+    """One record, as it is needed for a write that has to send more than the changes."""
+    subject = f"{endpoint.singular} {id}"
+
+    def decode(answer: Answer) -> Current:
+        body = _one_body(endpoint, answer, subject)
+        if not isinstance(body, dict):
+            raise ShapeError("the answer is not a record", paths=["$"])
+        path = endpoint.wire.paths.get("etag")
+        version = answer.headers.get("etag") if path is None else dig(body, path)
+        return Current(body, None if version is None else str(version))
+
+    return Call("GET", _one(endpoint, id), decode, subject=subject, route=_route(endpoint))
+
+
+def create(endpoint: Endpoint[R], record: Any, *, key: str | None = None) -> Call[R]:
+    """A new record; with an idempotency key, where the API takes one, it may be sent again and is made once.
+
+    Where the answer does not show the record, the one that is returned holds its id only.
+    """
+    body = endpoint.codec.dump(record, endpoint.writable | record_extra(record).keys())
+    header = endpoint.schema.idempotency
+    return Call(
+        "POST",
+        endpoint.path,
+        _decode_written(endpoint, None),
+        headers=((header, key),) if key and header else (),
+        body=_sent(endpoint, endpoint.wire.write({name: value for name, value in body.items() if value is not None})),
+        subject=f"a new {endpoint.singular}",
+        repeatable=key is not None and header is not None,
+    )
+
+
+def update(
+    endpoint: Endpoint[R],
+    id: str,
+    record: R,
+    mask: Collection[str],
+    *,
+    if_match: str | None = None,
+    onto: Json | None = None,
+) -> Call[R]:
+    """Write the masked attributes (or extra properties) of `record`; with `if_match` only onto that version.
+
+    Args:
+        onto: the record as it is now, where more than the changes has to be sent.
+    """
+    changes = endpoint.codec.dump(record, mask)
+    into = None if onto is None else endpoint.wire.kept(onto, changes)
+    body = endpoint.wire.write(changes, into)
+    return _write(endpoint, id, body, _decode_written(endpoint, id), if_match)
+
+
+def reads_before_writing(endpoint: Endpoint[R], record: R, mask: Collection[str]) -> bool:
+    """Whether an update needs the record as it is now."""
+    return endpoint.wire.reads_before_writing(endpoint.codec.dump(record, mask))
+
+
+def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> Call[None]:
+    """Delete a record; with `if_match` only that version."""
+    return Call(
+        "DELETE",
+        _one(endpoint, id),
+        lambda _: None,
+        headers=_conditions(endpoint, if_match),
+        subject=f"{endpoint.singular} {id}",
+        route=_route(endpoint),
+    )
+
+
+def mark_deleted(
+    endpoint: Endpoint[Any], id: str, moment: datetime, *, if_match: str | None = None, onto: Json | None = None
+) -> Call[None]:
+    """Write the mark of deleted records; with `if_match` only onto that version."""
+    mark = endpoint.schema.deleted
+    assert mark is not None  # the schema has checked that a soft delete has a mark
+    value: Any = mark.value
+    if mark.time:
+        text = time_text(moment, endpoint.schema.times)
+        value = text if endpoint.schema.times == "iso8601" else int(text)
+    body = {} if onto is None else endpoint.wire.kept(onto, [mark.property])
+    put(body, mark.property, value)
+    return _write(endpoint, id, body, lambda _: None, if_match)
+
+
+def marks_after_reading(endpoint: Endpoint[Any]) -> bool:
+    """Whether writing the mark of deleted records needs the record as it is now."""
+    mark = endpoint.schema.deleted
+    return mark is not None and endpoint.wire.reads_before_writing([mark.property])
+
+
+def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> tuple[R, frozenset[str]]:
+    """A record that holds only these changes, and their names; properties of the host come as `extra={…}`.
+
+    Raises:
+        TypeError: for a name that is not a writable field.
+    """
+    unknown = sorted(changes.keys() - endpoint.writable - {"extra"})
+    if unknown:
+        meant = is_meant(unknown[0], endpoint.writable)
+        raise TypeError(f"{endpoint.singular}s have no writable field {', '.join(map(repr, unknown))}{meant}")
+    if "extra" in changes and not isinstance(changes["extra"], Mapping):
+        raise wrong("extra", "properties by name, such as extra={'ShoeSize': 42}", changes["extra"])
+    ready = {name: value for name, value in changes.items() if value is not UNSET}
+    return endpoint.codec.cls(**ready), frozenset(ready.keys() - {"extra"} | ready.get("extra", {}).keys())
+
+
+def record_extra(record: Any) -> Mapping[str, Any]:
+    """The host's own properties of a record."""
+    extra: Mapping[str, Any] = record.extra
+    return extra
+
+
+def _one(endpoint: Endpoint[Any], id: str) -> str:
+    return endpoint.declared.path_of(quote(asked_id(id), safe=""))
+
+
+def _route(endpoint: Endpoint[Any]) -> str:
+    return endpoint.declared.path_of("{id}")
+
+
+def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:
+    return (("If-Match", version),) if version and endpoint.schema.conditional else ()
+
+
+def _write(
+    endpoint: Endpoint[Any], id: str, body: Json, decode: Callable[[Answer], Any], version: str | None
+) -> Call[Any]:
+    return Call(
+        endpoint.schema.update.method,
+        _one(endpoint, id),
+        decode,
+        headers=_conditions(endpoint, version),
+        body=_sent(endpoint, body),
+        subject=f"{endpoint.singular} {id}",
+        route=_route(endpoint),
+    )
+
+
+def _sent(endpoint: Endpoint[Any], body: Json) -> bytes:
+    wrapped = body
+    if endpoint.schema.envelope.sends is not None:
+        wrapped = {}
+        put(wrapped, endpoint.schema.envelope.sends, body)
+    return _with_numbers(wrapped) if endpoint.schema.decimals == "number" else dump_json(wrapped)
+
+
+def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str) -> Any:
+    body = load_json(answer)
+    found = dig(body, endpoint.schema.envelope.record)
+    if is_deleted(endpoint, found):
+        raise NotFoundError(f"{subject} is marked as deleted", status=410)
+    return found
+
+
+def _decode_one(endpoint: Endpoint[R], subject: str) -> Callable[[Answer], R]:
+    where = endpoint.schema.envelope.record
+    path = f"$.{where}" if where else "$"
+
+    def decode(answer: Answer) -> R:
+        body = endpoint.wire.read(_one_body(endpoint, answer, subject))
+        record = endpoint.codec.load(body, path=path)
+        return _versioned(endpoint, record, answer)
+
+    return decode
+
+
+def _versioned(endpoint: Endpoint[R], record: R, answer: Answer) -> R:
+    if "etag" in endpoint.wire.paths:
+        return record
+    versioned: R = attrs.evolve(cast("Any", record), etag=answer.headers.get("etag"))
+    return versioned
+
+
+def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer], R]:
+    """The record that an answer to a write shows, or one with its id only where answers show no more."""
+    whole = _decode_one(endpoint, f"{endpoint.singular} {id or ''}".rstrip())
+
+    def decode(answer: Answer) -> R:
+        if endpoint.schema.envelope.written == "record":
+            if not answer.body.strip():
+                why = "the answer to the write shows no record: declare written='id' of the envelope"
+                raise ShapeError(why, paths=["$"], status=answer.status)
+            return whole(answer)
+        values: Json = {"id": id or _new_id(endpoint, answer)}
+        return endpoint.codec.cls(**values)
+
+    return decode
+
+
+def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
+    body = load_json(answer) if answer.body.strip() else None
+    found = id_of(endpoint, dig(body, endpoint.schema.envelope.record)) or id_of(endpoint, body)
+    if found:
+        return found
+    last = urlsplit(answer.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
+    if not last:
+        raise ShapeError("the answer tells no id of the new record", paths=["$"])
+    return unquote(last)

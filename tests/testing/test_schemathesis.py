@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from keapbridge.testing import Fault, KeapEmulator
-from keapbridge.testing.keap._rules import RESOURCES
+from keapbridge.testing.keap._resources import RESOURCES
 
 if TYPE_CHECKING:
     import requests

@@ -12,7 +12,7 @@ from lens_laws import CURRENCIES, LAWS, NOWHERE, OURS, THEIRS, amount, read
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Asked, Context
 from keapbridge.mapping.kinds.money import Money, exponent
-from keapbridge.testing.keap import _rules as emulator
+from keapbridge.testing.keap import _checks as emulator
 
 
 @LAWS

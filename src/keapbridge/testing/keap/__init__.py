@@ -18,12 +18,12 @@ from typing import Self
 from keapbridge.testing._faults import Faults
 from keapbridge.testing._server import AsgiApp, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing.keap._app import application
+from keapbridge.testing.keap._behaviour import DEFAULT_BEHAVIOUR, KeapBehaviour
 from keapbridge.testing.keap._faults import answers, specials
 from keapbridge.testing.keap._gateway import Gateway
 from keapbridge.testing.keap._hooks import HookBehaviour, KeapHooks
 from keapbridge.testing.keap._oauth import KeapGrant, KeapOAuthServer, mask_tokens
 from keapbridge.testing.keap._quota import KeapQuota, Meter
-from keapbridge.testing.keap._rules import DEFAULT_BEHAVIOUR, KeapBehaviour
 from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
 __all__ = [

@@ -16,23 +16,14 @@ from starlette.routing import Mount, Route, Router
 
 from keapbridge.testing._server import AsgiApp
 from keapbridge.testing.keap import _filters
+from keapbridge.testing.keap._behaviour import KeapBehaviour
+from keapbridge.testing.keap._checks import InvalidError, Writing
+from keapbridge.testing.keap._documents import Document, dicts, in_slot
+from keapbridge.testing.keap._fields import FIELD_TYPES
 from keapbridge.testing.keap._hooks import KeapHooks
-from keapbridge.testing.keap._rules import (
-    COMPANIES,
-    CONTACTS,
-    FIELD_TYPES,
-    PRODUCTS,
-    Document,
-    InvalidError,
-    KeapBehaviour,
-    Resource,
-    Writing,
-    dicts,
-    in_slot,
-    stock,
-    write,
-)
+from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, Resource, stock
 from keapbridge.testing.keap._state import MARKETABLE, KeapState, Table
+from keapbridge.testing.keap._writing import write
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

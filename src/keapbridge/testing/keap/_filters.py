@@ -18,19 +18,11 @@ from typing import Any, Literal
 import attrs
 import msgspec
 
-from keapbridge.testing.keap._rules import (
-    ADDRESS_SLOTS,
-    COMPANIES,
-    CONTACTS,
-    DATE_FIELDS,
-    LIST_FIELDS,
-    NUMERIC_FIELDS,
-    PHONE_SLOTS,
-    PRODUCTS,
-    Document,
-    InvalidError,
-    Resource,
-)
+from keapbridge.testing.keap._checks import InvalidError
+from keapbridge.testing.keap._documents import Document
+from keapbridge.testing.keap._fields import DATE_FIELDS, LIST_FIELDS, NUMERIC_FIELDS
+from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, Resource
+from keapbridge.testing.keap._slots import ADDRESS_SLOTS, PHONE_SLOTS
 
 Kind = Literal["text", "exact", "number", "ids", "moment"]
 

@@ -10,8 +10,8 @@ import msgspec
 from starlette.responses import Response
 
 from keapbridge.testing._server import AsgiApp, Message, Receive, Scope, Send
+from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._quota import Caller, Meter, Refusal
-from keapbridge.testing.keap._rules import KeapBehaviour
 
 INVALID_TOKEN = {
     "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},

@@ -24,7 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from keapbridge.testing._server import AsgiApp, Receive, Recorded, Scope, Send
-from keapbridge.testing.keap._rules import KeapBehaviour
+from keapbridge.testing.keap._behaviour import KeapBehaviour
 
 __all__ = ["KeapGrant", "KeapOAuthServer", "mask_tokens"]
 

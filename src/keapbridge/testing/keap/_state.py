@@ -18,23 +18,13 @@ from typing import Any
 import attrs
 import msgspec
 
+from keapbridge.testing.keap._checks import money
+from keapbridge.testing.keap._documents import Document, dicts, words
+from keapbridge.testing.keap._fields import FIELD_TYPES
 from keapbridge.testing.keap._filters import Condition, Order, stamp
 from keapbridge.testing.keap._journal import Journal
-from keapbridge.testing.keap._rules import (
-    COMPANIES,
-    CONTACTS,
-    FIELD_TYPES,
-    PRODUCTS,
-    RESOURCES,
-    Document,
-    Resource,
-    complete,
-    dicts,
-    merged,
-    money,
-    stock,
-    words,
-)
+from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, RESOURCES, Resource, stock
+from keapbridge.testing.keap._writing import complete, merged
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 

@@ -13,11 +13,11 @@ from typing import Self
 from keapbridge.testing._faults import Faults
 from keapbridge.testing._server import AsgiApp, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing._webhooks import CustomcrmWebhooks
-from keapbridge.testing.customcrm._app import _FAULTS, _application
-from keapbridge.testing.customcrm._ledger import _Ledger
+from keapbridge.testing.customcrm._app import FAULTS, application
+from keapbridge.testing.customcrm._ledger import Ledger
 from keapbridge.testing.customcrm._shapes import CustomcrmBehaviour
 from keapbridge.testing.customcrm._state import CustomcrmState, CustomcrmTable
-from keapbridge.testing.customcrm._wire import _ROOT, Clock
+from keapbridge.testing.customcrm._wire import ROOT, Clock
 
 __all__ = ["CustomcrmBehaviour", "CustomcrmEmulator", "CustomcrmState", "CustomcrmTable"]
 
@@ -62,13 +62,13 @@ class CustomcrmEmulator:
     ) -> None:
         self.token = token
         self.requests = RequestLog()
-        self.faults = Faults(_FAULTS)
+        self.faults = Faults(FAULTS)
         self.webhooks = CustomcrmWebhooks()
         time = clock or _system_time
-        self._ledger = _Ledger(time, behaviour or CustomcrmBehaviour(), self.webhooks)
+        self._ledger = Ledger(time, behaviour or CustomcrmBehaviour(), self.webhooks)
         self.state = CustomcrmState(self._ledger)
-        application = _application(self._ledger, lambda: self.token)
-        self.app: AsgiApp = Recorder(application, self.requests, self.faults, clock=time)
+        surface = application(self._ledger, lambda: self.token)
+        self.app: AsgiApp = Recorder(surface, self.requests, self.faults, clock=time)
         self._server: LoopbackServer | None = None
         self._closed = False
 
@@ -76,7 +76,7 @@ class CustomcrmEmulator:
     def base_url(self) -> str:
         """Where clients find the system; while it is not served, a URL that only reaches it through `app`."""
         origin = "emulator.invalid" if self._server is None else f"127.0.0.1:{self._server.port}"
-        return f"http://{origin}{_ROOT}"
+        return f"http://{origin}{ROOT}"
 
     def __enter__(self) -> Self:
         if self._closed or self._server is not None:

@@ -21,9 +21,9 @@ from starlette.routing import Route
 
 from keapbridge.testing._faults import Fault, FaultKind
 from keapbridge.testing._server import AsgiApp, Receive, Scope, Send
-from keapbridge.testing.customcrm._ledger import _Ledger, _Row
-from keapbridge.testing.customcrm._shapes import _SHAPES, _InvalidError, _Shape
-from keapbridge.testing.customcrm._wire import _EPOCH, _MILLISECOND, _ROOT, Wire, _canonical, _decode, _encode
+from keapbridge.testing.customcrm._ledger import Ledger, Row
+from keapbridge.testing.customcrm._shapes import SHAPES, InvalidError, Shape
+from keapbridge.testing.customcrm._wire import EPOCH, MILLISECOND, ROOT, Wire, canonical, decode, encode
 
 _MOST = 1000
 
@@ -48,7 +48,7 @@ def _problem(
     }
     if errors:
         problem["errors"] = [{"field": name, "message": reason} for name, reason in errors]
-    return Response(_encode(problem), status, headers, media_type="application/problem+json")
+    return Response(encode(problem), status, headers, media_type="application/problem+json")
 
 
 async def _http_problem(_: Request, error: Exception) -> Response:
@@ -57,7 +57,7 @@ async def _http_problem(_: Request, error: Exception) -> Response:
 
 
 async def _invalid_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, _InvalidError)
+    assert isinstance(error, InvalidError)
     return _problem(422, "The record is not valid.", error.errors)
 
 
@@ -65,7 +65,7 @@ def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = No
     return Response(body, status, headers, media_type="application/json")
 
 
-def _single(row: _Row, status: int = 200, **headers: str) -> Response:
+def _single(row: Row, status: int = 200, **headers: str) -> Response:
     return _json(row.document, status, {"ETag": row.etag, **headers})
 
 
@@ -74,7 +74,7 @@ async def _body(request: Request) -> Wire:
     if media != "application/json" and not re.fullmatch(r"application/[^/]+\+json", media):
         raise _ProblemError(415, "The content type must be application/json.")
     try:
-        body = _decode(await request.body())
+        body = decode(await request.body())
     except (ValueError, RecursionError) as error:
         raise _ProblemError(400, "The body is not JSON.") from error
     if not isinstance(body, dict):
@@ -82,7 +82,7 @@ async def _body(request: Request) -> Wire:
     return body
 
 
-def _existing(ledger: _Ledger, shape: _Shape, request: Request) -> _Row:
+def _existing(ledger: Ledger, shape: Shape, request: Request) -> Row:
     id_ = request.path_params["id"]
     row = ledger.find(shape, id_)
     if row is None or not row.live:
@@ -90,7 +90,7 @@ def _existing(ledger: _Ledger, shape: _Shape, request: Request) -> _Row:
     return row
 
 
-def _demand_match(row: _Row, request: Request) -> None:
+def _demand_match(row: Row, request: Request) -> None:
     wanted = ",".join(request.headers.getlist("if-match"))
     if wanted and not {"*", row.etag} & {tag.strip() for tag in wanted.split(",")}:
         raise _ProblemError(412, f"The record's version is {row.etag}.")
@@ -115,16 +115,16 @@ def _since(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
         # Rounded up: a record of 05.678 is earlier than 05.6785.
-        return -((_EPOCH - moment) // _MILLISECOND)
+        return -((EPOCH - moment) // MILLISECOND)
     except (ValueError, TypeError) as error:
         raise ValueError("must be a time with a zone, as 2026-01-02T03:04:05.678Z") from error
 
 
-def _cursor(shape: _Shape, since: int | None, after: int) -> str:
-    return base64.urlsafe_b64encode(_encode((shape.name, since, after))).decode()
+def _cursor(shape: Shape, since: int | None, after: int) -> str:
+    return base64.urlsafe_b64encode(encode((shape.name, since, after))).decode()
 
 
-def _place(shape: _Shape, cursor: str) -> tuple[int | None, int]:
+def _place(shape: Shape, cursor: str) -> tuple[int | None, int]:
     try:
         raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
         name, since, after = msgspec.json.decode(raw, type=tuple[str, int | None, int])
@@ -136,7 +136,7 @@ def _place(shape: _Shape, cursor: str) -> tuple[int | None, int]:
     raise ValueError("is not one that this list gave")
 
 
-def _listing(shape: _Shape, query: Mapping[str, str]) -> _Listing:
+def _listing(shape: Shape, query: Mapping[str, str]) -> _Listing:
     errors: list[tuple[str, str]] = []
 
     def read(name: str, parse: Callable[[str], Any], default: Any) -> Any:
@@ -169,7 +169,7 @@ def _query(request: Request) -> dict[str, str]:
     return query
 
 
-async def _list(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
+async def _list(ledger: Ledger, shape: Shape, request: Request) -> Response:
     query = _query(request)
     wanted = _listing(shape, query)
     more: int | None = None
@@ -183,16 +183,16 @@ async def _list(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
         else:
             documents, more = ledger.page(shape, since=wanted.since, after=wanted.after, limit=wanted.limit)
     cursor = None if more is None else _cursor(shape, wanted.since, more)
-    return _json(b'{"Items":[' + b",".join(documents) + b'],"NextCursor":' + _encode(cursor) + b"}")
+    return _json(b'{"Items":[' + b",".join(documents) + b'],"NextCursor":' + encode(cursor) + b"}")
 
 
-async def _create(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
+async def _create(ledger: Ledger, shape: Shape, request: Request) -> Response:
     body = await _body(request)
     key = request.headers.get("idempotency-key")
     if key == "":
         # A client that believes itself protected must not be left in that belief.
         raise _ProblemError(400, "The Idempotency-Key is empty.")
-    digest = sha256(_canonical(body)).digest()
+    digest = sha256(canonical(body)).digest()
     with ledger.transaction():
         receipt = ledger.receipt(shape, key) if key is not None else None
         if receipt is None:
@@ -206,24 +206,24 @@ async def _create(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
         row = ledger.find(shape, id_)
     if row is None or not row.live:
         raise _ProblemError(410, f"The record {id_} that this Idempotency-Key made was deleted.")
-    return _single(row, 201 if receipt is None else 200, Location=f"{_ROOT}/{shape.name}/{id_}")
+    return _single(row, 201 if receipt is None else 200, Location=f"{ROOT}/{shape.name}/{id_}")
 
 
-async def _get(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
+async def _get(ledger: Ledger, shape: Shape, request: Request) -> Response:
     with ledger.transaction():
         return _single(_existing(ledger, shape, request))
 
 
-async def _update(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
+async def _update(ledger: Ledger, shape: Shape, request: Request) -> Response:
     body = await _body(request)
     with ledger.transaction():
         row = _existing(ledger, shape, request)
         _demand_match(row, request)
-        changes = ledger.checked(shape, body, _decode(row.document))
+        changes = ledger.checked(shape, body, decode(row.document))
         return _single(ledger.rewrite(shape, row, changes) if changes else row)
 
 
-async def _delete(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
+async def _delete(ledger: Ledger, shape: Shape, request: Request) -> Response:
     with ledger.transaction():
         row = _existing(ledger, shape, request)
         _demand_match(row, request)
@@ -231,7 +231,7 @@ async def _delete(ledger: _Ledger, shape: _Shape, request: Request) -> Response:
     return Response(status_code=204)
 
 
-_Handler = Callable[[_Ledger, _Shape, Request], Awaitable[Response]]
+_Handler = Callable[[Ledger, Shape, Request], Awaitable[Response]]
 # One route a path, not one a method: only so does a 405 name every method in its Allow header.
 _PATHS: dict[str, dict[str, _Handler]] = {
     "": {"GET": _list, "POST": _create},
@@ -239,22 +239,22 @@ _PATHS: dict[str, dict[str, _Handler]] = {
 }
 
 
-def _route(ledger: _Ledger, shape: _Shape, path: str, handlers: Mapping[str, _Handler]) -> Route:
+def _route(ledger: Ledger, shape: Shape, path: str, handlers: Mapping[str, _Handler]) -> Route:
     async def endpoint(request: Request) -> Response:
         ledger.note_request()
         return await handlers[request.method if request.method in handlers else "GET"](ledger, shape, request)
 
-    return Route(f"{_ROOT}/{shape.name}{path}", endpoint, methods=list(handlers))
+    return Route(f"{ROOT}/{shape.name}{path}", endpoint, methods=list(handlers))
 
 
-def _application(ledger: _Ledger, token: Callable[[], str]) -> AsgiApp:
+def application(ledger: Ledger, token: Callable[[], str]) -> AsgiApp:
     inner = Starlette(
-        routes=[_route(ledger, shape, path, to) for shape in _SHAPES.values() for path, to in _PATHS.items()],
-        exception_handlers={HTTPException: _http_problem, _InvalidError: _invalid_problem},
+        routes=[_route(ledger, shape, path, to) for shape in SHAPES.values() for path, to in _PATHS.items()],
+        exception_handlers={HTTPException: _http_problem, InvalidError: _invalid_problem},
     )
     inner.router.redirect_slashes = False
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         given = b"".join(value for name, value in scope["headers"] if name.lower() == b"authorization")
         scheme, _, credentials = given.partition(b" ")
         if scheme.lower() == b"bearer" and hmac.compare_digest(credentials.strip(), token().encode()):
@@ -263,7 +263,7 @@ def _application(ledger: _Ledger, token: Callable[[], str]) -> AsgiApp:
         refusal = _problem(401, "A valid bearer token is required.", headers={"WWW-Authenticate": "Bearer"})
         await refusal(scope, receive, send)
 
-    return application
+    return guarded
 
 
 _FAULT_WORDS: dict[FaultKind, str] = {
@@ -274,7 +274,7 @@ _FAULT_WORDS: dict[FaultKind, str] = {
     "504": "The system behind this one took too long.",
 }
 # What the faults that are drawn by chance answer.
-_FAULTS: dict[FaultKind, Fault] = {
+FAULTS: dict[FaultKind, Fault] = {
     kind: Fault(int(kind), bytes(answer.body), "application/problem+json")
     for kind, text in _FAULT_WORDS.items()
     for answer in [_problem(int(kind), text)]

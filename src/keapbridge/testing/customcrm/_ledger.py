@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 
 from keapbridge.testing._webhooks import CustomcrmWebhooks
-from keapbridge.testing.customcrm._shapes import _SHAPES, CustomcrmBehaviour, _InvalidError, _Shape
-from keapbridge.testing.customcrm._wire import _EPOCH, _MILLISECOND, Clock, Wire, _canonical, _decode, _encode, _iso
+from keapbridge.testing.customcrm._shapes import SHAPES, CustomcrmBehaviour, InvalidError, Shape
+from keapbridge.testing.customcrm._wire import EPOCH, MILLISECOND, Clock, Wire, canonical, decode, encode, iso
 
 _READ_ONLY = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag", "Deleted"})
 
@@ -46,7 +46,7 @@ CREATE TABLE receipt (
 
 
 @attrs.frozen
-class _Row:
+class Row:
     number: int
     id: str
     version: int
@@ -62,15 +62,15 @@ class _Row:
 
 def _document(properties: Mapping[str, Any], *, id_: str, version: int, created: int, updated: int) -> bytes:
     """A record as it is sent: these properties under the stamps that are the system's own."""
-    stamps = {"Id": id_, "CreatedAt": _iso(created), "UpdatedAt": _iso(updated), "ETag": _etag(version)}
-    return _encode({"Id": id_, **properties, **stamps})
+    stamps = {"Id": id_, "CreatedAt": iso(created), "UpdatedAt": iso(updated), "ETag": _etag(version)}
+    return encode({"Id": id_, **properties, **stamps})
 
 
 def _etag(version: int) -> str:
     return f'"{version}"'
 
 
-class _Ledger:
+class Ledger:
     """Everything the emulated system knows; what it does, it does inside `transaction()`.
 
     Every write has a moment (milliseconds since 1970, UTC) of its own, later than all before it: the order of
@@ -86,7 +86,7 @@ class _Ledger:
         # The empty name is a private database that SQLite moves to a temporary file once it outgrows its cache.
         self._connection = sqlite3.connect("", check_same_thread=False)
         self._connection.executescript(_SCHEMA)
-        self._issued = dict.fromkeys(_SHAPES, 0)
+        self._issued = dict.fromkeys(SHAPES, 0)
         self._last_write = 0
         self._last_request = 0
 
@@ -111,18 +111,18 @@ class _Ledger:
         """A client may have read up to now: no later write may claim an earlier moment."""
         self._last_request = self._now()
 
-    def checked(self, shape: _Shape, raw: Mapping[str, Any], current: Mapping[str, Any]) -> Wire:
+    def checked(self, shape: Shape, raw: Mapping[str, Any], current: Mapping[str, Any]) -> Wire:
         """The properties of `raw` as they would be stored, without those that `current` holds already.
 
         Raises:
-            _InvalidError: The system refuses the record; every reason is in it.
+            InvalidError: The system refuses the record; every reason is in it.
         """
         changes: Wire = {}
         errors: list[tuple[str, str]] = []
         for name, value in raw.items():
             try:
                 kept = self._accepted(shape, name, value)
-                if name in current and _canonical(current[name]) == _canonical(kept):
+                if name in current and canonical(current[name]) == canonical(kept):
                     continue
                 if name in shape.references:
                     self._refer(shape.references[name], kept)
@@ -131,14 +131,14 @@ class _Ledger:
             else:
                 changes[name] = kept
         if errors:
-            raise _InvalidError(errors)
+            raise InvalidError(errors)
         return changes
 
-    def insert(self, shape: _Shape, raw: Iterable[Mapping[str, Any]], count: int = 1) -> list[str]:
+    def insert(self, shape: Shape, raw: Iterable[Mapping[str, Any]], count: int = 1) -> list[str]:
         """Creates `count` records; returns their ids.
 
         Raises:
-            _InvalidError: The system refuses one of them; the transaction must not be committed.
+            InvalidError: The system refuses one of them; the transaction must not be committed.
         """
         first, issued = self._moment(count), self._issued[shape.name]
         empty = dict.fromkeys(shape.properties)
@@ -157,36 +157,34 @@ class _Ledger:
         self._note(shape.name, "created", ids)
         return ids
 
-    def find(self, shape: _Shape, id_: str) -> _Row | None:
+    def find(self, shape: Shape, id_: str) -> Row | None:
         """The row with this id, a tombstone's included."""
         found = self._connection.execute(
             "SELECT number, id, version, created, updated, live, document FROM record WHERE object = ? AND id = ?",
             (shape.name, id_),
         ).fetchone()
-        return _Row(*found) if found else None
+        return Row(*found) if found else None
 
-    def rewrite(self, shape: _Shape, row: _Row, changes: Mapping[str, Any]) -> _Row:
+    def rewrite(self, shape: Shape, row: Row, changes: Mapping[str, Any]) -> Row:
         """The row's next version, with these properties changed."""
         self._note(shape.name, "updated", [row.id])
         version, moment = row.version + 1, self._moment()
-        properties = _decode(row.document) | changes
+        properties = decode(row.document) | changes
         document = _document(properties, id_=row.id, version=version, created=row.created, updated=moment)
         return self._save(attrs.evolve(row, version=version, updated=moment, document=document))
 
-    def bury(self, shape: _Shape, row: _Row) -> None:
+    def bury(self, shape: Shape, row: Row) -> None:
         """Turns the row into a tombstone."""
         self._note(shape.name, "deleted", [row.id])
         moment = self._moment()
-        tombstone = _encode({"Id": row.id, "Deleted": True, "UpdatedAt": _iso(moment)})
+        tombstone = encode({"Id": row.id, "Deleted": True, "UpdatedAt": iso(moment)})
         self._save(attrs.evolve(row, version=row.version + 1, updated=moment, live=False, document=tombstone))
 
-    def override(self, row: _Row, raw: Mapping[str, Any]) -> None:
+    def override(self, row: Row, raw: Mapping[str, Any]) -> None:
         """Puts raw properties into the row's document, behind the system's back."""
-        self._save(attrs.evolve(row, document=_encode(_decode(row.document) | raw)))
+        self._save(attrs.evolve(row, document=encode(decode(row.document) | raw)))
 
-    def page(
-        self, shape: _Shape, *, since: int | None, after: int | None, limit: int
-    ) -> tuple[list[bytes], int | None]:
+    def page(self, shape: Shape, *, since: int | None, after: int | None, limit: int) -> tuple[list[bytes], int | None]:
         """Documents in the order of their moments, and the last one's moment when more follow.
 
         Args:
@@ -204,7 +202,7 @@ class _Ledger:
         more = rows[limit - 1][0] if len(rows) > limit else None
         return [document for _, document in rows[:limit]], more
 
-    def documents(self, shape: _Shape, *, live: bool) -> dict[str, bytes]:
+    def documents(self, shape: Shape, *, live: bool) -> dict[str, bytes]:
         """An object's records, or its tombstones, by id in the order of creation."""
         return dict(
             self._connection.execute(
@@ -212,20 +210,20 @@ class _Ledger:
             )
         )
 
-    def count(self, shape: _Shape) -> int:
+    def count(self, shape: Shape) -> int:
         query = "SELECT count(*) FROM record WHERE object = ? AND live"
         return int(self._connection.execute(query, (shape.name,)).fetchone()[0])
 
-    def receipt(self, shape: _Shape, key: str) -> tuple[bytes, str] | None:
+    def receipt(self, shape: Shape, key: str) -> tuple[bytes, str] | None:
         """The digest of the body that came with this idempotency key, and the id it made."""
         query = "SELECT digest, id FROM receipt WHERE object = ? AND key = ?"
         found: tuple[bytes, str] | None = self._connection.execute(query, (shape.name, key)).fetchone()
         return found
 
-    def issue_receipt(self, shape: _Shape, key: str, digest: bytes, id_: str) -> None:
+    def issue_receipt(self, shape: Shape, key: str, digest: bytes, id_: str) -> None:
         self._connection.execute("INSERT INTO receipt VALUES (?, ?, ?, ?)", (shape.name, key, digest, id_))
 
-    def _accepted(self, shape: _Shape, name: str, value: Any) -> Any:
+    def _accepted(self, shape: Shape, name: str, value: Any) -> Any:
         if name in _READ_ONLY:
             raise ValueError("is read-only")
         check = shape.properties.get(name)
@@ -233,11 +231,11 @@ class _Ledger:
         return self._behaviour.stored(name, kept)
 
     def _refer(self, target: str, id_: str | None) -> None:
-        row = None if id_ is None else self.find(_SHAPES[target], id_)
+        row = None if id_ is None else self.find(SHAPES[target], id_)
         if id_ is not None and (row is None or not row.live):
             raise ValueError(f"is no id among the {target}")
 
-    def _save(self, row: _Row) -> _Row:
+    def _save(self, row: Row) -> Row:
         self._connection.execute(
             "UPDATE record SET version = ?, updated = ?, live = ?, document = ? WHERE number = ?",
             (row.version, row.updated, row.live, row.document, row.number),
@@ -245,7 +243,7 @@ class _Ledger:
         return row
 
     def _now(self) -> int:
-        return (self._clock() - _EPOCH) // _MILLISECOND
+        return (self._clock() - EPOCH) // MILLISECOND
 
     def _moment(self, count: int = 1) -> int:
         """The first of `count` consecutive moments for writes.

@@ -49,7 +49,7 @@ def _price(value: Any) -> str:
 
 
 @attrs.frozen
-class _Shape:
+class Shape:
     """One object of the profile: `references` names the object that a property's value must be an id of."""
 
     name: str
@@ -63,10 +63,10 @@ def _properties(texts: str, **others: Check) -> dict[str, Check]:
 
 
 _ADDRESS = "StreetAddress1 StreetAddress2 ZipCode City Region Country"
-_SHAPES = {
+SHAPES = {
     shape.name: shape
     for shape in (
-        _Shape(
+        Shape(
             "contacts",
             "A",
             _properties(
@@ -76,8 +76,8 @@ _SHAPES = {
             ),
             references={"CustomerId": "customers"},
         ),
-        _Shape("customers", "C", _properties(f"Name Description {_ADDRESS} Phone Fax Email Website")),
-        _Shape(
+        Shape("customers", "C", _properties(f"Name Description {_ADDRESS} Phone Fax Email Website")),
+        Shape(
             "products",
             "P",
             _properties("Name Sku Description ShortDescription Currency", Price=_price, Active=_flag),
@@ -116,7 +116,7 @@ class CustomcrmBehaviour:
         return kept.rstrip() if self.trim_strings else kept
 
 
-class _InvalidError(ValueError):
+class InvalidError(ValueError):
     """A record that the system refuses; `errors` pairs each property with the reason."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:

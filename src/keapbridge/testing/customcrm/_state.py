@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any
 
-from keapbridge.testing.customcrm._ledger import _Ledger, _Row
-from keapbridge.testing.customcrm._shapes import _SHAPES, _Shape
-from keapbridge.testing.customcrm._wire import Wire, _decode, _decode_plain, _encode
+from keapbridge.testing.customcrm._ledger import Ledger, Row
+from keapbridge.testing.customcrm._shapes import SHAPES, Shape
+from keapbridge.testing.customcrm._wire import Wire, decode, decode_plain, encode
 
 
 class CustomcrmTable(Mapping[str, Wire]):
@@ -18,7 +18,7 @@ class CustomcrmTable(Mapping[str, Wire]):
     belongs to one moment.
     """
 
-    def __init__(self, ledger: _Ledger, shape: _Shape) -> None:
+    def __init__(self, ledger: Ledger, shape: Shape) -> None:
         self._ledger = ledger
         self._shape = shape
 
@@ -60,17 +60,17 @@ class CustomcrmTable(Mapping[str, Wire]):
         in that late; where one has, they begin there, and may reach into the future.
         """
         # Before the lock is taken, because the iterable may itself read the state; as text, because that is small.
-        texts = [_encode(dict(record)) for record in records]
+        texts = [encode(dict(record)) for record in records]
         with self._ledger.transaction():
-            return self._ledger.insert(self._shape, map(_decode, texts), len(texts))
+            return self._ledger.insert(self._shape, map(decode, texts), len(texts))
 
     def edit(self, id_: str, **changes: Any) -> None:
         """Saves a record with these properties changed, or with none; `UpdatedAt` and `ETag` move either way."""
         with self._ledger.transaction():
             row = self._live(id_)
             # Through JSON, for a copy in which Python's own types are JSON's.
-            wire = _decode(_encode(changes))
-            self._ledger.rewrite(self._shape, row, self._ledger.checked(self._shape, wire, _decode(row.document)))
+            wire = decode(encode(changes))
+            self._ledger.rewrite(self._shape, row, self._ledger.checked(self._shape, wire, decode(row.document)))
 
     def delete(self, id_: str) -> None:
         """Deletes a record; its tombstone stays in the list of changes."""
@@ -82,7 +82,7 @@ class CustomcrmTable(Mapping[str, Wire]):
         with self._ledger.transaction():
             self._ledger.override(self._live(id_), raw)
 
-    def _live(self, id_: str) -> _Row:
+    def _live(self, id_: str) -> Row:
         row = self._ledger.find(self._shape, id_)
         if row is None or not row.live:
             raise KeyError(id_)
@@ -95,7 +95,7 @@ class CustomcrmTable(Mapping[str, Wire]):
 
     @staticmethod
     def _plain(document: bytes) -> Wire:
-        plain: Wire = _decode_plain(document)
+        plain: Wire = decode_plain(document)
         return plain
 
 
@@ -108,11 +108,11 @@ class CustomcrmState:
         products: The products; ids are `P1`, `P2`, …
     """
 
-    def __init__(self, ledger: _Ledger) -> None:
-        self.contacts = CustomcrmTable(ledger, _SHAPES["contacts"])
-        self.customers = CustomcrmTable(ledger, _SHAPES["customers"])
-        self.products = CustomcrmTable(ledger, _SHAPES["products"])
+    def __init__(self, ledger: Ledger) -> None:
+        self.contacts = CustomcrmTable(ledger, SHAPES["contacts"])
+        self.customers = CustomcrmTable(ledger, SHAPES["customers"])
+        self.products = CustomcrmTable(ledger, SHAPES["products"])
 
     def snapshot(self) -> dict[str, dict[str, Wire]]:
         """Every live record: object (`contacts`, …) to id to record."""
-        return {name: dict(getattr(self, name).items()) for name in _SHAPES}
+        return {name: dict(getattr(self, name).items()) for name in SHAPES}

@@ -12,17 +12,17 @@ import msgspec
 Wire = dict[str, Any]
 Clock = Callable[[], datetime]
 
-_ROOT = "/api"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+ROOT = "/api"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 # Decimals pass through untouched: a price written as the number 12.50 must not come back as 12.5.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-_canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 # `float` where msgspec's own float would refuse a number too large for one.
-_decode_plain = msgspec.json.Decoder(float_hook=float).decode
+decode_plain = msgspec.json.Decoder(float_hook=float).decode
 
 
-def _iso(moment: int) -> str:
-    return (_EPOCH + moment * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def iso(moment: int) -> str:
+    return (EPOCH + moment * MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")

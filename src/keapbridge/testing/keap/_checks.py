@@ -156,7 +156,7 @@ def price(value: Any, path: str, writing: Writing) -> Document:
 # --- objects and arrays ---------------------------------------------------------------------------------------------
 
 
-def _plain(properties: Mapping[str, Check], *, required: Collection[str] = (), ignored: Collection[str] = ()) -> Check:
+def scalars(properties: Mapping[str, Check], *, required: Collection[str] = (), ignored: Collection[str] = ()) -> Check:
     """An object of scalars."""
 
     def check(value: Any, path: str, writing: Writing) -> Document | None:

@@ -21,15 +21,15 @@ def dicts(value: Any) -> list[Document]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _string(value: Any) -> str:
+def string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
 def in_slot(items: Any, slot: str, name: str) -> str:
     """The property `name` of the item in this slot, or an empty string."""
-    return next((_string(item.get(name)) for item in dicts(items) if item.get("field") == slot), "")
+    return next((string(item.get(name)) for item in dicts(items) if item.get("field") == slot), "")
 
 
-def _part(document: Document, name: str, part: str) -> str:
+def in_part(document: Document, name: str, part: str) -> str:
     value = document.get(name)
-    return _string(value.get(part)) if isinstance(value, dict) else ""
+    return string(value.get(part)) if isinstance(value, dict) else ""

@@ -10,7 +10,7 @@ import phonenumbers
 import pycountry
 
 from keapbridge.testing.keap._checks import InvalidError
-from keapbridge.testing.keap._documents import Document, _part, in_slot
+from keapbridge.testing.keap._documents import Document, in_part, in_slot
 
 
 @cache
@@ -40,7 +40,7 @@ def _country_named(name: str) -> str | None:
     return str(found.alpha_3) if found else None
 
 
-def _place(item: Document, path: str) -> None:
+def check_place(item: Document, path: str) -> None:
     """Refuses places that do not exist; fills in the codes for the deprecated long names."""
     if "country_code" not in item and "country" in item:
         code = _country_named(item["country"])
@@ -64,7 +64,7 @@ def _place(item: Document, path: str) -> None:
         raise InvalidError(f"{path}.region_code is not a region of {country_code}")
 
 
-def _name_place(item: Document) -> None:
+def name_place(item: Document) -> None:
     """Adds the long names that go with the codes; wrong codes are left as they are."""
     country_code, region_code = item.get("country_code"), item.get("region_code")
     country = _country(country_code) if isinstance(country_code, str) else None
@@ -97,13 +97,13 @@ def _parsed(number: str, region: str) -> phonenumbers.PhoneNumber | None:
     return parsed if phonenumbers.is_possible_number(parsed) else None
 
 
-def _national(number: str, region: str) -> str:
+def national(number: str, region: str) -> str:
     parsed = _parsed(number, region)
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL) if parsed else number
 
 
 def home_region(document: Document) -> str:
     """The country (alpha-2) in which the phone numbers of this record are dialled."""
-    code = in_slot(document.get("addresses"), "BILLING", "country_code") or _part(document, "address", "country_code")
+    code = in_slot(document.get("addresses"), "BILLING", "country_code") or in_part(document, "address", "country_code")
     country = _country(code) if code else None
     return str(country.alpha_2) if country else "US"

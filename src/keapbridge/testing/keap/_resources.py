@@ -11,7 +11,6 @@ from keapbridge.testing.keap._checks import (
     Check,
     InvalidError,
     Writing,
-    _plain,
     boolean,
     day,
     email,
@@ -19,14 +18,23 @@ from keapbridge.testing.keap._checks import (
     many,
     one_of,
     price,
+    scalars,
     text,
     weight,
     whole,
 )
-from keapbridge.testing.keap._documents import Document, _part, _string, in_slot, words
+from keapbridge.testing.keap._documents import Document, in_part, in_slot, string, words
 from keapbridge.testing.keap._fields import custom_value
-from keapbridge.testing.keap._places import _place
-from keapbridge.testing.keap._slots import ADDRESS_SLOTS, EMAIL_SLOTS, FAX_SLOTS, PHONE_SLOTS, _email, _phone, slotted
+from keapbridge.testing.keap._places import check_place
+from keapbridge.testing.keap._slots import (
+    ADDRESS_SLOTS,
+    EMAIL_ITEM,
+    EMAIL_SLOTS,
+    FAX_SLOTS,
+    PHONE_ITEM,
+    PHONE_SLOTS,
+    slotted,
+)
 
 
 def _company(value: Any, path: str, writing: Writing) -> Document | None:
@@ -55,7 +63,7 @@ def _utm(value: Any, path: str, writing: Writing) -> list[Document] | None:
     if isinstance(value, list):
         # It is answered as an array, in other words than it is written in: what comes back is left alone.
         return value or None
-    given = _plain(dict.fromkeys(_UTM_NAMES, text()), required=("keap_source_id",))(value, path, writing)
+    given = scalars(dict.fromkeys(_UTM_NAMES, text()), required=("keap_source_id",))(value, path, writing)
     return [{"id": 1, "firstTouch": True, "lastTouch": True} | {_UTM_NAMES[k]: v for k, v in given.items()}]
 
 
@@ -107,7 +115,7 @@ _names = text(40)
 _long_names = text(100)
 
 _CONTACT: dict[str, Check] = {
-    "addresses": many(slotted(ADDRESS_SLOTS, then=_place), key="field", what="field"),
+    "addresses": many(slotted(ADDRESS_SLOTS, then=check_place), key="field", what="field"),
     "anniversary_date": day,
     "assistant_name": text(20),
     "assistant_phone": text(15),
@@ -116,22 +124,22 @@ _CONTACT: dict[str, Check] = {
     "company": _company,
     "contact_type": text(),
     "custom_fields": many(custom_value, key="id", what="custom field"),
-    "email_addresses": many(slotted(EMAIL_SLOTS, **_email), key="field", what="field"),  # type: ignore[arg-type]
+    "email_addresses": many(slotted(EMAIL_SLOTS, **EMAIL_ITEM), key="field", what="field"),  # type: ignore[arg-type]
     "family_name": _names,
     "fax_numbers": many(slotted(FAX_SLOTS, needs="number"), key="field", what="field"),
     "given_name": _names,
     "job_title": text(255),
     "leadsource_id": identifier,
     "middle_name": _long_names,
-    "origin": _plain({"ip_address": text()}, ignored=("date",)),
+    "origin": scalars({"ip_address": text()}, ignored=("date",)),
     "owner_id": identifier,
-    "phone_numbers": many(slotted(PHONE_SLOTS, **_phone), key="field", what="field"),  # type: ignore[arg-type]
+    "phone_numbers": many(slotted(PHONE_SLOTS, **PHONE_ITEM), key="field", what="field"),  # type: ignore[arg-type]
     "preferred_locale": text(),
     "preferred_name": _long_names,
     "prefix": text(),
     "referral_code": text(),
     "social_accounts": many(
-        _plain({"name": text(255), "type": one_of(*_SOCIAL_TYPES)}, required=("type",)), key="type", what="type"
+        scalars({"name": text(255), "type": one_of(*_SOCIAL_TYPES)}, required=("type",)), key="type", what="type"
     ),
     "source_type": one_of(*_SOURCE_TYPES),
     "spouse_name": _long_names,
@@ -166,7 +174,7 @@ CONTACTS = Resource(
     defaults={name: [] for name in _CONTACT_LISTS},
     keys={
         "email": lambda d: in_slot(d.get("email_addresses"), "EMAIL1", "email"),
-        "company_id": lambda d: _part(d, "company", "id"),
+        "company_id": lambda d: in_part(d, "company", "id"),
     },
     orders={"id": "id", "create_time": "create_time", "email": "email", "update_time": "update_time"},
     record_type="CONTACT",
@@ -174,7 +182,7 @@ CONTACTS = Resource(
 )
 
 _COMPANY: dict[str, Check] = {
-    "address": slotted(ADDRESS_SLOTS, default="BILLING", then=_place),
+    "address": slotted(ADDRESS_SLOTS, default="BILLING", then=check_place),
     "anniversary_date": day,
     "assistant_name": text(),
     "assistant_phone": text(),
@@ -183,7 +191,7 @@ _COMPANY: dict[str, Check] = {
     "company_name": text(required=True),
     "contact_type": text(),
     "custom_fields": many(custom_value, key="id", what="custom field"),
-    "email_address": slotted(EMAIL_SLOTS, default="EMAIL1", **_email),  # type: ignore[arg-type]
+    "email_address": slotted(EMAIL_SLOTS, default="EMAIL1", **EMAIL_ITEM),  # type: ignore[arg-type]
     "fax_number": slotted(FAX_SLOTS, needs="number", default="FAX1"),
     "first_name": text(),
     "job_title": text(),
@@ -191,7 +199,7 @@ _COMPANY: dict[str, Check] = {
     "middle_name": text(),
     "notes": text(),
     "owner_id": identifier,
-    "phone_number": slotted(PHONE_SLOTS, default="PHONE1", **_phone),  # type: ignore[arg-type]
+    "phone_number": slotted(PHONE_SLOTS, default="PHONE1", **PHONE_ITEM),  # type: ignore[arg-type]
     "preferred_name": text(),
     "referral_code": text(),
     "spouse_name": text(),
@@ -214,8 +222,8 @@ COMPANIES = Resource(
     mask=frozenset(_COMPANY) | _COMPANY_READ_ONLY,
     defaults={"custom_fields": []},
     keys={
-        "name": lambda d: _string(d.get("company_name")),
-        "email": lambda d: _part(d, "email_address", "email"),
+        "name": lambda d: string(d.get("company_name")),
+        "email": lambda d: in_part(d, "email_address", "email"),
     },
     orders={"id": "id", "create_time": "create_time", "name": "name", "email": "email"},
     record_type="COMPANY",
@@ -223,7 +231,7 @@ COMPANIES = Resource(
 )
 
 _INT32 = 2**31 - 1
-_INVENTORY: dict[str, Check] = {
+INVENTORY: dict[str, Check] = {
     "email_for_inventory_notifications": email(255),
     "inventory_limit": whole(_INT32),
     "out_of_stock_enabled": boolean,
@@ -246,13 +254,13 @@ _STOCK = {"inventory_count": 0, "inventory_limit": 0, "out_of_stock_enabled": Fa
 
 PRODUCTS = Resource(
     name="products",
-    create=_PRODUCT | {"inventory": _plain(_INVENTORY | {"inventory_count": whole(_INT32)})},
-    update=_PRODUCT | _INVENTORY,
+    create=_PRODUCT | {"inventory": scalars(INVENTORY | {"inventory_count": whole(_INT32)})},
+    update=_PRODUCT | INVENTORY,
     required=frozenset({"name", "price", "short_description"}),
     read_only=frozenset({"id", "create_time", "update_time", "has_legacy_image", *_PRODUCT_LISTS}),
     fields=frozenset(),
     omitted=frozenset(),
-    mask=frozenset(_PRODUCT) | frozenset(_INVENTORY),
+    mask=frozenset(_PRODUCT) | frozenset(INVENTORY),
     defaults={
         **dict.fromkeys(_PRODUCT_FLAGS, False),
         **{name: [] for name in _PRODUCT_LISTS},
@@ -260,7 +268,7 @@ PRODUCTS = Resource(
         "has_legacy_image": False,
         "inventory": _STOCK,
     },
-    keys={"name": lambda d: _string(d.get("name")), "sku": lambda d: _string(d.get("sku"))},
+    keys={"name": lambda d: string(d.get("name")), "sku": lambda d: string(d.get("sku"))},
     orders={"name": "name", "sku": "sku", "last_updated_time": "update_time"},
     record_type="",
     first_id=900_001,

@@ -79,5 +79,5 @@ def slotted(
 
 
 _EMAIL_READ_ONLY = ("is_opt_in", "email_opt_status")
-_email = {"needs": "email", "ignored": _EMAIL_READ_ONLY}
-_phone = {"needs": "number", "ignored": ("number_e164",)}
+EMAIL_ITEM = {"needs": "email", "ignored": _EMAIL_READ_ONLY}
+PHONE_ITEM = {"needs": "number", "ignored": ("number_e164",)}

@@ -9,8 +9,8 @@ from typing import Any
 from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._checks import InvalidError, Writing
 from keapbridge.testing.keap._documents import Document, dicts
-from keapbridge.testing.keap._places import _name_place, _national, e164, home_region
-from keapbridge.testing.keap._resources import _INVENTORY, COMPANIES, CONTACTS, PRODUCTS, Resource, stock
+from keapbridge.testing.keap._places import e164, home_region, name_place, national
+from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, INVENTORY, PRODUCTS, Resource, stock
 
 
 def write(
@@ -64,7 +64,7 @@ def _custom_fields(document: Document, given: Any, kept: list[Document], behavio
 def _put(resource: Resource, document: Document, name: str, value: Any) -> None:
     if value is None and name in resource.required:
         raise InvalidError(f"{name} must not be empty")
-    if resource is PRODUCTS and name in _INVENTORY:
+    if resource is PRODUCTS and name in INVENTORY:
         document["inventory"] = document = stock(document)
     if value is None:
         document.pop(name, None)
@@ -77,13 +77,13 @@ def _reformat(document: Document, written: AbstractSet[str]) -> None:
     for name in written & {"phone_numbers", "phone_number"}:
         value = document.get(name)
         for phone in dicts([value] if isinstance(value, dict) else value):
-            phone["number"] = _national(phone["number"], region)
+            phone["number"] = national(phone["number"], region)
 
 
 def complete(document: Document) -> Document:
     """Adds what Keap derives from what is stored: long names of places, phone numbers in E.164."""
     for address in (*dicts(document.get("addresses")), *dicts([document.get("address")])):
-        _name_place(address)
+        name_place(address)
     phones = (*dicts(document.get("phone_numbers")), *dicts([document.get("phone_number")]))
     region = home_region(document) if phones else "US"
     for phone in phones:

@@ -90,7 +90,8 @@ def test_a_function_with_defaults_or_without_a_signature_is_taken() -> None:
     [
         ("psycopg", 'there is no psycopg; pip install "keapbridge[postgresql]"'),
         ("psycopg2", "say postgresql+psycopg://"),
-        ("pymysql", "there is no pymysql; pip install pymysql"),
+        ("pymysql", 'there is no pymysql; pip install "keapbridge[mysql]"'),
+        ("MySQLdb", "say mysql+pymysql://"),
         ("oracledb.thin", "there is no oracledb; pip install oracledb"),
     ],
 )

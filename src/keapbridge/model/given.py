@@ -260,9 +260,13 @@ def _options_of(call: Callable[..., Any], name: str) -> list[str]:
 def missing_driver(error: ImportError) -> str:
     """What to install for a database whose driver is not there."""
     name = (error.name or "").partition(".")[0]
-    extra = {"psycopg": "keapbridge[postgresql]"}.get(name)
-    if name == "psycopg2":
-        return 'there is no psycopg2; say postgresql+psycopg://… and pip install "keapbridge[postgresql]"'
+    extra = {"psycopg": "keapbridge[postgresql]", "pymysql": "keapbridge[mysql]"}.get(name)
+    meant = {
+        "psycopg2": 'say postgresql+psycopg://… and pip install "keapbridge[postgresql]"',
+        "MySQLdb": 'say mysql+pymysql://… and pip install "keapbridge[mysql]"',
+    }.get(name)
+    if meant is not None:
+        return f"there is no {name}; {meant}"
     return f"there is no {name or 'such driver'}; " + (f'pip install "{extra}"' if extra else f"pip install {name}")
 
 

@@ -1,7 +1,7 @@
 """A real MariaDB on loopback, from the server's own program, in a folder that goes with it.
 
-Its program is `mariadbd`, of the package `mariadb-server-core` in Debian and Ubuntu: where the package puts it, or below
-the folder that `KEAPBRIDGE_MARIADB` names, into which the package was extracted.
+Its program is `mariadbd`, of the package `mariadb-server-core` in Debian and Ubuntu: where the package puts it, or
+below the folder that `KEAPBRIDGE_MARIADB` names, into which the package was extracted.
 """
 
 from __future__ import annotations

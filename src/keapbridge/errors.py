@@ -259,6 +259,14 @@ class MappingError(KeapbridgeError):
 
     findings: Findings | None = None
 
+    @classmethod
+    def of(cls, findings: Findings) -> MappingError:
+        """The error that says what was found."""
+        [first, *others] = findings.errors
+        error = cls(str(type(findings)(findings.errors)) if others else first.sentence)
+        error.findings = findings
+        return error
+
 
 class UnfitError(MappingError):
     """A value that a kind cannot read, or that a side cannot take. The message is the reason, without the value."""

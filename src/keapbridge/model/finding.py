@@ -40,6 +40,12 @@ class Finding:
     what: str = attrs.field(converter=_short)
     advice: str = attrs.field(default="", converter=_short)
 
+    @property
+    def sentence(self) -> str:
+        """All of it in one, as the message of an error."""
+        said = f"{self.place}: {self.what}"
+        return f"{said}{'' if said.endswith('?') else ';'} {self.advice}" if self.advice else said
+
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
         return f"{self.severity}: {where}{self.what}" + (f" → {self.advice}" if self.advice else "")

@@ -64,7 +64,9 @@ class Engine:
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
     ) -> Flow[Plan]:
         those = self._those(names)
-        return self._run("plan", those, self._once_checked(self._plan(those, full=flag("full", full))), wait, deadline)
+        return self._run(
+            "plan", those, self._once_checked(those, self._plan(those, full=flag("full", full))), wait, deadline
+        )
 
     def apply(
         self,
@@ -78,7 +80,9 @@ class Engine:
         those = self._those(())
         accepted = _accepted(those, accept)
         one_of("plan", plan, (Plan, str), "a plan or the id of one, such as apply(session.plan())")
-        return self._run("apply", those, self._once_checked(self._apply(plan, accepted, person(by))), wait, deadline)
+        return self._run(
+            "apply", those, self._once_checked(those, self._apply(plan, accepted, person(by))), wait, deadline
+        )
 
     def sync(
         self,
@@ -98,8 +102,8 @@ class Engine:
             "sync", those, self._sync(those, flag("full", full), those_ids, accepted, person(by)), wait, deadline
         )
 
-    def _once_checked(self, flow: Flow[T]) -> Flow[T]:
-        yield from check_first(self.bridge, self.checked)
+    def _once_checked(self, those: Sequence[Synchronization], flow: Flow[T]) -> Flow[T]:
+        yield from check_first(self.bridge, self.checked, those)
         return (yield from flow)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
@@ -291,7 +295,7 @@ class Engine:
     ) -> Flow[Report]:
         try:
             planning = self._plan(synchronizations, full=full, ids=ids, accepted=accepted)
-            plan = yield from within(self._once_checked(planning))
+            plan = yield from within(self._once_checked(synchronizations, planning))
         except Halt as halt:
             if not is_stop(halt):
                 raise

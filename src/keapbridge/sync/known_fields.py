@@ -9,13 +9,16 @@ import msgspec
 
 from keapbridge._io.effects import Flow
 from keapbridge._json.codec import Codec
+from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.finding import Finding
+from keapbridge.model.meant import is_meant
 from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.rows import load
 
-__all__ = ["Fields", "Had", "forget", "had_fields", "known_fields", "remember"]
+__all__ = ["Fields", "Had", "forget", "had_fields", "known_fields", "no_such_field", "remember"]
 
 Fields = Mapping[NamedField, CustomField]
 
@@ -29,6 +32,12 @@ class Had:
 
 
 _CODEC: Codec[CustomField] = Codec(CustomField)
+
+
+def no_such_field(place: str, name: NamedField, error: MappingError, model: Model) -> Finding:
+    """What is said of a custom field that Keap does not have."""
+    meant = is_meant(name.label, [field.label for field in model.fields]) if name.label else ""
+    return Finding("error", place, f"{error}{meant}", "make it in Keap, or correct the mapping")
 
 
 def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:

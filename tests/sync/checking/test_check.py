@@ -214,14 +214,88 @@ async def _checked(keap_server: KeapEmulator, crm_server: CustomcrmEmulator, sto
             await session.sync()
 
 
-@pytest.mark.parametrize(("wanted", "meant"), [("Statsu", "Status"), ("Emial", "Email")])
 def test_a_filter_by_a_name_that_no_record_shows_is_refused_with_the_one_that_is_meant(
-    sessions: Any, crm_server: CustomcrmEmulator, keap_server: KeapEmulator, wanted: str, meant: str
+    sessions: Any, crm_server: CustomcrmEmulator, keap_server: KeapEmulator
 ) -> None:
+    filtered = kb.mapping.contacts.where(customcrm={"Statsu": "active"})
+    with sessions(contacts=filtered) as session:
+        [nobody_yet] = session.check()
+        assert list(session.plan().warnings) == [nobody_yet]
+    assert (nobody_yet.severity, nobody_yet.place) == ("warning", "contacts.where(customcrm=)")
+    assert nobody_yet.what.startswith("the filter wants 'Statsu', which contacts do not have by themselves")
     crm_server.state.contacts.add(ADA | {"Status": "active"})
-    with sessions(contacts=kb.mapping.contacts.where(customcrm={wanted: "active"})) as session:
+    with sessions(contacts=filtered) as session:
         [found] = session.check().errors
-        assert (found.place, found.what.endswith(f"is {meant!r} meant?")) == ("contacts.where(customcrm=)", True)
-        with pytest.raises(kb.MappingError, match=f"is {meant!r} meant"):
+        assert (found.place, found.what.endswith("is 'Status' meant?")) == ("contacts.where(customcrm=)", True)
+        with pytest.raises(kb.MappingError, match="is 'Status' meant"):
             session.sync()
     assert not keap_server.state.contacts
+
+
+def test_a_filter_by_a_slip_of_what_is_known_is_refused_without_a_call(
+    sessions: Any, crm_server: CustomcrmEmulator, declared: Any, tmp_path: Path
+) -> None:
+    def refused(wanted: str, meant: str, **options: Any) -> None:
+        with pytest.raises(kb.MappingError, match=f"the filter wants {wanted!r}.*is {meant!r} meant"):
+            sessions(contacts=kb.mapping.contacts.where(customcrm={wanted: "x"}), **options)
+
+    refused("Emial", "Email")
+    for right, wrong in (("Status", "Statsu"), ("Emails", "Emials")):
+        named = kb.customcrm.CustomcrmObject("/contacts", properties={right: "of_ours"})
+        crm = declared(kb.CustomcrmSchema(contacts=named))
+        refused(wrong, right, customcrm=crm)
+        sessions(contacts=kb.mapping.contacts.where(customcrm={right: "x"}), customcrm=crm)
+    sessions(contacts=kb.mapping.contacts.where(customcrm={"Tier": "x"}))  # like nothing that is known
+    assert not crm_server.requests
+    with sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}").begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, status TEXT)")
+    table = kb.SqlTable("people", id="id", columns={"Status": "status"})
+    with kb.SqlCustomcrm(f"sqlite:///{tmp_path / 'crm.db'}", contacts=table) as database:
+        refused("Statsu", "Status", customcrm=database)
+
+
+def test_a_first_run_asks_keap_once_before_it_reads_and_for_no_custom_fields_that_it_does_not_need(
+    sessions: Any, keap_server: KeapEmulator, keap: kb.KeapClient, crm_server: CustomcrmEmulator
+) -> None:
+    keap.contacts.create_custom_field(label="Shoe size")
+    keap.companies.create_custom_field(label="Rating")
+    crm_server.state.contacts.add(ADA)
+    crm_server.state.customers.add({"Name": "Looms"})
+
+    def mapped(company_field: str = "Rating") -> dict[str, Any]:
+        shoe, rating = kb.custom_field("Shoe size"), kb.custom_field(company_field)
+        return {
+            "contacts": kb.mapping.contacts.with_lenses(kb.text("Shoe", keap=shoe)),
+            "companies": kb.mapping.companies.with_lenses(kb.text("Rating", keap=rating)),
+        }
+
+    def asked(do: Callable[[Any], Any], **mappers: Any) -> list[str]:
+        keap_server.requests.clear()
+        with sessions(**mappers or mapped()) as session:
+            do(session)
+        return [each.path.rpartition("/v2/")[2] for each in keap_server.requests if each.method == "GET"]
+
+    def slips(session: Any) -> None:
+        with pytest.raises(kb.MappingError, match=r"companies\.Rating.*is 'Rating' meant") as caught:
+            session.sync()
+        assert [each.place for each in caught.value.findings.errors] == ["companies.Rating"]
+
+    assert asked(slips, **mapped("Ratign")) == ["contacts/model", "companies/model"]
+    assert not keap_server.requests.writes
+    first = asked(lambda session: session.sync())
+    assert first[:2] == ["companies/model", "companies"], "contacts' are remembered, though that run was refused"
+    assert first.count("contacts/model") == 0
+    asked(lambda session: session.sync())  # what was made there is news
+    assert not any("model" in each for each in asked(lambda session: session.sync())), "another process knows"
+    assert asked(lambda session: session.products.sync()) == ["products"]
+
+
+def test_a_run_of_one_kind_asks_for_the_custom_fields_of_that_kind(
+    sessions: Any, keap_server: KeapEmulator, keap: kb.KeapClient
+) -> None:
+    keap.contacts.create_custom_field(label="Shoe size")
+    shoe = kb.mapping.contacts.with_lenses(kb.text("Shoe", keap=kb.custom_field("Shoe size")))
+    keap_server.requests.clear()
+    with sessions(contacts=shoe) as session:
+        session.products.sync()
+        assert [each.path.rpartition("/v2/")[2] for each in keap_server.requests] == ["products"]

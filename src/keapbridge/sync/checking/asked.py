@@ -20,13 +20,21 @@ from keapbridge.model.finding import Finding
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant, is_spelling_of, slip_of
 from keapbridge.model.side import Side
-from keapbridge.sync.known_fields import had_fields, remember
+from keapbridge.sync.known_fields import had_fields, no_such_field, remember
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
 
-__all__ = ["asks_for_records", "custom_fields", "shown"]
+__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown"]
 
 DEPTH = 3  # of objects in records whose parts are looked at
+
+
+def asks_for_custom_fields(sync: Synchronization) -> Flow[bool]:
+    """Whether a mapping names custom fields that Keap has not been seen to have."""
+    if not sync.mapper.custom_fields:
+        return False
+    had = yield from had_fields(sync.store, sync.mapper)
+    return any(name not in had for name in sync.mapper.custom_fields)
 
 
 def custom_fields(sync: Synchronization, *, again: bool = False) -> Flow[list[Finding]]:
@@ -51,9 +59,7 @@ def custom_fields(sync: Synchronization, *, again: bool = False) -> Flow[list[Fi
         try:
             found[name] = resolve(by_id, model)
         except MappingError as error:
-            meant = is_meant(name.label, [field.label for field in model.fields]) if name.label else ""
-            advice = "make it in Keap, or correct the mapping"
-            findings.append(Finding("error", f"{sync.name}.{lens.name}", f"{error}{meant}", advice))
+            findings.append(no_such_field(f"{sync.name}.{lens.name}", name, error, model))
     if not findings and not had:
         yield from remember(sync.store, mapper, found)
     return findings
@@ -79,9 +85,10 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
     """
     records = page.items
     if not records:
+        yield from _never_seen(sync)
         return
     system = sync.systems[Side.CUSTOMCRM]
-    declared = system.declared if isinstance(system, CustomcrmSystem) else frozenset[str]()
+    declared = _declared(system)
     mapped = {name for lens in sync.mapper.lenses if lens.customcrm.in_extra for name in lens.customcrm.properties}
     conditions = _own_conditions(sync)
     others = {name for record in records for name in _names(record.extra)} - mapped - set(conditions)
@@ -109,6 +116,22 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             what = f"{seen} {name!r}, which the filter wants{is_meant(name, known)}"
             place = f"{sync.name}.where(customcrm=)"
             yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
+
+
+def _never_seen(sync: Synchronization) -> Iterator[Finding]:
+    """What a filter wants and only records could tell, while there are none yet."""
+    declared = _declared(sync.systems[Side.CUSTOMCRM])
+    for name in _own_conditions(sync):
+        if name not in declared:
+            what = (
+                f"the filter wants {name!r}, which {sync.name} do not have by themselves; no record is there to show it"
+            )
+            yield Finding("warning", f"{sync.name}.where(customcrm=)", what, "what does not show it takes no part")
+
+
+def _declared(system: Any) -> frozenset[str]:
+    """The properties that were declared by name."""
+    return system.declared if isinstance(system, CustomcrmSystem) else frozenset()
 
 
 def _near(paths: Collection[str], others: Collection[str]) -> str:

@@ -20,7 +20,7 @@ from keapbridge.model.names import CONTACTS
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.belonging import REMEDY
-from keapbridge.sync.checking.asked import asks_for_records, custom_fields, shown
+from keapbridge.sync.checking.asked import asks_for_custom_fields, asks_for_records, custom_fields, shown
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.recognition import moved_customcrm
@@ -61,8 +61,14 @@ def check(bridge: Bridge) -> Flow[Findings]:
     return Findings(found)
 
 
-def check_first(bridge: Bridge, checked: Checked) -> Flow[Findings]:
-    """What a session asks before its first run: at most one call for records, and Keap's custom fields.
+def check_first(bridge: Bridge, checked: Checked, those: Sequence[Synchronization]) -> Flow[Findings]:
+    """What a session asks before its first run: at most one call of each system, each for what is not remembered.
+
+    Customcrm is asked for records, Keap for its custom fields. Those of other kinds are asked by the run itself when it
+    reads that kind, which is before anything is written, too.
+
+    Args:
+        those: the synchronizations of the run.
 
     Raises:
         MappingError: with all that cannot work, before anything is planned.
@@ -71,8 +77,10 @@ def check_first(bridge: Bridge, checked: Checked) -> Flow[Findings]:
     if checked.findings is not None:
         return checked.findings
     found: list[Finding] = list(bridge.findings)
-    for sync in bridge.synchronizations.values():
-        found += yield from _for_a_run(custom_fields(sync))
+    for sync in _contacts_first(those):
+        if (yield from asks_for_custom_fields(sync)):
+            found += yield from _for_a_run(custom_fields(sync))
+            break
     asked = [sync for sync in bridge.synchronizations.values() if asks_for_records(sync)]
     if asked:
         found += yield from _remembered(bridge, asked)
@@ -88,14 +96,18 @@ def _remembered(bridge: Bridge, asked: Sequence[Synchronization]) -> Flow[list[F
     known = load(text) if text else {}
     if known.get("of") == mark:
         return [Finding(*each) for each in known["found"]]
-    # One call will do: of all kinds, contacts are what is matched wrongly most easily.
-    first = next((sync for sync in asked if sync.name == CONTACTS), asked[0])
+    first = _contacts_first(asked)[0]
     page = yield from _for_a_run(_page(first))
     found = list(shown(first, page[0])) if page else []
     if page and page[0].items and Findings(found).ok:
         said = {"of": mark, "found": [attrs.astuple(each) for each in found]}
         yield from bridge.store.facts.set(FACT, msgspec.json.encode(said).decode())
     return found
+
+
+def _contacts_first(those: Sequence[Synchronization]) -> Sequence[Synchronization]:
+    """One call has to do: of all kinds, contacts are what is matched wrongly most easily, and they are read last."""
+    return sorted(those, key=lambda sync: sync.name != CONTACTS)
 
 
 def _page(sync: Synchronization) -> Flow[list[Page[Any]]]:

@@ -60,17 +60,8 @@ def refuse(findings: Iterable[Finding]) -> None:
         MappingError: when there are errors among the findings.
     """
     found = Findings(findings)
-    if found.ok:
-        return
-    [first, *others] = found.errors
-    error = MappingError(str(Findings(found.errors)) if others else _sentence(first))
-    error.findings = found
-    raise error
-
-
-def _sentence(found: Finding) -> str:
-    said = f"{found.place}: {found.what}"
-    return f"{said}{'' if said.endswith('?') else ';'} {found.advice}" if found.advice else said
+    if not found.ok:
+        raise MappingError.of(found)
 
 
 def declared(declarations: Collection[Declaration], mappers: Mapping[str, Mapper], policy: Policy) -> Findings:
@@ -187,7 +178,7 @@ def _without_place(declaration: Declaration) -> Iterator[Finding]:
 
 def _strangers(declaration: Declaration, named: frozenset[str]) -> Iterator[Finding]:
     """Properties that were declared by hand, and that nothing knows or uses: slips of the pen, most often."""
-    known = {wire_name(f.name) for f in attrs.fields(declaration.given.customcrm_type) if f.name != "extra"}
+    known = _profile(declaration)
     fields = {name for lens in declaration.given.lenses for name in lens.customcrm.properties}
     declared = declaration.customcrm.declared
     held = declaration.customcrm.properties
@@ -211,14 +202,28 @@ def _strangers(declaration: Declaration, named: frozenset[str]) -> Iterator[Find
 def _conditions(declaration: Declaration) -> Iterator[Finding]:
     """Names in the filter that this Customcrm has no property for: nothing would ever meet them."""
     held = declaration.customcrm.properties
-    if held is None:
-        return
     mapped = {lens.name for lens in declaration.narrowed.lenses}
     mapped |= {lens.customcrm.path for lens in declaration.narrowed.lenses}
+    place = f"{declaration.name}.where(customcrm=)"
     for name in declaration.given.taking_part.names(Side.CUSTOMCRM):
-        if name not in mapped and not set(name.split("+")) <= held:
-            what = f"the filter wants {name!r}, which Customcrm has no property for{is_meant(name, held)}"
-            yield Finding("error", f"{declaration.name}.where(customcrm=)", what, "nothing would take part")
+        if name in mapped:
+            continue
+        if held is not None:
+            if not set(name.split("+")) <= held:
+                what = f"the filter wants {name!r}, which Customcrm has no property for{is_meant(name, held)}"
+                yield Finding("error", place, what, "nothing would take part")
+            continue
+        # Records may show anything; a slip of what is known is no name of its own.
+        known = _profile(declaration) | mapped | declaration.customcrm.declared
+        if name not in known and (slip := slip_of(name, known)) is not None:
+            what = f"the filter wants {name!r}, which no schema declares; is {slip!r} meant?"
+            yield Finding("error", place, what, f"if not, declare it in the schema: properties={{{name!r}: {name!r}}}")
+
+
+def _profile(declaration: Declaration) -> frozenset[str]:
+    """The properties that records of this kind have by themselves."""
+    fields = attrs.fields(declaration.given.customcrm_type)
+    return frozenset(wire_name(f.name) for f in fields if f.name != "extra")
 
 
 # --- match keys and what is required ----------------------------------------------------------------------------

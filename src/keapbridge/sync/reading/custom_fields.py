@@ -14,8 +14,9 @@ from keapbridge._io.effects import Flow
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve
+from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.side import Side
-from keapbridge.sync.known_fields import Had, forget, had_fields, known_fields, remember
+from keapbridge.sync.known_fields import Had, forget, had_fields, known_fields, no_such_field, remember
 from keapbridge.sync.reading.anew import begin_anew
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import HasCustomFields
@@ -33,7 +34,7 @@ def learn_fields(sync: Synchronization, *, refresh: bool) -> Flow[bool]:
         refresh: also when all of them are known.
 
     Raises:
-        MappingError: when one has never been there, and is not to be made.
+        MappingError: when some have never been there, and are not to be made; it tells all of them.
     """
     mapper = sync.mapper
     known = yield from known_fields(sync.store, mapper)
@@ -62,6 +63,7 @@ def _find(sync: Synchronization, model: Model, had: Mapping[NamedField, Had]) ->
     One that was found once is followed by its id: its label may have become another, and its old label another's.
     """
     found: dict[NamedField, CustomField] = {}
+    slips: list[Finding] = []
     for lens in sync.mapper.lenses:
         name = lens.keap.custom
         if name is None:
@@ -70,9 +72,12 @@ def _find(sync: Synchronization, model: Model, had: Mapping[NamedField, Had]) ->
         try:
             found[name] = resolve(by_id if by_id.id is not None and model.find(id=by_id.id) else name, model)
         except MappingError as error:
-            if name not in had:
-                raise  # a slip of the host's, which never worked
-            sync.guard.hold(sync.name, lens.name, Side.KEAP, str(error))
+            if name in had:
+                sync.guard.hold(sync.name, lens.name, Side.KEAP, str(error))
+            else:  # a slip of the host's, which never worked
+                slips.append(no_such_field(f"{sync.name}.{lens.name}", name, error, model))
+    if slips:
+        raise MappingError.of(Findings(slips))
     return found
 
 

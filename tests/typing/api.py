@@ -255,6 +255,31 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
     assert_type(session.contacts.retry(keap=["12"]), int)
 
 
+def what_was_told_is_asked_about(session: kb.SyncSession, report: kb.Report, plan: kb.Plan) -> None:
+    """What a line, an action, a failure or an event is about is a name that a session takes."""
+    for line in report.lines:
+        session.explain(line.object, keap=line.keap_id)
+        assert_type(line.object, Literal["companies", "products", "contacts"])
+    for action in plan.actions:
+        if isinstance(action, (Update, Conflict)):
+            session.history(action.object, keap=action.keap_id)
+    for failure in session.failures():
+        session.explain(failure.object, **{failure.side.value: failure.id})
+    for conflict in session.conflicts():
+        session.forget(conflict.object, customcrm=conflict.customcrm_id)
+
+    def listener(event: kb.events.Event) -> None:
+        if isinstance(event, kb.events.Record):
+            session.explain(event.object, keap=event.keap_id)
+
+    kb.SyncSession(
+        customcrm=kb.CustomcrmClient(""),
+        keap=kb.KeapClient(auth=kb.KeapApiKey("")),
+        store="sqlite://",
+        on_event=listener,
+    )
+
+
 def progress(synchronization: str, doing: str, done: int, total: int | None) -> None: ...
 
 

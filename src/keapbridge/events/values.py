@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.side import Side
 
 __all__ = [
@@ -104,7 +105,7 @@ class PhaseBegun(Event):
         doing: `reading`, `planning` or `writing`.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     doing: str
 
 
@@ -119,7 +120,7 @@ class PhaseEnded(Event):
         error: the type of the error that ended it; `None` where none did.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     doing: str
     seconds: float
     error: str | None = None
@@ -136,7 +137,7 @@ class Page(Event):
         unchanged: how many of them are known already.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     records: int
     unchanged: int
@@ -207,7 +208,7 @@ class Record(Event):
         reason: why, without what a system or a function of the host said about it: that is in the report.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     outcome: str
     side: Side | None = None
     customcrm_id: str | None = None
@@ -229,7 +230,7 @@ class Field(Event):
         reason: why.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     fields: tuple[str, ...]
     side: Side | None = None
     customcrm_id: str | None = None
@@ -249,7 +250,7 @@ class Conflict(Event):
         reason: why it is not decided.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     fields: tuple[str, ...]
     customcrm_id: str | None = None
     keap_id: str | None = None
@@ -267,7 +268,7 @@ class Progress(Event):
         total: how many there are; `None` where that is not known yet.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     doing: str
     done: int
     total: int | None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.report import Line
@@ -103,7 +104,7 @@ class Intent:
     """
 
     id: str
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
@@ -121,7 +122,7 @@ class JournalEntry:
         by: who decided it, where somebody said so.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     record_id: str
     kind: str
@@ -160,7 +161,7 @@ class Commit:
         overwrites: what was lost in the write.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     link: Link
     digests: Mapping[Side, str | None]
     staged: tuple[Observation, ...] = ()
@@ -185,7 +186,7 @@ class Removal:
         parted: records of the link that are both left, each to be kept apart for that reason.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     link: Link
     survivor: Observation | None = None
     survivor_keys: tuple[RecordKey, ...] = ()
@@ -215,7 +216,7 @@ class Missing:
 class Failure:
     """A record that failed: why, how often, and when it is tried again (`None`: not by itself)."""
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     id: str
     reason: str
@@ -239,7 +240,7 @@ class Forgotten:
         cleaned: whether the file holds no remains; a PostgreSQL drops them when it vacuums.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm: tuple[str, ...]
     keap: tuple[str, ...]
     erased: Mapping[str, int]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
-__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name"]
+__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name", "Told", "as_name"]
 
 COMPANIES: Final = "companies"
 PRODUCTS: Final = "products"
@@ -17,3 +17,14 @@ ORDER: Final = (COMPANIES, PRODUCTS, CONTACTS)
 CUSTOMERS: Final = "customers"
 CUSTOMCRM_OBJECTS: Final[Mapping[str, str]] = {COMPANIES: CUSTOMERS, PRODUCTS: PRODUCTS, CONTACTS: CONTACTS}
 """Synchronization → what Customcrm calls its records. Keap calls them as the synchronization is called."""
+
+if TYPE_CHECKING:
+    Told: TypeAlias = Name
+    """The name in what a session tells: it takes that again, in `explain` and its like."""
+else:
+    Told = str  # what is kept may be of a synchronization of another name
+
+
+def as_name(given: str) -> Name:
+    """What is kept as a text, as what it is for type checkers: hosts pass it on to a session."""
+    return cast("Name", given)

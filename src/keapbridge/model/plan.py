@@ -22,6 +22,7 @@ import attrs
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.finding import Finding
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
@@ -56,7 +57,7 @@ class Create:
         raw: what the record held that is made anew, in the notation of its system.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
@@ -75,7 +76,7 @@ class Update:
         raw: what is to be taken back, in the notation of its system.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     changes: tuple[Change, ...]
@@ -98,7 +99,7 @@ class Adopt:
         replaces: the Keap record that the Customcrm record was linked to before, when that was merged into this one.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     key: str
@@ -114,7 +115,7 @@ class Adopt:
 class Delete:
     """Delete the record on `side`, whose partner is proven gone; or `archive` it instead."""
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     id: str
     partner_id: str
@@ -133,7 +134,7 @@ class Unlink:
         reissued: whether the id of the one that is gone belongs to another record now.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     gone: Side
@@ -149,7 +150,7 @@ class Unlink:
 class Conflict:
     """A field that waits for a decision; the field `*` stands for the whole record (deleted here, edited there)."""
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     conflict: FieldConflict
@@ -167,7 +168,7 @@ class Skip:
         accept: the name by which a person accepts what a brake holds.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     side: Side
     id: str
     reason: str

@@ -10,6 +10,7 @@ from itertools import islice
 import attrs
 
 from keapbridge.model.finding import Finding
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.side import Side
 
 __all__ = ["Line", "Report"]
@@ -34,7 +35,7 @@ class Line:
         reason: why, for `conflict`, `skipped` and `failed`; what decided, where a policy did.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     outcome: str
     side: Side | None = None
     customcrm_id: str | None = None

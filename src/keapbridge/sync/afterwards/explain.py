@@ -10,6 +10,7 @@ import attrs
 from keapbridge._io.effects import Flow
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.linked import merge_pairs
@@ -31,7 +32,7 @@ class Explanation:
         history: what was written to either record, newest first.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     link: Link | None
     customcrm: Snapshot | None
     keap: Snapshot | None

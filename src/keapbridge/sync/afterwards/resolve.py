@@ -13,6 +13,7 @@ from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
 from keapbridge.model.maybe import UNSET
+from keapbridge.model.names import Told, as_name
 from keapbridge.model.plan import DECISION, Action, Delete, Unlink, Update
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
@@ -47,7 +48,7 @@ class OpenConflict:
             `"stranger"` or `"another"`, whether it is the same record as before.
     """
 
-    object: str
+    object: Told = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     field: str

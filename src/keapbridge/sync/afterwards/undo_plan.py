@@ -36,7 +36,9 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     counts: dict[str, Counter[str]] = {name: Counter() for name in objects}
     for action in actions:
         counts[action.object].update(headings(action))
-    totals = {name: {"actions": number} for name, number in Counter(a.object for a in actions).items()}
+    totals: dict[str, dict[str, int]] = {
+        name: {"actions": number} for name, number in Counter(a.object for a in actions).items()
+    }
     yield from bridge.store.plans.begin(plan_id, moment, objects, purpose=UNDO)
     for start in range(0, len(actions), BATCH):
         yield from bridge.store.plans.add_actions(plan_id, start, actions[start : start + BATCH])

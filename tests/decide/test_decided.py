@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
+from plain_field import Plain
 
 from keapbridge.decide.decided import going_on, still_decided, to_be_noted
 from keapbridge.decide.merge import merge
@@ -18,24 +19,6 @@ from keapbridge.model.side import Side
 VALUES = st.sampled_from([None, "base", "ours", "theirs", "decided", "other", True, 3])
 SIDES = st.sampled_from(list(Side))
 PLAIN = Policy(conflicts="manual")
-
-
-class Plain:
-    """A field that flows both ways, and fits everywhere."""
-
-    name, policy, follows, keeps = "F", None, None, False
-
-    def flows_to(self, side: Side) -> bool:
-        return True
-
-    def fit(self, side: Side, value: Any) -> Any:
-        return value
-
-    def incomparable(self, a: Any, b: Any) -> str | None:
-        return None
-
-    def encodes(self, value: Any, clean: Any) -> bool:
-        return False
 
 
 def pair(ours: Any, theirs: Any, decided: Decided | None = None) -> Pair:

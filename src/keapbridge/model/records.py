@@ -152,6 +152,7 @@ class Link:
     Attributes:
         awaited: by side and field: what was written there and is still to be shown.
         decided: by field: what both sides are to hold, as long as they may not.
+        aside: by side and field: what was known of fields when they left the mapping; see `decide.returned`.
         customcrm_life, keap_life: what the two records showed of their lives then.
     """
 
@@ -163,6 +164,7 @@ class Link:
     customcrm_life: Life = UNKNOWN_LIFE
     keap_life: Life = UNKNOWN_LIFE
     decided: Mapping[str, Decided] = attrs.field(factory=dict, repr=False)
+    aside: Mapping[Side, Values] = attrs.field(factory=dict, repr=False)
 
     def id(self, side: Side | SideName) -> str:
         """The id of the record of a side."""
@@ -194,6 +196,21 @@ class Link:
         """The link without decisions about these fields."""
         left = {field: its for field, its in self.decided.items() if field not in fields}
         return self if len(left) == len(self.decided) else attrs.evolve(self, decided=left)
+
+    def setting_aside(self, fields: Collection[str]) -> Link:
+        """The link whose bases say nothing of these fields, which have left the mapping; what they said is kept."""
+        link = self
+        for side in Side:
+            base = self.base(side)
+            if its := {field: base[field] for field in fields if field in base}:
+                link = attrs.evolve(link, aside={**link.aside, side: {**link.aside.get(side, {}), **its}})
+                link = link.with_base(side, {field: value for field, value in base.items() if field not in its})
+        return link
+
+    def without_aside(self, fields: Collection[str]) -> Link:
+        """The link in which nothing of these fields is kept aside."""
+        left = {s: {f: v for f, v in values.items() if f not in fields} for s, values in self.aside.items()}
+        return attrs.evolve(self, aside={side: values for side, values in left.items() if values})
 
     def life(self, side: Side) -> Life:
         return self.customcrm_life if side is Side.CUSTOMCRM else self.keap_life

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 __all__ = ["HEAD", "metadata"]
 
-HEAD = "0015"
+HEAD = "0016"
 
 metadata = MetaData()
 
@@ -38,6 +38,8 @@ links = Table(
     Column("keap_changed", String(40)),
     # What was decided and is not known to be written to both sides; NULL for nearly all.
     Column("decided", Text),
+    # What was known of fields when they left the mapping; NULL for nearly all.
+    Column("aside", Text),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
     # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
     Index(

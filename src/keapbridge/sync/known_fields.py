@@ -66,7 +66,9 @@ def remember(store: LinkStore, mapper: Mapper, found: Fields) -> Flow[None]:
             had[name] = Had(found[name].id, True)
         elif name in had:
             had[name] = attrs.evolve(had[name], is_there=False)
-    kept = {name.path: [each.id, each.is_there] for name, each in had.items()}
+    text = yield from store.facts.get(_fact_of_all(mapper.name))
+    # Those that are not mapped at the moment, too: the label of one that comes back may be another field's by then.
+    kept = (load(text) if text else {}) | {name.path: [each.id, each.is_there] for name, each in had.items()}
     yield from store.facts.set(_fact_of_all(mapper.name), msgspec.json.encode(kept).decode())
     there = {name.path: _CODEC.dump(field) for name, field in found.items() if field.id}
     yield from store.facts.set(_fact(mapper.name), msgspec.json.encode(there).decode())

@@ -14,7 +14,7 @@ import keapbridge as kb
 from two_systems.checks import Checks
 from two_systems.doubles import AsyncAdapter, AsyncCustomcrmClient, Flowing, Small
 from two_systems.drivers import value_of
-from two_systems.pools import ADAPTERS, AFTER_THE_TERM, MAPPERS, OBJECTS, number, objects, sides
+from two_systems.pools import ADAPTERS, AFTER_THE_TERM, IMPOSSIBLE_ARCHIVE, MAPPERS, OBJECTS, number, objects, sides
 
 
 class Hosts(Checks):
@@ -70,6 +70,7 @@ class Hosts(Checks):
             (kb.MappingError, lambda: kb.Policy(conflicts="mine")),  # type: ignore[arg-type]
             (kb.MappingError, lambda: kb.Policy(deletions={"nowhere": "delete"})),
             (kb.MappingError, lambda: kb.Policy(deletions="archive")),
+            (kb.MappingError, lambda: self.session(policy=kb.Policy(deletions="archive", archive=IMPOSSIBLE_ARCHIVE))),
             (TypeError, lambda: value_of(self.session().explain("contacts"))),
         ]
         for kind, work in wrong:

@@ -16,7 +16,6 @@ from two_systems.pools import (
     CUSTOMCRM,
     DAY,
     DELETION_RULES,
-    IMPOSSIBLE_ARCHIVE,
     KEAP,
     POOLS,
     events,
@@ -38,8 +37,6 @@ class Rare(Users):
         """One record of a pair is deleted, and before the plan is applied the world may move on."""
         self.clock.pass_by(AFTER_THE_TERM)
         self.policy = self._policy(deletions=deletions)
-        if n == 7:
-            self.policy = self._policy(deletions="archive", archive=IMPOSSIBLE_ARCHIVE)
         object = self.kind(object)
         self._delete_one_of_a_pair(object, n, side)
         plan = self.watched(lambda: self.session().plan(full=True), may_fail=[kb.ApiError])
@@ -49,8 +46,6 @@ class Rare(Users):
             if n == 5:
                 self._delete_one_of_a_pair(object, n, side.other)
             self.watched(lambda: self.session().apply(plan), may_fail=[kb.ApiError])
-        if n == 7:
-            self.policy = self._policy()
 
     @precondition(lambda self: "contacts" in self.objects)
     @rule(n=number, m=number, third=st.booleans(), odd=st.booleans())

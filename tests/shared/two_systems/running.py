@@ -83,18 +83,24 @@ class Running(Users):
             assert (len(self.crm.writes), len(self.keap.writes)) == before
             assert not result.plan.is_empty
 
-    @rule(field=st.sampled_from(("City", "JobTitle")))
-    def narrow_the_mapping(self, field: str) -> None:
+    @rule(field=st.sampled_from(("City", "JobTitle")), side=sides, n=number, edits=st.booleans())
+    def narrow_the_mapping(self, field: str, side: kb.Side, n: int, edits: bool) -> None:
         """Somebody leaves a field out for a while: everything is looked at again, before and after."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.watched(lambda: self.session().sync())
         self.clock.pass_by(AFTER_THE_TERM)
         narrow = {**self.mappers, "contacts": self.mappers["contacts"].without(field)}
         self.watched(lambda: self.session(mappers=narrow).sync())
-        # A field that comes back has no past: where the two hold different values (Keap has cut one), policy decides.
+        # What is empty on one side is filled when the field comes back, though it was cleared there.
         for object, ours, theirs in self.links():
             names = ((object, CUSTOMCRM, ours), (object, KEAP, theirs))
-            there = object == "contacts" and all(id in self.table(object, side) for _, side, id in names)
-            if there and len({self.read(*name).get(field) for name in names}) > 1:
-                self.blurred |= set(names)
+            if object == "contacts" and all(id in self.table(object, its) for _, its, id in names):
+                values = {self.read(*name).get(field) for name in names}
+                self.blurred |= set(names) if None in values and len(values) > 1 else set()
+        if edits and (id := self.pick("contacts", side, n)):
+            self._type_in("contacts", side, id, field, next(v for v in POOLS["contacts"][field] if v))
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.watched(lambda: self.session().sync())
 
     @rule(events=events, how=ways, n=number, side=sides)
     def stale(self, events: Any, how: str, n: int, side: kb.Side) -> None:

@@ -40,7 +40,7 @@ def test_what_is_empty_where_a_field_begins_anew_is_filled_from_the_other_side(t
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_field_that_was_out_of_the_mapping_has_no_past(toys: World, side: kb.Side) -> None:
+def test_what_was_cleared_while_a_field_was_out_of_the_mapping_is_filled(toys: World, side: kb.Side) -> None:
     red_toys(toys)
     whole = toys["toys"].mapper
     sync_as(toys, whole.without("Colour"))
@@ -54,7 +54,7 @@ def test_a_field_that_was_out_of_the_mapping_has_no_past(toys: World, side: kb.S
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_nor_has_it_one_when_records_were_only_looked_at_one_by_one(toys: World, side: kb.Side) -> None:
+def test_so_it_is_when_records_were_only_looked_at_one_by_one(toys: World, side: kb.Side) -> None:
     red_toys(toys)
     whole = toys["toys"].mapper
     box = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}[side]
@@ -67,6 +67,64 @@ def test_nor_has_it_one_when_records_were_only_looked_at_one_by_one(toys: World,
     assert toys.run(toys.engine.sync(("toys",), ids=ids)).ok
     assert toys.sync().ok
     assert colours(toys.toys, toys.gadgets) == {"red"}
+
+
+def cut_short(toys: World, cuts: kb.Side) -> str:
+    """A toy whose colour is longer than one side can hold; its id in Customcrm."""
+    box, other = (toys.toys, toys.gadgets)[:: 1 if cuts is kb.Side.CUSTOMCRM else -1]
+    box.after = lambda _what, id_, values: box.records.update(
+        {id_: attrs.evolve(box.records[id_], colour=values["colour"][:5])} if values.get("colour") else {}
+    )
+    other.put(**({"title": "top"} if cuts is kb.Side.CUSTOMCRM else {"name": "top"}), colour="crimson")
+    assert toys.sync().ok
+    assert colours(box) == {"crims"}
+    assert not toys.plan(full=True).counts
+    return next(iter(toys.toys.records))
+
+
+@pytest.mark.parametrize("cuts", SIDES)
+@pytest.mark.parametrize("wins", ["customcrm", "keap", "newest"])
+def test_a_field_that_comes_back_to_its_place_lets_no_cut_value_flow(cuts: kb.Side, wins: str) -> None:
+    toys = World(policy=kb.Policy(conflicts=wins))  # type: ignore[arg-type]
+    cut_short(toys, cuts)
+    whole = toys["toys"].mapper
+    sync_as(toys, whole.without("Colour"))
+    sync_as(toys, whole.without("Colour", "Maker"))
+    calls = toys.calls()
+    for box in (toys.toys, toys.gadgets):
+        box.put(id=next(iter(box.records)))  # it was saved, and is as it was
+    sync_as(toys, whole)
+    assert toys.calls() == calls
+    assert colours(toys.toys, toys.gadgets) == {"crims", "crimson"}
+    assert toys.plan(full=True).is_empty
+    # From then on it is as it was before: who clears it clears it.
+    toys.toys.put(id=next(iter(toys.toys.records)), colour=None)
+    assert toys.sync().ok
+    assert colours(toys.toys, toys.gadgets) == {None}
+
+
+@pytest.mark.parametrize("cuts", SIDES)
+@pytest.mark.parametrize("side", SIDES)
+def test_an_edit_meanwhile_flows_when_its_field_comes_back(cuts: kb.Side, side: kb.Side) -> None:
+    toys = World(policy=kb.Policy(conflicts=side.other))
+    cut_short(toys, cuts)
+    whole = toys["toys"].mapper
+    sync_as(toys, whole.without("Colour"))
+    box = toys.toys if side is kb.Side.CUSTOMCRM else toys.gadgets
+    box.put(id=next(iter(box.records)), colour="blue")
+    sync_as(toys, whole)
+    assert colours(toys.toys, toys.gadgets) == {"blue"}
+
+
+def test_a_field_that_comes_back_to_another_place_has_no_past() -> None:
+    toys = World(policy=kb.Policy(conflicts="manual"))
+    red_toys(toys)
+    whole = toys["toys"].mapper
+    sync_as(toys, whole.without("Colour", "Maker"))
+    for id in toys.gadgets.records:
+        toys.gadgets.put(id=id, maker_id="blue")
+    sync_as(toys, whole.without("Colour", "Maker").with_lenses(kb.text("Colour", keap="maker_id")))
+    assert len(toys.run(toys.engine.conflicts(("toys",)))) == 3
 
 
 def test_a_field_that_is_mapped_to_another_place_has_no_past_there(toys: World) -> None:

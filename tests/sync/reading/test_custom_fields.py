@@ -416,3 +416,30 @@ def test_custom_fields_are_asked_for_and_carried_along_in_writes(world: World) -
     world.sync(**mapping)
     [write] = world.keap.requests.writes
     assert json.loads(write.body) == {"custom_fields": [{"id": other, "content": "kept"}, {"id": mine, "content": "y"}]}
+
+
+@pytest.mark.parametrize(
+    "again", variants(["as it was", "with another label", "made anew"], quick=["with another label", "made anew"])
+)
+def test_a_field_that_comes_back_to_the_mapping_is_told_from_one_that_was_made_anew(world: World, again: str) -> None:
+    table = world.keap.state.contacts
+    id = table.add_custom_field("Shoe size")
+    mapping = mapped("contacts", kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
+    policy = kb.Policy(conflicts="keap")
+    a = world.crm.state.contacts.add(ADA | {"ShoeSize": "42"})
+    world.sync(policy=policy, **mapping)
+    world.sync(policy=policy)
+    if again == "with another label":
+        table.custom_fields[id]["label"] = "Size of shoes"
+        table.add_custom_field("Shoe size")  # which is another one
+    elif again == "made anew":
+        table.delete_custom_field(id)
+        id = table.add_custom_field("Shoe size")
+        table.edit("1", custom_fields=[{"id": id, "content": "42"}])
+    world.let_time_pass()
+    world.crm.state.contacts.edit(a, ShoeSize="43")
+    world.sync(policy=policy, **mapping)
+    # Of a field that was made anew nothing was known before, so that policy decides.
+    wanted = "42" if again == "made anew" else "43"
+    assert table["1"]["custom_fields"] == [{"id": id, "content": wanted}]
+    assert world.crm.state.contacts[a]["ShoeSize"] == wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -30,9 +30,27 @@ class Bases:
 
         Chunk by chunk, each in a transaction of its own: done twice, it is done.
         """
+        every = {field for its in fields.values() for field in its}
+
+        def forgotten(link: Link) -> Link:
+            for side in Side:
+                base = {field: value for field, value in link.base(side).items() if field not in fields.get(side, ())}
+                link = link if len(base) == len(link.base(side)) else link.with_base(side, base)
+            return link.without_aside(every) if link.aside else link
+
+        return self._rewrite(name, forgotten)
+
+    def set_aside(self, name: str, fields: Collection[str]) -> Flow[None]:
+        """Keep aside what both sides were known to hold in these fields, in all links, and that any pair is settled.
+
+        As with `forget`, done twice it is done.
+        """
+        return self._rewrite(name, lambda link: link.setting_aside(fields))
+
+    def _rewrite(self, name: str, rewritten: Callable[[Link], Link]) -> Flow[None]:
         after: str | None = ""
         while after is not None:
-            after = yield from self._forget_some(name, fields, after)
+            after = yield from self._rewrite_some(name, rewritten, after)
 
     def holding(self, name: str, side: Side, fields: Collection[str], limit: int) -> Flow[dict[str, list[str]]]:
         """By field, some records of a side that were known to hold a value in it."""
@@ -91,7 +109,7 @@ class Bases:
         return links, links[-1].customcrm_id if len(links) == CHUNK else None
 
     @flow
-    def _forget_some(self, name: str, fields: Mapping[Side, Collection[str]], after: str) -> str | None:
+    def _rewrite_some(self, name: str, rewritten: Callable[[Link], Link], after: str) -> str | None:
         k, rows = t.links.c, self._core.rows
         some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
         with self._core.transaction() as c:
@@ -101,16 +119,15 @@ class Bases:
             last = links[-1].customcrm_id
             these = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
             c.execute(these.where(k.customcrm_id <= last).values(dict.fromkeys(SETTLED)))
-            known = [link for link in links if any(not link.base(s).keys().isdisjoint(f) for s, f in fields.items())]
-            if known:
+            new = [its for link in links if (its := rewritten(link)) is not link]
+            if new:
                 here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
-                bases: dict[str, Any] = {
-                    column: bindparam(f"its_{column}") for column in ("customcrm_base", "keap_base")
-                }
-                c.execute(here.values(bases), [self._without(link, fields) for link in known])
+                names = ("customcrm_base", "keap_base", "aside")
+                columns: dict[str, Any] = {column: bindparam(f"its_{column}") for column in names}
+                c.execute(here.values(columns), [self._columns(link) for link in new])
         return last if len(links) == CHUNK else None
 
-    def _without(self, link: Link, fields: Mapping[Side, Collection[str]]) -> dict[str, str]:
-        left = {s: {f: v for f, v in link.base(s).items() if f not in fields.get(s, ())} for s in Side}
-        bases = {f"its_{side.value}_base": self._core.rows.close(base) for side, base in left.items()}
-        return {"its_id": link.customcrm_id, **bases}
+    def _columns(self, link: Link) -> dict[str, str | None]:
+        rows = self._core.rows
+        bases = {f"its_{side.value}_base": rows.close(link.base(side)) for side in Side}
+        return {"its_id": link.customcrm_id, **bases, "its_aside": rows.aside(link)}

@@ -26,7 +26,7 @@ __all__ = ["KEYS", "SEALED", "begin_sealing", "end_sealing", "is_to_be_sealed", 
 LOGGER = logging.getLogger("keapbridge.store")
 KEYS = "encryption"  # the name of the fact
 SEALED: Mapping[Table, Sequence[str]] = {
-    t.links: ("customcrm_base", "keap_base", "awaited", "decided"),
+    t.links: ("customcrm_base", "keap_base", "awaited", "decided", "aside"),
     t.observed: ("snapshot", "unreadable", "aliases", "problem"),
     t.match_keys: ("apart", "stronger"),
     t.tombstones: ("reason",),

@@ -293,7 +293,7 @@ class Links:
     def _upsert_links(self, columns: tuple[str, ...]) -> Any:
         statement = self._core.database.insert(t.links).values({name: bindparam(name) for name in columns})
         new = statement.excluded
-        plain = ("keap_id", "customcrm_base", "keap_base", "awaited", "decided")
+        plain = ("keap_id", "customcrm_base", "keap_base", "awaited", "decided", "aside")
         lives = ("customcrm_born", "keap_born", "customcrm_changed", "keap_changed")
         updates: dict[str, Any] = {name: new[name] for name in (*plain, *lives)}
         for name in ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark"):

@@ -151,6 +151,7 @@ class Rows:
             "customcrm_changed": to_text(commit.link.customcrm_life.changed),
             "keap_changed": to_text(commit.link.keap_life.changed),
             "decided": self._decided(commit.link),
+            "aside": self.aside(commit.link),
         }
 
     def to_link(self, row: Row[Any]) -> Link:
@@ -164,6 +165,8 @@ class Rows:
         )
         if row.decided is not None:
             link = link.deciding(_structure(self.open(row.decided), dict[str, Decided]))
+        if row.aside is not None:
+            link = attrs.evolve(link, aside={Side(side): values for side, values in self.open(row.aside).items()})
         if row.awaited is None:
             return link
         sides = _structure(self.open(row.awaited), dict[str, dict[str, tuple[Canonical, Canonical, str, int]]])
@@ -181,6 +184,9 @@ class Rows:
 
     def _decided(self, link: Link) -> str | None:
         return self.close(_converter.unstructure(link.decided)) if link.decided else None
+
+    def aside(self, link: Link) -> str | None:
+        return self.close({side.value: values for side, values in link.aside.items()}) if link.aside else None
 
     def journal(self, run_id: str, entry: JournalEntry) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ from keapbridge._io.effects import Flow, now, stop_point
 from keapbridge.decide.awaited import still_awaited
 from keapbridge.decide.decided import still_decided
 from keapbridge.decide.merge import Merge
+from keapbridge.decide.returned import returned
 from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.change import Held
@@ -110,6 +111,9 @@ def merged_in(sync: Synchronization, pairs: Sequence[Pair], context: Context) ->
     rules = sync.rules(context)
     moment = yield from now()
     ready = [with_references(sync, pair, context) for pair in pairs]
+    if any(pair.link.aside for pair in ready):
+        mapped = {lens.name for lens in sync.mapper.lenses}
+        ready = [returned(pair, mapped) if pair.link.aside else pair for pair in ready]
     result = [(pair, sync.merged(pair, rules, moment)) for pair in ready]
     contested = yield from _contested(sync, result)
     for n, (pair, _) in enumerate(result if contested else ()):

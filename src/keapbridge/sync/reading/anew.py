@@ -17,6 +17,7 @@ __all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact", "
 
 
 BATCH = 500
+LEFT = "left"  # the mark of places that no field of the mapping has any more
 
 
 def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) -> Flow[None]:
@@ -81,9 +82,9 @@ def _emptied(pairs: Iterable[Pair], side: Side) -> dict[str, set[str]]:
 
 
 def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:
-    """After a change of the mapping: what has left it begins anew, should it ever be mapped again.
+    """After a change of the mapping: what was known of fields that have left it is kept aside; see `decide.returned`.
 
-    So does, on its side, what is mapped to another place.
+    What is mapped to another place begins anew on its side, and so does what left because its place is gone.
 
     Returns:
         The fields that have left it.
@@ -91,17 +92,30 @@ def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:
     fact = f"{sync.name}_places"
     now = {lens.name: {side.value: lens.place(side).path for side in Side} for lens in sync.mapper.lenses}
     text = yield from sync.store.facts.get(fact)
-    before: Mapping[str, Mapping[str, str]] = load(text) if text else {}
+    known: Mapping[str, Mapping[str, str]] = load(text) if text else {}
+    before = {field: places for field, places in known.items() if LEFT not in places}
     if before == now:
         return frozenset()
+    left = frozenset(before.keys() - now.keys())
+    homeless = left.intersection(lens.name for lens in sync.mapper.homeless)
     gone = {
-        side: [field for field, places in before.items() if now.get(field, {}).get(side.value) != places[side.value]]
+        side: [
+            field
+            for field, places in known.items()
+            if field in homeless or (field in now and now[field][side.value] != places[side.value])
+        ]
         for side in Side
     }
     if any(gone.values()):
         yield from begin_anew(sync, gone)
-    yield from sync.store.facts.set(fact, msgspec.json.encode(now).decode())
-    return frozenset(before.keys() - now.keys())
+    aside = left - homeless
+    if aside:
+        yield from sync.store.facts.set(mapping_fact(sync.name), "begun anew")
+        yield from sync.store.bases.set_aside(sync.name, aside)
+    away = {field: known[field] for field in known.keys() - before.keys() - now.keys()}
+    away |= {field: {**before[field], LEFT: LEFT} for field in aside}
+    yield from sync.store.facts.set(fact, msgspec.json.encode({**away, **now}).decode())
+    return left
 
 
 def mapping_fact(name: str) -> str:

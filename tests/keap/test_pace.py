@@ -192,6 +192,47 @@ def test_a_refusal_because_the_day_is_spent_ends_the_day() -> None:
     assert isinstance(take_turn(entry, PACING, "a", MORNING)[1], Spent)
 
 
+def _tenant(**told: str) -> dict[str, str]:
+    windows = {"time-unit": "minute|day", "interval": "1|1", "limit": "10000|250000", "used": "10|300"}
+    return {f"x-keap-tenant-throttle-{name}": value for name, value in {**windows, **told}.items()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "minute", "day"),
+    [
+        (_tenant(available="9990|249700"), Window(10_000, 10, 9_990), Window(250_000, 300, 249_700)),
+        (_tenant(**{"time-unit": "day|minute"}), Window(250_000, 300), Window(10_000, 10)),  # each by its unit
+        (_tenant(**{"time-unit": " Minute | DAY "}), Window(10_000, 10), Window(250_000, 300)),
+        (_tenant(**{"time-unit": "minute", "limit": "10000", "used": "10"}), Window(10_000, 10), Window()),
+        (_tenant(**{"time-unit": "day", "limit": "250000", "used": "300"}), Window(), Window(250_000, 300)),
+        (_tenant(**{"time-unit": "", "limit": "10000", "used": "10"}), Window(10_000, 10), Window()),
+        (_tenant(limit="10000"), Window(10_000, 10), Window(None, 300)),
+        (_tenant(available="|7"), Window(10_000, 10), Window(250_000, 300, 7)),
+    ],
+)
+def test_the_windows_of_the_application_are_told_side_by_side(
+    headers: dict[str, str], minute: Window, day: Window
+) -> None:
+    seen = read_limits(headers)
+    assert (seen.tenant, seen.tenant_day) == (minute, day)
+
+
+@pytest.mark.parametrize(
+    ("available", "reserve", "until"),
+    [
+        ("0|240000", 0.0, MORNING + 60),
+        ("5000|240000", 0.5, MORNING + 60),
+        ("500|0", 0.0, datetime(2026, 1, 2, tzinfo=UTC).timestamp()),
+        ("9000|100000", 0.5, datetime(2026, 1, 2, tzinfo=UTC).timestamp()),
+        ("9000|200000", 0.5, MORNING),
+    ],
+)
+def test_a_window_of_the_application_that_is_spent_is_waited_for(available: str, reserve: float, until: float) -> None:
+    pacing = attrs.evolve(PACING, reserve=reserve)
+    entry = _learned(read_limits(_tenant(available=available)), pacing=pacing)
+    assert take_turn(entry, pacing, "a", MORNING)[1] == Granted(until)
+
+
 # --- clients --------------------------------------------------------------------------------------------------------
 
 

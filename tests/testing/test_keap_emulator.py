@@ -152,7 +152,8 @@ def test_every_answer_says_what_was_used(start: Start) -> None:
     assert second["x-keap-product-quota-available"] == "29998"
     assert second["x-keap-product-throttle-available"] == "238"
     assert second["x-keap-product-throttle-time-unit"] == "minute"
-    assert second["x-keap-tenant-throttle-limit"] == "10000"
+    assert second["x-keap-tenant-throttle-time-unit"] == "minute|day"
+    assert second["x-keap-tenant-throttle-limit"] == "10000|250000"
     assert second["x-keap-tenant-id"]
     assert second.get_list("date") == ["Wed, 01 May 2030 23:59:30 GMT"]
     midnight = datetime(2030, 5, 2, tzinfo=UTC)

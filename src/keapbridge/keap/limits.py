@@ -14,6 +14,7 @@ __all__ = ["KeapLimits", "Window", "read_limits", "tenant_of"]
 
 _MOST = 1_000_000_000  # calls; nobody may make more
 _LONGEST = 100  # characters of a name
+_UNITS = frozenset({"minute", "day"})
 _LATEST = 10_000_000_000_000  # milliseconds since 1970; the year 2286
 
 
@@ -29,21 +30,23 @@ class Window:
 
 @frozen
 class KeapLimits:
-    """What the last answer said: the key's minute and day, and the application's own throttle."""
+    """What the last answer said: the key's minute and day, and the application's own, which all its keys share."""
 
-    minute: Window
-    day: Window
-    tenant: Window
+    minute: Window = Window()
+    day: Window = Window()
+    tenant: Window = Window()
     tenant_id: str | None = None
+    tenant_day: Window = Window()
 
 
 def read_limits(headers: Mapping[str, str]) -> KeapLimits:
     """The limits in an answer's headers (lower-case names)."""
     return KeapLimits(
-        minute=_window(headers, "x-keap-product-throttle"),
-        day=_window(headers, "x-keap-product-quota"),
-        tenant=_window(headers, "x-keap-tenant-throttle"),
+        minute=_window(headers, "x-keap-product-throttle", "minute", alone=True),
+        day=_window(headers, "x-keap-product-quota", "day", alone=True),
+        tenant=_window(headers, "x-keap-tenant-throttle", "minute", alone=True),
         tenant_id=tenant_of(headers),
+        tenant_day=_window(headers, "x-keap-tenant-throttle", "day", alone=False),
     )
 
 
@@ -53,18 +56,33 @@ def tenant_of(headers: Mapping[str, str]) -> str | None:
     return name if name and is_storable(name) and len(name) <= _LONGEST else None
 
 
-def _window(headers: Mapping[str, str], prefix: str) -> Window:
-    limit = _number(headers, f"{prefix}-limit", least=1)
-    used = _number(headers, f"{prefix}-used")
-    available = _number(headers, f"{prefix}-available")
+def _window(headers: Mapping[str, str], prefix: str, unit: str, *, alone: bool) -> Window:
+    """The window of a time unit, of those that the headers tell of side by side (`10000|250000`).
+
+    Args:
+        alone: whether it is of this unit where no unit is told that is known.
+    """
+    units = [each.strip().casefold() for each in headers.get(f"{prefix}-time-unit", "").split("|")]
+    if unit in units:
+        place = units.index(unit)
+    elif alone and len(units) == 1 and units[0] not in _UNITS:
+        place = 0
+    else:
+        return Window()
+
+    def told(name: str, *, least: int = 0, most: int = _MOST) -> int | None:
+        values = headers.get(f"{prefix}-{name}", "").split("|")
+        return _number(values[place], least=least, most=most) if place < len(values) else None
+
+    limit, used, available = told("limit", least=1), told("used"), told("available")
     if limit is not None and used is not None and used > limit and available != 0:
         used = None  # one of the two is wrong
-    return Window(limit, used, available, _moment(_number(headers, f"{prefix}-expiry-time", most=_LATEST)))
+    return Window(limit, used, available, _moment(told("expiry-time", most=_LATEST)))
 
 
-def _number(headers: Mapping[str, str], name: str, *, least: int = 0, most: int = _MOST) -> int | None:
+def _number(text: str, *, least: int, most: int) -> int | None:
     """A number that can be one of calls; anything else says nothing."""
-    text = headers.get(name, "").strip()
+    text = text.strip()
     if len(text) > 20:
         return None
     try:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -188,9 +188,12 @@ class Unpaced:
 
 
 def _meant(error: RateLimitedError, seen: KeapLimits, moment: datetime) -> ApiError:
-    if seen.day.available != 0 or not seen.day.limit:
+    if seen.tenant_day.available == 0 and seen.tenant_day.limit:
+        resets_at = datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    elif seen.day.available == 0 and seen.day.limit:
+        resets_at = soon(seen.day.resets_at, moment)
+    else:
         return error
-    resets_at = soon(seen.day.resets_at, moment)
     meant = QuotaExhaustedError(str(error), status=error.status, request_id=error.request_id, resets_at=resets_at)
     meant.method, meant.url, meant.headers = error.method, error.url, error.headers
     return meant

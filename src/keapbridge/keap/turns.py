@@ -1,8 +1,8 @@
 """Turns: when the next call to Keap may be sent, so that none is refused. Pure.
 
-Keap counts the calls of a key per second, minute and day, and those of the whole application per minute. The calls of
-all who use a key are one entry; each is given a moment, in the order they ask. What other applications use is learned
-from the headers of the answers.
+Keap counts the calls of a key per second, minute and day, and those of the whole application per minute and day. The
+calls of all who use a key are one entry; each is given a moment, in the order they ask. What other applications use is
+learned from the headers of the answers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from keapbridge.keap.limits import KeapLimits
+from keapbridge.keap.limits import KeapLimits, Window
 from keapbridge.model import given
 from keapbridge.model.given import keywords
 
@@ -258,8 +258,9 @@ def learn(
         used = max(used, seen.day.limit)
     mine = sum(1 for turn in entry.turns if number * pacing.minute <= turn.at <= moment)
     others = max(0, seen.minute.used - mine) if seen.minute.used is not None else 0
-    spare = ceil(pacing.reserve * seen.tenant.limit) if seen.tenant.limit is not None else 0
-    if seen.minute.available == 0 or (seen.tenant.available is not None and seen.tenant.available <= spare):
+    if _is_spent(seen.tenant_day, pacing.reserve):
+        hold = max(hold, (entry.day + 1) * pacing.day)
+    elif seen.minute.available == 0 or _is_spent(seen.tenant, pacing.reserve):
         hold = max(hold, next_minute)
     elif refused:
         pause = 1.0 / pacing.time_scale if retry_after is None else min(retry_after, DAY)
@@ -273,3 +274,9 @@ def learn(
         minute_limit=seen.minute.limit or entry.minute_limit,
         day_limit=seen.day.limit or entry.day_limit,
     )
+
+
+def _is_spent(window: Window, reserve: float) -> bool:
+    """Whether no more is left of what all keys share than is to be left to others."""
+    spare = ceil(reserve * window.limit) if window.limit is not None else 0
+    return window.available is not None and window.available <= spare

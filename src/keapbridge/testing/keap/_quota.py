@@ -209,8 +209,13 @@ class Meter:
             **self._limits("x-keap-product-throttle", account.minute),
             "x-keap-product-spike-limit": "" if spike is None else f"{spike}ps",
             "x-keap-tenant-id": self._name,
-            **self._limits("x-keap-tenant-throttle", self._tenant.minute),
+            **self._side_by_side("x-keap-tenant-throttle", self._tenant.minute, self._tenant.day),
         }
+
+    def _side_by_side(self, prefix: str, *windows: _Window) -> dict[str, str]:
+        """Several windows in one value of each header, as Keap tells of the tenant's."""
+        told = [found for window in windows if (found := self._limits(prefix, window))]
+        return {name: "|".join(each[name] for each in told) for name in (told[0] if told else ())}
 
     def _limits(self, prefix: str, window: _Window) -> dict[str, str]:
         if window.limit is None:

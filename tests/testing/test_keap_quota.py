@@ -57,7 +57,9 @@ def statuses(client: httpx.Client, count: int, **options: Any) -> list[int]:
 
 def numbers(answer: httpx.Response, prefix: str) -> tuple[int, int, int]:
     """Limit, used and available; the first window, where there are two."""
-    return tuple(int(answer.headers[f"x-keap-{prefix}-{name}"].partition("|")[0]) for name in ("limit", "used", "available"))  # type: ignore[return-value]
+    return tuple(
+        int(answer.headers[f"x-keap-{prefix}-{name}"].partition("|")[0]) for name in ("limit", "used", "available")
+    )  # type: ignore[return-value]
 
 
 def test_a_minute_has_so_many_calls(start: Start, time: Time) -> None:

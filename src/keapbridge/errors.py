@@ -160,9 +160,11 @@ class StatusError(ApiError):
 
     Attributes:
         code: the server's own name for the error (`invalid_grant`), where it gave one.
+        said: the server's own words, shortened and without personal data; empty where it gave none.
     """
 
     code: str | None = None
+    said: str = ""
 
 
 class AuthError(StatusError):

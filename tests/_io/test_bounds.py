@@ -70,10 +70,10 @@ class Endless(SyncDriver):
 @pytest.mark.parametrize(("tokens", "calls"), [("a", 2), ("ab", 3), ("abcb", 4)])
 def test_a_list_that_leads_in_a_circle_is_an_error_at_once(tokens: str, calls: int) -> None:
     with KeapEmulator() as server, kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap:
-        server.state.contacts.add({"given_name": "Ada"})
+        server.state.products.add({"name": "Bike", "price": 1, "short_description": "b"})
         driver = Endless(tokens[n % len(tokens)] for n in range(100))
         with pytest.raises(kb.ShapeError, match="never end") as caught:
-            list(driver.iterate(keap.contacts.flows.list()))
+            list(driver.iterate(keap.products.flows.list()))
         assert (driver.calls, caught.value.method) == (calls, "GET")
 
 

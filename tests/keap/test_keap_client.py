@@ -15,7 +15,7 @@ import pytest
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Answer
-from keapbridge.keap import endpoints, find_item, put_item, put_items, remove_item
+from keapbridge.keap import endpoints, find_item, lists, put_item, put_items, remove_item
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.testing import Fault, KeapEmulator
 
@@ -38,40 +38,40 @@ def test_calls_perform_nothing_and_say_what_they_are_about() -> None:
 
 def test_reads_ask_for_every_modelled_field() -> None:
     for endpoint in (CONTACTS, COMPANIES):
-        for call in (endpoints.get(endpoint, "1"), endpoints.list_page(endpoint)):
+        for call in (endpoints.get(endpoint, "1"), lists.list_page(endpoint)):
             assert set(dict(call.query)["fields"].split(",")) == set(endpoint.codec.fields)
-    assert "fields" not in dict(endpoints.list_page(PRODUCTS).query)
+    assert "fields" not in dict(lists.list_page(PRODUCTS).query)
 
 
 def test_a_list_takes_pages_of_a_thousand() -> None:
-    assert dict(endpoints.list_page(CONTACTS).query)["page_size"] == "1000"
+    assert dict(lists.list_page(CONTACTS).query)["page_size"] == "1000"
 
 
 def test_changes_are_filtered_by_the_time_where_keap_can() -> None:
     since = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-    assert dict(endpoints.list_page(CONTACTS, updated_since=since).query)["filter"] == (
+    assert dict(lists.list_page(CONTACTS, updated_since=since).query)["filter"] == (
         "start_update_time==2026-01-02T03:04:05.678Z"
     )
-    assert dict(endpoints.list_page(COMPANIES, updated_since=since).query)["filter"] == (
+    assert dict(lists.list_page(COMPANIES, updated_since=since).query)["filter"] == (
         "since_time==2026-01-02T03:04:05.678Z"
     )
-    products = dict(endpoints.list_page(PRODUCTS, updated_since=since).query)
+    products = dict(lists.list_page(PRODUCTS, updated_since=since).query)
     assert "filter" not in products
     assert products["order_by"] == "last_updated_time desc"
 
 
 def test_times_of_other_zones_are_utc_in_filters_and_naive_ones_are_refused() -> None:
     paris = datetime.fromisoformat("2026-01-02T03:00:00+01:00")
-    assert "2026-01-02T02:00:00.000Z" in dict(endpoints.list_page(CONTACTS, updated_since=paris).query)["filter"]
+    assert "2026-01-02T02:00:00.000Z" in dict(lists.list_page(CONTACTS, updated_since=paris).query)["filter"]
     with pytest.raises(ValueError, match="time zone"):
-        endpoints.list_page(CONTACTS, updated_since=datetime(2026, 1, 1))  # noqa: DTZ001 - refused
+        lists.list_page(CONTACTS, updated_since=datetime(2026, 1, 1))  # noqa: DTZ001 - refused
 
 
 def test_filters_are_joined_and_a_semicolon_in_a_value_is_refused() -> None:
-    call = endpoints.list_page(CONTACTS, filters=[("family_name", "Smi*"), ("contact_id>", "7")])
+    call = lists.list_page(CONTACTS, filters=[("family_name", "Smi*"), ("contact_id>", "7")])
     assert dict(call.query)["filter"] == "family_name==Smi*;contact_id>7"
     with pytest.raises(ValueError, match="semicolon"):
-        endpoints.list_page(CONTACTS, filters=[("family_name", "a;contact_id>0")])
+        lists.list_page(CONTACTS, filters=[("family_name", "a;contact_id>0")])
 
 
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:
@@ -80,19 +80,20 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
 
 def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:
     ids = [str(n) for n in range(1, 2001)]
-    found = list(endpoints.get_many(CONTACTS, ids))
+    found = [wanted.call() for wanted in lists.of_ids(CONTACTS, ids)]
     asked = [i for call in found for i in dict(call.query)["filter"].removeprefix("ids==").split(",")]
     assert sorted(asked, key=int) == ids
     assert all(len(dict(call.query)["filter"]) < 3100 for call in found)
     assert len(found) <= 5
-    assert list(endpoints.get_many(CONTACTS, [])) == []
+    assert list(lists.of_ids(CONTACTS, [])) == []
 
 
 def test_neighbouring_companies_are_read_as_a_range() -> None:
-    [call] = endpoints.get_many(COMPANIES, ["500001", "500003", "500900"])
+    [wanted] = lists.of_ids(COMPANIES, ["500001", "500003", "500900"])
+    call = wanted.call()
     assert dict(call.query)["filter"] == "company_id>=500001"
     assert dict(call.query)["page_size"] == "900"
-    assert len(list(endpoints.get_many(COMPANIES, ["1", "5000", "9999999"]))) == 3
+    assert len(list(lists.of_ids(COMPANIES, ["1", "5000", "9999999"]))) == 3
 
 
 def test_a_create_is_never_repeated_blindly_and_holds_no_null() -> None:
@@ -197,13 +198,13 @@ def test_an_error_names_places_and_never_values() -> None:
 
 
 def test_what_is_no_object_is_no_record() -> None:
-    page = endpoints.list_page(CONTACTS).decode(_answer({"contacts": ["?", {"id": "1"}, [], None, 7]}))
+    page = lists.list_page(CONTACTS).decode(_answer({"contacts": ["?", {"id": "1"}, [], None, 7]}))
     assert [contact.id for contact in page.items] == ["1"]
     assert len(page.malformed) == 4
 
 
 def test_one_bad_record_does_not_spoil_its_page() -> None:
-    page = endpoints.list_page(CONTACTS).decode(
+    page = lists.list_page(CONTACTS).decode(
         _answer({"contacts": [{"id": "1"}, {"id": "2", "given_name": 7}, {"id": 3, "given_name": "Kim"}]})
     )
     assert [contact.id for contact in page.items] == ["1", "3"]
@@ -216,12 +217,12 @@ def test_one_bad_record_does_not_spoil_its_page() -> None:
 )
 def test_a_page_of_another_shape_is_an_error(content: Any) -> None:
     with pytest.raises(kb.ShapeError):
-        endpoints.list_page(CONTACTS).decode(_answer(content))
+        lists.list_page(CONTACTS).decode(_answer(content))
 
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_an_empty_token_ends_a_list(token: str | None) -> None:
-    page = endpoints.list_page(CONTACTS).decode(_answer({"contacts": [], "next_page_token": token}))
+    page = lists.list_page(CONTACTS).decode(_answer({"contacts": [], "next_page_token": token}))
     assert page.following is None
 
 
@@ -370,7 +371,7 @@ def test_pages_are_fetched_as_they_are_needed(keap: kb.KeapClient, keap_server: 
     assert len(keap_server.requests) == 1
     assert [c.id for c in contacts] == ids[1:]
     assert len(keap_server.requests) == 3
-    assert [r.query.get("page_token") is None for r in keap_server.requests] == [True, False, False]
+    assert [r.query.get("filter") for r in keap_server.requests] == [None, "contact_id>3", "contact_id>6"]
 
 
 @pytest.mark.parametrize("name", ["contacts", "companies", "products"])

@@ -23,6 +23,8 @@ T = TypeVar("T")
 def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
     """Send a call, again after failures that allow it, and read its answer.
 
+    A call that knows what to ask for instead is not sent again as it was; each of those asks for less, so it ends.
+
     Args:
         once: not again where less is asked for instead; such a failure says nothing about the system's health.
     """
@@ -41,7 +43,11 @@ def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
             yield from _heard(port, error)
             if once and retries.is_too_much(error):
                 raise
+            milder = None if call.instead is None else call.instead(error)
             meant = yield from _learn(port, error)
+            if milder is not None:
+                call = milder
+                continue
             after = type(meant).__name__ if meant.status is None else str(meant.status)
             pause = retries.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry, bounds=port.bounds)
             if pause is None and (attempt >= port.retry.attempts or not (yield from _renewed(port, error, signature))):

@@ -56,11 +56,16 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Answer:
-    """An HTTP answer with a status below 400, headers in lower case."""
+    """An HTTP answer with a status below 400, headers in lower case.
+
+    Attributes:
+        seconds: from the beginning of the request to the last byte of the answer.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = attrs.field(repr=False)
+    seconds: float = attrs.field(default=0.0, repr=False)
 
     @property
     def served_at(self) -> datetime | None:
@@ -78,6 +83,7 @@ class Call(Generic[T]):
         route: the path with `{id}` in place of ids, to be shown to anybody; empty where the path has none.
         repeatable: whether it may be sent again when the first outcome is unknown.
         parts: how less can be asked for, where it asks for a part of a list.
+        instead: what to ask for where this fails so, without another attempt; `None` where there is nothing milder.
     """
 
     method: str
@@ -90,6 +96,7 @@ class Call(Generic[T]):
     repeatable: bool = True
     route: str = ""
     parts: InTurn | Counted | None = attrs.field(default=None, eq=False, repr=False)
+    instead: Callable[[ApiError], Call[T] | None] | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def shown(self) -> str:

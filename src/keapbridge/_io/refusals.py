@@ -53,6 +53,7 @@ def refusal(call: Call[Any], url: str, answer: Answer, secrets: Iterable[Secret]
             error = StatusError(message, **where)
     error.headers = answer.headers
     error.code = code
+    error.said = explanation
     return error
 
 

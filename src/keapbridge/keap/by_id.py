@@ -14,7 +14,8 @@ from keapbridge._io.effects import Call, Flow, Malformed, Page
 from keapbridge._io.port import Port
 from keapbridge._io.retries import is_too_much
 from keapbridge.errors import ApiError
-from keapbridge.keap import endpoints
+from keapbridge.keap import lists
+from keapbridge.keap.asking import Asking
 from keapbridge.keap.endpoints import Endpoint, KeapRecord
 
 __all__ = ["ById"]
@@ -40,6 +41,7 @@ class ById(Generic[R]):
     port: Port
     endpoint: Endpoint[R]
     since: datetime | None
+    asking: Asking = attrs.field(factory=Asking, kw_only=True)
     anew: bool = False
     last: int = 0
     is_by_id: bool = True
@@ -72,14 +74,20 @@ class ById(Generic[R]):
         told = ApiError(f"the list fails where {self.endpoint.singular} {id} is to be shown: {error}")
         return Page(malformed=(Malformed(str(id), told, refused=True),))
 
-    def after(self, id: int, size: int = endpoints.MAX_PAGE) -> Call[Page[R]]:
+    def after(self, id: int, size: int = lists.MAX_PAGE) -> Call[Page[R]]:
         """The list from the first id that is larger."""
         return self._beside(">", id, self.endpoint.by_id, size)
 
     def _beside(self, operator: str, id: int, order_by: str | None, size: int) -> Call[Page[R]]:
         terms = [(f"{self.endpoint.id_above}{operator}", str(id))]
-        return endpoints.list_page(
-            self.endpoint, updated_since=self.since, filters=terms, order_by=order_by, page_size=size, unread=True
+        return lists.list_page(
+            self.endpoint,
+            self.asking,
+            updated_since=self.since,
+            filters=terms,
+            order_by=order_by,
+            page_size=size,
+            unread=True,
         )
 
     def _culprit(self) -> Flow[int]:
@@ -126,7 +134,7 @@ class ById(Generic[R]):
                 pages.append(attrs.evolve(page, following=None))
                 if len(ids) < size or min(ids) <= self.last:
                     break
-                top, size = min(ids), min(2 * size, endpoints.MAX_PAGE)
+                top, size = min(ids), min(2 * size, lists.MAX_PAGE)
         return pages
 
     def _below(self, id: int, size: int) -> Call[Page[R]]:
@@ -142,8 +150,8 @@ class ById(Generic[R]):
     def _set(self, ids: Sequence[str], error: ApiError) -> Flow[list[Page[R]]]:
         """The records of some ids, where lists cannot be ordered."""
         pages: list[Page[R]] = []
-        for call in endpoints.get_many(self.endpoint, ids):
-            page = yield from self._tried(call)
+        for wanted in lists.of_ids(self.endpoint, ids, self.asking):
+            page = yield from self._tried(wanted.call())
             if page is not None:
                 pages.append(attrs.evolve(page, following=None))
             elif len(ids) == 1:

@@ -12,19 +12,22 @@ import attrs
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Flow, Page, gather
+from keapbridge._io.effects import Call, Flow, Page, gather
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Credentials, Ear, Port, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
-from keapbridge.keap import endpoints, field_endpoints
+from keapbridge.errors import NotFoundError, StatusError
+from keapbridge.keap import endpoints, field_endpoints, lists
+from keapbridge.keap.asking import Asking, is_refusal
 from keapbridge.keap.by_id import ById
 from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
+from keapbridge.keap.lists import Wanted
 from keapbridge.keap.oauth import oauth_of
 from keapbridge.keap.pace import KeapPace, PaceBook, pace_for
 from keapbridge.keap.records import (
@@ -62,6 +65,7 @@ class KeapResource(Generic[R]):
 
     port: Port
     endpoint: Endpoint[R]
+    asking: Asking = attrs.field(factory=Asking, eq=False, repr=False)
     _models: dict[str, Model] = attrs.field(init=False, factory=dict, eq=False, repr=False)
 
     def sharing(self, book: PaceBook, who: str) -> KeapResource[R]:
@@ -77,7 +81,7 @@ class KeapResource(Generic[R]):
 
     def touch(self) -> Flow[None]:
         """Have Keap answer: the shortest list that there is."""
-        yield from send(self.port, endpoints.list_page(self.endpoint, page_size=1))
+        yield from send(self.port, lists.list_page(self.endpoint, self.asking, page_size=1))
 
     @property
     def calls_per_minute(self) -> int | None:
@@ -95,47 +99,91 @@ class KeapResource(Generic[R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
-        page_size: int = endpoints.MAX_PAGE,
+        page_size: int = lists.MAX_PAGE,
     ) -> Flow[Page[R]]:
-        call = endpoints.list_page(
+        terms = _filters(filters)
+        order_by = optional(partial(text, example="id asc"))("order_by", order_by)
+        if order_by is None and not any(name.startswith(self.endpoint.id_above) for name, _ in terms):
+            order_by = self.endpoint.by_id
+        call = lists.list_page(
             self.endpoint,
+            self.asking,
             updated_since=optional(moment)("updated_since", updated_since),
-            filters=_filters(filters),
-            order_by=optional(partial(text, example="id asc"))("order_by", order_by),
-            page_size=whole("page_size", page_size, least=1, most=endpoints.MAX_PAGE, example=500),
+            filters=terms,
+            order_by=order_by,
+            page_size=whole("page_size", page_size, least=1, most=lists.MAX_PAGE, example=500),
         )
         return fetch(self.port, call)
 
-    def scan(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
+    def scan(self, *, updated_since: datetime | None = None, page_size: int = lists.MAX_PAGE) -> Flow[Page[R]]:
         """The list by ids, as far as Keap can order it so, left unread and past all that Keap cannot show."""
         newest_first = updated_since is not None and self.endpoint.since is None
         order_by = None if newest_first else self.endpoint.by_id
-        call = endpoints.list_page(
-            self.endpoint, updated_since=updated_since, order_by=order_by, page_size=page_size, unread=True
+        call = lists.list_page(
+            self.endpoint,
+            self.asking,
+            updated_since=updated_since,
+            order_by=order_by,
+            page_size=page_size,
+            unread=True,
         )
-        past = ById(self.port, self.endpoint, None if newest_first else updated_since, anew=newest_first)
+        since = None if newest_first else updated_since
+        past = ById(self.port, self.endpoint, since, asking=self.asking, anew=newest_first)
         return fetch(self.port, call, past)
 
     def scan_after(self, reached: str) -> Flow[Page[R]]:
         """`scan` of all, from where a page of another one says that it had come."""
-        past = ById(self.port, self.endpoint, None, last=int(reached))
+        past = ById(self.port, self.endpoint, None, asking=self.asking, last=int(reached))
         return fetch(self.port, past.after(past.last), past)
 
     def get(self, id: str | int) -> Flow[R]:
-        return send(self.port, endpoints.get(self.endpoint, one_id("id", id)))
+        return send(self.port, endpoints.get(self.endpoint, one_id("id", id), self.asking))
 
     def get_many(self, ids: Collection[str | int]) -> Flow[tuple[R, ...]]:
         wanted = set(several_ids("ids", ids))
-        flows = (send(self.port, call) for call in endpoints.get_many(self.endpoint, wanted))
-        pages = yield from gather(flows, _PARALLEL_READS)
-        for page in pages:
+        flows = (self._of_ids(part, wanted) for part in lists.of_ids(self.endpoint, wanted, self.asking))
+        return tuple(record for found in (yield from gather(flows, _PARALLEL_READS)) for record in found)
+
+    def _of_ids(self, part: Wanted[R], wanted: set[str]) -> Flow[tuple[R, ...]]:
+        """Those of the wanted records that a part of them shows, and what it leaves out where pages are shorter."""
+        call: Call[Page[R]] | None = part.call()
+        found: list[R] = []
+        seen = 0
+        while call is not None:
+            try:
+                page = yield from send(self.port, call)
+            except StatusError as error:
+                if found or not is_refusal(error):
+                    raise
+                return (yield from self._fewer(part, wanted, error))
             for item in page.malformed:
                 if item.id in wanted:
                     raise item.error
-        return tuple(record for page in pages for record in page.items if record.id in wanted)
+            found += (record for record in page.items if record.id in wanted)
+            seen += len(page.items) + len(page.malformed)
+            call = page.following if seen < part.size else None
+        return tuple(found)
+
+    def _fewer(self, part: Wanted[R], wanted: set[str], error: StatusError) -> Flow[tuple[R, ...]]:
+        """The same where so many ids are refused at once: in halves, and in the end one by one."""
+        ids = part.ids(wanted)
+        if len(ids) == 1:
+            try:
+                return ((yield from self.get(ids[0])),)
+            except NotFoundError:
+                return ()
+        if not ids:
+            raise error
+        half = (len(ids) + 1) // 2
+        found: tuple[R, ...] = ()
+        for some in (ids[:half], ids[half:]):
+            for smaller in lists.of_ids(self.endpoint, some, self.asking):
+                found += yield from self._of_ids(smaller, wanted)
+        self.asking.remember_ids(self.endpoint.name, half)
+        return found
 
     def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
-        call = endpoints.find_like(self.endpoint, record, since=since)
+        call = lists.find_like(self.endpoint, record, self.asking, since=since)
         found: tuple[R, ...] = ()
         page = None if call is None else (yield from fetch(self.port, call))
         while page is not None:
@@ -145,7 +193,7 @@ class KeapResource(Generic[R]):
 
     def create(self, record: Any) -> Flow[R]:
         self._check_record(record)
-        return send(self.port, endpoints.create(self.endpoint, record))
+        return send(self.port, endpoints.create(self.endpoint, record, self.asking))
 
     def _check_record(self, record: R) -> None:
         kind = self.endpoint.codec.cls
@@ -155,7 +203,7 @@ class KeapResource(Generic[R]):
         id = one_id("id", id)
         record = endpoints.changes_to_record(self.endpoint, changes)
         mask = [name for name, value in changes.items() if value is not UNSET]
-        return send(self.port, endpoints.update(self.endpoint, id, record, mask))
+        return send(self.port, endpoints.update(self.endpoint, id, record, mask, self.asking))
 
     def put_items(self, id: str | int, items: Collection[SlotItem]) -> Flow[R]:
         id = one_id("id", id)
@@ -224,7 +272,7 @@ class SyncKeapResource(Generic[N, R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
-        page_size: int = endpoints.MAX_PAGE,
+        page_size: int = lists.MAX_PAGE,
     ) -> Iterator[R]:
         """All records, or those changed at or after a moment; pages are fetched as they are needed.
 
@@ -333,7 +381,7 @@ class AsyncKeapResource(Generic[N, R]):
         updated_since: datetime | None = None,
         filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
-        page_size: int = endpoints.MAX_PAGE,
+        page_size: int = lists.MAX_PAGE,
     ) -> AsyncIterator[R]:
         """See `SyncKeapResource.list`."""
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
@@ -433,14 +481,15 @@ class KeapClient:
             )
         )
         self._driver = driver = SyncDriver()
+        asking = Asking()
         self.contacts: SyncKeapResourceWithFields[Contact, SavedContact] = SyncKeapResourceWithFields(
-            driver, KeapResource(self._port, CONTACTS)
+            driver, KeapResource(self._port, CONTACTS, asking)
         )
         self.companies: SyncKeapResourceWithFields[Company, SavedCompany] = SyncKeapResourceWithFields(
-            driver, KeapResource(self._port, COMPANIES)
+            driver, KeapResource(self._port, COMPANIES, asking)
         )
         self.products: SyncKeapResource[Product, SavedProduct] = SyncKeapResource(
-            driver, KeapResource(self._port, PRODUCTS)
+            driver, KeapResource(self._port, PRODUCTS, asking)
         )
         self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
 
@@ -508,14 +557,15 @@ class AsyncKeapClient:
             )
         )
         self._driver = driver = AsyncDriver()
+        asking = Asking()
         self.contacts: AsyncKeapResourceWithFields[Contact, SavedContact] = AsyncKeapResourceWithFields(
-            driver, KeapResource(self._port, CONTACTS)
+            driver, KeapResource(self._port, CONTACTS, asking)
         )
         self.companies: AsyncKeapResourceWithFields[Company, SavedCompany] = AsyncKeapResourceWithFields(
-            driver, KeapResource(self._port, COMPANIES)
+            driver, KeapResource(self._port, COMPANIES, asking)
         )
         self.products: AsyncKeapResource[Product, SavedProduct] = AsyncKeapResource(
-            driver, KeapResource(self._port, PRODUCTS)
+            driver, KeapResource(self._port, PRODUCTS, asking)
         )
         self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
 

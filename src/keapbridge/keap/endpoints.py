@@ -6,19 +6,20 @@ those of Keap's published REST v2 contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 import attrs
-from msgspec import Raw
 
-from keapbridge._io.effects import Answer, Call, InTurn, Page
-from keapbridge._json.codec import Codec, NotQuickError, dump_json, load_json, open_list
+from keapbridge._io.effects import Answer, Call
+from keapbridge._json.codec import Codec, dump_json, load_json
+from keapbridge.errors import ApiError, StatusError
 from keapbridge.keap import records
-from keapbridge.model.checked import asked_id, usable_moment
+from keapbridge.keap.asking import Asking, is_refusal, names_in
+from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Maybe
 from keapbridge.model.meant import is_meant
@@ -31,13 +32,10 @@ __all__ = [
     "create",
     "delete",
     "get",
-    "get_many",
-    "list_page",
     "update",
 ]
 
-MAX_PAGE = 1000
-MAX_IDS_TEXT = 3000  # characters of ids in one filter: well below what proxies take as a URL
+_ABOUT_FIELDS = re.compile(r"\bfields\b|unrecogni[sz]ed", re.IGNORECASE)
 
 
 class KeapRecord(Protocol):
@@ -204,146 +202,33 @@ PRODUCTS: Endpoint[records.SavedProduct] = Endpoint(
 # --- calls ------------------------------------------------------------------------------------------------------
 
 
-def list_page(
-    endpoint: Endpoint[R],
-    *,
-    updated_since: datetime | None = None,
-    filters: Iterable[tuple[str, str]] = (),
-    order_by: str | None = None,
-    page_size: int = MAX_PAGE,
-    unread: bool = False,
-) -> Call[Page[R]]:
-    """A list, from its first page on.
-
-    Args:
-        updated_since: only records changed at or after this moment. Products cannot be filtered so: they are listed
-            newest first, and the list ends at the first one that is older.
-        filters: `(name, value)` compared with `==`, or `(name + operator, value)`.
-        unread: leave records unread where that is possible.
-    """
-    terms = list(filters)
-    stop_before: datetime | None = None
-    if updated_since is not None:
-        if endpoint.since is not None:
-            terms.append((endpoint.since, moment(updated_since)))
-        else:
-            stop_before, order_by = updated_since, endpoint.newest_first
-    query: list[tuple[str, str]] = [("page_size", str(page_size))]
-    if endpoint.choosable:
-        query.append(("fields", ",".join(endpoint.asked)))
-    if terms:
-        query.append(("filter", filter_text(terms)))
-    if order_by:
-        query.append(("order_by", order_by))
-    # Where a list ends is told by what its records hold, if they are listed newest first.
-    return _page_call(endpoint, tuple(query), None, stop_before, unread=unread and stop_before is None)
-
-
-def _page_call(
-    endpoint: Endpoint[R],
-    query: tuple[tuple[str, str], ...],
-    token: str | None,
-    stop_before: datetime | None,
-    *,
-    unread: bool,
-) -> Call[Page[R]]:
-    path = f"$.{endpoint.name}"
-
-    def decode(answer: Answer) -> Page[R]:
-        items, rest = open_list(answer, endpoint.name)
-        if unread and isinstance(items, Raw):
-            with suppress(NotQuickError):
-                return page(
-                    rest.get("next_page_token"),
-                    answer,
-                    unread=endpoint.codec.split(items, path=path, stamp="update_time"),
-                )
-        records, malformed = endpoint.codec.read_many(items, path=path)
-        following = rest.get("next_page_token")
-        if stop_before is not None and any(_older(r, stop_before) for r in records):
-            records, following = tuple(r for r in records if not _older(r, stop_before)), None
-        return page(following, answer, items=records, malformed=malformed)
-
-    def page(following: Any, answer: Answer, **shown: Any) -> Page[R]:
-        token = str(following) if following else None
-        onward = None if token is None else _page_call(endpoint, query, token, stop_before, unread=unread)
-        return Page(**shown, following=onward, token=token, served_at=answer.served_at)
-
-    return Call(
-        "GET",
-        endpoint.path,
-        decode,
-        query=query if token is None else (*query, ("page_token", token)),
-        subject=f"the list of {endpoint.name}",
-        parts=InTurn(
-            int(dict(query)["page_size"]),
-            lambda size: _page_call(endpoint, _sized(query, size), token, stop_before, unread=unread),
-        ),
-    )
-
-
-def _sized(query: tuple[tuple[str, str], ...], size: int) -> tuple[tuple[str, str], ...]:
-    return tuple((name, str(size) if name == "page_size" else value) for name, value in query)
-
-
-def _older(record: KeapRecord, limit: datetime) -> bool:
-    updated = usable_moment(record.update_time)
-    return updated is not None and updated < limit
-
-
-def get(endpoint: Endpoint[R], id: str) -> Call[R]:
-    """One record, with every modelled field."""
-    query = (("fields", ",".join(endpoint.asked)),) if endpoint.choosable else ()
-    return Call(
+def get(endpoint: Endpoint[R], id: str, asking: Asking | None = None) -> Call[R]:
+    """One record, with every modelled field that Keap takes in `fields`."""
+    call = Call(
         "GET",
         _one(endpoint, id),
         _decode_one(endpoint),
-        query=query,
         subject=f"{endpoint.singular} {id}",
         route=f"{endpoint.path}/{{id}}",
     )
+    return _with_fields(call, endpoint, asking) if endpoint.choosable else call
 
 
-def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
-    """The calls that read a set of records; the pages may hold others, and miss those that are gone.
-
-    Companies have no filter for a set of ids, so neighbours are read as a range: one call covers every id from the
-    first one up to as many ids as a page is long.
-    """
-    ordered = sorted({i for i in ids if i.isdecimal()}, key=int)
-    if endpoint.ids is None:
-        while ordered:
-            first = int(ordered[0])
-            window = [i for i in ordered if int(i) - first < MAX_PAGE]
-            ordered = ordered[len(window) :]
-            yield list_page(
-                endpoint,
-                filters=[(f"{endpoint.id_above}>=", str(first))],
-                order_by=endpoint.by_id,
-                page_size=int(window[-1]) - first + 1,
-            )
-        return
-    step = max(1, min(MAX_PAGE, MAX_IDS_TEXT // (len(ordered[-1]) + 1))) if ordered else 1
-    for start in range(0, len(ordered), step):
-        chunk = ordered[start : start + step]
-        yield list_page(endpoint, filters=[(endpoint.ids, ",".join(chunk))], page_size=len(chunk))
-
-
-def create(endpoint: Endpoint[R], record: Any) -> Call[R]:
+def create(endpoint: Endpoint[R], record: Any, asking: Asking | None = None) -> Call[R]:
     """A new record. Keap knows no idempotency key, so this is never repeated blindly."""
     body = endpoint.codec.dump(record, endpoint.writable)
-    return Call(
+    call = Call(
         "POST",
         endpoint.path,
         _decode_one(endpoint),
-        query=_write_fields(endpoint),
         body=dump_json(endpoint.on_create({k: v for k, v in body.items() if v is not None})),
         subject=f"a new {endpoint.singular}",
         repeatable=False,
     )
+    return _with_fields(call, endpoint, asking) if endpoint.choosable and endpoint.answers_all else call
 
 
-def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> Call[R]:
+def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], asking: Asking | None = None) -> Call[R]:
     """Write the masked attributes of `record`; arrays are replaced as a whole.
 
     Raises:
@@ -357,15 +242,16 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str]) -> 
                 f"{name!r} is to be written and is UNSET: give it a value (None empties it), or leave it out"
             )
     body = endpoint.on_update(endpoint.codec.dump(record, mask))
-    return Call(
+    call = Call(
         "PATCH",
         _one(endpoint, id),
         _decode_one(endpoint),
-        query=(*(("update_mask", name) for name in sorted(body)), *_write_fields(endpoint)),
+        query=tuple(("update_mask", name) for name in sorted(body)),
         body=dump_json(body),
         subject=f"{endpoint.singular} {id}",
         route=f"{endpoint.path}/{{id}}",
     )
+    return _with_fields(call, endpoint, asking) if endpoint.choosable and endpoint.answers_all else call
 
 
 def delete(endpoint: Endpoint[Any], id: str) -> Call[None]:
@@ -400,58 +286,38 @@ def changes_to_record(endpoint: Endpoint[R], changes: Mapping[str, Any]) -> R:
 # --- parts ------------------------------------------------------------------------------------------------------
 
 
-def moment(value: datetime) -> str:
-    """A time as Keap writes it: ISO 8601, UTC, milliseconds."""
-    if value.tzinfo is None:
-        raise ValueError(f"a time needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC); {value} has none")
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def filter_text(terms: Iterable[tuple[str, str]]) -> str:
-    """Keap's filter expression: `name==value` terms joined by `;`."""
-    parts = []
-    for name, value in terms:
-        if ";" in value:
-            raise ValueError(f"Keap's filters cannot express a value with a semicolon ({name})")
-        parts.append(f"{name}{value}" if name[-1] in "=<>" else f"{name}=={value}")
-    return ";".join(parts)
-
-
 def _one(endpoint: Endpoint[Any], id: str) -> str:
     return f"{endpoint.path}/{quote(asked_id(id), safe='')}"
 
 
-def _write_fields(endpoint: Endpoint[Any]) -> tuple[tuple[str, str], ...]:
-    return (("fields", ",".join(endpoint.asked)),) if endpoint.choosable and endpoint.answers_all else ()
+def _with_fields(
+    call: Call[R], endpoint: Endpoint[R], asking: Asking | None, without: frozenset[str] = frozenset()
+) -> Call[R]:
+    """The call, asking for every field that Keap takes.
+
+    Args:
+        without: names that were refused on the way here; remembered once the call is answered without them.
+    """
+    asking = Asking() if asking is None else asking
+    kind = f"{call.method} {call.shown}"
+    names = tuple(name for name in asking.without(kind, endpoint.asked) if name not in without)
+
+    def decode(answer: Answer) -> R:
+        if without:
+            asking.remember_fields(kind, without)
+        return call.decode(answer)
+
+    def instead(error: ApiError) -> Call[R] | None:
+        if not is_refusal(error) or not isinstance(error, StatusError):
+            return None
+        if call.body is not None and not _ABOUT_FIELDS.search(error.said):
+            return None  # it is about what is to be written
+        named = names_in(error.said, names)
+        return _with_fields(call, endpoint, asking, without | named) if named else None
+
+    query = (*call.query, ("fields", ",".join(names))) if names else call.query
+    return attrs.evolve(call, query=query, decode=decode, instead=instead)
 
 
 def _decode_one(endpoint: Endpoint[R]) -> Callable[[Answer], R]:
     return lambda answer: endpoint.codec.load(load_json(answer))
-
-
-def find_like(endpoint: Endpoint[R], record: R, *, since: datetime | None = None) -> Call[Page[R]] | None:
-    """The list of records that could be this one: by its strongest property that Keap can filter by, changed since.
-
-    Without such a property, or with one that a filter cannot express, all that were changed since; `None` without that.
-    """
-    for name, value in _likeness(record):
-        if value and ";" not in value and "*" not in value:
-            terms = [(name, value)]
-            if since is not None and endpoint.since is not None:
-                terms.append((endpoint.since, moment(since)))
-            return list_page(endpoint, filters=terms)
-    return None if since is None else list_page(endpoint, updated_since=since)
-
-
-def _likeness(record: Any) -> Iterator[tuple[str, str | None]]:
-    match record:
-        case records.Contact():
-            yield "email", next((e.email or None for e in record.email_addresses or () if e.field == "EMAIL1"), None)
-            yield "family_name", record.family_name or None
-            yield "given_name", record.given_name or None
-        case records.Company():
-            yield "company_name", record.company_name or None
-            yield "email", (record.email_address.email or None) if record.email_address else None
-        case records.Product():
-            yield "sku", record.sku or None
-            yield "name", record.name or None

@@ -188,6 +188,7 @@ class Unpaced:
 
 
 def _meant(error: RateLimitedError, seen: KeapLimits, moment: datetime) -> ApiError:
+    resets_at: datetime | None
     if seen.tenant_day.available == 0 and seen.tenant_day.limit:
         resets_at = datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
     elif seen.day.available == 0 and seen.day.limit:

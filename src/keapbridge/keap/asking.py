@@ -1,0 +1,133 @@
+"""What a Keap lets be asked for. Pure but for what is remembered of its refusals.
+
+Its contract moves, and is silent about much: which names `fields` takes, how many ids a filter, how long a page may be.
+A refusal that names what it is about is answered by asking for less; what was answered then is remembered, so that the
+next call asks for that at once, and is told in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import attrs
+
+from keapbridge.errors import ApiError, BoundError, NoAnswerError, StatusError
+
+__all__ = ["LONGER", "MAX_PAGE", "MIN_PAGE", "Asking", "is_named", "is_refusal", "names_in", "smaller", "took_too_long"]
+
+MAX_PAGE: Final = 1000
+MIN_PAGE: Final = 100  # below this it is not the length of a page that takes its time
+SLOW: Final = 10.0  # seconds for a page: the next one is to be shorter
+QUICK: Final = 1.0
+LONGER: Final = "longer pages"
+_REFUSALS: Final = frozenset({400, 413, 414, 422, 431})
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_log = logging.getLogger("keapbridge.calls")
+
+
+@attrs.define
+class Asking:
+    """What a Keap has let be asked for so far; one for all that use a client.
+
+    Attributes:
+        fields: the names that `fields` does not take, by the kind of call (`GET /v2/contacts/{id}`).
+        parts: what lists do not take: `since`, `order_by`, `id_above`, longer pages, by resource.
+        sizes: how long pages are, where they are not as long as can be.
+        ids: how many ids a filter takes, where that is known.
+    """
+
+    fields: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    parts: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    sizes: dict[str, int] = attrs.field(factory=dict)
+    ids: dict[str, int] = attrs.field(factory=dict)
+
+    def without(self, kind: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that a kind of call takes."""
+        refused = self.fields.get(kind, frozenset())
+        return tuple(name for name in names if name not in refused)
+
+    def lacks(self, resource: str, part: str) -> bool:
+        """Whether the lists of a resource do not take something."""
+        return part in self.parts.get(resource, frozenset())
+
+    def size(self, resource: str) -> int:
+        """How long a page may be."""
+        return self.sizes.get(resource, MAX_PAGE)
+
+    def remember_fields(self, kind: str, names: frozenset[str]) -> None:
+        """A call without these names was answered, after one with them was refused."""
+        new = names - self.fields.get(kind, frozenset())
+        if new:
+            self.fields[kind] = self.fields.get(kind, frozenset()) | new
+            _log.warning("%s does not take the fields %s: they are not asked for any more", kind, _listed(new))
+
+    def remember_parts(self, resource: str, parts: frozenset[str]) -> None:
+        """The same, for what narrows or orders a list."""
+        new = parts - self.parts.get(resource, frozenset())
+        if new:
+            self.parts[resource] = self.parts.get(resource, frozenset()) | new
+            _log.warning("the list of %s does not take %s: it is read without", resource, _listed(new))
+
+    def remember_ids(self, resource: str, most: int) -> None:
+        """So many ids were answered, after more were refused."""
+        if most < self.ids.get(resource, MAX_PAGE):
+            self.ids[resource] = most
+            _log.warning("a filter of %s takes %d ids and not many more", resource, most)
+
+    def remember_size(self, resource: str, size: int, seconds: float, *, asked_less: bool, is_full: bool) -> None:
+        """A page was answered.
+
+        Args:
+            asked_less: after a longer one was refused or took too long.
+            is_full: there are more after it, so that a longer one would have shown more.
+        """
+        most = self.size(resource)
+        if asked_less and size < most:
+            self.sizes[resource] = size
+            _log.warning("pages of %s are %d records long from now on", resource, size)
+        elif seconds > SLOW and size == most > MIN_PAGE:
+            self.sizes[resource] = smaller(size)
+        elif seconds < QUICK and is_full and size == most < MAX_PAGE and not self.lacks(resource, LONGER):
+            self.sizes[resource] = min(MAX_PAGE, 2 * size)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def smaller(size: int) -> int:
+    """The next shorter page; down to where it is not the length that takes its time."""
+    return max(MIN_PAGE, size // 2)
+
+
+def is_refusal(error: ApiError) -> bool:
+    """Whether a call was refused for what it asked for, so that another one may be answered."""
+    return isinstance(error, StatusError) and error.status in _REFUSALS
+
+
+def took_too_long(error: ApiError) -> bool:
+    """Whether there was no answer in time, so that less may be answered."""
+    if isinstance(error, BoundError):
+        return error.bound == "call_seconds"
+    return (isinstance(error, NoAnswerError) and error.sent) or error.status == 504
+
+
+def is_named(said: str, name: str) -> bool:
+    """Whether a refusal is about something with this name (`page_size`, also written `page size`)."""
+    return re.search(name.replace("_", "[ _-]?") + r"(?![A-Za-z0-9_])", said, re.IGNORECASE) is not None
+
+
+def names_in(said: str, asked: Collection[str]) -> frozenset[str]:
+    """Those of the names that a refusal is about: which it names, or which it does not where it lists what there is."""
+    words = {_plain(word) for word in _WORD.findall(said)}
+    named = frozenset(name for name in asked if _plain(name) in words)
+    if len(named) == len(asked):
+        return frozenset()
+    return frozenset(asked) - named if 2 * len(named) > len(asked) else named
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").casefold()

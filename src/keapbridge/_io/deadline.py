@@ -18,7 +18,13 @@ class Deadline:
     """When an exchange must have ended, on a clock that nobody sets. A context manager: the exchange of this thread."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._begun = time.monotonic()
+        self._end = self._begun + seconds
+
+    @property
+    def passed(self) -> float:
+        """The seconds that have passed."""
+        return time.monotonic() - self._begun
 
     @property
     def is_over(self) -> bool:

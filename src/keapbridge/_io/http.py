@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -226,9 +225,11 @@ class _Http:
         url = f"{self.settings.base_url}{call.path}" + (f"?{query}" if query else "")
         return {"method": call.method, "url": url, "headers": headers, "content": call.body}
 
-    def _answer(self, call: Call[Any], status: int, headers: Mapping[str, str], body: Body, began: float) -> Answer:
+    def _answer(
+        self, call: Call[Any], status: int, headers: Mapping[str, str], body: Body, deadline: Deadline
+    ) -> Answer:
         """An answer without what of it must not be kept."""
-        answer = Answer(status, kept(headers, _secrets(call)), body.value(), time.monotonic() - began)
+        answer = Answer(status, kept(headers, _secrets(call)), body.value(), deadline.passed)
         self.memory.last_headers = answer.headers
         return answer
 
@@ -333,7 +334,6 @@ class SyncHttpPort(_Http):
 
     def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
-        began = time.monotonic()
         deadline = Deadline(self.settings.bounds.call_seconds)
         try:
             with deadline, self._client.stream(**self._request(call)) as response:
@@ -342,7 +342,7 @@ class SyncHttpPort(_Http):
                 for chunk in response.iter_raw():
                     body.add(chunk)
                     deadline.check()
-                return self._answer(call, response.status_code, headers, body, began)
+                return self._answer(call, response.status_code, headers, body, deadline)
         except BaseException as error:  # noqa: BLE001 - raised by the caller
             return self._failed(call, error, deadline)
         finally:
@@ -377,7 +377,6 @@ class AsyncHttpPort(_Http):
 
     async def _receive(self, call: Call[Any]) -> Answer | BaseException:
         token = _exchanging.set(True)
-        began = time.monotonic()
         deadline = Deadline(self.settings.bounds.call_seconds)
         try:
             async with (
@@ -388,7 +387,7 @@ class AsyncHttpPort(_Http):
                 body = Body(headers, self.settings.bounds)
                 async for chunk in response.aiter_raw():
                     body.add(chunk)
-                return self._answer(call, response.status_code, headers, body, began)
+                return self._answer(call, response.status_code, headers, body, deadline)
         except BaseException as error:  # noqa: BLE001 - raised by the caller
             return self._failed(call, error, deadline)
         finally:

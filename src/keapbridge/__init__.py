@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
     from keapbridge.model.summaries import PlanSummary, RunSummary
+    from keapbridge.store.migrating import migrate, without_store
     from keapbridge.store.rekey import rekey
     from keapbridge.store.tokens import SqlTokenStore
     from keapbridge.sync.afterwards.resolve import OpenConflict
@@ -153,8 +154,10 @@ __all__ = [
     "keap",
     "load",
     "mapping",
+    "migrate",
     "rekey",
     "webhooks",
+    "without_store",
 ]
 __all__ += _declare.__all__
 
@@ -178,7 +181,9 @@ _LATER = {
     "SyncSession": "sync.session",
     "Value": "decide.policy",
     "load": "configuration.opening",
+    "migrate": "store.migrating",
     "rekey": "store.rekey",
+    "without_store": "store.migrating",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine, make_url
 
-from keapbridge.store import opening
+from keapbridge.store import engines
 from keapbridge.store.database import Database
 from keapbridge.store.files import file_of
 
@@ -29,7 +29,7 @@ def _connection(engine: Engine) -> sqlite3.Connection:
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
     """All SQLite engines of the library share compiled statements, and those in memory begin with the tables."""
-    create = opening._create
+    create = engines.create
     first = create(make_url("sqlite://"))
     Database(first)  # tells the dialect what it needs to know, and makes the tables
     tables = _connection(first).serialize()
@@ -43,7 +43,7 @@ def compiled_once() -> Iterator[None]:
         return engine
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "_create", create_and_share)
+        patch.setattr(engines, "create", create_and_share)
         yield
     first.dispose()
 

@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 def _statistics(url: str) -> set[str]:
     """The tables that the planner of this database knows something of."""
     engine = create_engine(url)
-    query = "SELECT DISTINCT tbl FROM sqlite_stat1"
-    if engine.dialect.name == "postgresql":
-        query = "SELECT relname FROM pg_class WHERE relname LIKE 'keapbridge%' AND reltuples > 0"
     with engine.connect() as connection:
-        names = set(connection.exec_driver_sql(query.replace("%", "%%")).scalars())
+        names = set(connection.exec_driver_sql("SELECT DISTINCT tbl FROM sqlite_stat1").scalars())
     engine.dispose()
     return names
 
@@ -42,19 +39,6 @@ def test_sqlite_knows_the_large_tables(world: World, store: str, monkeypatch: py
     monkeypatch.setattr(database, "BULK", 100)
     _fill(world)
     assert {"keapbridge_links", "keapbridge_match_keys"} <= _statistics(store)
-
-
-@pytest.mark.thorough
-@pytest.mark.xdist_group("postgresql")
-class TestPostgresql:
-    @pytest.fixture
-    def store(self, postgresql_url: str) -> str:
-        return postgresql_url
-
-    def test_it_knows_the_large_tables(self, world: World, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(database, "BULK", 100)
-        _fill(world)
-        assert {"keapbridge_links", "keapbridge_match_keys"} <= _statistics(store)
 
 
 # --- transactions ---------------------------------------------------------------------------------------------------

@@ -6,20 +6,16 @@ import logging
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from tiers import variants
 
-from keapbridge.store import migrations, schema
+from keapbridge.store import schema
 from keapbridge.store.database import Database
+from keapbridge.store.migrations import known_versions, upgrade
 
-CONFIG = Config()
-CONFIG.set_main_option("script_location", str(Path(migrations.__file__).parent))
-VERSIONS = [script.revision for script in ScriptDirectory.from_config(CONFIG).walk_revisions()][::-1]
+VERSIONS = known_versions()
 
 
 def test_the_last_version_is_the_one_that_is_expected() -> None:
@@ -34,8 +30,7 @@ def test_the_migrated_database_is_as_the_schema_says(
     engine = create_engine(url)
     if first is not None:
         with engine.begin() as connection:
-            CONFIG.attributes["connection"] = connection
-            command.upgrade(CONFIG, first)
+            upgrade(connection, None, to=first)
     with caplog.at_level(logging.INFO, "keapbridge.store"):
         Database(url).close()
     said = f"the store was brought from schema {first} to {schema.HEAD}" if first else "a new store was made"

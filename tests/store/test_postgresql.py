@@ -28,10 +28,14 @@ pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]  # on
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def store(postgresql_url: str) -> str:
-    """The sessions of the test use this database."""
-    return postgresql_url
+@pytest.fixture(params=["owner", "rows only", "schema"])
+def store(request: pytest.FixtureRequest, postgresql_url: str) -> str:
+    """The sessions of the test use this database, with a role that may do everything or next to nothing."""
+    if request.param == "rows only":
+        rows_only: str = request.getfixturevalue("rows_only")
+        kb.migrate(postgresql_url)
+        return rows_only
+    return postgresql_url if request.param == "owner" else f"{postgresql_url}?schema=bridge"
 
 
 def test_the_migrated_database_is_as_the_schema_says(postgresql_url: str) -> None:
@@ -74,6 +78,10 @@ def test_two_systems_are_synced_edited_in_conflict_and_undone(world: World) -> N
     world.crm.state.contacts.delete("A1")
     world.sync(full=True, policy=manual)
     assert world.counts()["contacts"] == (29, 29)
+    with world.sessions(policy=manual) as session:
+        assert session.forget("contacts", customcrm="A2").erased["links"] == 1
+        assert session.contacts.sync_ids(customcrm=["A3"]).ok
+        assert session.audit() is not None
 
 
 def test_what_cannot_be_matched_for_certain_is_not_guessed(world: World) -> None:

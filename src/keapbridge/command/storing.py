@@ -27,11 +27,31 @@ def _backup(options: argparse.Namespace) -> int:
     return OK
 
 
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "store", metavar="STORE", help="its SQLAlchemy URL, such as postgresql+psycopg://owner@host/name"
+    )
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    from keapbridge.store.migrating import migrate
+
+    print(migrate(options.store))
+    return OK
+
+
 VERBS: Mapping[str, Verb] = {
     "backup": Verb(
         "backup",
         _backup_arguments,
         _backup,
         "Copies a link store on SQLite as it is at one moment, also while sessions are at work on it.",
-    )
+    ),
+    "migrate": Verb(
+        "migrate",
+        _migrate_arguments,
+        _migrate,
+        "Does what a session does by itself when it opens a store: with a role that owns the tables, so that the role "
+        "of the sessions need only read and write rows.",
+    ),
 }

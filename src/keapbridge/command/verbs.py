@@ -72,6 +72,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "storing": {
         "backup": "copy a link store on SQLite to a new file",
+        "migrate": "make the tables of a link store, or bring them up to date",
     },
 }
 """Module of this package → the verbs in it, each with a line for the help."""

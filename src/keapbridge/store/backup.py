@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keapbridge.errors import LinkStoreError
+from keapbridge.store.engines import PATIENCE, reason
 from keapbridge.store.files import file_of, make_private
-from keapbridge.store.opening import PATIENCE, reason, url_of
+from keapbridge.store.opening import url_of
 
 if TYPE_CHECKING:
     from keapbridge.store.database import Database

@@ -14,12 +14,14 @@ from typing import Any
 import attrs
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     CursorResult,
     Select,
     Table,
     Text,
     TypeDecorator,
+    any_,
     bindparam,
     func,
     select,
@@ -29,7 +31,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
-from keapbridge.store.opening import Target, open_engine, reason, unwrapped
+from keapbridge.store.engines import reason, schema_of, unwrapped
+from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 
 __all__ = ["Database", "Fence"]
@@ -41,8 +44,8 @@ _BY_KEY = next(index for index in schema.match_keys.indexes)
 _Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
 """A statement as text, and what puts its parameters in order."""
 
-_COMPILED: dict[tuple[str, str, str], dict[tuple[str, ...], _Prepared]] = {}
-"""By database and driver, what was compiled: a host with many tenants opens one store after the other."""
+_COMPILED: dict[tuple[str, str, str, str | None], dict[tuple[str, ...], _Prepared]] = {}
+"""By database, driver and schema, what was compiled: a host with many tenants opens one store after the other."""
 
 
 @attrs.frozen
@@ -65,7 +68,8 @@ class Database:
 
     def __init__(self, target: Target) -> None:
         self._owned = isinstance(target, str)
-        self.engine, self._file = open_engine(target)
+        opened = open_engine(target)
+        self.engine, self._file, self._give_back = opened.engine, opened.file, opened.give_back
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
@@ -73,8 +77,11 @@ class Database:
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
         dialect = self.engine.dialect
-        self._compiled = _COMPILED.setdefault((dialect.name, dialect.driver, dialect.paramstyle), {})
+        self._schema = schema_of(self.engine)
+        kind = (dialect.name, dialect.driver, dialect.paramstyle, self._schema)
+        self._compiled = _COMPILED.setdefault(kind, {})
         self._each = _each_in_json if self.is_sqlite else _each_in_array
+        self._among = _among_json if self.is_sqlite else _among_array
         self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
@@ -215,7 +222,8 @@ class Database:
     def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
         known = self._compiled.get(key)
         if known is None:
-            compiled = statement().compile(dialect=self.engine.dialect)
+            names = {} if self._schema is None else {"schema_translate_map": {None: self._schema}}
+            compiled = statement().compile(dialect=self.engine.dialect, render_schema_translate=bool(names), **names)
             known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup, compiled.params))
         return known
 
@@ -224,7 +232,11 @@ class Database:
 
         They come in no order. At first contact of a million records the index would be written many times over; made
         at once, when it is needed, its entries are sorted first. Another bridge's keys are not left without it.
+
+        On SQLite only: on PostgreSQL who reads and writes rows need not own the tables.
         """
+        if not self.is_sqlite:
+            return
         k = schema.match_keys.c
         more = select(k.id).limit(1).offset(few)
         others = select(k.id).where((k.bridge < bridge) | (k.bridge > bridge)).limit(1)
@@ -234,35 +246,43 @@ class Database:
 
     def index_again(self, connection: Connection) -> None:
         """Make the index of match keys, if it was left out: by this process, or by one that did not come that far."""
-        if not self._is_indexed:
+        if self.is_sqlite and not self._is_indexed:
             _BY_KEY.create(connection, checkfirst=True)
             self._is_indexed = True
 
     def _refresh_statistics(self, connection: Connection) -> None:
         """Tell the database how large its tables have become, each time they may have doubled.
 
-        PostgreSQL looks up keys a hundred times slower in a table that it takes for empty.
+        On SQLite only: PostgreSQL looks by itself, and its statements are such that it need not have looked yet.
         """
-        if self._written < self._refresh_at:
+        if not self.is_sqlite or self._written < self._refresh_at:
             return
         self._refresh_at = 2 * self._written
         for table in (schema.links, schema.observed, schema.match_keys, schema.seen, schema.actions):
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
     def each(self, name: str) -> Select[tuple[str]]:
-        """A query for the texts in a list, which is given as the parameter `name`.
+        """A query for the texts in a list, which is given as the parameter `name`."""
+        return self._each(name)
+
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether a column is one of the texts in a list, which is given as the parameter `name`.
 
         One parameter, however long the list is: SQLAlchemy need not write the statement anew.
         """
-        return self._each(name)
+        return self._among(column, name)
 
     def close(self) -> None:
-        """Close the connections, unless the engine is the host's own."""
-        if self._owned:
-            kept, self._kept = self._kept, None
-            if kept is not None:
-                kept.close()
-            self.engine.dispose()
+        """Close the connections, unless they are the host's own or other sessions of this process use them."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+        give_back, self._give_back = self._give_back, _is_closed
+        give_back()
+
+
+def _is_closed() -> None:
+    """It is closed once."""
 
 
 class _Listed(TypeDecorator[Any]):
@@ -282,6 +302,16 @@ def _in_json(texts: Collection[str]) -> str:
 def _each_in_json(name: str) -> Select[tuple[str]]:
     given: Any = bindparam(name, type_=_Listed)
     return select(func.json_each(given).table_valued("value").c.value)
+
+
+def _among_json(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column.in_(_each_in_json(name))
+
+
+def _among_array(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """So that an index is used also while PostgreSQL knows nothing of a table: what would be joined is read whole."""
+    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
+    return column == any_(given)
 
 
 def _each_in_array(name: str) -> Select[tuple[str]]:

@@ -16,7 +16,8 @@ from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.model.given import keywords
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.opening import Target, reason
+from keapbridge.store.engines import reason
+from keapbridge.store.opening import Target
 from keapbridge.store.sql.keys import begin_sealing, end_sealing, is_to_be_sealed, open_rows, reseal, reseal_rows
 from keapbridge.store.sql.rows import to_text
 

@@ -5,13 +5,33 @@ Every row belongs to a bridge (a session name), so that one database serves many
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
 
-__all__ = ["HEAD", "metadata"]
+__all__ = ["HEAD", "metadata", "versions"]
 
 HEAD = "0016"
 
 metadata = MetaData()
+
+# Which version of the schema a database has: one row. It is made by the first upgrade, and no part of the schema.
+versions = Table(
+    "keapbridge_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="keapbridge_version_pkc"),
+)
 
 links = Table(
     "keapbridge_links",

@@ -102,7 +102,7 @@ class Core:
             self.database.execute(
                 c,
                 f"delete {table.name}",
-                lambda: delete(table).where(*named(table), table.c.id.in_(self.database.each("ids"))),
+                lambda: delete(table).where(*named(table), self.database.among(table.c.id, "ids")),
                 self.values(name, side, ids),
             )
 

@@ -258,7 +258,7 @@ class Links:
         m = t.missing.c
 
         def query() -> Any:
-            return select(m.id).where(*named(t.missing), m.proven.is_(True), m.id.in_(self._core.database.each("ids")))
+            return select(m.id).where(*named(t.missing), m.proven.is_(True), self._core.database.among(m.id, "ids"))
 
         values = self._core.values(name, side, ids)
         return set(self._core.database.execute(c, "proven missing", query, values).scalars())

@@ -92,7 +92,7 @@ class MatchKeys:
         query = (
             select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
             .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
-            .where(by.in_(self._core.database.each("wanted")))
+            .where(self._core.database.among(by, "wanted"))
             .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
         )
         if by is m.id:
@@ -191,7 +191,7 @@ class MatchKeys:
         its_id = a[link_columns(side).id.name]
         query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == name)
         found: dict[str, frozenset[str]] = {}
-        for id, kind in c.execute(query.where(its_id.in_(self._core.database.each("ids"))), {"ids": sorted(ids)}).all():
+        for id, kind in c.execute(query.where(self._core.database.among(its_id, "ids")), {"ids": sorted(ids)}).all():
             found[id] = found.get(id, frozenset()) | {kind}
         return found
 
@@ -203,7 +203,7 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     m = t.match_keys.c
 
     def its() -> list[Any]:
-        return [*named(t.match_keys), m.id.in_(core.database.each("ids"))]
+        return [*named(t.match_keys), core.database.among(m.id, "ids")]
 
     found = core.database.execute(
         c,

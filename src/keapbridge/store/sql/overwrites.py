@@ -48,7 +48,7 @@ class Overwrites:
         def query() -> Any:
             here = (
                 *named(t.overwrites, "bridge", "object", "side", "field"),
-                o.after.in_(self._core.database.each("ids")),
+                self._core.database.among(o.after, "ids"),
             )
             return select(o.after, func.count()).where(*here).group_by(o.after)
 

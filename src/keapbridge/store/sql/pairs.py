@@ -23,7 +23,7 @@ def pairs_by(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     wanted = link_columns(side).id
 
     def query() -> Any:
-        its = (*named(t.links, "bridge", "object"), wanted.in_(core.database.each("ids")))
+        its = (*named(t.links, "bridge", "object"), core.database.among(wanted, "ids"))
         return select(t.links).where(*its).order_by(wanted)
 
     rows = core.database.execute(c, f"pairs by {side.value}", query, core.values(name, side, ids))
@@ -38,7 +38,7 @@ def observed(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
         return {}
 
     def query() -> Any:
-        return select(t.observed).where(*named(t.observed), t.observed.c.id.in_(core.database.each("ids")))
+        return select(t.observed).where(*named(t.observed), core.database.among(t.observed.c.id, "ids"))
 
     rows = core.database.execute(c, "observed", query, core.values(name, side, ids))
     return {row.id: core.rows.to_observation(row) for row in rows}

@@ -232,7 +232,7 @@ class Staging:
         """Those of the records of which nothing is to be kept."""
         if not ids:
             return set()
-        wanted = t.tombstones.c.id.in_(self._core.database.each("ids"))
+        wanted = self._core.database.among(t.tombstones.c.id, "ids")
         query = select(t.tombstones.c.id, t.tombstones.c.reason).where(*self._core.of(t.tombstones, name, side), wanted)
         found = c.execute(query, {"ids": ids}).all()
         return {row.id for row in found if self._core.rows.open_text(row.reason) == FORGOTTEN}
@@ -252,7 +252,7 @@ class Staging:
 
         def query() -> Any:
             columns = link_columns(side)
-            its = (*named(t.links, "bridge", "object"), columns.id.in_(self._core.database.each("ids")))
+            its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
             return select(columns.id, columns.changed).where(*its)
 
         values = self._core.values(name, side, told)
@@ -281,7 +281,7 @@ class Staging:
         new = {row["id"]: row for row in rows}
         edited: list[str] = []
         same: set[str] = set()
-        wanted = t.observed.c.id.in_(self._core.database.each("ids"))
+        wanted = self._core.database.among(t.observed.c.id, "ids")
         query = select(t.observed).where(*self._core.of(t.observed, name, side), wanted)
         for old in c.execute(query, {"ids": list(new)}).mappings() if new else ():
             row = new[old["id"]]
@@ -305,7 +305,7 @@ class Staging:
 
         def query() -> Any:
             columns = link_columns(side)
-            its = (*named(t.links, "bridge", "object"), columns.id.in_(self._core.database.each("ids")))
+            its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
             return select(columns.id, columns.digest, columns.mark).where(*its)
 
         values = self._core.values(name, side, ids)

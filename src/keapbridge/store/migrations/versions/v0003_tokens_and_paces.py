@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0003"
-down_revision = "0002"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.create_table(
         "keapbridge_tokens",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -24,8 +27,3 @@ def upgrade() -> None:
         sa.Column("entry", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("keapbridge_paces")
-    op.drop_table("keapbridge_tokens")

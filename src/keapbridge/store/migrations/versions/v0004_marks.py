@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0004"
-down_revision = "0003"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_links", sa.Column("customcrm_mark", sa.String(80)))
     op.add_column("keapbridge_links", sa.Column("keap_mark", sa.String(80)))
     for side in ("customcrm", "keap"):
@@ -29,23 +32,3 @@ def upgrade() -> None:
     op.create_index(
         "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "linked", "key"], unique=False
     )
-
-
-def downgrade() -> None:
-    op.add_column("keapbridge_observed", sa.Column("decision", sa.String(60)))
-    op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys")
-    op.create_index(
-        "ix_keapbridge_match_keys", "keapbridge_match_keys", ["bridge", "object", "rank", "key"], unique=False
-    )
-    op.drop_index("ix_keapbridge_observed_linked", "keapbridge_observed")
-    op.create_index(
-        "ix_keapbridge_observed_linked",
-        "keapbridge_observed",
-        ["bridge", "object", "linked", "side", "id"],
-        unique=False,
-    )
-    op.drop_column("keapbridge_observed", "mark")
-    for side in ("customcrm", "keap"):
-        op.drop_index(f"ix_keapbridge_links_{side}_mark", "keapbridge_links")
-    op.drop_column("keapbridge_links", "keap_mark")
-    op.drop_column("keapbridge_links", "customcrm_mark")

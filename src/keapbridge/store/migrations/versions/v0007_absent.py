@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0007"
-down_revision = "0006"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_observed", sa.Column("absent", sa.Text))
-
-
-def downgrade() -> None:
-    op.drop_column("keapbridge_observed", "absent")

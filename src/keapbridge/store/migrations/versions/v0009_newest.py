@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0009"
-down_revision = "0008"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_cursors", sa.Column("newest", sa.Text))
     op.add_column("keapbridge_plans", sa.Column("newest", sa.Text))
-
-
-def downgrade() -> None:
-    op.drop_column("keapbridge_plans", "newest")
-    op.drop_column("keapbridge_cursors", "newest")

@@ -5,14 +5,17 @@ The next run makes all match keys anew: they are made in another way.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0010"
-down_revision = "0009"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.drop_index("ix_keapbridge_match_keys", "keapbridge_match_keys", if_exists=True)
     op.drop_table("keapbridge_match_keys")
     op.create_table(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0014"
-down_revision = "0013"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_leases", sa.Column("keap", sa.String(255)))
     op.add_column("keapbridge_leases", sa.Column("customcrm", sa.String(400)))

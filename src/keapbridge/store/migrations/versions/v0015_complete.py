@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0015"
-down_revision = "0014"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_runs", sa.Column("complete", sa.Integer))

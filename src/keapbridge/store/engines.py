@@ -1,0 +1,166 @@
+"""Engines of a store that is named by a URL: how they are made, and the one that all sessions of a process share.
+
+A store on PostgreSQL has one engine a URL in a process, whose connections its sessions take in turn. On SQLite each
+session has a connection of its own, for a file has one writer at a time anyway.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from keapbridge.errors import LinkStoreError
+from keapbridge.store.files import file_of
+
+__all__ = ["MOST_CONNECTIONS", "PATIENCE", "borrow", "cannot", "create", "reason", "schema_of", "unwrapped"]
+
+LOGGING_NAME = "keapbridge"
+CACHE = 64 * 1024  # kB of pages that SQLite keeps
+PATIENCE = 30  # seconds to wait for another process that writes, or for a connection
+POLL = 0.05
+KEPT_CONNECTIONS = 5  # that stay open, of a process, to a store on PostgreSQL
+MOST_CONNECTIONS = 15  # at once
+
+
+@attrs.define
+class _Shared:
+    engine: Engine
+    users: int = 0
+
+
+_shared: dict[URL, _Shared] = {}
+_lock = threading.Lock()
+
+
+def borrow(url: URL) -> tuple[Engine, Callable[[], None]]:
+    """The engine for a URL, and what gives it back; call that once."""
+    if url.get_backend_name() == "sqlite":
+        own = create(url)
+        return own, own.dispose
+    with _lock:
+        shared = _shared.get(url)
+        if shared is None:
+            shared = _shared[url] = _Shared(create(url))
+        shared.users += 1
+        return shared.engine, lambda: _give_back(url, shared)
+
+
+def _give_back(url: URL, shared: _Shared) -> None:
+    with _lock:
+        shared.users -= 1
+        if shared.users or _shared.get(url) is not shared:
+            return
+        del _shared[url]
+    shared.engine.dispose()
+
+
+def _after_fork() -> None:
+    """The connections are those of the parent, which goes on with them: the child makes its own."""
+    global _lock  # noqa: PLW0603 - another thread of the parent may have had it
+    _lock = threading.Lock()
+    for shared in _shared.values():
+        shared.engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def create(url: URL) -> Engine:
+    """A new engine, set up as a store needs it."""
+    # A host that logs everything would log every row, with what is known of people; it can still ask for this logger.
+    logger = logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+    common: dict[str, Any] = {"hide_parameters": True, "logging_name": LOGGING_NAME}
+    if url.get_backend_name() != "sqlite":
+        return _on_postgresql(url, common)
+    options: dict[str, Any] = {"poolclass": StaticPool} if file_of(url) is None else {}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": PATIENCE}, **(common | options))
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver would begin transactions late and not at all for reads; they are begun below instead.
+        connection.isolation_level = None
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
+        connection.execute("PRAGMA analysis_limit=1000")
+        # Pages that are changed again and again go to the database once, not each time.
+        connection.execute(f"PRAGMA wal_autocheckpoint={CACHE // 8}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        unwrapped(connection, "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _on_postgresql(url: URL, common: dict[str, Any]) -> Engine:
+    schema = url.query.get("schema")
+    engine = create_engine(
+        url.difference_update_query(["schema"]),
+        pool_pre_ping=True,
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
+        pool_timeout=PATIENCE,
+        **common,
+    )
+    return engine if schema is None else engine.execution_options(schema_translate_map={None: schema})
+
+
+def schema_of(engine: Engine) -> str | None:
+    """The schema that the tables are in; `None`: the first one of the search path."""
+    names: Any = engine.get_execution_options().get("schema_translate_map") or {}
+    name: str | None = names.get(None)
+    return name
+
+
+def unwrapped(connection: Connection, statement: str, values: Any = ()) -> Any:
+    """Execute a statement of every transaction on SQLite: without SQLAlchemy it takes a tenth of the time.
+
+    Returns:
+        The driver's cursor.
+
+    Raises:
+        DBAPIError: as SQLAlchemy raises it.
+    """
+    try:
+        return connection.connection.driver_connection.execute(statement, values)  # type: ignore[union-attr]
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statement, None, error, sqlite3.Error) from error
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to the write-ahead log. SQLite itself does not wait here while another process closes the database."""
+    pause = threading.Event()
+    for left in reversed(range(int(PATIENCE / POLL))):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            pause.wait(POLL)
+        else:
+            return
+
+
+def reason(error: Exception) -> str:
+    """What a database or driver says, shortened."""
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return lines[0][:200] if lines else "no reason given"
+
+
+def cannot(why: str) -> LinkStoreError:
+    """The error of a store that cannot be opened."""
+    return LinkStoreError(f"cannot open the link store: {why}")

@@ -61,9 +61,9 @@ def test_decimals_are_written_without_loss() -> None:
 def test_many_ids_are_read_in_few_calls_of_bounded_length() -> None:
     ids = [f"A{n}" for n in range(1500)]
     found = list(endpoints.get_many(CONTACTS, ids))
-    asked = [i for call in found for i in dict(call.query)["ids"].split(",")]
+    asked = [i for _, call in found for i in dict(call.query)["ids"].split(",")]
     assert sorted(asked) == sorted(ids)
-    assert all(len(dict(call.query)["ids"]) <= 3010 for call in found)
+    assert all(len(dict(call.query)["ids"]) <= 3010 for _, call in found)
 
 
 @pytest.mark.parametrize(
@@ -321,5 +321,5 @@ def test_an_api_that_turns_no_pages_is_told_so() -> None:
             flow.send(Answer(200, {"content-type": "application/json"}, body))
         flow = page.value.value.next()
         next(flow)
-        with pytest.raises(kb.ShapeError, match="the same records as the page before"):
+        with pytest.raises(kb.ShapeError, match="the same records as a page before"):
             flow.send(Answer(200, {"content-type": "application/json"}, body))

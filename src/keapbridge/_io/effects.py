@@ -84,6 +84,7 @@ class Call(Generic[T]):
         repeatable: whether it may be sent again when the first outcome is unknown.
         parts: how less can be asked for, where it asks for a part of a list.
         instead: what to ask for where this fails so, without another attempt; `None` where there is nothing milder.
+        gone: the statuses that say that what it is about is not there.
     """
 
     method: str
@@ -97,6 +98,7 @@ class Call(Generic[T]):
     route: str = ""
     parts: InTurn | Counted | None = attrs.field(default=None, eq=False, repr=False)
     instead: Callable[[ApiError], Call[T] | None] | None = attrs.field(default=None, eq=False, repr=False)
+    gone: tuple[int, ...] = attrs.field(default=(404, 410), repr=False)
 
     @property
     def shown(self) -> str:
@@ -205,6 +207,12 @@ class Page(Generic[T]):
         next: the same as a flow, bound to where this page came from.
         served_at: the server's clock when it answered.
         reached: from where another list can go on once this page is known; `None` where that cannot be told.
+        shown: the ids of all that it shows for the first time, also of what is deleted or cannot be read; none where
+            nobody compares them.
+        total: how many records the list has, where the answer says so.
+        proof: where the list ends without saying so, the call that finds out whether it does. It answers whether the
+            system says when a list goes on, and raises a `ShapeError` where the list goes on without a word.
+        moved: at its end, whether the list moved while it was read, so that it may have left records out.
     """
 
     items: tuple[T, ...] = ()
@@ -216,6 +224,10 @@ class Page(Generic[T]):
     next: Callable[[], Flow[Page[T]]] | None = None
     served_at: datetime | None = None
     reached: str | None = None
+    shown: tuple[str | None, ...] = ()
+    total: int | None = None
+    proof: Call[bool] | None = attrs.field(default=None, eq=False, repr=False)
+    moved: bool = False
 
     @staticmethod
     def joined(pages: Sequence[Page[T]]) -> Page[T]:

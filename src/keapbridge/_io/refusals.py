@@ -39,6 +39,8 @@ def refusal(call: Call[Any], url: str, answer: Answer, secrets: Iterable[Secret]
     where: dict[str, Any] = {"method": call.method, "url": url, "status": status, "request_id": request_id}
     error: StatusError
     match status:
+        case _ if status in call.gone:
+            error = NotFoundError(message, **where)
         case 401 | 403:
             error = AuthError(f"{message.rstrip('.')}: check the credentials", **where)
         case 404 | 410:

@@ -106,6 +106,9 @@ def _said(body: Any, place: str, depth: int, *, fields: bool) -> Iterator[tuple[
     elif depth < DEEPEST and isinstance(body, dict):
         known = {name.casefold(): value for name, value in body.items()}
         place = _place(known) or place
+        if isinstance(known.get("_server_messages"), str):
+            yield from _said(_unwrapped(known["_server_messages"], 2), place, depth + 1, fields=False)
+            return
         main = next((known[name] for name in _TEXTS if isinstance(known.get(name), str) and known[name].strip()), None)
         if main is not None:
             yield place, main
@@ -123,6 +126,16 @@ def _said(body: Any, place: str, depth: int, *, fields: bool) -> Iterator[tuple[
                 if isinstance(value, (list, dict)) or fields:
                     inner = "" if name.casefold() in _ENVELOPES or name.startswith("non_field") else name
                     yield from _said(value, ".".join(filter(None, (place, inner))), depth + 1, fields=fields)
+
+
+def _unwrapped(text: str, times: int) -> Any:
+    """What a text says that is JSON again, and so are the texts in it: Frappe's messages."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    inside = found if isinstance(found, list) else [found]
+    return [_unwrapped(each, times - 1) if times > 1 and isinstance(each, str) else each for each in inside]
 
 
 def _place(known: Mapping[str, Any]) -> str:

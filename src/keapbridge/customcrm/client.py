@@ -14,6 +14,7 @@ from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Call, Flow, Page, gather, now
+from keapbridge._io.ends import Ends, Memory
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Credentials, Port, Renewable, check_credentials
@@ -28,7 +29,7 @@ from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import usable_moment
 from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, whole
-from keapbridge.model.maybe import Maybe
+from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
@@ -45,6 +46,7 @@ class CustomcrmResource(Generic[R]):
 
     port: Port
     endpoint: Endpoint[R]
+    ends: Ends = attrs.field(factory=Ends, eq=False, repr=False)
 
     @property
     def address(self) -> str:
@@ -66,12 +68,16 @@ class CustomcrmResource(Generic[R]):
             updated_since=optional(moment)("updated_since", updated_since),
             page_size=whole("page_size", page_size, least=1, example=500),
         )
-        return fetch(self.port, call)
+        return fetch(self.port, call, ends=self.ends)
 
     def scan(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> Flow[Page[R]]:
         """The list, left unread where that is possible, and past what the CRM cannot show."""
         call = endpoints.list_page(self.endpoint, updated_since=updated_since, page_size=page_size, unread=True)
-        return fetch(self.port, call, ByTime(self.port, self.endpoint, updated_since))
+        return fetch(self.port, call, ByTime(self.port, self.endpoint, updated_since), self.ends)
+
+    def remembering(self, memory: Memory) -> CustomcrmResource[R]:
+        """The same with a memory of how the CRM ends its lists."""
+        return attrs.evolve(self, ends=Ends(memory))
 
     @property
     def declared(self) -> frozenset[str]:
@@ -90,20 +96,36 @@ class CustomcrmResource(Generic[R]):
         if not self.capabilities.batch:
             found = yield from gather((self._get_or_none(id) for id in wanted), _PARALLEL_READS)
             return tuple(record for record in found if record is not None)
-        flows = (self._all(call) for call in endpoints.get_many(self.endpoint, wanted))
+        flows = (self._batch(ids, call) for ids, call in endpoints.get_many(self.endpoint, wanted))
         parts = yield from gather(flows, _PARALLEL_READS)
         return tuple(record for part in parts for record in part)
+
+    def _batch(self, ids: Collection[str], call: Call[Page[R]]) -> Flow[tuple[R, ...]]:
+        """Those of some records that exist; one by one where the CRM shows others, which it was not asked for."""
+        found: dict[str, R] = {}
+        page: Page[R] | None = yield from fetch(self.port, call)
+        while page is not None:
+            for item in page.malformed:
+                raise item.error
+            shown = {_id(record): record for record in page.items}
+            found |= {id: record for id, record in shown.items() if id in ids}
+            if shown.keys() - set(ids):
+                missing = [id for id in ids if id not in found]
+                one_by_one = yield from gather((self._get_or_none(id) for id in missing), _PARALLEL_READS)
+                return (*found.values(), *(record for record in one_by_one if record is not None))
+            page = (yield from page.next()) if page.next else None
+        return tuple(found.values())
 
     def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
         """Records that could be this one: by a property, or else what changed since, or else all."""
         call = endpoints.find(self.endpoint, record) or endpoints.list_page(self.endpoint, updated_since=since)
-        return self._all(call, since, strict=False)
+        return self._all(call, since)
 
     def create(self, record: Any, *, idempotency_key: str | None = None) -> Flow[R]:
         kind = self.endpoint.codec.cls
         one_of("record", record, kind, f"a record of Customcrm, such as kb.customcrm.{kind.__name__}(…)")
         made = yield from send(self.port, endpoints.create(self.endpoint, record, key=idempotency_key))
-        if self.endpoint.schema.envelope.written == "record":
+        if not _is_id_only(made):
             return made
         id = _id(made)
         try:
@@ -122,7 +144,7 @@ class CustomcrmResource(Generic[R]):
 
         reads = endpoints.reads_before_writing(self.endpoint, record, mask)
         stored = yield from self._write(id, written, if_match, reads=reads)
-        return stored if self.endpoint.schema.envelope.written == "record" else (yield from self.get(id))
+        return (yield from self.get(id)) if _is_id_only(stored) else stored
 
     def delete(self, id: str | int, *, if_match: str | None = None) -> Flow[None]:
         id = one_id("id", id)
@@ -173,13 +195,11 @@ class CustomcrmResource(Generic[R]):
         except NotFoundError:
             return None
 
-    def _all(self, call: Call[Page[R]], since: datetime | None = None, *, strict: bool = True) -> Flow[tuple[R, ...]]:
-        """The records of all pages of a list; without those that are known to be older, where a moment is given."""
+    def _all(self, call: Call[Page[R]], since: datetime | None = None) -> Flow[tuple[R, ...]]:
+        """The readable records of all pages of a list; without those that are known to be older than a moment."""
         found: list[R] = []
         page: Page[R] | None = yield from fetch(self.port, call)
         while page is not None:
-            for item in page.malformed if strict else ():
-                raise item.error
             found += (record for record in page.items if since is None or not _is_older(record, since))
             page = (yield from page.next()) if page.next else None
         return tuple(found)
@@ -189,6 +209,12 @@ def _schema(given: CustomcrmSchema | None) -> CustomcrmSchema:
     if given is None:
         return CustomcrmSchema()
     return one_of("schema", given, CustomcrmSchema, "what the API looks like, schema=kb.CustomcrmSchema(…)")
+
+
+def _is_id_only(record: Any) -> bool:
+    """Whether an answer to a write has shown no more than the id."""
+    names = [f.name for f in attrs.fields(type(record)) if f.name not in {"id", "extra"}]
+    return not record.extra and all(getattr(record, name) is UNSET for name in names)
 
 
 def _id(record: Any) -> str:

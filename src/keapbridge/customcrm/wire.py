@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge.customcrm.paths import dig, is_inside, put, steps, take, top
 from keapbridge.customcrm.schema import (
     OBJECTS,
     SYSTEM,
@@ -22,7 +23,7 @@ from keapbridge.customcrm.schema import (
 )
 from keapbridge.model.maybe import UNSET, Unreadable
 
-__all__ = ["Wire", "dig", "put"]
+__all__ = ["Wire"]
 
 Json = dict[str, Any]
 _REFERENCES = frozenset({"id", "customer_id"})
@@ -30,45 +31,11 @@ _TIMES = frozenset({"created_at", "updated_at"})
 _DEFAULT = CustomcrmSchema()
 
 
-def dig(body: Any, path: str | None) -> Any:
-    """What is at a path; `None` where there is nothing."""
-    for name in path.split(".") if path else ():
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
-
-
-def put(into: Json, path: str, value: Any) -> None:
-    """Write a value at a path, making the objects on the way."""
-    *way, last = path.split(".")
-    for name in way:
-        inside = into.get(name)
-        if not isinstance(inside, dict):
-            inside = into[name] = {}
-        into = inside
-    into[last] = value
-
-
 def _join(there: Any, value: Any) -> Any:
     """Both objects in one; what is no object replaces what is there."""
     if not isinstance(there, dict) or not isinstance(value, Mapping):
         return value
     return {**there, **{name: _join(there.get(name), part) for name, part in value.items()}}
-
-
-def _take(record: Json, path: str) -> Any:
-    """Cut out what is at a path, `UNSET` where there is nothing; objects that are empty then stay.
-
-    Where something else is in the place of an object on the way, it cannot be told what is at the path.
-    """
-    *way, last = path.split(".")
-    inside: Any = record
-    for n, name in enumerate(way):
-        inside = inside.get(name)
-        if inside is None:
-            return UNSET
-        if not isinstance(inside, dict):
-            return Unreadable(f"not an object ($.{'.'.join(way[: n + 1])})", inside)
-    return inside.pop(last, UNSET)
 
 
 @attrs.frozen
@@ -96,7 +63,7 @@ class Wire:
         paths = {name: path for name in attributes if (path := wire_path(schema, object, name)) is not None}
         declared: Mapping[str, str] = getattr(schema, object).properties
         named = {name: path for name, path in declared.items() if attribute_of(record, name) is None}
-        tops = frozenset(path.split(".")[0] for path in (*paths.values(), *named.values()) if "." in path)
+        tops = frozenset(top(path) for path in (*paths.values(), *named.values()) if is_inside(path))
         keys = ("names", "times", "ids", *SYSTEM.values())
         same = all(getattr(schema, key) == getattr(_DEFAULT, key) for key in keys)
         return cls(schema, paths, named, tops, is_flat=same and not declared)
@@ -108,8 +75,10 @@ class Wire:
     @property
     def stamp(self) -> tuple[str | None, Callable[[Any], Any]]:
         """The property that tells when a record was changed, and what that is in the form that the codec reads."""
-        top, _, rest = self.paths.get("updated_at", "").partition(".")
-        return top or None, lambda raw: self._read_value("updated_at", dig(raw, rest) if rest else raw)
+        path = self.paths.get("updated_at")
+        if path is None:
+            return None, lambda raw: raw
+        return top(path), lambda raw: self._read_value("updated_at", dig({top(path): raw}, path))
 
     def read(self, record: Any) -> Any:
         """A record of an answer as the codec reads it; anything but an object as it is."""
@@ -118,10 +87,10 @@ class Wire:
         rest = {name: deepcopy(value) if name in self.tops else value for name, value in record.items()}
         out: Json = {}
         for attribute, path in self.paths.items():
-            value = _take(rest, path)
+            value = take(rest, path)
             if value is not UNSET:
                 out[path] = self._read_value(attribute, value)
-        own = {name: value for name, path in self.named.items() if (value := _take(rest, path)) is not UNSET}
+        own = {name: value for name, path in self.named.items() if (value := take(rest, path)) is not UNSET}
         return {**_without_emptied(rest, record), **own, **out}
 
     def _read_value(self, attribute: str, value: Any) -> Any:
@@ -159,21 +128,27 @@ class Wire:
             whole = deepcopy(current)
             for attribute in SYSTEM:
                 if attribute in self.paths:
-                    _take(whole, self.paths[attribute])
+                    take(whole, self.paths[attribute])
             return whole
         paths = [self.named.get(name, name) for name in written]
-        tops = {path.split(".")[0] for path in paths if self._is_inside(path)}
-        return {top: deepcopy(current[top]) for top in sorted(tops) if isinstance(current.get(top), dict)}
+        tops = {top(path) for path in paths if self._is_inside(path)}
+        return {name: deepcopy(current[name]) for name in sorted(tops) if isinstance(current.get(name), (dict, list))}
 
     def reads_before_writing(self, written: Iterable[str]) -> bool:
         """Whether a write of these names needs the record as it is now."""
         update = self.schema.update
         paths = (self.named.get(name, name) for name in written)
-        return update.whole or (update.nested == "replace" and any(map(self._is_inside, paths)))
+        inside = [path for path in paths if self._is_inside(path)]
+        # Of a list nothing can be sent but the whole.
+        return update.whole or (bool(inside) and (update.nested == "replace" or any(map(_is_in_list, inside))))
 
     def _is_inside(self, path: str) -> bool:
         """Whether a path is part of an object that has other parts, or is such an object."""
-        return "." in path or path in self.tops
+        return is_inside(path) or path in self.tops
+
+
+def _is_in_list(path: str) -> bool:
+    return any(not isinstance(step, str) for step in steps(path))
 
 
 def _without_emptied(rest: Json, record: Json) -> Json:

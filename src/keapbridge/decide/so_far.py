@@ -34,6 +34,7 @@ class SoFar:
         newest: the records that were changed last, with their stamps.
         seen, unchanged: how many records it has shown, and how many of them were as they are known.
         refused: whether some could not be shown.
+        moved: whether it moved while it was read, so that what it has not shown may be there.
         older: the linked records that show something else and are not newer than they were.
         nameless: why others could not be read that do not even show an id.
         fields: those that some record has shown.
@@ -51,6 +52,7 @@ class SoFar:
     seen: int = 0
     unchanged: int = 0
     refused: bool = False
+    moved: bool = False
     older: tuple[str, ...] = ()
     nameless: tuple[str, ...] = attrs.field(default=(), repr=False)
     fields: tuple[str, ...] = ()
@@ -68,7 +70,14 @@ class SoFar:
         return attrs.evolve(self, shown=shown, newest=newest({**self.newest, **new}))
 
     def with_page(
-        self, seen: int, unchanged: int, older: Sequence[str], nameless: Sequence[str], *, refused: bool
+        self,
+        seen: int,
+        unchanged: int,
+        older: Sequence[str],
+        nameless: Sequence[str],
+        *,
+        refused: bool,
+        moved: bool = False,
     ) -> SoFar:
         """With what else one more page has told."""
         return attrs.evolve(
@@ -78,6 +87,7 @@ class SoFar:
             older=(*self.older, *older),
             nameless=(*self.nameless, *nameless),
             refused=self.refused or refused,
+            moved=self.moved or moved,
         )
 
     def goes_on(self, by: str | None, since: datetime | None, moment: datetime) -> bool:

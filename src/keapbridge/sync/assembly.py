@@ -13,6 +13,7 @@ import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.address import named
+from keapbridge.customcrm.client import CustomcrmResource
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
@@ -31,6 +32,7 @@ from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.guard import Guard
+from keapbridge.sync.listings import EndsRemembered
 from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import ProgressBars, Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
@@ -99,6 +101,7 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     book = SqlPaceBook(opened.database)
     belonging = Belonging(opened, _address(options, ours))
     theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
+    ours = {each: _remembering(system, opened, each) for each, system in ours.items()}
     parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
     return assemble(parts, opened, settings, belonging, findings)
 
@@ -196,6 +199,16 @@ def _customcrm_systems(customcrm: Any, *, asynchronous: bool) -> Mapping[str, Cu
     if not asynchronous and is_asynchronous(customcrm):
         raise TypeError(f"{type(customcrm).__name__} is asynchronous: it needs an AsyncSyncSession")
     return {name: AdapterSystem(by_fields(found[theirs])) for name, theirs in objects if theirs in found}
+
+
+def _remembering(
+    system: CustomcrmSystem | AdapterSystem, store: LinkStore, name: str
+) -> CustomcrmSystem | AdapterSystem:
+    """A system that remembers how its lists end."""
+    if isinstance(system, AdapterSystem) or not isinstance(system.flows, CustomcrmResource):
+        return system
+    flows = system.flows.remembering(EndsRemembered(store.facts, name, system.reading))
+    return attrs.evolve(system, flows=flows)
 
 
 def _keap_system(flows: Any, belonging: Belonging) -> System:

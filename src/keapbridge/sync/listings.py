@@ -1,13 +1,17 @@
-"""What a run knows of lists of everything that are read in parts, by one run after the other."""
+"""What is known of lists: how far those of everything have come that are read in parts, and how a CRM ends them."""
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 import attrs
 
+from keapbridge._io.effects import Flow
 from keapbridge.decide.so_far import SoFar
 from keapbridge.model.side import Side
 
-__all__ = ["Listings"]
+__all__ = ["EndsRemembered", "Listings"]
 
 
 @attrs.define
@@ -34,3 +38,32 @@ class Listings:
         self.so_far.clear()
         self.begun_in.clear()
         self.kept.clear()
+
+
+@attrs.frozen
+class EndsRemembered:
+    """Remembers in the store that lists of a CRM were seen to say when they go on, by what is declared of it.
+
+    Attributes:
+        facts: of the store.
+        by: what is declared; with another declaration it is to be seen anew.
+    """
+
+    facts: Any
+    name: str
+    by: str
+
+    def known(self) -> Flow[bool]:
+        found: str | None = yield from self.facts.get(self._fact)
+        return found == self._print
+
+    def note(self) -> Flow[None]:
+        yield from self.facts.set(self._fact, self._print)
+
+    @property
+    def _fact(self) -> str:
+        return f"{self.name}_lists_end"
+
+    @property
+    def _print(self) -> str:
+        return hashlib.blake2b(self.by.encode(), digest_size=16).hexdigest()

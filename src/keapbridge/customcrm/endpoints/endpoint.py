@@ -10,8 +10,9 @@ import attrs
 
 from keapbridge._json.codec import Codec, id_text
 from keapbridge.customcrm import records
+from keapbridge.customcrm.paths import dig, is_inside
 from keapbridge.customcrm.schema import OBJECTS, CustomcrmObject, CustomcrmSchema, attribute_of
-from keapbridge.customcrm.wire import Wire, dig
+from keapbridge.customcrm.wire import Wire
 
 __all__ = ["CONTACTS", "CUSTOMERS", "PRODUCTS", "Endpoint", "Json", "Query", "endpoint", "id_of", "is_deleted"]
 
@@ -64,14 +65,14 @@ class Endpoint(Generic[R]):
     def can_split(self) -> bool:
         """Whether ids and marks of deletion are found without reading a record."""
         mark = self.schema.deleted
-        return "." not in self.wire.paths["id"] and (mark is None or "." not in mark.property)
+        return not is_inside(self.wire.paths["id"]) and (mark is None or not is_inside(mark.property))
 
     @property
     def is_plain(self) -> bool:
         """Whether records can be read as they come: nothing is renamed, and a mark of deletion is none of them."""
         mark = self.schema.deleted
         known = self.codec.wire_names.values()
-        return self.wire.is_flat and (mark is None or ("." not in mark.property and mark.property not in known))
+        return self.wire.is_flat and (mark is None or (not is_inside(mark.property) and mark.property not in known))
 
     @property
     def writable(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ import msgspec
 from keapbridge._io.effects import Malformed, Page
 from keapbridge._json.codec import NotQuickError, parsed, split
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, id_of, is_deleted
+from keapbridge.customcrm.paths import top
 from keapbridge.errors import ShapeError
 
 __all__ = ["Listing", "listing"]
@@ -62,8 +63,8 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> List
         there = [endpoint.wire.read(parsed(text)) for text in texts]
         return endpoint.codec.load_many(there, path=path, positions=positions)
 
-    marks_at = None if mark is None else mark.property
-    unread, marks = split(items, endpoint.wire.paths["id"], marks_at, read, *endpoint.wire.stamp)
+    marks_at = None if mark is None else top(mark.property)
+    unread, marks = split(items, top(endpoint.wire.paths["id"]), marks_at, read, *endpoint.wire.stamp)
 
     def page(start: int) -> Page[R]:
         gone = {n for n, found in enumerate(marks) if found is not None and mark is not None and mark.holds(found)}

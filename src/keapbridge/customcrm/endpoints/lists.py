@@ -12,7 +12,9 @@ from keapbridge._io.effects import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
 from keapbridge.customcrm.endpoints.items import Listing, listing
-from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of
+from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of, total_of
+from keapbridge.customcrm.endpoints.proofs import is_told, says_where
+from keapbridge.customcrm.endpoints.refused import refuse_in_body
 from keapbridge.customcrm.schema import OffsetPaging, PagePaging, attribute_of
 
 __all__ = ["MAX_PAGE", "find", "get_many", "list_page"]
@@ -59,8 +61,11 @@ def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
     return None
 
 
-def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[R]]]:
-    """The calls that read a set of records; the pages miss those that are gone. For an API that reads many at once."""
+def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[tuple[Sequence[str], Call[Page[R]]]]:
+    """The calls that read a set of records, each with its ids; the pages miss those that are gone.
+
+    For an API that reads many at once.
+    """
     batch = endpoint.schema.batch
     assert batch is not None  # the caller reads them one by one then
     most = batch.most
@@ -78,7 +83,7 @@ def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[Call[Page[
         query = tuple((batch.parameter, text) for texts in together for text in texts)
         query = (_sized(endpoint, len(chunk)) if batch.sized else ()) + query
         place = attrs.evolve(start_of(endpoint), wanted=len(chunk))
-        yield page_call(endpoint, query, place)
+        yield chunk, page_call(endpoint, query, place)
         start = end
 
 
@@ -116,6 +121,7 @@ class _Shown(Generic[R]):
 def _shown(endpoint: Endpoint[R], answer: Answer, *, unread: bool) -> _Shown[R]:
     where = endpoint.schema.envelope.items
     items, rest = open_list(answer, where)
+    refuse_in_body(endpoint, answer, rest, f"the list of {endpoint.singular}s")
     return _Shown(listing(endpoint, items, f"$.{where}" if where else "$", unread=unread), rest, answer)
 
 
@@ -137,7 +143,34 @@ def _page(
         following=page_call(endpoint, query, onward, unread=unread) if onward else None,
         token=token_of(endpoint, onward) if onward else None,
         served_at=answers[0].answer.served_at,
+        shown=tuple(id for id in ids[1 if again else 0 :] if id not in place.shown),
+        total=total_of(endpoint, place, answers[0].rest),
+        proof=None if onward else _proof(endpoint, query, place, answers[0], ids),
     )
+
+
+def _proof(
+    endpoint: Endpoint[Any], query: Query, place: Place, shown: _Shown[Any], ids: Sequence[str | None]
+) -> Call[bool] | None:
+    """What finds out whether a list ends with its first page, where that page does not say so: half of it.
+
+    Then the answer must name the next page; if it does not, it never does by the name that is declared.
+    """
+    paging = endpoint.schema.paging
+    name = None if paging is None else paging.size
+    half = len(ids) // 2
+    if name is None or place != attrs.evolve(start_of(endpoint), changes=place.changes) or not half:
+        return None
+    if says_where(endpoint, shown.rest, shown.answer, ids):
+        return None
+    asked = dict(query).get(name)
+
+    def decode(answer: Answer) -> bool:
+        part = _shown(endpoint, answer, unread=False)
+        is_full = str(len(ids)) == asked
+        return is_told(endpoint, part.rest, answer, len(part.listing.ids), half, len(ids), is_full=is_full)
+
+    return _list_call(endpoint, endpoint.path, _resized(query, name, half), decode)
 
 
 # --- less than a page -------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ import attrs
 
 from keapbridge._io.effects import Answer
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
+from keapbridge.customcrm.paths import dig
 from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging
-from keapbridge.customcrm.wire import dig
 from keapbridge.errors import ShapeError
 
-__all__ = ["Place", "following", "start_of", "token_of"]
+__all__ = ["Place", "count_of", "following", "start_of", "token_of", "total_of"]
 
 MAX_RETREATS = 25  # how often a list may lose its order before it counts as having none
 
@@ -37,6 +37,7 @@ class Place:
         same: where it goes on if it is; `None` at the end.
         length: how many records the first page had.
         retreats: how often the list went back, because records had moved.
+        head: the ids of the first page, where pages are numbered.
         wanted: how many records are asked for by their ids, and not read yet.
         changes: whether it is a list of changes, which tells of deletions.
     """
@@ -51,6 +52,7 @@ class Place:
     same: Place | None = None
     length: int = 0
     retreats: int = 0
+    head: tuple[str | None, ...] = ()
     wanted: int | None = None
     changes: bool = False
 
@@ -75,7 +77,7 @@ def following(
             step = ((paging.parameter, str(cursor)),)
             return _onward(place, attrs.evolve(here, query=step)) if cursor else None
         case LinkPaging():
-            target = _next_link(answer.headers.get("link", ""))
+            target = next_link(answer.headers.get("link", ""))
             return _onward(place, _at(endpoint, here, target)) if target else None
         case NextUrlPaging() as paging:
             target = dig(body, paging.following)
@@ -93,13 +95,21 @@ def token_of(endpoint: Endpoint[Any], following: Place) -> str | None:
     return f"{following.path} {following.query}"
 
 
+def total_of(endpoint: Endpoint[Any], place: Place, body: Any) -> int | None:
+    """How many records the list has, where its answers say so."""
+    paging = endpoint.schema.paging
+    if not isinstance(paging, (PagePaging, OffsetPaging)) or place.wanted is not None:
+        return None
+    return count_of(body, paging.total)
+
+
 def _onward(place: Place, following: Place) -> Place:
     if (place.path, place.query) == (following.path, following.query):
         raise ShapeError("the next page of the list is the page itself", paths=["$"])
     return following
 
 
-def _next_link(header: str) -> str | None:
+def next_link(header: str) -> str | None:
     return next((link[1] for link in _LINK.finditer(header) if _NEXT.search(link[2])), None)
 
 
@@ -127,25 +137,28 @@ def _next_number(paging: PagePaging, here: Place, body: Any, ids: tuple[str | No
         if ids == place.before:
             return place.same
         return attrs.evolve(place.moved, before=ids, shown=place.shown.union(ids), retreats=_retreated(place))
-    if ids and ids == place.before:
-        raise ShapeError(
-            f"{paging.parameter!r} turns no page: it shows the same records as the page before", paths=["$"]
-        )
-    total, pages = _count(body, paging.total), _count(body, paging.pages)
+    if ids and ids in (place.before, place.head):
+        raise ShapeError(f"{paging.parameter!r} turns no page: it shows the same records as a page before", paths=["$"])
+    total, pages = count_of(body, paging.total), count_of(body, paging.pages)
     length = place.length or len(ids)
     read = place.number - paging.first
     ends = not ids or (pages is not None and read + 1 >= pages)
     ends = ends or (total is not None and read * length + len(ids) >= total)
-    following = None if ends else at(place.number + 1, before=ids, length=length)
+    head = place.head or (ids if len(ids) > 1 else ())
+    following = None if ends else at(place.number + 1, before=ids, length=length, head=head)
     if not read or place.wanted is not None:
         return following
     shown = place.shown.union(place.before, ids)
-    return at(place.number - 1, before=place.before, shown=shown, moved=place, same=following, length=length)
+    return at(place.number - 1, before=place.before, shown=shown, moved=place, same=following, length=length, head=head)
 
 
 def _next_offset(paging: OffsetPaging, here: Place, body: Any, ids: Sequence[str | None], place: Place) -> Place | None:
-    total = _count(body, paging.total)
+    total = count_of(body, paging.total)
     if place.anchor is not None and (not ids or ids[0] != place.anchor):
+        if place.retreats > 1 and len(ids) > 1 and tuple(ids) == place.before:
+            raise ShapeError(
+                f"{paging.parameter!r} turns no page: it shows the same records as a page before", paths=["$"]
+            )
         # Records before this page came or went: what moved may be on a page that was read already.
         number = max(0, place.number - max(1, len(ids)))
         anchor: str | None = None
@@ -158,7 +171,7 @@ def _next_offset(paging: OffsetPaging, here: Place, body: Any, ids: Sequence[str
         if anchor is None:
             number += 1
     query = ((paging.parameter, str(number)),)
-    return attrs.evolve(here, query=query, number=number, anchor=anchor, retreats=retreats)
+    return attrs.evolve(here, query=query, number=number, anchor=anchor, before=tuple(ids), retreats=retreats)
 
 
 def _retreated(place: Place) -> int:
@@ -167,7 +180,7 @@ def _retreated(place: Place) -> int:
     return place.retreats + 1
 
 
-def _count(body: Any, path: str | None) -> int | None:
+def count_of(body: Any, path: str | None) -> int | None:
     if path is None:
         return None
     found = dig(body, path)

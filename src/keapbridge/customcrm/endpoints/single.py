@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -13,8 +14,9 @@ import msgspec
 from keapbridge._io.effects import Answer, Call
 from keapbridge._json.codec import dump_json, load_json
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
+from keapbridge.customcrm.endpoints.refused import refuse_in_body
+from keapbridge.customcrm.paths import dig, has, put
 from keapbridge.customcrm.schema import time_text
-from keapbridge.customcrm.wire import dig, put
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
@@ -37,6 +39,8 @@ __all__ = [
 
 R = TypeVar("R")
 
+_KEY = re.compile(r"\((?:\w+=)?(?:'([^']*)'|([^'()]+))\)$")  # OData: Contacts(5), Contacts('A5'), Contacts(ID=5)
+
 _with_numbers = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -51,7 +55,7 @@ class Current:
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
     """One record."""
     subject = f"{endpoint.singular} {id}"
-    return Call("GET", _one(endpoint, id), _decode_one(endpoint, subject), subject=subject, route=_route(endpoint))
+    return _about(endpoint, id, "GET", _decode_one(endpoint, subject))
 
 
 def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
@@ -66,7 +70,7 @@ def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
         version = answer.headers.get("etag") if path is None else dig(body, path)
         return Current(body, None if version is None else str(version))
 
-    return Call("GET", _one(endpoint, id), decode, subject=subject, route=_route(endpoint))
+    return _about(endpoint, id, "GET", decode)
 
 
 def create(endpoint: Endpoint[R], record: Any, *, key: str | None = None) -> Call[R]:
@@ -114,14 +118,12 @@ def reads_before_writing(endpoint: Endpoint[R], record: R, mask: Collection[str]
 
 def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> Call[None]:
     """Delete a record; with `if_match` only that version."""
-    return Call(
-        "DELETE",
-        _one(endpoint, id),
-        lambda _: None,
-        headers=_conditions(endpoint, if_match),
-        subject=f"{endpoint.singular} {id}",
-        route=_route(endpoint),
-    )
+
+    def decode(answer: Answer) -> None:
+        if answer.body.lstrip()[:1] == b"{":
+            refuse_in_body(endpoint, answer, load_json(answer), f"{endpoint.singular} {id}")
+
+    return _about(endpoint, id, "DELETE", decode, headers=_conditions(endpoint, if_match))
 
 
 def mark_deleted(
@@ -182,14 +184,29 @@ def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:
 def _write(
     endpoint: Endpoint[Any], id: str, body: Json, decode: Callable[[Answer], Any], version: str | None
 ) -> Call[Any]:
+    method, headers = endpoint.schema.update.method, _conditions(endpoint, version)
+    return _about(endpoint, id, method, decode, headers=headers, body=_sent(endpoint, body))
+
+
+def _about(
+    endpoint: Endpoint[Any],
+    id: str,
+    method: str,
+    decode: Callable[[Answer], Any],
+    *,
+    headers: Query = (),
+    body: bytes | None = None,
+) -> Call[Any]:
+    """A call about one record."""
     return Call(
-        endpoint.schema.update.method,
+        method,
         _one(endpoint, id),
         decode,
-        headers=_conditions(endpoint, version),
-        body=_sent(endpoint, body),
+        headers=headers,
+        body=body,
         subject=f"{endpoint.singular} {id}",
         route=_route(endpoint),
+        gone=endpoint.schema.gone,
     )
 
 
@@ -202,8 +219,11 @@ def _sent(endpoint: Endpoint[Any], body: Json) -> bytes:
 
 
 def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str) -> Any:
-    body = load_json(answer)
-    found = dig(body, endpoint.schema.envelope.record)
+    body, where = load_json(answer), endpoint.schema.envelope.record
+    refuse_in_body(endpoint, answer, body, subject)
+    found = dig(body, where)
+    if found is None and (body is None or has(body, where) or body == []):
+        raise NotFoundError(f"{subject} is not there: the answer shows null in its place", status=404)
     if is_deleted(endpoint, found):
         raise NotFoundError(f"{subject} is marked as deleted", status=410)
     return found
@@ -229,14 +249,15 @@ def _versioned(endpoint: Endpoint[R], record: R, answer: Answer) -> R:
 
 
 def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer], R]:
-    """The record that an answer to a write shows, or one with its id only where answers show no more."""
-    whole = _decode_one(endpoint, f"{endpoint.singular} {id or ''}".rstrip())
+    """The record that an answer to a write shows, or one with its id only where it shows no more."""
+    subject = f"{endpoint.singular} {id or ''}".rstrip()
+    whole = _decode_one(endpoint, subject)
 
     def decode(answer: Answer) -> R:
-        if endpoint.schema.envelope.written == "record":
-            if not answer.body.strip():
-                why = "the answer to the write shows no record: declare written='id' of the envelope"
-                raise ShapeError(why, paths=["$"], status=answer.status)
+        body = load_json(answer) if answer.body.strip() else None
+        refuse_in_body(endpoint, answer, body, subject)
+        shows = dig(body, endpoint.schema.envelope.record) is not None
+        if endpoint.schema.envelope.written == "record" and shows:
             return whole(answer)
         values: Json = {"id": id or _new_id(endpoint, answer)}
         return endpoint.codec.cls(**values)
@@ -249,7 +270,10 @@ def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
     found = id_of(endpoint, dig(body, endpoint.schema.envelope.record)) or id_of(endpoint, body)
     if found:
         return found
-    last = urlsplit(answer.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
+    address = answer.headers.get("location") or answer.headers.get("odata-entityid") or ""
+    last = urlsplit(address).path.rstrip("/").rpartition("/")[2]
+    inside = _KEY.search(last)
+    last = last if inside is None else inside[1] or inside[2]
     if not last:
         raise ShapeError("the answer tells no id of the new record", paths=["$"])
     return unquote(last)

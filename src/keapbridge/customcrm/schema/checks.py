@@ -6,9 +6,20 @@ from typing import Any
 
 import attrs
 
+from keapbridge.customcrm.paths import steps
 from keapbridge.model.maybe import UNSET
 
-__all__ = ["at_least", "below_base", "filled", "one_of", "path", "paths", "texts"]
+__all__ = ["at_least", "below_base", "filled", "one_of", "path", "paths", "statuses", "texts"]
+
+
+PATH = "a property, names joined by dots, or an element of a list such as emails[0].value"
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return bool(steps(text))
+    except ValueError:
+        return False
 
 
 def one_of(*allowed: Any) -> Any:
@@ -22,8 +33,8 @@ def one_of(*allowed: Any) -> Any:
 def path(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is None or value is UNSET:
         return
-    if not isinstance(value, str) or not all(value.split(".")):
-        raise ValueError(f"{attribute.name}: must be a property, or names joined by dots, not {value!r}")
+    if not isinstance(value, str) or not _is_path(value):
+        raise ValueError(f"{attribute.name}: must be {PATH}, not {value!r}")
 
 
 def filled(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -53,5 +64,11 @@ def texts(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 def paths(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     texts(instance, attribute, value)
     for name, text in value.items():
-        if not all(text.split(".")):
-            raise ValueError(f"{attribute.name}.{name}: must be a property, or names joined by dots, not {text!r}")
+        if not _is_path(text):
+            raise ValueError(f"{attribute.name}.{name}: must be {PATH}, not {text!r}")
+
+
+def statuses(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    for each in value:
+        if not isinstance(each, int) or isinstance(each, bool) or not 400 <= each < 500 or each in {401, 429}:
+            raise ValueError(f"{attribute.name}: must be statuses such as 403 and 404, not {each!r}")

@@ -51,12 +51,14 @@ class Envelope:
         items: where a list has its records; `None` where the body is the list.
         record: where answers have a single record; `None` where the body is the record.
         sends: what a record is wrapped in when it is written; `None` for nothing.
+        success: where answers say whether the call was done (`"success"`), beside their status; `None` for nowhere.
         written: what answers to writes hold: the whole `"record"`, or its `"id"` at most, so that it has to be read.
     """
 
     items: str | None = field(default="Items", validator=path)
     record: str | None = field(default=None, validator=path)
     sends: str | None = field(default=None, validator=path)
+    success: str | None = field(default=None, validator=path)
     written: Literal["record", "id"] = field(default="record", validator=one_of("record", "id"))
 
 

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from keapbridge._toml.reading import unknown
 from keapbridge.customcrm.schema import toml
 from keapbridge.customcrm.schema.capabilities import Capabilities
-from keapbridge.customcrm.schema.checks import filled, one_of, path
+from keapbridge.customcrm.schema.checks import filled, one_of, path, statuses
 from keapbridge.customcrm.schema.names import OBJECTS, Names, check_names
 from keapbridge.customcrm.schema.objects import CustomcrmObject
 from keapbridge.customcrm.schema.paging import CursorPaging, Paging
@@ -54,6 +54,8 @@ class CustomcrmSchema:
         changed_since: how lists are narrowed to changes; `None` where they cannot be.
         deleted: what marks deleted records that are still shown; `None` where none are.
         delete: `"hard"` (DELETE), `"soft"` (the mark is written), or `None` where nothing can be deleted.
+        gone: the statuses of answers about one record that say that it is not there; some APIs answer 403 then, so that
+            nobody learns which records there are.
         conditional: whether writes take `If-Match` with the version.
         idempotency: the header that takes the key of a create; `None` where there is none.
         batch: how many records are read at once; `None` where they cannot be.
@@ -79,6 +81,7 @@ class CustomcrmSchema:
     deleted: DeletedMark | None = field(default=DeletedMark())
     delete: Literal["hard", "soft"] | None = field(default="hard", validator=one_of("hard", "soft", None))
     update: Update = field(default=Update())
+    gone: tuple[int, ...] = field(default=(404, 410), converter=tuple, validator=statuses)
     conditional: bool = field(default=True, validator=one_of(True, False))
     idempotency: str | None = field(default="Idempotency-Key", validator=filled)
     batch: BatchRead | None = field(default=BatchRead())

@@ -131,8 +131,8 @@ class Staging:
             c.execute(update(t.observed).where(*unseen).values(seen_in=UNSEEN))
 
     @flow
-    def end_scan(self, name: str, side: Side) -> None:
-        """Note the linked records that a complete scan did not see."""
+    def end_scan(self, name: str, side: Side, *, moved: bool = False) -> None:
+        """Note the linked records that a complete scan did not see; none where the list moved meanwhile."""
         id_column = link_columns(side).id
         k, s = t.links.c, t.seen.c
         unseen = (
@@ -146,7 +146,8 @@ class Staging:
         with self._core.transaction() as c:
             seen_again = select(s.id).where(*self._core.of(t.seen, name, side))
             c.execute(delete(t.missing).where(*self._core.of(t.missing, name, side), t.missing.c.id.in_(seen_again)))
-            c.execute(self._core.database.insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
+            if not moved:
+                c.execute(self._core.database.insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
             c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
 
     @flow

@@ -30,6 +30,9 @@ ASKED = (
 )
 
 
+MOVED = "the list moved while it was read: what it does not show is not taken for deleted in this run"
+
+
 def propose(
     synchronizations: Sequence[Synchronization],
     *,
@@ -89,6 +92,8 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
         sync.belonging.news = None  # told once
         yield from part.add([Skip(sync.name, Side.CUSTOMCRM, EVERY_RECORD, news)])
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
+    moved = [scan.side for scan in scans if scan.moved]
+    yield from part.add([Skip(sync.name, side, EVERY_RECORD, MOVED) for side in moved])
     yield from plan_deletions(part)
     yield from plan_pairs(part)
     if (yield from plan_matches(part)):

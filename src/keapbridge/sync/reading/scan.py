@@ -41,6 +41,7 @@ class Scan:
         cursor: from where the next scan must look again; `None` where this one looked at some records only.
         nameless: why records could not be read that do not even show an id.
         complete: whether it was to show all there are.
+        moved: whether the list moved meanwhile, so that what it has not shown may be there.
         older: the linked records that show something else and are not newer than they were.
         out_of_sight: the records that were changed last, with their stamps, where a list of changes should show them
             again and does not.
@@ -52,6 +53,7 @@ class Scan:
     cursor: Cursor | None
     nameless: tuple[str, ...] = ()
     complete: bool = False
+    moved: bool = False
     older: tuple[str, ...] = ()
     out_of_sight: Mapping[str, datetime] = MappingProxyType({})
 
@@ -90,7 +92,7 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
         if (yield from anew_where_emptied(sync)):
             anew = True
             scans = yield from gather((_scan(sync, side, plan_id, None, full=True) for side in Side), limit=2)
-    if known is None and (yield from _probe(sync)):
+    if known is None and (any(scan.moved for scan in scans) or (yield from _probe(sync))):
         scans = yield from gather((_scan(sync, side, plan_id, None, full=True) for side in Side), limit=2)
     yield from is_listed_again(sync)
     yield from _catch_up(sync, plan_id)
@@ -267,9 +269,8 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, by: str | None, *, fu
         same, older = yield from stage_page(sync, side, page, plan_id, prints, complete=complete)
         seen, unchanged = (0, 0) if is_again else (same_text + len(page.items), same_text + same)
         nameless = [reason_of(item) for item in page.malformed if item.id is None]
-        so_far = so_far.with_page(
-            seen, unchanged, older, nameless, refused=any(item.refused for item in page.malformed)
-        )
+        refused = any(item.refused for item in page.malformed)
+        so_far = so_far.with_page(seen, unchanged, older, nameless, refused=refused, moved=page.moved)
         sync.settings.watch.page(sync.name, side, seen, unchanged)
         sync.settings.watch.progress(sync.name, f"reading {side.title}", so_far.seen, None)
         if complete and not is_again:
@@ -287,13 +288,14 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, by: str | None, *, fu
     last = newest({id: at for id, at in looked_for.items() if id not in missed} | dict(so_far.newest))
     # What the system failed to show is asked for again, from where this scan has begun.
     cursor = begun.before if so_far.refused else Cursor(begun.start(so_far, overlap), last)
-    return Scan(side, so_far.seen, so_far.unchanged, cursor, so_far.nameless, complete, so_far.older, missed)
+    moved = complete and so_far.moved
+    return Scan(side, so_far.seen, so_far.unchanged, cursor, so_far.nameless, complete, moved, so_far.older, missed)
 
 
 def _end_of_everything(sync: Synchronization, side: Side, plan_id: str, so_far: SoFar, *, in_parts: bool) -> Flow[None]:
-    if not so_far.refused:
+    if not so_far.refused and not so_far.moved:
         # What is neither linked nor seen is not there any more.
         except_seen_in = "" if in_parts else plan_id
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=except_seen_in, unseen=in_parts)
-    yield from sync.store.staging.end_scan(sync.name, side)
+    yield from sync.store.staging.end_scan(sync.name, side, moved=so_far.moved)
     yield from note_end(sync, side, so_far)

@@ -1,0 +1,92 @@
+"""Whether an answer with a list says where the list goes on, by what is declared. Pure.
+
+A list that ends where there is more would be taken for all there is: the rest would be made once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from keapbridge._io.effects import Answer
+from keapbridge.customcrm.endpoints.endpoint import Endpoint
+from keapbridge.customcrm.endpoints.places import count_of
+from keapbridge.customcrm.paths import has
+from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging
+from keapbridge.errors import ShapeError
+from keapbridge.model.meant import is_meant
+
+__all__ = ["is_told", "says_where"]
+
+DEPTH = 3  # of objects around a list whose names are looked at
+
+
+def says_where(endpoint: Endpoint[Any], body: Any, answer: Answer, ids: Sequence[str | None]) -> bool:
+    """Whether the end of a list is in the answer with its first page, and not only the lack of a word."""
+    match endpoint.schema.paging:
+        case CursorPaging(following=name) | NextUrlPaging(following=name):
+            return has(body, name)
+        case LinkPaging():
+            return "link" in answer.headers
+        case OffsetPaging(total=total):
+            return not ids or total is None or (count_of(body, total) or 0) > len(ids)
+        case PagePaging(total=total, pages=pages):
+            return not ids or (total is None and pages is None)
+        case None:
+            return True
+
+
+def is_told(
+    endpoint: Endpoint[Any], body: Any, answer: Answer, shown: int, half: int, whole: int, *, is_full: bool
+) -> bool:
+    """Whether an answer that was asked for half of what a first page had shown says that the list goes on.
+
+    Args:
+        shown: how many records it has.
+        whole: how many the first page had.
+        is_full: whether that were as many as had been asked for.
+
+    Returns:
+        Whether it says so; not either where it has more than half, for the size is ignored then.
+
+    Raises:
+        ShapeError: where the list goes on without a word.
+    """
+    paging = endpoint.schema.paging
+    match paging:
+        case CursorPaging(following=name) | NextUrlPaging(following=name):
+            told, where = has(body, name), f"the answer has no {name!r}{_meant(name, body)}"
+        case LinkPaging():
+            told, where = "link" in answer.headers, "the answer has no Link header"
+        case PagePaging(total=name) | OffsetPaging(total=name) if name is not None:
+            found = count_of(body, name) or 0
+            told, where = found > shown, f"{name!r} is {found}, the number of records of the page"
+        case PagePaging(pages=str(name)):
+            found = count_of(body, name) or 0
+            told, where = found > 1, f"{name!r} is {found}"
+        case _:
+            return False
+    if told or shown < half:
+        return told
+    if shown == half:
+        there = f"the list shows {half} of {whole} {endpoint.singular}s when it is asked for so many"
+        raise ShapeError(f"{there}, and does not say where it goes on: {where}", paths=["$"])
+    if is_full:
+        there = f"the list shows {shown} {endpoint.singular}s, however few it is asked for, just as many as a page has"
+        advice = "if that is always everything, declare paging=None"
+        raise ShapeError(f"{there}, and nobody can tell whether it goes on: {where}; {advice}", paths=["$"])
+    return False
+
+
+def _meant(name: str, body: Any) -> str:
+    return is_meant(name, list(_names(body)))
+
+
+def _names(body: Any, above: str = "", depth: int = DEPTH) -> Iterator[str]:
+    if not isinstance(body, dict):
+        return
+    for name, value in body.items():
+        here = f"{above}{name.replace('.', chr(92) + '.')}"
+        yield here
+        if depth:
+            yield from _names(value, f"{here}.", depth - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,17 @@ from tiers import variants
 
 from keapbridge.store import schema
 from keapbridge.store.database import Database
-from keapbridge.store.migrations import known_versions, upgrade
+from keapbridge.store.migrations import known_versions, upgrade, versions
+from keapbridge.store.migrations.versions import SCRIPTS
 
 VERSIONS = known_versions()
+
+
+def test_every_script_is_named_and_takes_the_operations() -> None:
+    folder = Path(versions.__file__).parent
+    assert [script.__name__.rpartition(".")[2] for script in SCRIPTS] == sorted(p.stem for p in folder.glob("v*.py"))
+    assert [f"{number:04}" for number in range(1, len(SCRIPTS) + 1)] == VERSIONS
+    assert {tuple(signature(script.upgrade).parameters) for script in SCRIPTS} == {("op",)}
 
 
 def test_the_last_version_is_the_one_that_is_expected() -> None:

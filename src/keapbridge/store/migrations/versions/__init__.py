@@ -24,6 +24,7 @@ from keapbridge.store.migrations.versions import (
     v0013_decided,
     v0014_belongs,
     v0015_complete,
+    v0016_aside,
 )
 
 __all__ = ["SCRIPTS"]
@@ -44,4 +45,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0013_decided,
     v0014_belongs,
     v0015_complete,
+    v0016_aside,
 )

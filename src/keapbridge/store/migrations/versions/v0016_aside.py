@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
-from alembic import op
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 revision = "0016"
-down_revision = "0015"
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     op.add_column("keapbridge_links", sa.Column("aside", sa.Text))

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from keapbridge.configuration.opening import load
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
+    from keapbridge.inspecting import Proposal, inspect_database
     from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
@@ -121,6 +122,7 @@ __all__ = [
     "Plan",
     "PlanSummary",
     "Policy",
+    "Proposal",
     "QuotaExhaustedError",
     "RateLimitedError",
     "Report",
@@ -151,6 +153,7 @@ __all__ = [
     "customcrm",
     "errors",
     "events",
+    "inspect_database",
     "keap",
     "load",
     "mapping",
@@ -172,6 +175,7 @@ _LATER = {
     "Plan": "model.plan",
     "PlanSummary": "model.summaries",
     "Policy": "decide.policy",
+    "Proposal": "inspecting",
     "Report": "model.report",
     "RunSummary": "model.summaries",
     "SqlCustomcrm": "customcrm.sql",
@@ -180,6 +184,7 @@ _LATER = {
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",
     "Value": "decide.policy",
+    "inspect_database": "inspecting",
     "load": "configuration.opening",
     "migrate": "store.migrating",
     "rekey": "store.rekey",

@@ -1,8 +1,9 @@
-"""Verbs to begin with: `init` and `check`."""
+"""Verbs to begin with: `init`, `check` and `inspect`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,6 +50,45 @@ def _check(options: argparse.Namespace) -> int:
     return WANTS_A_PERSON if found.errors or found.warnings else OK
 
 
+def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="of the database, as SQLAlchemy has it; $CRM_DATABASE by default"
+    )
+    parser.add_argument(
+        "--schema", metavar="NAME", help="the database schema to look into, where it is not the default one"
+    )
+    parser.add_argument("--region", metavar="CC", help="country of phone numbers without a prefix, such as US")
+    parser.add_argument("--currency", metavar="CODE", help="of prices that do not tell theirs, such as EUR")
+    parser.add_argument(
+        "--toml", action="store_true", help="print what goes into a configuration file, and nothing else"
+    )
+    json_argument(parser)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from keapbridge.inspecting import inspect_database
+
+    url = options.url or os.environ.get("CRM_DATABASE")
+    if not url:
+        raise ValueError("say which database: keapbridge inspect sqlite:///crm.db, or put its URL into $CRM_DATABASE")
+    given = {"schema": options.schema, "default_region": options.region, "currency": options.currency}
+    found = inspect_database(url, **given)
+    if options.json:
+        print_json(
+            {
+                "tables": found.tables,
+                "findings": list(found.findings),
+                "profiles": found.profiles,
+                "others": found.others,
+                "python": found.as_python(),
+                "toml": found.as_toml(),
+            }
+        )
+    else:
+        print(found.as_toml() if options.toml else found)
+    return OK if found.tables else WANTS_A_PERSON
+
+
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
@@ -59,6 +99,14 @@ VERBS: Mapping[str, Verb] = {
             _check,
             "Holds the configuration against itself and against both systems. Writes to neither; ends with 1 when "
             "something is found.",
+        ),
+        Verb(
+            "inspect",
+            _inspect_arguments,
+            _inspect,
+            "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
+            "and tells what to know before a first run. Writes nothing; ends with 1 when no table looks like contacts, "
+            "companies or products.",
         ),
     )
 }

@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     "starting": {
         "init": "write a configuration file to begin with",
         "check": "tell what is wrong with a configuration",
+        "inspect": "look at a database, and propose how it is declared",
     },
     "running": {
         "plan": "say what a sync would do, and keep that as a plan",

@@ -30,6 +30,7 @@ __all__ = [
     "CustomcrmAdapter",
     "is_asynchronous",
     "resources",
+    "tidy",
 ]
 
 R = TypeVar("R")
@@ -339,7 +340,7 @@ class AdapterResource(Generic[R]):
     def _load(self, data: Any, subject: str) -> R:
         if not isinstance(data, Mapping):
             raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
-        record = self.endpoint.codec.load(_tidy(data))
+        record = self.endpoint.codec.load(tidy(data))
         problem = _without_zone(record)
         if problem is None:
             return record
@@ -348,7 +349,7 @@ class AdapterResource(Generic[R]):
         raise problem
 
     def _load_many(self, items: Sequence[Any]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
-        data = [_tidy(item) if isinstance(item, Mapping) else item for item in items]
+        data = [tidy(item) if isinstance(item, Mapping) else item for item in items]
         records, malformed = self.endpoint.codec.load_many(data)
         problems = tuple(_malformed(records))
         if not problems:
@@ -359,7 +360,7 @@ class AdapterResource(Generic[R]):
         return good, (*malformed, *problems)
 
 
-def _tidy(data: Mapping[str, Any]) -> dict[str, Any]:
+def tidy(data: Mapping[str, Any]) -> dict[str, Any]:
     """A record as JSON would have it: what differs between databases and programs is the same from here on."""
     return {name: _plain(name, value) for name, value in data.items() if isinstance(name, str)}
 

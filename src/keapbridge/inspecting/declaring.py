@@ -1,0 +1,150 @@
+"""What is guessed of a table, as the declaration that `SqlCustomcrm` takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
+from keapbridge.customcrm.sql import SqlTable
+from keapbridge.inspecting.schema import Column, Table
+from keapbridge.inspecting.scoring import PROPERTIES, Guess
+from keapbridge.model.meant import is_spelling_of
+from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
+
+__all__ = ["RECORDS", "ShortId", "declared", "id_of", "known"]
+
+RECORDS: Mapping[str, type] = {CONTACTS: Contact, CUSTOMERS: Customer, PRODUCTS: Product}
+_OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
+UUID_LENGTH = 32  # of the ids that are made where none are declared
+
+
+@attrs.frozen
+class ShortId:
+    """Makes the id of a new row for a column that has no room for a UUID."""
+
+    length: int
+
+    def __call__(self, key: str) -> str:
+        """Of the key of a create."""
+        return key.replace("-", "")[-self.length :].upper()
+
+    @property
+    def source(self) -> str:
+        """The same in Python."""
+        return f'lambda key: key.replace("-", "")[-{self.length}:].upper()'
+
+
+def known(object: str) -> tuple[str, ...]:
+    """The properties that records of a kind have."""
+    names = (wire_name(f.name) for f in attrs.fields(RECORDS[object]) if f.name != "extra")
+    return tuple(name for name in names if name not in _OWN)
+
+
+def id_of(table: Table) -> str | None:
+    """The column that tells rows apart; `None` where no single one does."""
+    if len(table.key) == 1:
+        return table.key[0]
+    if not table.key:
+        for name in table.single_keys:
+            if not table[name].nullable:
+                return name
+    if table.is_view:
+        # Nothing says it: a column that is called so and in whose values nothing is twice.
+        for column in table.columns:
+            values = table.values(column.name)
+            is_named = column.name.casefold() in {"id", f"{table.name}_id".casefold(), f"{table.name}id".casefold()}
+            if is_named and None not in values and len(set(values)) == len(values):
+                return column.name
+    return None
+
+
+def declared(guess: Guess, company: Guess | None, currency: str) -> SqlTable | None:
+    """The declaration of a table; `None` where no column tells its rows apart.
+
+    Args:
+        company: the table of the companies, for contacts that refer to one.
+        currency: of prices that do not tell theirs.
+    """
+    table = guess.table
+    id = id_of(table)
+    if id is None:
+        return None
+    columns = _columns(guess, company, id)
+    roles = _roles(guess)
+    given: dict[str, Any] = {"id": id, "columns": columns, **roles}
+    constants = _constants(guess.object, columns, currency)
+    if constants:
+        given["constants"] = constants
+    made = _new_id(table[id])
+    if made is not None:
+        given["new_id"] = made
+    if table.schema is not None:
+        given["schema"] = table.schema
+    return SqlTable(table.name, **given)
+
+
+def _columns(guess: Guess, company: Guess | None, id: str) -> dict[str, str | None]:
+    """Property → column, those that would be found by their names and are something else as `None`."""
+    special = {id, *_roles(guess).values()}
+    found: dict[str, str | None] = {
+        name: column
+        for name, column in guess.columns.items()
+        if column not in special
+        and name in known(guess.object)
+        and (name != "CustomerId" or _refers(guess, column, company))
+    }
+    if guess.object == CONTACTS and "CustomerId" not in found:
+        referring = [
+            c for c in guess.table.columns if guess.table.foreign_key_of(c.name) and _refers(guess, c.name, company)
+        ]
+        if referring and referring[0].name not in {*special, *found.values()}:
+            found["CustomerId"] = referring[0].name
+    for name in known(guess.object):
+        if name not in found and name not in _constants(guess.object, found, ""):
+            alike = (c.name for c in guess.table.columns if is_spelling_of(c.name, name) and c.name not in special)
+            if next(alike, None) is not None:
+                found[name] = None
+    return {name: found[name] for name in (*PROPERTIES[guess.object], *found) if name in found}
+
+
+def _refers(guess: Guess, column: str, company: Guess | None) -> bool:
+    """Whether a column names a row of the companies' table."""
+    if company is None:
+        return False
+    key = guess.table.foreign_key_of(column)
+    if key is not None:
+        return key.table == company.table.name and key.remote in {(id_of(company.table),), ()}
+    id = id_of(company.table)
+    return id is not None and guess.table[column].family == company.table[id].family
+
+
+def _roles(guess: Guess) -> dict[str, str]:
+    found = {name: guess.roles[name] for name in ("modified", "created", "deleted") if name in guess.roles}
+    table = guess.table
+    if "modified" in found and table[found["modified"]].family not in {"time", "text"}:
+        del found["modified"]
+    if "created" in found and not _are_moments(table, found["created"]):
+        del found["created"]
+    if "deleted" in found and table[found["deleted"]].family not in {"boolean", "integer", "time", "number"}:
+        del found["deleted"]
+    return found
+
+
+def _are_moments(table: Table, name: str) -> bool:
+    """Whether a column tells when a row was made to the second: a day is also what people write there."""
+    if table[name].family != "text":
+        return table[name].family == "time"
+    texts = [value for value in table.values(name) if isinstance(value, str) and value]
+    return bool(texts) and all(len(text) > len("2026-01-01") for text in texts)
+
+
+def _constants(object: str, columns: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return {"Currency": currency} if object == PRODUCTS and columns.get("Price") and not columns.get("Currency") else {}
+
+
+def _new_id(column: Column) -> ShortId | None:
+    is_short = column.family == "text" and column.length is not None and column.length < UUID_LENGTH
+    return ShortId(column.length or 0) if is_short and not column.filled else None

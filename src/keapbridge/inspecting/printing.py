@@ -1,0 +1,106 @@
+"""A declaration as Python and as TOML, to be pasted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from keapbridge._toml.writing import dumps
+from keapbridge.customcrm.sql import SqlTable
+from keapbridge.customcrm.sql.toml import table_table
+from keapbridge.inspecting.declaring import ShortId
+
+__all__ = ["VARIABLE", "as_python", "as_toml", "target"]
+
+VARIABLE = "CRM_DATABASE"
+"""The environment variable that has the URL, where that has a password."""
+_WIDTH = 100
+
+
+def target(url: sa.URL) -> str | None:
+    """A URL as it can be printed; `None` where it has a password."""
+    return None if url.password is not None else url.render_as_string()
+
+
+def as_python(url: str | None, tables: Mapping[str, SqlTable]) -> str:
+    """The program that opens the database with these tables.
+
+    Args:
+        url: `None` for one that is in the environment.
+    """
+    given = f'os.environ["{VARIABLE}"]' if url is None else _literal(url)
+    calls = [f"    {name}={_call('SqlTable', table, 1)}," for name, table in tables.items()]
+    imports = "import os\n\nimport keapbridge as kb" if url is None else "import keapbridge as kb"
+    return "\n".join([imports, "", "crm = kb.SqlCustomcrm(", f"    {given},", *calls, ")", ""])
+
+
+def _call(name: str, value: Any, depth: int) -> str:
+    """A call that makes a value of attrs, with what is not as by default."""
+    shown: list[str] = []
+    for f in attrs.fields(type(value)):
+        held = getattr(value, f.name)
+        default: Any = f.default
+        usual = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+        if f.default is not attrs.NOTHING and held == usual:
+            continue
+        text = _value(held, depth + 1)
+        shown.append(text if not f.kw_only else f"{f.name}={text}")
+    line = f"kb.{name}({', '.join(shown)})"
+    if len(line) + 4 * depth < _WIDTH and "\n" not in line:
+        return line
+    inside = "".join(f"{_pad(depth + 1)}{each},\n" for each in shown)
+    return f"kb.{name}(\n{inside}{_pad(depth)})"
+
+
+def _value(value: Any, depth: int) -> str:
+    if isinstance(value, ShortId):
+        return value.source
+    if attrs.has(type(value)):
+        return _call(type(value).__name__, value, depth)
+    if isinstance(value, Mapping):
+        parts = [f"{_literal(key)}: {_value(item, depth + 1)}" for key, item in value.items()]
+        return _several("{", parts, "}", depth)
+    if isinstance(value, (list, tuple)):
+        parts = [_value(item, depth + 1) for item in value]
+        opening, closing = ("(", ")") if len(value) > 1 and all(isinstance(v, str) for v in value) else ("[", "]")
+        return _several(opening, parts, closing, depth)
+    return _literal(value)
+
+
+def _several(opening: str, parts: list[str], closing: str, depth: int) -> str:
+    line = f"{opening}{', '.join(parts)}{closing}"
+    if len(line) + 4 * depth < _WIDTH - 20 and "\n" not in line:
+        return line
+    inside = "".join(f"{_pad(depth + 1)}{part},\n" for part in parts)
+    return f"{opening}\n{inside}{_pad(depth)}{closing}"
+
+
+def _pad(depth: int) -> str:
+    return "    " * depth
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        text = repr(value)
+        return text if '"' in value or "\\" in text else f'"{text[1:-1]}"' if text[0] == "'" else text
+    return f'Decimal("{value}")' if isinstance(value, Decimal) else repr(value)
+
+
+def as_toml(url: str | None, tables: Mapping[str, SqlTable]) -> str:
+    """The same as `[customcrm]` of a configuration file. A function is to be named there, and stands as a comment."""
+    database: Any = {"env": VARIABLE} if url is None else url
+    held: dict[str, Any] = {"database": database}
+    notes: list[str] = []
+    for name, table in tables.items():
+        if isinstance(table.new_id, ShortId):
+            notes.append(
+                f'# {name}.new_id: a function that makes an id of a key, as "module:name": {table.new_id.source}'
+            )
+            held[name] = table_table(attrs.evolve(table, new_id=None))
+        else:
+            held[name] = table_table(table)
+    return dumps({"customcrm": held}) + "".join(f"{note}\n" for note in notes)

@@ -1,0 +1,150 @@
+"""What is proposed of a database, as a value: tables, findings, and what the kinds make of the data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import attrs
+
+from keapbridge.customcrm.sql import SqlTable
+from keapbridge.inspecting.declaring import declared
+from keapbridge.inspecting.printing import as_python, as_toml
+from keapbridge.inspecting.profile import Profile
+from keapbridge.inspecting.profile import findings_of as of_data
+from keapbridge.inspecting.schema import Schema
+from keapbridge.inspecting.scoring import Guess, guesses
+from keapbridge.inspecting.structure import findings_of
+from keapbridge.model.finding import Finding, Findings
+from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
+
+__all__ = ["Proposal", "propose", "with_profiles"]
+
+_ORDER = (CUSTOMERS, PRODUCTS, CONTACTS)
+_TITLES: Mapping[str, str] = {CUSTOMERS: "companies", PRODUCTS: "products", CONTACTS: "contacts"}
+
+
+@attrs.frozen(repr=False)
+class Proposal:
+    """How a database can be declared as the Customcrm, and what is to be known before a first run.
+
+    Attributes:
+        tables: `contacts`, `customers` and `products`, as `SqlCustomcrm` takes them; those for which a table was found.
+        findings: what is to be known: of the tables and of the rows that were read.
+        profiles: of each of them, what the kinds make of the rows that were read.
+        others: further tables that look like one of the three, the likeliest first.
+        url: of the database; `None` where it has a password, which is not shown.
+        schema: what was read.
+    """
+
+    tables: Mapping[str, SqlTable] = attrs.field(factory=dict)
+    findings: Findings = attrs.field(factory=Findings)
+    profiles: Mapping[str, Profile] = attrs.field(factory=dict)
+    others: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
+    url: str | None = None
+    schema: Schema = attrs.field(factory=lambda: Schema(dialect=""), eq=False)
+
+    def as_python(self) -> str:
+        """`SqlCustomcrm(…)`, ready to be pasted. A URL with a password comes from the environment, `CRM_DATABASE`."""
+        return as_python(self.url, self.tables) if self.tables else ""
+
+    def as_toml(self) -> str:
+        """`[customcrm]` of a configuration file, ready to be pasted."""
+        return as_toml(self.url, self.tables) if self.tables else ""
+
+    def __str__(self) -> str:
+        lines: list[str] = []
+        for object in _ORDER:
+            table = self.tables.get(object)
+            if table is None:
+                lines.append(f"{_TITLES[object]}: no table looks like it")
+            else:
+                lines.append(f"{_TITLES[object]}: {table.name}{self._read(object)}")
+                lines += [f"  {name:<16} {where}" for name, where in _shown(table)]
+            also = self.others.get(object)
+            lines += [f"  also looks like it: {', '.join(also)}"] if also else []
+        python = self.as_python()
+        return "\n".join([*lines, "", str(self.findings), *(["", python] if python else [])])
+
+    def _read(self, object: str) -> str:
+        profile = self.profiles.get(object)
+        return f" ({profile.records} rows read)" if profile else ""
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{object}={table.name!r}" for object, table in self.tables.items())
+        return f"<Proposal: {found or 'no table'}; {len(self.findings)} findings>"
+
+    def _repr_html_(self) -> str:
+        parts: list[str] = []
+        for object in _ORDER:
+            table = self.tables.get(object)
+            parts.append(f"<b>{_TITLES[object]}</b>: {escape(table.name) if table else 'no table looks like it'}")
+            if table is not None:
+                parts.append(f"<table>{''.join(_html_rows(table, self.profiles.get(object)))}</table>")
+        parts.append(self.findings._repr_html_())
+        python = self.as_python()
+        return "<br>".join(parts) + (f"<pre>{escape(python)}</pre>" if python else "")
+
+
+def _shown(table: SqlTable) -> Iterator[tuple[str, str]]:
+    yield "id", str(table.id)
+    for name, column in table.columns.items():
+        if column is not None:
+            yield name, column
+    for role in ("modified", "created", "deleted"):
+        column = getattr(table, role)
+        if column is not None:
+            yield role, column
+
+
+def _html_rows(table: SqlTable, profile: Profile | None) -> Iterator[str]:
+    fields = {field.name: field for field in profile.fields} if profile else {}
+    for name, column in _shown(table):
+        field = fields.get(name)
+        told = f"{field.filled} filled, {field.held} held" if field else ""
+        cells = (name, column, told)
+        yield "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def propose(schema: Schema, *, currency: str | None = None, url: str | None = None) -> Proposal:
+    """The proposal for what was read of a database, without its profiles.
+
+    Args:
+        currency: of prices that do not tell theirs; `USD` by default, with a finding.
+        url: of the database, as it may be shown.
+    """
+    found = guesses(schema)
+    tables: dict[str, SqlTable] = {}
+    findings: list[Finding] = []
+    others: dict[str, Sequence[str]] = {}
+    chosen: dict[str, Guess] = {}
+    for object in _ORDER:
+        for guess in found[object]:
+            table = declared(guess, chosen.get(CUSTOMERS), currency or "USD")
+            if table is None and object not in chosen:
+                findings += findings_of(schema, guess, None)
+            elif table is not None and object not in chosen:
+                tables[object], chosen[object] = table, guess
+                about = findings_of(schema, guess, table)
+                findings += [f for f in about if currency is None or "assumed" not in f.what]
+        rest = [guess.table.title for guess in found[object] if guess is not chosen.get(object)]
+        if rest:
+            others[object] = tuple(rest)
+    if not tables:
+        what = "no table looks like contacts, companies or products"
+        if schema.others:
+            what += f"; there are other schemas: {', '.join(schema.others[:6])}"
+        advice = "inspect one of them with schema=" if schema.others else "declare the tables by hand: kb.SqlTable(…)"
+        findings.append(Finding("error", "", what, advice))
+    return Proposal(tables=tables, findings=Findings(findings), others=others, url=url, schema=schema)
+
+
+def with_profiles(proposal: Proposal, profiles: Sequence[Profile], more: Sequence[Finding] = ()) -> Proposal:
+    """The proposal with what the kinds make of the data."""
+    data: list[Any] = [found for profile in profiles for found in of_data(profile)]
+    return attrs.evolve(
+        proposal,
+        profiles={profile.object: profile for profile in profiles},
+        findings=Findings([*proposal.findings, *more, *data]),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +375,33 @@ def test_yes_and_no_are_written_as_the_column_spells_them_and_an_undoing_puts_th
         assert (run.ok, words()) == (True, [no, yes, no])
         assert session.undo(run.run_id).ok
         assert words() == [yes, no]
+
+
+@pytest.mark.parametrize("type", ["TEXT", "TIMESTAMP"])
+def test_a_date_with_a_time_of_day_is_put_back_with_it(
+    engine: sa.Engine, keap: kb.KeapClient, sessions: Any, type: str
+) -> None:
+    born = "1980-05-01 13:45:00"
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS births")
+        connection.exec_driver_sql(f"CREATE TABLE births (id VARCHAR(40) PRIMARY KEY, email TEXT, born {type})")
+        connection.exec_driver_sql(f"INSERT INTO births VALUES ('1', 'ada@example.org', '{born}')")
+
+    def held() -> str:
+        with engine.connect() as connection:
+            return str(connection.exec_driver_sql("SELECT CAST(born AS TEXT) FROM births").scalar_one())
+
+    before = held()
+    table = kb.SqlTable("births", id="id", columns={"BirthDate": "born"})
+    with kb.SqlCustomcrm(engine, contacts=table) as crm, sessions(customcrm=crm) as session:
+        assert session.sync().ok
+        [contact] = keap.contacts.list()
+        assert contact.birth_date == date(1980, 5, 1)
+        keap.contacts.update(contact.id, birth_date=date(1990, 1, 2))
+        run = session.sync()
+        assert (run.ok, held()[:10]) == (True, "1990-01-02")
+        assert session.undo(run.run_id).ok
+        assert held() == before
 
 
 def test_a_text_that_is_never_empty_is_blank_in_a_second_table_too_and_a_date_never_is(engine: sa.Engine) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from histories.systems import CONTACTS, CRMS
@@ -11,6 +11,9 @@ from histories.world import World, worlds
 from tiers import variants
 
 import keapbridge as kb
+
+if TYPE_CHECKING:
+    from conftest import World as Emulators
 
 # As people and programs type.
 OURS = {
@@ -139,3 +142,20 @@ def test_who_was_deleted_comes_back_with_every_letter(make: Callable[..., World]
     [made] = world.keap.emulator.state.contacts
     again = {**_theirs(world, made), "id": theirs, "create_time": held["create_time"]}
     assert again == held
+
+
+@pytest.mark.usefixtures("broken_answers")
+def test_what_a_system_does_not_take_as_it_has_shown_it_is_put_back_by_what_it_meant(world: Emulators) -> None:
+    ours, theirs = world.crm.state.contacts, world.keap.state.contacts
+    a = ours.add({"FirstName": "Ada", "Email": "a@example.org"})
+    b = theirs.add({"given_name": "Ada", "email_addresses": [{"field": "EMAIL1", "email": "a@example.org"}]})
+    for table, id, name in ((ours, a, "BirthDate"), (theirs, b, "birth_date")):
+        table.corrupt(id, **{name: "1980-05-01T00:00:00.000Z"})
+    assert world.sync().count("linked") == 1
+    world.let_time_pass()
+    ours.edit(a, BirthDate="1990-01-02")
+    run = world.sync()
+    assert theirs[b]["birth_date"] == "1990-01-02"
+    with world.sessions() as session:
+        assert session.undo(run.run_id).ok
+    assert theirs[b]["birth_date"] == "1980-05-01"

@@ -34,6 +34,7 @@ from keapbridge._json.shape import Shape
 from keapbridge.errors import ShapeError
 from keapbridge.model.checked import usable_id
 from keapbridge.model.maybe import UNSET, UnsetType
+from keapbridge.model.timed import as_sent
 
 __all__ = [
     "NO_EXTRA",
@@ -56,7 +57,7 @@ ID = "id"
 
 def dump_json(value: Any) -> bytes:
     """Compact JSON; dates and times in ISO 8601, decimals as strings."""
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=as_sent)
 
 
 def load_json(answer: Answer) -> Any:

@@ -14,6 +14,7 @@ from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
 from keapbridge.model.maybe import UnsetType
+from keapbridge.model.timed import TimedDate
 
 __all__ = ["ids_as_text", "is_maybe", "patient"]
 
@@ -101,7 +102,7 @@ def _structure_date(value: Any, _: Any) -> date:
         raise TypeError("date")
     if len(value) > 10 and not (value[10] in "T " and value[11:13].isdigit()):
         raise ValueError("date")  # what follows is no time of day
-    return date.fromisoformat(value[:10])
+    return date.fromisoformat(value) if len(value) == 10 else TimedDate.of(value)
 
 
 def _structure_decimal(value: Any, _: Any) -> Decimal:

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.timed import TimedDate
 
 __all__ = ["Path", "RawChange", "from_plain", "to_plain"]
 
@@ -35,6 +36,7 @@ class RawChange:
 LARGEST = 2**63 - 1
 _TEXTS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     datetime: ("datetime", datetime.isoformat, datetime.fromisoformat),
+    TimedDate: ("timed", lambda value: value.sent, TimedDate.of),
     date: ("date", date.isoformat, date.fromisoformat),
     time: ("time", time.isoformat, time.fromisoformat),
     Decimal: ("decimal", str, Decimal),

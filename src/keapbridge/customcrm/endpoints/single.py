@@ -22,6 +22,7 @@ from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
+from keapbridge.model.timed import as_sent
 
 __all__ = [
     "Current",
@@ -41,7 +42,7 @@ R = TypeVar("R")
 
 _KEY = re.compile(r"\((?:\w+=)?(?:'([^']*)'|([^'()]+))\)$")  # OData: Contacts(5), Contacts('A5'), Contacts(ID=5)
 
-_with_numbers = msgspec.json.Encoder(decimal_format="number").encode
+_with_numbers = msgspec.json.Encoder(decimal_format="number", enc_hook=as_sent).encode
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from keapbridge.customcrm.sql.reflected import is_number
 from keapbridge.customcrm.sql.words import said
 from keapbridge.model.maybe import Unreadable
+from keapbridge.model.timed import TimedDate
 
 __all__ = ["converted", "place_text", "property_types", "shown", "stamp_of"]
 
@@ -59,7 +60,7 @@ def shown(value: Any, kind: type | None) -> Any:
     if kind is Decimal:
         return str(value) if isinstance(value, float) else value
     if kind is date:
-        return value.date() if isinstance(value, datetime) else value
+        return value.isoformat(" ") if isinstance(value, datetime) else value
     if kind is datetime:
         return zoned(value)
     return value
@@ -80,6 +81,8 @@ def converted(column: sa.Column[Any], value: Any) -> Any:
         if isinstance(kind, sa.String):
             return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
         return moment if getattr(kind, "timezone", False) else moment.replace(tzinfo=None)
+    if isinstance(value, TimedDate) and isinstance(kind, (sa.String, sa.DateTime)):
+        return value.sent if isinstance(kind, sa.String) else datetime.fromisoformat(value.sent)
     if isinstance(kind, sa.String):
         return value.isoformat() if isinstance(value, date) else str(value)
     if isinstance(kind, sa.Date) and isinstance(value, str):

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge._io.effects import Flow, now, within
-from keapbridge.errors import ConflictError, NotFoundError
+from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA
 from keapbridge.model.change import Change
@@ -240,9 +240,20 @@ def _write(part: RunPart, sight: Sight, action: Update, changes: Sequence[Change
     if not written:
         yield from remember_restored(part, side, link, changes, ())
         return
-    update = sync.systems[side].update(link.id(side), written, seen.whole.version)
-    answer = yield from within(update, place=(side.title, link.id(side)))
+    try:
+        answer = yield from _send(sync, side, link, written, seen.whole.version)
+    except StatusError as error:
+        if action.raw is None or error.status not in {400, 422}:
+            raise
+        # Some show what they do not take: it is put back by what it meant.
+        record, written = as_before(sync, side, seen.record, None, changes, context)
+        answer = yield from _send(sync, side, link, written, seen.whole.version)
     yield from remember_written(part, sight, changes, Sent(record, written, answer), context)
+
+
+def _send(sync: Synchronization, side: Side, link: Link, written: Mapping[str, Any], version: str | None) -> Flow[Any]:
+    update = sync.systems[side].update(link.id(side), written, version)
+    return (yield from within(update, place=(side.title, link.id(side))))
 
 
 def remember_written(

@@ -253,3 +253,25 @@ def test_a_conflict_may_be_decided_otherwise_as_long_as_a_decision_is_not_finish
     assert _titles(two) == DECIDED
     two.engine.dispose()
     start.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("writes", "after"), [(0, False), pytest.param(0, True, marks=pytest.mark.thorough), (1, False), (1, True)]
+)
+def test_a_decision_that_was_not_finished_is_not_gone_on_with_once_it_is_undone(writes: int, after: bool) -> None:
+    start = _edited_on_both("delete")
+    log = _log(start, _by_a_person)
+    at = [n for n, what in enumerate(log) if what.startswith("PATCH")][writes]
+    two = _stopped(start, _by_a_person, at, after=after)
+    run = next(iter(two.session().runs())).run_id
+    undone = two.session().undo(run)
+    assert _titles(two) == ("Clerk", "Chief")
+    waits = (writes, after) == (0, False)
+    assert [line.outcome for line in undone.lines] == (["skipped"] if waits else ["updated"] * (writes + after))
+    two.clock.pass_by(DAY)
+    two.session().sync(full=True)
+    assert _titles(two) == ("Clerk", "Chief"), "nobody goes on with it"
+    # What was decided and undone stays as it is; of what was not even written a person decides once more.
+    assert len(two.session().conflicts()) == waits
+    two.engine.dispose()
+    start.engine.dispose()

@@ -16,7 +16,7 @@ import keapbridge as kb
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
-from keapbridge.model.records import Observation, Snapshot
+from keapbridge.model.records import Doubt, Link, Observation, Pair, Snapshot
 from keapbridge.sync.synchronization import Rule, Synchronization, digest
 
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -157,3 +157,17 @@ def test_match_keys_are_ranked_and_know_the_stronger_ones() -> None:
     assert (second.rank, second.stronger) == (1, (first.key,))
     [only] = mapper.match_keys({"Name": "Top", "Colour": None}, {})
     assert (only.rank, only.stronger) == (1, (None,))
+
+
+@pytest.mark.parametrize("about", ["restored", "lagging", "stranger"])
+def test_no_number_is_written_anew_while_it_is_in_doubt_whose_it_is(toys: World, about: str) -> None:
+    contacts = attrs.evolve(toys["toys"], mapper=kb.mapping.contacts)
+    base = {"Country": "NOR", "Phone": "+4722334455"}
+    moved = {"Country": "SWE", "Phone": "+4622334455"}  # the same digits, read by another country
+    seen = [Observation(CUSTOMCRM, "1", Snapshot(moved)), Observation(KEAP, "901", Snapshot(base))]
+    pair = Pair(Link("1", "901", base, base), *seen)
+    rules = contacts.rules(CONTEXT)
+    written = {(c.field, c.side) for c in contacts.merged(pair, rules).changes}
+    assert written == {("Country", KEAP), ("Phone", CUSTOMCRM)}
+    in_doubt = attrs.evolve(pair, doubt=Doubt(about, CUSTOMCRM, "it may be another one"))
+    assert contacts.merged(in_doubt, rules).changes == ()

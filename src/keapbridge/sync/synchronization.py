@@ -333,7 +333,7 @@ class Synchronization:
             pair = attrs.evolve(pair, contested={self.deciding: None})
         pair, rewrites = self._as_before(pair, rules)
         outcome = merge(pair, rules, self.settings.policy, astray, waits)
-        if rewrites:
+        if rewrites and (pair.doubt is None or pair.doubt.winner is not None):
             decided = {(change.field, change.side) for change in outcome.changes}
             decided.update((item.field, side) for item in outcome.held for side in Side)
             more = tuple(change for change in rewrites if (change.field, change.side) not in decided)

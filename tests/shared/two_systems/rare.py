@@ -220,7 +220,9 @@ class Rare(Users):
         assert isinstance(result, kb.BrakeError)
         self.watched(lambda: self.session().sync())
         linked = sorted(ids[side is KEAP] for _, *ids in self.links())
-        field = "City" if object == "contacts" else "Name" if self._is_unlisted(object, "Description") else "Description"
+        field = (
+            "City" if object == "contacts" else "Name" if self._is_unlisted(object, "Description") else "Description"
+        )
         for id in linked[:10]:
             self._type_in(object, side, id, field, "Turku")
         tight = attrs.evolve(tight, max_updates_share=0.05)

@@ -23,7 +23,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Snapshot, Val
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.undo_notes import Attempts
-from keapbridge.sync.afterwards.undo_plan import UNDO, pair_of
+from keapbridge.sync.afterwards.undo_plan import UNDO, is_only_noted, pair_of
 from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.writing.pair_state import Sent, stored_of
@@ -47,6 +47,7 @@ __all__ = [
     "remember_written",
 ]
 
+NOT_WRITTEN = "nothing of what was decided was written yet; it waits for a decision again"
 GONE = "it is not linked, or not there, any more"
 
 
@@ -186,6 +187,11 @@ def _restore(part: RunPart, attempts: Attempts, seq: int, action: Update, sight:
     side = action.changes[0].side
     if sight.link is None or not sight.finds(side):
         return (yield from _skip(part, action, GONE))
+    if is_only_noted(action, sight.seen[side].whole.snapshot.values):
+        left = sight.link.undecided([change.field for change in action.changes])
+        if left is not sight.link:
+            yield from part.rebase(left, (), (line_of(action, "skipped", NOT_WRITTEN),))
+        return False
     moved = edited_since(action, sight.link.base(side), sight.seen[side].whole.snapshot.values)
     changes = [change for change in action.changes if change.field not in moved]
     if changes:

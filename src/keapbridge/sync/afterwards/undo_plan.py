@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
 
 from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.plan import Action, Create, Delete, Plan, Skip, Unlink, Update, headings
+from keapbridge.model.plan import DECISION, Action, Create, Delete, Plan, Skip, Unlink, Update, headings
+from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge
 
-__all__ = ["OTHER_RUNS", "UNDO", "pair_of", "plan_undo"]
+__all__ = ["OTHER_RUNS", "UNDO", "is_only_noted", "pair_of", "plan_undo"]
 
 UNDO = "undo"
+NOTED = "undo of a note"  # why a value is written back which nobody has seen written
 BATCH = 500
 OTHER_RUNS = "; session.runs() lists those that are kept"
 
@@ -31,7 +35,7 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
         raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
-    actions = list(_by_pair(map(_reverse, reversed(entries))))
+    actions = [*_by_pair(map(_reverse, reversed(entries))), *(yield from _only_noted(bridge, run_id, entries))]
     objects = tuple(dict.fromkeys(action.object for action in actions))
     counts: dict[str, Counter[str]] = {name: Counter() for name in objects}
     for action in actions:
@@ -43,6 +47,33 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     for start in range(0, len(actions), BATCH):
         yield from bridge.store.plans.add_actions(plan_id, start, actions[start : start + BATCH])
     return (yield from bridge.store.plans.finish(plan_id, counts, {}, {}, totals))
+
+
+def _only_noted(bridge: Bridge, run_id: str, entries: Sequence[JournalEntry]) -> Flow[list[Update]]:
+    """What a person has decided in a run that is not known to have written it: nobody is to go on with it."""
+    report = yield from bridge.store.runs.report(run_id)
+    plan = None if report is None else (yield from bridge.store.plans.get(report.plan_id))
+    if plan is None or plan.purpose != DECISION:
+        return []
+    found: list[Update] = []
+    for action in (yield from bridge.store.plans.actions_at(plan.id, [0])).values():
+        if not isinstance(action, Update):
+            continue
+        fields = {change.field for change in action.changes}
+        known = {(field, entry.side) for entry in entries for field in entry.after}
+        for pair in (yield from bridge.store.links.pairs_of(action.object, [action.customcrm_id])):
+            decided = pair.link.decided
+            for field in sorted(fields & decided.keys()) if pair.link.keap_id == action.keap_id else ():
+                before, after = decided[field].before, decided[field].after
+                unknown = [side for side in Side if (field, side) not in known]
+                changes = [Change(field, side, after.get(side), before.get(side), NOTED) for side in unknown]
+                found += [attrs.evolve(action, changes=(change,)) for change in changes]
+    return found
+
+
+def is_only_noted(action: Update, held: Values) -> bool:
+    """Whether an action takes back what was noted, and is not there."""
+    return all(c.cause == NOTED and (c.before == c.after or held.get(c.field) != c.before) for c in action.changes)
 
 
 def _reverse(entry: JournalEntry) -> tuple[JournalEntry, Action]:

@@ -18,6 +18,7 @@ import tempfile
 import textwrap
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +182,12 @@ def test_a_page_for_newcomers_can_be_followed_twice_in_one_folder(name: str, tmp
             assert run_page(name, text, namespace).splitlines() == text.splitlines()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_block_says_what_it_is(name: str) -> None:
-    blocks = blocks_of(PAGES[name].read_text("utf-8"))
-    assert [block.line for block in blocks if not block.language] == []
-    follows = {later.line: earlier.runs for earlier, later in itertools.pairwise(blocks)}
-    assert [block.line for block in blocks if block.is_output and not follows[block.line]] == []
+def test_every_block_says_what_it_is() -> None:
+    for name, page in PAGES.items():
+        blocks = blocks_of(page.read_text("utf-8"))
+        assert (name, [block.line for block in blocks if not block.language]) == (name, [])
+        follows = {later.line: earlier.runs for earlier, later in itertools.pairwise(blocks)}
+        assert (name, [block.line for block in blocks if block.is_output and not follows[block.line]]) == (name, [])
 
 
 def test_a_failing_block_names_its_page_and_line() -> None:
@@ -242,20 +243,28 @@ def public_names() -> Iterator[tuple[str, Any]]:
             yield f"{module.__name__}.{name}", getattr(module, name)
 
 
-PUBLIC = dict(public_names())
-# Values, whose class has the docstring; a heading of the reference says what they are.
-VALUES = {path: value for path, value in PUBLIC.items() if not hasattr(value, "__name__")}
+@cache
+def public() -> dict[str, Any]:
+    return dict(public_names())
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_a_public_name_is_in_the_reference(path: str) -> None:
-    if path in VALUES:
-        headings = [line for line in REFERENCE.splitlines() if line.startswith("#")]
-        assert any(f"`{path.rpartition('.')[2]}`" in heading for heading in headings)
-    else:
-        # One object may be public under several names: being there under one of them is enough.
-        directives = re.findall(r"^::: ([\w.]+)", REFERENCE, re.MULTILINE)
-        assert any(pkgutil.resolve_name(directive) is PUBLIC[path] for directive in directives)
+def is_value(named: Any) -> bool:
+    """Values, whose class has the docstring; a heading of the reference says what they are."""
+    return not hasattr(named, "__name__")
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    headings = "\n".join(line for line in REFERENCE.splitlines() if line.startswith("#"))
+    # One object may be public under several names: being there under one of them is enough.
+    described = [pkgutil.resolve_name(path) for path in re.findall(r"^::: ([\w.]+)", REFERENCE, re.MULTILINE)]
+    missing = [
+        path
+        for path, named in public().items()
+        if not (
+            f"`{path.rpartition('.')[2]}`" in headings if is_value(named) else any(named is one for one in described)
+        )
+    ]
+    assert missing == []
 
 
 def test_what_the_reference_has_and_the_pages_refer_to_is_there() -> None:
@@ -272,15 +281,14 @@ def _is_there(path: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("path", [path for path in PUBLIC if path not in VALUES])
-def test_a_public_name_has_a_docstring(path: str) -> None:
-    assert PUBLIC[path].__doc__
+def test_every_public_name_has_a_docstring() -> None:
+    assert [path for path, named in public().items() if not is_value(named) and not named.__doc__] == []
 
 
 def test_every_public_method_has_a_docstring() -> None:
     silent = {
         f"{cls.__module__}.{cls.__qualname__}.{name}"
-        for cls in PUBLIC.values()
+        for cls in public().values()
         if isinstance(cls, type)
         for name, member in vars(cls).items()
         if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))

@@ -32,6 +32,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema
 from keapbridge.store.engines import reason, schema_of, unwrapped
+from keapbridge.store.found import Found
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 
@@ -206,17 +207,20 @@ class Database:
 
     def execute(
         self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
-    ) -> CursorResult[Any]:
-        """Execute a statement that every commit needs; like that of `write_many`, it is compiled once.
+    ) -> CursorResult[Any] | Found:
+        """Execute a statement that every run or commit needs; like that of `write_many`, it is compiled once.
 
-        Putting it together and compiling it costs ten times what the database takes for it.
+        Putting it together and compiling it costs ten times what the database takes for it, and what SQLAlchemy does
+        around it twice as much: on SQLite it goes to the driver as it is.
 
         Args:
-            name: tells the statement from others.
+            name: tells the statement from all others.
             statement: makes it, when it is needed.
             values: of its parameters, as the driver takes them; a list as `listed` makes it.
         """
         text, ordered = self._prepared((name,), statement)
+        if self.is_sqlite:
+            return Found(unwrapped(connection, text, ordered(values)))
         return connection.exec_driver_sql(text, ordered(values))
 
     def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from keapbridge.model.kept import Failure
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import chunks
 
 __all__ = ["Failures"]
@@ -29,10 +30,14 @@ class Failures:
     @flow
     def of(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
         found: dict[str, Failure] = {}
+
+        def query() -> Any:
+            return select(t.failures).where(*named(t.failures), t.failures.c.id.in_(self._core.database.each("ids")))
+
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                query = select(t.failures).where(*self._core.of(t.failures, name, side), t.failures.c.id.in_(chunk))
-                found.update((row.id, self._core.rows.to_failure(row)) for row in c.execute(query))
+                rows = self._core.database.execute(c, "failures", query, self._core.values(name, side, chunk))
+                found.update((row.id, self._core.rows.to_failure(row)) for row in rows)
         return found
 
     @flow

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, literal, select
 
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import chunks
 from keapbridge.store.sql.runs import FORGOTTEN
 
@@ -39,14 +39,19 @@ class Journal:
     @flow
     def of_links(self, name: str, links: Sequence[Link]) -> dict[str, list[JournalEntry]]:
         """What was written to linked records while they were linked, by Customcrm's id."""
-        j = t.journal.c
         wanted = {(side, link.id(side)): link for link in links for side in Side}
         found: dict[str, list[JournalEntry]] = {}
+
+        def query() -> Any:
+            j = t.journal.c
+            its = (*named(t.journal), j.record_id.in_(self._core.database.each("ids")), j.kind == literal("update"))
+            return select(t.journal).where(*its).order_by(j.seq)
+
         with self._core.transaction() as c:
             for side in Side:
                 for chunk in chunks([link.id(side) for link in links]):
-                    query = select(t.journal).where(*self._core.of(t.journal, name, side), j.record_id.in_(chunk))
-                    for row in c.execute(query.where(j.kind == "update").order_by(j.seq)):
+                    values = self._core.values(name, side, chunk)
+                    for row in self._core.database.execute(c, "updates of records", query, values):
                         link = wanted[side, row.record_id]
                         if row.partner_id == link.id(side.other):
                             found.setdefault(link.customcrm_id, []).append(self._core.rows.to_entry(row))
@@ -91,12 +96,16 @@ class Journal:
 
     def _often(self, c: Connection, name: str, side: Side, ids: Collection[str], least: int) -> set[str]:
         """Those of the records that were written to so often at least: counted in the index alone."""
-        j = t.journal.c
         found: set[str] = set()
+
+        def often() -> Any:
+            j = t.journal.c
+            its = (*named(t.journal), j.record_id.in_(self._core.database.each("ids")))
+            return select(j.record_id).where(*its).group_by(j.record_id).having(func.count() >= bindparam("least"))
+
         for chunk in chunks(sorted(ids)):
-            its = (*self._core.of(t.journal, name, side), j.record_id.in_(chunk))
-            often = select(j.record_id).where(*its).group_by(j.record_id).having(func.count() >= least)
-            found.update(c.execute(often).scalars())
+            values = {**self._core.values(name, side, chunk), "least": least}
+            found.update(self._core.database.execute(c, "often written", often, values).scalars())
         return found
 
     @flow

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, null, select, update
 
 from keapbridge.errors import SessionBusyError
 from keapbridge.model.kept import Belongs
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import to_text
 
 __all__ = ["Holder", "Lease"]
@@ -45,15 +46,24 @@ class Lease:
     @flow
     def acquire(self, holder: str, term: timedelta) -> Holder | None:
         """Take the lease of the bridge for a term, or tell who has it. What it belongs to is read along."""
-        k = t.leases.c
+        k, execute = t.leases.c, self._core.database.execute
+        here = {"bridge": self._core.bridge}
+
+        def row() -> Any:
+            new: dict[str, Any] = {"bridge": bindparam("bridge"), "expires_at": bindparam("nothing")}
+            return self._core.database.insert(t.leases).values(new).on_conflict_do_nothing()
+
+        def claim() -> Any:
+            free = (k.holder.is_(None)) | (k.expires_at <= bindparam("now"))
+            mine = update(t.leases).where(*named(t.leases, "bridge"), free)
+            values: dict[str, Any] = {"holder": bindparam("its_holder"), "expires_at": bindparam("until")}
+            return mine.values(values).returning(k.keap, k.customcrm)
+
         with self._core.transaction(fenced=False) as c:
-            row = {"bridge": self._core.bridge, "holder": None, "expires_at": ""}
-            c.execute(self._core.database.insert(t.leases).on_conflict_do_nothing(), [row])
+            execute(c, "a lease", row, {**here, "nothing": ""})
             moment = self.clock(c)
-            free = (k.holder.is_(None)) | (k.expires_at <= to_text(moment))
-            claim = update(t.leases).where(k.bridge == self._core.bridge, free)
-            claim = claim.values(holder=holder, expires_at=to_text(moment + term)).returning(k.keap, k.customcrm)
-            if (mine := c.execute(claim).first()) is not None:
+            its = {**here, "now": to_text(moment), "its_holder": holder, "until": to_text(moment + term)}
+            if (mine := execute(c, "claim a lease", claim, its).first()) is not None:
                 self._core.lease, self._core.belongs = holder, Belongs(mine.keap, mine.customcrm)
                 return None
             held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
@@ -78,9 +88,14 @@ class Lease:
     @flow
     def release(self, holder: str) -> None:
         """Give the lease back, if it is still had."""
+
+        def query() -> Any:
+            its = (t.leases.c.bridge == bindparam("its_bridge"), t.leases.c.holder == bindparam("its_holder"))
+            return update(t.leases).where(*its).values(holder=null())
+
         with self._core.transaction(fenced=False) as c:
-            k = t.leases.c
-            c.execute(update(t.leases).where(k.bridge == self._core.bridge, k.holder == holder).values(holder=None))
+            its = {"its_bridge": self._core.bridge, "its_holder": holder}
+            self._core.database.execute(c, "release a lease", query, its)
         if self._core.lease == holder:  # and not that of another run, which came at once
             self._core.lease = None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from keapbridge.decide.sweeps import Count, Place
 from keapbridge.model.kept import Commit
@@ -52,8 +52,12 @@ class Overwrites:
             )
             return select(o.after, func.count()).where(*here).group_by(o.after)
 
+        def too_old() -> Any:
+            return delete(t.overwrites).where(*named(t.overwrites, "bridge"), o.written_at < bindparam("since"))
+
         with self._core.transaction() as c:
-            c.execute(delete(t.overwrites).where(o.bridge == self._core.bridge, o.written_at < to_text(since)))
+            old = {"bridge": self._core.bridge, "since": to_text(since)}
+            self._core.database.execute(c, "old overwrites", too_old, old)
             written = dict(map(tuple, self._core.database.execute(c, "overwrites", query, its)))
             found = []
             for digest, count in digests.items():

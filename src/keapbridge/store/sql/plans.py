@@ -39,7 +39,7 @@ class Plans:
             "purpose": purpose,
         }
         with self._core.transaction() as c:
-            c.execute(t.plans.insert(), [row])
+            self._core.database.append(c, t.plans, [row])
 
     @flow
     def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
@@ -65,8 +65,14 @@ class Plans:
             "newest": dump({name: {s: c.newest for s, c in its.items()} for name, its in cursors.items()}),
             "totals": dump(totals),
         }
+
+        def query() -> Any:
+            new: dict[str, Any] = {column: bindparam(f"its_{column}") for column in values}
+            return update(t.plans).where(t.plans.c.id == bindparam("its_id")).values(new)
+
         with self._core.transaction() as c:
-            c.execute(update(t.plans).where(t.plans.c.id == plan_id).values(**values))
+            its = {f"its_{column}": value for column, value in values.items()}
+            self._core.database.execute(c, "finish a plan", query, {**its, "its_id": plan_id})
         plan = self._read(plan_id)
         assert plan is not None  # it was begun above
         return plan
@@ -147,9 +153,11 @@ class Plans:
             return [(row.keap_id, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     def _read(self, plan_id: str) -> Plan | None:
-        query = select(t.plans).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._core.bridge)
         with self._core.transaction() as c:
-            row = c.execute(query).first()
+            its = {"id": plan_id, "bridge": self._core.bridge}
+            row = self._core.database.execute(
+                c, "a plan", lambda: select(t.plans).where(*named(t.plans, "id", "bridge")), its
+            ).first()
             counts = {} if row is None else load(row.counts)
             held = any(HELD in its for its in counts.values())
             findings = self._findings(c, plan_id) if held else ()

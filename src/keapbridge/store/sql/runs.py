@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, select, update
 
 from keapbridge._io.effects import Flow
 from keapbridge.model.report import Line, Report
 from keapbridge.model.summaries import RunSummary
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
 
 __all__ = ["FORGOTTEN", "Runs"]
@@ -37,8 +37,12 @@ class Runs:
     @flow
     def begin(self, plan_id: str, run_id: str, started_at: datetime, by: str | None = None) -> bool:
         """Mark a plan as applied and begin the run, for the person who wants it; `False` when it was applied before."""
-        p = t.plans.c
-        claim = update(t.plans).where(p.id == plan_id, p.bridge == self._core.bridge, p.applied_at.is_(None))
+
+        def claim() -> Any:
+            p = t.plans.c
+            its = (p.id == bindparam("its_id"), p.bridge == bindparam("its_bridge"), p.applied_at.is_(None))
+            return update(t.plans).where(*its).values(applied_at=bindparam("moment"))
+
         run = {
             "id": run_id,
             "bridge": self._core.bridge,
@@ -47,9 +51,10 @@ class Runs:
             "decided_by": self._core.rows.close_text(by),
         }
         with self._core.transaction() as c:
-            if c.execute(claim.values(applied_at=to_text(started_at))).rowcount != 1:
+            its = {"its_id": plan_id, "its_bridge": self._core.bridge, "moment": to_text(started_at)}
+            if self._core.database.execute(c, "claim a plan", claim, its).rowcount != 1:
                 return False
-            c.execute(t.runs.insert(), [run])
+            self._core.database.append(c, t.runs, [run])
         return True
 
     @flow
@@ -60,9 +65,13 @@ class Runs:
     @flow
     def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
         """Make the lines of what was settled without a run part of this one's report."""
-        query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == self._core.next_run)
+
+        def query() -> Any:
+            return select(t.lines.c.seq, t.lines.c.body).where(*named(t.lines, "run_id"))
+
         with self._core.transaction() as c:
-            waiting = {row.seq: self._core.rows.to_line(row.body) for row in c.execute(query)}
+            rows = self._core.database.execute(c, "lines of a run", query, {"run_id": self._core.next_run})
+            waiting = {row.seq: self._core.rows.to_line(row.body) for row in rows}
             claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
             for chunk in chunks(list(claimed)):
                 c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
@@ -83,24 +92,16 @@ class Runs:
         Args:
             but: the synchronizations whose cursors stay where they are.
         """
+        values = {"ended_at": to_text(ended_at), "counts": dump(counts), "complete": int(complete)}
+
+        def ending() -> Any:
+            new: dict[str, Any] = {column: bindparam(f"its_{column}") for column in values}
+            return update(t.runs).where(t.runs.c.id == bindparam("its_id")).values(new)
+
         with self._core.transaction() as c:
-            c.execute(
-                update(t.runs)
-                .where(t.runs.c.id == run_id)
-                .values(ended_at=to_text(ended_at), counts=dump(counts), complete=int(complete))
-            )
-            row = c.execute(
-                select(
-                    t.runs.c.started_at,
-                    t.runs.c.decided_by,
-                    t.plans.c.id,
-                    t.plans.c.objects,
-                    t.plans.c.watermarks,
-                    t.plans.c.newest,
-                )
-                .join(t.plans, t.plans.c.id == t.runs.c.plan_id)
-                .where(t.runs.c.id == run_id)
-            ).one()
+            its = {f"its_{column}": value for column, value in values.items()}
+            self._core.database.execute(c, "finish a run", ending, {**its, "its_id": run_id})
+            row = self._core.database.execute(c, "a run and its plan", _with_plan, {"its_id": run_id}).one()
             newest = load(row.newest) if row.newest else {}
             cursors = [
                 {
@@ -182,13 +183,20 @@ class Runs:
         They are looked for once an hour, if they are kept for days: without an index of its own for it, that takes
         longer the more there are.
         """
-        f, p, r, k = t.facts.c, t.plans.c, t.runs.c, t.cursors.c
-        read = select(func.min(k.watermark)).where(k.bridge == self._core.bridge).group_by(k.object)
-        noted = select(f.value).where(f.bridge == self._core.bridge, f.name == PRUNED)
+        p, r, execute = t.plans.c, t.runs.c, self._core.database.execute
+        its = {"bridge": self._core.bridge, "name": PRUNED}
+
+        def read() -> Any:
+            k = t.cursors.c
+            return select(func.min(k.watermark)).where(*named(t.cursors, "bridge")).group_by(k.object)
+
+        def noted() -> Any:
+            return select(t.facts.c.value).where(*named(t.facts, "bridge", "name"))
+
         with self._core.transaction() as c:
-            known = max(map(moment_of, c.execute(read).scalars()), default=moment)
+            known = max(map(moment_of, execute(c, "least cursors", read, its).scalars()), default=moment)
             before = min(moment, known + BELIEVED) - retention
-            last = to_moment(self._core.rows.open_text(c.execute(noted).scalar()))
+            last = to_moment(self._core.rows.open_text(execute(c, "fact", noted, its).scalar()))
             if last is not None and last <= before < last + min(EVERY, retention / 24):
                 return False
             old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < to_text(before)).limit(MANY)
@@ -219,6 +227,13 @@ class Runs:
     def _all_lines(self, run_id: str) -> Iterator[Line]:
         query = select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == run_id)
         return (self._core.rows.to_line(row.body) for row in self._core.paged(query, t.lines.c.seq, 0))
+
+
+def _with_plan() -> Any:
+    """A run with what its end needs of its plan."""
+    r, p = t.runs.c, t.plans.c
+    columns = (r.started_at, r.decided_by, p.id, p.objects, p.watermarks, p.newest)
+    return select(*columns).join(t.plans, p.id == r.plan_id).where(r.id == bindparam("its_id"))
 
 
 def _summary(row: Row[Any]) -> RunSummary:

@@ -239,11 +239,16 @@ class Staging:
         return {row.id for row in found if self._core.rows.open_text(row.reason) == FORGOTTEN}
 
     def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
-        if marks:
+
+        def query(_: tuple[str, ...]) -> Any:
             columns = link_columns(side)
-            here = update(t.links).where(*self._core.of(t.links, name), columns.id == bindparam("its_id"))
+            its = (t.links.c.bridge == bindparam("its_bridge"), t.links.c.object == bindparam("its_object"))
             new = {columns.mark: "its_mark", columns.born: "its_born", columns.changed: "its_changed"}
-            c.execute(here.values({column: bindparam(name) for column, name in new.items()}), marks)
+            here = update(t.links).where(*its, columns.id == bindparam("its_id"))
+            return here.values({column: bindparam(name) for column, name in new.items()})
+
+        place = {"its_bridge": self._core.bridge, "its_object": name}
+        self._core.database.write_many(c, f"marks of {side.value}", query, [{**place, **mark} for mark in marks])
 
     def _older(self, c: Connection, name: str, side: Side, shown: Mapping[str, Life]) -> list[str]:
         """Those of linked records that are no newer than they were."""

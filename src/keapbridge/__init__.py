@@ -68,7 +68,7 @@ from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
     from keapbridge import webhooks
-    from keapbridge.configuration.opening import load
+    from keapbridge.configuration.opening import load, load_async
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.inspecting import Proposal, inspect_database
@@ -156,6 +156,7 @@ __all__ = [
     "inspect_database",
     "keap",
     "load",
+    "load_async",
     "mapping",
     "migrate",
     "rekey",
@@ -186,6 +187,7 @@ _LATER = {
     "Value": "decide.policy",
     "inspect_database": "inspecting",
     "load": "configuration.opening",
+    "load_async": "configuration.opening",
     "migrate": "store.migrating",
     "rekey": "store.rekey",
     "without_store": "store.migrating",

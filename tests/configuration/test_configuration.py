@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import types
@@ -15,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
+from keapbridge._io.drivers import AsyncDriver
 from keapbridge.configuration import configuration
 from keapbridge.configuration.template import TEMPLATE
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.errors import ConfigurationError
 from keapbridge.mapping import contacts
-from keapbridge.testing import KeapEmulator
+from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 KEAP = '[keap]\nkey = {env = "KEY"}\n'
 REST = '[customcrm]\nurl = "https://crm.example.com/api"\n'
@@ -256,6 +258,62 @@ def test_an_adapter_is_named(write: Write, host: Any, monkeypatch: pytest.Monkey
     for name, said in (("fails", "fails with ZeroDivisionError"), ("wrong", "is no adapter"), ("none", "no 'none' in")):
         with pytest.raises(ConfigurationError, match=said):
             kb.load(write(f'{KEAP}[customcrm]\nadapter = "host_of_files:{name}"\n'))
+
+
+@pytest.mark.parametrize("customcrm", ["database", "rest", "made", "made_to_be_awaited"])
+def test_a_session_of_an_event_loop_is_opened_and_closes_what_was_opened_for_it(
+    write: Write, host: Any, tmp_path: Path, customcrm: str
+) -> None:
+    closed: list[str] = []
+
+    class Adapter:
+        objects = ("contacts",)
+        capabilities = kb.AdapterCapabilities()
+
+        def list_changes(self, *_: Any) -> Any:
+            return kb.AdapterPage([])
+
+        get_many = create = update = delete = list_changes
+
+    class Closed(Adapter):
+        def close(self) -> None:
+            closed.append("close")
+
+    class Awaited(Adapter):
+        async def aclose(self) -> None:
+            closed.append("aclose")
+
+    host.made, host.made_to_be_awaited = Closed, Awaited
+    sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}").connect().exec_driver_sql(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)"
+    )
+    with KeapEmulator() as server, CustomcrmEmulator() as crm_server:
+        (tmp_path / "key.txt").write_text(server.api_key)
+        tables = {
+            "database": 'database = "sqlite:///crm.db"\ncontacts = {name = "people", id = "id"}',
+            "rest": f'url = "{crm_server.base_url}"\nauth = {{token = {{env = "TOKEN"}}}}',
+        }
+        adapter = f'adapter = "host_of_files:{customcrm}"'
+        path = write(
+            f'[keap]\nkey = {{file = "key.txt"}}\nbase_url = "{server.base_url}"\n'
+            f"[customcrm]\n{tables.get(customcrm, adapter)}\n"
+        )
+
+        async def run() -> None:
+            async with kb.load_async(path) as session:
+                if customcrm != "rest":  # its token is another one's
+                    assert (await session.contacts.sync()).ok
+                systems = session._engine.bridge["contacts"].systems
+            with pytest.raises(kb.StoppedError, match="closed"):
+                await AsyncDriver().run(systems[kb.Side.KEAP].get("1"))
+            if customcrm == "rest":
+                with pytest.raises(kb.StoppedError, match="closed"):
+                    await AsyncDriver().run(systems[kb.Side.CUSTOMCRM].get("1"))
+
+        asyncio.run(run())
+        assert closed == {"made": ["close"], "made_to_be_awaited": ["aclose"]}.get(customcrm, [])
+    with pytest.raises(ConfigurationError, match=r"wrong\.toml"):
+        kb.load_async(tmp_path / "wrong.toml")
 
 
 def test_what_is_written_anew_can_be_read(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,15 @@ def _no_links(part: Path, path: Path) -> None:
     raise OSError
 
 
+def test_a_store_is_named_by_its_file_too(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(store, "toys").close()
+    file = Path(store.removeprefix("sqlite:///"))
+    back_up_file(str(file), tmp_path / "one.db")
+    monkeypatch.chdir(file.parent)
+    assert main(["backup", file.name, str(tmp_path / "two.db")]) == 0
+    assert _links(tmp_path / "one.db") == _links(tmp_path / "two.db") == 0
+
+
 def test_what_cannot_be_backed_up_is_told(tmp_path: Path) -> None:
     (tmp_path / "photo.db").write_bytes(b"not a database" * 100)
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
@@ -126,7 +135,8 @@ def test_what_cannot_be_backed_up_is_told(tmp_path: Path) -> None:
         (f"sqlite:///{tmp_path / 'other.db'}", "no store of keapbridge"),
         ("sqlite://", "in memory"),
         ("postgresql+psycopg://u:secret@h/d", "pg_dump"),
-        ("bridge.db", "no SQLAlchemy URL"),
+        ("none.db", "no store .*none.db; name its file, such as bridge.db, or its URL"),
+        ("://", "no SQLAlchemy URL"),
     ):
         with pytest.raises(kb.LinkStoreError, match=words) as failed:
             back_up_file(store, tmp_path / "backup.db")

@@ -12,7 +12,9 @@ __all__ = ["VERBS"]
 
 
 def _backup_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("store", metavar="STORE", help="its SQLAlchemy URL, such as sqlite:///bridge.db")
+    parser.add_argument(
+        "store", metavar="STORE", help="its file, such as bridge.db, or its SQLAlchemy URL, sqlite:///bridge.db"
+    )
     parser.add_argument("path", metavar="PATH", help="the new file; what is there is not overwritten")
 
 

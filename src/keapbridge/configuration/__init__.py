@@ -5,6 +5,6 @@
 """
 
 from keapbridge.configuration.file import Configuration, Schedule
-from keapbridge.configuration.opening import configuration, load
+from keapbridge.configuration.opening import configuration, load, load_async
 
-__all__ = ["Configuration", "Schedule", "configuration", "load"]
+__all__ = ["Configuration", "Schedule", "configuration", "load", "load_async"]

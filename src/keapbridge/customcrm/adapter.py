@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -21,6 +21,7 @@ from keapbridge._io.moments import plausible
 from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
+from keapbridge.model.given import kind
 
 __all__ = [
     "ENDPOINTS",
@@ -234,7 +235,7 @@ class AdapterResource(Generic[R]):
         subject = f"the list of {self.object}"
         page: Any = yield from self._call("list_changes", subject, since, cursor)
         if not isinstance(page, AdapterPage):
-            raise TypeError(f"{subject}: list_changes must return an AdapterPage, not {type(page).__name__}")
+            raise TypeError(f"{subject}: list_changes must return kb.AdapterPage([…]), not {kind(page)}")
         following = page.cursor
         if following is not None:
             if following == cursor:
@@ -243,7 +244,7 @@ class AdapterResource(Generic[R]):
                     paths=["cursor"],
                 )
             listing.onward(number, str(following))
-        records, malformed = self._load_many(page.records)
+        records, malformed = self._load_many(_several("AdapterPage(records=)", subject, page.records))
         return Page(
             records,
             malformed=malformed,
@@ -266,7 +267,8 @@ class AdapterResource(Generic[R]):
         return tuple(record for part in found for record in part)
 
     def _read(self, ids: Sequence[str]) -> Flow[tuple[R, ...]]:
-        data: Any = yield from self._call("get_many", f"{len(ids)} {self.object}", ids)
+        subject = f"{len(ids)} {self.object}"
+        data = _several("get_many", subject, (yield from self._call("get_many", subject, ids)))
         wanted = [item for item in data if not isinstance(item, Mapping) or str(item.get("Id")) in ids]
         records, malformed = self._load_many(wanted)
         for item in malformed:
@@ -301,8 +303,8 @@ class AdapterResource(Generic[R]):
             given = version if self.capabilities.conditional_updates else None
             wanted.append((id, self.endpoint.codec.dump(record, mask), given))
         subject = f"{self.endpoint.singular} {' and '.join(id for id, _, _ in wanted)}"
-        answers: Any = yield from self._call("update_together", subject, wanted)
-        return tuple(self._load(answer, subject) for answer in answers)
+        answers = yield from self._call("update_together", subject, wanted)
+        return tuple(self._load(answer, subject) for answer in _several("update_together", subject, answers))
 
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
         version = if_match if self.capabilities.conditional_updates else None
@@ -339,7 +341,7 @@ class AdapterResource(Generic[R]):
 
     def _load(self, data: Any, subject: str) -> R:
         if not isinstance(data, Mapping):
-            raise ShapeError(f"{subject}: the record must be a dict, not {type(data).__name__}", paths=["$"])
+            raise ShapeError(f"{subject}: the adapter must return the record as a dict, not {kind(data)}", paths=["$"])
         record = self.endpoint.codec.load(tidy(data))
         problem = _without_zone(record)
         if problem is None:
@@ -358,6 +360,13 @@ class AdapterResource(Generic[R]):
             return tuple(map(_without_naive_times, records)), malformed
         good = tuple(record for record in records if _without_zone(record) is None)
         return good, (*malformed, *problems)
+
+
+def _several(what: str, subject: str, answer: Any) -> Sequence[Any]:
+    """Records in a list, as an adapter has to answer them."""
+    if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
+        raise TypeError(f"{subject}: {what} must be a list of records, each a dict, not {kind(answer)}")
+    return answer if isinstance(answer, Sequence) else tuple(answer)
 
 
 def tidy(data: Mapping[str, Any]) -> dict[str, Any]:

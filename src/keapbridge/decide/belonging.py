@@ -15,6 +15,7 @@ from keapbridge.model.records import Canonical
 __all__ = ["SAMPLE", "Recognised", "holds_what_is_known", "recognise"]
 
 SAMPLE = 20  # linked records that are read
+FEW = 5  # of fewer, one that was edited or deleted may decide
 
 
 @attrs.frozen
@@ -33,6 +34,11 @@ class Recognised:
     def is_same(self) -> bool:
         """More than half: some are edited or deleted meanwhile, and another system holds nobody else's values."""
         return 2 * self.same > self.of
+
+    @property
+    def are_few(self) -> bool:
+        """Whether so few records tell little."""
+        return self.of < FEW
 
 
 def holds_what_is_known(base: Mapping[str, Canonical], held: Mapping[str, Canonical] | None) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from keapbridge.customcrm.client import AsyncCustomcrmClient
     from keapbridge.keap.client import AsyncKeapClient
 
-__all__ = ["AsyncObjectSync", "AsyncSyncSession"]
+__all__ = ["AsyncObjectSync", "AsyncSyncSession", "closing_too"]
 
 
 class AsyncObjectSync:
@@ -108,6 +109,7 @@ class AsyncSyncSession:
         settings = self._engine.bridge.settings
         self._driver = AsyncDriver(one_thread=settings.debug, tell=settings.watch.tell)
         self._name = options.get("name", "default")
+        self._closes = AsyncExitStack()
         self.companies = AsyncObjectSync(self._driver, self._engine, COMPANIES)
         self.products = AsyncObjectSync(self._driver, self._engine, PRODUCTS)
         self.contacts = AsyncObjectSync(self._driver, self._engine, CONTACTS)
@@ -236,6 +238,7 @@ class AsyncSyncSession:
     async def aclose(self) -> None:
         """Close the store; the clients stay open. A run that is under way ends first of all."""
         self._engine.close()
+        await self._closes.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -245,3 +248,9 @@ class AsyncSyncSession:
 
     def __repr__(self) -> str:
         return f"<AsyncSyncSession {self._name!r}>"
+
+
+def closing_too(session: AsyncSyncSession, others: AsyncExitStack) -> AsyncSyncSession:
+    """The session, which closes what was opened for it when it is closed."""
+    session._closes = others  # noqa: SLF001 - a function of this class
+    return session

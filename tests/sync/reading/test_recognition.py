@@ -112,6 +112,22 @@ def test_another_crm_is_refused_before_anything_is_planned(move: Move) -> None:
     assert move.keap.state.snapshot() == before
 
 
+def test_what_a_few_records_cannot_tell_is_for_a_person_to_say(move: Move) -> None:
+    move.session(move.crm("crm.db", people=2)).sync()
+    (move.folder / "crm.db").rename(move.folder / "moved.db")
+    move.execute(
+        "moved.db", "UPDATE people SET first_name = 'Edited', email = 'x' || id || '@example.org' WHERE id = 1"
+    )
+    moved = move.session(move.crm("moved.db"), identity="acme")
+    with pytest.raises(kb.OtherSystemError, match=r"1 of 2 linked records hold.*so few tell little.*rebind\(\)"):
+        moved.sync()
+    moved.rebind()
+    assert moved.sync().ok
+    with pytest.raises(kb.OtherSystemError) as caught:
+        move.session(move.crm("empty.db"), identity="other").sync()
+    assert "so few" in str(caught.value)
+
+
 def test_without_links_nothing_of_the_first_one_is_left(move: Move) -> None:
     move.session(move.crm("wrong.db", people=3)).plan()
     assert move.session(move.crm("crm.db", people=2, word="b")).sync().ok

@@ -11,6 +11,11 @@ from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge
 
+ANEW = (
+    " (so few tell little: if it is the same CRM, session.rebind() finds its pairs anew, and with identity=… its "
+    "address does not matter from then on)"
+)
+
 __all__ = ["moved_customcrm", "recognise_customcrm", "recognised"]
 
 
@@ -61,7 +66,7 @@ def moved_customcrm(bridge: Bridge) -> Flow[str | None]:
 def _compared(bridge: Bridge, known: Belongs, address: str) -> Flow[str]:
     found = yield from recognised(bridge, Side.CUSTOMCRM)
     if not found.is_same:
-        raise bridge.belonging.other_customcrm(known, said(found))
+        raise bridge.belonging.other_customcrm(known, f"{said(found)}{ANEW if found.are_few else ''}")
     before, now = shown_address(known.customcrm or "?"), shown_address(address)
     return f"Customcrm is at {now} now, before at {before}: {said(found)}, so it is the same"
 

@@ -53,7 +53,7 @@ class FernetSeal:
             each = [Fernet(key) for key in keys]
         except (ValueError, TypeError):
             raise LinkStoreError(
-                "an encryption key is not 32 bytes in URL-safe base64, as Fernet.generate_key() makes one"
+                "encryption_keys: one of them is not 32 bytes in URL-safe base64, as Fernet.generate_key() makes one"
             ) from None
         self._current, self._fernet = each[0], MultiFernet(each)
         self._invalid = InvalidToken
@@ -66,8 +66,8 @@ class FernetSeal:
             return self._fernet.decrypt(stored).decode()
         except self._invalid:
             raise LinkStoreError(
-                "a value in the store cannot be decrypted with the keys that were given: one is missing, or it is "
-                "broken"
+                "a value in the store cannot be decrypted with the encryption_keys that were given: give the old ones, "
+                "too; if that is all of them, the value is broken, and a backup has it"
             ) from None
 
     def is_current(self, stored: str) -> bool:

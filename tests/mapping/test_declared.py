@@ -79,7 +79,7 @@ def test_what_is_no_kind_is_refused(kind: Any) -> None:
         (lambda: kb.text("A", keap="prefix", on_empty="claer"), "not 'claer'; is 'clear' meant?"),  # type: ignore[arg-type]
         (
             lambda: kb.text("A", keap=kb.custom_field("A", type="WHOLENUMBER")),  # type: ignore[arg-type]
-            "no custom fields of type 'WHOLENUMBER'; is 'WHOLE_NUMBER' meant?",
+            "Keap has no type 'WHOLENUMBER'; is 'WHOLE_NUMBER' meant?",
         ),
         (lambda: kb.phone("A", keap="phone_numbers.PHONE5", scope="Contry"), "mapped before it; is 'Country' meant?"),
     ],

@@ -64,7 +64,7 @@ def test_a_filter_can_be_told_from_another_one() -> None:
 
 
 def test_a_filter_that_is_refused_is_told_with_its_mapper() -> None:
-    with pytest.raises(MappingError, match=r"^contacts: Keap's Contact has no property 'nothing'$"):
+    with pytest.raises(MappingError, match=r"^contacts: where\(keap=…\): Keap's Contact has no property 'nothing'$"):
         contacts.where(keap={"nothing": 1})
 
 

@@ -70,7 +70,10 @@ def test_a_host_writes_it_as_in_python(tmp_path: Path) -> None:
         ("fields.Own = {kind = 'text', kaep = 'x'}", "fields.Own.kaep: there is no such key; is 'keap' meant?"),
         ("fields.Own.kind = 'choice'\nfields.Own.keap = 'spouse_name'", "fields.Own.values: is missing"),
         ("fields.Own = {kind = 'text', keap = {custom_feld = 'x'}}", "keap.custom_feld: there is no such key; is"),
-        ("fields.Own = {kind = 'text', keap = {custom_field = ' '}}", "fields.Own.keap: a custom field cannot have an"),
+        (
+            "fields.Own = {kind = 'text', keap = {custom_field = ' '}}",
+            "fields.Own.keap: custom_field: label takes a text",
+        ),
         (
             "fields.Own = {kind = 'text', keap = 'spouse_name', max_length = '9'}",
             "fields.Own.max_length: must be a whole number or false, not '9'",

@@ -41,7 +41,7 @@ def refused(*words: str) -> Iterator[None]:
         ("sqlite+aiosqlite:///bridge.db", "asynchronous"),
         ("sqlite:///", "names no file"),
         ("sqlite:///no/such/folder/bridge.db", "no folder"),
-        (None, "NoneType"),
+        (None, "not None"),
     ],
 )
 def test_a_target_that_cannot_be_a_store_is_told(target: Any, word: str) -> None:

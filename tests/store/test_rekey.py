@@ -93,7 +93,7 @@ def test_nobody_is_at_work_meanwhile(store: str) -> None:
 
 def test_without_a_key_or_with_another_one_nothing_is_done(world: World, store: str) -> None:
     _fill(world)
-    with pytest.raises(kb.LinkStoreError, match="no key"):
+    with pytest.raises(kb.LinkStoreError, match="keys: there is none"):
         kb.rekey(store, [])
     kb.rekey(store, [OLD])
     with pytest.raises(kb.LinkStoreError, match="another key"):

@@ -39,8 +39,13 @@ def read_file(path: Path, environment: Mapping[str, str] | None = None) -> Confi
         text = path.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {path}; `keapbridge init` writes one") from None
+    except IsADirectoryError:
+        raise ConfigurationError(
+            f"{path} is a folder: name the file in it, such as {path / 'keapbridge.toml'}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ConfigurationError(f"{path}: cannot be read: {why}") from None
     places = Places(path.parent) if environment is None else Places(path.parent, environment)
     try:
         return _configuration(tomllib.loads(text), places)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from keapbridge.dataflow.checklist import checklist
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.given import kind
 from keapbridge.model.side import Side
 
 __all__ = ["dataflow_document", "property_table"]
@@ -52,6 +53,10 @@ def dataflow_document(mappers: Sequence[Mapper], format: str = "rst") -> str:
         mappers: the mappings in force, as the session has them.
         format: `"rst"`, `"md"` or `"html"` (a fragment, to be put into a page).
     """
+    for mapper in [mappers] if isinstance(mappers, (str, Mapper)) else mappers:
+        if isinstance(mappers, Mapper) or not isinstance(mapper, Mapper):
+            example = "dataflow_document([kb.mapping.contacts])"
+            raise TypeError(f"mappers takes several mappers, such as {example}, not {kind(mapper)}")
     return "\n\n".join(_parts(mappers, _writer(format))) + "\n"
 
 

@@ -77,6 +77,14 @@ def _sides_only(_: object, attribute: Any, value: object) -> None:
 _count, _share = checks(optional(count)), checks(optional(share))
 
 
+def _is_archive(_: Any, attribute: Any, value: Any) -> None:
+    """By side and by synchronization: what an archived record holds."""
+    tables = isinstance(value, Mapping) and all(isinstance(each, Mapping) for each in value.values())
+    if not tables or any(not isinstance(held, Mapping) for each in value.values() for held in each.values()):
+        example = "{'keap': {'contacts': {'contact_type': 'Archived'}}}"
+        raise MappingError(f"Policy({attribute.name}=…) takes what an archived record holds, such as {example}")
+
+
 @keywords()
 @attrs.frozen
 class Policy:
@@ -113,7 +121,9 @@ class Policy:
     deletions: Deletions | Mapping[str, Deletions] = attrs.field(
         default="unlink", validator=[_one_of(get_args(Deletions), or_function=False), _sides_only]
     )
-    archive: Mapping[str, Mapping[str, Mapping[str, Any]]] = attrs.field(factory=dict, validator=_sides_only)
+    archive: Mapping[str, Mapping[str, Mapping[str, Any]]] = attrs.field(
+        factory=dict, validator=[_sides_only, _is_archive]
+    )
     max_deletes: int | None = attrs.field(default=50, validator=_count)
     max_delete_share: float | None = attrs.field(default=0.05, validator=_share)
     max_updates_share: float | None = attrs.field(default=None, validator=_share)

@@ -10,10 +10,12 @@ from attrs import frozen
 
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, FieldType, Model
-from keapbridge.model.given import keywords
+from keapbridge.model.given import keywords, kind
 from keapbridge.model.meant import is_meant
 
 __all__ = ["NamedField", "custom_field", "resolve"]
+
+_EXAMPLE = "kb.custom_field('Shoe size')"
 
 
 @frozen
@@ -62,16 +64,25 @@ def custom_field(
         MappingError: without a name, or when a field is to be made that has no label or no type.
     """
     if (label is None) == (id is None):
-        raise MappingError("name a custom field by its label or by its id")
-    if not (label if label is not None else id or "").strip():
-        raise MappingError("a custom field cannot have an empty name")
+        both = "neither is" if label is None else "both are"
+        raise MappingError(
+            f"custom_field takes the label of a field, such as {_EXAMPLE}, or its id, id='12'; {both} given"
+        )
+    what, name = ("label", label) if id is None else ("id", id)
+    if not isinstance(name, str) or not name.strip():
+        raise MappingError(f"custom_field: {what} takes a text, such as {_EXAMPLE}, not {kind(name)}")
+    if isinstance(options, (str, bytes)) or not isinstance(options, Iterable):
+        raise MappingError(f"custom_field({name!r}): options takes several labels, such as options=['Small', 'Large']")
     types = get_args(FieldType)
     if type is not None and type not in types:
-        raise MappingError(f"Keap has no custom fields of type {type!r}{is_meant(type, types) or _among(types)}")
+        raise MappingError(f"custom_field({name!r}): Keap has no type {type!r}{is_meant(type, types) or _among(types)}")
     if create and (label is None or type is None):
-        raise MappingError("to make a custom field, give its label and its type")
+        raise MappingError(
+            f"custom_field({name!r}): create=True needs its label and its type, such as kb.custom_field('Shoe size', "
+            "type='TEXT', create=True)"
+        )
     if not create and (tuple(options) or group_id is not None):
-        raise MappingError("options and group_id are for a custom field that is made: create=True")
+        raise MappingError(f"custom_field({name!r}): options and group_id are for a field that is made: create=True")
     return NamedField(label, id, type, create, tuple(options), group_id)
 
 

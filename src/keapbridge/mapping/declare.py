@@ -6,12 +6,13 @@ All that is in `__all__` is public, in `keapbridge` and in `keapbridge.mapping`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Literal, Unpack
 
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import LONGEST_TEXT
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.declared import Declared, LensOptions, field
+from keapbridge.mapping.declared import Declared, LensOptions, checked, field
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
@@ -25,7 +26,8 @@ from keapbridge.mapping.kinds.text import Email, FullName, Text, Url
 from keapbridge.mapping.kinds.times import Date, DateTime
 from keapbridge.mapping.lens import Direction
 from keapbridge.mapping.place import constant_place
-from keapbridge.model.given import keywords, takes_one
+from keapbridge.model.given import keywords, one_of, optional, takes_one
+from keapbridge.model.given import text as given_text
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 
@@ -177,11 +179,16 @@ def address(
     Raises:
         MappingError: for a name that is none of the six, and for a region without its country.
     """
-    container = f"addresses.{keap}" if keap in {"BILLING", "SHIPPING", "OTHER"} else keap
+    for what, given, one in (("keap", keap, "BILLING"), ("prefix", prefix or None, "Shipping")):
+        checked("an address", what, optional(partial(given_text, example=one)), given)
+    checked("an address", "names", _renamed, names or {})
+    if keap not in _ADDRESSES:
+        raise MappingError(f"an address: keap takes one of {', '.join(_ADDRESSES)}{is_meant(keap, _ADDRESSES)}")
+    container = keap if keap == "address" else f"addresses.{keap}"
     unknown = sorted((names or {}).keys() - set(_ADDRESS))
     if unknown:
         raise MappingError(
-            f"an address has {', '.join(_ADDRESS)}, and no {', '.join(unknown)}{is_meant(unknown[0], _ADDRESS)}"
+            f"an address has {', '.join(_ADDRESS)}, and no {', '.join(unknown)}{is_meant(unknown[0], list(_ADDRESS))}"
         )
     own = {name: (names or {}).get(name, f"{prefix}{name}") for name in _ADDRESS}
     if own["Region"] is not None and own["Country"] is None:
@@ -200,6 +207,11 @@ def address(
     return tuple(block)
 
 
+def _renamed(what: str, given: Any) -> None:
+    one_of(what, given, Mapping, f"properties by the names of an address, such as {what}={{'ZipCode': 'Postcode'}}")
+
+
+_ADDRESSES = ("BILLING", "SHIPPING", "OTHER", "address")
 _ADDRESS: Mapping[str, tuple[str, int | None, OnTooLong]] = {
     "Country": ("country_code", None, "error"),
     "Region": ("region_code", None, "error"),
@@ -237,6 +249,8 @@ def full_name(
         order: how Customcrm writes a name.
         max_length: the most characters that Keap holds of each part. A longer one is held back.
     """
+    for what, part in (("given", given), ("family", family)):
+        checked(name, what, partial(given_text, example=f"{what}_name"), part)
     losses = "where the family name begins is guessed" if order == "given family" else None
     kind, place = FullName(order, max_length), f"{given}+{family}"
     return field(name, kind, keap=place, keap_type="string, in two properties", losses=losses, **options)
@@ -313,6 +327,7 @@ def choices(
     Raises:
         MappingError: when two texts of one system share one of the other.
     """
+    checked(name, "separator", optional(partial(one_of, types=str, example="separator=','")), separator)
     kind = Choices(values or {}, separator, ordered)
     return field(name, kind, keap=keap, keap_type="list of strings", **options)
 
@@ -335,10 +350,15 @@ def money(
     Raises:
         MappingError: when neither the property nor the currency is given, or both.
     """
+    checked(name, "currency", optional(partial(given_text, example="Currency")), currency)
     if (currency is None) == (always is None):
-        raise MappingError(f"{name}: name the property of its currency (currency=…), or the currency (always=…)")
-    if always is not None and not (len(always) == 3 and always.isascii() and always.isupper()):
-        raise MappingError(f"{name}: {always!r} is no currency code of ISO 4217")
+        raise MappingError(
+            f"{name}: name the property of its currency, currency='Currency', or the currency, always='EUR'"
+        )
+    if always is not None and not (
+        isinstance(always, str) and len(always) == 3 and always.isascii() and always.isupper()
+    ):
+        raise MappingError(f"{name}: always={always!r} is no currency code of ISO 4217, as always='EUR' is")
     property = name if currency is None else f"{name}+{currency}"
     kind = "integer (smallest unit of the currency)"
     return field(property, Money(always), keap=keap, keap_type=kind, **options)
@@ -347,6 +367,7 @@ def money(
 @keywords()
 def reference(name: str, object: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
     """A reference to a record of another synchronization."""
+    checked(name, "object", partial(given_text, example="companies"), object)
     return field(name, Reference(object), keap=keap, keap_type=f"string (id of one of the {object})", **options)
 
 
@@ -361,6 +382,7 @@ def constant(name: str, value: str | int | bool, *, keap: str | NamedField | Non
         value: a text, a whole number, or yes or no.
         keap: Keap's property (or custom field) that has the value; nothing is written to Customcrm then.
     """
+    checked("a constant", "name", partial(given_text, example="Status"), name)
     if not isinstance(value, (str, int)):
         raise MappingError(f"{name}: a constant is a text, a whole number, or true or false, not {value!r}")
     kind: Kind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
@@ -12,10 +13,11 @@ from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import Kind, a_kind
 from keapbridge.mapping.lens import Direction, Lens, OnEmpty, check_choices
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
-from keapbridge.model.given import keywords, option_names
+from keapbridge.model.given import keywords, option_names, optional, text, whole, wrong
+from keapbridge.model.given import kind as kind_of
 from keapbridge.model.side import Side, SideName
 
-__all__ = ["Declared", "LensOptions", "Policy", "field"]
+__all__ = ["Declared", "LensOptions", "Policy", "checked", "declared_fields", "field"]
 
 Policy = Literal["newest", "customcrm", "keap", "manual"]
 
@@ -54,21 +56,21 @@ class Declared:
         Raises:
             MappingError: when they have no such property, or it cannot hold this kind of value.
         """
+        try:
+            place, ours = self._in_keap(keap_type), self.customcrm or customcrm_place(customcrm_type, self.name)
+        except MappingError as error:
+            raise MappingError(f"{self.name}: {error}") from None
+        # A value in several properties is called by the first.
+        return Lens(name=self.name.partition("+")[0], kind=self.kind, customcrm=ours, keap=place, **self.options)
+
+    def _in_keap(self, keap_type: type) -> Place:
         if isinstance(self.keap, Place):
-            place = self.keap
-        elif not isinstance(self.keap, NamedField):
-            place = keap_place(keap_type, self.keap)
-        elif not self.kind.fits_custom_field:
-            raise MappingError(f"{self.name}: a custom field holds no {type(self.kind).__name__.lower()}")
-        else:
-            place = custom_place(keap_type, self.keap)
-        return Lens(
-            name=self.name.partition("+")[0],  # a value in several properties is called by the first
-            kind=self.kind,
-            customcrm=self.customcrm or customcrm_place(customcrm_type, self.name),
-            keap=place,
-            **self.options,
-        )
+            return self.keap
+        if not isinstance(self.keap, NamedField):
+            return keap_place(keap_type, self.keap)
+        if not self.kind.fits_custom_field:
+            raise MappingError(f"a custom field holds no {type(self.kind).__name__.lower()}")
+        return custom_place(keap_type, self.keap)
 
 
 @keywords()
@@ -105,8 +107,22 @@ def field(
     Raises:
         MappingError: when what is given as a kind is none.
     """
+    if not isinstance(name, str) or not name.strip():
+        raise MappingError(f"a field takes the name of Customcrm's property, such as 'ShoeSize', not {kind_of(name)}")
     option_names(name, options, LensOptions.__annotations__)
     check_choices(name, options)
+    if not isinstance(keap, NamedField) and (not isinstance(keap, str) or not keap.strip()):
+        raise MappingError(f"{name}: keap takes {_KEAP}, not {kind_of(keap)}")
+    checked(name, "max_length", optional(partial(whole, least=1, example=40)), max_length)
+    for what, given, example in (
+        ("keap_type", keap_type, "string"),
+        ("scope", scope, "Country"),
+        ("fallback", fallback, "FirstName"),
+        ("losses", losses, "the time of the day"),
+        ("opt_in_reason", opt_in_reason, "Signed up on our site"),
+    ):
+        checked(name, what, optional(partial(text, example=example)), given)
+    checked(name, "samples", _pairs, samples)
     if isinstance(keap, NamedField):
         shown = keap_type if keap.type is None else keap.type.lower().replace("_", " ")
         keap_type = f"custom field ({shown})"
@@ -124,6 +140,41 @@ def field(
             "samples": tuple(samples),
         },
     )
+
+
+_KEAP = "the path of a property, such as keap='spouse_name', or keap=kb.custom_field('Shoe size')"
+
+
+def checked(field: str, what: str, check: Callable[[str, Any], Any], given: Any) -> None:
+    """Check an argument of a declaration, which is told by the name of its field.
+
+    Raises:
+        MappingError: for what it cannot be.
+    """
+    try:
+        check(what, given)
+    except (TypeError, ValueError) as error:
+        raise MappingError(f"{field}: {error}") from None
+
+
+def _pairs(what: str, given: Any) -> None:
+    several = isinstance(given, Collection) and not isinstance(given, (str, Mapping))
+    if not several or any(not isinstance(each, (tuple, list)) or len(each) != 2 for each in given):
+        raise wrong(what, f"pairs of Customcrm's value and Keap's, such as {what}=[('S', 'Small')]", given)
+
+
+def declared_fields(mapper: str, given: Collection[Any]) -> None:
+    """What is given to a mapper as further fields.
+
+    Raises:
+        MappingError: for what is none.
+    """
+    for each in given:
+        if isinstance(each, (tuple, list)):
+            raise MappingError(f"{mapper}.with_lenses takes each field by itself: with_lenses(*several)")
+        if not isinstance(each, (Declared, Lens)):
+            example = "kb.text('ShoeSize', keap='spouse_name')"
+            raise MappingError(f"{mapper}.with_lenses takes fields, such as {example}, not {kind_of(each)}")
 
 
 def _sides(name: str, required: bool | Side | SideName | Collection[Side | SideName]) -> frozenset[Side]:

@@ -12,12 +12,14 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Context, name_of
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.place import Place
-from keapbridge.model.given import takes_one
+from keapbridge.model.given import kind, takes_one
 from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
 __all__ = ["OUTSIDE", "Condition", "Filter", "Passes"]
+
+_EXAMPLES = {Side.CUSTOMCRM: "Status", Side.KEAP: "contact_type"}
 
 OUTSIDE = "outside the filter of the mapping"
 """Why a record does not take part."""
@@ -69,6 +71,12 @@ class Filter:
         return {side: self._of(side, fields, place_of) for side in Side}
 
     def _of(self, side: Side, lenses: tuple[Lens, ...], place_of: Callable[[Side, str], Place]) -> Passes:
+        try:
+            return self._compiled(side, lenses, place_of)
+        except MappingError as error:
+            raise MappingError(f"where({side.value}=…): {error}") from None
+
+    def _compiled(self, side: Side, lenses: tuple[Lens, ...], place_of: Callable[[Side, str], Place]) -> Passes:
         condition = self.conditions.get(side)
         if condition is None:
             return _any_record
@@ -76,9 +84,12 @@ class Filter:
             takes_one(f"where({side.value}=…)", condition, "a record")
             return _of_record(condition)
         if not isinstance(condition, Mapping) or not condition:
-            raise MappingError("a filter is a mapping of properties, or a function of the record")
+            example = f"such as {side.value}={{'{_EXAMPLES[side]}': '…'}}"
+            raise MappingError(f"it takes properties with what each is to hold, {example}, or a function of a record")
         tests: list[Passes] = []
         for name, wanted in condition.items():
+            if not isinstance(name, str) or not name.strip():
+                raise MappingError(f"the name of a property is a text, not {kind(name)}")
             if callable(wanted):
                 takes_one(f"where({side.value}={{{name!r}: …}})", wanted, "a value")
             lens = _mapped(lenses, side, name)
@@ -178,7 +189,7 @@ def _any_of(wanted: Wanted) -> tuple[Any, ...]:
     several = sorted(wanted, key=repr) if isinstance(wanted, (set, frozenset)) else wanted
     found = tuple(several) if isinstance(several, (list, tuple)) else (wanted,)
     if not found:
-        raise MappingError("a filter that nothing meets: its list of values is empty")
+        raise MappingError("nothing meets an empty list of values; to let nothing take part, give a function")
     return found
 
 
@@ -199,7 +210,7 @@ def _canonical(lens: Lens, side: Side, wanted: Any) -> Canonical:
             return lens.kind.read(wanted, each, None, Context())
         except UnfitError:
             continue
-    raise MappingError(f"the filter wants {wanted!r} of {lens.name}, which is no value of it")
+    raise MappingError(f"{wanted!r} is no value that {lens.name} can have")
 
 
 def _words(wanted: Wanted) -> str:

@@ -11,14 +11,14 @@ import attrs
 
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.declared import Declared
+from keapbridge.mapping.declared import Declared, checked, declared_fields
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
-from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
+from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys, match_key
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
-from keapbridge.model.given import keywords
+from keapbridge.model.given import keywords, kind
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
@@ -77,16 +77,17 @@ class Mapper:
 
     def __attrs_post_init__(self) -> None:
         seen: set[str] = set()
-        paths: set[str] = set()
+        paths: dict[str, str] = {}
         for lens in self.lenses:
             # The label of a custom field may have a plus of its own.
             own = [lens.keap.path] if lens.keap.custom is not None else lens.keap.path.split("+")
             for path in own if lens.keap.constant is UNSET else ():
                 if path in paths:
-                    raise MappingError(f"{self.name}: Keap's {path} is mapped twice")
-                paths.add(path)
+                    both = f"by {paths[path]} and by {lens.name}"
+                    raise MappingError(f"{self.name}: Keap's {path} is mapped twice, {both}: leave one of them out")
+                paths[path] = lens.name
             if lens.name in seen:
-                raise MappingError(f"{self.name}: {lens.name} is mapped twice")
+                raise MappingError(f"{self.name}: {lens.name} is mapped twice: leave one of them out")
             if lens.scope is not None and lens.scope not in seen:
                 meant = is_meant(lens.scope, seen)
                 raise MappingError(
@@ -122,12 +123,15 @@ class Mapper:
             if lens.name == name:
                 return lens
         known = [lens.name for lens in self.lenses]
+        if not isinstance(name, str):
+            raise MappingError(f"{self.name}: a field is named by a text, such as {known[0]!r}, not {kind(name)}")
         raise MappingError(f"{self.name}: there is no field {name!r}{is_meant(name, known)}")
 
     # --- changing it --------------------------------------------------------------------------------------------
 
     def with_lenses(self, *lenses: Declared | Lens) -> Mapper:
         """The mapper with further pairs of fields; one with a known name replaces it."""
+        declared_fields(self.name, lenses)
         built = [lens if isinstance(lens, Lens) else lens.build(self.customcrm_type, self.keap_type) for lens in lenses]
         new = {lens.name: lens for lens in built}
         kept = tuple(new.pop(lens.name, lens) for lens in self.lenses)
@@ -161,6 +165,8 @@ class Mapper:
 
     def matched_by(self, *keys: MatchKey) -> Mapper:
         """The mapper with these match keys, strongest first, instead of those it has."""
+        for key in keys:
+            checked(self.name, "matched_by", match_key, key)
         return attrs.evolve(self, keys=keys)
 
     @keywords()

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import attrs
 
 from keapbridge.decide.spelling import blind
+from keapbridge.errors import MappingError
 from keapbridge.model.candidate import ALSO
-from keapbridge.model.given import keywords
+from keapbridge.model.given import flag, keywords, kind, one_of
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Canonical
 
-__all__ = ["MatchKey", "NearKey", "made_keys"]
+__all__ = ["MatchKey", "NearKey", "made_keys", "match_key"]
 
 _BETWEEN = "\x1f"  # the parts of a key
+
+
+def _several(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of fields in one form. A text is one name and not several of one letter."""
+    if type(names) is tuple:
+        return names
+    if isinstance(names, str) or not isinstance(names, (list, tuple)):
+        raise MappingError(f"a key takes names of fields in a tuple, such as MatchKey(('Email',)), not {kind(names)}")
+    return tuple(names)
+
+
+def match_key(what: str, given: Any) -> None:
+    """Whether something is a match key that people can be matched by."""
+    one_of(what, given, MatchKey, "match keys, such as kb.mapping.MatchKey(('Email',))")
+    if not given.fields:
+        raise ValueError(f"{what}: a key without fields matches nothing; one is kb.mapping.MatchKey(('Email',))")
+    flag("strict", given.strict)
 
 
 @keywords()
@@ -31,8 +50,8 @@ class MatchKey:
         strict: a weak key: a single difference in `apart` suffices even when there is but one record on each side.
     """
 
-    fields: tuple[str, ...]
-    apart: tuple[str, ...] = ()
+    fields: tuple[str, ...] = attrs.field(converter=_several)
+    apart: tuple[str, ...] = attrs.field(default=(), converter=_several)
     strict: bool = False
 
     def key(self, values: Mapping[str, Canonical]) -> str | None:
@@ -81,15 +100,15 @@ class NearKey:
         unless: fields that tell the two apart where both have them and they are not the same (an e-mail address).
     """
 
-    fields: tuple[str, ...]
-    apart: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
+    fields: tuple[str, ...] = attrs.field(converter=_several)
+    apart: tuple[str, ...] = attrs.field(default=(), converter=_several)
+    unless: tuple[str, ...] = attrs.field(default=(), converter=_several)
 
     def made(self, rank: int, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> list[RecordKey]:
         """The keys of a record, at a rank that no match key has."""
-        match_key = MatchKey(self.fields)
-        found = match_key.keys(values, slots)
-        apart = match_key.parts(self.apart, values)
+        key = MatchKey(self.fields)
+        found = key.keys(values, slots)
+        apart = key.parts(self.apart, values)
         unless = [ALSO.join(MatchKey((field,)).keys(values, slots)) or None for field in self.unless]
         return [RecordKey(rank, key, apart, tuple(unless), slot) for slot, key in enumerate(found, int(len(found) > 1))]
 
@@ -100,10 +119,10 @@ def made_keys(
     """The keys of a record, strongest first; see `MatchKey.keys`."""
     stronger: list[str | None] = []
     found: list[RecordKey] = []
-    for rank, match_key in enumerate(keys):
-        its = match_key.keys(values, slots)
+    for rank, each in enumerate(keys):
+        its = each.keys(values, slots)
         if its:
-            apart = match_key.parts(match_key.apart, values)
+            apart = each.parts(each.apart, values)
             first = 1 if len(its) > 1 else 0
             for slot, (key, spelt) in enumerate(its.items(), first):
                 other = None if spelt == key else spelt

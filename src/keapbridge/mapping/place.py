@@ -376,21 +376,23 @@ def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
     if len(names) > 1:
         places = [keap_place(cls, name, to_write=to_write) for name in names]
         if any(place.container or len(place.attributes) > 1 for place in places):
-            raise MappingError(f"only properties of the record itself can be joined: {path!r}")
+            raise MappingError(
+                f"only properties of the record itself can be joined, as in given_name+family_name, not {path!r}"
+            )
         return Place(path, tuple(place.attributes[0] for place in places))
     root, *rest = path.split(".")
     known = [f.name for f in attrs.fields(cls)]
     if root not in known:
         raise MappingError(f"Keap's {cls.__name__} has no property {root!r}{is_meant(root, known)}")
     if root in _READ_ONLY and to_write:
-        raise MappingError(f"Keap's {root!r} cannot be written")
+        raise MappingError(f"Keap's {root!r} is Keap's own: it cannot be mapped")
     if root in {"custom_fields", "social_accounts"}:
         instead = "name a custom field with kb.custom_field(…)" if root == "custom_fields" else "they cannot be mapped"
         raise MappingError(f"Keap's {root!r} are a list: {instead}")
     item = ITEMS.get(root)
     if item is None:
         if rest:
-            raise MappingError(f"{root!r} has no parts: {path!r}")
+            raise MappingError(f"Keap's {root!r} has no parts: name it without .{'.'.join(rest)}")
         return Place(path, (root,))
     slotted = root in _SLOTS
     container = (root, rest.pop(0)) if slotted and rest else (root,)
@@ -414,5 +416,5 @@ def custom_place(cls: type, field: NamedField) -> Place:
         MappingError: when Keap has none for this kind of record.
     """
     if "custom_fields" not in {f.name for f in attrs.fields(cls)}:
-        raise MappingError(f"Keap's {cls.__name__} has no custom fields ({field.path})")
+        raise MappingError(f"records of Keap's {cls.__name__} have no custom fields: {field} cannot be mapped")
     return Place(field.path, ("content",), ("custom_fields", ""), custom=field)

@@ -48,7 +48,7 @@ def kind(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, str):
-        return "a text" if value else "an empty text"
+        return "a text" if value.strip() else "an empty text"
     name = type(value).__name__
     return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
 
@@ -171,6 +171,8 @@ def takes_one(what: str, function: Callable[..., Any], given: str) -> None:
     Args:
         given: what it is called with, such as `"a kb.Contest"`.
     """
+    if not callable(function):
+        raise wrong(what, f"a function that is called with {given}", function)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):

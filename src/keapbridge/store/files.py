@@ -45,7 +45,7 @@ def make_private(path: Path) -> bool:
             raise LinkStoreError(f"{path} is a folder; name a file in it") from None
         return False
     except FileNotFoundError:
-        raise LinkStoreError(f"there is no folder {path.parent}") from None
+        raise LinkStoreError(f"there is no folder {path.parent}: make it, or name another file") from None
     return True
 
 

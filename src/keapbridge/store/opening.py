@@ -6,6 +6,7 @@ No message repeats a URL, which may hold a password.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,13 +19,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from keapbridge.errors import LinkStoreError
-from keapbridge.model.given import missing_driver
+from keapbridge.model.given import kind, missing_driver
 from keapbridge.store import engines
 from keapbridge.store.engines import borrow, cannot, reason
 from keapbridge.store.files import StoreFile, file_of, make_private
 from keapbridge.store.upgrading import Migrated, bring_up_to_date
 
 __all__ = ["Opened", "Target", "memory_engine", "open_engine", "url_of"]
+
+_FILE = re.compile(r"[\w./~-]+")  # what may be the path of one, and holds no secret
 
 Target: TypeAlias = Union[str, Engine]
 """Where a store is: a SQLAlchemy URL, or the host's own engine."""
@@ -91,15 +94,18 @@ def url_of(target: str) -> URL:
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
+        meant = f"; for a file, sqlite:///{target}" if _FILE.fullmatch(target) else ""
         raise cannot(
-            "this is no SQLAlchemy URL: store takes one, such as sqlite:///bridge.db or postgresql+psycopg://…"
+            f"this is no SQLAlchemy URL: store takes one, such as sqlite:///bridge.db or postgresql+psycopg://…{meant}"
         ) from None
     try:
         dialect = url.get_dialect()
     except (SQLAlchemyError, ImportError):
-        raise cannot("SQLAlchemy does not know the database or the driver that the URL names") from None
+        raise cannot(
+            "SQLAlchemy does not know the database or the driver of the URL: sqlite:///… or postgresql+psycopg://…"
+        ) from None
     if url.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise cannot(f"it is kept on SQLite or PostgreSQL, not on {url.get_backend_name()}")
+        raise cannot(f"store is kept on SQLite or PostgreSQL, not on {url.get_backend_name()}")
     if getattr(dialect, "is_async", False):
         raise cannot(f"{url.drivername} is asynchronous: name a plain driver; asynchronous sessions use it in threads")
     if url.database == "" and url.get_backend_name() == "sqlite":
@@ -127,8 +133,7 @@ def _checked(engine: Any) -> Engine:
     if not isinstance(engine, Engine):
         if isinstance(getattr(engine, "sync_engine", None), Engine):
             raise cannot("the engine is asynchronous: give a plain one; asynchronous sessions use it in threads")
-        kind = type(engine).__name__
-        raise cannot(f"it is named by a SQLAlchemy URL (sqlite:///bridge.db) or an Engine, not by a {kind}")
+        raise cannot(f"store takes a SQLAlchemy URL, such as 'sqlite:///bridge.db', or an Engine, not {kind(engine)}")
     if engine.dialect.is_async:
         raise cannot("the engine is asynchronous: give a plain one; asynchronous sessions use it in threads")
     if engine.dialect.name not in {"sqlite", "postgresql"}:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import now
 from keapbridge.errors import LinkStoreError, SessionBusyError
-from keapbridge.model.given import keywords
+from keapbridge.model.given import keywords, text, wrong
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.engines import reason
@@ -44,8 +44,11 @@ def rekey(store: Target, keys: Sequence[str | bytes], *, name: str = "default") 
         LinkStoreError: when the store cannot be opened, or a key is missing.
         SessionBusyError: when a session is at work on a store that is not encrypted yet.
     """
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, Sequence):
+        raise wrong("keys", "several keys, such as keys=[key]", keys)
     if not keys:
-        raise LinkStoreError("there is no key to encrypt the store with")
+        raise LinkStoreError("keys: there is none to encrypt the store with; one is made by Fernet.generate_key()")
+    text("name", name, example="default", most=100)
     database = Database(store)
     try:
         if is_to_be_sealed(database, name):
@@ -71,7 +74,9 @@ def _alone(database: Database, bridge: str) -> Iterator[None]:
         c.execute(database.insert(t.leases).on_conflict_do_nothing(), [row])
         claim = update(t.leases).where(k.bridge == bridge, free)
         if c.execute(claim.values(holder=HOLDER, expires_at=to_text(moment + TERM))).rowcount != 1:
-            raise SessionBusyError("a session is at work on this store: end it before the store is encrypted")
+            raise SessionBusyError(
+                "a session is at work on this store: close it, and call rekey again; nothing was changed"
+            )
     try:
         yield
     finally:

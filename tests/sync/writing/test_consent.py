@@ -229,5 +229,5 @@ def test_consent_of_keap_cannot_be_written() -> None:
         contacts.with_lenses(kb.text("Reason", keap=f"{EMAIL1}.opt_in_reason", direction="to_keap"))
     with pytest.raises(kb.MappingError, match="opt-in reason"):
         contacts.with_lenses(kb.email("Email", keap=EMAIL1, direction="to_customcrm", opt_in_reason=REASON))
-    with pytest.raises(kb.MappingError, match="opt-in reason is empty"):
+    with pytest.raises(kb.MappingError, match="opt_in_reason takes a text"):
         contacts.with_lenses(kb.email("Email", keap=EMAIL1, opt_in_reason=" "))

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample
 from keapbridge.mapping.kinds.text import plain_text
+from keapbridge.model.given import kind
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -38,7 +39,11 @@ Pairs = tuple[tuple[Any, Any], ...]
 
 
 def _as_pairs(values: Mapping[Any, Any] | Pairs) -> Pairs:
-    return tuple(values.items()) if isinstance(values, Mapping) else tuple(values)
+    pairs = values.items() if isinstance(values, Mapping) else values
+    if not isinstance(pairs, Iterable) or any(not isinstance(pair, (tuple, list)) or len(pair) != 2 for pair in pairs):
+        example = "such as values={'S': 'Small', 'L': 'Large'}"
+        raise MappingError(f"values takes Customcrm's values with Keap's for them, {example}, not {kind(values)}")
+    return tuple((ours, theirs) for ours, theirs in pairs)
 
 
 def _one_to_one(_: object, __: object, pairs: Pairs) -> None:
@@ -46,7 +51,9 @@ def _one_to_one(_: object, __: object, pairs: Pairs) -> None:
         names = [_term(pair[column]) for pair in pairs]
         twice = sorted({str(value) for _, value in names if names.count((_, value)) > 1})
         if twice:
-            raise MappingError(f"a table of choices has one row for each value; twice: {', '.join(twice)}")
+            raise MappingError(
+                f"values: each value of a system stands for one of the other, and {', '.join(twice)} is there twice"
+            )
 
 
 def _term(value: Any) -> tuple[bool, Any]:

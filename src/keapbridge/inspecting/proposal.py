@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.sql import SqlTable
+from keapbridge.inspecting.applications import recognised
 from keapbridge.inspecting.declaring import declared
 from keapbridge.inspecting.printing import as_python, as_toml
 from keapbridge.inspecting.profile import Profile
@@ -131,7 +132,9 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
         rest = [guess.table.title for guess in found[object] if guess is not chosen.get(object)]
         if rest:
             others[object] = tuple(rest)
-    if not tables:
+    if tables:
+        findings += [application.finding for application in recognised(schema)]
+    else:
         what = "no table looks like contacts, companies or products"
         if schema.others:
             what += f"; there are other schemas: {', '.join(schema.others[:6])}"

@@ -150,6 +150,8 @@ def _guess(object: str, table: Table, seen: Mapping[str, Looks]) -> Guess:
     others = ("CompanyName",) if object == CONTACTS else ("FullName",)
     wanted = (*PROPERTIES[object], *ROLES[:4], *others)
     scores = scores_of(table, seen, wanted)
+    if object == CONTACTS:
+        scores = _without_lone_name(table, scores)
     if object == CUSTOMERS:  # a name that is of a company by its name is none of a person
         scores = [each for each in scores if each[1] != "FullName" or not _is_name_of_all(table, each[2])]
     elif object == PRODUCTS:
@@ -163,6 +165,14 @@ def _guess(object: str, table: Table, seen: Mapping[str, Looks]) -> Guess:
     score = sum(weights.get(name, _AN_ADDRESS) * min(found[name][1], 1.0) for name in columns)
     score += _by_table_name(object, table, columns, seen)
     return Guess(object=object, table=table, score=score, columns=columns, roles=roles)
+
+
+def _without_lone_name(table: Table, scores: list[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
+    """Without a first or last name that stands alone, and is called as the name of anything is: `nom`, `nombre`."""
+    parts = {column for _, name, column in scores if name in {"FirstName", "LastName"}}
+    if len(parts) != 1 or not any(_is_name_of_all(table, column) for column in parts):
+        return scores
+    return [each for each in scores if each[1] not in {"FirstName", "LastName"}]
 
 
 def _is_name_of_all(table: Table, column: str) -> bool:

@@ -1,0 +1,181 @@
+"""Schemas of others: inspected, connected from what is printed, synced both ways over HTTP, and put back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from real_schemas import CASES, RealSchema
+
+import keapbridge as kb
+from keapbridge.testing import KeapEmulator
+
+pytestmark = pytest.mark.thorough
+
+MOST_EDITS = 5  # lines of what is printed
+Rows = dict[tuple[str, str, Any], Any]  # (table, column, key) → cell
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request: pytest.FixtureRequest) -> RealSchema:
+    return CASES[request.param]
+
+
+@pytest.fixture
+def url(case: RealSchema, request: pytest.FixtureRequest, tmp_path: Any) -> str:
+    """A database with this schema, on the engine where it lives."""
+    if case.engine == "sqlite":
+        made = f"sqlite:///{tmp_path / 'crm.db'}"
+    else:
+        made = request.getfixturevalue(f"{case.engine}_url")
+    engine = sa.create_engine(made)
+    with engine.begin() as connection:
+        for statement in filter(str.strip, case.sql.split(";\n")):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    return made
+
+
+def _cells(url: str, but: frozenset[str]) -> Rows:
+    """All cells of a database but for those that every write moves."""
+    engine = sa.create_engine(url)
+    look = sa.inspect(engine)
+    found: Rows = {}
+    with engine.connect() as connection:
+        for table in look.get_table_names():
+            keys = look.get_pk_constraint(table)["constrained_columns"]
+            for row in connection.execute(sa.text(f"SELECT * FROM {table}")).mappings():
+                key = tuple(row[name] for name in keys)
+                found |= {(table, name, key): repr(cell) for name, cell in row.items() if name not in but}
+    engine.dispose()
+    return found
+
+
+def _run(url: str, statement: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def _edited(case: RealSchema, printed: str) -> str:
+    """What is printed, with the changes that a person makes to it: few."""
+    source = printed
+    for old, new in case.edits:
+        assert old in source
+        source = source.replace(old, new, 1)
+    lines = difflib.unified_diff(printed.splitlines(), source.splitlines(), n=0, lineterm="")
+    added = [line for line in lines if line.startswith("+") and not line.startswith("+++")]
+    assert len(added) <= MOST_EDITS
+    return source
+
+
+def _held(record: Mapping[str, Any], path: str) -> Any:
+    found: Any = record
+    for part in path.split("."):
+        found = found[int(part)] if part.isdigit() else found[part]
+    return found
+
+
+def _changed(before: Rows, after: Rows) -> set[tuple[str, str]]:
+    return {key[:2] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+def test_a_schema_of_others_is_connected_from_what_is_printed(case: RealSchema, url: str, store: str) -> None:
+    untouched = _cells(url, frozenset())
+    proposal = kb.inspect_database(url, default_region=case.default_region, currency="USD")
+    assert _cells(url, frozenset()) == untouched
+    told = "\n".join(map(str, proposal.findings))
+    assert [words for words in case.told if words not in told] == []
+    names: dict[str, Any] = {}
+    exec(_edited(case, proposal.as_python()), names)
+    options = {name: names[name] for name in ("contacts", "companies", "products") if name in names}
+    with (
+        names["crm"] as crm,
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap,
+        kb.SyncSession(
+            customcrm=crm,
+            keap=keap,
+            store=store,
+            currency="USD",
+            lag=timedelta(0),
+            default_region=case.default_region,
+            **options,
+        ) as session,
+    ):
+
+        def quiet() -> None:
+            plan = session.plan(full=True)
+            assert plan.is_empty, "\n".join(map(str, plan.actions))
+
+        def kept(name: str) -> list[dict[str, Any]]:
+            return list(server.state.snapshot()[name].values())
+
+        # The first run brings all of it to Keap, and writes nothing here.
+        first = session.sync()
+        assert [str(line) for line in first.lines if line.outcome in {"failed", "conflict"}] == []
+        assert {name: len(kept(name)) for name in case.records} == case.records
+        assert _cells(url, frozenset()) == untouched
+        quiet()
+
+        # An edit in Keap changes one cell, and an undoing puts it back.
+        name, table, column, key, id, value = case.theirs
+        if case.changes:
+            [link] = [link for link in getattr(session, name).links() if link.customcrm_id == str(id)]
+            getattr(server.state, name).edit(link.keap_id, **case.changes)
+            run = session.sync()
+            assert _changed(untouched, _cells(url, case.stamps) | _stamps(untouched, case.stamps)) == {(table, column)}
+            assert _run_one(url, f"SELECT {column} FROM {table} WHERE {key} = {id}") == value
+            quiet()
+            session.undo(run.run_id)
+            assert _cells(url, case.stamps) == {k: v for k, v in untouched.items() if k[1] not in case.stamps}
+            quiet()
+
+        # An edit here reaches Keap.
+        statement, held = case.ours
+        _run(url, statement)
+        session.sync()
+        path, _, value = held.partition("=")
+        assert value in {
+            str(_held(record, path)) for object in case.records for record in kept(object) if _has(record, path)
+        }
+        quiet()
+
+        # A contact that is new in Keap is made here once.
+        if case.makes:
+            before = _cells(url, case.stamps)
+            server.state.contacts.add({"given_name": "Nia", "family_name": "Newe", "email_addresses": [NEW]})
+            session.sync()
+            after = _cells(url, case.stamps)
+            new = {(key[0], key[2]) for key in after.keys() - before.keys()}
+            assert len({table for table, _ in new}) == len(new) >= 1
+            assert {k: v for k, v in after.items() if k in before} == before
+            quiet()
+        assert {name: len(kept(name)) - (case.makes and name == "contacts") for name in case.records} == case.records
+
+
+NEW = {"email": "nia@example.org", "field": "EMAIL1"}
+
+
+def _stamps(cells: Rows, stamps: frozenset[str]) -> Rows:
+    return {key: value for key, value in cells.items() if key[1] in stamps}
+
+
+def _run_one(url: str, statement: str) -> Any:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(statement).scalar()
+    engine.dispose()
+    return found
+
+
+def _has(record: Mapping[str, Any], path: str) -> bool:
+    try:
+        return _held(record, path) is not None
+    except (KeyError, IndexError, TypeError):
+        return False

@@ -69,7 +69,7 @@ from keapbridge.model.side import Side
 if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.configuration.opening import load, load_async
-    from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlTable
+    from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlLookup, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.inspecting import Proposal, inspect_database
     from keapbridge.model.finding import Finding, Findings
@@ -135,6 +135,7 @@ __all__ = [
     "Side",
     "SqlCustomcrm",
     "SqlJoin",
+    "SqlLookup",
     "SqlTable",
     "SqlTokenStore",
     "StalePlanError",
@@ -181,6 +182,7 @@ _LATER = {
     "RunSummary": "model.summaries",
     "SqlCustomcrm": "customcrm.sql",
     "SqlJoin": "customcrm.sql",
+    "SqlLookup": "customcrm.sql",
     "SqlTable": "customcrm.sql",
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",

@@ -105,7 +105,7 @@ SCHEMAS = {
                 joins=[
                     kb.SqlJoin(
                         "addresses",
-                        on="person",
+                        remote="person",
                         columns={"StreetAddress1": "line1", "City": "town", "Country": "country"},
                         where={"kind": "billing"},
                         modified="updated_at",
@@ -413,7 +413,7 @@ def test_a_text_that_is_never_empty_is_blank_in_a_second_table_too_and_a_date_ne
         ):
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
             connection.exec_driver_sql(f"CREATE TABLE {name} ({columns.format(**kinds)})")
-    join = kb.SqlJoin("houses", on="member", columns={"City": "city", "ZipCode": "zip"})
+    join = kb.SqlJoin("houses", remote="member", columns={"City": "city", "ZipCode": "zip"})
     with kb.SqlCustomcrm(engine, contacts=kb.SqlTable("members", id="id", joins=[join])) as crm:
         assert crm.required("contacts") == {"BirthDate"}
         ada = crm.create("contacts", {"FirstName": "Ada", "BirthDate": "1990-02-03", "City": "Oslo"}, "key")
@@ -585,7 +585,7 @@ def test_missing_tables_and_columns_are_named(hosts: Callable[[str], Host], engi
         (kb.SqlTable("people", id="id", modified="works_for"), r"people\.works_for holds no times"),
         (kb.SqlTable("people", id="id", columns={"City": "place"}), "people has no column place"),
         (
-            kb.SqlTable("people", id="id", joins=[kb.SqlJoin("firms", on="owner", columns={})]),
+            kb.SqlTable("people", id="id", joins=[kb.SqlJoin("firms", remote="owner")]),
             "firms has no column owner",
         ),
     ):
@@ -678,7 +678,7 @@ def test_rows_without_a_time_of_change_are_in_every_list_of_changes(tmp_path: Pa
         for id, at in enumerate((*UNSTAMPED_ROWS, "'2026-03-01 12:00:00'", "'2026-03-01 12:00:00'"), 1):
             connection.exec_driver_sql(f"INSERT INTO c (id, first_name, at) VALUES ({id}, 'A', {at})")
         connection.exec_driver_sql("INSERT INTO a VALUES (4, 'Oslo', NULL), (5, 'Oslo', '2026-03-02 12:00:00')")
-    joined = [kb.SqlJoin("a", on="person", columns={"City": "city"}, modified="at")]
+    joined = [kb.SqlJoin("a", remote="person", columns={"City": "city"}, modified="at")]
     with kb.SqlCustomcrm(engine, contacts=kb.SqlTable("c", id="id", modified="at", joins=joined), page_size=1) as crm:
         found, cursor = {}, None
         while True:

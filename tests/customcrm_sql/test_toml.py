@@ -24,18 +24,41 @@ VALUES = st.one_of(
     st.none(),
 )
 COLUMNS = st.dictionaries(NAMES, NAMES, max_size=2)
+ANY = st.dictionaries(NAMES, VALUES, max_size=2)
+MAYBE = st.one_of(st.none(), NAMES)
 JOINS = st.builds(
     kb.SqlJoin,
     NAMES,
+    local=MAYBE,
+    remote=MAYBE,
+    columns=COLUMNS,
+    through=MAYBE,
+    insert=st.sampled_from(["before", "after"]),
+    where=ANY,
+    on_create=ANY,
+    always=st.booleans(),
+    modified=MAYBE,
+    moves_modified=st.booleans(),
+    name=MAYBE,
+)
+LOOKUPS = st.builds(
+    kb.SqlLookup,
     NAMES,
-    COLUMNS,
-    where=st.dictionaries(NAMES, VALUES, max_size=2),
-    modified=st.one_of(st.none(), NAMES),
+    local=NAMES,
+    columns=COLUMNS,
+    missing=st.sampled_from(["hold", "create"]),
+    where=ANY,
+    on_create=st.one_of(ANY, st.just({"name": new_id})),
 )
 TABLES = st.builds(
     kb.SqlTable,
     NAMES,
-    id=NAMES,
+    id=st.one_of(NAMES, st.tuples(NAMES, NAMES)),
+    where=ANY,
+    on_create=ANY,
+    time_zone=st.sampled_from([None, "Europe/Oslo"]),
+    cascades=st.lists(NAMES, max_size=2),
+    lookups=st.lists(LOOKUPS, max_size=2),
     columns=st.dictionaries(NAMES, st.one_of(st.none(), NAMES), max_size=2),
     modified=st.one_of(st.none(), NAMES),
     deleted=st.one_of(st.none(), NAMES),
@@ -62,9 +85,14 @@ def test_a_host_writes_it_as_in_python() -> None:
 
         [[joins]]
         table = "adressen"
-        on = "klient_nr"
+        remote = "klient_nr"
         columns = {City = "ort"}
         where = {Art = "privat", Ende = {empty = true}}
+
+        [[lookups]]
+        table = "laender"
+        local = "land_nr"
+        columns = {Country = "name"}
     """
     assert kb.SqlTable.from_toml(said) == kb.SqlTable(
         "klienten",
@@ -72,7 +100,10 @@ def test_a_host_writes_it_as_in_python() -> None:
         columns={"FirstName": "vorname", "Fax": None},
         constants={"Since": date(2020, 1, 2)},
         new_id=new_id,
-        joins=[kb.SqlJoin("adressen", "klient_nr", {"City": "ort"}, where={"Art": "privat", "Ende": None})],
+        joins=[
+            kb.SqlJoin("adressen", remote="klient_nr", columns={"City": "ort"}, where={"Art": "privat", "Ende": None})
+        ],
+        lookups=[kb.SqlLookup("laender", local="land_nr", columns={"Country": "name"})],
     )
 
 
@@ -85,7 +116,9 @@ def test_a_host_writes_it_as_in_python() -> None:
         ('name = "p"\ncolumns = {A = 5}', "columns.A: must be a text or false, not 5"),
         ('name = "p"\ncolumns = "x"', "columns: must be a table, not 'x'"),
         ('name = "p"\njoins = {table = "a"}', "joins: must be a list of"),
-        ('name = "p"\njoins = [{table = "a", on = "b"}]', r"joins\[0\].columns: is missing"),
+        ('name = "p"\njoins = [{remote = "b"}]', r"joins\[0\].table: is missing"),
+        ('name = "p"\njoins = [{table = "b", insert = "later"}]', r"joins\[0\].insert: must be 'before' or 'after'"),
+        ('name = "p"\ntime_zone = "Europe/Olso"', "time_zone: 'Europe/Olso' is no time zone"),
         ('name = "p"\nnew_id = "nowhere"', "new_id: 'nowhere' is no name as in 'package.module:name'"),
         ('name = "p"\nconstants = {A = {decimal = "x"}}', "constants.A.decimal: 'x' is no number"),
     ],

@@ -164,7 +164,7 @@ class Adapter:
 def customcrm_adapters(keap: kb.KeapClient) -> None:
     adapter: kb.CustomcrmAdapter = Adapter()
     kb.SyncSession(customcrm=adapter, keap=keap, store="sqlite:///bridge.db")
-    address = kb.SqlJoin("addresses", on="person_id", columns={"City": "town"}, where={"kind": "billing"})
+    address = kb.SqlJoin("addresses", remote="person_id", columns={"City": "town"}, where={"kind": "billing"})
     people = kb.SqlTable("people", id="id", modified="updated_at", columns={"Fax": None}, joins=[address])
     with kb.SqlCustomcrm("postgresql+psycopg://localhost/crm", contacts=people) as crm:
         assert_type(crm.properties("contacts"), frozenset[str])

@@ -21,6 +21,7 @@ from keapbridge._io.moments import plausible
 from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
+from keapbridge.model.finding import Finding
 from keapbridge.model.given import kind
 
 __all__ = [
@@ -213,6 +214,13 @@ class AdapterResource(Generic[R]):
         """Where a property is kept, in words; empty where the adapter does not tell."""
         tell = getattr(self.adapter, "place_of", None)
         return str(tell(self.object, property)) if callable(tell) else ""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the adapter has found of how it is declared; nothing where it does not tell."""
+        tell = getattr(self.adapter, "findings", None)
+        found: Any = tell(self.object) if callable(tell) else ()
+        return tuple(found)
 
     @property
     def declared(self) -> frozenset[str]:

@@ -95,7 +95,8 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
     settings = _settings(options)
     declarations = [Declaration(mappers[each], mapper, ours[each]) for each, mapper in narrowed.items()]
-    findings = declared(declarations, mappers, settings.policy)
+    told = [finding for each in ours.values() if isinstance(each, AdapterSystem) for finding in each.flows.findings]
+    findings = Findings([*declared(declarations, mappers, settings.policy), *told])
     refuse(findings)
     opened = open_store(store, name, options.get("encryption_keys", ()))
     book = SqlPaceBook(opened.database)

@@ -5,6 +5,6 @@ Written for SQLite, PostgreSQL and MySQL; tested with the first two.
 """
 
 from keapbridge.customcrm.sql.adapter import SqlCustomcrm
-from keapbridge.customcrm.sql.table import SqlJoin, SqlTable
+from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 
-__all__ = ["SqlCustomcrm", "SqlJoin", "SqlTable"]
+__all__ = ["SqlCustomcrm", "SqlJoin", "SqlLookup", "SqlTable"]

@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 from keapbridge.customcrm.adapter import AdapterCapabilities, AdapterPage
 from keapbridge.customcrm.address import address_of_database
 from keapbridge.customcrm.sql.cells import CellError
+from keapbridge.customcrm.sql.foreign_keys import hold_to_foreign_keys
 from keapbridge.customcrm.sql.opening import (
     create_engine,
     database_of,
@@ -32,6 +33,7 @@ from keapbridge.customcrm.sql.refusals import words_of_database
 from keapbridge.customcrm.sql.rows import Rows
 from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.errors import MappingError, NoAnswerError, StatusError, StoppedError, TransportError
+from keapbridge.model.finding import Finding
 from keapbridge.model.given import keywords, one_of, whole
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
@@ -87,12 +89,25 @@ class SqlCustomcrm:
             self._engine = create_engine(target) if isinstance(target, str) else target
             look = sa.inspect(self._engine)
             self._tables = {name: Rows(self._engine, look, name, table) for name, table in self._given.items()}
+            self._findings = self._look_at_them()
         except (SQLAlchemyError, ImportError) as error:
             raise unopened(error) from None
         self._had = {name: rows.properties for name, rows in self._tables.items()}
         if not self._tables:
             raise MappingError("a SqlCustomcrm needs at least one table: contacts=, customers= or products=")
         self.objects = tuple(self._tables)
+
+    def _look_at_them(self) -> dict[str, list[Finding]]:
+        """What is to be known of the tables; refuses what would destroy data."""
+        found = {name: list(rows.refuse_harm(self._engine)) for name, rows in self._tables.items()}
+        if self._owned and found:
+            names = {part.table.name for rows in self._tables.values() for part in rows.tables.parts}
+            found[next(iter(found))] += hold_to_foreign_keys(self._engine, names)
+        return found
+
+    def findings(self, object: str) -> Sequence[Finding]:
+        """What is to be known of the tables of an object, found when it was made."""
+        return self._findings[object]
 
     @property
     def capabilities(self) -> AdapterCapabilities:
@@ -135,7 +150,7 @@ class SqlCustomcrm:
         """The properties that the declaration of its tables names."""
         given = self._given[object]
         named = {name for name, column in given.columns.items() if column is not None}
-        return frozenset(named.union(given.constants, *(join.columns for join in given.joins)))
+        return frozenset(named.union(given.constants, *(other.columns for other in (*given.joins, *given.lookups))))
 
     def list_changes(self, object: str, since: datetime | None, cursor: str | None, /) -> AdapterPage:
         """See `CustomcrmAdapter.list_changes`."""

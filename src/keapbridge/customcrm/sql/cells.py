@@ -13,6 +13,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
+from keapbridge.customcrm.sql.keys import Key, Raw
 from keapbridge.model.maybe import Unreadable
 
 __all__ = ["CellError", "Reader"]
@@ -26,20 +27,21 @@ class CellError(Exception):
 
 @attrs.frozen
 class Reader:
-    """Reads rows of a table by the values of a column.
+    """Reads rows of a table by what they are called by.
 
     Attributes:
+        by: the columns that the ids are of.
         patient: read by halves what cannot be read at once. It needs a transaction in which nothing has failed.
     """
 
     connection: sa.Connection
     table: sa.Table
-    by: sa.Column[Any]
+    by: Key
     where: Sequence[Any] = ()
     lock: bool = False
     patient: bool = False
 
-    def read(self, ids: Sequence[Any]) -> list[Row]:
+    def read(self, ids: Sequence[Raw]) -> list[Row]:
         """The rows, in any order.
 
         Raises:
@@ -64,17 +66,17 @@ class Reader:
         middle = len(ids) // 2
         return self.read(ids[:middle]) + self.read(ids[middle:])
 
-    def _all(self, ids: Sequence[Any]) -> list[Row]:
-        query = sa.select(self.table).where(self.by.in_(ids), *self.where)
+    def _all(self, ids: Sequence[Raw]) -> list[Row]:
+        query = sa.select(self.table).where(self.by.among(ids), *self.where)
         if self.lock:
             query = query.with_for_update()
         return list[Any](self.connection.execute(query).mappings())
 
-    def _by_columns(self, id: Any, reason: str) -> list[Row]:
-        these = (self.by == id, *self.where)
+    def _by_columns(self, id: Raw, reason: str) -> list[Row]:
+        these = (self.by.among([id]), *self.where)
         count = self.connection.execute(sa.select(sa.func.count()).select_from(self.table).where(*these)).scalar_one()
         columns = {column.name: self._column(column, these, count, reason) for column in self.table.c}
-        columns[self.by.name] = [id] * count
+        columns |= {column.name: [part] * count for column, part in zip(self.by.columns, id, strict=True)}
         return [{name: values[n] for name, values in columns.items()} for n in range(count)]
 
     def _column(self, column: sa.Column[Any], these: Sequence[Any], count: int, reason: str) -> list[Any]:

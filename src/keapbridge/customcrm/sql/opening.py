@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
-from keapbridge.customcrm.sql.table import SqlJoin, SqlTable
+from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.errors import NoAnswerError, TransportError
 from keapbridge.model.given import missing_driver
 
@@ -78,9 +78,12 @@ def without_lost(look: sa.Inspector, given: SqlTable) -> SqlTable:
 
     main = there(given.name, given.schema)
     columns = {name: column if column in main else None for name, column in given.columns.items()}
-    joins: list[SqlJoin] = []
-    for join in given.joins:
-        found = there(join.table, join.schema)
-        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if c in found}))
-        columns |= {n: None for n, c in join.columns.items() if c not in found}  # nor is another one meant
-    return attrs.evolve(given, columns=columns, joins=joins)
+    others: dict[str, list[Any]] = {"joins": [], "lookups": []}
+    for kind, those in (("joins", given.joins), ("lookups", given.lookups)):
+        for other in those:
+            found = there(other.table, other.schema)
+            left = {n: c for n, c in other.columns.items() if c in found}
+            if left or kind == "joins":
+                others[kind].append(attrs.evolve(other, columns=left))
+            columns |= {n: None for n, c in other.columns.items() if c not in found}  # nor is another one meant
+    return attrs.evolve(given, columns=columns, **others)

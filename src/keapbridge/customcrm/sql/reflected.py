@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -11,17 +11,24 @@ import sqlalchemy as sa
 from keapbridge.errors import MappingError
 from keapbridge.model.meant import is_meant
 
-__all__ = ["AsWritten", "Part", "Reflected", "can_be_blank", "has_zone", "is_number", "reflect", "time_column"]
+__all__ = ["AsWritten", "Reflected", "can_be_blank", "has_zone", "holds_days", "is_number", "reflect", "time_column"]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reflected:
-    """A table as it is: its columns, and what can be written."""
+    """A table as it is: its columns, and what can be written.
+
+    Attributes:
+        key: the columns of its primary key.
+        uniques: sets of columns that no two rows have the same values in.
+    """
 
     table: sa.Table
     is_view: bool
     defaults: frozenset[str]
     required: frozenset[str]
+    key: tuple[str, ...] = ()
+    uniques: tuple[frozenset[str], ...] = ()
 
     def column(self, name: str, what: str) -> sa.Column[Any]:
         if name not in self.table.c:
@@ -30,34 +37,51 @@ class Reflected:
             raise MappingError(f"{what}: the table {self.table.fullname} has no column {name}{meant}")
         return self.table.c[name]
 
-
-@attrs.frozen
-class Part:
-    """A table and the properties that are in it."""
-
-    seen: Reflected
-    columns: Mapping[str, sa.Column[Any]]
-    on: sa.Column[Any]
-    modified: sa.Column[Any] | None
-    where: tuple[Any, ...] = ()
-    fixed: Mapping[str, Any] = attrs.field(factory=dict)
+    def tells_rows_apart(self, names: Iterable[str]) -> bool:
+        """Whether no two rows have the same values in these columns, by a key of the database."""
+        return any(unique <= set(names) for unique in self.uniques)
 
 
 def reflect(
-    engine: sa.Engine, look: sa.Inspector, name: str, schema: str | None, id: str | None, what: str
+    engine: sa.Engine, look: sa.Inspector, name: str, schema: str | None, ids: Collection[str], what: str
 ) -> Reflected:
+    """A table or a view as the database has it.
+
+    Args:
+        ids: the columns that its rows are called by; its primary key where none is named.
+
+    Raises:
+        MappingError: when there is none, or it is a view that cannot be written.
+    """
     is_view = name in look.get_view_names(schema)
     if not is_view and name not in look.get_table_names(schema):
         meant = is_meant(name, [*look.get_table_names(schema), *look.get_view_names(schema)])
         raise MappingError(f"{what}: there is no table or view {name}{meant}")
     found = look.get_columns(name, schema)
+    key = () if is_view else tuple(look.get_pk_constraint(name, schema)["constrained_columns"])
     on_sqlite = engine.dialect.name == "sqlite"
-    columns: list[Any] = [sa.Column(c["name"], _kind(c["type"], on_sqlite), primary_key=c["name"] == id) for c in found]
+    primary = set(ids or key)
+    columns: list[Any] = [
+        sa.Column(c["name"], _kind(c["type"], on_sqlite), primary_key=c["name"] in primary) for c in found
+    ]
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     if is_view:
         _check_view(engine, table, what)
     made = {c["name"] for c in found if c.get("default") is not None or c.get("identity") or _counts(c)}
-    return Reflected(table, is_view, frozenset(made), frozenset(c["name"] for c in found if not c["nullable"]))
+    required = frozenset(c["name"] for c in found if not c["nullable"])
+    uniques = () if is_view else _uniques(look, name, schema, key)
+    return Reflected(table, is_view, frozenset(made), required, key, uniques)
+
+
+def _uniques(look: sa.Inspector, name: str, schema: str | None, key: Sequence[str]) -> tuple[frozenset[str], ...]:
+    found = {frozenset(key)} if key else set[frozenset[str]]()
+    found.update(frozenset(unique["column_names"]) for unique in look.get_unique_constraints(name, schema))
+    for index in look.get_indexes(name, schema):
+        is_partial = any(option.endswith("_where") for option in index.get("dialect_options", {}))
+        names = index["column_names"]
+        if index["unique"] and not is_partial and all(isinstance(each, str) for each in names):
+            found.add(frozenset(str(each) for each in names))
+    return tuple(sorted(found, key=sorted))
 
 
 def _counts(column: Any) -> bool:
@@ -69,7 +93,7 @@ def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngi
     if isinstance(type_, sa.Uuid):
         return sa.Uuid(as_uuid=False)
     if on_sqlite and isinstance(type_, (sa.DateTime, sa.Date, sa.Time)):
-        return _TimeAsText()
+        return DayAsText() if isinstance(type_, sa.Date) else TimeAsText()
     if on_sqlite and isinstance(type_, sa.types.NullType):
         return sa.String()
     if on_sqlite and isinstance(type_, sa.Numeric):
@@ -79,8 +103,20 @@ def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngi
     return type_
 
 
-class _TimeAsText(sa.String):
-    """A date or a time, which SQLite keeps as a text."""
+class TimeAsText(sa.String):
+    """A date or a time, which SQLite keeps as a text.
+
+    Attributes:
+        is_day: whether it is declared to be a date.
+    """
+
+    is_day: bool = False
+
+
+class DayAsText(TimeAsText):
+    """A date, which SQLite keeps as a text."""
+
+    is_day = True
 
 
 class AsWritten(sa.Boolean):
@@ -121,7 +157,7 @@ def _check_view(engine: sa.Engine, table: sa.Table, what: str) -> None:
 
 def time_column(seen: Reflected, name: str, what: str) -> sa.Column[Any]:
     column = seen.column(name, what)
-    if not isinstance(column.type, (sa.DateTime, sa.String)):
+    if not isinstance(column.type, (sa.DateTime, sa.Date, sa.String)):
         raise MappingError(f"{what}: {seen.table.name}.{name} holds no times; without modified= all is read every time")
     return column
 
@@ -130,10 +166,15 @@ def has_zone(column: Any) -> bool:
     return bool(getattr(column.type, "timezone", False))
 
 
+def holds_days(column: Any) -> bool:
+    """Whether it is declared to hold dates without a time."""
+    return isinstance(column.type, sa.Date) or getattr(column.type, "is_day", False)
+
+
 def is_number(column: sa.Column[Any]) -> bool:
     return isinstance(column.type, sa.Integer)
 
 
 def can_be_blank(column: sa.Column[Any]) -> bool:
     """Whether "" stands for nothing in a column that is never empty."""
-    return isinstance(column.type, sa.String) and not isinstance(column.type, _TimeAsText)
+    return isinstance(column.type, sa.String) and not isinstance(column.type, TimeAsText)

@@ -8,222 +8,246 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keapbridge.customcrm.sql.reading import UUID_TEXT, ReadRows
-from keapbridge.customcrm.sql.reflected import AsWritten, Part, can_be_blank, has_zone, is_number
-from keapbridge.customcrm.sql.values import converted
-from keapbridge.customcrm.sql.words import spelt
+from keapbridge.customcrm.sql.cascades import refuse_cascades
+from keapbridge.customcrm.sql.gathering import Found
+from keapbridge.customcrm.sql.keys import Raw
+from keapbridge.customcrm.sql.parts import Part
+from keapbridge.customcrm.sql.reflected import is_number
+from keapbridge.customcrm.sql.written import Values, WrittenValues
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.model.checked import asked_id
+from keapbridge.model.maybe import Unreadable
 
 __all__ = ["Rows"]
 
-SPELLINGS = 20  # cells of a column that are looked at to learn how it spells yes and no
 
-
-class Rows(ReadRows):
+class Rows(WrittenValues):
     """The records of one object, which are written, too."""
+
+    # --- making -----------------------------------------------------------------------------------------------------
 
     def create(self, connection: sa.Connection, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         self._refuse_strangers(record)
         self._lock(connection)
-        id = None if self._makes_ids else self._new_id(key)
+        id = None if self._makes_ids else self._new_id(key, connection)
         known = self._made_before(connection, id, key)
         if known is not None:
             return known
-        values = self._values(connection, self._main, record)
+        values = self._values(connection, record)
+        self._refer(connection, values, record, None)
+        main = values[self._main]
         if id is not None:
-            values[self.given.id] = id
-        if self._key is not None:
-            values[self._key.name] = key
-        if self._created is not None and self.given.touch and self._created.name not in self._main.seen.defaults:
-            values[self._created.name] = self._now(self._created)
-        values |= self._touched(self._main)
-        values |= {c.name: "" for c in self._never_empty() if c.name not in values and can_be_blank(c)}
-        statement = sa.insert(self._main.seen.table).values(values)
-        if id is None:
-            id = self._inserted(connection, statement, key)
-        else:
-            connection.execute(statement)
-        for part in self._parts[1:]:
-            self._write_part(connection, part, id, self._values(connection, part, record))
-        return self._records(connection, [id])[0]
+            main.update(zip(self.given.ids, id, strict=True))
+        if self.tables.key is not None:
+            main[self.tables.key.name] = key
+        created = self.tables.created
+        if created is not None and self.given.touch and created.name not in self._main.seen.defaults:
+            main[created.name] = self._now(created)
+        row = self._insert(connection, self._main, values, key)
+        return self._records(connection, [self._key.of(row)])[0]
 
-    def _inserted(self, connection: sa.Connection, statement: Any, key: str) -> Any:
-        if self._main.seen.is_view and self._dialect == "sqlite":
-            assert self._key is not None  # checked when it was made
-            connection.execute(statement)
-            return connection.execute(sa.select(self._id).where(self._key == key)).scalar_one()
-        if connection.dialect.insert_returning:
-            return connection.execute(statement.returning(self._id)).scalar_one()
-        made: Any = connection.execute(statement).inserted_primary_key
-        return made[0]
+    def _insert(self, connection: sa.Connection, part: Part, values: Values, key: str) -> dict[str, Any]:
+        """Make the row of a part, those that it needs before, and those that hang on it; what it holds by then."""
+        own = values[part]
+        for child in self.tables.below(part):
+            remote, local = child.link
+            if child.goes_before and (self._has_content(child, values) or local.name in self._lacks(part, own)):
+                if local.name in own:
+                    values[child][remote.name] = own[local.name]
+                own[local.name] = self._insert(connection, child, values, key)[remote.name]
+        row = self._insert_row(connection, part, own, key)
+        for child in self.tables.below(part):
+            remote, local = child.link
+            if not child.is_lookup and not child.goes_before and (child.always or self._has_content(child, values)):
+                values[child][remote.name] = row[local.name]
+                self._insert(connection, child, values, key)
+        return row
 
-    def _made_before(self, connection: sa.Connection, id: Any, key: str) -> dict[str, Any] | None:
-        if self._key is None and id is None:
+    def _lacks(self, part: Part, own: Mapping[str, Any]) -> set[str]:
+        """What a row cannot be made without, of what a row before it gives."""
+        given = {child.link[1].name for child in self.tables.below(part) if child.goes_before and child.always}
+        needed = part.seen.required - part.seen.defaults - own.keys() - part.given.on_create.keys()
+        ids = set(self.given.ids) if part is self._main else set[str]()
+        return needed | given | ids
+
+    def _has_content(self, part: Part, values: Values) -> bool:
+        """Whether anything is to be said in the row of a part, or in one that hangs on it."""
+        mine = any(value not in (None, "") for value in values[part].values())
+        return mine or any(self._has_content(child, values) for child in self.tables.below(part) if not child.is_lookup)
+
+    def _made_before(self, connection: sa.Connection, id: Raw | None, key: str) -> dict[str, Any] | None:
+        if not self.creates_once:
             return None
-        condition: sa.ColumnElement[bool] = (self._id == id) if self._key is None else (self._key == key)
-        found = connection.execute(sa.select(self._id).where(condition)).scalar()
+        mark = self.tables.key
+        if mark is None and id is None:
+            return None
+        condition: sa.ColumnElement[bool] = self._key.among([id or ()]) if mark is None else (mark == key)
+        found = connection.execute(sa.select(*self._key.columns).where(condition)).first()
         if found is None:
             return None
-        records = self._records(connection, [found])
+        records = self._records(connection, [tuple(found)])
         if not records:
-            raise NotFoundError(f"{self.object} {found} was made and deleted since", status=410)
+            raise NotFoundError(f"{self.object} {self._key.text(found)} was made and deleted since", status=410)
         return records[0]
+
+    # --- changing ---------------------------------------------------------------------------------------------------
 
     def update(
         self, connection: sa.Connection, id: str, changes: Mapping[str, Any], version: str | None
     ) -> dict[str, Any]:
-        raw = self._existing(connection, id, version)
+        found = self._existing(connection, id, version)
         self._refuse_strangers(changes)
-        for part in self._parts[1:]:
-            values = self._values(connection, part, changes, raw)
-            if values:
-                self._write_part(connection, part, raw, values)
-        values = self._values(connection, self._main, changes, raw) | self._touched(self._main)
-        if values:
-            statement = sa.update(self._main.seen.table).where(self._id == raw).values(values)
+        values = self._values(connection, changes, found)
+        self._refer(connection, values, changes, found)
+        if self.tables.modified is not None:
+            part = self.tables.modified[0]
+            values[part] |= self._touched(part)
+        self._change(connection, self._main, values, found, f"{self.object} {id}")
+        return self._records(connection, [found.id])[0]
+
+    def _change(self, connection: sa.Connection, part: Part, values: Values, found: Found, key: str) -> None:
+        """Write to the row of a part and to those that hang on it; one without content is not made."""
+        own, row = values[part], found.row(part)
+        if isinstance(row, Unreadable):
+            if self._has_content(part, values):
+                raise StatusError(f"{self.object}: {part.table.name}: {row.reason}", status=422)
+            return
+        assert row is not None  # whoever calls has seen it
+        later: list[Part] = []
+        for child in self.tables.below(part):
+            if child.is_lookup:
+                continue
+            remote, local = child.link
+            if found.row(child) is not None:
+                self._change(connection, child, values, found, key)
+            elif self._has_content(child, values):
+                if child.goes_before:
+                    own[local.name] = self._insert(connection, child, values, key)[remote.name]
+                else:
+                    later.append(child)
+        if own:
+            self._refuse_shared(connection, part, row, own)
+            statement = (
+                sa.update(part.table).where(*self._this_row(part, row, found)).values({**own, **self._touched(part)})
+            )
             connection.execute(statement)
-        return self._records(connection, [raw])[0]
+        for child in later:
+            remote, local = child.link
+            values[child][remote.name] = own.get(local.name, row[local.name])
+            self._insert(connection, child, values, key)
+
+    def _this_row(self, part: Part, row: Mapping[str, Any], found: Found) -> tuple[Any, ...]:
+        if part is self._main:
+            return (self._key.among([found.id]),)
+        remote, _ = part.link
+        return (remote == row[remote.name], *part.where)
+
+    def _refuse_shared(
+        self, connection: sa.Connection, part: Part, row: Mapping[str, Any], own: Mapping[str, Any]
+    ) -> None:
+        """Refuse to change a row that several records have: it would change for all of them."""
+        if not part.goes_before or part.above is None or own.keys() <= self._touched(part).keys():
+            return
+        remote, local = part.link
+        query = sa.select(sa.func.count()).select_from(part.above.table).where(local == row[remote.name])
+        if connection.execute(query).scalar_one() > 1:
+            raise StatusError(
+                f"{self.object}: several rows of {part.above.table.name} share one of {part.table.name}", status=422
+            )
 
     def update_together(
         self, connection: sa.Connection, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]
     ) -> list[dict[str, Any]]:
         """Several updates, of which one may write what another one gives up."""
+        there: dict[str, Found] = {}
         for id, _, version in sorted(writes, key=lambda write: write[0]):  # in one order, so that nobody is locked out
-            self._existing(connection, id, version)
+            there[id] = self._existing(connection, id, version)
         for id, changes, _ in writes:
-            self._give_up(connection, self._raw_id(id), changes)
+            self._give_up(connection, there[id], changes)
         return [self.update(connection, id, changes, None) for id, changes, _ in writes]
 
-    def _give_up(self, connection: sa.Connection, raw: Any, changes: Mapping[str, Any]) -> None:
+    def _give_up(self, connection: sa.Connection, found: Found, changes: Mapping[str, Any]) -> None:
         """Let go of the values that are about to be replaced: nobody sees what takes their place until then."""
-        for part in self._parts:
-            free = {c.name: self._nothing(part, c, raw) for name, c in part.columns.items() if name in changes}
+        for part in self.tables.parts:
+            row = found.row(part)
+            if part.is_lookup or row is None or isinstance(row, Unreadable):
+                continue
+            named = ((name, column) for name, column in part.columns.items() if name in changes)
+            free = {column.name: self._nothing(part, column, found) for _, column in named}
             if free:
-                connection.execute(sa.update(part.seen.table).where(part.on == raw, *part.where).values(free))
+                connection.execute(sa.update(part.table).where(*self._this_row(part, row, found)).values(free))
 
-    def _nothing(self, part: Part, column: sa.Column[Any], raw: Any) -> Any:
+    def _nothing(self, part: Part, column: sa.Column[Any], found: Found) -> Any:
         if column.name not in part.seen.required:
             return None
         if not isinstance(column.type, sa.String):
             return column
         longest = getattr(column.type, "length", None) or 40
-        return hashlib.blake2b(f"{column.name} {raw}".encode(), digest_size=20).hexdigest()[:longest]
+        mark = f"{column.name} {self._key.text(found.id)}"
+        return hashlib.blake2b(mark.encode(), digest_size=20).hexdigest()[:longest]
+
+    # --- deleting ---------------------------------------------------------------------------------------------------
 
     def delete(self, connection: sa.Connection, id: str, version: str | None) -> None:
-        raw = self._existing(connection, id, version)
-        table = self._main.seen.table
-        if self._deleted is None:
-            for part in self._parts[1:]:
-                connection.execute(sa.delete(part.seen.table).where(part.on == raw, *part.where))
-            connection.execute(sa.delete(table).where(self._id == raw))
+        found = self._existing(connection, id, version)
+        if self.tables.deleted is not None:
+            part, column = self.tables.deleted
+            row = found.row(part)
+            if row is None or isinstance(row, Unreadable):
+                raise StatusError(f"{self.object} {id}: no one row of {part.table.name} to mark as deleted", status=422)
+            values = {column.name: self._gone(column), **self._touched(part)}
+            connection.execute(sa.update(part.table).where(*self._this_row(part, row, found)).values(values))
             return
-        column = self._deleted
-        is_flag = isinstance(column.type, sa.Boolean)
-        value = True if is_flag else 1 if is_number(column) else self._now(column)
-        connection.execute(
-            sa.update(table).where(self._id == raw).values({column.name: value, **self._touched(self._main)})
-        )
+        refuse_cascades(connection, self.tables, found, self.given.cascades, f"{self.object} {id}")
+        self._remove(connection, self._main, found)
 
-    def _existing(self, connection: sa.Connection, id: str, version: str | None) -> Any:
-        """The id of a record that is there in this version; nobody else can write it until the transaction ends."""
+    def _remove(self, connection: sa.Connection, part: Part, found: Found) -> None:
+        """Remove the row of a part, those that hang on it first, and those that it hangs on afterwards."""
+        row = found.row(part)
+        if row is None:
+            return
+        joins = [child for child in self.tables.below(part) if not child.is_lookup]
+        for child in joins:
+            if not child.goes_before:
+                self._remove(connection, child, found)
+        if isinstance(row, Unreadable):
+            rows = found.rows[part]
+            row = next(iter(rows), None) if not isinstance(rows, Unreadable) else None
+            if row is None:
+                return
+        connection.execute(sa.delete(part.table).where(*self._this_row(part, row, found)))
+        for child in joins:
+            if child.goes_before and not self._is_needed(connection, child, row):
+                self._remove(connection, child, found)
+
+    def _is_needed(self, connection: sa.Connection, part: Part, row: Mapping[str, Any]) -> bool:
+        """Whether others than one row, which is gone, have the row of a part."""
+        assert part.above is not None  # it hangs on something
+        _, local = part.link
+        query = sa.select(sa.func.count()).select_from(part.above.table).where(local == row[local.name])
+        return connection.execute(query).scalar_one() > 0
+
+    def _gone(self, column: sa.Column[Any]) -> Any:
+        if isinstance(column.type, sa.Boolean):
+            return True
+        if is_number(column):
+            return 1
+        length = getattr(column.type, "length", None)
+        return "Y" if length is not None and length < len("2026-01-31 00:00:00") else self._now(column)
+
+    def _existing(self, connection: sa.Connection, id: str, version: str | None) -> Found:
+        """A record that is there in this version; nobody else can write it until the transaction ends."""
         self._lock(connection)
-        raw = self._raw_id(asked_id(id))
-        records = [] if raw is None else self._records(connection, [raw], lock=True)
-        if not records:
+        raw = self._key.raw(asked_id(id))
+        there = [] if raw is None else self._found(connection, [raw], lock=True)
+        if not there:
             raise NotFoundError(f"{self.object} {id} is not there", status=404)
-        if version is not None and records[0]["ETag"] != version:
+        if version is not None and self._record(there[0])["ETag"] != version:
             raise ConflictError(f"{self.object} {id} was changed meanwhile", status=412)
-        return raw
+        return there[0]
 
     def _lock(self, connection: sa.Connection) -> None:
         if self._dialect == "sqlite" and not self._main.seen.is_view:
             # It has no locks for rows; a write that writes nothing makes this transaction the only writer.
-            nothing = sa.update(self._main.seen.table).where(sa.false()).values({self.given.id: self._id})
-            connection.execute(nothing)
-
-    def _write_part(self, connection: sa.Connection, part: Part, id: Any, values: Mapping[str, Any]) -> None:
-        """Write to the row of another table; one without content is not made."""
-        table = part.seen.table
-        done = (
-            connection.execute(
-                sa.update(table).where(part.on == id, *part.where).values({**values, **self._touched(part)})
-            ).rowcount
-            if values
-            else 0
-        )
-        if not done and any(value not in (None, "") for value in values.values()):
-            seen = part.seen
-            blank = {c.name: "" for c in table.c if c.name in seen.required - seen.defaults and can_be_blank(c)}
-            whole = {**blank, **part.fixed, part.on.name: id, **values, **self._touched(part)}
-            connection.execute(sa.insert(table).values(whole))
-
-    def _values(
-        self, connection: sa.Connection, part: Part, given: Mapping[str, Any], raw: Any = None
-    ) -> dict[str, Any]:
-        """The values of a row: of a new one, or of that which belongs to the record with the id `raw`."""
-        found: dict[str, Any] = {}
-        for name, column in part.columns.items():
-            if name in given:
-                value = given[name]
-                word = self._word(connection, part, column, value, raw) if isinstance(value, bool) else None
-                found[column.name] = self._stored(part, column, value) if word is None else word
-        return found
-
-    def _word(self, connection: sa.Connection, part: Part, column: sa.Column[Any], value: bool, raw: Any) -> Any:
-        """Yes or no for a column of texts, as the row spells it, or else others do; `None` for another column."""
-        if not isinstance(column.type, (sa.String, AsWritten)):
-            return None
-        query = sa.select(column).where(column.is_not(None))
-        own: Sequence[Any] = ()
-        if raw is not None:
-            own = connection.execute(query.where(part.on == raw, *part.where).limit(1)).scalars().all()
-        if not own and not self._words.get(column):
-            self._words[column] = connection.execute(query.where(*part.where).limit(SPELLINGS)).scalars().all()
-        like = own or self._words.get(column, ())
-        if isinstance(column.type, AsWritten) and not any(isinstance(cell, str) for cell in like):
-            return None
-        return sa.literal(spelt(value, like, getattr(column.type, "length", None)), sa.String())
-
-    def _stored(self, part: Part, column: sa.Column[Any], value: Any) -> Any:
-        if value is None:
-            return "" if can_be_blank(column) and column.name in part.seen.required else None
-        try:
-            return converted(column, value)
-        except (ValueError, TypeError, ArithmeticError):
-            where = f"{part.seen.table.name}.{column.name}"
-            raise StatusError(f"{self.object}: {where} takes no such value", status=422) from None
-
-    def _refuse_strangers(self, given: Mapping[str, Any]) -> None:
-        for name, value in given.items():
-            constant = self.given.constants.get(name)
-            if name not in self.properties or (name in self.given.constants and value not in (None, constant)):
-                held = f"holds {name} {constant} only" if constant is not None else f"has no column for {name}"
-                raise StatusError(f"{self.object}: {self.given.name} {held}", status=422)
-
-    def _touched(self, part: Part) -> dict[str, Any]:
-        return {part.modified.name: self._now(part.modified)} if self.given.touch and part.modified is not None else {}
-
-    def _new_id(self, key: str) -> Any:
-        if self.given.new_id is not None:
-            return self.given.new_id(key)
-        made = hashlib.blake2b(f"{self.object} {key}".encode(), digest_size=16).digest()
-        # As RFC 9562 marks a UUID whose bits mean something to its maker only.
-        digits = bytes([*made[:6], made[6] & 0x0F | 0x80, made[7], made[8] & 0x3F | 0x80, *made[9:]]).hex()
-        length = getattr(self._id.type, "length", None)
-        if length is not None and length < UUID_TEXT + 4:
-            return digits
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-    def _now(self, column: sa.Column[Any]) -> Any:
-        """The database's own clock: all that write to it share it."""
-        match self._dialect:
-            case "sqlite":
-                return sa.func.strftime("%Y-%m-%d %H:%M:%f", "now")
-            case "postgresql":
-                now = sa.func.clock_timestamp()
-                return now if has_zone(column) else sa.func.timezone("UTC", now)
-            case "mysql" | "mariadb":
-                return sa.func.utc_timestamp(sa.text("6"))
-            case _:
-                return sa.func.current_timestamp()
+            column = self._key.columns[0]
+            connection.execute(sa.update(self._main.table).where(sa.false()).values({column.name: column}))

@@ -1,43 +1,122 @@
-"""What a host says of its tables: where the records of one kind are, and what belongs to them in other tables."""
+"""What a host says of its tables: where the records of one kind are, and what belongs to them in others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from keapbridge.model.given import keywords
 
-__all__ = ["SqlJoin", "SqlTable"]
+__all__ = ["SqlJoin", "SqlLookup", "SqlTable"]
+
+Insert = Literal["before", "after"]
+Missing = Literal["hold", "create"]
+
+
+def _one_of(*allowed: str) -> Callable[[Any, Any, object], None]:
+    def check(_: Any, attribute: Any, value: object) -> None:
+        if value not in allowed:
+            raise ValueError(f"{attribute.name} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+
+    return check
 
 
 @keywords()
 @attrs.frozen
 class SqlJoin:
-    """A second table with a part of the record, such as its address: at most one row for a record.
+    """A further table with a part of the record, such as its address: at most one row, which belongs to that record.
 
     Attributes:
         table: its name.
-        on: the column that holds the id of the record.
+        local: the column that it is found by in the table that it hangs on; the id of the record by default.
+        remote: the column of this table that holds the same; its primary key by default.
         columns: property → column.
+        through: the join that it hangs on, by name, where that is not the table of the records: a chain.
+        insert: whether a new row is made `"after"` the one that it hangs on, whose value it holds, or `"before"` it,
+            since that one holds the value of this.
         where: column → value, for what tells the row from others of the record (`{"Kind": "billing"}`). A row that is
             made gets these values.
+        on_create: column → value, for rows that are made; a function takes what else the row holds, by column.
+        always: make a row with each new record, also without content.
         modified: the column with the time of its last change. Without it changes of this table alone cannot be listed,
-            and every run reads everything.
+            and every run reads everything, unless `moves_modified`.
+        moves_modified: whoever changes a row here moves `modified` of the record, too.
+        name: what it is called in `through`, and in columns of it (`modified="entity.changed_at"`); the name of the
+            table by default.
         schema: the database schema it is in, where it is not the default one.
     """
 
     table: str
-    on: str
-    columns: Mapping[str, str]
-    where: Mapping[str, Any] = attrs.field(factory=dict)
-    modified: str | None = None
-    schema: str | None = None
+    local: str | None = attrs.field(default=None, kw_only=True)
+    remote: str | None = attrs.field(default=None, kw_only=True)
+    columns: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+    through: str | None = attrs.field(default=None, kw_only=True)
+    insert: Insert = attrs.field(default="after", kw_only=True, validator=_one_of("before", "after"))
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    always: bool = attrs.field(default=False, kw_only=True)
+    modified: str | None = attrs.field(default=None, kw_only=True)
+    moves_modified: bool = attrs.field(default=False, kw_only=True)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    schema: str | None = attrs.field(default=None, kw_only=True)
 
 
-def _as_tuple(joins: Sequence[SqlJoin]) -> tuple[SqlJoin, ...]:
-    return tuple(joins)
+@keywords()
+@attrs.frozen
+class SqlLookup:
+    """A table that records refer to, such as that of the countries. Its rows belong to nobody, and are never changed.
+
+    A property that is written finds a row and sets the reference to it.
+
+    Attributes:
+        table: its name.
+        local: the column with the reference, in the table of the records or in that of `through`.
+        columns: property → column; a row is found by all of them together.
+        remote: the column that the reference holds a value of; its primary key by default.
+        through: the join or lookup that has the column `local`, by name (the country of a city).
+        where: column → value, for the rows that count.
+        missing: what becomes of a value that no row has: `"hold"` it, or `"create"` a row.
+        on_create: column → value, for rows that are made; a function takes what else the row holds, by column.
+        name: what it is called in `through`; the name of the table by default.
+        schema: the database schema it is in, where it is not the default one.
+    """
+
+    table: str
+    local: str = attrs.field(kw_only=True)
+    columns: Mapping[str, str] = attrs.field(kw_only=True)
+    remote: str | None = attrs.field(default=None, kw_only=True)
+    through: str | None = attrs.field(default=None, kw_only=True)
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    missing: Missing = attrs.field(default="hold", kw_only=True, validator=_one_of("hold", "create"))
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    schema: str | None = attrs.field(default=None, kw_only=True)
+
+
+def _tuple(given: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(given)
+
+
+def _key(given: str | Sequence[str]) -> str | tuple[str, ...]:
+    if isinstance(given, str):
+        return given
+    names = tuple(given)
+    if not names:
+        raise ValueError("id names no column")
+    return names[0] if len(names) == 1 else names
+
+
+def _zone(_: Any, __: Any, value: str | None) -> None:
+    from zoneinfo import ZoneInfo
+
+    if value is None:
+        return
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"time_zone: {value!r} is no time zone, such as 'Europe/Oslo'") from None
 
 
 @keywords()
@@ -49,37 +128,55 @@ class SqlTable:
 
     Attributes:
         name: of the table or view.
-        id: the column with the id: a number, a text or a UUID.
+        id: the column with the id: a number, a text or a UUID. No two rows share it; where it takes several columns to
+            tell rows apart, all of them: `id=("order_id", "line_no")`.
         columns: property → column where the names differ, also for the host's own properties; `None` for a property
             that shall not take part although there is a column.
-        modified: the column with the time of the last change; in UTC where it has no time zone. Without it every run
-            reads everything.
+        where: column → value, for the rows that are records (`{"type": "person"}`); several values for any of them. New
+            rows get a lone value.
+        on_create: column → value, for new rows, and never for others; a function takes what else the row holds.
+        modified: the column with the time of the last change; of a joined table as `"entity.changed_at"`. Without it
+            every run reads everything. One that holds days is read from the day before, and decides no conflict.
         created: the column with the time when the record was made. It tells a row that was given the id of a deleted
             one.
-        deleted: a column for soft deletion: a time, a boolean or a number. A record is there while it is empty, false
-            or 0. Without it records are deleted.
+        deleted: a column for soft deletion: a time, a boolean or a number; of a joined table as `"entity.deleted"`. A
+            record is there while it is empty, false or 0. Without it records are deleted.
+        time_zone: of times without one (`"Europe/Oslo"`); UTC by default.
         key: a unique text column that keeps the key of a create, so that it can be repeated where the database makes
             the ids.
         constants: property → value, for what all records have in common (`{"Currency": "USD"}`).
         joins: further tables with parts of the record.
-        new_id: makes an id from the key of a create. By default the database makes numbers and what has a default, and
-            other ids are UUIDs made from the key.
+        lookups: tables that records refer to.
+        new_id: makes an id from the key of a create, or from the key and the connection of its transaction. By default
+            the database makes numbers and what has a default, and other ids are UUIDs made from the key.
         touch: set `modified` with every write; not needed where a trigger does it.
+        cascades: tables from which the database may delete rows, or where it may empty references, when a record is
+            deleted. Such a deletion is refused where rows of others are concerned: an undoing cannot bring them back.
         schema: the database schema it is in, where it is not the default one.
     """
 
     name: str
-    id: str = attrs.field(default="Id", kw_only=True)
+    id: str | Sequence[str] = attrs.field(default="Id", converter=_key, kw_only=True)
     columns: Mapping[str, str | None] = attrs.field(factory=dict, kw_only=True)
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
     modified: str | None = attrs.field(default=None, kw_only=True)
     created: str | None = attrs.field(default=None, kw_only=True)
     deleted: str | None = attrs.field(default=None, kw_only=True)
+    time_zone: str | None = attrs.field(default=None, kw_only=True, validator=_zone)
     key: str | None = attrs.field(default=None, kw_only=True)
     constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    joins: Sequence[SqlJoin] = attrs.field(default=(), converter=_as_tuple, kw_only=True)
-    new_id: Callable[[str], Any] | None = attrs.field(default=None, kw_only=True)
+    joins: Sequence[SqlJoin] = attrs.field(default=(), converter=_tuple, kw_only=True)
+    lookups: Sequence[SqlLookup] = attrs.field(default=(), converter=_tuple, kw_only=True)
+    new_id: Callable[..., Any] | None = attrs.field(default=None, kw_only=True)
     touch: bool = attrs.field(default=True, kw_only=True)
+    cascades: Sequence[str] = attrs.field(default=(), converter=_tuple, kw_only=True)
     schema: str | None = attrs.field(default=None, kw_only=True)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that the id is in."""
+        return (self.id,) if isinstance(self.id, str) else tuple(self.id)
 
     @classmethod
     def from_toml(cls, source: str) -> SqlTable:

@@ -9,9 +9,11 @@ from keapbridge._toml.named import name_of
 from keapbridge._toml.reading import join, read_class
 from keapbridge._toml.values import from_plain, to_plain
 from keapbridge._toml.writing import told
-from keapbridge.customcrm.sql.table import SqlTable
+from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 
 __all__ = ["table_from", "table_table"]
+
+VALUES = ("where", "on_create", "constants")  # what holds any values, by column or property
 
 
 def table_from(data: Any, where: str = "") -> SqlTable:
@@ -20,7 +22,7 @@ def table_from(data: Any, where: str = "") -> SqlTable:
     Raises:
         ValueError: naming the key, for what cannot be.
     """
-    return read_class(SqlTable, data, where, {Mapping[str, Any]: _values, Callable[[str], Any]: _function})
+    return read_class(SqlTable, data, where, {Mapping[str, Any]: _values, Callable[..., Any]: _function})
 
 
 def table_table(table: SqlTable) -> dict[str, Any]:
@@ -29,14 +31,20 @@ def table_table(table: SqlTable) -> dict[str, Any]:
     Raises:
         ValueError: for a function that has no name in a module.
     """
-    data = told(table)
+    data = _with_values(table, told(table))
     if table.new_id is not None:
         data["new_id"] = name_of(table.new_id)
-    if table.constants:
-        data["constants"] = {name: to_plain(value) for name, value in table.constants.items()}
-    for second, given in zip(table.joins, data.get("joins", ()), strict=False):
-        if second.where:
-            given["where"] = {name: to_plain(value) for name, value in second.where.items()}
+    for others in ("joins", "lookups"):
+        for other, given in zip(getattr(table, others), data.get(others, ()), strict=False):
+            _with_values(other, given)
+    return data
+
+
+def _with_values(given: SqlTable | SqlJoin | SqlLookup, data: dict[str, Any]) -> dict[str, Any]:
+    for name in VALUES:
+        values = getattr(given, name, None)
+        if values:
+            data[name] = {key: to_plain(value) for key, value in values.items()}
     return data
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_args, get_type_hints
 
@@ -21,22 +21,31 @@ def place_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def zoned(value: Any) -> Any:
+def zoned(value: Any, zone: tzinfo = UTC) -> Any:
+    """A time in UTC; one without a zone is of that which is given."""
     if isinstance(value, str) and value:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             return value  # no moment: whoever reads the record sees that
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value.replace(tzinfo=zone).astimezone(UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
 
 
-def stamp_of(value: Any) -> datetime | None:
-    """When a row was made or changed; `None` where it does not say so in a way that can be understood."""
+def stamp_of(value: Any, zone: tzinfo = UTC, *, of_day: bool = False) -> datetime | None:
+    """When a row was made or changed; `None` where it does not say so in a way that can be understood.
+
+    Args:
+        of_day: take a day for its beginning. It is no moment otherwise, for it does not tell what was later.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = value.isoformat()
+    if isinstance(value, str) and not of_day and len(value.strip()) <= len("2026-01-31"):
+        return None
     try:
-        found = zoned(value)
-    except ValueError:
+        found = zoned(value, zone)
+    except (ValueError, OverflowError):
         return None
     return found if isinstance(found, datetime) else None
 
@@ -46,7 +55,7 @@ def property_types(cls: type, wire_names: Mapping[str, str]) -> dict[str, type]:
     return {wire: get_args(hints[name])[0] for name, wire in wire_names.items()}
 
 
-def shown(value: Any, kind: type | None) -> Any:
+def shown(value: Any, kind: type | None, zone: tzinfo = UTC) -> Any:
     """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable."""
     if isinstance(value, memoryview):
         value = bytes(value)
@@ -60,13 +69,33 @@ def shown(value: Any, kind: type | None) -> Any:
     if kind is Decimal:
         return str(value) if isinstance(value, float) else value
     if kind is date:
-        return value.isoformat(" ") if isinstance(value, datetime) else value
+        return _day(value, zone)
     if kind is datetime:
-        return zoned(value)
+        return zoned(value, zone)
     return value
 
 
-def converted(column: sa.Column[Any], value: Any) -> Any:
+def _day(value: Any, zone: tzinfo) -> Any:
+    """The day that a moment is on, where it began: midnight in one place is the evening before in another.
+
+    It is shown with its time, to be put back so, where both say the same day.
+    """
+    moment = value
+    if isinstance(value, str) and len(value.strip()) > len("2026-01-31"):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return value
+    if not isinstance(moment, datetime):
+        return value
+    there = moment.replace(tzinfo=UTC).astimezone(zone) if moment.tzinfo is None else moment.astimezone(zone)
+    is_midnight = not any(there.timetuple()[3:6])
+    if is_midnight and there.date() != moment.date():
+        return there.date()
+    return moment.isoformat(" ") if isinstance(value, datetime) else value
+
+
+def converted(column: sa.Column[Any], value: Any, zone: tzinfo = UTC) -> Any:
     kind = column.type
     if isinstance(kind, sa.Boolean):
         return bool(value)
@@ -79,8 +108,8 @@ def converted(column: sa.Column[Any], value: Any) -> Any:
     if isinstance(value, datetime):
         moment = value.astimezone(UTC)
         if isinstance(kind, sa.String):
-            return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
-        return moment if getattr(kind, "timezone", False) else moment.replace(tzinfo=None)
+            return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return moment if getattr(kind, "timezone", False) else value.astimezone(zone).replace(tzinfo=None)
     if isinstance(value, TimedDate) and isinstance(kind, (sa.String, sa.DateTime)):
         return value.sent if isinstance(kind, sa.String) else datetime.fromisoformat(value.sent)
     if isinstance(kind, sa.String):

@@ -1,0 +1,257 @@
+"""The tables that records are made of, as a tree: that of the records, what belongs to them, what they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from keapbridge.customcrm.adapter import ENDPOINTS
+from keapbridge.customcrm.sql.reflected import Reflected, reflect, time_column
+from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
+from keapbridge.errors import MappingError
+from keapbridge.model.meant import is_meant
+
+__all__ = ["OWN", "Part", "Tables", "condition", "tables_of"]
+
+OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
+
+
+@attrs.frozen(eq=False)
+class Part:
+    """A table with properties of the records.
+
+    Attributes:
+        above: the part that it hangs on; `None` for the table of the records.
+        local: the column by which it is found there.
+        remote: its own column that holds the same.
+    """
+
+    name: str
+    seen: Reflected
+    columns: Mapping[str, sa.Column[Any]]
+    given: SqlTable | SqlJoin | SqlLookup
+    above: Part | None = None
+    local: sa.Column[Any] | None = None
+    remote: sa.Column[Any] | None = None
+    modified: sa.Column[Any] | None = None
+
+    @property
+    def table(self) -> sa.Table:
+        return self.seen.table
+
+    @property
+    def is_lookup(self) -> bool:
+        return isinstance(self.given, SqlLookup)
+
+    @property
+    def goes_before(self) -> bool:
+        """Whether a new row of it is made before the one that it hangs on."""
+        return isinstance(self.given, SqlJoin) and self.given.insert == "before"
+
+    @property
+    def always(self) -> bool:
+        return isinstance(self.given, SqlJoin) and self.given.always
+
+    @property
+    def link(self) -> tuple[sa.Column[Any], sa.Column[Any]]:
+        """Its column and that of the part above which hold the same."""
+        assert self.local is not None  # as it is of all but the table of the records
+        assert self.remote is not None
+        return self.remote, self.local
+
+    @property
+    def where(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return tuple(condition(self.table.c[name], value) for name, value in self.given.where.items())
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What its condition gives to a new row."""
+        return {name: value for name, value in self.given.where.items() if not _is_several(value)}
+
+    def chain(self) -> list[Part]:
+        """The parts from that below the table of the records down to this one."""
+        return [] if self.above is None else [*self.above.chain(), self]
+
+
+@attrs.frozen(eq=False)
+class Tables:
+    """All tables of one kind of record.
+
+    Attributes:
+        parts: the table of the records, then the others, each after the one that it hangs on.
+        modified, deleted: the column, and the part that it is in.
+    """
+
+    parts: tuple[Part, ...]
+    modified: tuple[Part, sa.Column[Any]] | None
+    deleted: tuple[Part, sa.Column[Any]] | None
+    created: sa.Column[Any] | None
+    key: sa.Column[Any] | None
+
+    @property
+    def main(self) -> Part:
+        return self.parts[0]
+
+    def below(self, part: Part) -> Iterator[Part]:
+        """The parts that hang on one."""
+        return (other for other in self.parts if other.above is part)
+
+    @property
+    def lists_changes(self) -> bool:
+        """Whether every change of a record moves a time of change."""
+        if self.modified is None:
+            return False
+        own = (p for p in self.parts[1:] if isinstance(p.given, SqlJoin) and p is not self.modified[0])
+        return all(p.modified is not None or p.given.moves_modified for p in own)  # type: ignore[union-attr]
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
+
+
+def condition(column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
+    """That a column holds a value, or one of several."""
+    if not _is_several(value):
+        return column == value
+    some = [each for each in value if each is not None]
+    among: sa.ColumnElement[bool] = column.in_(some)
+    return among if len(some) == len(value) else sa.or_(among, column.is_(None))
+
+
+def tables_of(engine: sa.Engine, look: sa.Inspector, object: str, given: SqlTable) -> Tables:
+    """The tables of a declaration, as they are in the database.
+
+    Raises:
+        MappingError: for tables and columns that there are not, and for parts that hang on nothing.
+    """
+    seen = reflect(engine, look, given.name, given.schema, given.ids, object)
+    for name in given.ids:
+        seen.column(name, object)
+    others: list[SqlJoin | SqlLookup] = [*given.joins, *given.lookups]
+    elsewhere = {name for other in others for name in other.columns} | set(given.constants)
+    referring = {other.local for other in given.lookups if other.through is None}
+    special = {*given.ids, given.modified, given.created, given.deleted, given.key, *given.where, *referring}
+    main = Part(given.name, seen, _columns(object, given, seen, special, elsewhere), given)
+    parts = _hung(engine, look, object, main, others)
+    tables = [main, *parts]
+    for name in (*given.where, *given.on_create):
+        seen.column(name, object)
+    modified = _named(tables, given.modified, object)
+    if modified is not None:
+        part, column = modified
+        time_column(part.seen, column.name, object)
+        tables = _evolved(tables, part, attrs.evolve(part, modified=column))
+        modified = (next(p for p in tables if p.name == part.name), column)
+    deleted = _named(tables, given.deleted, object)
+    one = {k: None if k is None else seen.column(k, object) for k in (given.created, given.key)}
+    return Tables(tuple(tables), modified, deleted, one[given.created], one[given.key])
+
+
+def _evolved(tables: Sequence[Part], old: Part, new: Part) -> list[Part]:
+    """The tree with another part in the place of one."""
+    made: dict[Part | None, Part | None] = {None: None, old: new}
+    found: list[Part] = []
+    for part in tables:
+        other = made.get(part) or part
+        if part.above is not None:
+            other = attrs.evolve(other, above=made[part.above])
+        made[part] = other
+        found.append(other)
+    return found
+
+
+def _columns(
+    object: str, given: SqlTable, seen: Reflected, special: Collection[Any], elsewhere: Collection[str]
+) -> dict[str, sa.Column[Any]]:
+    known = [name for name in ENDPOINTS[object].codec.wire_names.values() if name not in OWN]
+    by_name = {_squeezed(c.name): c for c in seen.table.c if c.name not in special}
+    found = {name: by_name[_squeezed(name)] for name in known if _squeezed(name) in by_name}
+    for name, column in given.columns.items():
+        if name in OWN:
+            raise MappingError(f"{object}: {name} is given by id=, modified= or created=, not by columns=")
+        if column is None and name not in known:
+            raise MappingError(f"{object}: there is no property {name} to leave out{is_meant(name, known)}")
+        found.pop(name, None)
+        if column is not None:
+            found[name] = seen.column(column, object)
+    # A column that another property is declared to be in is not found by its name, too.
+    taken = {column for column in given.columns.values() if column is not None}
+    return {
+        name: column
+        for name, column in found.items()
+        if name not in elsewhere and (name in given.columns or column.name not in taken)
+    }
+
+
+def _squeezed(name: str) -> str:
+    return name.replace("_", "").casefold()
+
+
+def _hung(
+    engine: sa.Engine, look: sa.Inspector, object: str, main: Part, others: Sequence[SqlJoin | SqlLookup]
+) -> list[Part]:
+    """The other tables, each after the one that it hangs on."""
+    by_name: dict[str, Part] = {}
+    waiting = list(others)
+    names = [other.name or other.table for other in others]
+    twice = sorted({name for name in names if names.count(name) > 1 or name == main.name})
+    if twice:
+        raise MappingError(f"{object}: two tables are called {twice[0]}: give one of them another name=")
+    while waiting:
+        ready = [other for other in waiting if other.through is None or other.through in by_name]
+        if not ready:
+            [other, *_] = waiting
+            meant = is_meant(other.through, names)
+            raise MappingError(f"{object}: {other.table} hangs on {other.through!r}, and there is no such join{meant}")
+        for other in ready:
+            above = main if other.through is None else by_name[other.through]
+            by_name[other.name or other.table] = _part(engine, look, object, above, other)
+            waiting.remove(other)
+    return list(by_name.values())
+
+
+def _part(engine: sa.Engine, look: sa.Inspector, object: str, above: Part, given: SqlJoin | SqlLookup) -> Part:
+    seen = reflect(engine, look, given.table, given.schema, (), object)
+    columns = {name: seen.column(column, object) for name, column in given.columns.items()}
+    for name in (*given.where, *given.on_create):
+        seen.column(name, object)
+    is_join = isinstance(given, SqlJoin)
+    if above.is_lookup and is_join:
+        raise MappingError(f"{object}: {given.table} hangs on {above.name}, whose rows belong to nobody: a lookup only")
+    if not is_join and not columns:
+        raise MappingError(f"{object}: the lookup {given.table} has no columns to find its rows by")
+    modified = time_column(seen, given.modified, object) if is_join and given.modified is not None else None
+    local = given.local or _own_id(object, above, f"{given.table} does not say by which column")
+    remote = given.remote or _own_id(object, seen, f"{given.table} needs remote=")
+    name = given.name or given.table
+    return Part(
+        name, seen, columns, given, above, above.seen.column(local, object), seen.column(remote, object), modified
+    )
+
+
+def _own_id(object: str, of: Part | Reflected, why: str) -> str:
+    """The one column by which the rows of a table are called."""
+    seen = of.seen if isinstance(of, Part) else of
+    names = of.given.ids if isinstance(of, Part) and isinstance(of.given, SqlTable) else seen.key
+    if len(names) != 1:
+        raise MappingError(f"{object}: {why}: the key of {seen.table.name} is no single column")
+    return names[0]
+
+
+def _named(tables: Sequence[Part], name: str | None, object: str) -> tuple[Part, sa.Column[Any]] | None:
+    """A column of the table of the records, or of another one as `name.column`."""
+    if name is None:
+        return None
+    [main, *others] = tables
+    if name not in main.table.c and "." in name:
+        part_name, _, column = name.rpartition(".")
+        for part in others:
+            if part.name == part_name and not part.is_lookup:
+                return part, part.seen.column(column, object)
+        raise MappingError(
+            f"{object}: {name}: there is no join {part_name}{is_meant(part_name, [p.name for p in others])}"
+        )
+    return main, main.seen.column(name, object)

@@ -150,7 +150,8 @@ class SqlCustomcrm:
         """The properties that the declaration of its tables names."""
         given = self._given[object]
         named = {name for name, column in given.columns.items() if column is not None}
-        return frozenset(named.union(given.constants, *(other.columns for other in (*given.joins, *given.lookups))))
+        joined = (join.columns for join in given.joins)
+        return frozenset(named.union(given.constants, *joined, *(lookup.columns for lookup in given.lookups)))
 
     def list_changes(self, object: str, since: datetime | None, cursor: str | None, /) -> AdapterPage:
         """See `CustomcrmAdapter.list_changes`."""

@@ -51,11 +51,11 @@ class Listing:
             of_record = part is self.tables.modified[0]
             rows, column = self._joined(part, part.modified, outer=of_record)
             place = sa.func.coalesce(self._place(column), always).label("place")
-            ids = [c.label(f"id{n}") for n, c in enumerate(self.key.columns)]
-            sources.append(sa.select(*ids, place).select_from(rows))
+            named: list[Any] = [c.label(f"id{n}") for n, c in enumerate(self.key.columns)]
+            sources.append(sa.select(*named, place).select_from(rows))
         assert sources
         together = sa.union_all(*sources).subquery() if len(sources) > 1 else sources[0].subquery()
-        ids = [together.c[f"id{n}"] for n in range(len(self.key.columns))]
+        ids: list[Any] = [together.c[f"id{n}"] for n in range(len(self.key.columns))]
         newest = sa.func.max(together.c.place)
         # As a text: there are moments that no driver can show ("infinity").
         shown = sa.cast(newest, sa.Text) if self.dialect == "postgresql" else newest

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
-from keapbridge.customcrm.sql.table import SqlTable
+from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 from keapbridge.errors import NoAnswerError, TransportError
 from keapbridge.model.given import missing_driver
 
@@ -78,12 +78,16 @@ def without_lost(look: sa.Inspector, given: SqlTable) -> SqlTable:
 
     main = there(given.name, given.schema)
     columns = {name: column if column in main else None for name, column in given.columns.items()}
-    others: dict[str, list[Any]] = {"joins": [], "lookups": []}
-    for kind, those in (("joins", given.joins), ("lookups", given.lookups)):
-        for other in those:
-            found = there(other.table, other.schema)
-            left = {n: c for n, c in other.columns.items() if c in found}
-            if left or kind == "joins":
-                others[kind].append(attrs.evolve(other, columns=left))
-            columns |= {n: None for n, c in other.columns.items() if c not in found}  # nor is another one meant
-    return attrs.evolve(given, columns=columns, **others)
+    joins: list[SqlJoin] = []
+    for join in given.joins:
+        found = there(join.table, join.schema)
+        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if c in found}))
+        columns |= {n: None for n, c in join.columns.items() if c not in found}  # nor is another one meant
+    lookups: list[SqlLookup] = []
+    for lookup in given.lookups:
+        found = there(lookup.table, lookup.schema)
+        left = {n: c for n, c in lookup.columns.items() if c in found}
+        if left:
+            lookups.append(attrs.evolve(lookup, columns=left))
+        columns |= {n: None for n, c in lookup.columns.items() if c not in found}
+    return attrs.evolve(given, columns=columns, joins=joins, lookups=lookups)

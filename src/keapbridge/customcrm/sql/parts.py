@@ -115,10 +115,14 @@ def _is_several(value: Any) -> bool:
 def condition(column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
     """That a column holds a value, or one of several."""
     if not _is_several(value):
-        return column == value
+        same: sa.ColumnElement[bool] = column == value
+        return same
     some = [each for each in value if each is not None]
     among: sa.ColumnElement[bool] = column.in_(some)
-    return among if len(some) == len(value) else sa.or_(among, column.is_(None))
+    if len(some) == len(value):
+        return among
+    found: sa.ColumnElement[bool] = sa.or_(among, column.is_(None))
+    return found
 
 
 def tables_of(engine: sa.Engine, look: sa.Inspector, object: str, given: SqlTable) -> Tables:
@@ -218,12 +222,12 @@ def _part(engine: sa.Engine, look: sa.Inspector, object: str, above: Part, given
     columns = {name: seen.column(column, object) for name, column in given.columns.items()}
     for name in (*given.where, *given.on_create):
         seen.column(name, object)
-    is_join = isinstance(given, SqlJoin)
-    if above.is_lookup and is_join:
+    if above.is_lookup and isinstance(given, SqlJoin):
         raise MappingError(f"{object}: {given.table} hangs on {above.name}, whose rows belong to nobody: a lookup only")
-    if not is_join and not columns:
+    if isinstance(given, SqlLookup) and not columns:
         raise MappingError(f"{object}: the lookup {given.table} has no columns to find its rows by")
-    modified = time_column(seen, given.modified, object) if is_join and given.modified is not None else None
+    own = given.modified if isinstance(given, SqlJoin) else None
+    modified = None if own is None else time_column(seen, own, object)
     local = given.local or _own_id(object, above, f"{given.table} does not say by which column")
     remote = given.remote or _own_id(object, seen, f"{given.table} needs remote=")
     name = given.name or given.table

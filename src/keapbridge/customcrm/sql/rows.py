@@ -68,7 +68,7 @@ class Rows(WrittenValues):
         given = {child.link[1].name for child in self.tables.below(part) if child.goes_before and child.always}
         needed = part.seen.required - part.seen.defaults - own.keys() - part.given.on_create.keys()
         ids = set(self.given.ids) if part is self._main else set[str]()
-        return needed | given | ids
+        return {*needed, *given, *ids}
 
     def _has_content(self, part: Part, values: Values) -> bool:
         """Whether anything is to be said in the row of a part, or in one that hangs on it."""

@@ -1,4 +1,4 @@
-"""What has vanished is held, clears nothing, and begins anew when it is shown again."""
+"""What has vanished is held, clears nothing, and goes on from what was known when it is shown again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_one_record_at_a_time_it_clears_nothing_either(toys: World, side: kb.Sid
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_property_that_comes_back_begins_anew(toys: World, side: kb.Side) -> None:
+def test_a_property_that_comes_back_empty_is_filled(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4)
     box.unshown = frozenset({"colour"})
@@ -56,6 +56,27 @@ def test_a_property_that_comes_back_begins_anew(toys: World, side: kb.Side) -> N
     for id in box.records:
         box.put(id=id, colour=None)  # it was made again, empty
     assert not held(toys.sync())
+    assert sorted(colours(other)) == sorted(colours(box)) == ["blue", "red", "red", "red"]
+    assert not toys.plan(full=True).counts
+
+
+@pytest.mark.parametrize("edited", ["where it is not shown", "on the other side"])
+@pytest.mark.parametrize("side", SIDES)
+def test_an_edit_while_a_property_is_not_shown_flows_once_it_is(side: kb.Side, edited: str) -> None:
+    typed, wins = (side, side.other) if edited == "where it is not shown" else (side.other, side)
+    toys = World(policy=kb.Policy(conflicts=wins))
+    box, other = leaving(toys, side)
+    made(toys, 4)
+    where = box if typed is side else other
+    where.put(id=next(iter(where.records)), colour="blue")
+    box.unshown = frozenset({"colour"})
+    for id in box.records:
+        box.put(id=id)
+    assert held(toys.sync()) == [("Colour",)]
+    box.unshown = frozenset()
+    for id in box.records:
+        box.put(id=id)
+    toys.sync()
     assert sorted(colours(other)) == sorted(colours(box)) == ["blue", "red", "red", "red"]
     assert not toys.plan(full=True).counts
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 from toys import World, only
 
@@ -108,6 +110,25 @@ def test_what_the_answer_hides_is_read_back(toys: World) -> None:
     [link] = toys.engine.links("toys")
     assert (link.customcrm_base["Colour"], link.keap_base["Colour"]) == ("red", "RED")
     assert toys.plan(full=True).is_empty
+
+
+@pytest.mark.parametrize("side", list(kb.Side), ids=str)
+def test_a_value_that_a_new_record_is_shown_without_was_not_taken(side: kb.Side) -> None:
+    toys = World(lag=timedelta(0))
+    source, target = (toys.toys, toys.gadgets)[:: 1 if side is kb.Side.KEAP else -1]
+
+    def drop(_what: str, id: str, _values: Mapping[str, Any]) -> None:
+        target.records[id] = attrs.evolve(target.records[id], colour=None)
+
+    target.after = drop
+    source.put(**{"name" if side is kb.Side.KEAP else "title": "Top"}, colour="red")
+    told = [line for _ in range(4) for line in toys.sync(full=True).lines]
+    assert [line.fields for line in told if line.outcome == "failed"] == [("Colour",)] * 2
+    assert only(source.records).colour == "red", "nobody has cleared it"
+    assert len(target.calls) == 2, "it is not written again and again"
+    target.put(id=only(target.records).id, colour="blue")
+    toys.sync()
+    assert only(source.records).colour == "blue"
 
 
 def test_a_record_that_was_deleted_after_the_plan_is_not_copied(toys: World) -> None:

@@ -8,7 +8,7 @@ from keapbridge._io.effects import Flow
 from keapbridge.decide.absence import ENOUGH, SAMPLE, Question, Verdict, evidence, shows, to_ask, to_ask_alone, verdict
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
-from keapbridge.sync.reading.anew import begin_anew
+from keapbridge.sync.reading.anew import set_aside
 from keapbridge.sync.reading.unlisted import completed, found_unlisted, read_alone
 from keapbridge.sync.reading.vanished import hold_all, remember_vanished
 from keapbridge.sync.synchronization import Synchronization
@@ -86,7 +86,7 @@ def _without_place(sync: Synchronization, side: Side) -> list[str]:
 
 
 def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
-    """What is shown again begins anew; whether that is so of anything.
+    """What is shown again goes on from what was known of it, where it is not empty; whether that is so of anything.
 
     Args:
         look: also read a few records that held it: a permission that is given back changes no record.
@@ -111,7 +111,7 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
             sync.guard.release(sync.name, field)
             if field in absences.unlisted[side]:
                 absences.verdicts[side, field] = Verdict.HIDDEN
-    yield from begin_anew(sync, back)
+    yield from set_aside(sync, {field for fields in back.values() for field in fields})
     yield from remember_vanished(sync)
     return True
 

@@ -13,7 +13,7 @@ from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact", "shows_emptied"]
+__all__ = ["anew_where_emptied", "begin_anew", "learn_places", "mapping_fact", "set_aside", "shows_emptied"]
 
 
 BATCH = 500
@@ -28,6 +28,15 @@ def begin_anew(sync: Synchronization, fields: Mapping[Side, Collection[str]]) ->
     # First the scan, then the bases: when this is cut short, the worst of it is a scan of everything.
     yield from sync.store.facts.set(mapping_fact(sync.name), "begun anew")
     yield from sync.store.bases.forget(sync.name, fields)
+
+
+def set_aside(sync: Synchronization, fields: Collection[str]) -> Flow[None]:
+    """Keep aside what was known of these fields, until both sides show them again; see `decide.returned`.
+
+    The next scan is one of everything.
+    """
+    yield from sync.store.facts.set(mapping_fact(sync.name), "begun anew")
+    yield from sync.store.bases.set_aside(sync.name, fields)
 
 
 def shows_emptied(sync: Synchronization, unmoved: Mapping[Side, Collection[str]]) -> Flow[bool]:
@@ -110,8 +119,7 @@ def learn_places(sync: Synchronization) -> Flow[frozenset[str]]:
         yield from begin_anew(sync, gone)
     aside = left - homeless
     if aside:
-        yield from sync.store.facts.set(mapping_fact(sync.name), "begun anew")
-        yield from sync.store.bases.set_aside(sync.name, aside)
+        yield from set_aside(sync, aside)
     away = {field: known[field] for field in known.keys() - before.keys() - now.keys()}
     away |= {field: {**before[field], LEFT: LEFT} for field in aside}
     yield from sync.store.facts.set(fact, msgspec.json.encode({**away, **now}).decode())

@@ -248,6 +248,9 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
     """The pair of a record and the counterpart that was made for it."""
     source, side, sent = ready.source, made.side, ready.intent.values
     stored = stored_of(made, sent)
+    # What is shown as empty was not taken, or is not shown yet: that is looked at again, as after any write.
+    untaken = {field: None for field, value in stored.items() if value is None and sent[field] is not None}
+    stored = {field: value for field, value in stored.items() if field not in untaken}
     ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
     state = PairState(
         sync.name,
@@ -257,7 +260,7 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
         unconfirmed={side: {field: value for field, value in sent.items() if field not in stored}},
         moment=moment,
     )
-    state = awaiting(state, side, {}, moment)
+    state = awaiting(state, side, untaken, moment)
     if ready.resumed:
         state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:

@@ -498,6 +498,7 @@ class TestFakeCustomcrm(RecordsContract):
         return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
 
 
+@pytest.mark.thorough
 class TestFakeCustomcrmWithoutIdempotencyKeys(TestFakeCustomcrm):
     @pytest.fixture
     def bench(self, object: str) -> Bench:
@@ -523,6 +524,7 @@ class TestFakeAdapter(RecordsContract):
         return Bench(records, CountingDriver(clock).run, CUSTOMCRM_KINDS[object])
 
 
+@pytest.mark.thorough
 class TestFakeAdapterThatPromisesLittle(TestFakeAdapter):
     tells_deletions = False
     has_versions = False
@@ -536,6 +538,7 @@ class TestFakeKeap(RecordsContract):
         return Bench(FakeKeap(clock, page_size=PAGE).records(object), CountingDriver(clock).run, KEAP_KINDS[object])
 
 
+@pytest.mark.thorough
 class TestFakeKeapThatCutsTexts(TestFakeKeap):
     cuts_texts = True
 

@@ -284,8 +284,18 @@ def test_addresses_in_a_second_table_are_synced_both_ways(hosts: Callable[[str],
     assert host.is_quiet()
 
 
-@pytest.mark.parametrize("reopened", [False, True], ids=["open", "reopened"])
-@pytest.mark.parametrize("by_ids", [False, True], ids=["runs", "webhooks"])
+@pytest.mark.parametrize(
+    ("by_ids", "reopened"),
+    named(
+        {
+            "runs, open": (False, False),
+            "runs, reopened": (False, True),
+            "webhooks, open": (True, False),
+            "webhooks, reopened": (True, True),
+        },
+        quick=["runs, reopened", "webhooks, open"],
+    ),
+)
 def test_a_column_that_is_dropped_holds_its_property_and_one_that_comes_back_begins_anew(
     hosts: Callable[[str], Host], *, reopened: bool, by_ids: bool
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 __all__ = ["each", "named", "variants"]
 
-each = pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.thorough)], ids=["some", "each"])
-"""For a test that stops something at each of its effects: the first tier stops it at every seventh."""
+each = pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.thorough)], ids=["some", "each"])
+"""For a test that stops something at each of its effects: the first tier stops it at every eleventh."""
 
 
 def variants(values: Iterable[Any], quick: Collection[Any]) -> list[Any]:

@@ -27,7 +27,9 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def client_of(server: CustomcrmEmulator) -> httpx.Client:
-    return httpx.Client(base_url=server.base_url, headers={"Authorization": f"Bearer {server.token}"}, trust_env=False)
+    return httpx.Client(
+        base_url=server.base_url, headers={"Authorization": f"Bearer {server.token}"}, trust_env=False, verify=False
+    )
 
 
 @pytest.fixture
@@ -345,7 +347,7 @@ def test_json_has_many_names(lasting_http: httpx.Client, media: str) -> None:
 @pytest.mark.parametrize("path", ["contacts", "contacts/A1", "nowhere"])
 def test_without_the_token_nothing_is_told(lasting: CustomcrmEmulator, header: str | None, path: str) -> None:
     headers = {} if header is None else {"Authorization": header}
-    answer = httpx.get(f"{lasting.base_url}/{path}", headers=headers, trust_env=False)
+    answer = httpx.get(f"{lasting.base_url}/{path}", headers=headers, trust_env=False, verify=False)
     problem(answer, 401)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -749,7 +751,7 @@ def test_closing_is_final_and_repeatable() -> None:
         emulator.close()
     emulator.close()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{base_url}/contacts", trust_env=False)
+        httpx.get(f"{base_url}/contacts", trust_env=False, verify=False)
     with pytest.raises(sqlite3.ProgrammingError):
         emulator.state.snapshot()
     with pytest.raises(RuntimeError):

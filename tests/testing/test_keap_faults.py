@@ -40,7 +40,9 @@ def _whole(body: bytes) -> bool:
 
 @pytest.fixture
 def client(keap: KeapEmulator) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}, timeout=60) as client:
+    with httpx.Client(
+        base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}, timeout=60, verify=False
+    ) as client:
         yield client
 
 
@@ -82,7 +84,7 @@ def test_a_status_is_answered_in_keaps_words(keap: KeapEmulator, client: httpx.C
 def test_a_throttle_takes_the_shape_that_the_behaviour_says() -> None:
     with KeapEmulator(behaviour=KeapBehaviour(throttled_body="gateway", retry_after=True)) as keap:
         keap.faults.randomly(1.0, kinds=["429"])
-        answer = httpx.get(f"{keap.base_url}/v2/contacts")
+        answer = httpx.get(f"{keap.base_url}/v2/contacts", verify=False)
         assert (answer.headers["retry-after"], list(answer.json())) == ("1", ["fault"])
 
 
@@ -274,7 +276,9 @@ def one_after_another(seed: int) -> tuple[list[Any], dict[FaultKind, int]]:
     with KeapEmulator() as keap:
         keap.oauth.grant()
         keap.faults.randomly(0.5, seed=seed, latency=0.001)
-        with httpx.Client(base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}) as client:
+        with httpx.Client(
+            base_url=f"{keap.base_url}/v2", headers={"X-Keap-API-Key": keap.api_key}, verify=False
+        ) as client:
             outcomes = []
             for n in range(80):
                 made = create(client, f"n{n}")
@@ -312,7 +316,10 @@ def test_nonsense_is_refused(keap: KeapEmulator, wrong: dict[str, Any]) -> None:
 
 
 def test_customcrm_has_the_same_faults_but_those_of_keap() -> None:
-    with CustomcrmEmulator() as crm, httpx.Client(headers={"Authorization": f"Bearer {crm.token}"}) as client:
+    with (
+        CustomcrmEmulator() as crm,
+        httpx.Client(headers={"Authorization": f"Bearer {crm.token}"}, verify=False) as client,
+    ):
         for kind in ("429", "500", "502", "503", "504"):
             crm.faults.randomly(1.0, kinds=[kind])
             answer = client.get(f"{crm.base_url}/contacts")

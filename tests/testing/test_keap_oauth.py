@@ -22,7 +22,7 @@ INVALID_TOKEN = {
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=60, verify=False) as client:
         yield client
 
 

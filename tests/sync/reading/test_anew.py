@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from tiers import named
 from toys import Box, World
 
 import keapbridge as kb
@@ -153,8 +154,22 @@ def test_a_column_that_was_dropped_and_added_again_is_filled(toys: World, side: 
     assert not toys.plan(full=True).counts
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("how", ["with their stamps", "but one", "one of two", "where nothing has stamps"])
+@pytest.mark.parametrize(
+    ("side", "how"),
+    named(
+        {
+            f"{how}, {side.value}": (side, how)
+            for side in SIDES
+            for how in ("with their stamps", "but one", "one of two", "where nothing has stamps")
+        },
+        quick=[
+            f"with their stamps, {SIDES[0].value}",
+            f"but one, {SIDES[1].value}",
+            f"one of two, {SIDES[0].value}",
+            f"where nothing has stamps, {SIDES[1].value}",
+        ],
+    ),
+)
 def test_what_people_have_emptied_is_cleared(toys: World, side: kb.Side, how: str) -> None:
     number = 2 if how == "one of two" else 4
     red_toys(toys, number)

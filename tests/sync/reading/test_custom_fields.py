@@ -106,9 +106,12 @@ def test_every_type_flows_both_ways(world: World, case: tuple[str, tuple[str, ..
     world.assert_quiet(**mapping)
 
 
+REPLACED_OR_MERGED = [KeapBehaviour(company_custom_fields=how) for how in ("replace", "merge")]
+
+
 @pytest.mark.parametrize(
     "keap_behaviour",
-    [KeapBehaviour(company_custom_fields=how) for how in ("replace", "merge")],
+    variants(REPLACED_OR_MERGED, quick=REPLACED_OR_MERGED[:1]),
     ids=lambda b: b.company_custom_fields,
 )
 @pytest.mark.parametrize("type", variants(["TEXT", "WHOLE_NUMBER", "LIST_BOX"], quick=["LIST_BOX"]))

@@ -130,7 +130,7 @@ def test_a_schema_of_others_is_connected_from_what_is_printed(case: RealSchema, 
             getattr(server.state, name).edit(link.keap_id, **case.changes)
             run = session.sync()
             assert _changed(untouched, _cells(url, case.stamps) | _stamps(untouched, case.stamps)) == {(table, column)}
-            assert _run_one(url, f"SELECT {column} FROM {table} WHERE {key} = {id}") == value
+            assert _run_one(url, f"SELECT {column} FROM {table} WHERE {key} = {id!r}") == value
             quiet()
             session.undo(run.run_id)
             assert _cells(url, case.stamps) == {k: v for k, v in untouched.items() if k[1] not in case.stamps}

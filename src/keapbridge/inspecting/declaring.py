@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.customcrm.sql import SqlTable
-from keapbridge.inspecting.schema import Column, Table
+from keapbridge.inspecting.belonging import Belonging
+from keapbridge.inspecting.schema import Column, Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess
 from keapbridge.model.meant import is_spelling_of
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
-__all__ = ["RECORDS", "ShortId", "declared", "id_of", "known"]
+__all__ = ["RECORDS", "ShortId", "declared", "id_of", "known", "missing", "time_zone"]
 
 RECORDS: Mapping[str, type] = {CONTACTS: Contact, CUSTOMERS: Customer, PRODUCTS: Product}
 _OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
@@ -61,23 +64,51 @@ def id_of(table: Table) -> str | None:
     return None
 
 
-def declared(guess: Guess, company: Guess | None, currency: str) -> SqlTable | None:
+def missing(guess: Guess, table: SqlTable) -> list[str]:
+    """The properties that a table has no column for."""
+    return [name for name in known(guess.object) if not table.columns.get(name) and name not in table.constants]
+
+
+def time_zone(schema: Schema) -> str | None:
+    """The zone of times that tell none, as it is to be declared; `None` for UTC, and where it is not known."""
+    if not schema.offset:
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        if "/" in schema.zone and ZoneInfo(schema.zone):
+            return schema.zone
+    hours, minutes = divmod(schema.offset, 60)
+    return f"Etc/GMT{-hours:+d}" if not minutes else None  # which counts the other way round
+
+
+def declared(
+    schema: Schema, guess: Guess, company: Guess | None, currency: str, beside: Belonging | None = None
+) -> SqlTable | None:
     """The declaration of a table; `None` where no column tells its rows apart.
 
     Args:
         company: the table of the companies, for contacts that refer to one.
         currency: of prices that do not tell theirs.
+        beside: what belongs to its records in other tables.
     """
     table = guess.table
     id = id_of(table)
     if id is None:
         return None
-    columns = _columns(guess, company, id)
+    beside = beside or Belonging()
+    columns = {name: column for name, column in _columns(guess, company, id).items() if name not in beside.properties}
     roles = _roles(guess)
     given: dict[str, Any] = {"id": id, "columns": columns, **roles}
     constants = _constants(guess.object, columns, currency)
     if constants:
         given["constants"] = constants
+    naive = [table[name] for name in roles.values() if table[name].family == "time" and not table[name].has_zone]
+    zone = time_zone(schema) if naive else None
+    if zone is not None:
+        given["time_zone"] = zone
+    if beside.joins:
+        given["joins"] = beside.joins
+    if beside.lookups:
+        given["lookups"] = beside.lookups
     made = _new_id(table[id])
     if made is not None:
         given["new_id"] = made

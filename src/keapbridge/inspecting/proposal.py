@@ -8,9 +8,10 @@ from typing import Any
 
 import attrs
 
-from keapbridge.customcrm.sql import SqlTable
+from keapbridge.customcrm.sql import SqlJoin, SqlLookup, SqlTable
 from keapbridge.inspecting.applications import recognised
-from keapbridge.inspecting.declaring import declared
+from keapbridge.inspecting.belonging import belonging
+from keapbridge.inspecting.declaring import declared, missing
 from keapbridge.inspecting.printing import as_python, as_toml
 from keapbridge.inspecting.profile import Profile
 from keapbridge.inspecting.profile import findings_of as of_data
@@ -93,6 +94,10 @@ def _shown(table: SqlTable) -> Iterator[tuple[str, str]]:
     for name, column in table.columns.items():
         if column is not None:
             yield name, column
+    parts: tuple[SqlJoin | SqlLookup, ...] = (*table.joins, *table.lookups)
+    for part in parts:
+        for name, column in part.columns.items():
+            yield name, f"{part.table}.{column}"
     for role in ("modified", "created", "deleted"):
         column = getattr(table, role)
         if column is not None:
@@ -120,12 +125,17 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
     findings: list[Finding] = []
     others: dict[str, Sequence[str]] = {}
     chosen: dict[str, Guess] = {}
+    own = {guess.table.name for some in found.values() for guess in some}
     for object in _ORDER:
         for guess in found[object]:
-            table = declared(guess, chosen.get(CUSTOMERS), currency or "USD")
+            table = declared(schema, guess, chosen.get(CUSTOMERS), currency or "USD")
             if table is None and object not in chosen:
                 findings += findings_of(schema, guess, None)
             elif table is not None and object not in chosen:
+                beside = belonging(schema, guess, missing(guess, table), own - {guess.table.name})
+                full = declared(schema, guess, chosen.get(CUSTOMERS), currency or "USD", beside)
+                table = full or table
+                findings += beside.findings
                 tables[object], chosen[object] = table, guess
                 about = findings_of(schema, guess, table)
                 findings += [f for f in about if currency is None or "assumed" not in f.what]

@@ -156,12 +156,14 @@ def read_schema(engine: sa.Engine, schema: str | None = None) -> Schema:
                 triggers=tuple(triggers.get(name, ())),
             )
         )
-    offset, now = _clock(engine)
+    offset, zone, now = _clock(engine)
     others = [
         name for name in look.get_schema_names() if name not in _OURS and name != (schema or look.default_schema_name)
     ]
     others = others if engine.dialect.name == "postgresql" else []
-    return Schema(dialect=engine.dialect.name, tables=tuple(tables), offset=offset, now=now, others=tuple(others))
+    return Schema(
+        dialect=engine.dialect.name, tables=tuple(tables), offset=offset, zone=zone, now=now, others=tuple(others)
+    )
 
 
 _OURS = frozenset({"information_schema", "pg_catalog", "pg_toast"})
@@ -287,29 +289,30 @@ def _triggers(engine: sa.Engine, schema: str | None) -> dict[str, list[str]]:
 
 
 _CLOCKS = {
-    "sqlite": "SELECT NULL, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
+    "sqlite": "SELECT NULL, '', strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
     "postgresql": (
-        "SELECT extract(timezone FROM now())::int / 60,"
+        "SELECT extract(timezone FROM now())::int / 60, current_setting('TimeZone'),"
         " to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '+00:00'"
     ),
     "mysql": (
         "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()),"
+        " IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone),"
         " CONCAT(DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%s'), '+00:00')"
     ),
 }
 _CLOCKS["mariadb"] = _CLOCKS["mysql"]
 
 
-def _clock(engine: sa.Engine) -> tuple[int | None, str]:
-    """By how many minutes the database's times go before UTC, and what it takes to be now."""
+def _clock(engine: sa.Engine) -> tuple[int | None, str, str]:
+    """By how many minutes the database's times go before UTC, in which zone, and what it takes to be now."""
     sql = _CLOCKS.get(engine.dialect.name)
     if sql is None:
-        return None, ""
+        return None, "", ""
     with engine.connect() as connection:
-        offset, now = connection.exec_driver_sql(
+        offset, zone, now = connection.exec_driver_sql(
             sql.replace("%", "%%") if engine.dialect.name == "mysql" else sql
         ).one()
-    return None if offset is None else int(offset), str(now)
+    return None if offset is None else int(offset), str(zone), str(now)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

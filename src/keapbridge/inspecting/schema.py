@@ -133,6 +133,7 @@ class Schema:
         dialect: `"sqlite"`, `"postgresql"`, `"mysql"` (also MariaDB) or another one of SQLAlchemy.
         tables: its tables and views.
         offset: minutes by which the times of the session go before UTC; `None` where there is no such thing.
+        zone: the name of that zone, where it has one.
         now: the moment of the database's clock in UTC, as ISO 8601; empty where it was not asked.
         others: further database schemas that were not looked at.
     """
@@ -140,6 +141,7 @@ class Schema:
     dialect: str
     tables: tuple[Table, ...] = ()
     offset: int | None = None
+    zone: str = ""
     now: str = ""
     others: tuple[str, ...] = ()
 

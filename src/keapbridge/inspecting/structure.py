@@ -60,7 +60,9 @@ def _keys(table: Table, object: str, declared: SqlTable | None) -> Iterator[Find
         return
     if len(table.key) > 1:
         what = f"looks like {object}, and its key is {' and '.join(table.key)} together"
-        advice = f"half of a key names several rows: {table.key[0]} alone cannot be id="
+        advice = (
+            f"id={table.key!r} takes all of it, with new_id= for new records; {table.key[0]} alone names several rows"
+        )
         yield Finding("warning" if declared else "error", _place(table), what, advice)
     else:
         what = f"looks like {object}, and has no unique key"
@@ -68,7 +70,8 @@ def _keys(table: Table, object: str, declared: SqlTable | None) -> Iterator[Find
 
 
 def _written(table: SqlTable) -> set[str]:
-    roles = (table.id, table.modified, table.created, table.key)
+    made_before = (join.local for join in table.joins if join.insert == "before" and join.through is None)
+    roles = (table.id, table.modified, table.created, table.key, *made_before, *table.on_create)
     return {name for name in (*roles, *table.columns.values()) if isinstance(name, str)}
 
 
@@ -163,10 +166,14 @@ def _are_days(values: list[Any]) -> bool:
 def _zone(schema: Schema, table: Table, declared: SqlTable, values: list[Any]) -> Iterator[Finding]:
     """Whether times without a zone are in UTC."""
     column = table[declared.modified or ""]
-    if column.has_zone or getattr(declared, "time_zone", None):
+    if column.has_zone:
         return
     place = _place(table, column.name)
     advice = 'time_zone="Europe/Oslo" says in which one they are'
+    if declared.time_zone is not None:
+        what = f"has no time zone, and the database's own is {declared.time_zone}, which is assumed"
+        yield Finding("warning", place, what, "an application that writes UTC all the same wants time_zone='UTC'")
+        return
     if schema.offset:
         hours = f"{schema.offset / 60:+g} hours"
         yield Finding("warning", place, f"has no time zone, and the database's own is {hours} from UTC", advice)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from real_schemas import django, dolibarr, northwind, woocommerce
+from real_schemas import django, dolibarr, northwind, sakila, suitecrm, woocommerce
 
 __all__ = ["CASES"]
 
-CASES = {case.name: case for case in (northwind.CASE, django.CASE, dolibarr.CASE, woocommerce.CASE)}
+_ALL = (northwind, django, dolibarr, sakila, suitecrm, woocommerce)
+CASES = {module.CASE.name: module.CASE for module in _ALL}

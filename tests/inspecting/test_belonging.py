@@ -1,0 +1,93 @@
+"""Tables that belong to records are joined, those that they refer to are looked up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keapbridge as kb
+from keapbridge.inspecting.proposal import propose
+from keapbridge.inspecting.schema import Column, ForeignKey, Schema, Table
+
+
+def table(
+    name: str, columns: str, *rows: tuple[Any, ...], refers: dict[str, str] | None = None, **options: Any
+) -> Table:
+    """A table whose first column is its key; names that end in a `#` are numbers."""
+    names = [each.removesuffix("#") for each in columns.split()]
+    made = tuple(
+        Column(name=n, family="integer" if each.endswith("#") else "text", counts=i == 0 and each.endswith("#"))
+        for i, (n, each) in enumerate(zip(names, columns.split(), strict=True))
+    )
+    keys = tuple(ForeignKey(columns=(c,), table=t, remote=(f"{t}_id",)) for c, t in (refers or {}).items())
+    return Table(name=name, columns=made, key=(names[0],), rows=rows, foreign_keys=keys)
+
+
+def contacts(*tables: Table) -> tuple[kb.SqlTable, list[str]]:
+    found = propose(Schema(dialect="sqlite", tables=tables))
+    return found.tables["contacts"], [str(finding) for finding in found.findings]
+
+
+PERSON = "person_id# first_name last_name email"
+PEOPLE = ((1, "Ada", "Berg", "ada@example.org"), (2, "Bo", "Dahl", "bo@example.org"))
+
+
+def test_a_row_that_refers_to_a_person_and_is_its_only_one_is_joined() -> None:
+    profile = table(
+        "profile",
+        "profile_id# phone person#",
+        (1, "+47 22123456", 1),
+        (2, "+47 22123457", 2),
+        refers={"person": "person"},
+    )
+    found, _ = contacts(table("person", PERSON, *PEOPLE), profile)
+    assert list(found.joins) == [kb.SqlJoin("profile", remote="person", columns={"Phone": "phone"})]
+
+
+def test_of_several_rows_the_main_one_is_picked_by_its_kind() -> None:
+    rows = [(1, "Oslo", "home", 1), (2, "Bergen", "delivery", 1), (3, "Moss", "home", 2), (4, "Halden", "delivery", 2)]
+    place = table("place", "place_id# city kind person#", *rows, refers={"person": "person"})
+    found, _ = contacts(table("person", PERSON, *PEOPLE), place)
+    assert list(found.joins) == [kb.SqlJoin("place", remote="person", columns={"City": "city"}, where={"kind": "home"})]
+
+
+def test_of_several_rows_that_nothing_tells_apart_none_is_taken_and_that_is_told() -> None:
+    place = table("place", "place_id# city person#", (1, "Oslo", 1), (2, "Moss", 1), refers={"person": "person"})
+    found, told = contacts(table("person", PERSON, *PEOPLE), place)
+    assert list(found.joins) == []
+    assert any("place: has several rows for one of person" in line for line in told)
+
+
+def test_an_address_is_made_before_its_person_and_its_city_and_country_are_looked_up() -> None:
+    people = [(*row, i + 1) for i, row in enumerate(PEOPLE)]
+    found, _ = contacts(
+        table("person", f"{PERSON} address_id#", *people, refers={"address_id": "address"}),
+        table(
+            "address",
+            "address_id# address postal_code city_id#",
+            (1, "Storgata 1", "0150", 1),
+            (2, "Lillegata 2", "1500", 2),
+            refers={"city_id": "city"},
+        ),
+        table("city", "city_id# city country_id#", (1, "Oslo", 1), (2, "Moss", 1), refers={"country_id": "country"}),
+        table("country", "country_id# country", (1, "Norway"), (2, "Sweden")),
+    )
+    address = {"StreetAddress1": "address", "ZipCode": "postal_code"}
+    assert list(found.joins) == [kb.SqlJoin("address", local="address_id", insert="before", columns=address)]
+    assert list(found.lookups) == [
+        kb.SqlLookup("city", local="city_id", through="address", columns={"City": "city"}),
+        kb.SqlLookup("country", local="country_id", through="city", columns={"Country": "country"}),
+    ]
+
+
+def test_an_address_that_several_share_is_not_theirs() -> None:
+    people = [(*row, 1) for row in PEOPLE]
+    shared = table("address", "address_id# address postal_code", (1, "Storgata 1", "0150"))
+    found, _ = contacts(table("person", f"{PERSON} address_id#", *people, refers={"address_id": "address"}), shared)
+    assert list(found.joins) == []
+
+
+def test_a_country_is_looked_up_without_a_foreign_key_and_by_its_code() -> None:
+    people = [(*row, 1) for row in PEOPLE]
+    countries = table("c_country", "rowid# label code", (1, "Norge", "NO"), (2, "Sverige", "SE"))
+    found, _ = contacts(table("person", f"{PERSON} fk_pays#", *people), countries)
+    assert list(found.lookups) == [kb.SqlLookup("c_country", local="fk_pays", columns={"Country": "code"})]

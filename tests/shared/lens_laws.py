@@ -52,7 +52,7 @@ def built(declared: Any, mapper: Any = contacts) -> Lens:
 REGIONS_TO_CALL = ("NO", "US", "GB", "DE", "FR", "IT", "BR", "JP", "AU", "IN")
 NUMBERS = tuple(phonenumbers.example_number(code) for code in REGIONS_TO_CALL)
 COUNTRIES = tuple(sorted(country.alpha_3 for country in pycountry.countries))
-DIVIDED = tuple(code for code in COUNTRIES if regions(alpha2(code) or ""))
+DIVIDED = tuple(sorted(c.alpha_3 for c in pycountry.countries if pycountry.subdivisions.get(country_code=c.alpha_2)))
 CURRENCIES = {"USD": 2, "EUR": 2, "NOK": 2, "JPY": 0, "KWD": 3, "CLF": 4}
 TABLE = {"S": "Small", "L": "Large", "XL": "Extra large"}
 LINKED = {"C1": "11", "C2": "12", "C:3": "13"}

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -64,6 +63,8 @@ def bare(app: WebhookApp) -> tuple[Any, str]:
 
 
 def in_fastapi(app: WebhookApp) -> tuple[Any, str]:
+    from fastapi import FastAPI  # its import takes long
+
     host = FastAPI(lifespan=app.lifespan)
     host.mount("/hooks", app)
     return host, "/hooks"
@@ -74,6 +75,8 @@ def in_starlette(app: WebhookApp) -> tuple[Any, str]:
 
 
 def in_fastapi_without_lifespan(app: WebhookApp) -> tuple[Any, str]:
+    from fastapi import FastAPI
+
     host = FastAPI()
     host.mount("/hooks", app)
     return host, "/hooks"

@@ -99,3 +99,12 @@ def test_what_is_no_object_or_has_no_id_is_still_refused(item: Any) -> None:
     records, [malformed] = CONTACTS.read_many([{"id": "1"}, item])
     assert [record.id for record in records] == ["1"]
     assert "$[1]" in str(malformed.error)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("birth_date", "not a date"), ("update_time", "not a moment")])
+def test_half_a_surrogate_pair_is_no_value_of_any_type(name: str, reason: str) -> None:
+    page = b'[{"id": "1"}, {"id": "2", "given_name": "a\\ud800", "%s": "\\udfff"}]' % name.encode()
+    (_, two), malformed = CONTACTS.read_many(msgspec.Raw(page))
+    assert malformed == ()
+    assert getattr(two, name).reason == f"{reason} ($.{name})"
+    assert two.given_name == "a\ud800"  # what that means is told where it is mapped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
@@ -92,4 +93,5 @@ class Shown:
 def _stamps(page: Page[Any]) -> Sequence[Any]:
     if page.unread is not None:
         return tuple(page.unread.stamps)
-    return tuple(getattr(item, "updated_at", None) for item in page.items)
+    stamps = (getattr(item, "updated_at", None) for item in page.items)
+    return tuple(at if isinstance(at, datetime) else None for at in stamps)  # what is no moment need not have a hash

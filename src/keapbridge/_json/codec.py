@@ -192,7 +192,10 @@ class Codec(Generic[R]):
             with _examining:
                 msgspec.convert({}, self.cls)
             self._is_prepared = True
-        return msgspec.convert(prepared, cls)
+        try:
+            return msgspec.convert(prepared, cls)
+        except UnicodeEncodeError:  # half a surrogate pair, where a text is to be a date or a number
+            raise msgspec.ValidationError("no character") from None
 
     def _load_prepared(self, prepared: Any, path: str) -> R:
         try:

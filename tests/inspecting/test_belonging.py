@@ -91,3 +91,14 @@ def test_a_country_is_looked_up_without_a_foreign_key_and_by_its_code() -> None:
     countries = table("c_country", "rowid# label code", (1, "Norge", "NO"), (2, "Sverige", "SE"))
     found, _ = contacts(table("person", f"{PERSON} fk_pays#", *people), countries)
     assert list(found.lookups) == [kb.SqlLookup("c_country", local="fk_pays", columns={"Country": "code"})]
+
+
+def test_the_table_that_every_record_begins_in_tells_its_times_and_deletions() -> None:
+    entity = table(
+        "entity", "entity_id# modified_at deleted#", (1, "2026-01-02 10:00:00", 0), (2, "2026-01-02 10:00:00", 0)
+    )
+    person = table("person", PERSON, *PEOPLE, refers={"person_id": "entity"})
+    found, _ = contacts(person, entity)
+    assert (found.modified, found.deleted) == ("entity.modified_at", "entity.deleted")
+    begun = kb.SqlJoin("entity", local="person_id", remote="entity_id", insert="before", always=True)
+    assert list(found.joins) == [begun]

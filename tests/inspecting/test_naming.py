@@ -26,6 +26,7 @@ from keapbridge.inspecting.naming import column_scores, table_scores, words_of
         ("epostadress", "Email"),
         ("Straße", "StreetAddress1"),
         ("kundeStrasse", "StreetAddress1"),
+        ("mailingcity", "City"),
         ("primary_address_street", "StreetAddress1"),
         ("PLZ", "ZipCode"),
         ("kod_pocztowy", "ZipCode"),

@@ -32,11 +32,13 @@ class Belonging:
     """What was found beside a table.
 
     Attributes:
+        roles: `modified` and `deleted` of a joined table that every record begins in, as `table.column`.
         joins: tables with parts of the record.
         lookups: tables that it refers to.
         findings: what was seen and is not taken.
     """
 
+    roles: Mapping[str, str] = attrs.field(factory=dict)
     joins: tuple[SqlJoin, ...] = ()
     lookups: tuple[SqlLookup, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -59,11 +61,16 @@ def belonging(schema: Schema, guess: Guess, missing: Sequence[str], others: Coll
     joins: list[SqlJoin] = []
     findings: list[Finding] = []
     hosts: list[tuple[str | None, Table]] = [(None, guess.table)]
+    roles: dict[str, str] = {}
+    beginning = _beginning(schema, guess)
+    if beginning is not None:
+        join, roles = beginning
+        joins.append(join)
     for join, table in (*_before(schema, guess, wanted, others), *_after(schema, guess, wanted, others, findings)):
         joins.append(join)
         hosts.append((join.table, table))
     lookups = tuple(_lookups(schema, hosts, wanted, {*others, *(join.table for join in joins)}, guess))
-    return Belonging(joins=tuple(joins), lookups=lookups, findings=tuple(findings))
+    return Belonging(roles=roles, joins=tuple(joins), lookups=lookups, findings=tuple(findings))
 
 
 def _parts(table: Table, wanted: list[str], but: Collection[str]) -> dict[str, str]:
@@ -79,13 +86,42 @@ def _taken(found: Mapping[str, str], wanted: list[str]) -> dict[str, str]:
     return {name: found[name] for name in found}
 
 
+def _beginning(schema: Schema, guess: Guess) -> tuple[SqlJoin, dict[str, str]] | None:
+    """The table that every record begins in, whose key is that of the record, too: it knows times and deletions."""
+    if len(guess.table.key) != 1 or "modified" in guess.roles:
+        return None
+    key = guess.table.foreign_key_of(guess.table.key[0])
+    table = None if key is None else schema.find(key.table, key.schema)
+    if key is None or table is None:
+        return None
+    seen = looks_of(table)
+    found = assigned(scores_of(table, seen, ("modified", "deleted", "created")))
+    roles: dict[str, str] = {
+        name: f"{table.name}.{found[name][0]}"
+        for name in ("modified", "deleted")
+        if name in found and table[found[name][0]].family in {"time", "text", "boolean", "integer"}
+    }
+    if not roles:
+        return None
+    join = SqlJoin(
+        table.name,
+        local=key.columns[0],
+        remote=key.remote[0],
+        insert="before",
+        always=True,
+        schema=table.schema,
+    )
+    return join, roles
+
+
 def _before(
     schema: Schema, guess: Guess, wanted: list[str], others: Collection[str]
 ) -> Iterator[tuple[SqlJoin, Table]]:
     """Rows that a record refers to, and that are its alone: an address."""
     for key in guess.table.foreign_keys:
         table = schema.find(key.table, key.schema)
-        if table is None or len(key.columns) != 1 or table is guess.table or table.name in others:
+        is_key = key.columns == guess.table.key
+        if table is None or len(key.columns) != 1 or table is guess.table or table.name in others or is_key:
             continue
         held = [value for value in guess.table.values(key.columns[0]) if value is not None]
         if not held or len(set(held)) != len(held):

@@ -97,7 +97,7 @@ def declared(
     beside = beside or Belonging()
     columns = {name: column for name, column in _columns(guess, company, id).items() if name not in beside.properties}
     roles = _roles(guess)
-    given: dict[str, Any] = {"id": id, "columns": columns, **roles}
+    given: dict[str, Any] = {"id": id, "columns": columns, **roles, **beside.roles}
     constants = _constants(guess.object, columns, currency)
     if constants:
         given["constants"] = constants

@@ -22,6 +22,7 @@ _HABITS = frozenset(
 WHOLE, BARE, MAIN, END, INSIDE, LATER = 1.0, 0.95, 0.9, 0.75, 0.5, 0.35
 """How much a name says: it is the word; it is, without what is before all of them; it is, behind a word for the first
 of several; the word is its end, between words or within one; it is, behind a word for another one than the first."""
+SHORTEST_GLUED = 4  # letters of a word that others are written together with
 SHORTEST_INSIDE = 5  # letters of a word that is looked for within another
 
 
@@ -113,7 +114,7 @@ def column_scores(name: str, table: str = "", shared: tuple[str, ...] = ()) -> M
     if not words:
         return {}
     ones = set(_singular(words_of(table)))
-    bare = _bare(words, shared)
+    bare = _unglued(_bare(words, shared))
     if len(bare) > 1 and bare[0] in ones:
         bare = bare[1:]
     found: dict[str, float] = {}
@@ -132,6 +133,15 @@ def column_scores(name: str, table: str = "", shared: tuple[str, ...] = ()) -> M
         if score:
             found[property] = score
     return found
+
+
+def _unglued(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`mailingcity` as `mailing city`: a word that says which of several, written together with another one."""
+    for before in sorted(_before("first") | _before("later"), key=len, reverse=True):
+        rest = words[0].removeprefix(before) if words else ""
+        if len(before) >= SHORTEST_GLUED and rest and rest != words[0]:
+            return (before, rest, *words[1:])
+    return words
 
 
 def _singular(words: tuple[str, ...]) -> Iterable[str]:

@@ -138,7 +138,7 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
                 findings += beside.findings
                 tables[object], chosen[object] = table, guess
                 about = findings_of(schema, guess, table)
-                findings += [f for f in about if currency is None or "assumed" not in f.what]
+                findings += [f for f in about if currency is None or "currency of prices" not in f.what]
         rest = [guess.table.title for guess in found[object] if guess is not chosen.get(object)]
         if rest:
             others[object] = tuple(rest)

@@ -129,6 +129,8 @@ def _modified(schema: Schema, guess: Guess, declared: SqlTable) -> Iterator[Find
             what, advice = _unusable(table, name)
         yield Finding("info", _place(table, name or ""), what, advice)
         return
+    if declared.modified not in table:
+        return  # it is in another table
     column = table[declared.modified]
     place = _place(table, column.name)
     values = table.values(column.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from real_schemas import django, dolibarr, northwind, sakila, suitecrm, woocommerce
+from real_schemas import django, dolibarr, espocrm, northwind, sakila, suitecrm, vtiger, woocommerce
 
 __all__ = ["CASES"]
 
-_ALL = (northwind, django, dolibarr, sakila, suitecrm, woocommerce)
+_ALL = (northwind, django, dolibarr, espocrm, sakila, suitecrm, vtiger, woocommerce)
 CASES = {module.CASE.name: module.CASE for module in _ALL}

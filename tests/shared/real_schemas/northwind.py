@@ -16,7 +16,8 @@ CASE = RealSchema(
             [Region] TEXT, [PostalCode] TEXT, [Country] TEXT, [Phone] TEXT, [Fax] TEXT, PRIMARY KEY (`CustomerID`)
         );
         CREATE TABLE [Suppliers] (
-            [SupplierID] INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, [CompanyName] TEXT NOT NULL, [ContactName] TEXT,
+            [SupplierID] INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, [CompanyName] TEXT NOT NULL,
+            [ContactName] TEXT,
             [ContactTitle] TEXT, [Address] TEXT, [City] TEXT, [Region] TEXT, [PostalCode] TEXT, [Country] TEXT,
             [Phone] TEXT,
             [Fax] TEXT, [HomePage] TEXT
@@ -28,7 +29,8 @@ CASE = RealSchema(
             [ReportsTo] INTEGER, [PhotoPath] TEXT, FOREIGN KEY ([ReportsTo]) REFERENCES [Employees] ([EmployeeID])
         );
         CREATE TABLE [Products] (
-            [ProductID] INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, [ProductName] TEXT NOT NULL, [SupplierID] INTEGER,
+            [ProductID] INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, [ProductName] TEXT NOT NULL,
+            [SupplierID] INTEGER,
             [CategoryID] INTEGER, [QuantityPerUnit] TEXT, [UnitPrice] NUMERIC DEFAULT 0,
             [UnitsInStock] INTEGER DEFAULT 0,
             [Discontinued] TEXT NOT NULL DEFAULT '0', CHECK ([UnitPrice]>=(0)),

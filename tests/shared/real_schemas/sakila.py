@@ -28,7 +28,8 @@ CASE = RealSchema(
             CONSTRAINT fk_address_city FOREIGN KEY (city_id) REFERENCES city (city_id)
         );
         CREATE TABLE store (
-            store_id tinyint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, manager_staff_id tinyint unsigned NOT NULL
+            store_id tinyint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
+            manager_staff_id tinyint unsigned NOT NULL
         );
         CREATE TABLE customer (
             customer_id smallint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, store_id tinyint unsigned NOT NULL,

@@ -59,7 +59,7 @@ from keapbridge.errors import (
     UncertainError,
     UnfitError,
 )
-from keapbridge.keap import AsyncKeapClient, FileTokenStore, KeapApiKey, KeapClient, KeapOAuth, Pacing
+from keapbridge.keap import AsyncKeapClient, FileTokenStore, Habits, KeapApiKey, KeapClient, KeapOAuth, Pacing
 from keapbridge.mapping import custom_field
 from keapbridge.mapping import declare as _declare
 from keapbridge.mapping.declare import *
@@ -108,6 +108,7 @@ __all__ = [
     "FileTokenStore",
     "Finding",
     "Findings",
+    "Habits",
     "KeapApiKey",
     "KeapClient",
     "KeapOAuth",

@@ -712,7 +712,7 @@ def test_lists_are_ordered(crowd: tuple[httpx.Client, dict[str, str]], order: st
         ("contacts", {"order_by": "id up"}),
         ("companies", {"order_by": "update_time desc"}),
         ("products", {"order_by": "id asc"}),
-        ("contacts", {"page_size": "0"}),
+        ("contacts", {"page_size": "-1"}),
         ("contacts", {"page_size": "1001"}),
         ("contacts", {"page_size": "x"}),
         ("contacts", {"page_token": "x"}),
@@ -1051,3 +1051,22 @@ def test_the_contract_is_not_toothless(keap: KeapEmulator, client: httpx.Client)
     with pytest.raises(OpenAPIError, match="Request body"):
         validate_exchange(wrong_body)
     validate_exchange(fine)
+
+
+PERSON = {"given_name": "Ada", "email_addresses": [{"email": "ada@example.org", "field": "EMAIL1"}]}
+
+
+def test_yes_and_no_are_found_however_they_are_spelled(keap: KeapEmulator, client: httpx.Client) -> None:
+    field = keap.state.contacts.add_custom_field("Vip", "YES_NO")
+    by_id = {
+        keap.state.contacts.add(PERSON | {"custom_fields": [{"id": field, "content": c}]}): c for c in (1, "true", 0)
+    }
+    for value, wanted in (("1", 2), ("true", 2), ("Yes", 2), ("0", 1), ("no", 1)):
+        found = ids(client.get("/contacts", params={"filter": f"Vip=={value}", "fields": "id"}))
+        assert len([id for id in found if id in by_id]) == wanted, value
+    refused(client.get("/contacts", params={"filter": "Vip==perhaps"}))
+
+
+def test_a_page_of_no_length_is_as_long_as_keap_likes(keap: KeapEmulator, client: httpx.Client) -> None:
+    keap.state.contacts.add_many(PERSON for _ in range(3))
+    assert len(ids(client.get("/contacts", params={"page_size": 0}))) >= 3

@@ -3,6 +3,7 @@
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
 from keapbridge.keap.fields import CustomField, FieldOption, Model
+from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
@@ -40,6 +41,7 @@ __all__ = [
     "FaxNumber",
     "FieldOption",
     "FileTokenStore",
+    "Habits",
     "Hook",
     "HookReport",
     "KeapApiKey",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import attrs
 
 from keapbridge.errors import ApiError, BoundError, NoAnswerError, StatusError
+from keapbridge.keap.clearing import Way, as_told, next_way
+from keapbridge.keap.habits import Cleared, Habits
 
 __all__ = ["LONGER", "MAX_PAGE", "MIN_PAGE", "Asking", "is_named", "is_refusal", "names_in", "smaller", "took_too_long"]
 
@@ -23,6 +25,7 @@ MIN_PAGE: Final = 100  # below this it is not the length of a page that takes it
 SLOW: Final = 10.0  # seconds for a page: the next one is to be shorter
 QUICK: Final = 1.0
 LONGER: Final = "longer pages"
+_WORDS: Final[Mapping[Way, str]] = {"empty": "an empty value", "null": "null", "mask": "update_mask alone"}
 _REFUSALS: Final = frozenset({400, 413, 414, 422, 431})
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _log = logging.getLogger("keapbridge.calls")
@@ -33,16 +36,20 @@ class Asking:
     """What a Keap has let be asked for so far; one for all that use a client.
 
     Attributes:
+        habits: how this Keap behaves, as far as that was said or its answers have shown it.
         fields: the names that `fields` does not take, by the kind of call (`GET /v2/contacts/{id}`).
         parts: what lists do not take: `since`, `order_by`, `id_above`, longer pages, by resource.
         sizes: how long pages are, where they are not as long as can be.
-        ids: how many ids a filter takes, where that is known.
+        ids: how many ids a filter has taken, where it has refused more.
+        failed: the ways that have not cleared a property, by resource and property.
     """
 
+    habits: Habits = attrs.field(factory=Habits.unknown)
     fields: dict[str, frozenset[str]] = attrs.field(factory=dict)
     parts: dict[str, frozenset[str]] = attrs.field(factory=dict)
     sizes: dict[str, int] = attrs.field(factory=dict)
     ids: dict[str, int] = attrs.field(factory=dict)
+    failed: dict[tuple[str, str], frozenset[Way]] = attrs.field(factory=dict)
 
     def without(self, kind: str, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that a kind of call takes."""
@@ -55,13 +62,30 @@ class Asking:
 
     def size(self, resource: str) -> int:
         """How long a page may be."""
-        return self.sizes.get(resource, MAX_PAGE)
+        return min(self.sizes.get(resource, MAX_PAGE), self.habits.longest_page or MAX_PAGE)
+
+    def most_ids(self, resource: str) -> int:
+        """How many ids a filter may have."""
+        return min(self.ids.get(resource, MAX_PAGE), self.habits.ids_at_once or MAX_PAGE)
+
+    def way(self, resource: str, name: str) -> Way | None:
+        """How to clear a property; `None` where no way has done it."""
+        return next_way(self.habits, name, self.failed.get((resource, name), frozenset()))
+
+    def remember_clearing(self, resource: str, told: Mapping[tuple[str, Way], Cleared]) -> None:
+        """What became of properties that were written empty."""
+        for (name, way), effect in told.items():
+            if effect != "clears":
+                self.failed[resource, name] = self.failed.get((resource, name), frozenset()) | {way}
+                _log.warning("%s of %s is not cleared by %s (%s)", name, resource, _WORDS[way], effect)
+        self.habits = as_told(self.habits, told)
 
     def remember_fields(self, kind: str, names: frozenset[str]) -> None:
         """A call without these names was answered, after one with them was refused."""
         new = names - self.fields.get(kind, frozenset())
         if new:
             self.fields[kind] = self.fields.get(kind, frozenset()) | new
+            self.habits = self.habits.over(Habits(unknown_fields="refused"))
             _log.warning("%s does not take the fields %s: they are not asked for any more", kind, _listed(new))
 
     def remember_parts(self, resource: str, parts: frozenset[str]) -> None:
@@ -75,6 +99,7 @@ class Asking:
         """So many ids were answered, after more were refused."""
         if most < self.ids.get(resource, MAX_PAGE):
             self.ids[resource] = most
+            self.habits = attrs.evolve(self.habits, ids_at_once=most)
             _log.warning("a filter of %s takes %d ids and not many more", resource, most)
 
     def remember_size(self, resource: str, size: int, seconds: float, *, asked_less: bool, is_full: bool) -> None:

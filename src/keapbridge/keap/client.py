@@ -20,11 +20,13 @@ from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.errors import NotFoundError, StatusError
 from keapbridge.keap import endpoints, field_endpoints, lists
-from keapbridge.keap.asking import Asking, is_refusal
+from keapbridge.keap.asking import Asking, is_named, is_refusal
 from keapbridge.keap.by_id import ById
 from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
+from keapbridge.keap.clearing import is_empty, shows
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
+from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.lists import Wanted
@@ -91,7 +93,7 @@ class KeapResource(Generic[R]):
     @property
     def answers_all(self) -> bool:
         """Whether the answer to a write shows all that a read shows."""
-        return self.endpoint.answers_all
+        return self.endpoint.answers_all or self.asking.habits.company_answers == "everything"
 
     def list(
         self,
@@ -203,7 +205,32 @@ class KeapResource(Generic[R]):
         id = one_id("id", id)
         record = endpoints.changes_to_record(self.endpoint, changes)
         mask = [name for name, value in changes.items() if value is not UNSET]
-        return send(self.port, endpoints.update(self.endpoint, id, record, mask, self.asking))
+        emptied = {name for name in mask if is_empty(changes[name])} - self.endpoint.codec.arrays
+        if not emptied - self.endpoint.required:
+            return send(self.port, endpoints.update(self.endpoint, id, record, mask, self.asking))
+        return self._clear(id, record, mask, emptied - self.endpoint.required)
+
+    def _clear(self, id: str, record: R, mask: Collection[str], emptied: Collection[str]) -> Flow[R]:
+        """A write that empties some properties, in the ways that this Keap takes; each that fails is tried once."""
+        name, asking = self.endpoint.name, self.asking
+        while True:
+            ways = {each: way for each in emptied if (way := asking.way(name, each)) is not None}
+            try:
+                answer = yield from send(self.port, endpoints.update(self.endpoint, id, record, mask, asking, ways))
+            except StatusError as error:
+                is_alone = len(mask) == len(ways) == 1
+                named = [each for each in ways if is_alone or is_named(error.said, each)]
+                if not is_refusal(error) or not named:
+                    raise
+                asking.remember_clearing(name, {(each, ways[each]): "refused" for each in named})
+                if not all(asking.way(name, each) for each in named):
+                    raise
+                continue
+            told = {(n, way): effect for n, way in ways.items() if (effect := shows(getattr(answer, n))) is not None}
+            asking.remember_clearing(name, told)
+            mask = emptied = [n for (n, _), effect in told.items() if effect != "clears" and asking.way(name, n)]
+            if not mask:
+                return answer
 
     def put_items(self, id: str | int, items: Collection[SlotItem]) -> Flow[R]:
         id = one_id("id", id)
@@ -238,12 +265,14 @@ class KeapResource(Generic[R]):
         return made
 
 
-def _check(auth: Any, pacing: Any) -> None:
+def _check(auth: Any, pacing: Any, habits: Any) -> None:
     if auth is None:
         raise wrong("auth", 'credentials, such as auth=kb.KeapApiKey("KeapAK-…")', auth)
     check_credentials(auth)
     if pacing is not None:
         one_of("pacing", pacing, Pacing, "how much of the limits it may use, pacing=kb.Pacing(…)")
+    if habits is not None:
+        one_of("habits", habits, Habits, "how this Keap behaves, habits=kb.Habits.load('habits.toml')")
 
 
 def _filters(given: Any) -> list[tuple[str, str]]:
@@ -454,6 +483,7 @@ class KeapClient:
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
         bounds: what it takes from the system at most; see `Bounds`.
+        habits: how this Keap behaves where its contract is silent; what is not known of it is not relied on.
         pacing: how much of Keap's limits it may use. Without it, all of what Keap publishes for these credentials; at
             other addresses than Keap's own, no limit.
     """
@@ -467,8 +497,9 @@ class KeapClient:
         retry: RetryPolicy | None = None,
         bounds: Bounds | None = None,
         pacing: Pacing | None = None,
+        habits: Habits | None = None,
     ) -> None:
-        _check(auth, pacing)
+        _check(auth, pacing, habits)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = SyncHttpPort(
             HttpSettings(
@@ -481,7 +512,7 @@ class KeapClient:
             )
         )
         self._driver = driver = SyncDriver()
-        asking = Asking()
+        self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
         self.contacts: SyncKeapResourceWithFields[Contact, SavedContact] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS, asking)
         )
@@ -492,6 +523,11 @@ class KeapClient:
             driver, KeapResource(self._port, PRODUCTS, asking)
         )
         self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
+
+    @property
+    def habits(self) -> Habits:
+        """How this Keap behaves where its contract is silent, as far as that was said, or its answers have shown it."""
+        return self._asking.habits
 
     @property
     def limits(self) -> KeapLimits:
@@ -541,9 +577,10 @@ class AsyncKeapClient:
         retry: RetryPolicy | None = None,
         bounds: Bounds | None = None,
         pacing: Pacing | None = None,
+        habits: Habits | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
-        _check(auth, pacing)
+        _check(auth, pacing, habits)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = AsyncHttpPort(
             HttpSettings(
@@ -557,7 +594,7 @@ class AsyncKeapClient:
             )
         )
         self._driver = driver = AsyncDriver()
-        asking = Asking()
+        self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
         self.contacts: AsyncKeapResourceWithFields[Contact, SavedContact] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, CONTACTS, asking)
         )
@@ -568,6 +605,11 @@ class AsyncKeapClient:
             driver, KeapResource(self._port, PRODUCTS, asking)
         )
         self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
+
+    @property
+    def habits(self) -> Habits:
+        """How this Keap behaves where its contract is silent, as far as that was said, or its answers have shown it."""
+        return self._asking.habits
 
     @property
     def limits(self) -> KeapLimits:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ApiError, StatusError
 from keapbridge.keap import records
 from keapbridge.keap.asking import Asking, is_refusal, names_in
+from keapbridge.keap.clearing import Way, written
 from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Maybe
@@ -35,6 +37,7 @@ __all__ = [
     "update",
 ]
 
+_AS_EMPTY: Mapping[str, Way] = MappingProxyType({})
 _ABOUT_FIELDS = re.compile(r"\bfields\b|unrecogni[sz]ed", re.IGNORECASE)
 
 
@@ -60,6 +63,7 @@ class Endpoint(Generic[R]):
         codec: reads and writes the records.
         read_only: attributes that are never written.
         choosable: whether single reads and lists take `fields`; what they ask for is every modelled field.
+        required: attributes that nothing empties.
         answers_all: whether writes take `fields` too.
         since: the list filter for changes since a moment; `None` where there is none.
         ids: the list filter for a set of ids; `None` where there is none.
@@ -73,6 +77,7 @@ class Endpoint(Generic[R]):
     singular: str
     codec: Codec[R]
     read_only: frozenset[str]
+    required: frozenset[str] = attrs.field(default=frozenset(), kw_only=True)
     choosable: bool
     answers_all: bool
     since: str | None
@@ -174,6 +179,7 @@ COMPANIES: Endpoint[records.SavedCompany] = Endpoint(
     singular="company",
     codec=Codec(records.SavedCompany),
     read_only=_TIMES,
+    required=frozenset({"company_name"}),
     choosable=True,
     answers_all=False,
     since="since_time",
@@ -188,6 +194,7 @@ PRODUCTS: Endpoint[records.SavedProduct] = Endpoint(
     singular="product",
     codec=Codec(records.SavedProduct),
     read_only=_TIMES,
+    required=frozenset({"name", "price", "short_description"}),
     choosable=False,
     answers_all=True,
     since=None,
@@ -228,8 +235,18 @@ def create(endpoint: Endpoint[R], record: Any, asking: Asking | None = None) -> 
     return _with_fields(call, endpoint, asking) if endpoint.choosable and endpoint.answers_all else call
 
 
-def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], asking: Asking | None = None) -> Call[R]:
+def update(
+    endpoint: Endpoint[R],
+    id: str,
+    record: R,
+    mask: Collection[str],
+    asking: Asking | None = None,
+    ways: Mapping[str, Way] = _AS_EMPTY,
+) -> Call[R]:
     """Write the masked attributes of `record`; arrays are replaced as a whole.
+
+    Args:
+        ways: how those that are emptied are written, where that is not by an empty value.
 
     Raises:
         ValueError: when a masked attribute cannot be written or is `UNSET`.
@@ -247,7 +264,7 @@ def update(endpoint: Endpoint[R], id: str, record: R, mask: Collection[str], ask
         _one(endpoint, id),
         _decode_one(endpoint),
         query=tuple(("update_mask", name) for name in sorted(body)),
-        body=dump_json(body),
+        body=dump_json(written(body, ways)),
         subject=f"{endpoint.singular} {id}",
         route=f"{endpoint.path}/{{id}}",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -64,7 +64,10 @@ def list_page(
         stop_before, order_by = updated_since, endpoint.newest_first
     terms = tuple(filters)
     filter_text(terms)  # refused here, not at the first page
-    since = None if stop_before is not None or updated_since is None else moment(updated_since)
+    since = None
+    if stop_before is None and updated_since is not None:
+        is_after = asking is not None and asking.habits.since == "exclusive"
+        since = moment(updated_since - timedelta(milliseconds=1) if is_after else updated_since)
     # Where a list ends is told by what its records hold, if they are listed newest first.
     return Wanted(
         endpoint,
@@ -271,7 +274,7 @@ def of_ids(endpoint: Endpoint[R], ids: Collection[str], asking: Asking | None = 
                 size=int(window[-1]) - first + 1,
             )
         return
-    most = min(asking.size(endpoint.name), asking.ids.get(endpoint.name, MAX_PAGE))
+    most = min(asking.size(endpoint.name), asking.most_ids(endpoint.name))
     step = max(1, min(most, MAX_IDS_TEXT // (len(ordered[-1]) + 1))) if ordered else 1
     for start in range(0, len(ordered), step):
         chunk = ordered[start : start + step]

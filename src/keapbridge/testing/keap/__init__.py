@@ -15,6 +15,7 @@ from __future__ import annotations
 import secrets
 from typing import Self
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing._faults import Faults
 from keapbridge.testing._server import AsgiApp, LoopbackServer, Recorder, RequestLog
 from keapbridge.testing.keap._app import application
@@ -23,6 +24,7 @@ from keapbridge.testing.keap._faults import answers, specials
 from keapbridge.testing.keap._gateway import Gateway
 from keapbridge.testing.keap._hooks import HookBehaviour, KeapHooks
 from keapbridge.testing.keap._oauth import KeapGrant, KeapOAuthServer, mask_tokens
+from keapbridge.testing.keap._playing import played
 from keapbridge.testing.keap._quota import KeapQuota, Meter
 from keapbridge.testing.keap._state import Clock, Contacts, KeapState, Table
 
@@ -46,6 +48,7 @@ class KeapEmulator:
     Attributes:
         app: The ASGI application; it serves `/crm/rest/v2/…`, `/token` and `/app/oauth/authorize` without the server,
             too.
+        habits: How it behaves where Keap's contract says nothing, all of them known.
         state: What it remembers, to look at and to edit as users of Keap do.
         requests: What it was asked.
         faults: What goes wrong next.
@@ -59,7 +62,9 @@ class KeapEmulator:
         api_key: The key to accept.
         currency: The ISO 4217 code of the currency that prices are in.
         clock: Says what time it is (aware); the system's clock without it. It dates writes and counts calls.
-        behaviour: What happens where Keap's contract says nothing.
+        behaviour: Oddities that integrators have met, as switches.
+        habits: How it behaves where Keap's contract says nothing; what is not known of them is as `behaviour` says, or
+            as is most likely.
         quota: How many calls are answered before 429, for each key or OAuth client and for all together. Without it,
             nothing is refused; the headers speak of Keap's own limits, and never of more than half of one as used.
         hook_behaviour: How it delivers REST hooks.
@@ -74,11 +79,13 @@ class KeapEmulator:
         currency: str = "USD",
         clock: Clock | None = None,
         behaviour: KeapBehaviour = DEFAULT_BEHAVIOUR,
+        habits: Habits | None = None,
         quota: KeapQuota | None = None,
         hook_behaviour: HookBehaviour | None = None,
         tenant: str | None = None,
     ) -> None:
         self.api_key = api_key
+        self.habits, behaviour = played(habits, behaviour)
         self.behaviour = behaviour
         self.state = KeapState(currency=currency, clock=clock)
         self.hooks = KeapHooks(self.state, hook_behaviour or HookBehaviour())
@@ -89,7 +96,11 @@ class KeapEmulator:
         self.tenant = tenant or f"em{secrets.token_hex(4)}"
         self._meter = Meter(quota, self.state.now, self.tenant)
         gateway = Gateway(
-            application(self.state, behaviour, self.hooks), self._meter, api_key, self.oauth.is_good, behaviour
+            application(self.state, behaviour, self.habits, self.hooks),
+            self._meter,
+            api_key,
+            self.oauth.is_good,
+            behaviour,
         )
         self.app: AsgiApp = Recorder(
             self.oauth.before(gateway), self.requests, self.faults, mask_tokens, self.state.now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
@@ -14,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing._server import AsgiApp
-from keapbridge.testing.keap import _filters
+from keapbridge.testing.keap import _filters, _playing
 from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._checks import InvalidError, Writing
 from keapbridge.testing.keap._documents import Document, dicts, in_slot
@@ -39,11 +41,11 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def application(state: KeapState, behaviour: KeapBehaviour, hooks: KeapHooks) -> AsgiApp:
+def application(state: KeapState, behaviour: KeapBehaviour, habits: Habits, hooks: KeapHooks) -> AsgiApp:
     """The emulated Keap as an ASGI application, `/crm/rest/v2/…` and `/crm/rest/v1/hooks`."""
     routes: list[Route] = []
     for resource in (CONTACTS, COMPANIES, PRODUCTS):
-        routes += _Endpoints(state, behaviour, resource).routes()
+        routes += _Endpoints(state, behaviour, habits, resource).routes()
     routes += [
         Route("/emailAddresses/{email}/status", _email_status(state), methods=["GET"]),
         Route("/emailAddresses/{email}/status", _change_email_status(state), methods=["PATCH"]),
@@ -117,13 +119,14 @@ async def _typed_body(request: Request, allowed: Collection[str], required: Coll
     return body
 
 
-def _names(request: Request, parameter: str, known: Collection[str]) -> frozenset[str] | None:
+def _names(request: Request, parameter: str, known: Collection[str], *, strict: bool = True) -> frozenset[str] | None:
     """The names of a parameter that is repeated or comma-separated; `None` without any."""
     given = [n.strip() for text in request.query_params.getlist(parameter) for n in text.split(",")]
     names = frozenset(n for n in given if n)
-    if unknown := names - set(known):
+    unknown = names - set(known)
+    if unknown and strict:
         raise InvalidError(f"{parameter}: {min(unknown)} is not a known property")
-    return names or None
+    return names - unknown or None
 
 
 # --- contacts, companies, products ----------------------------------------------------------------------------------
@@ -134,9 +137,10 @@ _DUPLICATE_OPTIONS = ("Email", "EmailAndName", "EmailAndNameAndCompany")
 class _Endpoints:
     """The endpoints of one object."""
 
-    def __init__(self, state: KeapState, behaviour: KeapBehaviour, resource: Resource) -> None:
+    def __init__(self, state: KeapState, behaviour: KeapBehaviour, habits: Habits, resource: Resource) -> None:
         self._state = state
         self._behaviour = behaviour
+        self._habits = habits
         self._resource = resource
         self._table: Table = state.table(resource)
 
@@ -170,16 +174,19 @@ class _Endpoints:
     async def _list(self, request: Request) -> Response:
         query = request.query_params
         fields = self._fields(request)
-        wanted = _filters.order(self._resource, query.get("order_by", ""))
-        size = _filters.page_size(query.get("page_size", "1000"))
+        wanted = _filters.order(self._resource, query.get("order_by", ""), self._habits)
+        size = _filters.page_size(query.get("page_size", "0"), self._habits.longest_page or _filters.MAX_PAGE)
         filters = query.get("filter", "")
-        conditions = _filters.conditions(self._resource, filters, self._table.custom_fields)
+        conditions = _filters.conditions(self._resource, filters, self._table.custom_fields, self._habits)
         # A token remembers the list it belongs to by a short hash: it stays short and says nothing.
         asked = hashlib.sha256(f"{self._resource.name}|{filters}|{wanted.sql}".encode()).hexdigest()[:12]
-        if page_token := query.get("page_token"):
+        start = 0
+        if (page_token := query.get("page_token")) and self._habits.page_tokens == "offset":
+            start = _filters.offset(page_token, asked)
+        elif page_token:
             conditions.append(_filters.after(page_token, asked, wanted))
         with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
-            rows = self._table.select(conditions, wanted, size + 1)
+            rows = self._table.select(conditions, wanted, start + size + 1)[start:]
             documents = self._answered([document for *_, document in rows[:size]], fields)
         if self._resource is PRODUCTS:
             for document in documents:
@@ -187,21 +194,32 @@ class _Endpoints:
         answer: Document = {self._resource.name: documents}
         if len(rows) > size:
             record_id, value, _ = rows[size - 1]
-            answer["next_page_token"] = _filters.token(asked, value, record_id)
+            is_offset = self._habits.page_tokens == "offset"
+            answer["next_page_token"] = (
+                _filters.token(asked, "", start + size) if is_offset else _filters.token(asked, value, record_id)
+            )
         return _json(answer)
 
     async def _get(self, request: Request) -> Response:
         fields = self._fields(request)
         with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
-            return _json(self._answered([self._stored(request.path_params["id"])], fields)[0])
+            found = self._left_of(request.path_params["id"])
+            return _json(self._answered([found or self._stored(request.path_params["id"])], fields)[0])
+
+    def _left_of(self, record_id: str) -> Document | None:
+        """What a record that was deleted still shows."""
+        return copy.deepcopy(self._table.deleted.get(record_id)) if self._habits.deleted == "shown" else None
 
     def _fields(self, request: Request) -> frozenset[str] | None:
-        return _names(request, "fields", self._resource.fields) if self._resource.fields else None
+        if not self._resource.fields:
+            return None
+        return _names(request, "fields", self._resource.fields, strict=self._habits.unknown_fields == "refused")
 
     def _stored(self, record_id: str) -> Document:
         document = self._table.stored(record_id)
         if document is None:
-            raise _RefusedError(404, f"There is no record {record_id} in {self._resource.name}")
+            status = 410 if self._habits.deleted == "410" and record_id in self._table.deleted else 404
+            raise _RefusedError(status, f"There is no record {record_id} in {self._resource.name}")
         return document
 
     def _answered(self, documents: Sequence[Document], fields: frozenset[str] | None) -> list[Document]:
@@ -211,6 +229,8 @@ class _Endpoints:
             shown = [{n: v for n, v in document.items() if n in asked} for document in shown]
         elif omitted := self._resource.omitted:
             shown = [{n: v for n, v in document.items() if n not in omitted} for document in shown]
+        for document in shown:
+            _playing.shown(self._habits, self._resource, document, fields)
         if self._behaviour.lose_milliseconds:
             for document in shown:
                 for name in ("create_time", "update_time"):
@@ -227,6 +247,7 @@ class _Endpoints:
         if option is not None and option not in _DUPLICATE_OPTIONS:
             raise InvalidError(f"duplicate_option must be one of {', '.join(_DUPLICATE_OPTIONS)}")
         with self._state.lock:
+            body, _ = _playing.heard(self._habits, self._resource, body, None, new=True)
             new = write(self._resource, {}, body, self._writing(), new=True)
             known = self._duplicate_of(new, option) if option else None
             if known is None:
@@ -244,7 +265,15 @@ class _Endpoints:
         record_id = request.path_params["id"]
         with self._state.lock:
             before = self._stored(record_id)
-            self._table.replace(record_id, write(self._resource, before, body, self._writing(), new=False, mask=mask))
+            body, emptied = _playing.heard(self._habits, self._resource, body, mask, new=False)
+            after = write(self._resource, before, body, self._writing(), new=False, mask=mask)
+            after = {name: value for name, value in after.items() if name not in emptied}
+            if self._habits.no_change == "moves":
+                after["update_time"] = ""
+            self._table.replace(record_id, after)
+            if self._habits.consent == "forgotten":
+                for address in _playing.gone_addresses(before, after):
+                    self._state.forget_consent(address)
             return _json(self._answered([self._stored(record_id)], fields)[0])
 
     async def _delete(self, request: Request) -> Response:

@@ -18,6 +18,8 @@ FIELD_TYPES = (
     *words("DRILLDOWN DROPDOWN EMAIL NAME PHONE_NUMBER RADIO SOCIAL_SECURITY_NUMBER STATE TEXT TEXT_AREA WEBSITE"),
     "YES_NO",
 )
+YES_NO = {"1": 1, "true": 1, "yes": 1, "0": 0, "false": 0, "no": 0}
+"""How yes and no are spelled, in lower case."""
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 _LONGEST_CONTENT = 65_535
 
@@ -35,7 +37,7 @@ def _content(value: Any, path: str, writing: Writing, field: Document) -> Any:
             raise InvalidError(f"{path} must be a number")
         return None if value == "" else value
     if kind == "YES_NO":
-        if not isinstance(value, str | bool | int) or str(value).lower() not in ("", "0", "1", "true", "false"):
+        if not isinstance(value, str | bool | int) or str(value).lower() not in ("", *YES_NO):
             raise InvalidError(f"{path} must be true or false")
         return None if value == "" else value
     stored = text(_LONGEST_CONTENT)(value, path, writing)

@@ -18,12 +18,15 @@ from typing import Any, Literal
 import attrs
 import msgspec
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing.keap._checks import InvalidError
 from keapbridge.testing.keap._documents import Document
-from keapbridge.testing.keap._fields import DATE_FIELDS, LIST_FIELDS, NUMERIC_FIELDS
+from keapbridge.testing.keap._fields import DATE_FIELDS, LIST_FIELDS, NUMERIC_FIELDS, YES_NO
 from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, Resource
 from keapbridge.testing.keap._slots import ADDRESS_SLOTS, PHONE_SLOTS
 
+MAX_PAGE = 1000
+MAX_IDS = 1_000_000
 Kind = Literal["text", "exact", "number", "ids", "moment"]
 
 
@@ -109,7 +112,9 @@ _ID = re.compile(r"[0-9]{1,18}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}(Z|[+-]\d\d:?\d\d)")
 
 
-def conditions(resource: Resource, text: str, custom_fields: Mapping[str, Document]) -> list[Condition]:
+def conditions(
+    resource: Resource, text: str, custom_fields: Mapping[str, Document], habits: Habits | None = None
+) -> list[Condition]:
     """The conditions of a `filter=`.
 
     Raises:
@@ -124,7 +129,7 @@ def conditions(resource: Resource, text: str, custom_fields: Mapping[str, Docume
     by_name = {f["field_name"].lower(): f for f in custom_fields.values()}
     for name, operator, value in clauses:
         if name in known:
-            found.append(_condition(known[name], name, operator, value))
+            found.append(_condition(known[name], name, operator, value, habits or Habits()))
         elif name.lower() in by_name:
             found.append(_custom(by_name[name.lower()], name, operator, value))
         else:
@@ -139,9 +144,14 @@ def _clause(part: str) -> tuple[str, str, str]:
     return match[1], match[2], match[3].strip()
 
 
-def _condition(wanted: Filter, name: str, operator: str, value: str) -> Condition:
+def _condition(wanted: Filter, name: str, operator: str, value: str, habits: Habits) -> Condition:
     test, parameter = _test(wanted.kind, name, operator, value)
-    return Condition(wanted.sql.format(test=test), (parameter,))
+    sql = wanted.sql.format(test=test)
+    if wanted.kind == "ids" and value.count(",") >= (habits.ids_at_once or MAX_IDS):
+        raise InvalidError(f"filter: {name} takes at most {habits.ids_at_once} ids")
+    if wanted.kind == "moment" and habits.since == "exclusive":
+        sql = sql.replace(">=", ">")
+    return Condition(sql, (parameter,))
 
 
 def _test(kind: Kind, name: str, operator: str, value: str) -> tuple[str, Any]:
@@ -219,11 +229,17 @@ def _custom(field: Document, name: str, operator: str, value: str) -> Condition:
     elif kind in DATE_FIELDS:
         test, parameter = f"{operator.replace('==', '=')} ?", moment(value, name)
         content = f"strftime('%Y-%m-%dT%H:%M:%fZ', {content})"
+    elif kind == "YES_NO":
+        _test("exact", name, operator, value)
+        if value.casefold() not in YES_NO:
+            raise InvalidError(f"filter: {name} needs yes or no")
+        test, parameter = "= ?", YES_NO[value.casefold()]
+        content = f"CASE lower({content}) " + "".join(f"WHEN '{n}' THEN {v} " for n, v in YES_NO.items()) + "END"
     elif kind in LIST_FIELDS:
         _, parameter = _test("exact", name, operator, value)
         test, content = "", f"? IN (SELECT value FROM json_each(json_array({content}), '$[0]'))"
     else:
-        test, parameter = _test("exact" if kind in ("YES_NO", "DRILLDOWN") else "text", name, operator, value)
+        test, parameter = _test("exact" if kind == "DRILLDOWN" else "text", name, operator, value)
     sql = (
         "EXISTS (SELECT 1 FROM json_each(r.doc, '$.custom_fields') f WHERE CASE f.type WHEN 'object' THEN "
         f"json_extract(f.value, '$.id') = '{field['id']}' AND {content} {test} END)"
@@ -247,11 +263,11 @@ class Order:
         return f"r.{self.column} {way}, r.id {way}"
 
 
-def order(resource: Resource, text: str) -> Order:
+def order(resource: Resource, text: str, habits: Habits | None = None) -> Order:
     """The order of an `order_by=`; by id without one."""
     words = text.split()
     if not words:
-        return Order("id", descending=False)
+        return Order("id", descending=habits is not None and habits.default_order == "newest_first")
     if words[0] not in resource.orders:
         raise InvalidError(f"order_by: {words[0]} is not a field to order by")
     if len(words) > 2 or (len(words) == 2 and words[1].lower() not in ("asc", "desc")):
@@ -259,10 +275,11 @@ def order(resource: Resource, text: str) -> Order:
     return Order(resource.orders[words[0]], descending=words[-1].lower() == "desc")
 
 
-def page_size(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= 1000:
-        raise InvalidError("page_size must be an integer from 1 to 1000")
-    return int(text)
+def page_size(text: str, longest: int = MAX_PAGE) -> int:
+    """How long a page is to be; 0 leaves it to Keap."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 0 <= int(text) <= longest:
+        raise InvalidError(f"page_size must be an integer from 0 to {longest}")
+    return int(text) or longest
 
 
 def token(asked: str, value: Any, record_id: int) -> str:
@@ -270,8 +287,21 @@ def token(asked: str, value: Any, record_id: int) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([asked, value, record_id])).decode().rstrip("=")
 
 
+def offset(text: str, asked: str) -> int:
+    """After how many records the page of a token begins, where tokens count them."""
+    return _told_by(text, asked)[1]
+
+
 def after(text: str, asked: str, wanted: Order) -> Condition:
     """The condition that a page token stands for."""
+    value, record_id = _told_by(text, asked)
+    comparison = "<" if wanted.descending else ">"
+    if wanted.column == "id":
+        return Condition(f"r.id {comparison} ?", (record_id,))
+    return Condition(f"(r.{wanted.column}, r.id) {comparison} (?, ?)", (value, record_id))
+
+
+def _told_by(text: str, asked: str) -> tuple[str | int, int]:
     try:
         said, value, record_id = msgspec.json.decode(
             base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True),
@@ -281,7 +311,4 @@ def after(text: str, asked: str, wanted: Order) -> Condition:
         raise InvalidError("page_token is not valid") from None
     if said != asked:
         raise InvalidError("page_token belongs to another list")
-    comparison = "<" if wanted.descending else ">"
-    if wanted.column == "id":
-        return Condition(f"r.id {comparison} ?", (record_id,))
-    return Condition(f"(r.{wanted.column}, r.id) {comparison} (?, ?)", (value, record_id))
+    return value, record_id

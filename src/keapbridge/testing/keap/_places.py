@@ -40,6 +40,12 @@ def _country_named(name: str) -> str | None:
     return str(found.alpha_3) if found else None
 
 
+def region_of(country_code: Any, name: Any) -> str | None:
+    """The code of a region by its name, and by the code (alpha-3) of its country."""
+    country = _country(country_code) if isinstance(country_code, str) else None
+    return _region_named(country.alpha_2, name) if country is not None and isinstance(name, str) else None
+
+
 def check_place(item: Document, path: str) -> None:
     """Refuses places that do not exist; fills in the codes for the deprecated long names."""
     if "country_code" not in item and "country" in item:

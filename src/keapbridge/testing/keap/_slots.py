@@ -8,16 +8,26 @@ from typing import Any
 from keapbridge.testing.keap._checks import Check, InvalidError, Writing, email, text
 from keapbridge.testing.keap._documents import Document
 
+UNSPECIFIED_PHONE = "PHONE_NUMBER_FIELD_UNSPECIFIED"
 Slots = Mapping[str, Mapping[str, Check]]
 EMAIL_SLOTS: Slots = {
     slot: {"email": email(limit), "opt_in_reason": text()}
-    for slot, limit in {"EMAIL1": 75, "EMAIL2": 100, "EMAIL3": 100}.items()
+    for slot, limit in {"EMAIL1": 75, "EMAIL2": 100, "EMAIL3": 100, "EMAIL_FIELD_UNSPECIFIED": 100}.items()
 }
 PHONE_SLOTS: Slots = {
     slot: {"number": text(limit), "extension": text(), "type": text()}
-    for slot, limit in {"PHONE1": 40, "PHONE2": 40, "PHONE3": 40, "PHONE4": 20, "PHONE5": 20}.items()
+    for slot, limit in {
+        "PHONE1": 40,
+        "PHONE2": 40,
+        "PHONE3": 40,
+        "PHONE4": 20,
+        "PHONE5": 20,
+        UNSPECIFIED_PHONE: 20,
+    }.items()
 }
-FAX_SLOTS: Slots = {slot: {"number": text(), "type": text()} for slot in ("FAX1", "FAX2")}
+FAX_SLOTS: Slots = {
+    slot: {"number": text(), "type": text()} for slot in ("FAX1", "FAX2", "FAX_NUMBER_FIELD_UNSPECIFIED")
+}
 ADDRESS_SLOTS: Slots = {
     slot: {
         "line1": text(line),
@@ -31,7 +41,12 @@ ADDRESS_SLOTS: Slots = {
         "zip_code": text(code),
         "zip_four": text(10),
     }
-    for slot, line, locality, code in (("BILLING", 75, 50, 15), ("SHIPPING", 100, 100, 20), ("OTHER", 100, 100, 15))
+    for slot, line, locality, code in (
+        ("BILLING", 75, 50, 15),
+        ("SHIPPING", 100, 100, 20),
+        ("OTHER", 100, 100, 15),
+        ("ADDRESS_FIELD_UNSPECIFIED", 100, 100, 15),
+    )
 }
 
 

@@ -145,6 +145,12 @@ class KeapState:
             if self.consent(email).status in MARKETABLE:
                 self._consents[email.casefold()] = Consent(_OPTED_OUT_STATUS, reason)
 
+    def forget_consent(self, email: str) -> None:
+        """Knows nothing of an address any more, unless somebody has it still."""
+        with self.lock:
+            if self.first_seen(email) is None:
+                self._consents.pop(email.casefold(), None)
+
     def first_seen(self, email: str) -> str | None:
         """When the first record with this address was made; `None` when no contact and no company has it."""
         with self.lock:
@@ -176,6 +182,7 @@ class Table(Mapping[str, Document]):
         self._db = state._db
         self._last_id = resource.first_id - 1
         self.custom_fields: dict[str, Document] = {}
+        self.deleted: dict[str, Document] = {}  # as they were
         name = resource.name
         keys = "".join(f", {key} TEXT NOT NULL COLLATE NOCASE" for key in resource.keys)
         self._db.execute(
@@ -376,7 +383,7 @@ class Table(Mapping[str, Document]):
             self._state.changed(self._resource.name, what, ids, moment)
 
     def _remove(self, record_id: str) -> None:
-        self.required(record_id)
+        self.deleted[record_id] = self.required(record_id)
         self._db.execute(f"DELETE FROM {self._resource.name} WHERE id = ?", (int(record_id),))
         if self._resource is CONTACTS:
             self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))

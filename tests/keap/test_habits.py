@@ -75,6 +75,8 @@ def test_properties_are_cleared_in_whichever_way_a_keap_takes(seed: int, is_know
     ):
         company = server.state.companies.add({"company_name": "Acme"})
         filled = {"job_title": "Boss", "birth_date": "1985-03-15", "company": {"id": company}, "spouse_name": "Bo"}
+        clearable: dict[str, bool] = {}
+        before = 0
         for _ in range(2):
             id = server.state.contacts.add(PERSON | filled)
             before = len(server.requests)

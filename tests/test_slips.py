@@ -370,6 +370,216 @@ def of_names() -> list[Row]:
     return rows
 
 
+def of_keywords() -> list[Row]:
+    """Misspelt keywords of methods: no method does something with what it does not know."""
+    calls: list[tuple[Callable[[World], Any], str, str]] = [
+        (lambda w: w.session.sync, "ful", "full"),
+        (lambda w: w.session.plan, "dedline", "deadline"),
+        (lambda w: w.session.apply, "acept", "accept"),
+        (lambda w: w.session.contacts.sync, "wiat", "wait"),
+        (lambda w: w.session.contacts.sync_ids, "kepa", "keap"),
+        (lambda w: w.session.contacts.retry, "customcm", "customcrm"),
+        (lambda w: w.session.explain, "kepa", "keap"),
+        (lambda w: w.session.history, "nam", "name"),
+        (lambda w: w.session.forget, "custmcrm", "customcrm"),
+        (lambda w: w.session.rebind, "keeplinks", "keep_links"),
+        (lambda w: w.session.undo, "run", "run_id"),
+        (lambda w: w.session.resolve, "vaule", "value"),
+        (lambda w: w.session.runs, "limt", "limit"),
+        (lambda w: w.session.backup, "pth", "path"),
+        (lambda w: w.keap.contacts.list, "update_since", "updated_since"),
+        (lambda w: w.keap.contacts.create_custom_field, "lable", "label"),
+        (lambda w: w.keap.contacts.get_many, "id", "ids"),
+        (lambda w: w.crm.contacts.list, "pagesize", "page_size"),
+        (lambda w: w.crm.contacts.delete, "ifmatch", "if_match"),
+        (lambda w: w.keap.hooks.ensure, "replace", "replaces"),
+        (lambda _: kb.webhooks.asgi_app, "customcrm_secrt", "customcrm_secret"),
+        (lambda _: kb.load_async, "pth", "path"),
+    ]
+    return [
+        (lambda w, c=call, n=name: c(w)(**{n: "x"}), (f"no option {name}", f"is {right!r} meant?"))
+        for call, name, right in calls
+    ]
+
+
+def of_hooks_and_receivers() -> list[Row]:
+    rows: list[Row] = []
+    addresses = ("bridge.example.com/keap", "", None, 5, "https://", "ftp://x")
+    rows += each(addresses, "url", "https://bridge.example.com/keap/")(
+        lambda w, v: w.keap.hooks.subscribe("contact.edit", v)
+    )
+    rows += each(addresses, "url", "https://bridge.example.com/keap/")(lambda w, v: w.keap.hooks.ensure(v))
+    rows += each(("", None, 5, ["contact.edit"]), "event_key", "contact.edit")(
+        lambda w, v: w.keap.hooks.subscribe(v, "https://bridge.example.com")
+    )
+    texts = ("https://old.example.com", 5, None, [5], {"a": 1})
+    for name in ("events", "replaces"):
+        rows += each(texts, name, f"{name}=[")(
+            lambda w, v, n=name: w.keap.hooks.ensure("https://bridge.example.com", **{n: v})
+        )
+    rows += each(NO_SECONDS, "wait=60")(lambda w, v: w.keap.hooks.ensure("https://bridge.example.com", wait=v))
+    for call in (lambda h, v: h.get(v), lambda h, v: h.verify(v), lambda h, v: h.delete(v)):
+        rows += each(NO_ID, "key='12'")(lambda w, v, c=call: c(w.keap.hooks, v))
+    rows += each((None, 5), "secret takes a text")(lambda w, v: w.keap.hooks.delayed_verify("1", v))
+    receiver = kb.webhooks.asgi_app
+    rows += each((None, "session", 5), "session takes", "asgi_app(session)")(lambda _, v: receiver(v))
+    for name, values, right in (
+        ("token", ("short", 5, "with/slash/and/more/of/it"), "token_urlsafe"),
+        ("max_body", (0, "1", None, 1.5), "max_body=1048576"),
+        ("delay", NO_SECONDS, "delay=60"),
+        ("reread_after", ("60", -1, [1]), "reread_after=60"),
+        ("retry", (0, "60", -1, None), "retry"),
+        ("retry_cap", (0, 1, "60"), "retry_cap"),
+        ("customcrm_secret", (5, {"a": 1}), "customcrm_secret='whsec_…'"),
+        ("customcrm_secret", ("", [], [""]), "customcrm_secret is empty"),
+    ):
+        rows += each(values, name, right)(lambda w, v, n=name: receiver(w.session, **{n: v}))
+    return rows
+
+
+def of_mappings() -> list[Row]:
+    contacts, key = kb.mapping.contacts, kb.mapping.MatchKey
+    example = "kb.custom_field('Shoe size')"
+    rows: list[Row] = []
+    rows += each((None, 5, "", " ", ["A"]), "name of Customcrm's property", "'ShoeSize'")(
+        lambda _, v: kb.text(v, keap="notes")
+    )
+    rows += each((None, 5, "", ["notes"]), "A: keap takes", "keap='spouse_name'", example)(
+        lambda _, v: kb.text("A", keap=v)
+    )
+    rows += each(("40", 0, -1, 1.5, True), "A: max_length", "max_length=40")(
+        lambda _, v: kb.text("A", keap="notes", max_length=v)
+    )
+    rows += each((5, ""), "A: scope", "scope='Country'")(lambda _, v: kb.phone("A", keap="notes", scope=v))
+    rows += each((5, "", " "), "A: opt_in_reason", "Signed up")(
+        lambda _, v: kb.email("A", keap="email_addresses.EMAIL3", opt_in_reason=v)
+    )
+    rows += each((5, "x", ["x"], {"a": "b"}), "A: samples", "samples=[")(
+        lambda _, v: kb.lens(str, str, customcrm="A", keap="notes", samples=v)
+    )
+    rows += each((5, "str"), "lens(get=…) takes a function")(lambda _, v: kb.lens(v, str, customcrm="A", keap="notes"))
+    rows += each((["S"], "SL", 5, [("S",)]), "values takes", "values={'S': 'Small'")(
+        lambda _, v: kb.choice("A", v, keap="contact_type")
+    )
+    rows += each((5, "dollars", "usd"), "A: always", "always='EUR'")(
+        lambda _, v: kb.money("A", keap="product_price", always=v)
+    )
+    rows += each((5, ""), "A: currency", "currency='Currency'")(
+        lambda _, v: kb.money("A", keap="product_price", currency=v)
+    )
+    rows += each(("BILING", "", 5, None), "an address: keap takes", "BILLING")(lambda _, v: kb.address(v))
+    rows += each((["ZipCode"], "ZipCode", 5), "an address: names takes", "names={'ZipCode'")(
+        lambda _, v: kb.address("BILLING", names=v)
+    )
+    rows += each((None, 5, ""), "custom_field", "kb.custom_field('Shoe size')")(lambda _, v: kb.custom_field(v))
+    rows += each(("Small", 5), "options takes several", "options=['Small', 'Large']")(
+        lambda _, v: kb.custom_field("A", type="DROPDOWN", create=True, options=v)
+    )
+    rows += each(("A", None, 5), "contacts.with_lenses takes fields", "kb.text(")(lambda _, v: contacts.with_lenses(v))
+    rows += [
+        (lambda _: contacts.with_lenses(kb.address("SHIPPING")), ("with_lenses(*several)",)),
+        (lambda _: contacts.with_lenses(kb.text("A", keap="given_name")), ("by FirstName and by A", "leave one")),
+        (lambda _: contacts.with_lenses(kb.text("A", keap="spouse_nam")), ("A: ", "is 'spouse_name' meant?")),
+    ]
+    rows += each((["Email"], None, 5), "a field is named by a text", "'FirstName'")(lambda _, v: contacts.without(v))
+    rows += each(("Email", ["Email"], None), "matched_by takes match keys", "MatchKey(('Email',))")(
+        lambda _, v: contacts.matched_by(v)
+    )
+    rows += each(("Email", 5, None, {"Email"}), "names of fields in a tuple", "MatchKey(('Email',))")(
+        lambda _, v: key(v)
+    )
+    rows += [(lambda _: contacts.matched_by(key(())), ("matches nothing", "MatchKey(('Email',))"))]
+    for side in ("customcrm", "keap"):
+        rows += each(({}, 5, "Email", ["Email"]), f"where({side}=…)", f"such as {side}={{")(
+            lambda _, v, s=side: contacts.where(**{s: v})
+        )
+        rows += each(({5: "x"}, {"": "x"}), f"where({side}=…)", "the name of a property is a text")(
+            lambda _, v, s=side: contacts.where(**{s: v})
+        )
+    rows += each(("x", {"keap": "x"}, {"keap": {"contacts": "x"}}, 5), "Policy(archive=…)", "'contact_type'")(
+        lambda _, v: kb.Policy(archive=v)
+    )
+    rows += each((kb.mapping.contacts, ["contacts"], "contacts"), "mappers takes", "[kb.mapping.contacts]")(
+        lambda _, v: kb.mapping.dataflow_document(v)
+    )
+    return rows
+
+
+def of_tables_and_schemas() -> list[Row]:
+    names = ("", 5, None, ["people"])
+    rows: list[Row] = []
+    rows += each(names, "name takes", "name='people'")(lambda _, v: kb.SqlTable(v))
+    rows += each(("", 5, [], [5]), "id", "such as id=")(lambda _, v: kb.SqlTable("people", id=v))
+    for column in ("modified", "created", "deleted", "key", "schema"):
+        rows += each(("", 5, ["x"]), f"{column} takes", f"{column}='")(
+            lambda _, v, c=column: kb.SqlTable("people", **{c: v})
+        )
+    rows += each(("mail", ["mail"], {"Email": 5}, {5: "mail"}, {"Email": ""}), "columns takes", "columns={'FirstName'")(
+        lambda _, v: kb.SqlTable("people", columns=v)
+    )
+    rows += each(("USD", [("Currency", "USD")], {5: 1}), "constants takes", "constants={'")(
+        lambda _, v: kb.SqlTable("people", constants=v)
+    )
+    rows += each(("addresses", 5, ["addresses"], {"a": 1}), "joins takes", "joins=[kb.SqlJoin(")(
+        lambda _, v: kb.SqlTable("people", joins=v)
+    )
+    rows += each((5, "uuid"), "new_id takes a function")(lambda _, v: kb.SqlTable("people", new_id=v))
+    rows += each(NO_FLAG, "touch=True")(lambda _, v: kb.SqlTable("people", touch=v))
+    rows += each(names, "table takes", "table='people'")(lambda _, v: kb.SqlJoin(v, on="id", columns={}))
+    for name, values, right in (
+        ("remote", ("", 5, ["x"]), "remote='"),
+        ("local", ("", 5), "local='"),
+        ("through", ("", 5), "through='people'"),
+        ("columns", ("city", None, {"City": 5}), "columns={"),
+        ("where", ("billing", None), "where={'kind'"),
+        ("on_create", ("billing", None), "on_create={"),
+        ("always", NO_FLAG, "always=True"),
+    ):
+        rows += each(values, name, right)(lambda _, v, n=name: kb.SqlJoin("addresses", **{n: v}))
+    lookup = {"local": "country_id", "columns": {"Country": "name"}}
+    for name, values, right in (
+        ("local", ("", 5, None), "local='"),
+        ("columns", ("name", None), "columns={"),
+        ("missing", ("make", None), "hold"),
+    ):
+        rows += each(values, name, right)(lambda _, v, n=name: kb.SqlLookup("countries", **lookup | {n: v}))
+    rows += each(("x", 5, ["x"]), "lookups takes", "kb.SqlLookup(")(lambda _, v: kb.SqlTable("people", lookups=v))
+    rows += each(("notes", 5, [5]), "cascades takes", "cascades=['notes']")(
+        lambda _, v: kb.SqlTable("people", cascades=v)
+    )
+    rows += each(("Oslo", 5, ""), "time_zone", "Europe/Oslo")(lambda _, v: kb.SqlTable("people", time_zone=v))
+    part = kb.customcrm
+    made = part.CustomcrmObject
+    rows += each(("contacts", "", None, 5, "https://x/contacts"), "path", "/contacts")(lambda _, v: made(v))
+    for name in ("properties", "find", "query"):
+        rows += each(("Email", ["Email"], {"Email": 5}, {"Email": ""}), name)(
+            lambda _, v, n=name: made("/contacts", **{n: v})
+        )
+    rows += each((0, -1, "100", None, 1.5), "most", "from 1 on")(lambda _, v: part.CursorPaging(most=v))
+    rows += each(("", 5), "parameter")(lambda _, v: part.CursorPaging(parameter=v))
+    for name in ("contacts", "customers", "products"):
+        rows += each(("/contacts", 5, {"path": "/contacts"}), name, "CustomcrmObject")(
+            lambda _, v, n=name: kb.CustomcrmSchema(**{n: v})
+        )
+    return rows
+
+
+def of_files() -> list[Row]:
+    rows: list[Row] = []
+    for load in (kb.load, kb.load_async):
+        rows += each((None, 5, ["a.toml"]), "path takes", "kb.load('keapbridge.toml')")(lambda _, v, f=load: f(v))
+        rows += each(("none.toml", "sqlite:///bridge.db"), "there is no file", "keapbridge init")(
+            lambda w, v, f=load: f(w.folder / v)
+        )
+        rows += [(lambda w, f=load: f(w.folder), ("is a folder", "keapbridge.toml"))]
+    rows += each(("key", b"key", None, 5), "keys takes several", "keys=[key]")(lambda _, v: kb.rekey("sqlite://", v))
+    rows += [(lambda _: kb.rekey("sqlite://", []), ("keys", "Fernet.generate_key()"))]
+    rows += [(lambda _: kb.rekey("sqlite://", ["key"]), ("encryption_keys", "Fernet.generate_key()"))]
+    rows += each(("bridge.db", None, 5, ""), "store", "sqlite:///bridge.db")(lambda _, v: kb.rekey(v, ["key"]))
+    rows += each((None, 5, ""), "name takes", "name='default'")(lambda _, v: kb.rekey("sqlite://", ["k"], name=v))
+    return rows
+
+
 def of_asynchronous_sessions() -> list[Row]:
     def asked(call: Callable[[kb.AsyncSyncSession, Any], Any]) -> Callable[[World, Any], Any]:
         async def ask(world: World, value: Any) -> Any:
@@ -387,12 +597,43 @@ def of_asynchronous_sessions() -> list[Row]:
     rows += each(("kontacts", 5), "it has")(asked(lambda s, v: s.explain(v, keap="1")))
     rows += each((None, 5), "plan takes", "apply(session.plan())")(asked(lambda s, v: s.apply(v)))
     rows += each((None, 5), "run_id takes")(asked(lambda s, v: s.undo(v)))
+    rows += each((None, 5), "run_id takes")(asked(lambda s, v: s.plan_undo(v)))
+    rows += each((None, 5), "run_id takes")(asked(lambda s, v: s.report(v)))
+    rows += each((None, 5), "plan_id takes")(asked(lambda s, v: s.saved_plan(v)))
+    rows += each((0, "5"), "limit=50")(asked(lambda s, v: s.runs(limit=v)))
+    rows += each(("yes", 1), "full=True")(asked(lambda s, v: s.contacts.sync(full=v)))
+    rows += each(("yes", 1), "keep_links=True")(asked(lambda s, v: s.rebind(keep_links=v)))
+    rows += each((None, ".."), "keap='12'")(asked(lambda s, v: s.contacts.retry(keap=[v])))
+    rows += each(("kontacts", None), "it has")(asked(lambda s, v: s.forget(v, keap="1")))
+    rows += each(("..", 1.5), "customcrm='12'")(asked(lambda s, v: s.history("contacts", customcrm=v)))
+    rows += each((None, "1"), "conflict takes")(asked(lambda s, v: s.resolve(v, "keap")))
+    rows += each((None, 5), "path takes")(asked(lambda s, v: s.backup(v)))
+    rows += each((5, ""), "accept")(asked(lambda s, v: s.sync(accept=v)))
+    rows += each(("x",), "no option ful", "is 'full' meant?")(asked(lambda s, v: s.sync(ful=v)))
+    rows += each(("x",), "no option kepa", "is 'keap' meant?")(asked(lambda s, v: s.explain("contacts", kepa=v)))
+
+    def of_client(call: Callable[[Any, Any], Any]) -> Callable[[World, Any], Any]:
+        async def ask(world: World, value: Any) -> Any:
+            return await call(world.async_keap, value)
+
+        return lambda world, value: asyncio.run(ask(world, value))
+
+    rows += each(NO_ID, "id='12'")(of_client(lambda k, v: k.contacts.get(v)))
+    rows += each(NO_IDS, "ids=['12']")(of_client(lambda k, v: k.contacts.get_many(v)))
+    rows += each(("x", None), "record")(of_client(lambda k, v: k.contacts.create(v)))
+    rows += each(("x",), "no writable field", "given_name")(of_client(lambda k, v: k.contacts.update("1", given_nam=v)))
+    rows += each(("", None), "url", "https://")(of_client(lambda k, v: k.hooks.ensure(v)))
     return rows
 
 
 TABLE = [
     *of_asynchronous_sessions(),
     *of_names(),
+    *of_keywords(),
+    *of_hooks_and_receivers(),
+    *of_mappings(),
+    *of_tables_and_schemas(),
+    *of_files(),
     *of_sessions(),
     *of_options(),
     *of_clients(),
@@ -409,7 +650,7 @@ def state(world: World) -> Mapping[str, Any]:
 
 
 def test_there_are_many() -> None:
-    assert len(TABLE) >= 200
+    assert len(TABLE) >= 1000
 
 
 def test_a_slip_is_told_and_changes_nothing(world: World) -> None:

@@ -43,7 +43,7 @@ def read_class(cls: type[T], data: Any, where: str, hooks: Hooks = types.Mapping
     values = {key: read(hints[key], value, join(where, key), hooks) for key, value in data.items()}
     try:
         return cls(**values)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(join(where, str(error))) from None
 
 

@@ -28,7 +28,7 @@ from keapbridge.customcrm.records import Contact, Customer, Product, SavedContac
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import usable_moment
-from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, whole
+from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, telling_methods, whole
 from keapbridge.model.maybe import UNSET, Maybe
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
@@ -231,6 +231,7 @@ def _common(schema: CustomcrmSchema) -> Capabilities:
     return reduce(and_, map(schema.capabilities, OBJECTS))
 
 
+@telling_methods
 class SyncCustomcrmResource(Generic[N, R]):
     """Records of one kind: typed, lazily listed, changed by the field."""
 
@@ -307,6 +308,7 @@ class SyncCustomcrmResource(Generic[N, R]):
         self._driver.run(self.flows.delete(id, if_match=if_match or None))
 
 
+@telling_methods
 class AsyncCustomcrmResource(Generic[N, R]):
     """`SyncCustomcrmResource` for an event loop."""
 

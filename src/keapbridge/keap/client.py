@@ -48,7 +48,18 @@ from keapbridge.keap.records import (
 )
 from keapbridge.keap.slots import array_of, put_items
 from keapbridge.keap.turns import Pacing
-from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, text, whole, wrong
+from keapbridge.model.given import (
+    keywords,
+    moment,
+    one_id,
+    one_of,
+    optional,
+    several_ids,
+    telling_methods,
+    text,
+    whole,
+    wrong,
+)
 from keapbridge.model.maybe import UNSET
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient", "KeapResource"]
@@ -288,6 +299,7 @@ def _filters(given: Any) -> list[tuple[str, str]]:
     return found
 
 
+@telling_methods
 class SyncKeapResource(Generic[N, R]):
     """Records of one kind: typed, lazily listed, changed by the field."""
 
@@ -366,6 +378,7 @@ class SyncKeapResource(Generic[N, R]):
         self._driver.run(self.flows.delete(id))
 
 
+@telling_methods
 class SyncKeapResourceWithFields(SyncKeapResource[N, R]):
     """Records that have custom fields: contacts and companies."""
 
@@ -397,6 +410,7 @@ class SyncKeapResourceWithFields(SyncKeapResource[N, R]):
         return self._driver.run(self.flows.create_custom_field(label, type, options, group_id, user_group_id))
 
 
+@telling_methods
 class AsyncKeapResource(Generic[N, R]):
     """`SyncKeapResource` for an event loop."""
 
@@ -453,6 +467,7 @@ class AsyncKeapResource(Generic[N, R]):
         await self._driver.run(self.flows.delete(id))
 
 
+@telling_methods
 class AsyncKeapResourceWithFields(AsyncKeapResource[N, R]):
     """`SyncKeapResourceWithFields` for an event loop."""
 

@@ -20,7 +20,7 @@ from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret
 from keapbridge._json.codec import dump_json, load_json
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError
-from keapbridge.model.checked import asked_id
+from keapbridge.model.given import one_id, seconds, several_texts, telling_methods, text
 
 __all__ = ["EVENTS", "AsyncKeapHooks", "Hook", "HookReport", "KeapHooks", "SyncKeapHooks"]
 
@@ -135,7 +135,7 @@ def verify(key: str) -> Call[Hook]:
 
 def delayed_verify(key: str, secret: str) -> Call[Hook]:
     """Verify with the secret that the receiver was sent before."""
-    headers = (("X-Hook-Secret", Secret(secret)),)
+    headers = (("X-Hook-Secret", Secret(text("secret", secret, example="…"))),)
     return Call(
         "POST",
         f"{_one(key)}/delayedVerify",
@@ -152,13 +152,22 @@ def delete(key: str) -> Call[None]:
 
 
 def _one(key: str) -> str:
-    return f"{_PATH}/{quote(asked_id(key), safe='')}"
+    return f"{_PATH}/{quote(one_id('key', key), safe='')}"
 
 
 def _wanted(event_key: str, url: str) -> bytes:
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-        raise ValueError("the address of a hook must be an http(s) URL, such as https://example.com/webhooks/keap/…")
+    text("event_key", event_key, example="contact.edit")
+    _address("url", url)
     return dump_json({"eventKey": event_key, "hookUrl": url})
+
+
+def _address(what: str, url: Any) -> str:
+    """Where hooks are delivered to."""
+    example = "https://bridge.example.com/keap/…"
+    given = text(what, url, example=example, most=2000)
+    if urlsplit(given).scheme not in {"http", "https"} or not urlsplit(given).netloc:
+        raise ValueError(f"{what}: the address of a hook must be an http(s) URL, such as {what}={example!r}")
+    return given
 
 
 class _WireHook(msgspec.Struct):
@@ -230,6 +239,10 @@ class KeapHooks:
         return send(self.port, delete(key))
 
     def ensure(self, url: str, events: Collection[str], replaces: Collection[str], wait: float) -> Flow[HookReport]:
+        _address("url", url)
+        events = several_texts("events", events, example="contact.edit")
+        replaces = several_texts("replaces", replaces, example="https://old.example.com/keap/…")
+        seconds("wait", wait)
         known = yield from self.event_keys()
         wanted = [event for event in dict.fromkeys(events) if event in known]
         present = yield from self.list()
@@ -314,6 +327,7 @@ def _was_silent(before: Hook | None) -> bool:
 # --- clients --------------------------------------------------------------------------------------------------------
 
 
+@telling_methods
 class SyncKeapHooks:
     """Keap's REST hooks: subscriptions to events, each verified by its receiver."""
 
@@ -402,6 +416,7 @@ class SyncKeapHooks:
         return self._driver.run(self.flows.ensure(url, events, replaces, wait))
 
 
+@telling_methods
 class AsyncKeapHooks:
     """`SyncKeapHooks` for an event loop."""
 

@@ -24,15 +24,18 @@ __all__ = [
     "kind",
     "missing_driver",
     "moment",
+    "named_values",
     "one_id",
     "one_of",
     "option_names",
     "optional",
     "seconds",
     "several_ids",
+    "several_texts",
     "share",
     "span",
     "takes_one",
+    "telling_methods",
     "text",
     "whole",
     "wrong",
@@ -158,6 +161,20 @@ def text(what: str, value: Any, *, example: str, most: int = 255) -> str:
     return value
 
 
+def several_texts(what: str, value: Any, *, example: str) -> tuple[str, ...]:
+    """Texts, each once. A text is one and not several of one letter."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise wrong(what, f"several texts, such as {what}=[{example!r}]", value)
+    return tuple(dict.fromkeys(text(what, each, example=example, most=2000) for each in value))
+
+
+def named_values(what: str, value: Any, *, example: str) -> Mapping[str, Any]:
+    """Values by name."""
+    if not isinstance(value, Mapping) or any(not isinstance(name, str) or not name for name in value):
+        raise wrong(what, f"values by name, such as {what}={example}", value)
+    return value
+
+
 def one_of(what: str, value: Any, types: type[T] | tuple[type[T], ...], example: str) -> T:
     """A value of one of these types."""
     if not isinstance(value, types):
@@ -222,6 +239,36 @@ def keywords(also: Mapping[str, str] = _NO_NAMES) -> Callable[[M], M]:
         return told  # type: ignore[no-any-return]
 
     return decorate
+
+
+C = TypeVar("C", bound=type)
+
+
+def telling_methods(cls: C) -> C:
+    """`keywords` for each public method of a class, but for those that take any name."""
+    for name, method in list(vars(cls).items()):
+        if name.startswith("_") or not inspect.isfunction(method):
+            continue
+        kinds = [each.kind for each in inspect.signature(method).parameters.values()]
+        if inspect.Parameter.VAR_KEYWORD in kinds or len(kinds) < 2:  # only self
+            continue
+        awaited = inspect.iscoroutinefunction(method)
+        setattr(cls, name, (_telling_later if awaited else _telling)(method, name, _NO_NAMES))
+    return cls
+
+
+def _telling_later(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Callable[..., Any]:
+    begin = _telling(call, who, also)
+
+    @wraps(call)
+    async def told(*args: Any, **given: Any) -> Any:
+        try:
+            begun = begin(*args, **given)
+        finally:
+            args, given = (), {}
+        return await begun
+
+    return told
 
 
 def _telling(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Callable[..., Any]:

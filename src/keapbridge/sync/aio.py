@@ -12,6 +12,7 @@ from keapbridge._io.drivers import AsyncDriver
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
+from keapbridge.model.given import telling_methods
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncObjectSync", "AsyncSyncSession", "closing_too"]
 
 
+@telling_methods
 class AsyncObjectSync:
     """`ObjectSync` for an event loop."""
 
@@ -94,6 +96,7 @@ class AsyncObjectSync:
         return self._engine.links(self._name)
 
 
+@telling_methods
 class AsyncSyncSession:
     """`SyncSession` for an event loop, over the async clients."""
 

@@ -12,6 +12,7 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
+from keapbridge.model.given import telling_methods
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ObjectSync", "SyncSession", "closing_too"]
 
 
+@telling_methods
 class ObjectSync:
     """One of the three synchronizations of a session."""
 
@@ -97,6 +99,7 @@ class ObjectSync:
         return self._engine.links(self._name)
 
 
+@telling_methods
 class SyncSession:
     """Keeps a Customcrm and Keap in sync. It works inside a running event loop, too (Jupyter).
 

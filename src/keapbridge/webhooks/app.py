@@ -20,6 +20,7 @@ import attrs
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import blocking, new_id, now
 from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.model.given import keywords, optional, seconds, whole, wrong
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
@@ -67,6 +68,7 @@ class WebhookStatus:
     running: bool
 
 
+@keywords({"secret": "customcrm_secret"})
 def asgi_app(
     session: SyncSession | AsyncSyncSession,
     *,
@@ -108,11 +110,14 @@ def asgi_app(
         ValueError: when a secret, the token or a number cannot be used.
     """
     if not isinstance(session, (SyncSession, AsyncSyncSession)):
-        raise TypeError(f"asgi_app needs a SyncSession or an AsyncSyncSession, not {type(session).__name__}")
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise ValueError("token must be 16 to 128 letters, digits, - and _")
-    if max_body < 1 or delay < 0 or (reread_after or 0) < 0 or retry <= 0 or retry_cap < retry:
-        raise ValueError("max_body and retry must be positive, delays not negative, retry_cap not below retry")
+        raise wrong("session", "a kb.SyncSession or a kb.AsyncSyncSession, such as asgi_app(session)", session)
+    if token is not None and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
+        raise ValueError("token takes 16 to 128 letters, digits, - and _, such as token=secrets.token_urlsafe(32)")
+    whole("max_body", max_body, least=1, example=1024 * 1024)
+    delay, retry, retry_cap = seconds("delay", delay), seconds("retry", retry), seconds("retry_cap", retry_cap)
+    reread_after = optional(seconds)("reread_after", reread_after)
+    if retry == 0 or retry_cap < retry:
+        raise ValueError("retry takes seconds, such as retry=10, and retry_cap no fewer, such as retry_cap=900")
     store = session._engine.bridge.store  # noqa: SLF001 - a room of the same house: the inbox is in the session's store
     inbox = SqlInbox(store)
     if token is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from keapbridge.model.given import wrong
 from keapbridge.store.inbox import Message
 from keapbridge.webhooks.deliveries import RefusedError
 
@@ -33,8 +34,10 @@ def verifiers(given: Secrets) -> tuple[Webhook, ...]:
         raise ImportError(
             "signed webhooks need standardwebhooks: pip install 'keapbridge[webhooks]'", name=error.name
         ) from error
+    if not isinstance(given, (str, bytes)) and (not isinstance(given, Iterable) or isinstance(given, Mapping)):
+        raise wrong("customcrm_secret", "a secret or several, such as customcrm_secret='whsec_…'", given)
     secrets = [given] if isinstance(given, (str, bytes)) else list(given)
-    if not secrets:
+    if not all(secrets) or not secrets:
         raise ValueError("customcrm_secret is empty: leave it out, or give at least one secret")
     made: list[Webhook] = []
     for secret in secrets:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import attrs
 
-from keapbridge.model.given import keywords
+from keapbridge.customcrm.sql.given import (
+    A_JOIN,
+    A_LOOKUP,
+    a_function,
+    columns_by_property,
+    name_in_database,
+    several,
+    values_by_name,
+)
+from keapbridge.model.given import checks, flag, keywords, optional
 
 __all__ = ["SqlJoin", "SqlLookup", "SqlTable"]
 
@@ -48,19 +58,19 @@ class SqlJoin:
         schema: the database schema it is in, where it is not the default one.
     """
 
-    table: str
-    local: str | None = attrs.field(default=None, kw_only=True)
-    remote: str | None = attrs.field(default=None, kw_only=True)
-    columns: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
-    through: str | None = attrs.field(default=None, kw_only=True)
+    table: str = attrs.field(validator=checks(name_in_database))
+    local: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    remote: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    columns: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, validator=checks(columns_by_property))
+    through: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     insert: Insert = attrs.field(default="after", kw_only=True, validator=_one_of("before", "after"))
-    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    always: bool = attrs.field(default=False, kw_only=True)
-    modified: str | None = attrs.field(default=None, kw_only=True)
-    moves_modified: bool = attrs.field(default=False, kw_only=True)
-    name: str | None = attrs.field(default=None, kw_only=True)
-    schema: str | None = attrs.field(default=None, kw_only=True)
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    always: bool = attrs.field(default=False, kw_only=True, validator=checks(flag))
+    modified: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    moves_modified: bool = attrs.field(default=False, kw_only=True, validator=checks(flag))
+    name: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    schema: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
 
 
 @keywords()
@@ -83,28 +93,25 @@ class SqlLookup:
         schema: the database schema it is in, where it is not the default one.
     """
 
-    table: str
-    local: str = attrs.field(kw_only=True)
-    columns: Mapping[str, str] = attrs.field(kw_only=True)
-    remote: str | None = attrs.field(default=None, kw_only=True)
-    through: str | None = attrs.field(default=None, kw_only=True)
-    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    table: str = attrs.field(validator=checks(name_in_database))
+    local: str = attrs.field(kw_only=True, validator=checks(name_in_database))
+    columns: Mapping[str, str] = attrs.field(kw_only=True, validator=checks(columns_by_property))
+    remote: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    through: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
     missing: Missing = attrs.field(default="hold", kw_only=True, validator=_one_of("hold", "create"))
-    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    name: str | None = attrs.field(default=None, kw_only=True)
-    schema: str | None = attrs.field(default=None, kw_only=True)
-
-
-def _tuple(given: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(given)
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    name: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    schema: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
 
 
 def _key(given: str | Sequence[str]) -> str | tuple[str, ...]:
     if isinstance(given, str):
+        name_in_database("id", given)
         return given
-    names = tuple(given)
+    names = several("id", str, "the name of a column or several, such as id='person_id'", given)
     if not names:
-        raise ValueError("id names no column")
+        raise ValueError("id names no column; such as id='person_id'")
     return names[0] if len(names) == 1 else names
 
 
@@ -115,7 +122,7 @@ def _zone(_: Any, __: Any, value: str | None) -> None:
         return
     try:
         ZoneInfo(value)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"time_zone: {value!r} is no time zone, such as 'Europe/Oslo'") from None
 
 
@@ -155,23 +162,29 @@ class SqlTable:
         schema: the database schema it is in, where it is not the default one.
     """
 
-    name: str
+    name: str = attrs.field(validator=checks(name_in_database))
     id: str | Sequence[str] = attrs.field(default="Id", converter=_key, kw_only=True)
-    columns: Mapping[str, str | None] = attrs.field(factory=dict, kw_only=True)
-    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    modified: str | None = attrs.field(default=None, kw_only=True)
-    created: str | None = attrs.field(default=None, kw_only=True)
-    deleted: str | None = attrs.field(default=None, kw_only=True)
+    columns: Mapping[str, str | None] = attrs.field(factory=dict, kw_only=True, validator=checks(columns_by_property))
+    where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    modified: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    created: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    deleted: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     time_zone: str | None = attrs.field(default=None, kw_only=True, validator=_zone)
-    key: str | None = attrs.field(default=None, kw_only=True)
-    constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    joins: Sequence[SqlJoin] = attrs.field(default=(), converter=_tuple, kw_only=True)
-    lookups: Sequence[SqlLookup] = attrs.field(default=(), converter=_tuple, kw_only=True)
-    new_id: Callable[..., Any] | None = attrs.field(default=None, kw_only=True)
-    touch: bool = attrs.field(default=True, kw_only=True)
-    cascades: Sequence[str] = attrs.field(default=(), converter=_tuple, kw_only=True)
-    schema: str | None = attrs.field(default=None, kw_only=True)
+    key: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
+    constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    joins: Sequence[SqlJoin] = attrs.field(
+        default=(), converter=partial(several, "joins", SqlJoin, A_JOIN), kw_only=True
+    )
+    lookups: Sequence[SqlLookup] = attrs.field(
+        default=(), converter=partial(several, "lookups", SqlLookup, A_LOOKUP), kw_only=True
+    )
+    new_id: Callable[..., Any] | None = attrs.field(default=None, kw_only=True, validator=checks(optional(a_function)))
+    touch: bool = attrs.field(default=True, kw_only=True, validator=checks(flag))
+    cascades: Sequence[str] = attrs.field(
+        default=(), converter=partial(several, "cascades", str, "cascades=['notes']"), kw_only=True
+    )
+    schema: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
 
     @property
     def ids(self) -> tuple[str, ...]:

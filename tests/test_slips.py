@@ -557,8 +557,17 @@ def of_tables_and_schemas() -> list[Row]:
         )
     rows += each((0, -1, "100", None, 1.5), "most", "from 1 on")(lambda _, v: part.CursorPaging(most=v))
     rows += each(("", 5), "parameter")(lambda _, v: part.CursorPaging(parameter=v))
-    for name in ("contacts", "customers", "products"):
-        rows += each(("/contacts", 5, {"path": "/contacts"}), name, "CustomcrmObject")(
+    rows += each((404, "404", [200], None), "gone", "403 and 404")(lambda _, v: kb.CustomcrmSchema(gone=v))
+    for name, right in (
+        *dict.fromkeys(("contacts", "customers", "products"), "CustomcrmObject(…)").items(),
+        ("paging", "CursorPaging(…)"),
+        ("changed_since", "ChangedSince(…)"),
+        ("deleted", "DeletedMark(…)"),
+        ("update", "Update(…)"),
+        ("batch", "BatchRead(…)"),
+        ("envelope", "Envelope(…)"),
+    ):
+        rows += each(("/contacts", 5, {"path": "/contacts"}), f"{name}: must be", right)(
             lambda _, v, n=name: kb.CustomcrmSchema(**{n: v})
         )
     return rows
@@ -603,7 +612,7 @@ def of_asynchronous_sessions() -> list[Row]:
     rows += each((0, "5"), "limit=50")(asked(lambda s, v: s.runs(limit=v)))
     rows += each(("yes", 1), "full=True")(asked(lambda s, v: s.contacts.sync(full=v)))
     rows += each(("yes", 1), "keep_links=True")(asked(lambda s, v: s.rebind(keep_links=v)))
-    rows += each((None, ".."), "keap='12'")(asked(lambda s, v: s.contacts.retry(keap=[v])))
+    rows += each((None, ".."), "keap=['12']")(asked(lambda s, v: s.contacts.retry(keap=[v])))
     rows += each(("kontacts", None), "it has")(asked(lambda s, v: s.forget(v, keap="1")))
     rows += each(("..", 1.5), "customcrm='12'")(asked(lambda s, v: s.history("contacts", customcrm=v)))
     rows += each((None, "1"), "conflict takes")(asked(lambda s, v: s.resolve(v, "keap")))

@@ -165,7 +165,10 @@ def several_texts(what: str, value: Any, *, example: str) -> tuple[str, ...]:
     """Texts, each once. A text is one and not several of one letter."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable) or isinstance(value, Mapping):
         raise wrong(what, f"several texts, such as {what}=[{example!r}]", value)
-    return tuple(dict.fromkeys(text(what, each, example=example, most=2000) for each in value))
+    several = tuple(dict.fromkeys(value))
+    if any(not isinstance(each, str) or not each.strip() for each in several):
+        raise wrong(what, f"several texts, such as {what}=[{example!r}]", value)
+    return several
 
 
 def named_values(what: str, value: Any, *, example: str) -> Mapping[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from keapbridge.customcrm.paths import steps
+from keapbridge.model.given import kind
 from keapbridge.model.maybe import UNSET
 
-__all__ = ["at_least", "below_base", "filled", "one_of", "path", "paths", "statuses", "texts"]
+__all__ = ["at_least", "below_base", "filled", "made_of", "one_of", "path", "paths", "several", "statuses", "texts"]
 
 
 PATH = "a property, names joined by dots, or an element of a list such as emails[0].value"
@@ -51,11 +53,29 @@ def at_least(least: int) -> Any:
 
 
 def below_base(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and (not isinstance(value, str) or not value.startswith("/") or "?" in value):
+    may_lack = attribute.default is None
+    if not (may_lack and value is None) and (not isinstance(value, str) or not value.startswith("/") or "?" in value):
         raise ValueError(f"{attribute.name}: must be a path from the base URL on, such as '/contacts', not {value!r}")
 
 
+def made_of(*types: type | None) -> Any:
+    """A part of a schema: a value of one of these classes, or `None` where that is among them."""
+    classes = tuple(each for each in types if each is not None)
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, classes) and not (value is None and None in types):
+            wanted = " or ".join(
+                ["kb.customcrm." + each.__name__ + "(…)" for each in classes] + ["None"] * (None in types)
+            )
+            raise ValueError(f"{attribute.name}: must be {wanted}, not {kind(value)}")
+
+    return check
+
+
 def texts(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Mapping):
+        wanted = "names with their texts, {'Email': 'mail'}"
+        raise ValueError(f"{attribute.name}: must be {wanted}, not {kind(value)}")  # noqa: TRY004 - as all of a schema
     for name, text in value.items():
         if not isinstance(name, str) or not name or not isinstance(text, str) or not text:
             raise ValueError(f"{attribute.name}.{name}: must be a text that is not empty, not {text!r}")
@@ -68,7 +88,12 @@ def paths(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
             raise ValueError(f"{attribute.name}.{name}: must be {PATH}, not {text!r}")
 
 
+def several(value: Any) -> Any:
+    """A list in one form; what is none is left for the check."""
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)) else value
+
+
 def statuses(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    for each in value:
+    for each in value if isinstance(value, tuple) else (None,):
         if not isinstance(each, int) or isinstance(each, bool) or not 400 <= each < 500 or each in {401, 429}:
             raise ValueError(f"{attribute.name}: must be statuses such as 403 and 404, not {each!r}")

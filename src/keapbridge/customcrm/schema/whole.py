@@ -13,7 +13,7 @@ from attrs import field, frozen
 from keapbridge._toml.reading import unknown
 from keapbridge.customcrm.schema import toml
 from keapbridge.customcrm.schema.capabilities import Capabilities
-from keapbridge.customcrm.schema.checks import filled, one_of, path, statuses
+from keapbridge.customcrm.schema.checks import filled, made_of, one_of, path, several, statuses
 from keapbridge.customcrm.schema.names import OBJECTS, Names, check_names
 from keapbridge.customcrm.schema.objects import CustomcrmObject
 from keapbridge.customcrm.schema.paging import CursorPaging, Paging
@@ -64,9 +64,9 @@ class CustomcrmSchema:
         ValueError: naming the key, for what cannot be.
     """
 
-    contacts: CustomcrmObject = field(default=CustomcrmObject("/contacts"))
-    customers: CustomcrmObject = field(default=CustomcrmObject("/customers"))
-    products: CustomcrmObject = field(default=CustomcrmObject("/products"))
+    contacts: CustomcrmObject = field(default=CustomcrmObject("/contacts"), validator=made_of(CustomcrmObject))
+    customers: CustomcrmObject = field(default=CustomcrmObject("/customers"), validator=made_of(CustomcrmObject))
+    products: CustomcrmObject = field(default=CustomcrmObject("/products"), validator=made_of(CustomcrmObject))
     names: Names = field(default="PascalCase", validator=one_of(*get_args(Names)))
     id: str | UnsetType = field(default=UNSET, validator=path)
     created: str | UnsetType | None = field(default=UNSET, validator=path)
@@ -75,16 +75,16 @@ class CustomcrmSchema:
     times: Times = field(default="iso8601", validator=one_of(*get_args(Times)))
     ids: Literal["text", "integer"] = field(default="text", validator=one_of("text", "integer"))
     decimals: Literal["text", "number"] = field(default="text", validator=one_of("text", "number"))
-    envelope: Envelope = field(default=Envelope())
-    paging: Paging | None = field(default=CursorPaging())
-    changed_since: ChangedSince | None = field(default=ChangedSince())
-    deleted: DeletedMark | None = field(default=DeletedMark())
+    envelope: Envelope = field(default=Envelope(), validator=made_of(Envelope))
+    paging: Paging | None = field(default=CursorPaging(), validator=made_of(*get_args(Paging), None))
+    changed_since: ChangedSince | None = field(default=ChangedSince(), validator=made_of(ChangedSince, None))
+    deleted: DeletedMark | None = field(default=DeletedMark(), validator=made_of(DeletedMark, None))
     delete: Literal["hard", "soft"] | None = field(default="hard", validator=one_of("hard", "soft", None))
-    update: Update = field(default=Update())
-    gone: tuple[int, ...] = field(default=(404, 410), converter=tuple, validator=statuses)
+    update: Update = field(default=Update(), validator=made_of(Update))
+    gone: tuple[int, ...] = field(default=(404, 410), converter=several, validator=statuses)
     conditional: bool = field(default=True, validator=one_of(True, False))
     idempotency: str | None = field(default="Idempotency-Key", validator=filled)
-    batch: BatchRead | None = field(default=BatchRead())
+    batch: BatchRead | None = field(default=BatchRead(), validator=made_of(BatchRead, None))
 
     def __attrs_post_init__(self) -> None:
         if self.delete == "soft" and self.deleted is None:

@@ -525,7 +525,7 @@ def of_tables_and_schemas() -> list[Row]:
     )
     rows += each((5, "uuid"), "new_id takes a function")(lambda _, v: kb.SqlTable("people", new_id=v))
     rows += each(NO_FLAG, "touch=True")(lambda _, v: kb.SqlTable("people", touch=v))
-    rows += each(names, "table takes", "table='people'")(lambda _, v: kb.SqlJoin(v, on="id", columns={}))
+    rows += each(names, "table takes", "table='people'")(lambda _, v: kb.SqlJoin(v, remote="person_id"))
     for name, values, right in (
         ("remote", ("", 5, ["x"]), "remote='"),
         ("local", ("", 5), "local='"),

@@ -153,7 +153,8 @@ def _async_customcrm(given: Customcrm, stack: ExitStack, later: AsyncExitStack) 
     made, is_ours = _adapter(given)
     if not is_ours:
         return made
-    if callable(close := getattr(made, "aclose", None)):
+    close: Any = getattr(made, "aclose", None)
+    if callable(close):
         later.push_async_callback(close)
         return made
     return _closing(made, stack)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import attrs
@@ -105,6 +104,18 @@ class SqlLookup:
     schema: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
 
 
+def _joins(given: Sequence[SqlJoin]) -> tuple[SqlJoin, ...]:
+    return several("joins", SqlJoin, A_JOIN, given)
+
+
+def _lookups(given: Sequence[SqlLookup]) -> tuple[SqlLookup, ...]:
+    return several("lookups", SqlLookup, A_LOOKUP, given)
+
+
+def _cascades(given: Sequence[str]) -> tuple[str, ...]:
+    return several("cascades", str, "several tables, such as cascades=['notes']", given)
+
+
 def _key(given: str | Sequence[str]) -> str | tuple[str, ...]:
     if isinstance(given, str):
         name_in_database("id", given)
@@ -173,17 +184,11 @@ class SqlTable:
     time_zone: str | None = attrs.field(default=None, kw_only=True, validator=_zone)
     key: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     constants: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
-    joins: Sequence[SqlJoin] = attrs.field(
-        default=(), converter=partial(several, "joins", SqlJoin, A_JOIN), kw_only=True
-    )
-    lookups: Sequence[SqlLookup] = attrs.field(
-        default=(), converter=partial(several, "lookups", SqlLookup, A_LOOKUP), kw_only=True
-    )
+    joins: Sequence[SqlJoin] = attrs.field(default=(), converter=_joins, kw_only=True)
+    lookups: Sequence[SqlLookup] = attrs.field(default=(), converter=_lookups, kw_only=True)
     new_id: Callable[..., Any] | None = attrs.field(default=None, kw_only=True, validator=checks(optional(a_function)))
     touch: bool = attrs.field(default=True, kw_only=True, validator=checks(flag))
-    cascades: Sequence[str] = attrs.field(
-        default=(), converter=partial(several, "cascades", str, "cascades=['notes']"), kw_only=True
-    )
+    cascades: Sequence[str] = attrs.field(default=(), converter=_cascades, kw_only=True)
     schema: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
 
     @property

@@ -21,6 +21,9 @@ class DataError(Exception):
         self.sqlstate = sqlstate
 
 
+CHECKED = "a value that a CHECK does not allow"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -31,6 +34,20 @@ class DataError(Exception):
         (DataError(7), "DataError"),
         (OSError(1406, "Data too long for column: Ada Berg"), "a text is too long for its column (OSError)"),
         (ValueError(True), "ValueError"),
+        (
+            OSError(1062, "Duplicate entry 'ada@example.org' for key 'people.email'"),
+            "another row has that value, which is unique (people.email, OSError)",
+        ),
+        (OSError(4025, "CONSTRAINT `people.age` failed for `crm`.`people`"), f"{CHECKED} (people.age, OSError)"),
+        (
+            OSError(1364, "Field 'born' doesn't have a default value"),
+            "a column that is never empty would be (born, OSError)",
+        ),
+        (sqlite3.IntegrityError("CHECK constraint failed: age > 3"), f"{CHECKED} (IntegrityError)"),
+        (
+            sqlite3.IntegrityError("NOT NULL constraint failed: people.born"),
+            "a column that is never empty would be (people.born, IntegrityError)",
+        ),
         (sqlite3.OperationalError("attempt to write a readonly database"), "it is read-only (OperationalError)"),
         (sqlite3.OperationalError("database is locked"), "it is locked by another program (OperationalError)"),
         (

@@ -21,6 +21,7 @@ from keapbridge._io.moments import plausible
 from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError
+from keapbridge.model.capacity import Capacity
 from keapbridge.model.finding import Finding
 from keapbridge.model.given import kind
 
@@ -221,6 +222,20 @@ class AdapterResource(Generic[R]):
         tell = getattr(self.adapter, "findings", None)
         found: Any = tell(self.object) if callable(tell) else ()
         return tuple(found)
+
+    @property
+    def capacities(self) -> Mapping[str, Capacity]:
+        """What its properties take, by name; nothing where the adapter does not tell."""
+        tell = getattr(self.adapter, "capacities", None)
+        found: Any = tell(self.object) if callable(tell) else {}
+        return dict(found)
+
+    @property
+    def examples(self) -> tuple[R, ...]:
+        """Some of its records, by which it is learnt how they are written; none where the adapter does not tell."""
+        tell = getattr(self.adapter, "examples", None)
+        found: Any = tell(self.object) if callable(tell) else ()
+        return self._load_many([item for item in found if isinstance(item, Mapping)])[0]
 
     @property
     def declared(self) -> frozenset[str]:

@@ -135,9 +135,25 @@ def opt_out(name: str, *, keap: str, direction: Direction = "to_customcrm") -> D
 
 
 @keywords()
-def phone(name: str, *, keap: str | NamedField, scope: str | None = None, **options: Unpack[LensOptions]) -> Declared:
-    """A phone number; `scope` names the country field that numbers without a prefix belong to."""
-    return field(name, Phone(), keap=keap, keap_type="string (phone number)", scope=scope, max_length=40, **options)
+def phone(
+    name: str,
+    *,
+    keap: str | NamedField,
+    scope: str | None = None,
+    notation: str | None = None,
+    on_unreadable: Literal["hold", "pass"] = "hold",
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """A phone number.
+
+    Args:
+        scope: the country field that numbers without a prefix belong to.
+        notation: how Customcrm writes it: `"E164"`, `"international"` or `"national"`. By default as the record had it
+            before; in a database else as its column does.
+        on_unreadable: what becomes of a text that cannot be dialled: `"hold"` it, or `"pass"` it to the other side.
+    """
+    kind, shown = Phone(notation, on_unreadable), "string (phone number)"
+    return field(name, kind, keap=keap, keap_type=shown, scope=scope, max_length=40, **options)
 
 
 @keywords()
@@ -147,15 +163,27 @@ def fax(name: str, *, keap: str | NamedField, scope: str | None = None, **option
 
 
 @keywords()
-def country(name: str, *, keap: str, **options: Unpack[LensOptions]) -> Declared:
-    """A country."""
-    return field(name, Country(), keap=keap, keap_type="string (ISO 3166-1 alpha-3)", **options)
+def country(name: str, *, keap: str, notation: str | None = None, **options: Unpack[LensOptions]) -> Declared:
+    """A country.
+
+    Args:
+        notation: how Customcrm writes it: `"alpha-2"`, `"alpha-3"`, `"name"`, or its name in a language (`"name nb"`).
+            By default as the record had it before; in a database else as its column does, and as alpha-2 without that.
+    """
+    return field(name, Country(notation), keap=keap, keap_type="string (ISO 3166-1 alpha-3)", **options)
 
 
 @keywords()
-def region(name: str, *, keap: str, scope: str, **options: Unpack[LensOptions]) -> Declared:
-    """A state or province; `scope` names the country field it belongs to."""
-    return field(name, Region(), keap=keap, keap_type="string (ISO 3166-2)", scope=scope, **options)
+def region(
+    name: str, *, keap: str, scope: str, notation: str | None = None, **options: Unpack[LensOptions]
+) -> Declared:
+    """A state or province.
+
+    Args:
+        scope: the country field it belongs to.
+        notation: how Customcrm writes it: `"code"` (`US-AZ`), `"short"` (`AZ`) or `"name"`; by default as a country.
+    """
+    return field(name, Region(notation), keap=keap, keap_type="string (ISO 3166-2)", scope=scope, **options)
 
 
 @keywords()

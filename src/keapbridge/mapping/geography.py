@@ -6,8 +6,20 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-__all__ = ["alpha2", "alpha3", "countries", "plain", "regions"]
+__all__ = [
+    "alpha2",
+    "alpha3",
+    "countries",
+    "country_name",
+    "country_of",
+    "language_of",
+    "plain",
+    "region_name",
+    "regions",
+]
 
 # What people call their own country, and short names that ISO 3166 does not know.
 _OWN_NAMES = {
@@ -160,3 +172,118 @@ def regions(alpha2: str) -> Mapping[str, str]:
         for name in (code, code.partition("-")[2], region.name):
             names.setdefault(plain(name), code)
     return names
+
+
+def country_name(alpha3: str, language: str = "") -> str | None:
+    """The everyday name of a country, in English or in a language of the catalogues."""
+    import pycountry
+
+    country = pycountry.countries.get(alpha_3=alpha3)
+    if country is None:
+        return None
+    if language:
+        return names_in(language).get(alpha3)
+    name: str = getattr(country, "common_name", None) or country.name
+    return name
+
+
+def region_name(code: str) -> str | None:
+    """The name of a region, as ISO 3166-2 has it."""
+    import pycountry
+
+    region: Any = pycountry.subdivisions.get(code=code)  # type: ignore[no-untyped-call]
+    return None if region is None else str(region.name)
+
+
+SHORTEST = 4  # letters of a name: shorter ones are codes, and mistaken ones
+LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "pl", "cs", "ja", "ru", "zh_CN", "tr", "ar")
+"""Those whose names are tried first, of the languages that share some."""
+
+
+def language_of(name: str, alpha3: str) -> str:
+    """The language in which a country is called so; empty for English, and where no catalogue has it."""
+    wanted = plain(name)
+    if countries().get(wanted) == alpha3 and wanted in _english(alpha3):
+        return ""
+    others = (language for language in languages() if language not in LANGUAGES)
+    tried = (*LANGUAGES, *others)
+    return next((each for each in tried if plain(names_in(each).get(alpha3, "")) == wanted), "")
+
+
+def _english(alpha3: str) -> set[str]:
+    import pycountry
+
+    country = pycountry.countries.get(alpha_3=alpha3)
+    return {plain(name) for name in _names(country)}
+
+
+@lru_cache(maxsize=1)
+def languages() -> tuple[str, ...]:
+    """The languages of the catalogues that come with pycountry."""
+    import pycountry
+
+    found = Path(pycountry.LOCALES_DIR).glob("*/LC_MESSAGES/iso3166-1.mo")
+    return tuple(sorted(each.parts[-3] for each in found))
+
+
+@lru_cache(maxsize=256)
+def names_in(language: str) -> Mapping[str, str]:
+    """The names of countries in a language, by alpha-3."""
+    import gettext
+
+    import pycountry
+
+    try:
+        told = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language])
+    except OSError:
+        return {}
+    found: dict[str, str] = {}
+    for country in pycountry.countries:
+        english = getattr(country, "common_name", None) or country.name
+        for name in (english, country.name):
+            if (own := told.gettext(name)) != name:
+                found[country.alpha_3] = own
+                break
+        else:
+            found[country.alpha_3] = english
+    return found
+
+
+@lru_cache(maxsize=1)
+def foreign_countries() -> Mapping[str, str]:
+    """Countries by their names in all languages of the catalogues; a name that means several is none.
+
+    In the languages that are tried first whatever their accents and punctuation, in the others whatever their case.
+    """
+    import gettext
+
+    import pycountry
+
+    english = [(name, c.alpha_3) for c in pycountry.countries for name in _names(c)]
+    found: dict[str, str] = {}
+    doubtful: set[str] = set()
+    for language in languages():
+        told = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language])
+        for name, code in english:
+            own = told.gettext(name)
+            if own == name:
+                continue
+            for spelling in {own.casefold(), plain(own)} if language in LANGUAGES else {own.casefold()}:
+                if found.setdefault(spelling, code) != code:
+                    doubtful.add(spelling)
+    return {name: code for name, code in found.items() if name not in doubtful}
+
+
+def _names(country: Any) -> list[str]:
+    names = (getattr(country, name, None) for name in ("name", "common_name", "official_name"))
+    return [name for name in names if name]
+
+
+def country_of(name: str) -> str | None:
+    """The country that is called so: in English, by its own people, or in another language."""
+    wanted = plain(name)
+    found = countries().get(wanted)
+    if found is not None or not wanted or (wanted.isascii() and len(wanted) < SHORTEST):
+        return found
+    others = foreign_countries()
+    return others.get(name.strip().casefold()) or others.get(wanted)

@@ -10,7 +10,9 @@ import attrs
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
+from keapbridge.mapping.notation import Notation, spelt
 from keapbridge.mapping.place import Place
+from keapbridge.model.capacity import Capacity
 from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.meant import is_meant
 from keapbridge.model.raw import Path
@@ -88,6 +90,8 @@ class Lens:
         losses: what does not survive the way to Keap and back, for people.
         samples: values of Customcrm with Keap's for them, by which the dataflow is checked.
         opt_in_reason: why a person may be written to, said to Keap with an e-mail address that is new there.
+        notation: how Customcrm is known to write it.
+        capacities: what Customcrm is known to take, for each of its properties.
         follows: the lens without which this one means nothing: its scope, for the kinds that need it.
     """
 
@@ -106,6 +110,8 @@ class Lens:
     losses: str | None = None
     samples: tuple[tuple[Any, Any], ...] = attrs.field(default=(), hash=False)
     opt_in_reason: str | None = None
+    notation: Notation | None = attrs.field(default=None, eq=False, repr=False)
+    capacities: tuple[Capacity | None, ...] = attrs.field(default=(), eq=False, repr=False)
     follows: str | None = attrs.field(
         init=False,
         eq=False,
@@ -161,13 +167,19 @@ class Lens:
 
         return get_plain
 
-    def put(self, side: Side, record: Any, value: Canonical, context: Context) -> Any:
-        """The record with this canonical value, which `fit` has let through."""
+    def put(self, side: Side, record: Any, value: Canonical, context: Context, scope: Canonical = None) -> Any:
+        """The record with this canonical value, which `fit` has let through.
+
+        Args:
+            scope: the value of the field that it depends on.
+        """
         custom = self._custom(side, context)
         if self.kind.keeps_spelling and self._holds(side, record, value, context):
             return record
         if custom is None:
-            record = self.place(side).put(record, self.kind.write(value, side, context))
+            ours = side is Side.CUSTOMCRM
+            raw = self._spelt(record, value, scope, context) if ours else self.kind.write(value, side, context)
+            record = self.place(side).put(record, raw)
             if side is Side.KEAP and self.opt_in_reason is not None and value in context.may_opt_in:
                 return self.keap.beside("opt_in_reason").put(record, self.opt_in_reason)
             return record
@@ -178,6 +190,16 @@ class Lens:
             return record
         return place.put(record, custom.write(self.kind.for_custom_field(value, context)))
 
+    def _spelt(self, record: Any, value: Canonical, scope: Canonical, context: Context) -> Any:
+        """The raw value for Customcrm, written as there."""
+        present: tuple[Any, Canonical] | None = None
+        if record is not None and isinstance(raw := self.customcrm.get(record), str):
+            try:
+                present = (raw, self.kind.read(raw, Side.CUSTOMCRM, scope, context))
+            except UnfitError:
+                present = None
+        return spelt(self.kind, value, self.notation, present, scope, context)
+
     def fit(self, side: Side, value: Canonical, context: Context) -> Canonical:
         """The value as that side can hold it.
 
@@ -187,6 +209,11 @@ class Lens:
         if value is None and side in self.required and self.fallback is None:
             raise UnfitError(f"{side.title} needs it")
         fitting = _carried(self.kind.fit(value, side, self.limits.get(side), context))
+        if side is Side.CUSTOMCRM and self.capacities:
+            raw = self._spelt(None, fitting, None, context)
+            for part, capacity in zip(raw if isinstance(raw, tuple) else (raw,), self.capacities, strict=False):
+                if capacity is not None and (reason := capacity.refusal(part)) is not None:
+                    raise UnfitError(reason)
         custom = self._custom(side, context)
         if custom is not None and fitting is not None:
             # What its type takes must also be understood when it is read back.

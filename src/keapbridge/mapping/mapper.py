@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.declared import Declared, checked, declared_fields
@@ -16,8 +17,10 @@ from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys, match_key
+from keapbridge.mapping.notation import learnt
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
+from keapbridge.model.capacity import Capacity
 from keapbridge.model.given import keywords, kind
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
@@ -392,6 +395,33 @@ class Mapper:
         now = {name: self[name].kind.follow(values[name], context) for name in self.references if name in values}
         return {name: value for name, value in now.items() if value != values[name]}
 
+    def learning(self, records: Iterable[Any], context: Context) -> Mapper:
+        """The mapper that writes to Customcrm as some of its records are written."""
+        examples: dict[str, list[tuple[Any, Canonical]]] = {}
+        for record in records:
+            values, _ = self.read(Side.CUSTOMCRM, record, context)
+            for lens in self.lenses:
+                examples.setdefault(lens.name, []).append((lens.customcrm.get(record), values.get(lens.name)))
+        lenses = tuple(
+            attrs.evolve(lens, notation=learnt(lens.kind, examples.get(lens.name, ()))) for lens in self.lenses
+        )
+        return attrs.evolve(self, lenses=lenses)
+
+    def within(self, capacities: Mapping[str, Capacity]) -> Mapper:
+        """The mapper that keeps to what the properties of Customcrm take."""
+        lenses: list[Lens] = []
+        for lens in self.lenses:
+            place = lens.customcrm
+            names = place.attributes if place.in_extra else tuple(map(wire_name, place.attributes))
+            its = tuple(capacities.get(name) for name in names)
+            if not any(its) or place.constant is not UNSET:
+                lenses.append(lens)
+                continue
+            length = its[0].length if its[0] is not None and lens.kind.is_text else None
+            limits = lens.limits if length is None else {**lens.limits, Side.CUSTOMCRM: length}
+            lenses.append(attrs.evolve(lens, capacities=its, limits=limits))
+        return attrs.evolve(self, lenses=tuple(lenses))
+
     # --- writing ------------------------------------------------------------------------------------------------
 
     def new_record(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
@@ -411,14 +441,17 @@ class Mapper:
         before = record
         for lens in self.lenses:
             if lens.name in values:
-                record = lens.put(side, record, values[lens.name], context)
+                # What means the same already stays as Customcrm has written it.
+                if side is Side.KEAP or self._value(lens, side, record, context) != values[lens.name]:
+                    scope = self._scope(lens, side, record, context)
+                    record = lens.put(side, record, values[lens.name], context, scope)
                 roots.update(lens.place(side).roots)
         for lens in self._by_scope:
             if lens.scope in values and lens.name not in values and lens.flows_to(side):
                 meant = self._value(lens, side, before, context)
                 if meant not in (UNSET, None) and self._value(lens, side, record, context) != meant:
                     # The text would mean another value in its new surroundings.
-                    record = lens.put(side, record, meant, context)
+                    record = lens.put(side, record, meant, context, self._scope(lens, side, record, context))
                     roots.update(lens.place(side).roots)
         if side is Side.KEAP:
             record = with_whole_regions(record, roots, context.default_region)
@@ -437,6 +470,12 @@ class Mapper:
     def _by_scope(self) -> tuple[Lens, ...]:
         """The fields whose text is read by another one, and whose value means the same without that."""
         return tuple(lens for lens in self.lenses if lens.scope is not None and lens.kind.means_alone)
+
+    def _scope(self, lens: Lens, side: Side, record: Any, context: Context) -> Canonical:
+        """What a record holds in the field that another one depends on; `None` where that is not understood."""
+        found = self._value(self[lens.scope], side, record, context) if lens.scope else None
+        known: Canonical = None if found is UNSET else found
+        return known
 
     def _value(self, lens: Lens, side: Side, record: Any, context: Context) -> Any:
         """What a record says in a field that is read by another one; `UNSET` where it is not understood."""

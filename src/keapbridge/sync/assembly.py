@@ -19,7 +19,7 @@ from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
 from keapbridge.mapping import defaults
-from keapbridge.mapping.kinds import is_currency
+from keapbridge.mapping.kinds import Context, is_currency
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import kind as kind_of
@@ -92,8 +92,10 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     mappers = _mappers(options)
     ours = _customcrm_systems(customcrm, asynchronous=asynchronous)
     name = options.get("name", "default")
-    narrowed = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
     settings = _settings(options)
+    context = Context(default_region=settings.default_region)
+    given = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
+    narrowed = {each: _told(mapper, ours[each], context) for each, mapper in given.items()}
     declarations = [Declaration(mappers[each], mapper, ours[each]) for each, mapper in narrowed.items()]
     told = [finding for each in ours.values() if isinstance(each, AdapterSystem) for finding in each.flows.findings]
     findings = Findings([*declared(declarations, mappers, settings.policy), *told])
@@ -239,6 +241,15 @@ def _narrowed(mapper: Mapper, system: System) -> Mapper:
     narrowed = mapper.with_lenses(*freed).without(*missing) if missing else mapper
     keys = {name for key in mapper.keys for name in key.fields}
     return attrs.evolve(narrowed, homeless=homeless, homeless_keys=frozenset(keys & missing))
+
+
+def _told(mapper: Mapper, system: System, context: Context) -> Mapper:
+    """The mapping with what this Customcrm tells of what its properties take, and of how they are written."""
+    if not isinstance(system, AdapterSystem):
+        return mapper
+    capacities, examples = system.flows.capacities, system.flows.examples
+    mapper = mapper.within(capacities) if capacities else mapper
+    return mapper.learning(examples, context) if examples else mapper
 
 
 def _demanding(mapper: Mapper, needs: Collection[str]) -> Mapper:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 
 from keapbridge.customcrm.adapter import AdapterCapabilities, AdapterPage
 from keapbridge.customcrm.address import address_of_database
+from keapbridge.customcrm.sql.capacities import capacities
 from keapbridge.customcrm.sql.cells import CellError
 from keapbridge.customcrm.sql.foreign_keys import hold_to_foreign_keys
 from keapbridge.customcrm.sql.opening import (
@@ -29,10 +30,11 @@ from keapbridge.customcrm.sql.opening import (
     unopened,
     without_lost,
 )
-from keapbridge.customcrm.sql.refusals import words_of_database
+from keapbridge.customcrm.sql.refusals import is_refusal, words_of_database
 from keapbridge.customcrm.sql.rows import Rows
 from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.errors import MappingError, NoAnswerError, StatusError, StoppedError, TransportError
+from keapbridge.model.capacity import Capacity
 from keapbridge.model.finding import Finding
 from keapbridge.model.given import keywords, one_of, whole
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
@@ -108,6 +110,14 @@ class SqlCustomcrm:
     def findings(self, object: str) -> Sequence[Finding]:
         """What is to be known of the tables of an object, found when it was made."""
         return self._findings[object]
+
+    def capacities(self, object: str) -> Mapping[str, Capacity]:
+        """What the column of each property takes: lengths, lists of values, digits."""
+        return self._ask(object, object, lambda rows, c: capacities(c, rows.tables))
+
+    def examples(self, object: str) -> Sequence[Mapping[str, Any]]:
+        """The newest of its records, and what they can refer to: from them it is learnt how values are written."""
+        return self._ask(object, object, lambda rows, c: rows.examples(c))
 
     @property
     def capabilities(self) -> AdapterCapabilities:
@@ -232,11 +242,14 @@ class SqlCustomcrm:
         try:
             yield
         except IntegrityError as error:
-            # The first line names constraints and columns; what follows may show values.
-            raise StatusError(f"{subject}: refused by the database: {_first_line(error)}", status=422) from None
+            words = words_of_database(error.orig)
+            raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
         except OperationalError as error:
+            words = words_of_database(error.orig)
+            if is_refusal(error.orig):
+                raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
             kind = NoAnswerError if is_outage(error) else TransportError
-            raise kind(f"{subject}: the database failed: {words_of_database(error.orig)}", sent=True) from None
+            raise kind(f"{subject}: the database failed: {words}", sent=True) from None
         except DBAPIError as error:
             words = words_of_database(error.orig)
             raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
@@ -254,7 +267,3 @@ class SqlCustomcrm:
 
     def __repr__(self) -> str:
         return f"<SqlCustomcrm {self._engine.dialect.name}: {', '.join(self.objects)}>"
-
-
-def _first_line(error: IntegrityError) -> str:
-    return (str(error.orig).splitlines() or [""])[0][:200]

@@ -27,6 +27,8 @@ from keapbridge.model.maybe import Unreadable
 
 __all__ = ["ReadRows"]
 
+EXAMPLES = 100  # rows from which is learnt how values are written
+
 
 class ReadRows:
     """The records of one object: rows of a table, with what belongs to them in others."""
@@ -148,6 +150,18 @@ class ReadRows:
     def read(self, connection: sa.Connection, ids: Sequence[str]) -> list[dict[str, Any]]:
         raw = [id for id in map(self._key.raw, ids) if id is not None]
         return self._records(connection, raw)
+
+    def examples(self, connection: sa.Connection) -> list[dict[str, Any]]:
+        """The newest records, and rows of lookups as records that show no more."""
+        newest = [column.desc() for column in self._key.columns]
+        query = sa.select(*self._key.columns).where(*self._listing.alive()).order_by(*newest).limit(EXAMPLES)
+        found = self._records(connection, [tuple(row) for row in connection.execute(query)])
+        for part in self.tables.parts:
+            if part.is_lookup:
+                columns = [column.label(name) for name, column in part.columns.items()]
+                rows = connection.execute(sa.select(*columns).where(*part.where).limit(EXAMPLES)).mappings()
+                found += [{"Id": "-", **row} for row in rows]
+        return found
 
     def _records(self, connection: sa.Connection, ids: Sequence[Raw]) -> list[dict[str, Any]]:
         return [self._record(found) for found in self._found(connection, ids)]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["words_of_database"]
+__all__ = ["is_refusal", "words_of_database"]
 
 _STATES: Final[Mapping[str, str]] = {  # SQLSTATE, as PostgreSQL and others have it
     "22001": "a text is too long for its column",
+    "23502": "a column that is never empty would be",
+    "23503": "no row has what it refers to, or others refer to it",
+    "23505": "another row has that value, which is unique",
+    "23514": "a value that a CHECK does not allow",
     "22003": "a number is out of the range of its column",
     "22007": "no date or time that its column can hold",
     "22008": "no date or time that its column can hold",
@@ -33,6 +38,14 @@ _STATES: Final[Mapping[str, str]] = {  # SQLSTATE, as PostgreSQL and others have
 }
 _NUMBERS: Final[Mapping[int, str]] = {  # of MySQL and MariaDB
     1040: _STATES["53300"],
+    1048: _STATES["23502"],
+    1062: _STATES["23505"],
+    1265: _STATES["22P02"],
+    1364: _STATES["23502"],
+    1451: _STATES["23503"],
+    1452: _STATES["23503"],
+    3819: _STATES["23514"],
+    4025: _STATES["23514"],
     1045: _STATES["28P01"],
     1049: _STATES["3D000"],
     1054: _STATES["42703"],
@@ -53,7 +66,13 @@ _NUMBERS: Final[Mapping[int, str]] = {  # of MySQL and MariaDB
     2013: "the connection was lost",
     3024: _STATES["57014"],
 }
+_OF_VALUES: Final = frozenset({1048, 1062, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1644, 3819, 4025})
+"""Numbers of MySQL and MariaDB that refuse what is written, whatever its driver takes them for."""
 _SAID: Final[Mapping[str, str]] = {  # what SQLite says, and drivers of connections that are not made
+    "unique constraint failed": _STATES["23505"],
+    "not null constraint failed": _STATES["23502"],
+    "foreign key constraint failed": _STATES["23503"],
+    "check constraint failed": _STATES["23514"],
     "readonly": _STATES["25006"],
     "read-only": _STATES["25006"],
     "is locked": "it is locked by another program",
@@ -78,6 +97,41 @@ _SAID: Final[Mapping[str, str]] = {  # what SQLite says, and drivers of connecti
 }
 
 
+_PLACES: Final[Mapping[int, re.Pattern[str]]] = {
+    # Where MySQL and MariaDB name a column or a constraint: behind any value that they repeat.
+    1048: re.compile(r"Column '(\w+)' cannot be null$"),
+    1062: re.compile(r"for key '([\w.]+)'$"),
+    1264: re.compile(r"for column '?`?(?:\w+`\.`)*(\w+)`?'? at row \d+$"),
+    1265: re.compile(r"for column '?`?(?:\w+`\.`)*(\w+)`?'? at row \d+$"),
+    1292: re.compile(r"for column '?`?(?:\w+`\.`)*(\w+)`?'? at row \d+$"),
+    1364: re.compile(r"Field '(\w+)' doesn't have a default value$"),
+    1366: re.compile(r"for column '?`?(?:\w+`\.`)*(\w+)`?'? at row \d+$"),
+    1406: re.compile(r"for column '(\w+)' at row \d+$"),
+    3819: re.compile(r"Check constraint '(\w+)' is violated\.?$"),
+    4025: re.compile(r"CONSTRAINT `([\w.]+)` failed"),
+}
+_OF_SQLITE: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: ([\w., ]+)$")
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether an error refuses what was to be written, and is no trouble of the database."""
+    number = next(iter(getattr(error, "args", ())), None)
+    return type(number) is int and number in _OF_VALUES
+
+
+def place_in(error: Any) -> str:
+    """The column or the constraint that a driver names; empty where it names none."""
+    told = getattr(error, "diag", None)
+    names = [getattr(told, name, None) for name in ("table_name", "column_name", "constraint_name")]
+    if found := ".".join(name for name in names[:2] if isinstance(name, str) and name):
+        return found if not isinstance(names[2], str) else f"{found}: {names[2]}"
+    number, *said = [*getattr(error, "args", ()), ""][:2]
+    text = str(said[0]) if said and type(number) is int else str(number)
+    pattern = _PLACES.get(number) if type(number) is int else _OF_SQLITE
+    match = pattern.search(text) if pattern is not None else None
+    return match[1] if match is not None else ""
+
+
 def words_of_database(error: BaseException | None) -> str:
     """What is known of a driver's error; the name of its type where nothing is.
 
@@ -94,4 +148,6 @@ def words_of_database(error: BaseException | None) -> str:
         said = str(given).casefold()
         found = next((words for part, words in _SAID.items() if part in said), None)
     name = type(given).__name__
-    return name if found is None else f"{found} ({name})"
+    place = place_in(given)
+    where = f"{place}, " if place else ""
+    return f"{where}{name}" if found is None else f"{found} ({where}{name})"

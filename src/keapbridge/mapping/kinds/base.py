@@ -139,6 +139,8 @@ class Kind(ABC):
         takes_opt_in_reason: whether it is an address for which Keap can be told why its owner may be written to.
         few_values: whether it has but few values, each of which many records hold, so that it is no sign of a fault
             when one of them is given to many.
+        is_named: whether its values have names, each of which a system may write in a way of its own.
+        is_text: whether its canonical form is the text that Customcrm holds, so that a length in characters cuts it.
     """
 
     fits_custom_field: ClassVar[bool] = True
@@ -147,6 +149,21 @@ class Kind(ABC):
     keeps_spelling: ClassVar[bool] = False
     takes_opt_in_reason: ClassVar[bool] = False
     few_values: ClassVar[bool] = False
+    is_named: ClassVar[bool] = False
+    is_text: ClassVar[bool] = False
+
+    @property
+    def notation(self) -> str | None:
+        """How Customcrm writes it, where the mapping declares that."""
+        return None
+
+    def style_of(self, raw: str, value: Canonical) -> str | None:
+        """In which way a text writes a value; `None` where there is but one, or it is none that is known."""
+        return None
+
+    def spell(self, value: Canonical, style: str, scope: Canonical, context: Context) -> Any:
+        """A value for Customcrm, written in a way; `None` where it cannot be."""
+        return None
 
     @property
     def is_told(self) -> bool:

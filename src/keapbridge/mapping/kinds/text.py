@@ -71,6 +71,7 @@ class Text(Kind):
     """
 
     on_too_long: str = field(default="truncate", validator=_one_of("truncate", "error"))
+    is_text: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:
@@ -125,6 +126,12 @@ class Email(Kind):
         if not isinstance(value, str) or not isinstance(clean, str) or "xn--" not in value or "xn--" in clean:
             return False
         return blind(value) == blind(clean)
+
+    def style_of(self, raw: str, value: Canonical) -> str | None:
+        return "upper" if raw.isupper() else "lower"
+
+    def spell(self, value: Canonical, style: str, scope: Canonical, context: Context) -> Any:
+        return str(value).upper() if style == "upper" else None
 
     def sample(self, asked: Asked) -> Sample | None:
         value = f"qa-{asked.number}{'ab'[asked.turn]}@example.org"

@@ -7,6 +7,7 @@ import contextvars
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -113,3 +114,9 @@ def test_a_session_for_debuggers_does_everything_on_one_thread(filled: KeapEmula
         assert session.sync().count("created") == RECORDS
         assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("keapbridge")]
     assert shop.seen == {("nobody", "")}
+
+
+def test_the_clock_of_a_page_is_a_moment() -> None:
+    assert kb.AdapterPage([], as_of=datetime(2026, 1, 2, tzinfo=UTC)).as_of is not None
+    with pytest.raises(TypeError, match="as_of"):
+        kb.AdapterPage([], as_of="yesterday")  # type: ignore[arg-type]

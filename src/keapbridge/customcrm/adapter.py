@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
+from attrs.validators import instance_of, optional
 
 from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.effects import Await, Flow, Malformed, Page, blocking, gather
@@ -89,7 +90,7 @@ class AdapterPage:
     records: Sequence[Mapping[str, Any]]
     deleted: Sequence[Any] = ()
     cursor: str | None = None
-    as_of: datetime | None = None
+    as_of: datetime | None = attrs.field(default=None, validator=optional(instance_of(datetime)))
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,7 +12,9 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS
 from keapbridge._seal import seal_for
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.records import Link
 from keapbridge.model.report import Line
 from keapbridge.store.sql.rows import CHUNK, Rows, chunks, is_keyed, key_digest, keyed_digest, to_moment, to_text
 
@@ -107,6 +110,18 @@ def test_what_is_broken_is_said_to_be(stored: str) -> None:
             read(stored)
     with pytest.raises(LinkStoreError, match="broken"):
         to_moment("tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("column", "stored"),
+    [("customcrm_base", "[]"), ("keap_base", "7"), ("aside", '{"keap": 7}'), ("aside", '{"x": {}}')],
+)
+def test_a_broken_link_is_said_to_be(column: str, stored: str) -> None:
+    rows = Rows(TOYS, seal_for(()))
+    row = rows.link(Commit("toys", Link("1", "901", {"Colour": "red"}, {}, aside={KEAP: {"Name": "Top"}}), {}))
+    assert rows.to_link(SimpleNamespace(**row)).aside == {KEAP: {"Name": "Top"}}  # type: ignore[arg-type]
+    with pytest.raises(LinkStoreError, match="broken"):
+        rows.to_link(SimpleNamespace(**{**row, column: stored}))  # type: ignore[arg-type]
 
 
 def test_who_has_no_keys_reads_nothing_that_is_encrypted() -> None:

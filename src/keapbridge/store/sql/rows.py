@@ -158,15 +158,15 @@ class Rows:
         link = Link(
             row.customcrm_id,
             row.keap_id,
-            self.open(row.customcrm_base),
-            self.open(row.keap_base),
+            self._base(row.customcrm_base),
+            self._base(row.keap_base),
             customcrm_life=Life(row.customcrm_born, to_moment(row.customcrm_changed)),
             keap_life=Life(row.keap_born, to_moment(row.keap_changed)),
         )
         if row.decided is not None:
             link = link.deciding(_structure(self.open(row.decided), dict[str, Decided]))
         if row.aside is not None:
-            link = attrs.evolve(link, aside={Side(side): values for side, values in self.open(row.aside).items()})
+            link = attrs.evolve(link, aside=_structure(self.open(row.aside), dict[Side, dict[str, Canonical]]))
         if row.awaited is None:
             return link
         sides = _structure(self.open(row.awaited), dict[str, dict[str, tuple[Canonical, Canonical, str, int]]])
@@ -174,6 +174,12 @@ class Rows:
             its = {f: Awaited(before, sent, moment_of(at), writes) for f, (before, sent, at, writes) in fields.items()}
             link = link.awaiting(Side(side), its)
         return link
+
+    def _base(self, stored: str) -> Any:
+        base = self.open(stored)
+        if type(base) is not dict:
+            raise broken("no object")
+        return base
 
     def _awaited(self, link: Link) -> str | None:
         sides = {

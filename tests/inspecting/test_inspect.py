@@ -160,6 +160,28 @@ def test_a_password_is_not_shown_and_stands_in_the_environment() -> None:
     assert 'env = "CRM_DATABASE"' in as_toml(url, tables)
 
 
+def test_people_and_companies_of_one_table_are_told_apart_and_whole_names_are_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "crm.db"
+    with sqlite3.connect(path) as database:
+        database.executescript("""
+            CREATE TABLE partner (id INTEGER PRIMARY KEY, name TEXT, is_company BOOLEAN, email TEXT, phone TEXT,
+                parent_id INTEGER REFERENCES partner);
+            INSERT INTO partner VALUES (1, 'Acorn Ltd', 1, 'info@example.org', '+4722123456', NULL),
+                (2, 'Mia Oak', 0, 'mia@example.org', NULL, 1), (3, 'Tom Elm', 0, 'tom@example.org', NULL, 1);
+        """)
+    database.close()
+    proposal = kb.inspect_database(f"sqlite:///{path}")
+    contacts, customers = proposal.tables["contacts"], proposal.tables["customers"]
+    assert (contacts.where, customers.where) == ({"is_company": False}, {"is_company": True})
+    assert contacts.columns["FullName"] == "name"
+    assert contacts.columns["CustomerId"] == "parent_id"
+    held = {field.name: field.filled for field in proposal.profiles["contacts"].fields}
+    assert (held["FullName"], held["Email"], held["CustomerId"]) == (2, 2, 2)
+    assert 'kb.mapping.contacts.without("FirstName", "LastName")' in proposal.as_python()
+    ran(proposal.as_python()).close()
+    assert tomllib.loads(proposal.as_toml())["mapping"]["contacts"]["fields"]["FullName"] == {"kind": "full_name"}
+
+
 @pytest.mark.thorough
 def test_a_million_rows_take_no_longer(tmp_path: Path) -> None:
     path = tmp_path / "large.db"

@@ -313,3 +313,13 @@ def test_what_has_no_place_in_customcrm_is_still_required_and_filled() -> None:
     nothing = companies.without("Name")
     with pytest.raises(UnfitError, match="Customcrm has no place for anything that it holds"):
         nothing.fill_required(OURS, {"City": None})
+
+
+@pytest.mark.parametrize("direction", ["to_keap", "to_customcrm"])
+def test_a_mapping_flows_one_way_and_leaves_out_what_only_flows_back(direction: Any) -> None:
+    back = "to_customcrm" if direction == "to_keap" else "to_keap"
+    mapper = contacts.with_lenses(kb.text("Own", keap=kb.custom_field("Own"), direction=back)).one_way(direction)
+    assert {lens.direction for lens in mapper.lenses} == {direction}
+    assert [lens.name for lens in mapper.lenses] == [lens.name for lens in contacts.lenses]
+    with pytest.raises(MappingError, match="is 'to_keap' meant"):
+        contacts.one_way("to_kaep")  # type: ignore[arg-type]

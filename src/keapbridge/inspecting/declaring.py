@@ -17,10 +17,11 @@ from keapbridge.inspecting.scoring import PROPERTIES, Guess
 from keapbridge.model.meant import is_spelling_of
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
-__all__ = ["RECORDS", "ShortId", "declared", "id_of", "known", "missing", "time_zone"]
+__all__ = ["RECORDS", "WHOLE_NAME", "ShortId", "declared", "has_whole_names", "id_of", "known", "missing", "time_zone"]
 
 RECORDS: Mapping[str, type] = {CONTACTS: Contact, CUSTOMERS: Customer, PRODUCTS: Product}
 _OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
+WHOLE_NAME = "FullName"
 UUID_LENGTH = 32  # of the ids that are made where none are declared
 
 
@@ -98,6 +99,8 @@ def declared(
     columns = {name: column for name, column in _columns(guess, company, id).items() if name not in beside.properties}
     roles = _roles(guess)
     given: dict[str, Any] = {"id": id, "columns": columns, **roles, **beside.roles}
+    if guess.where:
+        given["where"] = dict(guess.where)
     constants = _constants(guess.object, columns, currency)
     if constants:
         given["constants"] = constants
@@ -117,6 +120,15 @@ def declared(
     return SqlTable(table.name, **given)
 
 
+def has_whole_names(guess: Guess) -> bool:
+    """Whether people's names are in one column: it is a property of the host's own, which the mapping is to have."""
+    return (
+        guess.object == CONTACTS
+        and WHOLE_NAME in guess.columns
+        and not {"FirstName", "LastName"} & guess.columns.keys()
+    )
+
+
 def _columns(guess: Guess, company: Guess | None, id: str) -> dict[str, str | None]:
     """Property → column, those that would be found by their names and are something else as `None`."""
     special = {id, *_roles(guess).values()}
@@ -127,6 +139,8 @@ def _columns(guess: Guess, company: Guess | None, id: str) -> dict[str, str | No
         and name in known(guess.object)
         and (name != "CustomerId" or _refers(guess, column, company))
     }
+    if has_whole_names(guess):
+        found[WHOLE_NAME] = guess.columns[WHOLE_NAME]
     if guess.object == CONTACTS and "CustomerId" not in found:
         referring = [
             c for c in guess.table.columns if guess.table.foreign_key_of(c.name) and _refers(guess, c.name, company)

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from keapbridge._toml.writing import dumps
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_table
-from keapbridge.inspecting.declaring import ShortId
+from keapbridge.inspecting.declaring import WHOLE_NAME, ShortId
+from keapbridge.model.names import CUSTOMCRM_OBJECTS
 
 __all__ = ["VARIABLE", "as_python", "as_toml", "target"]
 
@@ -26,16 +27,34 @@ def target(url: sa.URL) -> str | None:
     return None if url.password is not None else url.render_as_string()
 
 
-def as_python(url: str | None, tables: Mapping[str, SqlTable]) -> str:
-    """The program that opens the database with these tables.
+_WHOLE_NAMES = '.without("FirstName", "LastName").with_lenses(kb.full_name("FullName"))'
+_ONE_WAY = '.one_way("to_keap")'
+_SYNCHRONIZATIONS = {object: name for name, object in CUSTOMCRM_OBJECTS.items()}
+
+
+def as_python(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = False) -> str:
+    """The program that opens the database with these tables, and the mappings that a session takes with it.
 
     Args:
         url: `None` for one that is in the environment.
+        one_way: whether nothing is to be written there.
     """
     given = f'os.environ["{VARIABLE}"]' if url is None else _literal(url)
     calls = [f"    {name}={_call('SqlTable', table, 1)}," for name, table in tables.items()]
     imports = "import os\n\nimport keapbridge as kb" if url is None else "import keapbridge as kb"
-    return "\n".join([imports, "", "crm = kb.SqlCustomcrm(", f"    {given},", *calls, ")", ""])
+    lines = [imports, "", "crm = kb.SqlCustomcrm(", f"    {given},", *calls, ")", ""]
+    own = {_SYNCHRONIZATIONS[object]: _mapping(table, one_way=one_way) for object, table in tables.items()}
+    own = {name: text for name, text in own.items() if text}
+    if own:
+        options = ", ".join(f"{name}={name}" for name in own)
+        lines += [f"{name} = kb.mapping.{name}{text}" for name, text in own.items()]
+        lines += [f"# kb.SyncSession(customcrm=crm, {options}, keap=…, store=…)", ""]
+    return "\n".join(lines)
+
+
+def _mapping(table: SqlTable, *, one_way: bool) -> str:
+    """What is otherwise than in the default mapping."""
+    return (_WHOLE_NAMES if WHOLE_NAME in table.columns else "") + (_ONE_WAY if one_way else "")
 
 
 def _call(name: str, value: Any, depth: int) -> str:
@@ -103,4 +122,8 @@ def as_toml(url: str | None, tables: Mapping[str, SqlTable]) -> str:
             held[name] = table_table(attrs.evolve(table, new_id=None))
         else:
             held[name] = table_table(table)
-    return dumps({"customcrm": held}) + "".join(f"{note}\n" for note in notes)
+    data: dict[str, Any] = {"customcrm": held}
+    if WHOLE_NAME in getattr(tables.get("contacts"), "columns", ()):
+        fields = {WHOLE_NAME: {"kind": "full_name"}}
+        data["mapping"] = {"contacts": {"without": ["FirstName", "LastName"], "fields": fields}}
+    return dumps(data) + "".join(f"{note}\n" for note in notes)

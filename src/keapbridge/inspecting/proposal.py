@@ -37,6 +37,7 @@ class Proposal:
         profiles: of each of them, what the kinds make of the rows that were read.
         others: further tables that look like one of the three, the likeliest first.
         url: of the database; `None` where it has a password, which is not shown.
+        one_way: whether its tables are better only read, as those of some applications: what is printed writes nothing.
         schema: what was read.
     """
 
@@ -45,11 +46,12 @@ class Proposal:
     profiles: Mapping[str, Profile] = attrs.field(factory=dict)
     others: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     url: str | None = None
+    one_way: bool = False
     schema: Schema = attrs.field(factory=lambda: Schema(dialect=""), eq=False)
 
     def as_python(self) -> str:
         """`SqlCustomcrm(…)`, ready to be pasted. A URL with a password comes from the environment, `CRM_DATABASE`."""
-        return as_python(self.url, self.tables) if self.tables else ""
+        return as_python(self.url, self.tables, one_way=self.one_way) if self.tables else ""
 
     def as_toml(self) -> str:
         """`[customcrm]` of a configuration file, ready to be pasted."""
@@ -142,15 +144,17 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
         rest = [guess.table.title for guess in found[object] if guess is not chosen.get(object)]
         if rest:
             others[object] = tuple(rest)
+    applications = recognised(schema)
     if tables:
-        findings += [application.finding for application in recognised(schema)]
+        findings += [application.finding for application in applications]
     else:
         what = "no table looks like contacts, companies or products"
         if schema.others:
             what += f"; there are other schemas: {', '.join(schema.others[:6])}"
         advice = "inspect one of them with schema=" if schema.others else "declare the tables by hand: kb.SqlTable(…)"
         findings.append(Finding("error", "", what, advice))
-    return Proposal(tables=tables, findings=Findings(findings), others=others, url=url, schema=schema)
+    one_way = any(application.one_way for application in applications)
+    return Proposal(tables=tables, findings=Findings(findings), others=others, url=url, one_way=one_way, schema=schema)
 
 
 def with_profiles(proposal: Proposal, profiles: Sequence[Profile], more: Sequence[Finding] = ()) -> Proposal:

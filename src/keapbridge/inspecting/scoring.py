@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import attrs
 
@@ -35,7 +36,7 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
 }
 """What is looked for in a table of each kind. A whole name, the name of a company as a text and what says the opposite
 of `Active` are no properties of records; they are known so that no other property is found in them."""
-ROLES = ("modified", "created", "deleted", "inactive", "CompanyName")
+ROLES = ("modified", "created", "deleted", "inactive", "is_company", "CompanyName")
 LEAST = 0.45  # of a score by which a column is taken for a property
 BY_VALUES = {"Email": 0.5, "Website": 0.46, "Phone": 0.46}
 """What is also found by its values alone, where names say nothing, and how surely."""
@@ -81,6 +82,7 @@ class Guess:
         score: how surely; tables of one kind are compared by it.
         columns: property → column, with what is no property of a record (`FullName`).
         roles: what columns are for (`modified`).
+        where: which of its rows are meant, where people and companies are in one table.
     """
 
     object: str
@@ -88,6 +90,7 @@ class Guess:
     score: float
     columns: Mapping[str, str]
     roles: Mapping[str, str]
+    where: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def is_likely(self) -> bool:
@@ -148,7 +151,7 @@ def assigned(scores: Iterable[tuple[float, str, str]], taken: Collection[str] = 
 
 def _guess(object: str, table: Table, seen: Mapping[str, Looks]) -> Guess:
     others = ("CompanyName",) if object == CONTACTS else ("FullName",)
-    wanted = (*PROPERTIES[object], *ROLES[:4], *others)
+    wanted = (*PROPERTIES[object], *ROLES[:5], *others)
     scores = scores_of(table, seen, wanted)
     if object == CONTACTS:
         scores = _without_lone_name(table, scores)
@@ -213,6 +216,16 @@ def _by_table_name(object: str, table: Table, columns: Mapping[str, str], seen: 
     return score
 
 
+def _by_flag(table: Table, flag: str) -> Iterator[Guess]:
+    """The people and the companies of one table, which a column tells apart."""
+    values = table.values(flag)
+    for object, wanted in ((CONTACTS, False), (CUSTOMERS, True)):
+        rows = tuple(row for row, value in zip(table.rows, values, strict=True) if bool(value) is wanted)
+        some = attrs.evolve(table, rows=rows)
+        told = wanted if table[flag].family == "boolean" else int(wanted)
+        yield attrs.evolve(_guess(object, some, looks_of(some)), where={flag: told})
+
+
 def _rank(guess: Guess) -> float:
     return guess.score - (_LESSER if "lesser" in table_scores(guess.table.name) else 0.0)
 
@@ -226,6 +239,10 @@ def guesses(schema: Schema) -> dict[str, list[Guess]]:
     for table in schema.tables:
         seen = looks_of(table)
         own = [_guess(object, table, seen) for object in PROPERTIES]
+        flag = own[0].roles.get("is_company")
+        if flag is not None:
+            made += filter(lambda guess: guess.is_likely, _by_flag(table, flag))
+            continue
         contact, customer = own[0], own[1]
         if {"FirstName", "LastName"} & contact.columns.keys():
             own.remove(customer)

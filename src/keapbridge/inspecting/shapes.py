@@ -174,6 +174,7 @@ _FAMILIES: Mapping[str, frozenset[str]] = {
     "Price": frozenset({"integer", "number", "float", "text"}),
     "Active": frozenset({"boolean", "integer", "number", "text"}),
     "inactive": frozenset({"boolean", "integer", "number", "text"}),
+    "is_company": frozenset({"boolean", "integer"}),
     "CustomerId": frozenset({"integer", "text", "uuid", "number"}),
     "Sku": frozenset({"text", "integer"}),
     "ZipCode": frozenset({"text", "integer"}),

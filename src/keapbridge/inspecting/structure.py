@@ -235,7 +235,7 @@ def _left_out(guess: Guess, declared: SqlTable) -> Iterator[Finding]:
     table, columns = guess.table, guess.columns
     if guess.object == CONTACTS and "FullName" in columns and "FullName" not in declared.columns:
         what = "holds whole names, where Keap has a first and a last name"
-        advice = 'kb.full_name("FullName") maps it: see the guide on mappings'
+        advice = "the names are taken from the others"
         yield Finding("info", _place(table, columns["FullName"]), what, advice)
     if "CompanyName" in guess.roles and guess.object == CONTACTS:
         what = "holds the name of a contact's company as a text"

@@ -15,7 +15,7 @@ from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.declared import Declared, checked, declared_fields
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.lens import Lens, Reader
+from keapbridge.mapping.lens import Direction, Lens, Reader, check_choices
 from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys, match_key
 from keapbridge.mapping.notation import learnt
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
@@ -171,6 +171,17 @@ class Mapper:
         for key in keys:
             checked(self.name, "matched_by", match_key, key)
         return attrs.evolve(self, keys=keys)
+
+    def one_way(self, direction: Direction) -> Mapper:
+        """The mapper whose fields all flow one way, `"to_keap"` or `"to_customcrm"`; what only flows back is left out.
+
+        The other side's new records are given no counterpart: there is nothing that may be written to one.
+        """
+        check_choices(self.name, {"direction": direction})
+        target = Side.KEAP if direction == "to_keap" else Side.CUSTOMCRM
+        against = [lens.name for lens in self.lenses if not lens.flows_to(target)]
+        kept = self.without(*against)
+        return attrs.evolve(kept, lenses=tuple(attrs.evolve(lens, direction=direction) for lens in kept.lenses))
 
     @keywords()
     def where(self, *, customcrm: Condition | None = None, keap: Condition | None = None) -> Mapper:

@@ -28,6 +28,7 @@ class RealSchema:
         stamps: columns that every write moves.
         default_region: of phone numbers without a prefix.
         told: what the findings must have among them.
+        one_way: an edit of a contact in Keap that writes nothing here.
         makes: whether a new contact of Keap can be made here.
     """
 
@@ -44,4 +45,5 @@ class RealSchema:
     stamps: frozenset[str] = frozenset()
     default_region: str | None = None
     told: tuple[str, ...] = ()
+    one_way: Mapping[str, Any] = attrs.field(factory=dict)
     makes: bool = True

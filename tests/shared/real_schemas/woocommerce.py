@@ -55,7 +55,8 @@ CASE = RealSchema(
     """,
     records={"contacts": 2},
     theirs=("contacts", "wp_wc_customer_lookup", "first_name", "customer_id", 1, "Ulla"),
-    changes={"given_name": "Ulla"},
+    changes={},
+    one_way={"given_name": "Ulla"},
     ours=("UPDATE wp_wc_customer_lookup SET last_name = 'Soleil' WHERE customer_id = 2", "family_name=Soleil"),
     told=("WooCommerce: these look like its tables",),
 )

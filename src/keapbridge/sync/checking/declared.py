@@ -164,9 +164,13 @@ def _without_place(declaration: Declaration) -> Iterator[Finding]:
     held = declaration.customcrm.properties
     if held is None:
         return
+    default = {lens.name: lens for lens in declaration.default.lenses}
     for lens in declaration.given.lenses:
-        if lens in declaration.default.lenses or lens.customcrm.properties <= held:
+        if lens.customcrm.properties <= held:
             continue
+        usual = default.get(lens.name)
+        if usual is not None and attrs.evolve(lens, direction=usual.direction) == usual:
+            continue  # a mapping that flows one way says nothing of this field
         near = [is_meant(name, held) for name in sorted(lens.customcrm.properties - held)]
         yield Finding(
             "error",

@@ -80,6 +80,7 @@ class Belongings:
                 c.execute(delete(table).where(table.c.bridge == bridge))
             c.execute(delete(t.facts).where(t.facts.c.bridge == bridge, t.facts.c.name != KEYS))
             self._become(c, belongs)
+        self._core.known.begin()
         return int(links)
 
     @flow

@@ -18,6 +18,7 @@ from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
 from keapbridge.store.retries import insistent, retrying
+from keapbridge.store.sql.known import Known
 from keapbridge.store.sql.rows import CHUNK, Rows
 
 __all__ = ["Core", "flow", "named", "next_run"]
@@ -53,6 +54,7 @@ class Core:
     Attributes:
         next_run: whose lines wait for the next run: they tell of what was done without one.
         lease: the runner that holds it in this process.
+        known: what that runner need not read again.
         belongs: of which two systems the records are, as it was shown last.
     """
 
@@ -62,12 +64,17 @@ class Core:
         self.bridge = rows.bridge
         self.next_run = next_run(rows.bridge)
         self.lease: str | None = None
+        self.known = Known()
         self.belongs: Belongs | None = None
 
     def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:
         """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""
         fence = Fence(self.bridge, self.lease) if fenced and self.lease is not None else None
         return self.database.transaction(durable=durable, fence=fence)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads. It looks at no lease: whoever has lost it is told when it writes."""
+        return self.transaction(fenced=False)
 
     def paged(self, query: Any, key: ColumnElement[Any], first: Any) -> Iterator[Row[Any]]:
         """The rows of a `select` in the order of a key, which is among its columns, from behind `first` on.
@@ -84,7 +91,7 @@ class Core:
 
     @insistent
     def _page(self, query: Any) -> Sequence[Row[Any]]:
-        with self.transaction() as c:
+        with self.reading() as c:
             return c.execute(query).all()
 
     def of(self, table: Table, name: str, side: Side | None = None) -> list[Any]:

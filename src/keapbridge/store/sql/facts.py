@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import select
 
@@ -22,20 +23,32 @@ class Facts:
 
     @flow
     def get(self, name: str) -> str | None:
-        with self._core.transaction() as c:
-            found = self._core.database.execute(
-                c,
-                "fact",
-                lambda: select(t.facts.c.value).where(*named(t.facts, "bridge", "name")),
-                {"bridge": self._core.bridge, "name": name},
-            ).scalar()
-        return self._core.rows.open_text(found)
+        known = self._core.known
+        if self._core.lease is None or name in known.fickle:
+            return self._core.rows.open_text(self._read([name]).get(name))
+        if name not in known.facts:
+            names = known.names_with(name)
+            found = self._read(names)
+            for each in names:
+                known.facts.setdefault(each, found.get(each))
+        return self._core.rows.open_text(known.facts[name])
+
+    def _read(self, names: Sequence[str]) -> dict[str, str]:
+        def query() -> Any:
+            wanted = self._core.database.among(t.facts.c.name, "names")
+            return select(t.facts.c.name, t.facts.c.value).where(*named(t.facts, "bridge"), wanted)
+
+        values = {"bridge": self._core.bridge, "names": self._core.database.listed(names)}
+        with self._core.reading() as c:
+            return dict(map(tuple, self._core.database.execute(c, "facts", query, values)))
 
     @flow
     def set(self, name: str, value: str, *, durable: bool = False) -> None:
         """Remember something; `durable`: it is on the disk before anything else happens."""
+        row = self._core.rows.fact(name, value)
         with self._core.transaction(durable=durable) as c:
-            self._core.database.upsert(c, t.facts, [self._core.rows.fact(name, value)])
+            self._core.database.upsert(c, t.facts, [row])
+        self._core.known.facts[name] = row["value"]
 
     @flow
     def keep(self, name: str, latest: Callable[[], str]) -> None:
@@ -44,4 +57,6 @@ class Facts:
         Of several who do so at once the last one writes what all of them know.
         """
         with self._turns, self._core.transaction(durable=True) as c:
-            self._core.database.upsert(c, t.facts, [self._core.rows.fact(name, latest())])
+            row = self._core.rows.fact(name, latest())
+            self._core.database.upsert(c, t.facts, [row])
+        self._core.known.facts[name] = row["value"]

@@ -32,9 +32,9 @@ class Failures:
         found: dict[str, Failure] = {}
 
         def query() -> Any:
-            return select(t.failures).where(*named(t.failures), t.failures.c.id.in_(self._core.database.each("ids")))
+            return select(t.failures).where(*named(t.failures), self._core.database.among(t.failures.c.id, "ids"))
 
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for chunk in chunks(sorted(ids)):
                 rows = self._core.database.execute(c, "failures", query, self._core.values(name, side, chunk))
                 found.update((row.id, self._core.rows.to_failure(row)) for row in rows)
@@ -44,7 +44,7 @@ class Failures:
     def all(self) -> list[Failure]:
         f = t.failures.c
         query = select(t.failures).where(f.bridge == self._core.bridge).order_by(f.object, f.side, f.id)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return [self._core.rows.to_failure(row) for row in c.execute(query)]
 
     @flow

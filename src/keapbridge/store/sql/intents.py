@@ -28,14 +28,32 @@ class Intents:
             its = named(t.intents, "bridge", "object")
             return select(t.intents).where(*its).order_by(t.intents.c.created_at, t.intents.c.id)
 
-        with self._core.transaction() as c:
+        if self._core.lease is not None and name not in self._with_some():
+            return []
+        with self._core.reading() as c:
             values = {"bridge": self._core.bridge, "object": name}
-            rows = self._core.database.execute(c, "intents", query, values)
-            return [self._core.rows.to_intent(row) for row in rows]
+            rows = self._core.database.execute(c, "intents", query, values).all()
+        return [self._core.rows.to_intent(row) for row in rows]
+
+    def _with_some(self) -> set[str]:
+        """The synchronizations that have had intents since the lease was taken: in most runs none."""
+
+        def query() -> Any:
+            return select(t.intents.c.object).distinct().where(*named(t.intents, "bridge"))
+
+        known = self._core.known
+        if known.with_intents is None:
+            with self._core.reading() as c:
+                names = self._core.database.execute(
+                    c, "who has intents", query, {"bridge": self._core.bridge}
+                ).scalars()
+                known.with_intents = set(names)
+        return known.with_intents | known.intended
 
     @flow
     def intend(self, intents: Sequence[Intent]) -> None:
         rows = [self._core.rows.intent(intent) for intent in intents]
+        self._core.known.intended.update(intent.object for intent in intents)
         with self._core.transaction(durable=True) as c:
             c.execute(t.intents.insert(), rows)
 

@@ -60,14 +60,18 @@ class Lease:
             return mine.values(values).returning(k.keap, k.customcrm)
 
         with self._core.transaction(fenced=False) as c:
-            execute(c, "a lease", row, {**here, "nothing": ""})
             moment = self.clock(c)
             its = {**here, "now": to_text(moment), "its_holder": holder, "until": to_text(moment + term)}
-            if (mine := execute(c, "claim a lease", claim, its).first()) is not None:
-                self._core.lease, self._core.belongs = holder, Belongs(mine.keap, mine.customcrm)
-                return None
-            held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
-        return Holder(held.holder or "", datetime.fromisoformat(held.expires_at))
+            mine = execute(c, "claim a lease", claim, its).first()
+            if mine is None:  # held, or there is none yet
+                execute(c, "a lease", row, {**here, "nothing": ""})
+                mine = execute(c, "claim a lease", claim, its).first()
+            if mine is None:
+                held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
+                return Holder(held.holder or "", datetime.fromisoformat(held.expires_at))
+            self._core.known.begin()
+            self._core.lease, self._core.belongs = holder, Belongs(mine.keap, mine.customcrm)
+        return None
 
     @flow
     def renew(self, holder: str, term: timedelta) -> None:

@@ -63,7 +63,7 @@ class Links:
             return select(o.id).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
         values = {"bridge": self._core.bridge, "object": name, "side": side.value, "after": after, "limit": limit}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             ids = list(self._core.database.execute(c, "observed and linked", observed, values).scalars())
             pairs = pairs_by(self._core, c, name, side, ids)
             # What is missing on a side is planned as a deletion instead.
@@ -78,7 +78,7 @@ class Links:
 
     @flow
     def pairs_of(self, name: str, customcrm_ids: Collection[str]) -> list[Pair]:
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return pairs_by(self._core, c, name, Side.CUSTOMCRM, sorted(customcrm_ids))
 
     @flow
@@ -91,7 +91,7 @@ class Links:
         its_id, other_id = link_columns(side).id.name, link_columns(side.other).id.name
         a, k = t.actions.c, t.links.c
         found: dict[str, str] = {}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for chunk in chunks(sorted(ids)):
                 if plan_id is not None:
                     planned = select(a[its_id], a[other_id]).where(
@@ -108,7 +108,7 @@ class Links:
     @flow
     def count(self, name: str) -> int:
         query = select(func.count()).select_from(t.links).where(*self._core.of(t.links, name))
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return int(c.execute(query).scalar_one())
 
     @flow
@@ -120,7 +120,7 @@ class Links:
         k = t.links.c
         base = k.customcrm_base if side is Side.CUSTOMCRM else k.keap_base
         query = select(k.customcrm_id, base).where(*self._core.of(t.links, name), k.customcrm_id > after)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             rows = list(map(tuple, c.execute(query.order_by(k.customcrm_id).limit(limit))))
         number = sum(self._core.rows.open(values).get(field) is not None for _, values in rows)
         return number, rows[-1][0] if len(rows) == limit else None
@@ -180,7 +180,7 @@ class Links:
     @flow
     def tombstones(self, name: str, side: Side, ids: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for chunk in chunks(sorted(ids)):
                 query = select(t.tombstones.c.id, t.tombstones.c.reason).where(
                     *self._core.of(t.tombstones, name, side), t.tombstones.c.id.in_(chunk)
@@ -276,6 +276,7 @@ class Links:
 
     def _note_moved(self, c: Connection, name: str, which: str) -> None:
         fact = moved_fact(name)
+        self._core.known.fickle.add(fact)
         before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == fact))
         value = hashlib.blake2b(f"{before.scalar()} {which}".encode(), digest_size=16).hexdigest()
         self._core.database.upsert(c, t.facts, [self._core.rows.fact(fact, value)])

@@ -110,7 +110,7 @@ class MatchKeys:
             return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
         values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan_id": plan_id}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             rows = self._core.database.execute(
                 c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
             )
@@ -121,7 +121,7 @@ class MatchKeys:
         """How many records of a side were observed and are linked to nothing."""
         o = t.observed.c
         query = select(func.count()).where(*self._core.of(t.observed, name, side), o.linked.is_(False))
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return int(c.execute(query).scalar_one())
 
     @flow

@@ -104,7 +104,7 @@ class Plans:
     def watermark(self, plan_id: str, name: str, side: Side) -> datetime | None:
         """What a plan's scan of a side says that the cursor becomes; `None` where it made none."""
         query = select(t.plans.c.watermarks).where(t.plans.c.id == plan_id, t.plans.c.bridge == self._core.bridge)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return to_moment(load(c.execute(query).scalar() or "{}").get(name, {}).get(side.value))
 
     @flow
@@ -121,7 +121,7 @@ class Plans:
 
         values = {"plan_id": plan_id, "object": name, "after": after, "limit": limit}
         named_kinds = {f"kind_{n}": kind for n, kind in enumerate(wanted)}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             rows = self._core.database.execute(c, f"actions of {len(wanted)} kinds", query, values | named_kinds)
             return [(row.seq, self._core.rows.to_action(row.body)) for row in rows]
 
@@ -130,7 +130,7 @@ class Plans:
         """Some actions of a plan, by their place in it."""
         a = t.actions.c
         found: dict[int, Action] = {}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for chunk in chunks(sorted(seqs)):
                 query = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq.in_(chunk))
                 found.update((row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query))
@@ -149,11 +149,11 @@ class Plans:
             .order_by(a.keap_id)
             .limit(limit)
         )
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return [(row.keap_id, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     def _read(self, plan_id: str) -> Plan | None:
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             its = {"id": plan_id, "bridge": self._core.bridge}
             row = self._core.database.execute(
                 c, "a plan", lambda: select(t.plans).where(*named(t.plans, "id", "bridge")), its

@@ -117,6 +117,7 @@ class Runs:
             ]
             if complete:
                 self._core.database.upsert(c, t.cursors, cursors)
+        self._core.known.cursors = None
         started_at = moment_of(row.started_at)
         return Report(
             run_id,

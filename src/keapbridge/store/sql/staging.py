@@ -6,7 +6,21 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, literal, select, true, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from keapbridge.decide.restored import is_no_newer
 from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
@@ -43,17 +57,36 @@ class Staging:
     @flow
     def cursor(self, name: str, side: Side) -> Cursor | None:
         """Up to when a side's changes were read and applied; `None` before that."""
-        with self._core.transaction() as c:
-            found = self._core.database.execute(
-                c,
-                "cursor",
-                lambda: select(t.cursors.c.watermark, t.cursors.c.newest).where(*named(t.cursors)),
-                {"bridge": self._core.bridge, "object": name, "side": side.value},
-            ).one_or_none()
-        if found is None:
-            return None
-        newest = load(found.newest) if found.newest else {}
-        return Cursor(moment_of(found.watermark), {id: moment_of(text) for id, text in newest.items()})
+        known = self._core.known
+        cursors = known.cursors if self._core.lease is not None else None
+        if cursors is None:
+            cursors = known.cursors = self._cursors()
+        return cursors.get((name, side))
+
+    def _cursors(self) -> dict[tuple[str, Side], Cursor]:
+        def query() -> Any:
+            return select(t.cursors).where(*named(t.cursors, "bridge"))
+
+        with self._core.reading() as c:
+            rows = self._core.database.execute(c, "cursors", query, {"bridge": self._core.bridge}).all()
+        found: dict[tuple[str, Side], Cursor] = {}
+        for row in rows:
+            newest = load(row.newest) if row.newest else {}
+            changed = {id: moment_of(text) for id, text in newest.items()}
+            found[row.object, Side(row.side)] = Cursor(moment_of(row.watermark), changed)
+        return found
+
+    @flow
+    def is_anything_open(self, name: str) -> bool:
+        """Whether anything is staged or missing, so that there is something to plan."""
+
+        def query() -> Any:
+            some = (exists().where(*named(table, "bridge", "object")) for table in (t.observed, t.missing))
+            return select(or_(*some))
+
+        with self._core.reading() as c:
+            values = {"bridge": self._core.bridge, "object": name}
+            return bool(self._core.database.execute(c, "anything open", query, values).scalar())
 
     @flow
     def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
@@ -61,6 +94,8 @@ class Staging:
 
         A `complete` scan also notes that it saw them.
         """
+        if not fingerprints:
+            return set()
         with self._core.transaction() as c:
             known = self._known(c, name, side, list(fingerprints))
             same = [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
@@ -181,7 +216,7 @@ class Staging:
 
         last = {"after_side": after[0], "after_id": after[1]}
         values = {"bridge": self._core.bridge, "object": name, "limit": limit}
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             rows = list(map(tuple, self._core.database.execute(c, "missing", query, values | last)))
             pairs: dict[tuple[str, str], Pair] = {}
             for side in Side:
@@ -226,7 +261,7 @@ class Staging:
 
     @flow
     def observations(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return observed(self._core, c, name, side, sorted(ids))
 
     def _forgotten(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:

@@ -94,13 +94,8 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
     moved = [scan.side for scan in scans if scan.moved]
     yield from part.add([Skip(sync.name, side, EVERY_RECORD, MOVED) for side in moved])
-    yield from plan_deletions(part)
-    yield from plan_pairs(part)
-    if (yield from plan_matches(part)):
-        yield from plan_near_misses(part)
-        for side in Side:
-            yield from plan_creates(part, side)
-        yield from plan_hopeless(part)
+    if (yield from sync.store.staging.is_anything_open(sync.name)):
+        yield from _plan_records(part)
     yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
@@ -108,6 +103,16 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     if part.wants_currency:
         yield from part.add([Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)])
     yield from _count(part, scans)
+
+
+def _plan_records(part: PlanPart) -> Flow[None]:
+    yield from plan_deletions(part)
+    yield from plan_pairs(part)
+    if (yield from plan_matches(part)):
+        yield from plan_near_misses(part)
+        for side in Side:
+            yield from plan_creates(part, side)
+        yield from plan_hopeless(part)
 
 
 def _count(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:

@@ -1,0 +1,104 @@
+"""What the holder of a lease need not read again: what it writes itself is known, and the next lease knows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Engine, event
+
+from keapbridge._io.drivers import SyncDriver
+from keapbridge.model.kept import Intent
+from keapbridge.model.side import Side
+from keapbridge.store.sql import LinkStore, open_store
+
+if TYPE_CHECKING:
+    from conftest import World
+
+TERM = timedelta(minutes=1)
+MOST = 40  # statements of a quiet sync, those that look at the lease among them
+
+run = SyncDriver().run
+
+
+@contextmanager
+def _statements(engine: Engine) -> Iterator[list[str]]:
+    told: list[str] = []
+
+    def note(*what: object) -> None:
+        told.append(str(what[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield told
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_facts_are_read_once_in_a_lease_and_all_at_once_in_the_next(toys: LinkStore, engine: Engine) -> None:
+    run(toys.facts.set("colour", "green"))
+    run(toys.lease.acquire("one", TERM))
+    assert [run(toys.facts.get(name)) for name in ("colour", "shape", "colour", "shape")] == ["green", None] * 2
+    run(toys.facts.set("shape", "round"))
+    run(toys.facts.keep("colour", lambda: "blue"))
+    with _statements(engine) as told:
+        assert [run(toys.facts.get(name)) for name in ("colour", "shape")] == ["blue", "round"]
+    assert told == []
+    run(toys.lease.release("one"))
+
+    elsewhere = open_store(engine, "toys")
+    run(elsewhere.facts.set("colour", "red"))
+    run(toys.lease.acquire("two", TERM))
+    with _statements(engine) as told:
+        assert [run(toys.facts.get(name)) for name in ("colour", "shape")] == ["red", "round"]
+    assert len(told) == 1
+    run(toys.lease.release("two"))
+    run(elsewhere.facts.set("colour", "white"))
+    assert run(toys.facts.get("colour")) == "white"
+
+
+def test_intents_of_a_run_are_seen_by_itself_and_by_the_next(toys: LinkStore) -> None:
+    moment = datetime.now(UTC)
+    intent = Intent("1", "toys", Side.KEAP, "A1", {"name": "x"}, moment)
+    run(toys.lease.acquire("one", TERM))
+    assert run(toys.intents.open("toys")) == []
+    run(toys.intents.intend([intent]))
+    assert [each.id for each in run(toys.intents.open("toys"))] == ["1"]
+    assert run(toys.intents.open("makers")) == []
+    run(toys.lease.release("one"))
+    run(toys.lease.acquire("two", TERM))
+    assert [each.id for each in run(toys.intents.open("toys"))] == ["1"]
+    run(toys.intents.drop("1"))
+    assert run(toys.intents.open("toys")) == []
+
+
+def test_a_quiet_sync_in_a_kept_session_takes_few_statements(world: World) -> None:
+    _hold_to_it(world)
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+class TestPostgresql:
+    @pytest.fixture
+    def store(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    def test_a_quiet_sync_in_a_kept_session_takes_few_statements(self, world: World) -> None:
+        _hold_to_it(world)
+
+
+def _hold_to_it(world: World) -> None:
+    for n in range(5):
+        world.crm.state.contacts.add({"FirstName": f"n{n}", "Email": f"n{n}@example.org"})
+    with world.sessions() as session:
+        for _ in range(3):
+            session.sync()
+        world.forget_requests()
+        with _statements(session._engine.bridge.store.database.engine) as told:
+            assert session.sync().ok
+        assert world.writes == []
+        assert len(world.keap.requests) == 3
+        assert len(told) <= MOST, "\n".join(told)
+        world.crm.state.contacts.edit("A1", JobTitle="Countess")
+        assert session.sync().count("updated") == 1

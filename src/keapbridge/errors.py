@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,18 @@ __all__ = [
 
 
 class KeapbridgeError(Exception):
-    """The root of all errors of this library."""
+    """The root of all errors of this library. They can be pickled, with all that they say."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {
+            name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()
+        }
+        return _made_again, (type(self), self.args), kept
+
+
+def _made_again(kind: type[KeapbridgeError], args: tuple[Any, ...]) -> KeapbridgeError:
+    """An error as it was, without what its constructor makes of its arguments."""
+    return kind.__new__(kind, *args)
 
 
 class TryLaterError(KeapbridgeError):

@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from html import escape
+from typing import Any
 
 import attrs
 
 from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.elsewhere import passed_on
 from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.finding import Finding
 from keapbridge.model.names import Told, as_name
@@ -290,6 +292,9 @@ class Plan:
     _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
     findings: tuple[Skip, ...] = ()
     warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return passed_on(self, f"session.saved_plan({self.id!r})")
 
     @property
     def actions(self) -> Iterator[Action]:

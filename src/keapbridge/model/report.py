@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from html import escape
 from itertools import islice
+from typing import Any
 
 import attrs
 
+from keapbridge.model.elsewhere import passed_on
 from keapbridge.model.finding import Finding
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.side import Side
@@ -81,6 +83,9 @@ class Report:
     complete: bool = True
     by: str | None = None
     warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return passed_on(self, f"session.report({self.run_id!r})")
 
     @property
     def lines(self) -> Iterator[Line]:

@@ -24,6 +24,7 @@ import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Gather
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
+from keapbridge.webhooks import threads
 
 Sessions = Callable[..., kb.SyncSession]
 
@@ -169,8 +170,12 @@ async def deliver(app: kb.webhooks.WebhookApp, keap_id: str) -> int:
 
 
 def test_the_walk_of_a_webhook_is_the_way_it_takes(
-    linked: tuple[kb.SyncSession, str], keap_server: KeapEmulator, crm_server: CustomcrmEmulator
+    linked: tuple[kb.SyncSession, str],
+    keap_server: KeapEmulator,
+    crm_server: CustomcrmEmulator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(threads, "_pools", {})  # threads from before are not tracked
     session, ada = linked
     [keap_id] = keap_server.state.snapshot()["contacts"]
     keap_server.state.contacts.edit(keap_id, job_title="Chief")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tiers import variants
 from webhook_requests import delivery
 
 import keapbridge as kb
+from keapbridge.sync.session import ObjectSync
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 from keapbridge.testing._courier import post
 from keapbridge.testing._server import LoopbackServer
@@ -241,3 +244,42 @@ def test_two_tenants_in_one_host_do_not_disturb_each_other(store: str) -> None:
         for name, keap_server, crm_server, _, _ in tenants:
             assert first_names(crm_server) == [name.title()]
             assert given_names(keap_server) == [name.title()]
+
+
+def test_an_acknowledgement_waits_for_no_sync_of_others(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two threads in the host's loop, three receivers whose syncs hang, and a fourth that is asked."""
+    hanging, let_go = threading.Barrier(4), threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        hanging.wait(30)
+        let_go.wait(30)
+
+    for verb in ("sync", "sync_ids"):
+        monkeypatch.setattr(ObjectSync, verb, hang)
+
+    def slow(name: str) -> WebhookApp:
+        return kb.webhooks.asgi_app(sessions(store=f"sqlite:///{tmp_path / name}.db"), delay=0.0)
+
+    slow_ones = [slow(f"t{n}") for n in range(3)]
+    quick = kb.webhooks.asgi_app(sessions(), delay=60.0)
+    apps = [*slow_ones, quick]
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        async with AsyncExitStack() as started:
+            for app in apps:
+                await started.enter_async_context(app.lifespan())
+            yield
+
+    host = Starlette(routes=[Mount(f"/{n}", app) for n, app in enumerate(apps)], lifespan=lifespan)
+    with serving(host) as url:
+        for n, app in enumerate(slow_ones):
+            assert post(f"{url}/{n}{app.keap_path}", JSON, delivery("contact.edit", 12), 30).status == 200
+        hanging.wait(30)  # all three are in the middle of a sync
+        assert post(f"{url}/3{quick.keap_path}", JSON, delivery("contact.edit", 12), 30).status == 200
+        assert quick.pending == 1
+        let_go.set()
+        hanging.abort()  # what is synced after that need not wait for anybody

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -248,6 +249,7 @@ class AsyncDriver:
     Args:
         one_thread: do blocking work on the event loop, too, as a debugger wants it.
         tell: is told of calls and waits; takes microseconds, and does not fail.
+        pool: whose threads do blocking work; by default those of the event loop, which the host's work may hold.
     """
 
     def __init__(
@@ -256,6 +258,7 @@ class AsyncDriver:
         sleep: Callable[[float], Any] | None = None,
         one_thread: bool = False,
         tell: Tell = log_call,
+        pool: Executor | None = None,
     ) -> None:
         import asyncio
 
@@ -263,6 +266,7 @@ class AsyncDriver:
         self._sleep = sleep
         self._one_thread = one_thread
         self._tell = tell
+        self._pool = pool
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end and return its value.
@@ -339,7 +343,7 @@ class AsyncDriver:
             return effect.work()
         # A thread cannot be called back: who goes on without it would have it write behind his back.
         loop = self._asyncio.get_running_loop()
-        return await self._finish(loop.run_in_executor(None, copy_context().run, effect.work))
+        return await self._finish(loop.run_in_executor(self._pool, copy_context().run, effect.work))
 
     async def _rest(self, effect: Sleep) -> None:
         await self._admit(effect)

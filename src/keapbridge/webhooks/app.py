@@ -32,6 +32,7 @@ from keapbridge.webhooks.deliveries import (
     keap_arrivals,
 )
 from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
+from keapbridge.webhooks.threads import for_inboxes, on_its_own
 from keapbridge.webhooks.worker import Pauses, Syncs, Worker
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
     async def _called(method: Callable[..., Any], **arguments: Any) -> object:
         if isinstance(session, AsyncSyncSession):
             return await method(**arguments)
-        return await asyncio.to_thread(method, **arguments)
+        # Syncs of slow systems must not hold the threads that the host and other receivers need.
+        return await asyncio.wrap_future(on_its_own(method, **arguments))
 
     return Syncs(changed, ids, forget)
 
@@ -166,7 +168,7 @@ class WebhookApp:
         self._signatures = signatures
         self._max_body = max_body
         self._pace = pauses
-        self._driver = AsyncDriver()
+        self._driver = AsyncDriver(pool=for_inboxes())
         self._worker: Worker | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

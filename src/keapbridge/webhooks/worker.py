@@ -20,6 +20,7 @@ from keapbridge.model.names import ORDER
 from keapbridge.model.side import Side
 from keapbridge.store.inbox import Due, SqlInbox
 from keapbridge.store.sql import LinkStore
+from keapbridge.webhooks.threads import for_inboxes
 
 __all__ = ["Pauses", "Syncs", "Worker"]
 
@@ -76,7 +77,7 @@ class Worker:
         self._store = store
         self._syncs = syncs
         self._pauses = pauses
-        self._driver = AsyncDriver()
+        self._driver = AsyncDriver(pool=for_inboxes())
         self._wake = asyncio.Event()
         self._stopping = False
         self._pruned_at: datetime | None = None

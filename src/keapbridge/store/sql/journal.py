@@ -44,7 +44,7 @@ class Journal:
 
         def query() -> Any:
             j = t.journal.c
-            its = (*named(t.journal), j.record_id.in_(self._core.database.each("ids")), j.kind == literal("update"))
+            its = (*named(t.journal), self._core.database.among(j.record_id, "ids"), j.kind == literal("update"))
             return select(t.journal).where(*its).order_by(j.seq)
 
         with self._core.transaction() as c:
@@ -100,7 +100,7 @@ class Journal:
 
         def often() -> Any:
             j = t.journal.c
-            its = (*named(t.journal), j.record_id.in_(self._core.database.each("ids")))
+            its = (*named(t.journal), self._core.database.among(j.record_id, "ids"))
             return select(j.record_id).where(*its).group_by(j.record_id).having(func.count() >= bindparam("least"))
 
         for chunk in chunks(sorted(ids)):

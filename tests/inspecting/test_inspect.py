@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
 from keapbridge.command import main
 from keapbridge.customcrm.sql.toml import table_from
+from keapbridge.mapping.toml import mapper_from
 
 SCHEMA = """
     CREATE TABLE kunden (
@@ -179,7 +181,13 @@ def test_people_and_companies_of_one_table_are_told_apart_and_whole_names_are_ma
     assert (held["FullName"], held["Email"], held["CustomerId"]) == (2, 2, 2)
     assert 'kb.mapping.contacts.without("FirstName", "LastName")' in proposal.as_python()
     ran(proposal.as_python()).close()
-    assert tomllib.loads(proposal.as_toml())["mapping"]["contacts"]["fields"]["FullName"] == {"kind": "full_name"}
+    mapping = tomllib.loads(proposal.as_toml())["mapping"]["contacts"]
+    whole = kb.mapping.contacts.without("FirstName", "LastName").with_lenses(kb.full_name("FullName"))
+    assert mapper_from(mapping, "", "contacts") == whole
+    one_way = attrs.evolve(proposal, one_way=True)
+    mapping = tomllib.loads(one_way.as_toml())["mapping"]
+    assert mapper_from(mapping["contacts"], "", "contacts") == whole.one_way("to_keap")
+    assert mapper_from(mapping["companies"], "", "companies") == kb.mapping.companies.one_way("to_keap")
 
 
 @pytest.mark.thorough

@@ -13,6 +13,9 @@ from keapbridge._toml.writing import dumps
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_table
 from keapbridge.inspecting.declaring import WHOLE_NAME, ShortId
+from keapbridge.inspecting.profile import MAPPERS, WITH_WHOLE_NAMES
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.toml_written import mapper_table
 from keapbridge.model.names import CUSTOMCRM_OBJECTS
 
 __all__ = ["VARIABLE", "as_python", "as_toml", "target"]
@@ -50,6 +53,13 @@ def as_python(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool 
         lines += [f"{name} = kb.mapping.{name}{text}" for name, text in own.items()]
         lines += [f"# kb.SyncSession(customcrm=crm, {options}, keap=…, store=…)", ""]
     return "\n".join(lines)
+
+
+def mapper_of(object: str, table: SqlTable, *, one_way: bool) -> Mapper | None:
+    """The mapping that goes with a table; `None` where the default one does."""
+    mapper = WITH_WHOLE_NAMES if WHOLE_NAME in table.columns else MAPPERS[object]
+    mapper = mapper.one_way("to_keap") if one_way else mapper
+    return None if mapper is MAPPERS[object] else mapper
 
 
 def _mapping(table: SqlTable, *, one_way: bool) -> str:
@@ -109,7 +119,7 @@ def _literal(value: Any) -> str:
     return f'Decimal("{value}")' if isinstance(value, Decimal) else repr(value)
 
 
-def as_toml(url: str | None, tables: Mapping[str, SqlTable]) -> str:
+def as_toml(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = False) -> str:
     """The same as `[customcrm]` of a configuration file. A function is to be named there, and stands as a comment."""
     database: Any = {"env": VARIABLE} if url is None else url
     held: dict[str, Any] = {"database": database}
@@ -123,7 +133,10 @@ def as_toml(url: str | None, tables: Mapping[str, SqlTable]) -> str:
         else:
             held[name] = table_table(table)
     data: dict[str, Any] = {"customcrm": held}
-    if WHOLE_NAME in getattr(tables.get("contacts"), "columns", ()):
-        fields = {WHOLE_NAME: {"kind": "full_name"}}
-        data["mapping"] = {"contacts": {"without": ["FirstName", "LastName"], "fields": fields}}
+    mappings = {
+        _SYNCHRONIZATIONS[object]: mapper_of(object, table, one_way=one_way) for object, table in tables.items()
+    }
+    own = {name: mapper_table(mapper) for name, mapper in mappings.items() if mapper is not None}
+    if own:
+        data["mapping"] = {name: {k: v for k, v in table.items() if k != "name"} for name, table in own.items()}
     return dumps(data) + "".join(f"{note}\n" for note in notes)

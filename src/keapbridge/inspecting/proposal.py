@@ -54,8 +54,8 @@ class Proposal:
         return as_python(self.url, self.tables, one_way=self.one_way) if self.tables else ""
 
     def as_toml(self) -> str:
-        """`[customcrm]` of a configuration file, ready to be pasted."""
-        return as_toml(self.url, self.tables) if self.tables else ""
+        """`[customcrm]` of a configuration file, and the mappings that go with it, ready to be pasted."""
+        return as_toml(self.url, self.tables, one_way=self.one_way) if self.tables else ""
 
     def __str__(self) -> str:
         lines: list[str] = []

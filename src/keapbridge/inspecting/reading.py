@@ -6,6 +6,7 @@ table: no count, no look for the largest; rows come by the primary key, from bot
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -132,8 +133,10 @@ def read_schema(engine: sa.Engine, schema: str | None = None) -> Schema:
     foreign: Any = look.get_multi_foreign_keys(schema)
     on_delete = _on_delete(engine)
     uniques: Any = look.get_multi_unique_constraints(schema)
-    indexes: Any = look.get_multi_indexes(schema)
-    checks = _checks(look, schema)
+    # SQLite makes indexes by itself for what is UNIQUE.
+    automatic: Any = {"include_auto_indexes": True} if engine.dialect.name == "sqlite" else {}
+    indexes: Any = look.get_multi_indexes(schema, **automatic)
+    checks = _checks(engine, look, schema)
     triggers = _triggers(engine, schema)
     tables: list[Table] = []
     for name, is_view in names:
@@ -231,12 +234,20 @@ def _listed(name: str, checks: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _checks(look: sa.Inspector, schema: str | None) -> dict[str, tuple[str, ...]]:
-    try:
-        found = look.get_multi_check_constraints(schema)
-    except NotImplementedError:
-        return {}
-    return {name: tuple(str(each["sqltext"]) for each in some) for (_, name), some in found.items()}
+def _checks(engine: sa.Engine, look: sa.Inspector, schema: str | None) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    if getattr(engine.dialect, "is_mariadb", False):  # which shows those of a column elsewhere
+        sql = (
+            "SELECT table_name, check_clause FROM information_schema.check_constraints WHERE constraint_schema = :name"
+        )
+        with engine.connect() as connection:
+            for table, text in connection.execute(sa.text(sql), {"name": schema or look.default_schema_name}):
+                found[str(table)] = (*found.get(str(table), ()), str(text))
+        return found
+    with contextlib.suppress(NotImplementedError):
+        for (_, name), some in look.get_multi_check_constraints(schema).items():
+            found[name] = tuple(str(each["sqltext"]) for each in some)
+    return found
 
 
 def _on_delete(engine: sa.Engine) -> dict[tuple[str, str], str]:

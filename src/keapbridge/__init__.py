@@ -69,6 +69,7 @@ from keapbridge.model.side import Side
 if TYPE_CHECKING:
     from keapbridge import webhooks
     from keapbridge.configuration.opening import load, load_async
+    from keapbridge.customcrm import presets
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlLookup, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.inspecting import Proposal, inspect_database
@@ -161,6 +162,7 @@ __all__ = [
     "load_async",
     "mapping",
     "migrate",
+    "presets",
     "rekey",
     "webhooks",
     "without_store",
@@ -200,6 +202,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name == "webhooks":
         return importlib.import_module("keapbridge.webhooks")
+    if name == "presets":
+        return importlib.import_module("keapbridge.customcrm.presets")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = getattr(importlib.import_module(f"keapbridge.{_LATER[name]}"), name)

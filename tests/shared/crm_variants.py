@@ -103,7 +103,7 @@ class CrmVariant:
         self._lock = threading.RLock()
         routes = [Route("/token", self._token, methods=["POST"])]
         for object in OBJECTS:
-            one = getattr(schema, object).path_of("{id}")
+            one = getattr(schema, object).one
             routes += [
                 Route(ROOT + getattr(schema, object).path, self._endpoint(object, self._many), methods=["GET", "POST"]),
                 Route(ROOT + one, self._endpoint(object, self._one), methods=["GET", "PUT", "PATCH", "POST", "DELETE"]),

@@ -77,6 +77,8 @@ class HttpSettings:
         ear: who listens to all answers.
         timeout: seconds without progress before a request is given up.
         bounds: what is taken from the system at most.
+        verify: the file of the certificates that the server's is checked by, or a context of TLS; `None`: usual ones.
+        proxy: through which all is sent.
         asgi_app: send requests into this ASGI application instead of the network (async clients only).
     """
 
@@ -88,6 +90,8 @@ class HttpSettings:
     pace: Pace | None = attrs.field(default=None, repr=False)
     ear: Ear | None = attrs.field(default=None, kw_only=True, repr=False)
     bounds: Bounds = attrs.field(factory=Bounds, validator=checks(_bounds))
+    verify: str | ssl.SSLContext | None = attrs.field(default=None, kw_only=True, repr=False)
+    proxy: str | None = attrs.field(default=None, kw_only=True, repr=False)
 
 
 @lru_cache(maxsize=1)
@@ -102,6 +106,16 @@ def _uses_tls(settings: HttpSettings) -> bool:
     """Whether anything is sent over TLS: to the system itself, or to where its credentials are had."""
     addresses = (settings.base_url, getattr(settings.credentials, "token_url", ""))
     return any(address.startswith("https") for address in addresses)
+
+
+def _context(settings: HttpSettings) -> ssl.SSLContext | bool:
+    if not _uses_tls(settings):
+        return False
+    if settings.verify is None:
+        return _ssl_context()
+    import ssl
+
+    return ssl.create_default_context(cafile=settings.verify) if isinstance(settings.verify, str) else settings.verify
 
 
 @attrs.define
@@ -207,7 +221,8 @@ class _Http:
             "limits": httpx.Limits(
                 max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE
             ),
-            "verify": _ssl_context() if _uses_tls(self.settings) else False,
+            "verify": _context(self.settings),
+            **({"proxy": self.settings.proxy} if self.settings.proxy else {}),
             "headers": {
                 "User-Agent": f"keapbridge/{__version__}",
                 "Accept": "application/json",

@@ -8,6 +8,7 @@ from functools import partial
 import attrs
 
 from keapbridge._io.bounds import Bounds
+from keapbridge._io.moments import retry_after
 from keapbridge.errors import (
     ApiError,
     BoundError,
@@ -62,6 +63,9 @@ def decide(error: ApiError, attempt: int, *, repeatable: bool, policy: RetryPoli
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         return None if is_too_long(error, policy, bounds) else Pause(error.retry_after, jitter=False)
     longest = min(policy.cap, bounds.wait_seconds)
+    asked = retry_after(error.headers) if isinstance(error, ServerError) else None
+    if asked is not None:
+        return None if asked > longest else Pause(asked, jitter=False)
     return Pause(min(longest, policy.base * 2.0 ** min(attempt - 1, 60)), jitter=True)
 
 

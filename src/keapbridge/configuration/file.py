@@ -125,6 +125,9 @@ class Customcrm:
     timeout: float | None = None
     bounds: Bounds | None = None
     retry: RetryPolicy | None = None
+    per_minute: int | None = None
+    verify: str | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
     database: Url | None = attrs.field(default=None, repr=False)
     contacts: SqlTable | None = None
     customers: SqlTable | None = None
@@ -134,7 +137,7 @@ class Customcrm:
 
     def __attrs_post_init__(self) -> None:
         ways = {
-            "url": ("auth", "schema", "timeout", "bounds", "retry"),
+            "url": ("auth", "schema", "timeout", "bounds", "retry", "per_minute", "verify", "proxy"),
             "database": ("contacts", "customers", "products", "page_size"),
             "adapter": (),
         }

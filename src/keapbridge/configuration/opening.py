@@ -171,7 +171,7 @@ def _closing(made: Any, stack: ExitStack) -> Any:
 
 def _rest(given: Customcrm) -> dict[str, Any]:
     auth = None if given.auth is None else _auth(given.auth)
-    return {"auth": auth, **_given(given, "schema", "timeout", "bounds", "retry")}
+    return {"auth": auth, **_given(given, "schema", "timeout", "bounds", "retry", "per_minute", "verify", "proxy")}
 
 
 def _database(given: Customcrm) -> SqlCustomcrm:

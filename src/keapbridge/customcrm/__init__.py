@@ -17,6 +17,8 @@ from keapbridge.customcrm.schema import (
     NextUrlPaging,
     OffsetPaging,
     PagePaging,
+    Property,
+    Request,
     Update,
 )
 
@@ -45,6 +47,8 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "Product",
+    "Property",
+    "Request",
     "SavedContact",
     "SavedCustomer",
     "SavedProduct",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from datetime import datetime
 from functools import reduce
 from operator import and_
-from typing import Any, Generic, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 
 import attrs
 
@@ -24,12 +24,16 @@ from keapbridge.customcrm.address import address_of_base_url
 from keapbridge.customcrm.by_time import ByTime
 from keapbridge.customcrm.changes import ContactChanges, CustomerChanges, ProductChanges
 from keapbridge.customcrm.endpoints import Endpoint
+from keapbridge.customcrm.pace import EvenPace
 from keapbridge.customcrm.records import Contact, Customer, Product, SavedContact, SavedCustomer, SavedProduct
 from keapbridge.customcrm.schema import OBJECTS, Capabilities, CustomcrmSchema
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import usable_moment
 from keapbridge.model.given import keywords, moment, one_id, one_of, optional, several_ids, telling_methods, whole
 from keapbridge.model.maybe import UNSET, Maybe
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["AsyncCustomcrmClient", "CustomcrmClient", "CustomcrmResource"]
 
@@ -203,6 +207,10 @@ class CustomcrmResource(Generic[R]):
             found += (record for record in page.items if since is None or not _is_older(record, since))
             page = (yield from page.next()) if page.next else None
         return tuple(found)
+
+
+def _pace(per_minute: int | None) -> EvenPace | None:
+    return None if per_minute is None else EvenPace(whole("per_minute", per_minute, least=1, example=300))
 
 
 def _schema(given: CustomcrmSchema | None) -> CustomcrmSchema:
@@ -381,6 +389,11 @@ class CustomcrmClient:
         timeout: seconds without progress before a request is given up.
         retry: how patient it is; see `RetryPolicy`.
         bounds: what it takes from the system at most; see `Bounds`.
+        per_minute: how many calls it makes in a minute at most, evenly spaced; the limits that answers tell of in
+            `X-RateLimit-Remaining` and `X-RateLimit-Reset` are kept then, too. `None`: as many as come.
+        verify: the file of the certificates that the server's is checked by, or an `ssl.SSLContext`, which may have a
+            certificate of the client; `None`: those that everybody trusts.
+        proxy: the URL of a proxy for all calls.
     """
 
     def __init__(
@@ -392,6 +405,9 @@ class CustomcrmClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
         bounds: Bounds | None = None,
+        per_minute: int | None = None,
+        verify: str | ssl.SSLContext | None = None,
+        proxy: str | None = None,
     ) -> None:
         check_credentials(auth)
         self.schema: CustomcrmSchema = _schema(schema)
@@ -402,6 +418,9 @@ class CustomcrmClient:
                 timeout,
                 RetryPolicy() if retry is None else retry,
                 bounds=Bounds() if bounds is None else bounds,
+                pace=_pace(per_minute),
+                verify=verify,
+                proxy=proxy,
             )
         )
         driver = SyncDriver()
@@ -451,6 +470,9 @@ class AsyncCustomcrmClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
         bounds: Bounds | None = None,
+        per_minute: int | None = None,
+        verify: str | ssl.SSLContext | None = None,
+        proxy: str | None = None,
         app: Callable[..., Any] | None = None,
     ) -> None:
         check_credentials(auth)
@@ -463,6 +485,9 @@ class AsyncCustomcrmClient:
                 RetryPolicy() if retry is None else retry,
                 app,
                 bounds=Bounds() if bounds is None else bounds,
+                pace=_pace(per_minute),
+                verify=verify,
+                proxy=proxy,
             )
         )
         driver = AsyncDriver()

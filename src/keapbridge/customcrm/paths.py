@@ -60,24 +60,24 @@ def steps(path: Path) -> tuple[_Step, ...]:
             if name:
                 found.append(_name(name, path))
             elif bare and (letter == "." or found):
-                raise ValueError(path)
+                raise ValueError(f"{path!r} is no path")
             name, at, bare = "", at + 1, letter == "."
             if letter == "[":
                 end = path.find("]", at)
                 found.append(_element(path[at:end] if end >= 0 else ""))
                 at = end + 1
                 if at < len(path) and path[at] not in ".[":
-                    raise ValueError(path)
+                    raise ValueError(f"{path!r} is no path")
         else:
             name, at, bare = name + letter, at + 1, False
     if bare and not name:
-        raise ValueError(path)
+        raise ValueError(f"{path!r} is no path")
     return (*found, _name(name, path)) if name else tuple(found)
 
 
 def _name(name: str, path: Path) -> str:
     if name.isdecimal() and name != path:
-        raise ValueError(path)  # `emails.0.value` means `emails[0].value`
+        raise ValueError(f"{path!r} is no path")  # `emails.0.value` means `emails[0].value`
     return name
 
 
@@ -86,7 +86,7 @@ def _element(text: str) -> _Step:
     if equals and name:
         return _Where(name, value)
     if not text.isdecimal():
-        raise ValueError(text)
+        raise ValueError(f"{text!r} names no element of a list")
     return int(text)
 
 

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
+from keapbridge.customcrm.forms import Form, forms_of
 from keapbridge.customcrm.paths import dig, is_inside, put, steps, take, top
 from keapbridge.customcrm.schema import (
     OBJECTS,
     SYSTEM,
     CustomcrmSchema,
+    Properties,
+    Property,
+    alternatives,
     attribute_of,
+    path_of,
     wire_path,
 )
-from keapbridge.model.maybe import UNSET, Unreadable
+from keapbridge.model.maybe import UNSET
 
 __all__ = ["Wire"]
 
 Json = dict[str, Any]
-_REFERENCES = frozenset({"id", "customer_id"})
-_TIMES = frozenset({"created_at", "updated_at"})
 _DEFAULT = CustomcrmSchema()
+_READ_BY = ("names", "times", "time_zone", "dates", "booleans", "ids", *SYSTEM.values())
+"""The keys of a schema that decide how records are read."""
 
 
 def _join(there: Any, value: Any) -> Any:
@@ -45,6 +49,8 @@ class Wire:
     Attributes:
         paths: attribute → path, for the attributes the records have.
         named: name in `extra` → path, for declared properties of the host's own.
+        writes: path or name in `extra` → where it is written, for what is written elsewhere than read.
+        forms: the form of each property, by attribute or name in `extra`.
         tops: the properties whose objects declared properties are in.
         is_flat: whether records are read as they are.
     """
@@ -52,6 +58,8 @@ class Wire:
     schema: CustomcrmSchema
     paths: Mapping[str, str]
     named: Mapping[str, str]
+    writes: Mapping[str, str]
+    forms: Mapping[str, Form]
     tops: frozenset[str]
     is_flat: bool
 
@@ -61,12 +69,18 @@ class Wire:
         record = OBJECTS[object]
         attributes = [f.name for f in attrs.fields(record) if f.name != "extra"]
         paths = {name: path for name in attributes if (path := wire_path(schema, object, name)) is not None}
-        declared: Mapping[str, str] = getattr(schema, object).properties
-        named = {name: path for name, path in declared.items() if attribute_of(record, name) is None}
-        tops = frozenset(top(path) for path in (*paths.values(), *named.values()) if is_inside(path))
-        keys = ("names", "times", "ids", *SYSTEM.values())
-        same = all(getattr(schema, key) == getattr(_DEFAULT, key) for key in keys)
-        return cls(schema, paths, named, tops, is_flat=same and not declared)
+        declared: Properties = getattr(schema, object).properties
+        named = {name: path_of(each) for name, each in declared.items() if attribute_of(record, name) is None}
+        writes: dict[str, str] = {}
+        for name, each in declared.items():
+            if isinstance(each, Property) and each.write:
+                writes[name if name in named else each.path] = each.write
+        forms = forms_of(schema, object)
+        by_path = {**forms} | {path: forms[attribute] for attribute, path in paths.items()}
+        inside = (*(alternative for path in paths.values() for alternative in alternatives(path)), *named.values())
+        tops = frozenset(top(path) for path in inside if is_inside(path))
+        same = all(getattr(schema, key) == getattr(_DEFAULT, key) for key in _READ_BY)
+        return cls(schema, paths, named, writes, by_path, tops, is_flat=same and not declared)
 
     def name_of(self, attribute: str) -> str:
         """The name the codec knows an attribute by; what the CRM has not gets one that no answer has."""
@@ -76,9 +90,14 @@ class Wire:
     def stamp(self) -> tuple[str | None, Callable[[Any], Any]]:
         """The property that tells when a record was changed, and what that is in the form that the codec reads."""
         path = self.paths.get("updated_at")
-        if path is None:
+        if path is None or self.has_alternatives:
             return None, lambda raw: raw
-        return top(path), lambda raw: self._read_value("updated_at", dig({top(path): raw}, path))
+        return top(path), lambda raw: self.forms[path].read(dig({top(path): raw}, path))
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether one of several properties tells when a record was changed."""
+        return len(alternatives(self.paths.get("updated_at", ""))) > 1
 
     def read(self, record: Any) -> Any:
         """A record of an answer as the codec reads it; anything but an object as it is."""
@@ -87,35 +106,39 @@ class Wire:
         rest = {name: deepcopy(value) if name in self.tops else value for name, value in record.items()}
         out: Json = {}
         for attribute, path in self.paths.items():
-            value = take(rest, path)
+            value = self._taken(rest, attribute, path)
             if value is not UNSET:
-                out[path] = self._read_value(attribute, value)
-        own = {name: value for name, path in self.named.items() if (value := take(rest, path)) is not UNSET}
+                out[path] = value
+        own: Json = {}
+        for name, path in self.named.items():
+            if (value := take(rest, path)) is not UNSET:
+                own[name] = self.forms[name].read(value)
         return {**_without_emptied(rest, record), **own, **out}
 
-    def _read_value(self, attribute: str, value: Any) -> Any:
-        if value is None or isinstance(value, (bool, Unreadable)):
-            return value
-        if attribute in _TIMES:
-            return _read_time(value, self.schema.times)
-        if attribute in _REFERENCES or attribute == "etag":
-            return str(value) if isinstance(value, int) else value
-        return value
+    def _taken(self, rest: Json, attribute: str, path: str) -> Any:
+        form, several = self.forms[attribute], alternatives(path)
+        if len(several) < 2:
+            value = take(rest, path)
+            return value if value is UNSET else form.read(value)
+        found = [form.read(value) for each in several if (value := take(rest, each)) is not UNSET]
+        told = [value for value in found if value is not None]
+        return max(told, key=str) if told else None if found else UNSET
 
     def write(self, flat: Mapping[str, Any], into: Json | None = None) -> Json:
         """What a codec dumped as the CRM takes it, into a record that was read (whose other parts stay)."""
         out: Json = {} if into is None else into
-        reference = self.paths.get("customer_id")
-        paths = frozenset(self.paths.values())
         for name, value in flat.items():
-            if name == reference and self.schema.ids == "integer" and isinstance(value, str) and value.isdecimal():
-                put(out, name, int(value))
-            elif name in self.named or name in paths:
-                put(out, self.named.get(name, name), value)
+            form = self.forms.get(name)
+            if form is not None:
+                put(out, self._place_of(name), form.write(value))
             else:
                 # Of an object that declared properties are in, what is left in `extra` is a part only.
                 out[name] = _join(out.get(name), value) if name in self.tops else value
         return out
+
+    def _place_of(self, name: str) -> str:
+        """Where what a codec calls so is written."""
+        return self.writes.get(name) or self.named.get(name, name)
 
     def kept(self, current: Json, written: Iterable[str]) -> Json:
         """What has to be sent of a record that was read, beside what is written to it.
@@ -127,18 +150,17 @@ class Wire:
         if update.whole:
             whole = deepcopy(current)
             for attribute in SYSTEM:
-                if attribute in self.paths:
-                    take(whole, self.paths[attribute])
+                for path in alternatives(self.paths.get(attribute, "")):
+                    take(whole, path)
             return whole
-        paths = [self.named.get(name, name) for name in written]
+        paths = map(self._place_of, written)
         tops = {top(path) for path in paths if self._is_inside(path)}
         return {name: deepcopy(current[name]) for name in sorted(tops) if isinstance(current.get(name), (dict, list))}
 
     def reads_before_writing(self, written: Iterable[str]) -> bool:
         """Whether a write of these names needs the record as it is now."""
         update = self.schema.update
-        paths = (self.named.get(name, name) for name in written)
-        inside = [path for path in paths if self._is_inside(path)]
+        inside = [path for path in map(self._place_of, written) if self._is_inside(path)]
         # Of a list nothing can be sent but the whole.
         return update.whole or (bool(inside) and (update.nested == "replace" or any(map(_is_in_list, inside))))
 
@@ -162,17 +184,3 @@ def _without_emptied(rest: Json, record: Json) -> Json:
 
 def _is_empty(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_empty, value.values()))
-
-
-def _read_time(value: Any, times: str) -> Any:
-    if times == "iso8601":
-        try:
-            moment = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
-            return value  # the codec says what is wrong with it, and where
-        return value if moment.tzinfo else moment.replace(tzinfo=UTC).isoformat()
-    try:
-        seconds = float(value) / (1000 if times == "unix_ms" else 1)
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (TypeError, ValueError, OverflowError, OSError):
-        return value if isinstance(value, str) and not value.isdecimal() else [value]

@@ -59,12 +59,14 @@ class Endpoint(Generic[R]):
     @property
     def path(self) -> str:
         """The path of the list."""
-        return self.declared.path
+        return self.declared.path.partition("?")[0]
 
     @property
     def can_split(self) -> bool:
         """Whether ids and marks of deletion are found without reading a record."""
         mark = self.schema.deleted
+        if self.wire.has_alternatives:
+            return False
         return not is_inside(self.wire.paths["id"]) and (mark is None or not is_inside(mark.property))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -10,11 +10,13 @@ import attrs
 
 from keapbridge._io.effects import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
+from keapbridge.customcrm.endpoints.asking import listed
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
 from keapbridge.customcrm.endpoints.items import Listing, listing
 from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of, total_of
 from keapbridge.customcrm.endpoints.proofs import is_told, says_where
 from keapbridge.customcrm.endpoints.refused import refuse_in_body
+from keapbridge.customcrm.forms import zone_of
 from keapbridge.customcrm.schema import OffsetPaging, PagePaging, attribute_of
 
 __all__ = ["MAX_PAGE", "find", "get_many", "list_page"]
@@ -43,7 +45,7 @@ def list_page(
                 f"a time needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC); {updated_since} has none"
             )
         if changes is not None:
-            query += ((changes.parameter, changes.text(updated_since)),)
+            query += ((changes.parameter, changes.text(updated_since, zone_of(endpoint.schema))),)
     query += tuple(endpoint.declared.query.items())
     narrowed = updated_since is not None and changes is not None
     return page_call(endpoint, query, attrs.evolve(start_of(endpoint), changes=narrowed), unread=unread)
@@ -79,10 +81,10 @@ def get_many(endpoint: Endpoint[R], ids: Collection[str]) -> Iterator[tuple[Sequ
             length += len(ordered[end]) + 1
             end += 1
         chunk = ordered[start:end]
-        together = [chunk] if batch.separator is None else [[batch.separator.join(chunk)]]
-        query = tuple((batch.parameter, text) for texts in together for text in texts)
+        texts = chunk if batch.separator is None else [batch.separator.join(chunk)]
+        query = tuple((batch.parameter, batch.template.replace("{ids}", text)) for text in texts)
         query = (_sized(endpoint, len(chunk)) if batch.sized else ()) + query
-        place = attrs.evolve(start_of(endpoint), wanted=len(chunk))
+        place = attrs.evolve(start_of(endpoint), wanted=len(chunk), ids=tuple(chunk))
         yield chunk, page_call(endpoint, query, place)
         start = end
 
@@ -100,13 +102,8 @@ def page_call(endpoint: Endpoint[R], query: Query, place: Place, *, unread: bool
         return _page(endpoint, query, place, [_shown(endpoint, answer, unread=unread)], unread=unread)
 
     asked = place.query if place.path is not None else (*query, *place.query)
-    call = _list_call(endpoint, place.path or endpoint.path, asked, decode)
+    call = listed(endpoint, decode, place.path, asked, place.ids)
     return attrs.evolve(call, parts=_parts(endpoint, query, place, unread=unread))
-
-
-def _list_call(endpoint: Endpoint[Any], path: str, query: Query, decode: Callable[[Answer], Any]) -> Call[Any]:
-    subject = f"the list of {endpoint.singular}s"
-    return Call("GET", path, decode, query=query, subject=subject, route=endpoint.path)
 
 
 @attrs.frozen
@@ -144,7 +141,7 @@ def _page(
         token=token_of(endpoint, onward) if onward else None,
         served_at=answers[0].answer.served_at,
         shown=tuple(id for id in ids[1 if again else 0 :] if id not in place.shown),
-        total=total_of(endpoint, place, answers[0].rest),
+        total=total_of(endpoint, place, answers[0].rest, answers[0].answer),
         proof=None if onward else _proof(endpoint, query, place, answers[0], ids),
     )
 
@@ -170,7 +167,7 @@ def _proof(
         is_full = str(len(ids)) == asked
         return is_told(endpoint, part.rest, answer, len(part.listing.ids), half, len(ids), is_full=is_full)
 
-    return _list_call(endpoint, endpoint.path, _resized(query, name, half), decode)
+    return listed(endpoint, decode, None, _resized(query, name, half))
 
 
 # --- less than a page -------------------------------------------------------------------------------------------
@@ -198,7 +195,7 @@ def _parts(endpoint: Endpoint[R], query: Query, place: Place, *, unread: bool) -
         else:
             at = place.number + start
         where = (*_resized(query, name, length), (paging.parameter, str(at)))
-        return _list_call(endpoint, endpoint.path, where, lambda answer: _shown(endpoint, answer, unread=unread))
+        return listed(endpoint, lambda answer: _shown(endpoint, answer, unread=unread), None, where, place.ids)
 
     def split(length: int) -> int:
         if isinstance(paging, OffsetPaging):

@@ -11,11 +11,11 @@ import attrs
 
 from keapbridge._io.effects import Answer
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
-from keapbridge.customcrm.paths import dig
+from keapbridge.customcrm.paths import dig, has
 from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging
 from keapbridge.errors import ShapeError
 
-__all__ = ["Place", "count_of", "following", "start_of", "token_of", "total_of"]
+__all__ = ["Place", "count_of", "following", "start_of", "token_of", "told_total", "total_of"]
 
 MAX_RETREATS = 25  # how often a list may lose its order before it counts as having none
 
@@ -39,6 +39,7 @@ class Place:
         retreats: how often the list went back, because records had moved.
         head: the ids of the first page, where pages are numbered.
         wanted: how many records are asked for by their ids, and not read yet.
+        ids: those that are asked for.
         changes: whether it is a list of changes, which tells of deletions.
     """
 
@@ -54,6 +55,7 @@ class Place:
     retreats: int = 0
     head: tuple[str | None, ...] = ()
     wanted: int | None = None
+    ids: tuple[str, ...] | None = None
     changes: bool = False
 
 
@@ -83,9 +85,9 @@ def following(
             target = dig(body, paging.following)
             return _onward(place, _at(endpoint, here, str(target))) if target else None
         case PagePaging() as paging:
-            return None if wanted == 0 else _next_number(paging, here, body, tuple(ids), place)
+            return None if wanted == 0 else _next_number(paging, here, body, answer, tuple(ids), place)
         case OffsetPaging() as paging:
-            return None if wanted == 0 else _next_offset(paging, here, body, ids, place)
+            return None if wanted == 0 else _next_offset(paging, here, body, answer, ids, place)
 
 
 def token_of(endpoint: Endpoint[Any], following: Place) -> str | None:
@@ -95,12 +97,12 @@ def token_of(endpoint: Endpoint[Any], following: Place) -> str | None:
     return f"{following.path} {following.query}"
 
 
-def total_of(endpoint: Endpoint[Any], place: Place, body: Any) -> int | None:
+def total_of(endpoint: Endpoint[Any], place: Place, body: Any, answer: Answer) -> int | None:
     """How many records the list has, where its answers say so."""
     paging = endpoint.schema.paging
     if not isinstance(paging, (PagePaging, OffsetPaging)) or place.wanted is not None:
         return None
-    return count_of(body, paging.total)
+    return told_total(paging, body, answer)
 
 
 def _onward(place: Place, following: Place) -> Place:
@@ -123,7 +125,9 @@ def _at(endpoint: Endpoint[Any], place: Place, target: str) -> Place:
     return attrs.evolve(place, path=path, query=tuple(parse_qsl(parts.query, keep_blank_values=True)))
 
 
-def _next_number(paging: PagePaging, here: Place, body: Any, ids: tuple[str | None, ...], place: Place) -> Place | None:
+def _next_number(
+    paging: PagePaging, here: Place, body: Any, answer: Answer, ids: tuple[str | None, ...], place: Place
+) -> Place | None:
     """The next page; but first the one before this again, for what has moved to it while this one was read.
 
     A deletion on an earlier page lets the first record of this page slip to the end of the one before.
@@ -139,11 +143,11 @@ def _next_number(paging: PagePaging, here: Place, body: Any, ids: tuple[str | No
         return attrs.evolve(place.moved, before=ids, shown=place.shown.union(ids), retreats=_retreated(place))
     if ids and ids in (place.before, place.head):
         raise ShapeError(f"{paging.parameter!r} turns no page: it shows the same records as a page before", paths=["$"])
-    total, pages = count_of(body, paging.total), count_of(body, paging.pages)
+    total, pages = told_total(paging, body, answer), count_of(body, paging.pages)
     length = place.length or len(ids)
     read = place.number - paging.first
     ends = not ids or (pages is not None and read + 1 >= pages)
-    ends = ends or (total is not None and read * length + len(ids) >= total)
+    ends = ends or (total is not None and read * length + len(ids) >= total) or _is_last(paging, body)
     head = place.head or (ids if len(ids) > 1 else ())
     following = None if ends else at(place.number + 1, before=ids, length=length, head=head)
     if not read or place.wanted is not None:
@@ -152,8 +156,10 @@ def _next_number(paging: PagePaging, here: Place, body: Any, ids: tuple[str | No
     return at(place.number - 1, before=place.before, shown=shown, moved=place, same=following, length=length, head=head)
 
 
-def _next_offset(paging: OffsetPaging, here: Place, body: Any, ids: Sequence[str | None], place: Place) -> Place | None:
-    total = count_of(body, paging.total)
+def _next_offset(
+    paging: OffsetPaging, here: Place, body: Any, answer: Answer, ids: Sequence[str | None], place: Place
+) -> Place | None:
+    total = told_total(paging, body, answer)
     if place.anchor is not None and (not ids or ids[0] != place.anchor):
         if place.retreats > 1 and len(ids) > 1 and tuple(ids) == place.before:
             raise ShapeError(
@@ -165,7 +171,8 @@ def _next_offset(paging: OffsetPaging, here: Place, body: Any, ids: Sequence[str
         retreats = _retreated(place)
     else:
         new = len(ids) - (place.anchor is not None)
-        if new <= 0 or (total is not None and place.number + len(ids) >= total):
+        is_over = total is not None and place.number + len(ids) >= total
+        if new <= 0 or is_over or _is_last(paging, body):
             return None
         number, anchor, retreats = place.number + len(ids) - 1, ids[-1], place.retreats
         if anchor is None:
@@ -178,6 +185,23 @@ def _retreated(place: Place) -> int:
     if place.retreats >= MAX_RETREATS:
         raise ShapeError("the list does not keep its order: declare a query that sorts it", paths=["$"])
     return place.retreats + 1
+
+
+def told_total(paging: PagePaging | OffsetPaging, body: Any, answer: Answer) -> int | None:
+    """How many records an answer says there are: in its body or in a header, as `573` or `items 0-24/573`."""
+    if paging.total_header is None:
+        return count_of(body, paging.total)
+    text = answer.headers.get(paging.total_header.lower(), "").rpartition("/")[2].strip()
+    if text == "*":
+        return None
+    if not text.isdecimal():
+        raise ShapeError(f"the answer tells no number in its header {paging.total_header}", paths=["$"])
+    return int(text)
+
+
+def _is_last(paging: PagePaging | OffsetPaging, body: Any) -> bool:
+    """Whether an answer says that no further page comes; where it says nothing, the list ends with an empty page."""
+    return paging.more is not None and has(body, paging.more) and not dig(body, paging.more)
 
 
 def count_of(body: Any, path: str | None) -> int | None:

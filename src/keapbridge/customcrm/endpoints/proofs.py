@@ -10,7 +10,7 @@ from typing import Any
 
 from keapbridge._io.effects import Answer
 from keapbridge.customcrm.endpoints.endpoint import Endpoint
-from keapbridge.customcrm.endpoints.places import count_of
+from keapbridge.customcrm.endpoints.places import count_of, told_total
 from keapbridge.customcrm.paths import has
 from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging
 from keapbridge.errors import ShapeError
@@ -28,10 +28,13 @@ def says_where(endpoint: Endpoint[Any], body: Any, answer: Answer, ids: Sequence
             return has(body, name)
         case LinkPaging():
             return "link" in answer.headers
-        case OffsetPaging(total=total):
-            return not ids or total is None or (count_of(body, total) or 0) > len(ids)
-        case PagePaging(total=total, pages=pages):
-            return not ids or (total is None and pages is None)
+        case OffsetPaging() | PagePaging() as paging if paging.more is not None and has(body, paging.more):
+            return True
+        case OffsetPaging() as paging:
+            total = told_total(paging, body, answer)
+            return not ids or total is None or total > len(ids)
+        case PagePaging(pages=pages) as paging:
+            return not ids or (told_total(paging, body, answer) is None and pages is None)
         case None:
             return True
 
@@ -58,9 +61,9 @@ def is_told(
             told, where = has(body, name), f"the answer has no {name!r}{_meant(name, body)}"
         case LinkPaging():
             told, where = "link" in answer.headers, "the answer has no Link header"
-        case PagePaging(total=name) | OffsetPaging(total=name) if name is not None:
-            found = count_of(body, name) or 0
-            told, where = found > shown, f"{name!r} is {found}, the number of records of the page"
+        case PagePaging() | OffsetPaging() as counted if (total := told_total(counted, body, answer)) is not None:
+            told = total > shown
+            where = f"{counted.total or counted.total_header!r} is {total}, the number of records of the page"
         case PagePaging(pages=str(name)):
             found = count_of(body, name) or 0
             told, where = found > 1, f"{name!r} is {found}"

@@ -6,23 +6,22 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import attrs
-import msgspec
 
 from keapbridge._io.effects import Answer, Call
-from keapbridge._json.codec import dump_json, load_json
+from keapbridge._json.codec import load_json
+from keapbridge.customcrm.endpoints.asking import about_one, created
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
 from keapbridge.customcrm.endpoints.refused import refuse_in_body
+from keapbridge.customcrm.forms import zone_of
 from keapbridge.customcrm.paths import dig, has, put
 from keapbridge.customcrm.schema import time_text
 from keapbridge.errors import NotFoundError, ShapeError
-from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
-from keapbridge.model.timed import as_sent
 
 __all__ = [
     "Current",
@@ -42,8 +41,6 @@ R = TypeVar("R")
 
 _KEY = re.compile(r"\((?:\w+=)?(?:'([^']*)'|([^'()]+))\)$")  # OData: Contacts(5), Contacts('A5'), Contacts(ID=5)
 
-_with_numbers = msgspec.json.Encoder(decimal_format="number", enc_hook=as_sent).encode
-
 
 @attrs.frozen
 class Current:
@@ -56,7 +53,7 @@ class Current:
 def get(endpoint: Endpoint[R], id: str) -> Call[R]:
     """One record."""
     subject = f"{endpoint.singular} {id}"
-    return _about(endpoint, id, "GET", _decode_one(endpoint, subject))
+    return about_one(endpoint, "get", id, "GET", _decode_one(endpoint, subject))
 
 
 def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
@@ -71,7 +68,7 @@ def current(endpoint: Endpoint[Any], id: str) -> Call[Current]:
         version = answer.headers.get("etag") if path is None else dig(body, path)
         return Current(body, None if version is None else str(version))
 
-    return _about(endpoint, id, "GET", decode)
+    return about_one(endpoint, "get", id, "GET", decode)
 
 
 def create(endpoint: Endpoint[R], record: Any, *, key: str | None = None) -> Call[R]:
@@ -81,13 +78,12 @@ def create(endpoint: Endpoint[R], record: Any, *, key: str | None = None) -> Cal
     """
     body = endpoint.codec.dump(record, endpoint.writable | record_extra(record).keys())
     header = endpoint.schema.idempotency
-    return Call(
-        "POST",
-        endpoint.path,
+    given = {name: value for name, value in body.items() if value is not None}
+    return created(
+        endpoint,
         _decode_written(endpoint, None),
+        endpoint.wire.write(given),
         headers=((header, key),) if key and header else (),
-        body=_sent(endpoint, endpoint.wire.write({name: value for name, value in body.items() if value is not None})),
-        subject=f"a new {endpoint.singular}",
         repeatable=key is not None and header is not None,
     )
 
@@ -124,7 +120,7 @@ def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> 
         if answer.body.lstrip()[:1] == b"{":
             refuse_in_body(endpoint, answer, load_json(answer), f"{endpoint.singular} {id}")
 
-    return _about(endpoint, id, "DELETE", decode, headers=_conditions(endpoint, if_match))
+    return about_one(endpoint, "delete", id, "DELETE", decode, headers=_conditions(endpoint, if_match))
 
 
 def mark_deleted(
@@ -135,8 +131,8 @@ def mark_deleted(
     assert mark is not None  # the schema has checked that a soft delete has a mark
     value: Any = mark.value
     if mark.time:
-        text = time_text(moment, endpoint.schema.times)
-        value = text if endpoint.schema.times == "iso8601" else int(text)
+        text = time_text(moment, endpoint.schema.times, zone_of(endpoint.schema))
+        value = int(text) if endpoint.schema.times in {"unix", "unix_ms"} else text
     body = {} if onto is None else endpoint.wire.kept(onto, [mark.property])
     put(body, mark.property, value)
     return _write(endpoint, id, body, lambda _: None, if_match)
@@ -170,14 +166,6 @@ def record_extra(record: Any) -> Mapping[str, Any]:
     return extra
 
 
-def _one(endpoint: Endpoint[Any], id: str) -> str:
-    return endpoint.declared.path_of(quote(asked_id(id), safe=""))
-
-
-def _route(endpoint: Endpoint[Any]) -> str:
-    return endpoint.declared.path_of("{id}")
-
-
 def _conditions(endpoint: Endpoint[Any], version: str | None) -> Query:
     return (("If-Match", version),) if version and endpoint.schema.conditional else ()
 
@@ -186,37 +174,7 @@ def _write(
     endpoint: Endpoint[Any], id: str, body: Json, decode: Callable[[Answer], Any], version: str | None
 ) -> Call[Any]:
     method, headers = endpoint.schema.update.method, _conditions(endpoint, version)
-    return _about(endpoint, id, method, decode, headers=headers, body=_sent(endpoint, body))
-
-
-def _about(
-    endpoint: Endpoint[Any],
-    id: str,
-    method: str,
-    decode: Callable[[Answer], Any],
-    *,
-    headers: Query = (),
-    body: bytes | None = None,
-) -> Call[Any]:
-    """A call about one record."""
-    return Call(
-        method,
-        _one(endpoint, id),
-        decode,
-        headers=headers,
-        body=body,
-        subject=f"{endpoint.singular} {id}",
-        route=_route(endpoint),
-        gone=endpoint.schema.gone,
-    )
-
-
-def _sent(endpoint: Endpoint[Any], body: Json) -> bytes:
-    wrapped = body
-    if endpoint.schema.envelope.sends is not None:
-        wrapped = {}
-        put(wrapped, endpoint.schema.envelope.sends, body)
-    return _with_numbers(wrapped) if endpoint.schema.decimals == "number" else dump_json(wrapped)
+    return about_one(endpoint, "update", id, method, decode, headers=headers, record=body)
 
 
 def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str) -> Any:

@@ -5,6 +5,7 @@ together are the default REST profile.
 """
 
 from keapbridge.customcrm.schema.capabilities import Capabilities
+from keapbridge.customcrm.schema.checks import alternatives
 from keapbridge.customcrm.schema.names import OBJECTS, SYSTEM, attribute_of, wire_path
 from keapbridge.customcrm.schema.objects import CustomcrmObject
 from keapbridge.customcrm.schema.paging import (
@@ -16,11 +17,14 @@ from keapbridge.customcrm.schema.paging import (
     Paging,
 )
 from keapbridge.customcrm.schema.parts import BatchRead, ChangedSince, DeletedMark, Envelope, Update
-from keapbridge.customcrm.schema.times import time_text
+from keapbridge.customcrm.schema.properties import Properties, Property, path_of
+from keapbridge.customcrm.schema.requests import OPERATIONS, Request
+from keapbridge.customcrm.schema.times import date_text, moment_of, time_text
 from keapbridge.customcrm.schema.whole import CustomcrmSchema
 
 __all__ = [
     "OBJECTS",
+    "OPERATIONS",
     "SYSTEM",
     "BatchRead",
     "Capabilities",
@@ -35,8 +39,15 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "Paging",
+    "Properties",
+    "Property",
+    "Request",
     "Update",
+    "alternatives",
     "attribute_of",
+    "date_text",
+    "moment_of",
+    "path_of",
     "time_text",
     "wire_path",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
@@ -11,13 +12,30 @@ from keapbridge.customcrm.paths import steps
 from keapbridge.model.given import kind
 from keapbridge.model.maybe import UNSET
 
-__all__ = ["at_least", "below_base", "filled", "made_of", "one_of", "path", "paths", "several", "statuses", "texts"]
+__all__ = [
+    "PATH",
+    "alternatives",
+    "at_least",
+    "below_base",
+    "filled",
+    "format_of",
+    "is_path",
+    "made_of",
+    "moment",
+    "one_of",
+    "path",
+    "several",
+    "statuses",
+    "texts",
+    "words",
+    "zone",
+]
 
 
 PATH = "a property, names joined by dots, or an element of a list such as emails[0].value"
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     try:
         return bool(steps(text))
     except ValueError:
@@ -35,7 +53,7 @@ def one_of(*allowed: Any) -> Any:
 def path(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is None or value is UNSET:
         return
-    if not isinstance(value, str) or not _is_path(value):
+    if not isinstance(value, str) or not is_path(value):
         raise ValueError(f"{attribute.name}: must be {PATH}, not {value!r}")
 
 
@@ -54,7 +72,7 @@ def at_least(least: int) -> Any:
 
 def below_base(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     may_lack = attribute.default is None
-    if not (may_lack and value is None) and (not isinstance(value, str) or not value.startswith("/") or "?" in value):
+    if not (may_lack and value is None) and (not isinstance(value, str) or not value.startswith("/")):
         raise ValueError(f"{attribute.name}: must be a path from the base URL on, such as '/contacts', not {value!r}")
 
 
@@ -81,11 +99,47 @@ def texts(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
             raise ValueError(f"{attribute.name}.{name}: must be a text that is not empty, not {text!r}")
 
 
-def paths(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    texts(instance, attribute, value)
-    for name, text in value.items():
-        if not _is_path(text):
-            raise ValueError(f"{attribute.name}.{name}: must be {PATH}, not {text!r}")
+def alternatives(path: str) -> tuple[str, ...]:
+    """Several paths in one text, divided by bars: the later of their moments counts."""
+    return tuple(each.strip() for each in path.split("|")) if path else ()
+
+
+def moment(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None or value is UNSET:
+        return
+    if not isinstance(value, str) or not all(map(is_path, alternatives(value))) or not value:
+        raise ValueError(f"{attribute.name}: must be {PATH}, or several divided by |, not {value!r}")
+
+
+def zone(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ValueError(f"{attribute.name}: must be a time zone such as 'Europe/Oslo', not {value!r}") from None
+
+
+def format_of(*known: str) -> Any:
+    """A name that is known, or a pattern for `strftime`."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in known and not (isinstance(value, str) and "%" in value):
+            raise ValueError(
+                f"{attribute.name}: must be {', '.join(map(repr, known))} or a pattern with %, not {value!r}"
+            )
+
+    return check
+
+
+def words(*known: str) -> Any:
+    """A name that is known, or two words divided by a slash."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in known and not (isinstance(value, str) and all(value.partition("/"))):
+            raise ValueError(
+                f"{attribute.name}: must be {', '.join(map(repr, known))} or words as 'Y/N', not {value!r}"
+            )
+
+    return check
 
 
 def several(value: Any) -> Any:

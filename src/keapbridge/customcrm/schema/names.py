@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import attrs
 
 from keapbridge.customcrm import records
+from keapbridge.customcrm.schema.properties import Properties, path_of
 from keapbridge.model.maybe import UnsetType
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
@@ -41,10 +42,10 @@ def wire_path(schema: CustomcrmSchema, object: str, attribute: str) -> str | Non
     if attribute in SYSTEM:
         declared: str | UnsetType | None = getattr(schema, SYSTEM[attribute])
         return _spelled(schema.names, attribute) if isinstance(declared, UnsetType) else declared
-    properties: Mapping[str, str] = getattr(schema, object).properties
-    for name, path in properties.items():
+    properties: Properties = getattr(schema, object).properties
+    for name, found in properties.items():
         if attribute_of(OBJECTS[object], name) == attribute:
-            return path
+            return path_of(found)
     return _spelled(schema.names, attribute)
 
 
@@ -66,7 +67,8 @@ def check_names(schema: CustomcrmSchema, object: str) -> None:
         if path is not None:
             taken[path] = records.wire_name(f.name)
     names: dict[str, str] = {}
-    for name, path in declared.properties.items():
+    for name, property in declared.properties.items():
+        path = path_of(property)
         attribute = attribute_of(cls, name)
         if attribute is not None and attribute in SYSTEM:
             raise ValueError(f"properties.{name}: is declared by the key {SYSTEM[attribute]!r} of the schema")

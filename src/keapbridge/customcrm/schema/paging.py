@@ -43,6 +43,8 @@ class PagePaging:
         first: the number of the first page.
         pages: the property of the body with the number of pages; `None` where there is none.
         total: the property of the body with the number of records; `None` where there is none.
+        total_header: the header with it, also as the end of a `Content-Range`.
+        more: the property of the body that tells whether there is a further page (`"has_more"`).
     """
 
     style: ClassVar[str] = "page"
@@ -52,6 +54,8 @@ class PagePaging:
     first: int = field(default=1, validator=at_least(0))
     pages: str | None = field(default=None, validator=path)
     total: str | None = field(default=None, validator=path)
+    total_header: str | None = field(default=None, validator=filled)
+    more: str | None = field(default=None, validator=path)
 
 
 @keywords()
@@ -64,6 +68,8 @@ class OffsetPaging:
     Attributes:
         total: the property of the body with the number of records; `None` where there is none: the list then ends
             with a page that has nothing new.
+        total_header: the header with it, also as the end of a `Content-Range`.
+        more: the property of the body that tells whether there is a further page (`"has_more"`).
     """
 
     style: ClassVar[str] = "offset"
@@ -71,6 +77,8 @@ class OffsetPaging:
     size: str | None = field(default="limit", validator=filled)
     most: int = field(default=100, validator=at_least(2))
     total: str | None = field(default=None, validator=path)
+    total_header: str | None = field(default=None, validator=filled)
+    more: str | None = field(default=None, validator=path)
 
 
 @keywords()

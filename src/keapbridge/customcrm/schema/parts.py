@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
 
 from attrs import field, frozen
 
 from keapbridge.customcrm.schema.checks import at_least, filled, one_of, path
-from keapbridge.customcrm.schema.times import Times, time_text
+from keapbridge.customcrm.schema.times import FORMATS, time_text
 from keapbridge.model.given import keywords
 
 __all__ = ["BatchRead", "ChangedSince", "DeletedMark", "Envelope", "Update"]
@@ -22,8 +23,8 @@ class ChangedSince:
     Attributes:
         parameter: the parameter of the list.
         format: `"iso8601"` (UTC with milliseconds and `Z`), `"unix"` (seconds), `"unix_ms"` (milliseconds), or a
-            pattern for `strftime` in UTC (`"%Y-%m-%d"`). What a format cannot tell is rounded down: too much is listed
-            then.
+            pattern for `strftime` in the zone of the schema (`"%Y-%m-%d"`). What a format cannot tell is rounded down:
+            too much is listed then.
         template: what the parameter holds, with `{since}` in it: `"updatedAt ge {since}"`.
     """
 
@@ -32,14 +33,16 @@ class ChangedSince:
     template: str = field(default="{since}", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if self.format not in get_args(Times) and "%" not in self.format:
-            raise ValueError(f"format: must be 'iso8601', 'unix', 'unix_ms' or a pattern with %, not {self.format!r}")
+        if self.format not in FORMATS and "%" not in self.format:
+            raise ValueError(
+                f"format: must be {', '.join(map(repr, FORMATS))} or a pattern with %, not {self.format!r}"
+            )
         if "{since}" not in self.template:
             raise ValueError("template: must have {since} in it")
 
-    def text(self, moment: datetime) -> str:
-        """A moment (aware) as the parameter takes it."""
-        return self.template.replace("{since}", time_text(moment, self.format))
+    def text(self, moment: datetime, zone: tzinfo = UTC) -> str:
+        """A moment (aware) as the parameter takes it; a pattern has the time of a zone."""
+        return self.template.replace("{since}", time_text(moment, self.format, zone))
 
 
 @keywords()
@@ -51,6 +54,8 @@ class Envelope:
         items: where a list has its records; `None` where the body is the list.
         record: where answers have a single record; `None` where the body is the record.
         sends: what a record is wrapped in when it is written; `None` for nothing.
+        constant: what is put beside the record when it is written (`{"type": "contacts", "id": "{id}"}`), by path; what
+            has `{id}` in it is left out of a record that has no id yet.
         success: where answers say whether the call was done (`"success"`), beside their status; `None` for nowhere.
         written: what answers to writes hold: the whole `"record"`, or its `"id"` at most, so that it has to be read.
     """
@@ -58,6 +63,7 @@ class Envelope:
     items: str | None = field(default="Items", validator=path)
     record: str | None = field(default=None, validator=path)
     sends: str | None = field(default=None, validator=path)
+    constant: Mapping[str, Any] = field(factory=dict)
     success: str | None = field(default=None, validator=path)
     written: Literal["record", "id"] = field(default="record", validator=one_of("record", "id"))
 
@@ -70,6 +76,7 @@ class BatchRead:
     Attributes:
         parameter: the parameter of the list that takes the ids.
         separator: what is between the ids; `None` where the parameter is repeated.
+        template: what the parameter holds, with `{ids}` in it: `"in.({ids})"`.
         most: how many ids a call takes.
         sized: whether the number of records a page is sent along; needed where pages are else shorter than `most`.
     """
@@ -77,7 +84,12 @@ class BatchRead:
     parameter: str = field(default="ids", validator=filled)
     separator: str | None = field(default=",", kw_only=True)
     most: int = field(default=1000, validator=at_least(1), kw_only=True)
+    template: str = field(default="{ids}", kw_only=True)
     sized: bool = field(default=False, validator=one_of(True, False), kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if "{ids}" not in self.template:
+            raise ValueError("template: must have {ids} in it")
 
 
 @keywords()

@@ -36,9 +36,10 @@ def read_schema(cls: type[S], table: Mapping[str, Any], where: str) -> S:
 def written(schema: CustomcrmSchema) -> str:
     """What differs from the default profile, as TOML."""
     table: dict[str, Any] = {}
+    default = type(schema)()
     for f in attrs.fields(type(schema)):
         value = getattr(schema, f.name)
-        if value != f.default:
+        if value != getattr(default, f.name):
             table[f.name] = _object_table(value) if isinstance(value, CustomcrmObject) else _whole(value)
     return dumps(table)
 

@@ -13,12 +13,25 @@ from attrs import field, frozen
 from keapbridge._toml.reading import unknown
 from keapbridge.customcrm.schema import toml
 from keapbridge.customcrm.schema.capabilities import Capabilities
-from keapbridge.customcrm.schema.checks import filled, made_of, one_of, path, several, statuses
+from keapbridge.customcrm.schema.checks import (
+    filled,
+    format_of,
+    made_of,
+    moment,
+    one_of,
+    path,
+    several,
+    statuses,
+    texts,
+    words,
+    zone,
+)
 from keapbridge.customcrm.schema.names import OBJECTS, Names, check_names
 from keapbridge.customcrm.schema.objects import CustomcrmObject
 from keapbridge.customcrm.schema.paging import CursorPaging, Paging
 from keapbridge.customcrm.schema.parts import BatchRead, ChangedSince, DeletedMark, Envelope, Update
-from keapbridge.customcrm.schema.times import Times
+from keapbridge.customcrm.schema.requests import Operations, operations
+from keapbridge.customcrm.schema.times import FORMATS
 from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, UnsetType
 
@@ -44,12 +57,21 @@ class CustomcrmSchema:
         names: how the CRM writes the names of properties that are not declared one by one.
         id: the property with the id. Where it is not given, the names decide, as for the next three.
         created: the property with the time of creation; `None` where there is none.
-        modified: the property with the time of the last change; `None` where there is none.
+        modified: the property with the time of the last change; `None` where there is none. Of several, divided by bars
+            (`"date_updated|date_created"`), the later one counts.
         version: the property with the version of a record; `None` where only the `ETag` header of an answer with one
             record has it, or nothing.
-        times: how these times are written. Times in ISO 8601 without a zone are taken for UTC.
+        times: how these times are written: `"iso8601"`, `"unix"` (seconds), `"unix_ms"`, `"rfc1123"`, `"dotnet"`
+            (`/Date(1234567890000)/`), or a pattern for `strptime`.
+        time_zone: what times without a zone are of.
+        dates: how days are written: as times are, `"datetime"` (`1990-02-03T00:00:00Z`), or a pattern.
+        booleans: how yes and no are written: as `"boolean"`, as an `"integer"`, or in two words (`"Y/N"`).
+        empty: how empty is written: as `"null"`; `"text"`: texts as an empty text; `"everything"` as an empty text.
         ids: whether references to other records are written as `"text"` or as `"integer"`.
         decimals: whether prices are written as `"text"` (`"12.50"`) or as a `"number"`.
+        headers: what goes along in the headers of all calls (`{"Prefer": "return=representation"}`).
+        content_type: of what is sent.
+        requests: operations that are asked for otherwise; see `Request`. Those of an object count before these.
         paging: how lists are paged; `None` where an answer has everything.
         changed_since: how lists are narrowed to changes; `None` where they cannot be.
         deleted: what marks deleted records that are still shown; `None` where none are.
@@ -69,10 +91,17 @@ class CustomcrmSchema:
     products: CustomcrmObject = field(default=CustomcrmObject("/products"), validator=made_of(CustomcrmObject))
     names: Names = field(default="PascalCase", validator=one_of(*get_args(Names)))
     id: str | UnsetType = field(default=UNSET, validator=path)
-    created: str | UnsetType | None = field(default=UNSET, validator=path)
-    modified: str | UnsetType | None = field(default=UNSET, validator=path)
+    created: str | UnsetType | None = field(default=UNSET, validator=moment)
+    modified: str | UnsetType | None = field(default=UNSET, validator=moment)
     version: str | UnsetType | None = field(default=UNSET, validator=path)
-    times: Times = field(default="iso8601", validator=one_of(*get_args(Times)))
+    times: str = field(default="iso8601", validator=format_of(*FORMATS[:-1]))
+    time_zone: str = field(default="UTC", validator=zone)
+    dates: str = field(default="iso8601", validator=format_of(*FORMATS))
+    booleans: str = field(default="boolean", validator=words("boolean", "integer"))
+    empty: Literal["null", "text", "everything"] = field(default="null", validator=one_of("null", "text", "everything"))
+    headers: Mapping[str, str] = field(factory=dict, validator=texts)
+    content_type: str = field(default="application/json", validator=filled)
+    requests: Operations = field(factory=dict, validator=operations)
     ids: Literal["text", "integer"] = field(default="text", validator=one_of("text", "integer"))
     decimals: Literal["text", "number"] = field(default="text", validator=one_of("text", "number"))
     envelope: Envelope = field(default=Envelope(), validator=made_of(Envelope))

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlLookup, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
     from keapbridge.inspecting import Proposal, inspect_database
+    from keapbridge.keap.probe import probe_keap
     from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
@@ -163,6 +164,7 @@ __all__ = [
     "mapping",
     "migrate",
     "presets",
+    "probe_keap",
     "rekey",
     "webhooks",
     "without_store",
@@ -192,6 +194,7 @@ _LATER = {
     "Value": "decide.policy",
     "inspect_database": "inspecting",
     "load": "configuration.opening",
+    "probe_keap": "keap.probe",
     "load_async": "configuration.opening",
     "migrate": "store.migrating",
     "rekey": "store.rekey",

@@ -1,4 +1,4 @@
-"""Verbs to begin with: `init`, `check` and `inspect`."""
+"""Verbs to begin with: `init`, `check`, `inspect` and `probe`."""
 
 from __future__ import annotations
 
@@ -89,6 +89,38 @@ def _inspect(options: argparse.Namespace) -> int:
     return OK if found.tables else WANTS_A_PERSON
 
 
+def _probe_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", nargs="?", default="habits.toml", metavar="PATH", help="the file to write (%(default)s)"
+    )
+    parser.add_argument(
+        "--key", default="KEAP_API_KEY", metavar="NAME", help="the environment variable with the API key (%(default)s)"
+    )
+    parser.add_argument("--url", metavar="URL", help="of the REST API, where it is not Keap's own")
+    parser.add_argument(
+        "--journal", metavar="PATH", help="the file for what is to be deleted, should this be interrupted"
+    )
+    parser.add_argument(
+        "--even-if-not-empty", action="store_true", help="also in an application with records; they stay as they are"
+    )
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from keapbridge.keap import KeapApiKey, KeapClient
+    from keapbridge.keap.client import BASE_URL
+    from keapbridge.keap.probe import JOURNAL, probe_keap
+
+    key = os.environ.get(options.key)
+    if not key:
+        raise ValueError(f"put the API key of a sandbox into ${options.key}; --key NAME reads another variable")
+    with KeapClient(auth=KeapApiKey(key), base_url=options.url or BASE_URL) as keap:
+        journal = options.journal or JOURNAL
+        found = probe_keap(keap, journal=journal, even_if_not_empty=options.even_if_not_empty)
+    found.save(options.path)
+    print(f"{found}\nwrote {options.path}")
+    return OK if all(getattr(found, name) is not None for name in found.fields()) else WANTS_A_PERSON
+
+
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
@@ -107,6 +139,13 @@ VERBS: Mapping[str, Verb] = {
             "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
             "and tells what to know before a first run. Writes nothing; ends with 1 when no table looks like contacts, "
             "companies or products.",
+        ),
+        Verb(
+            "probe",
+            _probe_arguments,
+            _probe,
+            "Makes some records of its own, changes, reads and deletes them, and writes down how this Keap behaves "
+            "where its contract is silent. For a sandbox that is empty. Ends with 1 when something could not be told.",
         ),
     )
 }

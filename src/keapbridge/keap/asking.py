@@ -76,7 +76,8 @@ class Asking:
         """What became of properties that were written empty."""
         for (name, way), effect in told.items():
             if effect != "clears":
-                self.failed[resource, name] = self.failed.get((resource, name), frozenset()) | {way}
+                failed: frozenset[Way] = self.failed.get((resource, name), frozenset())
+                self.failed[resource, name] = failed.union((way,))
                 _log.warning("%s of %s is not cleared by %s (%s)", name, resource, _WORDS[way], effect)
         self.habits = as_told(self.habits, told)
 

@@ -35,9 +35,13 @@ def habit_of(name: str, way: Way) -> str:
 
 def next_way(habits: Habits, name: str, failed: Collection[Way]) -> Way | None:
     """The way to clear a property: one that is known to clear, or else one that may; `None` when all have failed."""
-    left = [way for way in _WAYS if way not in failed]
     ranks = {"clears": 0, None: 1, "ignored": 2, "refused": 3}
-    return min(left, key=lambda way: ranks[getattr(habits, habit_of(name, way))], default=None)
+
+    def rank(way: Way) -> int:
+        return ranks[getattr(habits, habit_of(name, way))]
+
+    left: list[Way] = [way for way in _WAYS if way not in failed]
+    return min(left, key=rank, default=None)
 
 
 def written(body: Mapping[str, Any], ways: Mapping[str, Way]) -> dict[str, Any]:

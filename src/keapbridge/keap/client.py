@@ -23,10 +23,10 @@ from keapbridge.keap import endpoints, field_endpoints, lists
 from keapbridge.keap.asking import Asking, is_named, is_refusal
 from keapbridge.keap.by_id import ById
 from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
-from keapbridge.keap.clearing import is_empty, shows
+from keapbridge.keap.clearing import Way, is_empty, shows
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS, Endpoint, KeapRecord
 from keapbridge.keap.fields import CustomField, FieldType, Model
-from keapbridge.keap.habits import Habits
+from keapbridge.keap.habits import Cleared, Habits
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.lists import Wanted
@@ -233,11 +233,16 @@ class KeapResource(Generic[R]):
                 named = [each for each in ways if is_alone or is_named(error.said, each)]
                 if not is_refusal(error) or not named:
                     raise
-                asking.remember_clearing(name, {(each, ways[each]): "refused" for each in named})
+                refused: dict[tuple[str, Way], Cleared] = {(each, ways[each]): "refused" for each in named}
+                asking.remember_clearing(name, refused)
                 if not all(asking.way(name, each) for each in named):
                     raise
                 continue
-            told = {(n, way): effect for n, way in ways.items() if (effect := shows(getattr(answer, n))) is not None}
+            told: dict[tuple[str, Way], Cleared] = {}
+            for each, way in ways.items():
+                effect = shows(getattr(answer, each))
+                if effect is not None:
+                    told[each, way] = effect
             asking.remember_clearing(name, told)
             mask = emptied = [n for (n, _), effect in told.items() if effect != "clears" and asking.way(name, n)]
             if not mask:

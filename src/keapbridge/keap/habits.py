@@ -151,7 +151,7 @@ class Habits:
     @classmethod
     def fields(cls) -> Mapping[str, attrs.Attribute[Any]]:
         """The habits by name, each with what it can be (`of`), what is assumed, and what it says in words."""
-        return {field.name: field for field in attrs.fields(cls)}
+        return {field.name: field for field in attrs.fields(cls) if "of" in field.metadata}
 
     def over(self, others: Habits) -> Self:
         """These habits, and those of others where these are not known."""

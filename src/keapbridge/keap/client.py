@@ -225,7 +225,11 @@ class KeapResource(Generic[R]):
         """A write that empties some properties, in the ways that this Keap takes; each that fails is tried once."""
         name, asking = self.endpoint.name, self.asking
         while True:
-            ways = {each: way for each in emptied if (way := asking.way(name, each)) is not None}
+            ways: dict[str, Way] = {}
+            for each in emptied:
+                known = asking.way(name, each)
+                if known is not None:
+                    ways[each] = known
             try:
                 answer = yield from send(self.port, endpoints.update(self.endpoint, id, record, mask, asking, ways))
             except StatusError as error:

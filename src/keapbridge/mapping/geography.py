@@ -18,6 +18,7 @@ __all__ = [
     "language_of",
     "plain",
     "region_name",
+    "region_of",
     "regions",
 ]
 
@@ -119,6 +120,16 @@ _REGION_NAMES = {
     "CA-BC": "b c",
     "CA-NL": "newfoundland/labrador",
     "CA-QC": "québec",
+    "RU-MOW": "moscow",
+    "RU-MOS": "moscow oblast/moscow region/московская область",
+    "RU-SPE": "saint petersburg/st petersburg/санкт петербург",
+    "GR-M": "crete/κρήτη",
+    "GR-I": "αττική",
+    "TH-10": "กรุงเทพมหานคร/กรุงเทพ",
+    "CL-RM": "región metropolitana/metropolitana/santiago",
+    "ES-CT": "cataluña/catalunya/catalonia",
+    "DE-NW": "nrw",
+    "IT-52": "tuscany",
     "MX-CMX": "cdmx/ciudad de méxico/mexico city/df/distrito federal",
 }
 
@@ -287,3 +298,64 @@ def country_of(name: str) -> str | None:
         return found
     others = foreign_countries()
     return others.get(name.strip().casefold()) or others.get(wanted)
+
+
+# What kind of region it is, as people say or leave out, beside the words of ISO 3166-2 itself.
+_KINDS = {
+    "SE": "lan",
+    "JP": "ken fu to",
+    "CN": "sheng shi zizhiqu",
+    "KR": "do si",
+    "RU": "oblast respublika kray krai okrug",
+    "CL": "region de del",
+    "ES": "comunidad comunitat provincia principado de",
+    "CH": "kanton canton",
+    "TH": "changwat",
+}
+_SUFFIXES = re.compile(r"(?<=..)(県|府|都|省|市|自治区|特别行政区|도|시|광역시|특별시|область|край|республика)$")
+
+
+def _everyday(name: str, kinds: frozenset[str]) -> str:
+    """A name of a region without the words for what kind of region it is."""
+    bare = _SUFFIXES.sub("", name.strip().removeprefix("จังหวัด"))
+    return " ".join(word for word in plain(bare).split() if word not in kinds)
+
+
+@lru_cache(maxsize=64)
+def _kinds(alpha2: str) -> frozenset[str]:
+    import pycountry
+
+    known = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
+    words = {word for region in known for word in plain(region.type).split()}
+    return frozenset(words | set(_KINDS.get(alpha2, "").split()))
+
+
+@lru_cache(maxsize=64)
+def everyday_regions(alpha2: str) -> Mapping[str, str]:
+    """Regions of a country by everyday names, also in other languages; one that means several is none."""
+    import gettext
+
+    import pycountry
+
+    known = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
+    kinds = _kinds(alpha2)
+    found: dict[str, set[str]] = {}
+    for region in known:
+        found.setdefault(_everyday(region.name, kinds), set()).add(region.code)
+    for language in sorted(Path(pycountry.LOCALES_DIR).glob("*/LC_MESSAGES/iso3166-2.mo")) if known else ():
+        told = gettext.translation("iso3166-2", pycountry.LOCALES_DIR, languages=[language.parts[-3]])
+        for region in known:
+            own = told.gettext(region.name)
+            if own != region.name:
+                for spelling in {plain(own), _everyday(own, kinds)}:
+                    found.setdefault(spelling, set()).add(region.code)
+    return {name: min(codes) for name, codes in found.items() if name and len(codes) == 1}
+
+
+def region_of(alpha2: str, name: str) -> str | None:
+    """The region of a country that is called so: by code or name, or by a name that people use."""
+    exact = regions(alpha2).get(plain(name))
+    if exact is not None or not name.strip():
+        return exact
+    others = everyday_regions(alpha2)
+    return others.get(plain(name)) or others.get(_everyday(name, _kinds(alpha2)))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.mapping.geography import alpha2, country_name, country_of, language_of, plain, region_name, regions
+from keapbridge.mapping.geography import alpha2, country_name, country_of, language_of, region_name, region_of
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, line
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
@@ -94,7 +94,7 @@ class Region(Kind):
             country = alpha2(scope) if isinstance(scope, str) else (context.default_region or "").upper()
             if not country and not isinstance(scope, str):
                 raise UnfitError("a region without a country")
-            found = regions(country or "").get(plain(name))
+            found = region_of(country or "", name)
             if found is None:
                 raise UnfitError("not a known region of its country")
             return found

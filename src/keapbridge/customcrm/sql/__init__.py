@@ -1,7 +1,7 @@
 """A relational database as the Customcrm: tables or views per object, read and written through SQLAlchemy.
 
 An adapter like any other. It looks at the tables when it is made and refuses what cannot work, naming table and column.
-Written for SQLite, PostgreSQL and MySQL; tested with the first two.
+Tested with SQLite, PostgreSQL and MariaDB; written for MySQL, too.
 """
 
 from keapbridge.customcrm.sql.adapter import SqlCustomcrm

@@ -27,13 +27,23 @@ from hypothesis import is_hypothesis_test, settings
 from in_process import ServedCustomcrm, ServedKeap, without_sockets
 from laws import FRESH
 from mariadb_server import mariadb, mariadb_url
-from postgresql_server import postgresql, postgresql_url
+from postgresql_server import postgresql, postgresql_store, postgresql_template, postgresql_url
 from quick_stores import compiled_once, store, template
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
 
-__all__ = ["compiled_once", "mariadb", "mariadb_url", "postgresql", "postgresql_url", "store", "template"]  # fixtures
+__all__ = [
+    "compiled_once",
+    "mariadb",
+    "mariadb_url",
+    "postgresql",
+    "postgresql_store",
+    "postgresql_template",
+    "postgresql_url",
+    "store",
+    "template",
+]  # fixtures
 
 SEED = "KEAPBRIDGE_TEST_SEED"
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -103,13 +104,39 @@ def _await(server: subprocess.Popen[bytes], port: int) -> None:
 @pytest.fixture
 def postgresql_url(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of the test's own."""
-    from sqlalchemy import create_engine
+    with _database(postgresql, request, "template1") as url:
+        yield url
 
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: str) -> str:
+    """The name of a database that has the tables of a store."""
+    from keapbridge.store.migrating import migrate
+
+    _execute(postgresql, "CREATE DATABASE a_store")
+    migrate(f"{postgresql}/a_store")
+    return "a_store"
+
+
+@pytest.fixture
+def postgresql_store(postgresql: str, postgresql_template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A store of the test's own: a copy, which takes a tenth of the time of the migrations."""
+    with _database(postgresql, request, postgresql_template) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: str, request: pytest.FixtureRequest, template: str) -> Iterator[str]:
     name = f"t{abs(hash(request.node.nodeid))}"
-    admin = create_engine(f"{postgresql}/postgres", isolation_level="AUTOCOMMIT")
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"{server}/{name}"
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: str, statement: str) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield f"{postgresql}/{name}"
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+        connection.exec_driver_sql(statement)

@@ -14,9 +14,14 @@ from keapbridge.store.sql import LinkStore, open_store
 ROLE = "keapbridge_rows"
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = memory_engine()
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.thorough, pytest.mark.xdist_group("postgresql")])]
+)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """What the store does on one database it does on the other."""
+    engine = (
+        memory_engine() if request.param == "sqlite" else create_engine(request.getfixturevalue("postgresql_store"))
+    )
     yield engine
     engine.dispose()
 

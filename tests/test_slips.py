@@ -396,10 +396,21 @@ def of_keywords() -> list[Row]:
         (lambda _: kb.webhooks.asgi_app, "customcrm_secrt", "customcrm_secret"),
         (lambda _: kb.load_async, "pth", "path"),
     ]
-    return [
+    rows: list[Row] = [
         (lambda w, c=call, n=name: c(w)(**{n: "x"}), (f"no option {name}", f"is {right!r} meant?"))
         for call, name, right in calls
     ]
+    by_place: list[tuple[Callable[[World], Any], str]] = [
+        (lambda _: kb.text("A", "prefix"), "keap=…"),  # type: ignore[misc, call-arg]
+        (lambda w: w.session.sync(True), "full=…"),
+        (lambda w: w.session.contacts.sync_ids(["1"]), "keap=…"),
+        (lambda w: w.session.explain("contacts", "1"), "keap=…"),
+        (lambda w: w.session.resolve(w.conflict, "keap", "anna"), "by=…"),
+        (lambda _: kb.mapping.contacts.where({"Email": "x"}), "customcrm=…"),  # type: ignore[misc]
+        (lambda w: w.keap.contacts.list("2026"), "updated_since=…"),
+    ]
+    rows += [(call, ("takes no more by place", right)) for call, right in by_place]
+    return rows
 
 
 def of_hooks_and_receivers() -> list[Row]:

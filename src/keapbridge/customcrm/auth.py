@@ -75,7 +75,7 @@ class ApiKey:
         if not self.key.reveal().strip():
             raise ValueError("the API key is empty; give it as in ApiKey(os.environ['CRM_KEY'], header='X-Api-Key')")
         if (self.header is None) == (self.query is None):
-            raise ValueError("say where the API key goes: header=… or query=…")
+            raise ValueError("say where the API key goes, one of both: header='X-Api-Key' or query='api_key'")
         if self.header is not None:
             check_header("the API key", self.key)
 
@@ -198,7 +198,10 @@ def _decode(answer: Answer) -> Mapping[str, Any]:
     found = load_json(answer)
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
         del found  # it may be a token all the same
-        raise ShapeError("the answer holds no access token", paths=["$.access_token"])
+        raise ShapeError(
+            "the answer of token_url holds no access token: look at token_url, and at secret_in",
+            paths=["$.access_token"],
+        )
     return found | {"access_token": Secret(found["access_token"])}
 
 

@@ -150,7 +150,9 @@ class Model:
             MappingError: when several have the label, with their ids.
         """
         if (label is None) == (id is None):
-            raise TypeError("name a custom field by its label or by its id")
+            raise TypeError(
+                "find takes the label of a custom field, find('Shoe size'), or its id, find(id='12'), one of both"
+            )
         if label is None:
             return next((field for field in self.fields if field.id == id), None)
         wanted = _folded(label)

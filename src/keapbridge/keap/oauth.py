@@ -275,7 +275,10 @@ def _decode(answer: Answer) -> Mapping[str, Any]:
     found = load_json(answer)
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
         del found  # it may be a token all the same
-        raise ShapeError("the answer holds no access token", paths=["$.access_token"])
+        raise ShapeError(
+            "Keap's answer holds no access token: look at client_id and client_secret, and authorize again",
+            paths=["$.access_token"],
+        )
     secrets = {name: Secret(found[name]) for name in ("access_token", "refresh_token") if _is_text(found.get(name))}
     return {"expires_in": found.get("expires_in")} | secrets
 

@@ -61,7 +61,8 @@ def put_item(items: tuple[Item, ...] | UnsetType, item: Item) -> tuple[Item, ...
     """The items with this one in its slot. What it leaves `UNSET` keeps the value it had there; all else stays."""
     slot = slot_of(item)
     if not slot:
-        raise ValueError(f"{type(item).__name__} needs a slot: set its {_ARRAYS[type(item)][1]!r}")
+        name, attribute = type(item).__name__, _ARRAYS[type(item)][1]
+        raise ValueError(f"{name} needs a slot: set its {attribute!r}, such as 'EMAIL1' of an e-mail address")
     present = find_item(items, slot)
     kept: tuple[Item, ...] = items or ()
     if present is None:

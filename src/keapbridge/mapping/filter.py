@@ -189,7 +189,7 @@ def _any_of(wanted: Wanted) -> tuple[Any, ...]:
     several = sorted(wanted, key=repr) if isinstance(wanted, (set, frozenset)) else wanted
     found = tuple(several) if isinstance(several, (list, tuple)) else (wanted,)
     if not found:
-        raise MappingError("nothing meets an empty list of values; to let nothing take part, give a function")
+        raise MappingError("an empty list of values lets nothing take part; if that is meant, give a function")
     return found
 
 

@@ -125,7 +125,9 @@ class Lens:
         if self.opt_in_reason is not None and (
             not self.kind.takes_opt_in_reason or self.keap.custom is not None or not self.flows_to(Side.KEAP)
         ):
-            raise MappingError(f"{self.name}: an opt-in reason is for an e-mail address that flows to Keap")
+            raise MappingError(
+                f"{self.name}: an opt-in reason is for an e-mail address that flows to Keap: leave opt_in_reason out"
+            )
         if self.opt_in_reason is not None and not self.opt_in_reason.strip():
             raise MappingError(f"{self.name}: the opt-in reason is empty")
 

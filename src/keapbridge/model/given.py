@@ -280,7 +280,7 @@ def _telling(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Cal
         try:
             return call(*args, **given)
         except TypeError:
-            if wrong := _wrong_name(call, who, tuple(given), also):
+            if wrong := _wrong_name(call, who, len(args), tuple(given), also):
                 raise wrong from None
             raise
         finally:
@@ -289,10 +289,20 @@ def _telling(call: Callable[..., Any], who: str, also: Mapping[str, str]) -> Cal
     return told
 
 
-def _wrong_name(call: Callable[..., Any], who: str, given: Iterable[str], also: Mapping[str, str]) -> TypeError | None:
-    """What is said of a keyword that a call does not have; `None` where it has failed for another reason."""
+def _wrong_name(
+    call: Callable[..., Any], who: str, many: int, given: Iterable[str], also: Mapping[str, str]
+) -> TypeError | None:
+    """What is said of a keyword that a call does not have; `None` where it has failed for another reason.
+
+    Args:
+        many: how many arguments were given by place.
+    """
     parameters = inspect.signature(call).parameters.values()
     known = [each.name for each in parameters if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    by_place = sum(each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD} for each in parameters)
+    if many > by_place and not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        by_name = [f"{each.name}=…" for each in parameters if each.kind is each.KEYWORD_ONLY]
+        return TypeError(f"{who} takes no more by place; by name it takes {', '.join(by_name) or 'nothing'}")
     for each in parameters:
         if each.kind is each.VAR_KEYWORD:
             known += _options_of(call, each.name)

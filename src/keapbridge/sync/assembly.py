@@ -73,7 +73,9 @@ def assemble(
     guard, belonging = Guard(), belonging or Belonging(store)
     for part in parts:
         if part.mapper.name in bound:
-            raise ValueError(f"there are two synchronizations of the name {part.mapper.name!r}")
+            raise ValueError(
+                f"there are two synchronizations of the name {part.mapper.name!r}: give one of them another name"
+            )
         systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
         bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard, belonging)
     return Bridge(store, settings, bound, guard, belonging, findings)

@@ -126,7 +126,11 @@ class Lease:
         if self.lost is not None:
             raise Halt(self.lost)
         if not (yield from self._lasts()):
-            raise Halt(SessionBusyError("the lease of this run could not be prolonged in time; it stops"))
+            raise Halt(
+                SessionBusyError(
+                    "the lease of this run could not be prolonged in time: it stops, and the next one goes on"
+                )
+            )
 
     def _lasts(self) -> Flow[bool]:
         moment, seconds = (yield from now()), (yield from elapsed())

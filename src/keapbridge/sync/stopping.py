@@ -67,7 +67,12 @@ class _Gate:
         if self.stopping.has_been_told(self.told):
             raise Halt(StoppedError("the session was told to stop", retry_at=(yield from now())))
         if self.ends is not None and (yield from elapsed()) >= self.ends:
-            raise Halt(StoppedError("the time of the run is up", retry_at=(yield from now())))
+            raise Halt(
+                StoppedError(
+                    "the time of the run is up (deadline=): what it did stays done, and the next run goes on",
+                    retry_at=(yield from now()),
+                )
+            )
 
 
 def is_stop(halt: Halt) -> bool:

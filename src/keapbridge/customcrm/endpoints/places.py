@@ -107,7 +107,10 @@ def total_of(endpoint: Endpoint[Any], place: Place, body: Any, answer: Answer) -
 
 def _onward(place: Place, following: Place) -> Place:
     if (place.path, place.query) == (following.path, following.query):
-        raise ShapeError("the next page of the list is the page itself", paths=["$"])
+        raise ShapeError(
+            "the next page of the list is the page itself, and it would never end: look at paging= of the schema",
+            paths=["$"],
+        )
     return following
 
 
@@ -120,7 +123,10 @@ def _at(endpoint: Endpoint[Any], place: Place, target: str) -> Place:
     parts = urlsplit(urljoin(f"http://host{endpoint.base_path}{endpoint.path}", target))
     base = f"{endpoint.base_path}/"
     if not parts.path.startswith(base):
-        raise ShapeError("the next page of the list is not below the base URL", paths=["$"])
+        raise ShapeError(
+            "the next page of the list is not below the base URL, where the credentials go: look at base_url",
+            paths=["$"],
+        )
     path = parts.path[len(base) - 1 :]
     return attrs.evolve(place, path=path, query=tuple(parse_qsl(parts.query, keep_blank_values=True)))
 
@@ -183,7 +189,9 @@ def _next_offset(
 
 def _retreated(place: Place) -> int:
     if place.retreats >= MAX_RETREATS:
-        raise ShapeError("the list does not keep its order: declare a query that sorts it", paths=["$"])
+        raise ShapeError(
+            "the list does not keep its order: declare a query that sorts it, query={'sort': 'id'}", paths=["$"]
+        )
     return place.retreats + 1
 
 

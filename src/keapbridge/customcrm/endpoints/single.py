@@ -234,5 +234,7 @@ def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
     inside = _KEY.search(last)
     last = last if inside is None else inside[1] or inside[2]
     if not last:
-        raise ShapeError("the answer tells no id of the new record", paths=["$"])
+        raise ShapeError(
+            "the answer tells no id of the new record: declare where it is, id= of the schema", paths=["$"]
+        )
     return unquote(last)

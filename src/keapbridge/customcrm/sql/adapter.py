@@ -257,7 +257,9 @@ class SqlCustomcrm:
             words = words_of_database(error.orig)
             raise StatusError(f"{subject}: a value that its column cannot take: {words}", status=422) from None
         except UnicodeError:
-            raise StatusError(f"{subject}: a text that is no Unicode", status=422) from None
+            raise StatusError(
+                f"{subject}: a column holds a text that is no Unicode; it has to be written anew there", status=422
+            ) from None
 
     def __enter__(self) -> Self:
         return self

@@ -120,12 +120,18 @@ class ReadRows:
             [column] = self._key.columns
             length = getattr(column.type, "length", None)
             if length is not None and length < UUID_TEXT:
-                raise MappingError(f"{what}: {main.table.name}.{column.name} is too short for a UUID: give new_id=")
+                short = f"{main.table.name}.{column.name} is too short for a UUID"
+                raise MappingError(f"{what}: {short}: give new_id=, a function that makes an id")
         if self._makes_ids and main.seen.is_view and self.given.key is None and self._dialect == "sqlite":
-            raise MappingError(f"{what}: the view {main.table.name} does not tell new ids: give key= or new_id=")
+            advice = "give key=, a column that keeps the key of a create, or new_id="
+            raise MappingError(f"{what}: the view {main.table.name} does not tell new ids: {advice}")
         stamped = [part.modified for part in self.tables.parts if part.modified is not None]
         if self.lists_changes and len({has_zone(column) for column in stamped}) > 1:
-            raise MappingError(f"{what}: some columns with the time of change have a time zone, and some have none")
+            names = ", ".join(f"{c.table.name}.{c.name}{'' if has_zone(c) else ' (none)'}" for c in stamped)
+            raise MappingError(
+                f"{what}: of the columns with the time of change, some have a time zone and some have none: {names}; "
+                "leave out modified= of a join"
+            )
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -246,7 +246,9 @@ def a_kind(given: object) -> Kind:
         MappingError: when it is anything else, such as the class of one.
     """
     if not isinstance(given, Kind):
-        raise MappingError(f"a kind is an object of a class derived from kb.mapping.Kind, not {given!r}")
+        raise MappingError(
+            f"kind takes an object of a class derived from kb.mapping.Kind, such as MyKind(), not {given!r}"
+        )
     return given
 
 

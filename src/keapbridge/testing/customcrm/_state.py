@@ -85,7 +85,7 @@ class CustomcrmTable(Mapping[str, Wire]):
     def _live(self, id_: str) -> Row:
         row = self._ledger.find(self._shape, id_)
         if row is None or not row.live:
-            raise KeyError(id_)
+            raise KeyError(f"the emulator has no record {id_!r} of the {self._shape.name}")
         return row
 
     def _read(self) -> dict[str, Wire]:

@@ -199,7 +199,7 @@ class Table(Mapping[str, Document]):
         with self._state.lock:
             found = self.stored(record_id)
             if found is None:
-                raise KeyError(record_id)
+                raise KeyError(f"the emulator has no record {record_id!r} of the {self._resource.name}")
             return self.shown([found])[0]
 
     def __contains__(self, record_id: object) -> bool:
@@ -375,7 +375,7 @@ class Table(Mapping[str, Document]):
         """The stored document; `KeyError` when there is none."""
         document = self.stored(record_id)
         if document is None:
-            raise KeyError(record_id)
+            raise KeyError(f"the emulator has no record {record_id!r} of the {self._resource.name}")
         return document
 
     def _tell(self, what: str, ids: Sequence[str], moment: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from lens_laws import MAPPERS, OURS, THEIRS
 
-from keapbridge.errors import UnfitError
-from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.side import Side
 
@@ -27,13 +25,3 @@ def test_texts_of_keap_s_contract_have_its_limits(mapper: Mapper) -> None:
         name: limit for name, limit in expected.items() if name in limits
     }
     assert all(lens.limits.get(OURS) is None for lens in mapper.lenses)
-
-
-def test_a_new_record_has_what_keap_asks_for() -> None:
-    for mapper, values in ((companies, {}), (products, {"Name": "Widget"}), (contacts, {"FirstName": "Ada"})):
-        with pytest.raises(UnfitError, match="Keap needs"):
-            mapper.fill_required(THEIRS, values)
-    filled = products.fill_required(THEIRS, {"Name": "Widget", "Price": "USD 1.00"})
-    assert filled["ShortDescription"] == "Widget"
-    assert products.as_given(THEIRS, filled)["ShortDescription"] is None
-    assert contacts.fill_required(THEIRS, {"Email": "ada@example.org"}) == {"Email": "ada@example.org"}

@@ -23,6 +23,7 @@ from keapbridge.mapping.custom import resolve
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey
+from keapbridge.mapping.needs import fill_required
 from keapbridge.mapping.place import Place
 from keapbridge.model.records import Canonical, Snapshot
 from keapbridge.model.side import Side
@@ -212,23 +213,6 @@ def test_how_records_are_read_is_told_unless_code_of_the_host_has_a_part_in_it()
 # --- what makes no sense ----------------------------------------------------------------------------------------------
 
 
-def test_a_region_does_not_flow_where_its_country_does_not() -> None:
-    country, region = "addresses.BILLING.country_code", "addresses.BILLING.region_code"
-    one_way = kb.country("Country", keap=country, direction="to_keap")
-    for direction in ("both", "to_customcrm"):
-        with pytest.raises(MappingError, match="Region flows to Customcrm and Country does not"):
-            contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction=direction))  # type: ignore[arg-type]
-    contacts.with_lenses(one_way, kb.region("Region", keap=region, scope="Country", direction="to_keap"))
-    contacts.with_lenses(kb.region("Region", keap=region, scope="Country", direction="to_keap"))
-
-
-def test_a_property_that_two_lenses_would_write_is_refused() -> None:
-    with pytest.raises(MappingError, match="given_name is mapped twice"):
-        contacts.without("LastName").with_lenses(kb.full_name("Name"))
-    with pytest.raises(MappingError, match="itself can be joined"):
-        contacts.with_lenses(kb.text("X", keap="given_name+email_addresses.EMAIL1"))
-
-
 def test_a_mapper_names_what_it_does_not_have() -> None:
     for wrong in (
         lambda: contacts["Nickname"],
@@ -302,17 +286,17 @@ def test_an_address_is_given_the_country_of_its_region() -> None:
 
 def test_what_has_no_place_in_customcrm_is_still_required_and_filled() -> None:
     narrow = attrs.evolve(products.without("ShortDescription", "Price"), homeless=(products["ShortDescription"],))
-    made = narrow.new_record(THEIRS, narrow.fill_required(THEIRS, {"Name": "Kite"}), CONTEXT)
+    made = narrow.new_record(THEIRS, fill_required(narrow, THEIRS, {"Name": "Kite"}), CONTEXT)
     assert made.short_description == "Kite"
     priceless = attrs.evolve(products.without("Price"), homeless=(products["Price"],))
     with pytest.raises(UnfitError, match="Keap needs Price, and Customcrm has no place for it"):
-        priceless.fill_required(THEIRS, {"Name": "Kite", "ShortDescription": "Kite"})
+        fill_required(priceless, THEIRS, {"Name": "Kite", "ShortDescription": "Kite"})
     demanding = attrs.evolve(products, needed={OURS: ("goods.stock",)})
     with pytest.raises(UnfitError, match=r"Customcrm needs goods\.stock"):
-        demanding.fill_required(OURS, {"Name": "Kite"})
+        fill_required(demanding, OURS, {"Name": "Kite"})
     nothing = companies.without("Name")
     with pytest.raises(UnfitError, match="Customcrm has no place for anything that it holds"):
-        nothing.fill_required(OURS, {"City": None})
+        fill_required(nothing, OURS, {"City": None})
 
 
 @pytest.mark.parametrize("direction", ["to_keap", "to_customcrm"])

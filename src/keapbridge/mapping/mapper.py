@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,13 +19,12 @@ from keapbridge.mapping.lens import Direction, Lens, Reader, check_choices
 from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys, match_key
 from keapbridge.mapping.notation import learnt
 from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
-from keapbridge.mapping.raw import CUSTOM, EXTRA, put_back, raw_changes, raw_values
+from keapbridge.mapping.sound import check_keys, check_lenses
 from keapbridge.model.capacity import Capacity
 from keapbridge.model.given import keywords, kind
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
-from keapbridge.model.raw import Path, RawChange
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
 
@@ -79,47 +78,9 @@ class Mapper:
     needed: Mapping[Side, tuple[str, ...]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        seen: set[str] = set()
-        paths: dict[str, str] = {}
-        for lens in self.lenses:
-            # The label of a custom field may have a plus of its own.
-            own = [lens.keap.path] if lens.keap.custom is not None else lens.keap.path.split("+")
-            for path in own if lens.keap.constant is UNSET else ():
-                if path in paths:
-                    both = f"by {paths[path]} and by {lens.name}"
-                    raise MappingError(f"{self.name}: Keap's {path} is mapped twice, {both}: leave one of them out")
-                paths[path] = lens.name
-            if lens.name in seen:
-                raise MappingError(f"{self.name}: {lens.name} is mapped twice: leave one of them out")
-            if lens.scope is not None and lens.scope not in seen:
-                meant = is_meant(lens.scope, seen)
-                raise MappingError(
-                    f"{self.name}: {lens.name} depends on {lens.scope}, which must be mapped before it{meant}"
-                )
-            if lens.follows is not None:
-                self._check_follower(lens, self[lens.follows])
-            seen.add(lens.name)
-        for key in self.keys:
-            for name in (*key.fields, *key.apart):
-                if name not in seen:
-                    raise MappingError(
-                        f"{self.name}: the match key {'+'.join(key.fields)} needs {name}{is_meant(name, seen)}"
-                    )
-        for near in self.near:
-            for name in (*near.fields, *near.apart, *near.unless):
-                if name not in seen:
-                    raise MappingError(
-                        f"{self.name}: what is near by {'+'.join(near.fields)} needs {name}{is_meant(name, seen)}"
-                    )
+        check_lenses(self.name, self.lenses)
+        check_keys(self.name, self.lenses, self.keys, self.near)
         self._filters  # noqa: B018 - compiled here, so that a filter is refused where it is given
-
-    def _check_follower(self, follower: Lens, scope: Lens) -> None:
-        for side in Side:
-            if follower.flows_to(side) and not scope.flows_to(side):
-                raise MappingError(
-                    f"{self.name}: {follower.name} flows to {side.title} and {scope.name} does not: "
-                    f"it would end up in another {scope.name}"
-                )
 
     def __getitem__(self, name: str) -> Lens:
         for lens in self.lenses:
@@ -496,68 +457,6 @@ class Mapper:
         except UnfitError:
             return UNSET
 
-    def put_back(
-        self, side: Side, record: Any, changes: Sequence[RawChange], fields: Collection[str], context: Context
-    ) -> tuple[Any, dict[str, Any]]:
-        """The record in which these fields hold what they held before some changes, and what must be written for it.
-
-        What was changed along with them (the type of a phone number that went) is put back, too, unless it is another
-        by now. Fields that the changes do not tell of are as they are.
-        """
-        mine = self.raw_paths(side, fields, context)
-        others = self.raw_paths(side, [lens.name for lens in self.lenses if lens.name not in fields], context)
-        near = {path[:-1] for path in mine} | {path[:1] for path in mine}
-        held = raw_values(record, {change.path[0]: {} for change in changes})
-        wanted = [
-            change
-            for change in changes
-            if change.path in mine
-            or (
-                change.path not in others
-                and _is_near(change.path, near)
-                and held.get(change.path, UNSET) == change.after
-            )
-        ]
-        return self._put_back(side, record, wanted, context)
-
-    def made_anew(self, side: Side, values: Values, changes: Sequence[RawChange] | None, context: Context) -> Any:
-        """A new record for one that went, with what it held.
-
-        Args:
-            values: the values of the one that went.
-            changes: how it went, where that is known.
-        """
-        record = self.new_record(side, values, context)
-        ids = {field.id for field in context.custom_fields.values()}
-        references = {root for name in self.references for root in self[name].place(side).roots}
-        wanted = [
-            change
-            for change in changes or ()
-            if change.path[0] not in references and (change.path[0] != CUSTOM or change.path[1] in ids)
-        ]
-        return self._put_back(side, record, wanted, context)[0]
-
-    def _put_back(
-        self, side: Side, record: Any, changes: Sequence[RawChange], context: Context
-    ) -> tuple[Any, dict[str, Any]]:
-        record, written = put_back(record, changes)
-        if side is Side.KEAP and written:
-            record = with_whole_regions(record, set(written), context.default_region)
-            written = {root: value if root == EXTRA else getattr(record, root) for root, value in written.items()}
-        return record, written
-
-    def raw_of(self, side: Side, record: Any) -> tuple[RawChange, ...] | None:
-        """All that a record holds where fields are mapped, as of one that is about to go."""
-        places = [lens.place(side) for lens in self.lenses]
-        written: dict[str, Any] = {root: None for place in places for root in place.roots}
-        if EXTRA in written:
-            written[EXTRA] = dict.fromkeys(name for place in places if place.in_extra for name in place.attributes)
-        return raw_changes(record, type(record)(), written, type(record)())
-
-    def raw_paths(self, side: Side, fields: Collection[str], context: Context) -> frozenset[Path]:
-        """Where the raw values of fields are in a record."""
-        return frozenset(path for name in fields for path in self[name].raw_paths(side, context))
-
     def written_along(
         self, side: Side, before: Any, after: Any, values: Collection[str], context: Context
     ) -> dict[str, tuple[Canonical, Canonical]]:
@@ -587,50 +486,6 @@ class Mapper:
             ):
                 found[name] = base[name]
         return found
-
-    def fill_required(self, side: Side, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
-        """The values of a new record with its fallbacks.
-
-        Raises:
-            UnfitError: naming what a new record on this side must have and this one has not.
-        """
-        filled = dict(values)
-        for lens in self.lenses:
-            if side in lens.required and filled.get(lens.name) is None:
-                value = filled.get(lens.fallback) if lens.fallback else None
-                if value is None:
-                    raise UnfitError(f"{side.title} needs {lens.name}")
-                filled[lens.name] = value
-        for lens in self.homeless:
-            if side is Side.KEAP and side in lens.required and filled.get(lens.fallback or "") is None:
-                raise UnfitError(f"{side.title} needs {lens.name}, and Customcrm has no place for it")
-        if all(value is None for value in filled.values()):
-            raise UnfitError(f"{side.title} has no place for anything that it holds")
-        if beside := self.needed.get(side):
-            raise UnfitError(f"{side.title} needs {', '.join(beside)}, and nothing is mapped to it")
-        needed = self.needs_any.get(side, ())
-        if needed and all(filled.get(name) is None for name in needed):
-            raise UnfitError(f"{side.title} needs at least one of {', '.join(needed)}")
-        return filled
-
-    def never(self, side: Side) -> str | None:
-        """Why no record at all can be made on this side, whatever it holds; `None` when some can."""
-        if beside := self.needed.get(side):
-            return f"{side.title} needs {', '.join(beside)}, and nothing is mapped to it"
-        mapped = {lens.name for lens in self.lenses}
-        for lens in self.homeless:
-            if side is Side.KEAP and side in lens.required and lens.fallback not in mapped:
-                return f"{side.title} needs {lens.name}, and Customcrm has no place for it"
-        return None
-
-    def as_given(self, side: Side, filled: Mapping[str, Canonical]) -> dict[str, Canonical]:
-        """The other way round: what the source had of a new record, without what its fallbacks filled in."""
-        given = dict(filled)
-        for lens in self.lenses:
-            fills = lens.fallback is not None and side in lens.required
-            if fills and lens.name in filled and filled[lens.name] == filled.get(lens.fallback or ""):
-                given[lens.name] = None
-        return given
 
     # --- as TOML ------------------------------------------------------------------------------------------------
 
@@ -674,8 +529,3 @@ class Mapper:
         from keapbridge.dataflow.document import property_table
 
         return property_table(self, format)
-
-
-def _is_near(path: Path, near: Collection[Path]) -> bool:
-    """Whether something is in the same object as one of some fields, or is the whole of what they are in."""
-    return (path if len(path) == 1 else path[:-1]) in near

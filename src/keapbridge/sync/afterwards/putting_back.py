@@ -14,6 +14,7 @@ from keapbridge._io.effects import Flow, now, within
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA
+from keapbridge.mapping.taking_back import made_anew, raw_of, raw_paths, taken_back
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.maybe import UNSET
@@ -288,13 +289,13 @@ def as_before(
     wanted = {change.field: change.after for change in changes}
     if raw is None:
         return sync.mapper.changed(side, record, wanted, context)
-    record, written = sync.mapper.put_back(side, record, raw, wanted, context)
+    record, written = taken_back(sync.mapper, side, record, raw, wanted, context)
     held, _ = sync.mapper.read(side, record, context)
     kept = {change.path for change in raw}
     rest = {
         field: value
         for field, value in wanted.items()
-        if held.get(field, UNSET) != value and kept.isdisjoint(sync.mapper.raw_paths(side, [field], context))
+        if held.get(field, UNSET) != value and kept.isdisjoint(raw_paths(sync.mapper, side, [field], context))
     }
     if not rest:
         return record, written
@@ -348,7 +349,7 @@ def _delete_made(part: RunPart, attempts: Attempts, seq: int, action: Delete, si
     with suppress(NotFoundError):  # it was sent twice, or somebody else was quicker
         delete = part.sync.systems[side].delete(action.id, seen.whole.version)
         yield from within(delete, place=(side.title, action.id))
-    raw = part.sync.mapper.raw_of(side, seen.record)
+    raw = raw_of(part.sync.mapper, side, seen.record)
     yield from remember_deleted(part, action, link, seen.whole.snapshot.values, sight.seen.get(side.other), raw)
     return True
 
@@ -392,7 +393,7 @@ def end_links(part: RunPart, ends: Sequence[tuple[Unlink, Sight]]) -> Flow[list[
 
 def _make_anew(part: RunPart, attempts: Attempts, seq: int, action: Create, context: Context) -> Flow[bool]:
     sync, side = part.sync, action.side
-    record = sync.mapper.made_anew(side, action.values, action.raw, context)
+    record = made_anew(sync.mapper, side, action.values, action.raw, context)
     attempt = attempts.begin(seq)
     intent = Intent(attempt.key, sync.name, side, action.source_id, action.values, attempt.at)
     window = Window(sync, intent, attempts.since[seq], partial(attempts.renew, seq))

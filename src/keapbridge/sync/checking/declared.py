@@ -12,7 +12,7 @@ import attrs
 from keapbridge.customcrm.records import wire_name
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import MappingError
-from keapbridge.mapping import defaults
+from keapbridge.mapping import defaults, needs
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey
@@ -287,7 +287,7 @@ def _creates(declaration: Declaration, side: Side, policy: Policy) -> Iterator[F
             yield Finding(
                 "error", declaration.name, what, f"leave {lens.name} in the mapping, or map another one to it"
             )
-    if why := mapper.never(side):
+    if why := needs.never(mapper, side):
         yield Finding("warning", declaration.name, f"no record is made in {side.title}: {why}", advice)
     any_of = declaration.default.needs_any.get(side, ())
     roots = {root for name in any_of for root in declaration.default[name].place(side).roots}

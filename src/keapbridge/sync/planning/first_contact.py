@@ -8,6 +8,7 @@ from functools import partial
 from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_all
 from keapbridge.errors import UnfitError
+from keapbridge.mapping import needs
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
 from keapbridge.model.change import Held
@@ -108,7 +109,7 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
     failed = yield from waiting(sync, [(source, o.id) for o in found])
     reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
-    never = sync.mapper.never(source.other)
+    never = needs.never(sync.mapper, source.other)
     hopeless = [o.id for o in found if never is not None and o.problem is None and o.id not in reasons]
     actions = [
         Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
@@ -125,7 +126,7 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
 def plan_hopeless(part: PlanPart) -> Flow[None]:
     """Tell, once for all of them, of the records that can never be given a counterpart."""
     for source, number in part.hopeless.items():
-        reason, ids = part.sync.mapper.never(source.other), part.some_hopeless[source]
+        reason, ids = needs.never(part.sync.mapper, source.other), part.some_hopeless[source]
         if not number or reason is None:
             continue
         more = f" and {number - len(ids)} more" if number > len(ids) else ""
@@ -178,7 +179,7 @@ def counterpart(
             if fitting is not None:
                 values[rule.name] = fitting
     try:
-        return sync.mapper.fill_required(target, values), sync.once(held)
+        return needs.fill_required(sync.mapper, target, values), sync.once(held)
     except UnfitError as reason:
         why = "; ".join(f"{h.field}: {h.reason}" for h in held)
         raise UnfitError(f"{reason} ({why})" if why else str(reason)) from None

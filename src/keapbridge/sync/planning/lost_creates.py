@@ -8,6 +8,7 @@ from typing import Any
 
 from keapbridge._io.effects import Flow, Page
 from keapbridge.errors import UnfitError
+from keapbridge.mapping import needs
 from keapbridge.model.kept import Commit, Intent
 from keapbridge.model.plan import Skip
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
@@ -125,7 +126,7 @@ def _link_found(sync: Synchronization, intent: Intent, found: Observation) -> Fl
     ids = {side: found.id, source: intent.source_id}
     bases: Mapping[Side, Mapping[str, Canonical]] = {
         side: {f: v for f, v in found.snapshot.values.items() if f in intent.values},
-        source: sync.mapper.as_given(side, intent.values),
+        source: needs.as_given(sync.mapper, side, intent.values),
     }
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
     link = link.knowing(side, found.life)

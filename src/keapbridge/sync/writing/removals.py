@@ -7,6 +7,7 @@ from typing import Any
 
 from keapbridge._io.effects import Flow, finish, now, stop_point
 from keapbridge.errors import ApiError, NotFoundError
+from keapbridge.mapping import taking_back
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.kept import JournalEntry, Removal
 from keapbridge.model.plan import Delete, Unlink
@@ -116,7 +117,7 @@ def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | Non
     kind, outcome = ("archive", "archived") if action.archive else ("delete", "deleted")
     line = _line(part, pair, outcome, action.side, reason)
     before = observation.snapshot.values
-    raw = None if action.archive else part.sync.mapper.raw_of(action.side, left.record)
+    raw = None if action.archive else taking_back.raw_of(part.sync.mapper, action.side, left.record)
     entry = JournalEntry(part.sync.name, action.side, action.id, kind, before, {}, moment, action.partner_id, raw)
     if action.archive:
         yield from part.remove(_keeping(part, pair, observation, reason, (entry,), line))

@@ -19,7 +19,7 @@ def contract() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
 
     def add(name: str, properties: Any) -> None:
-        schemas[name] = {"properties": dict.fromkeys(properties, {})}
+        schemas[name] = {"properties": {key: {} for key in properties}}
 
     paths: dict[str, Any] = {}
     for endpoint in (CONTACTS, COMPANIES, PRODUCTS):

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["asked_id", "is_storable", "usable_id", "usable_moment", "usable_version"]
 
-LONGEST = 500  # characters, which every database takes into an index and every server into a path
+LONGEST = 255  # characters: more has no place in the store, and hardly in a path
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_PATH = frozenset({"", ".", ".."})  # in a path they stand for something else
 

@@ -192,6 +192,83 @@ class IgnoresSince(MemoryCrm):
         return super().list_changes(object, since and since.replace(year=1990), cursor)
 
 
+class Drops(MemoryCrm):
+    """It does not know one property."""
+
+    dropped: Any = "JobTitle"
+
+    def _write(self, object, id, values):
+        super()._write(object, id, {n: v for n, v in values.items() if n != self.dropped})
+
+
+class DropsMobile(Drops):
+    dropped = "MobilePhone"
+
+
+class Swaps(MemoryCrm):
+    def _write(self, object, id, values):
+        names = {"Phone": "Fax", "Fax": "Phone"}
+        super()._write(object, id, {names.get(n, n): v for n, v in values.items()})
+
+
+class Sticks(MemoryCrm):
+    def update(self, object, id, changes, version):  # what was once written stays
+        held = self.tables[object].get(id, {})
+        return super().update(
+            object, id, {n: v for n, v in changes.items() if n != "Website" or not held.get(n)}, version
+        )
+
+
+class ListsWithout(MemoryCrm):
+    left: Any = "Title"
+
+    def list_changes(self, object, since, cursor):
+        page = super().list_changes(object, since, cursor)
+        records = [{n: v for n, v in r.items() if n != self.left} for r in page.records]
+        return kb.AdapterPage(records, page.deleted, page.cursor)
+
+
+class ListsWithoutDates(ListsWithout):
+    left = "BirthDate"
+
+
+class HalfAnswers(MemoryCrm):
+    def get_many(self, object, ids):
+        return super().get_many(object, ids[:10])
+
+
+class CutsLists(MemoryCrm):
+    def list_changes(self, object, since, cursor):
+        page = super().list_changes(object, since, cursor)
+        is_cut = page.cursor is not None and int(page.cursor.split(" ")[1]) > 40
+        return kb.AdapterPage(page.records, page.deleted, None if is_cut else page.cursor)
+
+
+class StandsStill(MemoryCrm):
+    def _write(self, object, id, values):
+        before = self.tables[object][id].get("UpdatedAt")
+        super()._write(object, id, values)
+        self.tables[object][id]["UpdatedAt"] = before or self.tables[object][id]["UpdatedAt"]
+
+
+class HoursBehind(MemoryCrm):
+    def _write(self, object, id, values):
+        super()._write(object, id, values)
+        self.tables[object][id]["UpdatedAt"] -= timedelta(hours=5)
+
+
+class ClearsNotAll(MemoryCrm):
+    def update(self, object, id, changes, version):
+        kept = {n: v for n, v in changes.items() if not (n == "MiddleName" and v is None)}
+        return super().update(object, id, kept, version)
+
+
+class ClearsTheNeighbour(MemoryCrm):
+    def update(self, object, id, changes, version):
+        more = {"StreetAddress2": None} if "StreetAddress1" in changes else {}
+        return super().update(object, id, {**changes, **more}, version)
+
+
 BROKEN: list[tuple[type, str, str]] = [
     (LosesExactly, "changes_since_a_moment_include_that_moment", "never reach Keap"),
     (CountsPages, "a_list_misses_nothing_when_records_change_meanwhile", "deletions of nobody's"),
@@ -208,6 +285,18 @@ BROKEN: list[tuple[type, str, str]] = [
     (BringsToLife, "what_is_not_there_is_not_found", "come back to life"),
     (AnswersWhatWasSent, "an_update_changes_what_it_names_and_nothing_beside", "not stored"),
     (IgnoresSince, "changes_leave_out_what_did_not_change", "reads everything"),
+    (Drops, "every_property_is_stored_and_shown_alike_by_reads_and_lists", "take that for an edit"),
+    (DropsMobile, "every_property_is_stored_and_shown_alike_by_reads_and_lists", "take that for an edit"),
+    (Swaps, "every_property_is_stored_and_shown_alike_by_reads_and_lists", "take that for an edit"),
+    (Sticks, "every_property_can_be_changed_and_emptied_alone", "never arrives"),
+    (ListsWithout, "every_property_is_stored_and_shown_alike_by_reads_and_lists", "an edit of nobody's"),
+    (ListsWithoutDates, "every_property_is_stored_and_shown_alike_by_reads_and_lists", "an edit of nobody's"),
+    (HalfAnswers, "many_records_are_all_listed_and_all_read_by_their_ids", "taken for deleted"),
+    (CutsLists, "many_records_are_all_listed_and_all_read_by_their_ids", "as duplicates"),
+    (StandsStill, "the_time_of_change_is_that_of_a_clock_and_moves", "never reach Keap"),
+    (HoursBehind, "the_time_of_change_is_that_of_a_clock_and_moves", "a local time?"),
+    (ClearsNotAll, "every_property_can_be_changed_and_emptied_alone", "comes back"),
+    (ClearsTheNeighbour, "every_property_can_be_changed_and_emptied_alone", "would be lost"),
 ]
 
 

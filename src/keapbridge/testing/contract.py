@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -33,13 +34,17 @@ from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, 
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusError
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
+from keapbridge.testing._samples import KEPT, samples
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LONG = 100_000
+MANY = 25
+A_CLOCK = timedelta(minutes=20)
 UNKNOWN = 500  # ids in one question that nobody has
 ODD_TEXTS: Mapping[str, str] = MappingProxyType(
     {
@@ -127,6 +132,25 @@ class Bench:
         """Whether the adapter has a place for it."""
         return self._held is None or wire_name(attribute) in self._held
 
+    def narrowed(self, mappings: Sequence[Mapper]) -> Bench:
+        """The same for what these mappings map, where one of them is for these records."""
+        for mapper in mappings:
+            if mapper.customcrm_type is type(_MAKERS[self.object](0)):
+                mapped = {name for lens in mapper.lenses for name in lens.customcrm.properties}
+                self._held = frozenset(mapped if self._held is None else self._held & mapped)
+        return self
+
+    @property
+    def samples(self) -> dict[str, tuple[Any, Any]]:
+        """Two values for all that it holds, by attribute."""
+        cls = type(_MAKERS[self.object](0))
+        return {name: values for name, values in samples(cls).items() if self.holds(name)}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """All records as a list shows them, by id."""
+        return {record.id: self._whole(record) for page in self.pages() for record in page.items}
+
     def make(self, n: int, **changes: Any) -> Any:
         """The n-th record, not stored yet."""
         record = attrs.evolve(_MAKERS[self.object](n), **changes)
@@ -200,6 +224,17 @@ def _differences(a: Any, b: Any) -> list[str]:
     return [n for n, (x, y) in values.items() if UNSET not in (x, y) and (x or None) != (y or None)]
 
 
+def _takes(bench: Bench, id: str, name: str, value: Any) -> bool:
+    """Whether a value is taken; some are refused by right, because nothing else is there, or something must be."""
+    try:
+        bench.update(id, **{name: value})
+    except StatusError as error:
+        if error.status in {400, 422}:
+            return False
+        pytest.fail(f"{name} is not taken, and that is no refusal, status 422, either: {error}")
+    return True
+
+
 def _needs(promise: bool, name: str) -> None:
     if not promise:
         pytest.skip(f"the adapter does not promise {name}")
@@ -213,9 +248,11 @@ class CustomcrmAdapterContract:
 
     Attributes:
         cuts_texts: a text that is too long is cut and stored. Otherwise it must be refused or kept.
+        mappings: those of the session, where they are not the default ones: what they leave out is not tried.
     """
 
     cuts_texts: ClassVar[bool] = False
+    mappings: ClassVar[Sequence[Mapper]] = ()
 
     def make_adapter(self) -> Any:
         """An adapter, or a client, over a system without records; it may be a coroutine.
@@ -247,7 +284,7 @@ class CustomcrmAdapterContract:
         is_client = isinstance(adapter, (CustomcrmClient, AsyncCustomcrmClient))
         if not is_client and request.param not in resources(adapter):
             pytest.skip(f"the adapter has no {request.param}")
-        return Bench(adapter, request.param, contract_loop)
+        return Bench(adapter, request.param, contract_loop).narrowed(self.mappings)
 
     # --- making -----------------------------------------------------------------------------------------------------
 
@@ -293,6 +330,67 @@ class CustomcrmAdapterContract:
             assert text.startswith(held), "a text was not cut but changed: it would look like an edit"
         else:
             assert held == text, "a long text was cut in silence: Keap's whole text would be replaced by its beginning"
+
+    # --- every property ---------------------------------------------------------------------------------------------
+
+    def test_every_property_is_stored_and_shown_alike_by_reads_and_lists(self, bench: Bench) -> None:
+        values = {name: first for name, (first, _) in bench.samples.items()}
+        sent = bench.make(1, **values)
+        made = bench.create(sent)
+        held = bench.get(made.id)
+        lost = [name for name in _differences(sent, held) if name in values]
+        assert not lost, f"{lost} were not stored as they were sent: every run would take that for an edit, and lose it"
+        apart = _differences(held, bench.shown[made.id])
+        assert not apart, f"a list shows other {apart} than a read: a run would take that for an edit of nobody's"
+        several = [record for record in bench.get_many([made.id]) if record.id == made.id]
+        apart = [name for record in several for name in _differences(held, record)]
+        assert not apart, f"get_many shows other {apart} than a read: writes would be planned on wrong values"
+
+    def test_every_property_can_be_changed_and_emptied_alone(self, bench: Bench) -> None:
+        values = bench.samples
+        id = bench.create(bench.make(1, **{name: first for name, (first, _) in values.items()})).id
+        for name, (_, second) in values.items():
+            before = bench.get(id)
+            if not _takes(bench, id, name, second):
+                continue
+            after = bench.get(id)
+            assert getattr(after, name) == second, f"an update of {name} is stuck: what is edited in Keap never arrives"
+            beside = [each for each in _differences(before, after) if each != name]
+            assert not beside, f"an update of {name} changed {beside}: edits made there would be lost"
+        apart = _differences(bench.get(id), bench.shown[id])
+        assert not apart, f"after updates a list shows other {apart} than a read: edits would be taken back"
+        for name in values.keys() - KEPT:
+            if not _takes(bench, id, name, None):
+                continue
+            left = getattr(bench.get(id), name)
+            assert left in (None, ""), f"{name} was not cleared: what is emptied in Keap comes back"
+            listed = getattr(bench.shown[id], name)
+            assert listed in (None, ""), f"a list still shows {name} after it was cleared: it would come back"
+
+    def test_many_records_are_all_listed_and_all_read_by_their_ids(self, bench: Bench) -> None:
+        ids = set(bench.add(MANY))
+        cut = len(ids - set(bench.listed()))
+        assert not cut, f"a list ends {cut} records too early: they would be made once more, as duplicates"
+        found = {record.id for record in bench.get_many(sorted(ids))}
+        assert found == ids, f"get_many answers {len(found)} of {len(ids)}: the others would be taken for deleted"
+
+    def test_the_time_of_change_is_that_of_a_clock_and_moves(self, bench: Bench) -> None:
+        _needs(bench.promises.changes_since, "changes_since")
+        [id] = bench.add(1)
+        page = next(bench.pages())
+        first, clock = bench.stamp(id), page.served_at or datetime.now(UTC)
+        apart = abs(first - clock)
+        assert apart < A_CLOCK, (
+            f"UpdatedAt of a new record is {apart} away from the system's clock (a local time?): changes of that long "
+            "are never seen, or read again and again"
+        )
+        for n in range(3):
+            if first.microsecond == 0 and n:
+                time.sleep(1.05)  # it tells whole seconds
+            bench.update(id, **{bench.text: f"edited {n}"})
+            if bench.stamp(id) > first:
+                return
+        pytest.fail("UpdatedAt does not move when a record is edited: its edits are never seen, and never reach Keap")
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -278,7 +278,7 @@ def test_a_key_of_several_columns_tells_rows_apart(opened: Any) -> None:
 
 def test_what_hangs_on_nothing_is_refused_by_name(opened: Any) -> None:
     crm, _ = opened(SHOP, contacts=shop())
-    for table, message in (
+    cases: list[tuple[dict[str, Any], str]] = [
         (
             {"joins": [kb.SqlJoin("address", local="adress_id")]},
             "customer has no column adress_id; is 'address_id' meant",
@@ -291,6 +291,7 @@ def test_what_hangs_on_nothing_is_refused_by_name(opened: Any) -> None:
         ({"modified": "adress.phone"}, "there is no join adress"),
         ({"where": {"stor": 1}}, "customer has no column stor"),
         ({"on_create": {"stor": 1}}, "customer has no column stor"),
-    ):
+    ]
+    for table, message in cases:
         with pytest.raises(kb.MappingError, match=message):
             kb.SqlCustomcrm(crm._engine, contacts=kb.SqlTable("customer", id="customer_id", **table))

@@ -63,10 +63,10 @@ def spelt(
     plain = kind.write(value, Side.CUSTOMCRM, context)
     if value is None or not isinstance(plain, str):
         return plain
-    style, known = kind.notation, notation.known if notation is not None else {}
+    style, known = kind.written_as, notation.known if notation is not None else {}
     if style is None and present is not None and isinstance(present[0], str) and present[1] is not None:
         style = kind.style_of(present[0], present[1])
-    if kind.notation is None and value in known and (notation is None or style in (None, notation.style)):
+    if kind.written_as is None and value in known and (notation is None or style in (None, notation.style)):
         written: Any = known[value]
     else:
         if style is None and notation is not None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.model.finding import Finding
@@ -36,7 +37,7 @@ def hold_to_foreign_keys(engine: sa.Engine, tables: Collection[str]) -> list[Fin
     if broken:
         what = f"rows of {', '.join(sorted(broken))} break foreign keys, to which nobody is held therefore"
         return [Finding("warning", "customcrm", what, "mend them (PRAGMA foreign_key_check), or drop the keys")]
-    sa.event.listen(engine, "connect", _switch_on)
+    event.listen(engine, "connect", _switch_on)
     if isinstance(engine.pool, StaticPool):
         connection_of_all = engine.raw_connection()
         _switch_on(connection_of_all, None)

@@ -62,9 +62,9 @@ class ReadRows:
         return self._repeats
 
     def _database_makes_ids(self) -> bool:
-        if self.given.new_id is not None or len(self._key.columns) > 1:
+        if self.given.new_id is not None or len(self.given.ids) > 1:
             return False
-        [column] = self._key.columns
+        column = self._key.columns[0]
         return column.name in self._main.seen.defaults or is_number(column)
 
     def _given_connection(self) -> bool:

@@ -127,7 +127,7 @@ class WrittenValues(ReadRows):
         if self.given.new_id is not None:
             made = self.given.new_id(key, connection) if self._given_connection() else self.given.new_id(key)
             return tuple(made) if isinstance(made, (tuple, list)) else (made,)
-        if len(self._key.columns) > 1:
+        if len(self.given.ids) > 1:
             raise StatusError(f"{self.object}: a key of several columns is made by new_id=", status=422)
         return (made_id(f"{self.object} {key}", self._key.columns[0]),)
 

@@ -153,9 +153,10 @@ class Kind(ABC):
     is_text: ClassVar[bool] = False
 
     @property
-    def notation(self) -> str | None:
-        """How Customcrm writes it, where the mapping declares that."""
-        return None
+    def written_as(self) -> str | None:
+        """How Customcrm writes it, where the mapping declares that: the `notation` of kinds that have one."""
+        declared: str | None = getattr(self, "notation", None)
+        return declared
 
     def style_of(self, raw: str, value: Canonical) -> str | None:
         """In which way a text writes a value; `None` where there is but one, or it is none that is known."""

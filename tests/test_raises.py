@@ -26,7 +26,7 @@ def raised() -> Iterator[tuple[str, ast.Call | ast.Name]]:
 
 
 def said(message: ast.expr) -> str:
-    """What is certain to be said: an inserted value counts as a word."""
+    """What is certain to be said: an inserted value counts as two words."""
     match message:
         case ast.Constant(value=str(text)):
             return text
@@ -35,7 +35,7 @@ def said(message: ast.expr) -> str:
         case ast.FormattedValue(value=ast.Call()):  # mostly another error, or a list
             return " … " * LEAST
         case ast.FormattedValue():
-            return " … "
+            return " … … "
         case ast.BinOp(left=left, right=right):
             return said(left) + said(right)
         case _:  # made elsewhere

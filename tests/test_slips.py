@@ -240,6 +240,21 @@ def of_what_is_made() -> list[Row]:
     for made, name in ((kb.KeapApiKey, "key"), (kb.BearerToken, "token")):
         rows += each((None, 5, b"key"), f"{name} takes a text")(lambda _, v, made=made: made(v))
     rows += each((None, 5), "key takes a text")(lambda _, v: kb.ApiKey(v, header="X"))
+    rows += each(("tokens.json", None, 5), "tokens takes", "tokens=kb.FileTokenStore(")(
+        lambda _, v: kb.KeapOAuth("id", "secret", v)
+    )
+    rows += each((5, None, ""), "client_id takes a text")(
+        lambda w, v: kb.KeapOAuth(v, "secret", kb.FileTokenStore(w.folder / "tokens.json"))
+    )
+    rows += each((5, "", None), "label takes", "label='Shoe size'")(
+        lambda w, v: w.keap.contacts.create_custom_field(label=v)
+    )
+    rows += each(("Small", 5, [5]), "options takes several", "options=['Small']")(
+        lambda w, v: w.keap.contacts.create_custom_field(label="Size", type="DROPDOWN", options=v)
+    )
+    rows += each(("crm.db", "sqlite:///none/crm.db"), "cannot open the database: ", ": ")(
+        lambda _, v: kb.SqlCustomcrm(v, contacts=kb.SqlTable("people"))
+    )
     rows += each((None, 5), "password takes a text")(lambda _, v: kb.BasicAuth("me", v))
     rows += each(("people", {}, 5), "contacts=kb.SqlTable")(lambda w, v: kb.SqlCustomcrm(w.url, contacts=v))
     rows += each((None, 5), "target", "sqlite")(

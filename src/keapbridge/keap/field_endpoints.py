@@ -10,6 +10,7 @@ from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ShapeError
 from keapbridge.keap.endpoints import Endpoint
 from keapbridge.keap.fields import CustomField, Model
+from keapbridge.model.given import several_texts, text
 
 __all__ = ["create_field", "get_model"]
 
@@ -30,8 +31,8 @@ def create_field(
     user_group_id: str | None,
 ) -> Call[CustomField]:
     """A new custom field. Never repeated blindly: Keap would make a second one with the same label."""
-    if not label.strip():
-        raise ValueError("label: a custom field needs one, such as 'Shoe size'")
+    text("label", label, example="Shoe size")
+    several_texts("options", options, example="Small")
     body: dict[str, Any] = {"label": label, "field_type": type}
     if options:
         body["options"] = [{"label": option} for option in options]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding
 from keapbridge._json.codec import load_json
 from keapbridge.errors import AuthError, ShapeError, StatusError
-from keapbridge.model.given import keywords
+from keapbridge.model.given import checks, keywords, text, wrong
 
 __all__ = ["KeapOAuth", "OAuthTokens", "TokenStore", "oauth_of"]
 
@@ -90,6 +91,11 @@ class TokenStore(Protocol):
         ...
 
 
+def _keeps_tokens(what: str, given: Any) -> None:
+    if isinstance(given, str) or not callable(getattr(given, "load", None)):
+        raise wrong(what, f"where tokens are kept, such as {what}=kb.FileTokenStore('tokens.json')", given)
+
+
 @keywords()
 @hiding("client_secret")
 @define
@@ -110,9 +116,9 @@ class KeapOAuth:
         token_url: where tokens are had.
     """
 
-    client_id: str
+    client_id: str = field(validator=checks(partial(text, example="…")))
     client_secret: Secret = field(converter=Secret)
-    tokens: TokenStore
+    tokens: TokenStore = field(validator=checks(_keeps_tokens))
     redirect_uri: str | None = field(default=None, kw_only=True)
     authorize_url: str = field(default=AUTHORIZE_URL, kw_only=True)
     token_url: str = field(default=TOKEN_URL, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
@@ -50,8 +50,18 @@ def create_engine(url: str) -> sa.Engine:
 
 def unopened(error: Exception) -> TransportError:
     kind = NoAnswerError if is_outage(error) else TransportError
-    more = f": {missing_driver(error)}" if isinstance(error, ImportError) else ""
-    return kind(f"cannot open the database: {type(error).__name__}{more}", sent=False)
+    return kind(f"cannot open the database: {type(error).__name__}{_more(error)}", sent=False)
+
+
+def _more(error: Exception) -> str:
+    """What helps, without the URL, which may hold a password."""
+    if isinstance(error, ImportError):
+        return f": {missing_driver(error)}"
+    if isinstance(error, ArgumentError):
+        return ": target takes a SQLAlchemy URL, such as sqlite:///crm.db or postgresql+psycopg://…"
+    if "unable to open database file" in str(error):
+        return ": its file cannot be opened; look whether its folder is there"
+    return ""
 
 
 def is_outage(error: Exception) -> bool:

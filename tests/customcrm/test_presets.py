@@ -23,7 +23,7 @@ from keapbridge.testing import KeapEmulator
 
 APP = Path(__file__).parents[1] / "shared" / "others" / "drf_app.py"
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
-HUBSPOT = {
+HUBSPOT: dict[str, Any] = {
     "contacts": {"Email": "email", "FirstName": "firstname"},
     "customers": {"Name": "name"},
     "products": {"Name": "name"},
@@ -80,7 +80,8 @@ SHAPES: dict[str, tuple[Any, Any, Any]] = {
 def _calls(style: str) -> tuple[Any, Any]:
     contacts = endpoints.endpoint(crm.Contact, ALL[style])
     cleared = "email" if style == "hubspot_shape" else "city"
-    ada = crm.Contact(first_name="Ada", **{cleared: None})
+    values: dict[str, Any] = {"first_name": "Ada", cleared: None}
+    ada = crm.Contact(**values)
     return contacts, endpoints.update(contacts, "7", ada, {"first_name", cleared})
 
 
@@ -171,7 +172,7 @@ def test_django_rest_framework_is_kept_in_sync_both_ways(drf: tuple[str, str]) -
     size = None if style == "limit_offset" else "page_size"
     schema = presets.drf(paging=style, size=size, most=3)  # type: ignore[arg-type]
     fields = ("FirstName", "LastName", "Email", "Phone", "JobTitle", "City", "Country", "BirthDate", "CustomerId")
-    mappings = {
+    mappings: dict[str, Any] = {
         "companies": kb.mapping.companies.only("Name", "City", "Country", "Phone", "Description"),
         "contacts": kb.mapping.contacts.only(*fields),
     }

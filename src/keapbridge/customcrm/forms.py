@@ -159,7 +159,7 @@ def _by_type(cls: type) -> Mapping[str, Kind]:
     """What the types of the attributes say; worked out once, for it takes long."""
     found: dict[str, Kind] = {}
     for name, hint in get_type_hints(cls).items():
-        kinds = [kind for each, kind in _KINDS.items() if each in get_args(hint)]
+        kinds: list[Kind] = [kind for each, kind in _KINDS.items() if each in get_args(hint)]
         if kinds:
             found[name] = kinds[0]
     return found

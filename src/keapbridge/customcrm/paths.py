@@ -179,7 +179,8 @@ def take(record: Json, path: Path) -> Any:
             where = "".join(_shown(each) for each in way[: n + 1])
             return Unreadable(f"not {'an object' if kind is dict else 'a list'} (${where})", inside)
     if isinstance(last, str):
-        return inside.pop(last, UNSET)
+        shown: Json = inside
+        return shown.pop(last, UNSET)
     return _at(inside, last)  # the others must keep their places
 
 

@@ -35,6 +35,8 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402 - once the setti
 from django.db import connection, models  # noqa: E402 - once the settings are there
 from rest_framework import pagination, routers, serializers, viewsets  # noqa: E402 - once the settings are there
 
+_boolean: Any = models.BooleanField
+
 
 def _text() -> Any:
     return models.CharField(max_length=200, blank=True, default="")
@@ -54,7 +56,7 @@ CUSTOMERS = _model("Customer", **{name: _text() for name in ("name", "city", "co
 PRODUCTS = _model(
     "Product",
     price=models.DecimalField(max_digits=12, decimal_places=2, null=True),
-    active=models.BooleanField(default=True),
+    active=_boolean(default=True),
     **{name: _text() for name in ("name", "sku", "currency", "description", "short_description")},
 )
 CONTACTS = _model(
@@ -102,7 +104,7 @@ urlpatterns: list[Any] = []
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
 
@@ -113,7 +115,8 @@ if __name__ == "__main__":
     for name, model in {"contacts": CONTACTS, "customers": CUSTOMERS, "products": PRODUCTS}.items():
         router.register(name, _views(model, sys.argv[1]), basename=name)
     urlpatterns += router.urls
-    server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=_Quiet)
+    application: Any = get_wsgi_application()
+    server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -154,7 +154,7 @@ def _async_customcrm(given: Customcrm, stack: ExitStack, later: AsyncExitStack) 
     if not is_ours:
         return made
     close: Any = getattr(made, "aclose", None)
-    if callable(close):
+    if close is not None:
         later.push_async_callback(close)
         return made
     return _closing(made, stack)

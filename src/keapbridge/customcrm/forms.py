@@ -159,9 +159,10 @@ def _by_type(cls: type) -> Mapping[str, Kind]:
     """What the types of the attributes say; worked out once, for it takes long."""
     found: dict[str, Kind] = {}
     for name, hint in get_type_hints(cls).items():
-        kinds: list[Kind] = [kind for each, kind in _KINDS.items() if each in get_args(hint)]
-        if kinds:
-            found[name] = kinds[0]
+        types = get_args(hint)
+        for each, kind in _KINDS.items():
+            if each in types:
+                found.setdefault(name, kind)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias, Union, cast
 
 import attrs
 
@@ -179,8 +179,7 @@ def take(record: Json, path: Path) -> Any:
             where = "".join(_shown(each) for each in way[: n + 1])
             return Unreadable(f"not {'an object' if kind is dict else 'a list'} (${where})", inside)
     if isinstance(last, str):
-        shown: Json = inside
-        return shown.pop(last, UNSET)
+        return cast("dict[str, Json]", inside).pop(last, UNSET)
     return _at(inside, last)  # the others must keep their places
 
 

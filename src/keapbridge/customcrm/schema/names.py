@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -14,7 +14,6 @@ from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
 if TYPE_CHECKING:
     from keapbridge.customcrm.schema.objects import CustomcrmObject
-    from keapbridge.customcrm.schema.whole import CustomcrmSchema
 
 __all__ = ["OBJECTS", "SYSTEM", "Names", "attribute_of", "check_names", "wire_path"]
 
@@ -29,6 +28,15 @@ SYSTEM: Mapping[str, str] = {"id": "id", "created_at": "created", "updated_at": 
 """Attribute → the key of the schema that tells its property."""
 
 
+class Schema(Protocol):
+    """A whole schema, as far as what has a part in it looks at it."""
+
+    @property
+    def names(self) -> Names:
+        """How properties are spelled that are not declared."""
+        ...
+
+
 def attribute_of(cls: type, name: str) -> str | None:
     """`FirstName` or `first_name` → `first_name`; `None` for a property that the records do not have."""
     for f in attrs.fields(cls):
@@ -37,7 +45,7 @@ def attribute_of(cls: type, name: str) -> str | None:
     return None
 
 
-def wire_path(schema: CustomcrmSchema, object: str, attribute: str) -> str | None:
+def wire_path(schema: Schema, object: str, attribute: str) -> str | None:
     """Where an attribute of an object is in the CRM's records; `None` for what they do not have."""
     if attribute in SYSTEM:
         declared: str | UnsetType | None = getattr(schema, SYSTEM[attribute])
@@ -56,7 +64,7 @@ def _spelled(names: Names, attribute: str) -> str:
     return pascal if names == "PascalCase" else pascal[0].lower() + pascal[1:]
 
 
-def check_names(schema: CustomcrmSchema, object: str) -> None:
+def check_names(schema: Schema, object: str) -> None:
     cls = OBJECTS[object]
     declared: CustomcrmObject = getattr(schema, object)
     taken: dict[str, str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -13,12 +13,10 @@ from keapbridge._toml.writing import dumps, told
 from keapbridge.customcrm.schema.names import OBJECTS
 from keapbridge.customcrm.schema.objects import CustomcrmObject
 
-if TYPE_CHECKING:
-    from keapbridge.customcrm.schema.whole import CustomcrmSchema
-
 __all__ = ["read_schema", "written"]
 
-S = TypeVar("S", bound="CustomcrmSchema")
+S = TypeVar("S")
+"""A whole schema, which is made of these functions, too."""
 
 
 def read_schema(cls: type[S], table: Mapping[str, Any], where: str) -> S:
@@ -33,7 +31,7 @@ def read_schema(cls: type[S], table: Mapping[str, Any], where: str) -> S:
     return read_class(cls, data, where)
 
 
-def written(schema: CustomcrmSchema) -> str:
+def written(schema: attrs.AttrsInstance) -> str:
     """What differs from the default profile, as TOML."""
     table: dict[str, Any] = {}
     default = type(schema)()

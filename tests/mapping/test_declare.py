@@ -130,7 +130,7 @@ def test_options_are_checked_when_they_are_given() -> None:
 
 def test_what_is_given_as_a_kind_must_be_one() -> None:
     for wrong in (str, type(contacts["FirstName"].kind), None):
-        with pytest.raises(MappingError, match="a kind is an object"):
+        with pytest.raises(MappingError, match="kind takes an object of a class derived from"):
             kb.field("X", wrong, keap="prefix")  # type: ignore[arg-type]
 
 

@@ -163,6 +163,7 @@ def test_what_is_stopped_before_it_has_a_plan_has_a_report_too(full: World) -> N
 def test_planning_that_calls_nobody_is_stopped_as_well(full: World) -> None:
     session = full.sessions()
     session.sync()
+    full.crm.state.customers.add({"Name": "Bolt"})
     driver, perform, asked = session._driver, session._driver.perform, []
 
     def watched(effect: Effect) -> Any:

@@ -164,13 +164,10 @@ def _without_place(declaration: Declaration) -> Iterator[Finding]:
     held = declaration.customcrm.properties
     if held is None:
         return
-    default = {lens.name: lens for lens in declaration.default.lenses}
+    usual = _usual(declaration)
     for lens in declaration.given.lenses:
-        if lens.customcrm.properties <= held:
+        if lens.customcrm.properties <= held or lens in usual:
             continue
-        usual = default.get(lens.name)
-        if usual is not None and attrs.evolve(lens, direction=usual.direction) == usual:
-            continue  # a mapping that flows one way says nothing of this field
         near = [is_meant(name, held) for name in sorted(lens.customcrm.properties - held)]
         yield Finding(
             "error",
@@ -178,6 +175,13 @@ def _without_place(declaration: Declaration) -> Iterator[Finding]:
             f"Customcrm has nowhere to keep {lens.name}{next(filter(None, near), '')}",
             f"name a property that it has, or its column: columns={{{lens.name!r}: '…'}}",
         )
+
+
+def _usual(declaration: Declaration) -> tuple[Lens, ...]:
+    """The lenses that no host has named; a mapping that flows one way as a whole names none of them."""
+    ways = {lens.direction for lens in declaration.given.lenses}
+    way = ways.pop() if len(ways) == 1 else "both"
+    return (declaration.default if way == "both" else declaration.default.one_way(way)).lenses
 
 
 def _strangers(declaration: Declaration, named: frozenset[str]) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ class Leaving(Box):
 
     Attributes:
         unshown: what nothing shows.
+        only_listed: what only lists show.
         unlisted_properties: what lists leave out, and single reads show.
         thrifty: whether it leaves out what is empty.
         shows_by_ids: whether reads of several ids show what lists leave out.
@@ -33,6 +34,7 @@ class Leaving(Box):
     """
 
     unshown: Names = frozenset()
+    only_listed: Names = frozenset()
     unlisted_properties: Names = frozenset()
     thrifty = False
     shows_by_ids = False
@@ -49,20 +51,20 @@ class Leaving(Box):
 
     def get(self, id: str) -> Flow[Any]:
         self.reads.append("get")
-        return self._as((yield from super().get(id)))
+        return self._as((yield from super().get(id)), self.only_listed)
 
     def get_many(self, ids: Collection[str]) -> Flow[tuple[Any, ...]]:
         self.reads.append(f"get {len(ids)}")
         found = yield from super().get_many(ids)
         left = frozenset[str]() if self.shows_by_ids else self.unlisted_properties
-        return tuple(self._as(record, left) for record in found)
+        return tuple(self._as(record, left | self.only_listed) for record in found)
 
     def identify(self, record: Any) -> Identity:
         identity = super().identify(record)
         return identity if self.stamped else attrs.evolve(identity, updated_at=None)
 
     def _shown(self, id: str) -> Any:
-        return self._as(super()._shown(id))
+        return self._as(super()._shown(id), self.only_listed)
 
     def _as(self, record: Any, left_out: Names = frozenset()) -> Any:
         empty = {n for n in ("colour", "maker", "maker_id") if self.thrifty and getattr(record, n, "") is None}

@@ -10,6 +10,7 @@ value is looked for before it counts as empty:
 | so it does of three or more, and no list shows any        | hidden                                             |
 | another record shows the property                         | empty: a person has cleared it                     |
 | only reads by id show it                                  | hidden: it is what they show                       |
+| only lists show it, of one or two records that held it    | unsteady                                           |
 | nothing shows it, of three records or more that held it   | vanished: the field is held                        |
 | nothing shows it after it was written                     | vanished                                           |
 | nothing shows it, of one or two records that held it      | empty                                              |
@@ -63,6 +64,7 @@ class Evidence:
         is_shown_singly: whether a read of a single record shows it.
         was_written: whether it was written just now.
         is_unlisted: whether many that did not show it show a value when they are read again, and none does at first.
+        is_by_id: whether these records showed it in lists, and do not when they are read by id: lists are no witness.
     """
 
     read: int
@@ -71,6 +73,7 @@ class Evidence:
     is_shown_singly: bool = False
     was_written: bool = False
     is_unlisted: bool = False
+    is_by_id: bool = False
 
 
 @attrs.frozen
@@ -83,6 +86,7 @@ class Question:
         others: more records of which a value is known.
         is_shown: whether some record of the run shows it.
         was_written: whether it was written to these records just now.
+        is_by_id: see `Evidence`.
     """
 
     field: str
@@ -90,6 +94,7 @@ class Question:
     others: Sequence[str] = ()
     is_shown: bool = False
     was_written: bool = False
+    is_by_id: bool = False
 
 
 def to_ask(question: Question) -> list[str]:
@@ -128,8 +133,15 @@ def _read_again(question: Question, again: Mapping[str, Observation]) -> Evidenc
     held = [again[id] for id in to_ask(question) if id in again]
     is_shown = question.is_shown or any(shows(one, field) for one in held)
     back = () if question.was_written else [id for id in question.ids if id in again and _holds(again[id], field)]
-    is_unlisted = len(back) >= ENOUGH and not question.is_shown
-    return Evidence(len(held), is_shown, bool(back), was_written=question.was_written, is_unlisted=is_unlisted)
+    is_unlisted = len(back) >= ENOUGH and not question.is_shown and not question.is_by_id
+    return Evidence(
+        len(held),
+        is_shown,
+        bool(back),
+        was_written=question.was_written,
+        is_unlisted=is_unlisted,
+        is_by_id=question.is_by_id,
+    )
 
 
 def shows(seen: Observation, field: str) -> bool:
@@ -153,7 +165,7 @@ def verdict(found: Evidence) -> Verdict:
         return Verdict.HIDDEN
     if found.was_written or found.read >= ENOUGH:
         return Verdict.VANISHED
-    return Verdict.EMPTY if found.read else Verdict.UNSTEADY
+    return Verdict.EMPTY if found.read and not found.is_by_id else Verdict.UNSTEADY
 
 
 def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> tuple[Observation, tuple[str, ...]]:

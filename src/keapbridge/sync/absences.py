@@ -35,6 +35,8 @@ class Absences:
         untold: by side, those of them of which nobody was told.
         learnt: by side, those of them that the run has found out.
         sample: by side, a few records of the run.
+        only_listed: by side, the fields that lists show and reads by id leave out.
+        asked_by_id: the sides and fields of which that was looked for in the run.
     """
 
     shown: dict[Side, set[str]] = attrs.field(factory=_per_side)
@@ -46,6 +48,8 @@ class Absences:
     untold: dict[Side, set[str]] = attrs.field(factory=_per_side)
     learnt: dict[Side, set[str]] = attrs.field(factory=_per_side)
     sample: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
+    only_listed: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    asked_by_id: set[tuple[Side, str]] = attrs.field(factory=set)
     _looks: dict[tuple[Side, str], int] = attrs.field(factory=dict)
 
     def begin(self) -> None:
@@ -54,7 +58,8 @@ class Absences:
         self.verdicts.clear()
         self.known = False
         self.unlisted, self.shown_by_id, self.untold = _per_side(), _per_side(), _per_side()
-        self.learnt = _per_side()
+        self.learnt, self.only_listed = _per_side(), _per_side()
+        self.asked_by_id.clear()
         self.behind.clear()
         self.sample = {side: [] for side in Side}
         self._looks.clear()
@@ -87,6 +92,23 @@ class Absences:
                     if base.get(field) is not None and (side, field) not in self.verdicts:
                         found.setdefault(side, {}).setdefault(field, []).append(seen.id)
         return found
+
+    def questions_by_id(self, side: Side, pairs: Iterable[tuple[Pair, Pair]]) -> dict[str, list[str]]:
+        """By field, the records that do not show it when they are read by id, although lists have shown a value.
+
+        Args:
+            pairs: as lists have shown them, and as they were read by id.
+        """
+        found: dict[str, list[str]] = {}
+        for listed, pair in pairs:
+            seen, before, base = pair.seen(side), listed.seen(side), pair.link.base(side)
+            if seen is None:
+                continue
+            left_out = frozenset() if before is None else before.snapshot.absent
+            for field in seen.snapshot.absent - left_out - self.unlisted[side]:
+                if base.get(field) is not None and not self.has_vanished(side, field):
+                    found.setdefault(field, []).append(seen.id)
+        return {field: ids for field, ids in found.items() if (side, field) not in self.asked_by_id}
 
     def as_meant(self, pair: Pair) -> tuple[Pair, tuple[Held, ...]]:
         """A pair as it is merged, and the fields that cannot be, because nobody has looked whether they are empty."""

@@ -100,6 +100,30 @@ def test_what_only_single_reads_show_is_read_before_it_is_written_over(toys: Wor
     assert sorted(colours(other)) == ["blue"] * 3 + ["green"]
 
 
+@pytest.mark.parametrize("number", variants([1, 2, 5], quick=[1, 5]))
+@pytest.mark.parametrize("side", SIDES)
+def test_what_only_lists_show_is_neither_written_nor_cleared_until_reads_by_id_show_it(
+    toys: World, side: kb.Side, number: int
+) -> None:
+    box, other = leaving(toys, side)
+    made(toys, number)
+    first = next(iter(other.records))
+    box.only_listed = frozenset({"colour"})
+    for full in (False, True, False):
+        other.put(id=first, colour="blue", **{"name" if side is KEAP else "title": "Kite"})
+        report = toys.sync(full=full)
+        assert held(report) == [("Colour",)]
+        assert ("by their ids" in str(report)) == (number > 2)
+    assert sorted(colours(other)) == ["blue"] + ["red"] * (number - 1)
+    assert colours(box) == ["red"] * number
+    box.only_listed = frozenset()
+    for id in box.records:
+        box.put(id=id)
+    assert not held(toys.sync())
+    assert colours(box) == colours(other)
+    assert colours(box).count("blue") == 1
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_what_is_written_and_never_shown_is_told_and_no_loop(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)

@@ -13,7 +13,7 @@ from keapbridge.sync.reading.unlisted import completed, found_unlisted, read_alo
 from keapbridge.sync.reading.vanished import hold_all, remember_vanished
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["judge", "judge_written", "note_homeless", "welcome_back"]
+__all__ = ["judge", "judge_read", "judge_written", "note_homeless", "welcome_back"]
 
 Questions = Mapping[str, Sequence[str]]
 """Field → the records that do not show it."""
@@ -39,6 +39,18 @@ def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     return (yield from completed(sync, pairs))
 
 
+def judge_read(sync: Synchronization, side: Side, pairs: Sequence[tuple[Pair, Pair]]) -> Flow[list[Pair]]:
+    """The same of pairs as lists have shown them, whose records of a side were read by id before they are written.
+
+    That lists show a property is no witness then: reads by id may leave it out of all records.
+    """
+    asked = sync.absences.questions_by_id(side, pairs)
+    if asked:
+        sync.absences.asked_by_id.update((side, field) for field in asked)
+        yield from _judge(sync, side, asked, by_id=True)
+    return (yield from judge(sync, [pair for _, pair in pairs]))
+
+
 def judge_written(sync: Synchronization, side: Side, questions: Questions) -> Flow[None]:
     """The same of what was written and is not shown by these records when they are read back."""
     new = {f: ids for f, ids in questions.items() if not sync.absences.has_vanished(side, f)}
@@ -46,11 +58,14 @@ def judge_written(sync: Synchronization, side: Side, questions: Questions) -> Fl
         yield from _judge(sync, side, new, was_written=True)
 
 
-def _judge(sync: Synchronization, side: Side, asked: Questions, *, was_written: bool = False) -> Flow[None]:
+def _judge(
+    sync: Synchronization, side: Side, asked: Questions, *, was_written: bool = False, by_id: bool = False
+) -> Flow[None]:
     absences = sync.absences
     others = yield from sync.store.bases.holding(sync.name, side, list(asked), 2 * SAMPLE)
     questions = [
-        Question(field, ids, others[field], field in absences.shown[side], was_written) for field, ids in asked.items()
+        Question(field, ids, others[field], not by_id and field in absences.shown[side], was_written, by_id)
+        for field, ids in asked.items()
     ]
     again = yield from _look(sync, side, {id for question in questions for id in to_ask(question)})
     alone: dict[str, Observation] = {}
@@ -58,7 +73,10 @@ def _judge(sync: Synchronization, side: Side, asked: Questions, *, was_written: 
         alone.update({id: seen.whole for id, seen in (yield from read_alone(sync, side, id)).items()})
     for question in questions:
         absences.verdicts[side, question.field] = verdict(evidence(question, again, alone))
-    yield from hold_all(sync, side, [field for field in asked if absences.has_vanished(side, field)])
+    gone = [field for field in asked if absences.has_vanished(side, field)]
+    if by_id:
+        absences.only_listed[side].update(gone)
+    yield from hold_all(sync, side, gone)
     yield from found_unlisted(sync, side, [f for f in asked if absences.verdicts[side, f] is Verdict.HIDDEN])
 
 
@@ -102,7 +120,12 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
             seen = yield from _look(sync, side, sorted({id for ids in held.values() for id in ids})[:SAMPLE])
             absences.note(side, [one.snapshot for one in seen.values()])
             absences.shown[side] |= yield from _shown_singly(sync, side, held)
-        back[side] = [field for field in gone if field in absences.shown[side]]
+        known = [field for field in gone if field in absences.shown[side]]
+        still = set(known) & absences.only_listed[side]
+        if still:
+            still -= yield from _shown_by_id(sync, side, still)
+        back[side] = [field for field in known if field not in still]
+        absences.only_listed[side].difference_update(back[side])
     if not any(back.values()):
         return False
     for side, fields in back.items():
@@ -114,6 +137,13 @@ def welcome_back(sync: Synchronization, *, look: bool) -> Flow[bool]:
     yield from set_aside(sync, {field for fields in back.values() for field in fields})
     yield from remember_vanished(sync)
     return True
+
+
+def _shown_by_id(sync: Synchronization, side: Side, fields: Collection[str]) -> Flow[set[str]]:
+    """Of what only lists have shown, that which a few records show by now when they are read by id."""
+    held = yield from sync.store.bases.holding(sync.name, side, sorted(fields), SAMPLE)
+    seen = yield from _look(sync, side, sorted({id for ids in held.values() for id in ids})[:SAMPLE])
+    return {field for field in fields if any(shows(one, field) for one in seen.values())}
 
 
 def _shown_singly(sync: Synchronization, side: Side, held: Questions) -> Flow[set[str]]:

@@ -34,19 +34,25 @@ def learn_vanished(sync: Synchronization) -> Flow[None]:
     for side in Side:
         for field in mapped.intersection(told.get(side.value, ())):
             sync.absences.verdicts[side, field] = Verdict.VANISHED
+            sync.absences.only_listed[side].update({field}.intersection(told.get(_by_id(side), ())))
             _hold(sync, side, field)
 
 
 def _hold(sync: Synchronization, side: Side, field: str) -> None:
     reason = (
-        f"no record of {side.title} shows it, though some held a value: nothing is cleared, until one shows it again"
+        f"lists of {side.title} show it, and records that are read by their ids do not: nothing is written or cleared, "
+        "until they do; an API may have to be asked for it there, too"
+        if field in sync.absences.only_listed[side]
+        else f"no record of {side.title} shows it, though some held a value: nothing is cleared, until one shows it "
+        "again"
     )
     sync.guard.hold(sync.name, field, side, reason)
 
 
 def remember_vanished(sync: Synchronization) -> Flow[None]:
     gone = {side.value: fields for side in Side if (fields := sync.absences.vanished(side))}
-    yield from sync.store.facts.set(_fact(sync.name), msgspec.json.encode(gone).decode())
+    by_id = {_by_id(side): sorted(fields) for side, fields in sync.absences.only_listed.items() if fields}
+    yield from sync.store.facts.set(_fact(sync.name), msgspec.json.encode({**gone, **by_id}).decode())
     if gone:
         yield from note_not_shown(sync)
 
@@ -56,6 +62,10 @@ def note_not_shown(sync: Synchronization) -> Flow[None]:
     known = yield from sync.store.facts.get(mapping_fact(sync.name))
     if known is not None and NOT_SHOWN not in known:
         yield from sync.store.facts.set(mapping_fact(sync.name), known + NOT_SHOWN)
+
+
+def _by_id(side: Side) -> str:
+    return f"{side.value}_by_id"
 
 
 def _fact(name: str) -> str:

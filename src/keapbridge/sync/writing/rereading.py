@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
 from keapbridge._io.effects import Flow, now
-from keapbridge.model.plan import Action, Adopt, Update
+from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Skip, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import doubted
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
-from keapbridge.sync.reading.absences import judge
+from keapbridge.sync.reading.absences import judge, judge_read
 from keapbridge.sync.reading.unlisted import read_singly, whole
-from keapbridge.sync.writing.pair_state import PairState, decide_again, reread
+from keapbridge.sync.writing.pair_state import PairState, decide_again, held_line, reread
 from keapbridge.sync.writing.run import RunPart
 
-__all__ = ["Targets", "planned_targets", "read_again", "read_states"]
+__all__ = ["Targets", "planned_targets", "read_again", "read_states", "tell_held"]
 
 Targets = Mapping[str, frozenset[Side]]
 """Customcrm's id → the sides of its pair that a plan writes to."""
@@ -116,5 +116,16 @@ def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow
             found.update((yield from read_singly(sync, side, seen)))
     found = {one.whole.id: one for one in (yield from whole(sync, side, list(found.values()), by_ids=False))}
     again = [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
-    pairs = yield from judge(sync, [state.pair for state in again])
+    held = {item.field for item in sync.guard.holds(sync.name)}
+    both = [(before.pair, state.pair) for before, state in zip(states, again, strict=True)]
+    pairs = yield from judge_read(sync, side, both)
+    yield from tell_held(part, side, held)
     return [attrs.evolve(state, pair=pair) for state, pair in zip(again, pairs, strict=True)]
+
+
+def tell_held(part: RunPart, side: Side, but: Collection[str]) -> Flow[None]:
+    """Tell of the fields that are held for all records since the plan was made, but for those that were told."""
+    name = part.sync.name
+    for item in part.sync.guard.holds(name):
+        if item.field not in but:
+            yield from part.report(held_line(Skip(name, side, EVERY_RECORD, item.reason, field=item.field)))

@@ -11,18 +11,17 @@ from keapbridge._io.effects import Flow, gather, now
 from keapbridge.errors import ApiError, ShapeError
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
-from keapbridge.model.plan import Action, Adopt, Conflict, Skip, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Update
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED
-from keapbridge.sync.guard import EVERY_RECORD
 from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.one_pair import commit_of, commit_pair, left_the_filter, remember_write, write_pair
-from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, held_line, untaken
+from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, untaken
 from keapbridge.sync.writing.refused import Refused
-from keapbridge.sync.writing.rereading import Targets, planned_targets, read_again, read_states
+from keapbridge.sync.writing.rereading import Targets, planned_targets, read_again, read_states, tell_held
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
 from keapbridge.sync.writing.swaps import settle_refused, write_together
 
@@ -203,10 +202,7 @@ def _still_not_shown(
             questions.setdefault(field, []).append(state.pair.link.id(side))
     held = {item.field for item in sync.guard.holds(sync.name)}
     yield from judge_written(sync, side, questions)
-    for item in sync.guard.holds(sync.name):
-        if item.field not in held:
-            skip = Skip(sync.name, side, EVERY_RECORD, item.reason, field=item.field)
-            yield from part.report(held_line(skip))
+    yield from tell_held(part, side, held)
     return alone
 
 

@@ -115,6 +115,10 @@ class CustomcrmAdapter(Protocol):
     So is a sixth method, for a CRM whose values are unique: `update_together(object, writes)` takes the arguments of
     several updates (`[(id, changes, version), …]`), does all of them or none, and returns the records in this order. It
     is called when records swap their values; without it the report names them.
+
+    So are two more, for a CRM that refuses some values because of what else it holds: `foresees(object)`, the names of
+    the properties concerned, and `unwritable(object, writes)`, which takes `[(id or None, properties), …]` and returns
+    for each write what it would refuse, by property, with the reason. Such a field is held, and its record flows.
     """
 
     @property
@@ -329,6 +333,27 @@ class AdapterResource(Generic[R]):
         subject = f"{self.endpoint.singular} {' and '.join(id for id, _, _ in wanted)}"
         answers = yield from self._call("update_together", subject, wanted)
         return tuple(self._load(answer, subject) for answer in _several("update_together", subject, answers))
+
+    @property
+    def foresees(self) -> frozenset[str]:
+        """The properties of which the adapter tells beforehand what it cannot take for one record; often none."""
+        tell = getattr(self.adapter, "foresees", None)
+        found: Any = tell(self.object) if callable(tell) else ()
+        return frozenset(found)
+
+    def unwritable(self, writes: Sequence[tuple[str | None, R, frozenset[str]]]) -> Flow[Sequence[Mapping[str, str]]]:
+        """What cannot be written, with the reasons; asked of an adapter that `foresees` something.
+
+        Args:
+            writes: the id (`None` for a new record), a record with the values, and the properties that are written.
+        """
+        wanted: list[tuple[str | None, Mapping[str, Any]]] = []
+        for id, record, names in writes:
+            body = self.endpoint.codec.dump(record, self.endpoint.writable | record_extra(record).keys())
+            wanted.append((id, {name: value for name, value in body.items() if name in names}))
+        subject = f"what {len(wanted)} {self.object} can be given"
+        found: Any = yield from self._call("unwritable", subject, wanted)
+        return tuple(found)
 
     def delete(self, id: str, *, if_match: str | None = None) -> Flow[None]:
         version = if_match if self.capabilities.conditional_updates else None

@@ -17,7 +17,7 @@ from keapbridge.model.change import Change, Held
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.side import Side
 
-__all__ = ["Count", "Place", "Tally", "is_loss", "loses", "sweep", "withhold"]
+__all__ = ["Count", "Place", "Tally", "is_loss", "loses", "sweep", "withhold", "without"]
 
 Place = tuple[str, Side]
 """A field, and the side on which it is written."""
@@ -132,6 +132,20 @@ def withhold(outcome: Merge, link: Link, held: Callable[[str, Side], str | None]
     known = link.customcrm_base.keys() & link.keap_base.keys()  # any other meets its counterpart for the first time
     places = [(change.field, change.side) for change in outcome.changes]
     stopped = {place: reason for place in places if place[0] in known and (reason := held(*place)) is not None}
+    return without(outcome, stopped, rules, told=True)
+
+
+def without(
+    outcome: Merge, held: Mapping[tuple[str, Side], str], rules: Iterable[FieldRule], *, told: bool = False
+) -> Merge:
+    """What is to be done for a pair but for some fields of a side, and for what is written together with them.
+
+    Args:
+        held: why they are not written, by field and side.
+        told: whether that is said once for all records.
+    """
+    places = [(change.field, change.side) for change in outcome.changes]
+    stopped = {place: held[place] for place in places if place in held}
     if not stopped:
         return outcome
     heads = {rule.name: rule.follows or rule.name for rule in rules}
@@ -149,5 +163,5 @@ def withhold(outcome: Merge, link: Link, held: Callable[[str, Side], str | None]
                     waits = True
                     break
     left = tuple(change for change in outcome.changes if (change.field, change.side) not in stopped)
-    waiting = tuple(Held(*place, stopped[place], told=True) for place in places if place in stopped)
+    waiting = tuple(Held(*place, stopped[place], told) for place in places if place in stopped)
     return attrs.evolve(outcome, changes=left, held=(*outcome.held, *waiting))

@@ -253,6 +253,7 @@ class Pair:
         doubt: why nothing flows before somebody decides.
         contested: fields of which a person decides although one side alone was edited, with the reason; `None` for one
             that is being decided.
+        unwritable: fields that Customcrm cannot be given for this record as things are, with the reason.
     """
 
     link: Link
@@ -260,6 +261,7 @@ class Pair:
     keap: Observation | None
     doubt: Doubt | None = None
     contested: Mapping[str, str | None] = attrs.field(factory=dict)
+    unwritable: Mapping[str, str] = attrs.field(factory=dict)
 
     def seen(self, side: Side) -> Observation | None:
         return self.customcrm if side is Side.CUSTOMCRM else self.keap

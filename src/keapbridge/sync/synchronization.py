@@ -17,7 +17,7 @@ from keapbridge._io.circuit import is_outage
 from keapbridge._io.effects import Flow
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
-from keapbridge.decide.sweeps import withhold
+from keapbridge.decide.sweeps import withhold, without
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
@@ -340,6 +340,9 @@ class Synchronization:
             outcome = attrs.evolve(outcome, changes=(*outcome.changes, *more))
         if unseen:
             outcome = attrs.evolve(outcome, held=(*outcome.held, *unseen))
+        if pair.unwritable and outcome.changes:
+            held = {(field, Side.CUSTOMCRM): reason for field, reason in pair.unwritable.items()}
+            outcome = without(outcome, held, rules)
         if guard.braked and outcome.changes:
             outcome = withhold(
                 outcome, pair.link, lambda field, side: guard.braked.get((self.name, field, side)), rules

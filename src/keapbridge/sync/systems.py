@@ -166,6 +166,20 @@ class WritesTogether(Protocol):
         ...
 
 
+@runtime_checkable
+class ForeseesRefusals(Protocol):
+    """A system that may be able to tell what it cannot be given for one record: a database."""
+
+    @property
+    def foresees(self) -> frozenset[str]:
+        """The properties of which it tells that, by their names on the wire."""
+        ...
+
+    def unwritable(self, writes: Sequence[tuple[str | None, Any, frozenset[str]]]) -> Flow[Sequence[Mapping[str, str]]]:
+        """What cannot be written, with the reasons, of these properties of records; `None` is a new one."""
+        ...
+
+
 @attrs.frozen
 class CustomcrmSystem:
     """Customcrm's records: conditional updates and creates that can be repeated, where it is able to."""
@@ -310,6 +324,13 @@ class AdapterSystem:
 
     def update_together(self, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> Flow[Sequence[Any]]:
         return self.flows.update_together(writes)
+
+    @property
+    def foresees(self) -> frozenset[str]:
+        return self.flows.foresees
+
+    def unwritable(self, writes: Sequence[tuple[str | None, Any, frozenset[str]]]) -> Flow[Sequence[Mapping[str, str]]]:
+        return self.flows.unwritable(writes)
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
         return self.flows.delete(id, if_match=version)

@@ -186,6 +186,17 @@ class SqlCustomcrm:
         subject = f"{object} {' and '.join(id for id, _, _ in writes)}"
         return self._ask(object, subject, lambda rows, c: rows.update_together(c, writes))
 
+    def foresees(self, object: str) -> frozenset[str]:
+        """The properties that a row which others share, or a reference to rows that may be missing, can refuse."""
+        return self._tables[object].foresees
+
+    def unwritable(
+        self, object: str, writes: Sequence[tuple[str | None, Mapping[str, Any]]], /
+    ) -> Sequence[Mapping[str, str]]:
+        """Of each write (an id or `None`, and properties) what would be refused, and why: nothing is written."""
+        subject = f"what {len(writes)} {object} can be given"
+        return self._ask(object, subject, lambda rows, c: rows.unwritable(c, writes))
+
     def delete(self, object: str, id: str, version: str | None, /) -> None:
         """See `CustomcrmAdapter.delete`."""
         self._ask(object, f"{object} {id}", lambda rows, c: rows.delete(c, id, version))

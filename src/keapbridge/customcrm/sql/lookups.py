@@ -28,6 +28,10 @@ class Wanted:
         """Whether nothing is named."""
         return not self.values
 
+    def missing_in(self, part: Part) -> str:
+        """That no row holds this, in words."""
+        return f"{part.table.name} has no row with this {' and '.join(sorted(self.values))}"
+
     @classmethod
     def of(cls, tables: Tables, part: Part, given: Mapping[str, Any], found: Found | None) -> Wanted:
         """What is named by the properties of a lookup: those that are given, and the others as they are."""
@@ -42,13 +46,18 @@ class Wanted:
         return cls({name: value for name, value in values.items() if value not in (None, "")})
 
     @staticmethod
+    def properties(tables: Tables, part: Part) -> frozenset[str]:
+        """The properties that a row of a lookup is found by, those of what it refers to among them."""
+        return frozenset(name for each in _tree(tables, part) for name in each.columns)
+
+    @staticmethod
     def concerns(tables: Tables, part: Part, given: Mapping[str, Any]) -> bool:
         """Whether any of these properties is kept in the rows of a lookup."""
-        return any(name in given for each in _tree(tables, part) for name in each.columns)
+        return not Wanted.properties(tables, part).isdisjoint(given)
 
     def below(self, tables: Tables, part: Part) -> Wanted:
         """What is named of a lookup that another one hangs on."""
-        names = {name for each in _tree(tables, part) for name in each.columns}
+        names = Wanted.properties(tables, part)
         return Wanted({name: value for name, value in self.values.items() if name in names})
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from keapbridge.customcrm.sql.cascades import refuse_cascades
+from keapbridge.customcrm.sql.foreseen import ForeseenRows, can_be_shared
 from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.keys import Raw
 from keapbridge.customcrm.sql.parts import Part
 from keapbridge.customcrm.sql.reflected import is_number
-from keapbridge.customcrm.sql.written import Values, WrittenValues
+from keapbridge.customcrm.sql.written import Values
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
@@ -21,7 +22,7 @@ from keapbridge.model.maybe import Unreadable
 __all__ = ["Rows"]
 
 
-class Rows(WrittenValues):
+class Rows(ForeseenRows):
     """The records of one object, which are written, too."""
 
     # --- making -----------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ class Rows(WrittenValues):
                 else:
                     later.append(child)
         if own:
-            self._refuse_shared(connection, part, row, own)
+            self._refuse_shared(connection, part, found, own)
             statement = (
                 sa.update(part.table).where(*self._this_row(part, row, found)).values({**own, **self._touched(part)})
             )
@@ -142,18 +143,13 @@ class Rows(WrittenValues):
         remote, _ = part.link
         return (remote == row[remote.name], *part.where)
 
-    def _refuse_shared(
-        self, connection: sa.Connection, part: Part, row: Mapping[str, Any], own: Mapping[str, Any]
-    ) -> None:
+    def _refuse_shared(self, connection: sa.Connection, part: Part, found: Found, own: Mapping[str, Any]) -> None:
         """Refuse to change a row that several records have: it would change for all of them."""
-        if not part.goes_before or part.above is None or own.keys() <= self._touched(part).keys():
+        if not can_be_shared(part) or own.keys() <= self._touched(part).keys():
             return
-        remote, local = part.link
-        query = sa.select(sa.func.count()).select_from(part.above.table).where(local == row[remote.name])
-        if connection.execute(query).scalar_one() > 1:
-            raise StatusError(
-                f"{self.object}: several rows of {part.above.table.name} share one of {part.table.name}", status=422
-            )
+        reason = self._shared(connection, [found]).of(found, part)
+        if reason is not None:
+            raise StatusError(f"{self.object}: {reason}", status=422)
 
     def update_together(
         self, connection: sa.Connection, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]

@@ -63,8 +63,7 @@ class WrittenValues(ReadRows):
             if key is None and refers_to(part) == "create":
                 key = self._refer_to_new(connection, part, wanted)
             if key is None:
-                names = " and ".join(sorted(wanted.values))
-                raise StatusError(f"{self.object}: {part.table.name} has no row with this {names}", status=422)
+                raise StatusError(f"{self.object}: {wanted.missing_in(part)}", status=422)
             values[above][local.name] = key
 
     def _refer_to_new(self, connection: sa.Connection, part: Part, wanted: Wanted) -> Any:

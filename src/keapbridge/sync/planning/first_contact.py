@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_all
@@ -17,6 +18,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapsho
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked import merge_pairs, waiting
+from keapbridge.sync.planning.unwritable import foresees, unwritable_new
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["counterpart", "plan_creates", "plan_hopeless", "plan_matches", "read_unlinked"]
@@ -111,8 +113,12 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
     never = needs.never(sync.mapper, source.other)
     hopeless = [o.id for o in found if never is not None and o.problem is None and o.id not in reasons]
+    wanted = [o for o in found if o.id not in reasons and o.id not in hopeless and o.problem is None]
+    refused = yield from refused_of_new(sync, source.other, wanted, context)
     actions = [
-        Skip(sync.name, source, o.id, reasons[o.id]) if o.id in reasons else _plan_create(sync, o, context)
+        Skip(sync.name, source, o.id, reasons[o.id])
+        if o.id in reasons
+        else _plan_create(sync, o, context, refused.get(o.id, {}))
         for o in found
         if o.id not in hopeless
     ]
@@ -135,7 +141,25 @@ def plan_hopeless(part: PlanPart) -> Flow[None]:
         yield from part.add([alone if number == 1 else Skip(part.sync.name, source, EVERY_RECORD, told)])
 
 
-def _plan_create(sync: Synchronization, source: Observation, context: Context) -> Create | Skip:
+def refused_of_new(
+    sync: Synchronization, target: Side, sources: Sequence[Observation], context: Context
+) -> Flow[dict[str, dict[str, str]]]:
+    """By the id of a record, the fields that its new counterpart cannot be given as things are, with the reason."""
+    if target is not Side.CUSTOMCRM or not foresees(sync):
+        return {}
+    new: dict[str, dict[str, Canonical]] = {}
+    for source in sources:
+        try:
+            new[source.id], _ = counterpart(sync, target, source.snapshot, context)
+        except UnfitError:
+            continue  # it is not made
+    found = yield from unwritable_new(sync, list(new.values()), context)
+    return {id: its for id, its in zip(new, found, strict=True) if its}
+
+
+def _plan_create(
+    sync: Synchronization, source: Observation, context: Context, refused: Mapping[str, str]
+) -> Create | Skip:
     if source.problem is not None:
         return Skip(sync.name, source.side, source.id, source.problem)
     looked_for_by = sync.mapper.homeless_keys.union(*(key.fields for key in sync.mapper.keys))
@@ -143,16 +167,23 @@ def _plan_create(sync: Synchronization, source: Observation, context: Context) -
         reason = f"{blind[0]} is held for all records, and its counterpart is looked for by it"
         return Skip(sync.name, source.side, source.id, reason)
     try:
-        values, held = counterpart(sync, source.side.other, source.snapshot, context)
+        values, held = counterpart(sync, source.side.other, source.snapshot, context, refused)
     except UnfitError as reason:
         return Skip(sync.name, source.side, source.id, str(reason))
     return Create(sync.name, source.side.other, source.id, values, held)
 
 
 def counterpart(
-    sync: Synchronization, target: Side, source: Snapshot, context: Context
+    sync: Synchronization,
+    target: Side,
+    source: Snapshot,
+    context: Context,
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, Canonical], tuple[Held, ...]]:
     """What a record's counterpart will hold, and what cannot flow.
+
+    Args:
+        refused: fields that the target cannot be given as things are, with the reason.
 
     Raises:
         UnfitError: when the target requires something that the record does not have.
@@ -166,6 +197,9 @@ def counterpart(
             continue
         if sync.absences.has_vanished(target, rule.name):
             held.append(Held(rule.name, target, f"{target.title} does not show it any more", told=True))
+            continue
+        if rule.name in refused:
+            held.append(Held(rule.name, target, refused[rule.name]))
             continue
         try:
             fitting = rule.fit(target, value)

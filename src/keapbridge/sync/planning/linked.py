@@ -21,6 +21,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.doubts import doubted
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remember_gone_back
+from keapbridge.sync.planning.unwritable import unwritable_in
 from keapbridge.sync.reading.absences import judge
 from keapbridge.sync.synchronization import Synchronization, digest
 
@@ -120,6 +121,11 @@ def merged_in(sync: Synchronization, pairs: Sequence[Pair], context: Context) ->
         if reasons := contested.get(pair.link.customcrm_id):
             parked = attrs.evolve(pair, contested=reasons)
             result[n] = (parked, sync.merged(parked, rules, moment))
+    refused = yield from unwritable_in(sync, result, context)
+    for n, (pair, _) in enumerate(result if refused else ()):
+        if its := refused.get(pair.link.customcrm_id):
+            held = attrs.evolve(pair, unwritable=its)
+            result[n] = (held, sync.merged(held, rules, moment))
     return result
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -27,7 +28,7 @@ from keapbridge.model.plan import Action, Create
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything
-from keapbridge.sync.planning.first_contact import counterpart
+from keapbridge.sync.planning.first_contact import counterpart, refused_of_new
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.reading.unlisted import whole
 from keapbridge.sync.synchronization import Synchronization
@@ -52,6 +53,7 @@ class _Ready:
     intent: Intent
     context: Context
     held: tuple[Held, ...] = ()
+    refused: Mapping[str, str] = MappingProxyType({})
     resumed: bool = False
     begun: float = 0.0  # when the intent was about to be written, see `Window`
 
@@ -149,15 +151,17 @@ def _to_make(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]
     sources = yield from _still_unlinked(part, side, ids)
     context = yield from sync.context([o.snapshot for o in sources])
     ready: list[_Ready] = []
-    for seen in sources:
-        source = attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context))
+    sources = [attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context)) for seen in sources]
+    refused = yield from refused_of_new(sync, side.other, sources, context)
+    for source in sources:
+        its = refused.get(source.id, {})
         try:
-            values, held = counterpart(sync, side.other, source.snapshot, context)
+            values, held = counterpart(sync, side.other, source.snapshot, context, its)
         except UnfitError as reason:
             yield from part.report(one_sided(sync.name, "skipped", side, source.id, str(reason)))
             continue
         key, moment = (yield from new_id()), (yield from now())
-        ready.append(_Ready(source, Intent(key, sync.name, side.other, source.id, values, moment), context, held))
+        ready.append(_Ready(source, Intent(key, sync.name, side.other, source.id, values, moment), context, held, its))
     return ready
 
 
@@ -254,7 +258,7 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
     ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
     state = PairState(
         sync.name,
-        Pair(Link(ours.id, theirs.id), ours, theirs),
+        Pair(Link(ours.id, theirs.id), ours, theirs, unwritable=ready.refused),
         ready.context,
         Merge(),
         unconfirmed={side: {field: value for field, value in sent.items() if field not in stored}},
@@ -265,12 +269,22 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
         state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:
         state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made)
+    state = _waiting_for_room(state, {item.field for item in ready.held if item.side is side}, made)
     state = decide_again(sync, state)
     known = {item.field for item in state.outcome.held}
     held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, held=held))
     return assume(state.saying(state.line("created", side, sent, "; ".join(notes))), side)
+
+
+def _waiting_for_room(state: PairState, held: Collection[str], made: Observation) -> PairState:
+    """What the new record was not given is an edit that waits; what it holds instead is nobody's edit."""
+    link = state.pair.link
+    shown = {field: made.snapshot.values[field] for field in held if field in made.snapshot.values}
+    link = link.with_base(made.side, {**link.base(made.side), **shown})
+    link = link.with_base(made.side.other, {**link.base(made.side.other), **dict.fromkeys(shown)})
+    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link)) if shown else state
 
 
 def _based_on_sent(state: PairState, side: Side, sent: Values) -> PairState:

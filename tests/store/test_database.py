@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, select
@@ -57,6 +57,25 @@ def _write(database: Database, durable: bool, *statements: str) -> None:
     with database.transaction(durable=durable) as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+@pytest.mark.thorough
+def test_each_statement_has_a_name_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is compiled once would be taken for another of the same name."""
+    prepared, known = Database._prepared, dict[Any, str]()
+
+    def anew(self: Database, key: Any, statement: Any) -> Any:
+        self._compiled.pop(key, None)
+        found = prepared(self, key, statement)
+        assert known.setdefault(key, found[0]) == found[0], key
+        return found
+
+    monkeypatch.setattr(Database, "_prepared", anew)
+    _fill(world)
+    world.keap.state.contacts.edit("1", job_title="Countess")
+    world.crm.state.contacts.delete("A2")
+    assert world.sync().ok
+    assert len(known) > 40
 
 
 @pytest.mark.parametrize("durable", [False, True])

@@ -14,6 +14,7 @@ import keapbridge as kb
 from keapbridge import customcrm as crm
 from keapbridge._io.effects import Answer
 from keapbridge.customcrm import endpoints
+from keapbridge.model.checked import usable_moment
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -50,6 +51,31 @@ def test_times(times: str, raw: Any) -> None:
 @pytest.mark.parametrize("raw", ["2026-03-01T13:30:00", "2026-03-01T12:30:00Z"])
 def test_times_without_a_zone_are_of_the_zone_of_the_crm(raw: str) -> None:
     assert _wire({"UpdatedAt": raw}, time_zone="Europe/Oslo")[0].updated_at == MOMENT
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo"])
+def test_times_with_and_without_a_zone_never_meet(zone: str) -> None:
+    hour = "12" if zone == "UTC" else "13"
+    stamps = [f"2026-03-01T{hour}:30:00", "2026-03-01T12:30:00Z", f"2026-03-01 {hour}:30", None]
+    records = [{"Id": f"{n}", "CreatedAt": at, "UpdatedAt": at} for n, at in enumerate(stamps)]
+
+    def say(method: str, path: str, *_: Any) -> Said:
+        if method == "GET" and path == "/contacts":
+            return 200, {"Items": records, "NextCursor": None}
+        return 200, records[0]
+
+    api = Api(say)
+    contacts = kb.CustomcrmClient("http://crm.test", schema=kb.CustomcrmSchema(time_zone=zone)).contacts.flows
+    for since in (None, MOMENT):
+        shown = api.run(contacts.list(updated_since=since)).items
+        assert [record.updated_at for record in shown] == [MOMENT, MOMENT, MOMENT, None]
+        page = api.run(contacts.scan(updated_since=since))
+        assert [usable_moment(stamp) for stamp in page.unread.stamps] == [MOMENT, MOMENT, MOMENT, None]
+    alike = api.run(contacts.find_like(crm.Contact(first_name="Ada"), since=MOMENT))
+    assert [record.id for record in alike] == ["0", "1", "2", "3"]
+    made = api.run(contacts.create(crm.Contact(first_name="Ada")))
+    changed = api.run(contacts.update("0", {"first_name": "Ada"}))
+    assert made.updated_at == changed.updated_at == api.run(contacts.get("0")).created_at == MOMENT
 
 
 def test_a_pattern_asks_for_changes_in_the_zone_of_the_crm() -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Answer, Call, Send
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Answer, Call, Flow, Send
 from keapbridge._io.refusals import refusal
 
-__all__ = ["Api", "Said"]
+__all__ = ["Api", "AsyncApi", "Said"]
 
+T = TypeVar("T")
 Said = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
 
 
-class Api(SyncDriver):
-    """Performs calls by a function; it keeps them.
+class _Told:
+    """A function that answers calls, and the calls that it was asked.
 
     Attributes:
         asked: all calls so far.
@@ -27,10 +29,7 @@ class Api(SyncDriver):
         self.say = say
         self.asked: list[Call[Any]] = []
 
-    def perform(self, effect: Any) -> Any:
-        if not isinstance(effect, Send):
-            return super().perform(effect)
-        call = effect.call
+    def answer(self, call: Call[Any]) -> Answer:
         self.asked.append(call)
         sent = json.loads(call.body) if call.body else None
         status, body, *more = self.say(call.method, call.path, {k: str(v) for k, v in call.query}, sent)
@@ -39,3 +38,25 @@ class Api(SyncDriver):
         if status >= 300:
             raise refusal(call, f"http://crm.test{call.path}", answer)
         return answer
+
+
+class Api(_Told, SyncDriver):
+    """Performs calls by a function; it keeps them."""
+
+    def perform(self, effect: Any) -> Any:
+        return self.answer(effect.call) if isinstance(effect, Send) else super().perform(effect)
+
+    def done(self, flow: Flow[T]) -> T:
+        """What a flow returns."""
+        return self.run(flow)
+
+
+class AsyncApi(_Told, AsyncDriver):
+    """`Api` on an event loop."""
+
+    async def perform(self, effect: Any) -> Any:
+        return self.answer(effect.call) if isinstance(effect, Send) else await super().perform(effect)
+
+    def done(self, flow: Flow[T]) -> T:
+        """What a flow returns."""
+        return asyncio.run(self.run(flow))

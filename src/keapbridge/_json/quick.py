@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 import attrs
 import msgspec
@@ -156,6 +156,7 @@ def _moment(raw: Any, read: Callable[[Any], Any]) -> datetime | None:
         return None
 
 
+_WITH_ZONE = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone is not read here
 _UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -209,6 +210,8 @@ def _twin(cls: type, wire_name: Callable[[str], str]) -> tuple[type, Callable[[A
             hint = Union[hint, None, UnsetType]
             lines.append(f"value = {value}")
             value = "value if value or value is UNSET else ()"
+        elif datetime in get_args(hint):
+            hint = Union[tuple(_WITH_ZONE if each is datetime else each for each in get_args(hint))]
         lines.append(f"record.{name} = {'UNSET' if field.metadata.get('write_only') else value}")
         fields.append((name, hint, UNSET))
     exec(_MOVE.format(lines="\n".join(f"    {line}" for line in lines)), names)  # noqa: S102 - of names of attributes only

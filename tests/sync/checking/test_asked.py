@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from toys import World
@@ -11,7 +12,7 @@ import keapbridge as kb
 from keapbridge._io.effects import Page
 from keapbridge.customcrm import Contact
 from keapbridge.mapping import Mapper
-from keapbridge.sync.checking.asked import asks_for_records, shown
+from keapbridge.sync.checking.asked import asks_for_records, shown, stamped
 from keapbridge.sync.synchronization import Synchronization
 
 CONTACTS = kb.mapping.contacts
@@ -76,3 +77,16 @@ def test_only_names_of_the_hosts_own_are_asked_for(toys: World) -> None:
     assert not asks(CONTACTS.where(customcrm=lambda record: bool(record.extra["Status"])))
     assert asks(CONTACTS.where(customcrm={"Status": "x"}))
     assert asks(CONTACTS.with_lenses(kb.text("ShoeSize", keap="spouse_name")))
+
+
+def test_changes_that_are_still_to_come_are_of_another_zone(toys: World) -> None:
+    systems = {kb.Side.CUSTOMCRM: Silent(), kb.Side.KEAP: Silent()}
+    sync = Synchronization(CONTACTS, systems, toys.store)  # type: ignore[arg-type]
+    clock = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def found(*hours: float, served_at: datetime | None = clock) -> list[str]:
+        records = [Contact(id=f"{n}", updated_at=clock + timedelta(hours=each)) for n, each in enumerate(hours)]
+        return [each.what for each in stamped(sync, Page((*records, Contact(id="x")), served_at=served_at))]
+
+    assert found(9, -3, 0.3) == ["UpdatedAt of 1 of 4 records is up to 9.0 h later than the clock of the answer"]
+    assert found(-9, 0.3) == found() == found(9, served_at=None) == []

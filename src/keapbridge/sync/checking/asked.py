@@ -6,6 +6,7 @@ Everything here reads only, and a page at most.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -16,6 +17,7 @@ from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.custom import NamedField, resolve
 from keapbridge.mapping.place import customcrm_place
+from keapbridge.model.checked import usable_moment
 from keapbridge.model.finding import Finding
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant, is_spelling_of, slip_of
@@ -24,8 +26,9 @@ from keapbridge.sync.known_fields import had_fields, no_such_field, remember
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
 
-__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown"]
+__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown", "stamped"]
 
+A_CLOCK = timedelta(minutes=20)  # how far the clocks of two machines may be apart
 DEPTH = 3  # of objects in records whose parts are looked at
 
 
@@ -116,6 +119,20 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             what = f"{seen} {name!r}, which the filter wants{is_meant(name, known)}"
             place = f"{sync.name}.where(customcrm=)"
             yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
+
+
+def stamped(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
+    """Whether records of Customcrm were changed later than its clock tells: then their times are of another zone."""
+    told = (usable_moment(getattr(record, "updated_at", None)) for record in page.items)
+    ahead = [moment - page.served_at for moment in told if moment is not None and page.served_at is not None]
+    most = max(ahead, default=timedelta())
+    if most > A_CLOCK:
+        number = sum(each > A_CLOCK for each in ahead)
+        what = f"UpdatedAt of {number} of {len(page.items)} records is up to {round(most / timedelta(hours=1), 1)} h"
+        advice = (
+            "times that tell no zone are taken for UTC: declare theirs (time_zone=), or the newest edit is mistaken"
+        )
+        yield Finding("warning", f"{sync.name}.UpdatedAt", f"{what} later than the clock of the answer", advice)
 
 
 def _never_seen(sync: Synchronization) -> Iterator[Finding]:

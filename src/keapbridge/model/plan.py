@@ -57,6 +57,7 @@ class Create:
 
     Attributes:
         raw: what the record held that is made anew, in the notation of its system.
+        changes: what is written to the record itself, because it is linked then: constants.
     """
 
     object: Told = attrs.field(converter=as_name)
@@ -65,6 +66,7 @@ class Create:
     values: Mapping[str, Canonical] = attrs.field(repr=False)
     held: tuple[Held, ...] = ()
     raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
+    changes: tuple[Change, ...] = ()
 
     def __str__(self) -> str:
         return describe(self)
@@ -198,7 +200,8 @@ def describe(action: Action) -> str:
     match action:
         case Create():
             what = f"{action.object} {action.source_id} ({', '.join(action.values)})"
-            return f"create in {action.side.title}: {what}{_held(action.held)}"
+            settled = f"; {_changes(action.changes)}" if action.changes else ""
+            return f"create in {action.side.title}: {what}{settled}{_held(action.held)}"
         case Update():
             changes = f"{_changes(action.changes)}{_held(action.held)}"
             return f"update {action.object} {action.customcrm_id} ↔ {action.keap_id}: {changes}"
@@ -243,7 +246,7 @@ def headings(action: Action) -> tuple[str, ...]:
     """What an action counts as: one heading for each side it writes to, one for each field that it leaves out."""
     match action:
         case Create():
-            return (f"create in {action.side.title}", *_left_out(action.held))
+            return (f"create in {action.side.title}", *_updates(action.changes), *_left_out(action.held))
         case Update():
             return (*_updates(action.changes), *_left_out(action.held))
         case Adopt():

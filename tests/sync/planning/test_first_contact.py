@@ -51,6 +51,26 @@ def test_records_of_one_side_only_are_created_on_the_other(world: World) -> None
     world.assert_quiet()
 
 
+def test_a_plan_says_which_records_are_given_a_constant_those_among_them_that_get_a_counterpart(world: World) -> None:
+    for n, status in enumerate(["lead", "lead", "active"]):
+        world.crm.state.contacts.add({"FirstName": f"Ada{n}", "Email": f"ada{n}@example.org", "Status": status})
+    world.keap.state.contacts.add({"given_name": "Ada0", **_email("ada0@example.org")})
+    world.keap.state.contacts.add({"given_name": "Kim", "job_title": "Boss", **_email("kim@example.org")})
+    constants = kb.constant("Status", "active"), kb.constant("Origin", "CRM", keap="job_title")
+    options: Json = {"contacts": kb.mapping.contacts.without("JobTitle").with_lenses(*constants)}
+    with world.sessions(**options) as session:
+        plan = session.plan()
+        planned = plan.counts["contacts"]
+        actions = [str(action) for action in plan.actions]
+        assert any(a.startswith("create in Keap") and "Status in Customcrm: 'lead' → 'active'" in a for a in actions)
+        report = session.apply(plan)
+    assert planned["update in Customcrm"] == report.counts["contacts"]["updated in Customcrm"] == 2
+    assert planned["update in Keap"] == report.counts["contacts"]["updated in Keap"] == 2
+    assert {c["Status"] for c in world.crm.state.contacts.values()} == {"active"}
+    assert {c["job_title"] for c in world.keap.state.contacts.values()} == {"CRM"}
+    world.assert_quiet(**options)
+
+
 def test_contacts_with_one_email_address_are_linked_whatever_its_case(world: World) -> None:
     world.crm.state.contacts.add({"FirstName": "Ada", "Email": "Ada@Example.org"})
     world.keap.state.contacts.add({"given_name": "Ada", **_email("ada@example.ORG")})

@@ -8,11 +8,13 @@ from types import MappingProxyType
 
 from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_all
+from keapbridge.decide.merge import merge_field
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
-from keapbridge.model.change import Held
+from keapbridge.model.change import Change, Held
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
@@ -170,7 +172,23 @@ def _plan_create(
         values, held = counterpart(sync, source.side.other, source.snapshot, context, refused)
     except UnfitError as reason:
         return Skip(sync.name, source.side, source.id, str(reason))
-    return Create(sync.name, source.side.other, source.id, values, held)
+    constants = _constants(sync, source, context)
+    return Create(sync.name, source.side.other, source.id, values, held, changes=constants)
+
+
+def _constants(sync: Synchronization, source: Observation, context: Context) -> tuple[Change, ...]:
+    """What a record is given itself when it is linked: what all records of the other side are taken to have."""
+    found: list[Change] = []
+    for rule in sync.rules(context):
+        lens, value = sync.mapper[rule.name], source.snapshot.values.get(rule.name, UNSET)
+        constant = lens.place(source.side.other).constant
+        if constant is UNSET or value is UNSET:
+            continue
+        now = {source.side: value, source.side.other: lens.kind.read(constant, source.side.other, None, context)}
+        nothing = dict.fromkeys(Side, UNSET)
+        outcomes = merge_field(rule, now, nothing, sync.settings.policy, dict.fromkeys(Side))
+        found += (outcome for outcome in outcomes if isinstance(outcome, Change) and outcome.side is source.side)
+    return tuple(found)
 
 
 def counterpart(

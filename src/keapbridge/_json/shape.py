@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from collections.abc import Callable, Collection
 from datetime import date, datetime
@@ -17,25 +16,13 @@ from keapbridge.model.maybe import UNSET, Unreadable
 
 __all__ = ["Shape"]
 
-_WITHOUT_ZONE = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?$")
 SCALARS = frozenset({date, datetime, Decimal, int, float, bool})
 
 
 class Shape:
     """What decoding needs to know about one attrs class, worked out once."""
 
-    __slots__ = (
-        "attr_of",
-        "cls",
-        "collections",
-        "known",
-        "moments",
-        "nested",
-        "renamed",
-        "scalars",
-        "wire_of",
-        "write_only",
-    )
+    __slots__ = ("attr_of", "cls", "collections", "known", "nested", "renamed", "scalars", "wire_of", "write_only")
 
     def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
         hints = typing.get_type_hints(cls)
@@ -49,7 +36,6 @@ class Shape:
         self.nested: dict[str, Shape] = {}
         self.collections: set[str] = set()
         self.scalars = tuple(name for name in names if SCALARS.intersection(get_args(hints[name])))
-        self.moments = tuple(name for name in names if datetime in get_args(hints[name]))
         for name in names:
             inner, many = record_type(hints[name])
             if inner is not None:
@@ -66,10 +52,6 @@ class Shape:
             value = out.get(name)
             if type(value) is str and not value.strip():
                 out[name] = None
-        for name in self.moments:  # those without a zone must not meet those with one
-            value = out.get(name)
-            if type(value) is str and _WITHOUT_ZONE.search(value):
-                out[name] = f"{value}Z"
         for name, shape in self.nested.items():
             value = out.get(name)
             if value is None:

@@ -6,6 +6,7 @@ what it renames gets the name of the mapping, and the rest stays where it is; wr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -30,6 +31,8 @@ from keapbridge.model.maybe import UNSET
 __all__ = ["Wire"]
 
 Json = dict[str, Any]
+_TIMES = ("CreatedAt", "UpdatedAt")
+_WITHOUT_ZONE = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?$")
 _DEFAULT = CustomcrmSchema()
 _READ_BY = ("names", "times", "time_zone", "dates", "booleans", "ids", *SYSTEM.values())
 """The keys of a schema that decide how records are read."""
@@ -102,7 +105,7 @@ class Wire:
     def read(self, record: Any) -> Any:
         """A record of an answer as the codec reads it; anything but an object as it is."""
         if self.is_flat or not isinstance(record, dict):
-            return record
+            return _zoned(record)
         rest = {name: deepcopy(value) if name in self.tops else value for name, value in record.items()}
         out: Json = {}
         for attribute, path in self.paths.items():
@@ -167,6 +170,15 @@ class Wire:
     def _is_inside(self, path: str) -> bool:
         """Whether a path is part of an object that has other parts, or is such an object."""
         return is_inside(path) or path in self.tops
+
+
+def _zoned(record: Any) -> Any:
+    """A record that is read as it is, but for times without a zone, which must not meet those with one."""
+    if isinstance(record, dict):
+        for name in _TIMES:
+            if isinstance(value := record.get(name), str) and _WITHOUT_ZONE.search(value):
+                record = {**record, name: f"{value}Z"}
+    return record
 
 
 def _is_in_list(path: str) -> bool:

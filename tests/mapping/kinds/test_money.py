@@ -33,6 +33,17 @@ def test_an_amount_is_the_same_however_many_zeros_it_has(currency: str, units: i
         Money().fit(expected, THEIRS, None, Context(keap_currency="XXX"))
 
 
+@pytest.mark.parametrize("raw", ["19.990000000000002", "19.989999999999995", 19.990000000000002])
+def test_what_is_but_noise_of_binary_floats_is_rounded(raw: object) -> None:
+    assert read(Money(), (raw, "USD")) == "USD 19.99"
+
+
+@pytest.mark.parametrize("raw", ["19.995", "19.9900001", "19.99000000000000201", "12345678901234.567"])
+def test_what_somebody_has_written_is_not_rounded(raw: str) -> None:
+    with pytest.raises(UnfitError):
+        read(Money(), (raw, "USD"))
+
+
 def test_minus_nothing_is_nothing() -> None:
     assert read(Money(), (Decimal("-0.00"), "USD")) == "USD 0.00"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from math import isfinite, ulp
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -16,6 +17,15 @@ from keapbridge.model.side import Side
 __all__ = ["NO_CURRENCY", "Money", "exponent", "is_currency", "is_known_currency"]
 
 NO_CURRENCY = "the currency of the Keap application is not known: it has no product yet"
+
+
+def _is_noise(amount: Decimal, rounded: Decimal, digits: int) -> bool:
+    """Whether an amount is but a rounded one as sums of binary floats come out: 19.990000000000002."""
+    known = float(amount)
+    if not isfinite(known) or Decimal(repr(known)) != amount:
+        return False  # no binary float: somebody has written these decimals
+    blur = 4 * ulp(known)
+    return blur * 1000 < 10.0**-digits and abs(float(rounded) - known) <= blur
 
 
 @frozen
@@ -55,7 +65,7 @@ class Money(Kind):
             rounded = major.quantize(Decimal(1).scaleb(-digits))
         except (InvalidOperation, ValueError, TypeError):
             raise UnfitError("not an amount") from None
-        if rounded != major:
+        if rounded != major and (side is Side.KEAP or not _is_noise(major, rounded, digits)):
             raise UnfitError(f"more decimals than {currency} has")
         if abs(rounded.scaleb(digits)) > LARGEST:
             raise UnfitError("an amount of more than 64 bits")

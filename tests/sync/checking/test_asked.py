@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 from toys import World
 
 import keapbridge as kb
 from keapbridge._io.effects import Page
 from keapbridge.customcrm import Contact
 from keapbridge.mapping import Mapper
-from keapbridge.sync.checking.asked import asks_for_records, shown, stamped
+from keapbridge.sync.checking.asked import asks_for_records, shown, stamped, undated
 from keapbridge.sync.synchronization import Synchronization
 
 CONTACTS = kb.mapping.contacts
@@ -65,6 +66,22 @@ def test_what_a_filter_wants_and_nobody_shows(toys: World) -> None:
     [(severity, _, _)] = judged(toys, where, {"Beard": "x"})
     assert severity == "warning"
     assert judged(toys, where, {"Statsu": None}) == []
+
+
+def test_that_nobody_is_newest_where_no_record_tells_its_time_is_told_unless_another_rule_decides(toys: World) -> None:
+    def told(rule: Any, *moments: datetime | None) -> list[str]:
+        systems = {kb.Side.CUSTOMCRM: Silent(), kb.Side.KEAP: Silent()}
+        sync = Synchronization(CONTACTS, systems, toys.store)  # type: ignore[arg-type]
+        settings = attrs.evolve(sync.settings, policy=kb.Policy(conflicts=rule))
+        page = Page(tuple(Contact(id=str(n), updated_at=moment) for n, moment in enumerate(moments)))
+        return [finding.what for finding in undated(attrs.evolve(sync, settings=settings), page)]
+
+    [what] = told("newest", None, None)
+    assert "'newest' decides no conflict" in what
+    assert told({"Email": "newest", "*": "keap"}, None) == [what]
+    for rule in ("keap", "customcrm", "manual", lambda _: "keap"):
+        assert told(rule, None) == []
+    assert told("newest", None, datetime(2026, 1, 2, tzinfo=UTC)) == told("newest") == []
 
 
 def test_only_names_of_the_hosts_own_are_asked_for(toys: World) -> None:

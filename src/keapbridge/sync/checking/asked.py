@@ -26,7 +26,7 @@ from keapbridge.sync.known_fields import had_fields, no_such_field, remember
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
 
-__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown", "stamped"]
+__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown", "stamped", "undated"]
 
 A_CLOCK = timedelta(minutes=20)  # how far the clocks of two machines may be apart
 DEPTH = 3  # of objects in records whose parts are looked at
@@ -119,6 +119,17 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             what = f"{seen} {name!r}, which the filter wants{is_meant(name, known)}"
             place = f"{sync.name}.where(customcrm=)"
             yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
+
+
+def undated(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
+    """Whether conflicts are to go to the newest edit, and no record of Customcrm tells when it was changed."""
+    told = [usable_moment(getattr(record, "updated_at", None)) for record in page.items]
+    policy = sync.settings.policy
+    waits = any((lens.policy or policy.conflict_rule(lens.name)) == "newest" for lens in sync.mapper.lenses)
+    if waits and told and not any(told):
+        what = "no record tells when it was changed, so 'newest' decides no conflict: each waits for a person"
+        advice = "name a rule that needs no times: Policy(conflicts='customcrm'), 'keap', or a function"
+        yield Finding("info", f"{sync.name}.UpdatedAt", what, advice)
 
 
 def stamped(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:

@@ -20,7 +20,14 @@ from keapbridge.model.names import CONTACTS
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.belonging import REMEDY
-from keapbridge.sync.checking.asked import asks_for_custom_fields, asks_for_records, custom_fields, shown, stamped
+from keapbridge.sync.checking.asked import (
+    asks_for_custom_fields,
+    asks_for_records,
+    custom_fields,
+    shown,
+    stamped,
+    undated,
+)
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.recognition import moved_customcrm
@@ -58,6 +65,7 @@ def check(bridge: Bridge) -> Flow[Findings]:
                 found += shown(sync, page)
             if side is Side.CUSTOMCRM and page is not None:
                 found += stamped(sync, page)
+                found += undated(sync, page)
         found += (yield from _tried(sync, Side.KEAP, custom_fields(sync, again=True), found)) or ()
     found += yield from _moved(bridge)
     return Findings(found)

@@ -13,7 +13,7 @@ from keapbridge.customcrm.records import wire_name
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import MappingError
 from keapbridge.mapping import defaults, needs
-from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.lens import Direction, Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.finding import Finding, Findings
@@ -179,9 +179,10 @@ def _without_place(declaration: Declaration) -> Iterator[Finding]:
 
 def _usual(declaration: Declaration) -> tuple[Lens, ...]:
     """The lenses that no host has named; a mapping that flows one way as a whole names none of them."""
-    ways = {lens.direction for lens in declaration.given.lenses}
-    way = ways.pop() if len(ways) == 1 else "both"
-    return (declaration.default if way == "both" else declaration.default.one_way(way)).lenses
+    ways: set[Direction] = {lens.direction for lens in declaration.given.lenses}
+    if ways in ({"to_keap"}, {"to_customcrm"}):
+        return declaration.default.one_way(ways.pop()).lenses
+    return declaration.default.lenses
 
 
 def _strangers(declaration: Declaration, named: frozenset[str]) -> Iterator[Finding]:

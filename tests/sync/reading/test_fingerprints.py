@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._json.codec import Codec
+from keapbridge._io.effects import Unread
 
 if TYPE_CHECKING:
     from conftest import World
@@ -20,13 +20,13 @@ PLACE = {"Country": "US", "Region": "US-AZ", "City": "Chandler"}
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many records of pages were read, call by call."""
     numbers: list[int] = []
-    original = Codec.read_texts
+    original = Unread.read
 
-    def read_texts(self: Any, texts: Any, places: Any, path: str) -> Any:
-        numbers.append(len(texts))
-        return original(self, texts, places, path)
+    def read(self: Unread[Any]) -> Any:
+        numbers.append(len(self.texts))
+        return original(self)
 
-    monkeypatch.setattr(Codec, "read_texts", read_texts)
+    monkeypatch.setattr(Unread, "read", read)
     return numbers
 
 

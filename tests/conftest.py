@@ -143,6 +143,11 @@ def broken_answers() -> None:
     """Asked for by tests whose Keap answers what its contract forbids."""
 
 
+@pytest.fixture
+def emptied_switches() -> None:
+    """Asked for by tests that empty what only has a value in Keap's contract, such as a yes or no: `null` is sent."""
+
+
 @pytest.fixture(scope="session")
 def closing() -> Iterator[Callable[[Callable[[], None]], None]]:
     """Closes servers in the background: they take a fifth of a second, and nobody has to wait for it."""
@@ -167,6 +172,7 @@ def keap_server(
         # A Keap that cuts texts takes what its contract forbids.
         requests=not keap_behaviour.truncate_silently,
         answers="broken_answers" not in request.fixturenames,
+        nulls="emptied_switches" in request.fixturenames,
     )
 
 
@@ -305,7 +311,9 @@ def _all_exchanges(log: RequestLog) -> list[Recorded]:
     return kept
 
 
-def _hold_to_the_contract(exchanges: list[Recorded], *, every: bool, requests: bool, answers: bool) -> None:
+def _hold_to_the_contract(
+    exchanges: list[Recorded], *, every: bool, requests: bool, answers: bool, nulls: bool
+) -> None:
     import keap_contract
 
     if not keap_contract.AVAILABLE:
@@ -313,10 +321,10 @@ def _hold_to_the_contract(exchanges: list[Recorded], *, every: bool, requests: b
     for exchange in exchanges:
         if "/v2/" not in exchange.path:
             continue  # the contract is that of v2
-        form = (requests, answers, *_form(exchange))
+        form = (requests, answers, nulls, *_form(exchange))
         _checked[form] += 1
         if every or _checked[form] <= MOST_CHECKED:
-            keap_contract.validate_exchange(_sampled(exchange), request=requests, answer=answers)
+            keap_contract.validate_exchange(_sampled(exchange), request=requests, answer=answers, nulls=nulls)
 
 
 _checked: Counter[tuple[Any, ...]] = Counter()

@@ -186,6 +186,7 @@ def each(test: Any) -> Any:
 
 
 @each
+@pytest.mark.usefixtures("emptied_switches")
 def test_no_value_of_one_record_stops_another_or_empties_anything(
     request: pytest.FixtureRequest,
     keap_server: KeapEmulator,

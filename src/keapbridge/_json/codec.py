@@ -251,16 +251,21 @@ class Codec(Generic[R]):
         return split(items, self.wire_names[ID], None, read, self.wire_names[stamp], _itself)[0]
 
     def read_texts(
-        self, texts: Sequence[msgspec.Raw], positions: Sequence[int], path: str
+        self,
+        texts: Sequence[msgspec.Raw],
+        positions: Sequence[int],
+        path: str,
+        prepared: Callable[[Any], Any] = _itself,
     ) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """The records of some texts from a list, and those that cannot be read.
 
         Args:
             positions: where in the list at `path` the texts were found.
+            prepared: what makes of an item, where one holds anything unusual, what is read.
         """
         with contextlib.suppress(NotQuickError):
             return self.read_quickly(b"[%b]" % b",".join(texts)), ()
-        return self.load_many([parsed(text) for text in texts], path=path, positions=positions)
+        return self.load_many([prepared(parsed(text)) for text in texts], path=path, positions=positions)
 
     def load_many(
         self, items: Any, *, path: str = "$", positions: Sequence[int] | None = None

@@ -59,8 +59,7 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> List
 
     def read(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         if endpoint.is_plain:
-            with contextlib.suppress(NotQuickError):
-                return endpoint.codec.read_quickly(b"[%b]" % b",".join(texts)), ()
+            return endpoint.codec.read_texts(texts, positions, path, endpoint.wire.read)
         there = [endpoint.wire.read(parsed(text)) for text in texts]
         return endpoint.codec.load_many(there, path=path, positions=positions)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from threads import leaving_no_thread
 
 import keapbridge as kb
 from keapbridge.testing import KeapEmulator
@@ -110,9 +111,9 @@ def test_a_session_for_debuggers_does_everything_on_one_thread(filled: KeapEmula
     with (
         kb.KeapClient(auth=kb.KeapApiKey(filled.api_key), base_url=filled.base_url) as keap,
         kb.SyncSession(customcrm=shop, keap=keap, store="sqlite://", debug=True) as session,
+        leaving_no_thread(),
     ):
         assert session.sync().count("created") == RECORDS
-        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("keapbridge")]
     assert shop.seen == {("nobody", "")}
 
 

@@ -7,6 +7,7 @@ import threading
 from contextvars import ContextVar
 
 import pytest
+from threads import leaving_no_thread
 
 from keapbridge.events import Event, Page, Progress, RunBegun
 from keapbridge.events import delivery as module
@@ -119,7 +120,7 @@ def test_the_thread_of_a_listener_ends_with_the_run_and_begins_anew() -> None:
     told: list[Event] = []
     tell = Delivery([told.append])
     for number in range(3):
-        tell(Page("toys", Side.KEAP, number, 0))
-        tell.drain(LONG)
-        assert "keapbridge_events" not in [thread.name for thread in threading.enumerate()]
+        with leaving_no_thread():
+            tell(Page("toys", Side.KEAP, number, 0))
+            tell.drain(LONG)
     assert len(told) == 3

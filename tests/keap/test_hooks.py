@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import pytest
+from threads import leaving_no_thread
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
@@ -418,11 +418,9 @@ def test_deliveries_come_twice_and_out_of_order_as_told(
 
 
 def test_nothing_is_noted_and_no_thread_runs_while_nobody_is_subscribed() -> None:
-    before = set(threading.enumerate())  # emulators of other tests may be ending
-    with KeapEmulator() as server:
+    with KeapEmulator() as server, leaving_no_thread("keap-hooks"):
         server.state.contacts.add({"given_name": "Ada"})
         assert server.state.changed is None
-        assert not [each for each in threading.enumerate() if each.name == "keap-hooks" and each not in before]
 
 
 def test_the_thread_of_deliveries_ends_with_the_emulator(receiver: Receiver) -> None:

@@ -37,7 +37,7 @@ from keapbridge.errors import ConflictError, NotFoundError, ShapeError, StatusEr
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
-from keapbridge.testing._samples import KEPT, samples
+from keapbridge.testing.contract.samples import KEPT, samples
 
 __all__ = ["Bench", "CustomcrmAdapterContract"]
 

@@ -13,6 +13,8 @@ A `CustomcrmClient` with the schema of a declared API takes the place of an adap
 `capabilities` is not asked. Each failure says what it would break.
 """
 
-from keapbridge.testing.contract.suite import ODD_TEXTS, Bench, CustomcrmAdapterContract
+from keapbridge.testing.contract.bench import Bench
+from keapbridge.testing.contract.making import ODD_TEXTS
+from keapbridge.testing.contract.suite import CustomcrmAdapterContract
 
 __all__ = ["ODD_TEXTS", "Bench", "CustomcrmAdapterContract"]

@@ -1,0 +1,197 @@
+"""A system as the engine sees it, with what the suite's tests do to it and ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Flow, Page
+from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
+from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
+from keapbridge.customcrm.records import wire_name
+from keapbridge.errors import ShapeError, StatusError
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.maybe import UNSET
+from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
+from keapbridge.testing.contract.samples import CLEARED, EDITS, MAKERS, samples
+
+__all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "differences", "needs", "takes"]
+
+OTHER_FORM = "a value is shown in another form than it was taken in: the record cannot be read, and its edits wait: {}"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_OWN = frozenset({"id", "created_at", "updated_at", "etag", "extra"})
+
+Customcrm = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
+
+
+def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> tuple[System, AdapterCapabilities]:
+    flows = getattr(client, object).flows
+    able = flows.capabilities
+    promises = AdapterCapabilities(
+        changes_since=able.changed_since,
+        tells_deletions=able.tombstones,
+        conditional_updates=able.conditional,
+        idempotent_creates=able.idempotent,
+        batch_read=able.batch,
+    )
+    return CustomcrmSystem(flows), promises
+
+
+class Bench:
+    """One kind of records of an adapter, or of a declared API, as the engine sees them."""
+
+    def __init__(self, adapter: Customcrm, object: str, loop: asyncio.Runner | None = None) -> None:
+        self.object = object
+        self.adapter = adapter
+        self.loop = loop
+        self.records: System
+        self.can_delete = True
+        self._held: frozenset[str] | None = None
+        if isinstance(adapter, (CustomcrmClient, AsyncCustomcrmClient)):
+            self.records, self.promises = _of_client(adapter, object)
+            self.can_delete = getattr(adapter, object).flows.capabilities.deletes is not None
+            waits = isinstance(adapter, AsyncCustomcrmClient)
+        else:
+            resource = resources(adapter)[object]
+            self.records, self.promises = AdapterSystem(resource), adapter.capabilities
+            self._held = resource.properties
+            waits = is_asynchronous(adapter)
+        self._loop = loop if waits else None
+        self._driver = SyncDriver()
+        self._keys = itertools.count()
+
+    def run(self, flow: Flow[Any]) -> Any:
+        """Drive a flow of the engine's."""
+        return self._driver.run(flow) if self._loop is None else self._loop.run(AsyncDriver().run(flow))
+
+    def holds(self, attribute: str) -> bool:
+        """Whether the adapter has a place for it."""
+        return self._held is None or wire_name(attribute) in self._held
+
+    @property
+    def companies(self) -> Bench | None:
+        """The companies that these records refer to, where the adapter has them and a place for the reference."""
+        if self.object != "contacts" or not self.holds("customer_id"):
+            return None
+        is_client = isinstance(self.adapter, (CustomcrmClient, AsyncCustomcrmClient))
+        if not is_client and "customers" not in resources(cast("CustomcrmAdapter", self.adapter)):
+            return None
+        return Bench(self.adapter, "customers", self.loop)
+
+    def narrowed(self, mappings: Sequence[Mapper]) -> Bench:
+        """The same for what these mappings map, where one of them is for these records."""
+        for mapper in mappings:
+            if mapper.customcrm_type is type(MAKERS[self.object](0)):
+                mapped = {name for lens in mapper.lenses for name in lens.customcrm.properties}
+                self._held = frozenset(mapped if self._held is None else self._held & mapped)
+        return self
+
+    @property
+    def samples(self) -> dict[str, tuple[Any, Any]]:
+        """Two values for all that it holds, by attribute."""
+        cls = type(MAKERS[self.object](0))
+        return {name: values for name, values in samples(cls).items() if self.holds(name)}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """All records as a list shows them, by id."""
+        return {record.id: self._whole(record) for page in self.pages() for record in page.items}
+
+    def make(self, n: int, **changes: Any) -> Any:
+        """The n-th record, not stored yet."""
+        record = attrs.evolve(MAKERS[self.object](n), **changes)
+        lacks = {f.name: UNSET for f in attrs.fields(type(record)) if f.name != "extra" and not self.holds(f.name)}
+        lacking: dict[str, Any] = dict(lacks)
+        return attrs.evolve(record, **lacking)
+
+    @property
+    def edits(self) -> dict[str, Any]:
+        """Attributes with values that no new record has."""
+        return {name: value for name, value in EDITS[self.object].items() if self.holds(name)}
+
+    @property
+    def cleared(self) -> list[str]:
+        """Attributes that can be empty."""
+        return [name for name in CLEARED[self.object] if self.holds(name)]
+
+    @property
+    def text(self) -> str:
+        """An attribute that holds any text."""
+        wanted = ("last_name",) if self.object == "contacts" else ("description", "name")
+        return next(name for name in wanted if self.holds(name))
+
+    def create(self, record: Any, key: str | None = None) -> Any:
+        return self._whole(self.run(self.records.create(record, key or f"{self.object}-{next(self._keys)}")))
+
+    def add(self, number: int) -> list[str]:
+        return [self.create(self.make(n)).id for n in range(number)]
+
+    def get(self, id: str) -> Any:
+        return self._whole(self.run(self.records.get(id)))
+
+    def get_many(self, ids: Sequence[str]) -> tuple[Any, ...]:
+        return tuple(map(self._whole, self.run(self.records.get_many(ids))))
+
+    def update(self, id: str, version: str | None = None, /, **changes: Any) -> Any:
+        return self._whole(self.run(self.records.update(id, changes, version)))
+
+    def _whole(self, record: Any) -> Any:
+        """A record in which what it does not show is empty: these records are the own of the suite, nothing hides."""
+        names = [f.name for f in attrs.fields(type(record)) if f.name != "extra" and self.holds(f.name)]
+        left_out: dict[str, Any] = dict.fromkeys(name for name in names if getattr(record, name) is UNSET)
+        return attrs.evolve(record, **left_out)
+
+    def delete(self, id: str, version: str | None = None) -> None:
+        needs(self.can_delete, "to delete records")
+        self.run(self.records.delete(id, version))
+
+    def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
+        page = self.run(self.records.list(since))
+        while True:
+            for item in page.malformed:
+                raise item.error
+            yield page
+            if page.next is None:
+                return
+            page = self.run(page.next())
+
+    def listed(self, since: datetime | None = None) -> list[str]:
+        return [record.id for page in self.pages(since) for record in page.items]
+
+    def stamp(self, id: str) -> datetime:
+        moment = self.records.identify(self.get(id)).updated_at
+        assert moment is not None, f"{id} has no UpdatedAt: without it nobody knows since when changes are missing"
+        return moment
+
+
+def differences(a: Any, b: Any) -> list[str]:
+    """The attributes that both show, and show differently; empty is empty, in whatever way."""
+    names = [f.name for f in attrs.fields(type(a)) if f.name not in _OWN]
+    values = {n: (getattr(a, n), getattr(b, n)) for n in names}
+    return [n for n, (x, y) in values.items() if UNSET not in (x, y) and (x or None) != (y or None)]
+
+
+def takes(bench: Bench, id: str, name: str, value: Any) -> bool:
+    """Whether a value is taken; some are refused by right, because nothing else is there, or something must be."""
+    try:
+        bench.update(id, **{name: value})
+    except ShapeError as error:
+        pytest.fail(OTHER_FORM.format(error))
+    except StatusError as error:
+        if error.status in {400, 422}:
+            return False
+        pytest.fail(f"{name} is not taken, and that is no refusal, status 422, either: {error}")
+    return True
+
+
+def needs(promise: bool, name: str) -> None:
+    """Skip what was not promised."""
+    if not promise:
+        pytest.skip(f"the adapter does not promise {name}")

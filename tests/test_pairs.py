@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge.customcrm.client import AsyncCustomcrmResource, SyncCustomcrmResource
-from keapbridge.keap.client import (
+from keapbridge.customcrm.resources import AsyncCustomcrmResource, SyncCustomcrmResource
+from keapbridge.keap.hooks import AsyncKeapHooks, SyncKeapHooks
+from keapbridge.keap.resources import (
     AsyncKeapResource,
     AsyncKeapResourceWithFields,
     SyncKeapResource,
     SyncKeapResourceWithFields,
 )
-from keapbridge.keap.hooks import AsyncKeapHooks, SyncKeapHooks
 from keapbridge.sync.aio import AsyncObjectSync
 from keapbridge.sync.session import ObjectSync
 

@@ -24,9 +24,9 @@ import keapbridge as kb
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import resources
-from keapbridge.customcrm.client import CustomcrmResource
+from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.customcrm.records import wire_name
-from keapbridge.keap.client import KeapResource
+from keapbridge.keap.operations import KeapResource
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System

@@ -17,8 +17,8 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Answer, Call, Flow
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._json.codec import NO_EXTRA, Codec
-from keapbridge.keap.client import KeapResource
 from keapbridge.keap.endpoints import Endpoint
+from keapbridge.keap.operations import KeapResource
 from keapbridge.model.maybe import UNSET, Maybe
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ import attrs
 
 from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.address import named
-from keapbridge.customcrm.client import CustomcrmResource
+from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener

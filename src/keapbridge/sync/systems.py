@@ -10,9 +10,9 @@ import attrs
 
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterResource
-from keapbridge.customcrm.client import CustomcrmResource
-from keapbridge.keap.client import KeapResource
+from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.keap.fields import CustomField, Model
+from keapbridge.keap.operations import KeapResource
 from keapbridge.mapping.custom import NamedField
 from keapbridge.model.checked import usable_moment, usable_version
 from keapbridge.model.maybe import UNSET

@@ -12,7 +12,7 @@ import pytest
 import keapbridge as kb
 from keapbridge._io.effects import Effect, Send
 from keapbridge.keap.by_id import ById
-from keapbridge.keap.client import KeapResource
+from keapbridge.keap.operations import KeapResource
 
 if TYPE_CHECKING:
     from conftest import World

@@ -28,6 +28,11 @@ LONGER: Final = "longer pages"
 _WORDS: Final[Mapping[Way, str]] = {"empty": "an empty value", "null": "null", "mask": "update_mask alone"}
 _REFUSALS: Final = frozenset({400, 413, 414, 422, 431})
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LISTING: Final = re.compile(
+    r"\b(?:must be\b|one of\b|(?<!not )(?:accepted|allowed|available|known|supported|valid)\b(?: \w+)?(?: are)?\s*:)",
+    re.IGNORECASE,
+)
+_REFUSING: Final = re.compile(r"unrecogni[sz]ed|unknown|invalid|\b(?:not|no such|cannot)\b", re.IGNORECASE)
 _log = logging.getLogger("keapbridge.calls")
 
 
@@ -148,11 +153,19 @@ def is_named(said: str, name: str) -> bool:
 
 def names_in(said: str, asked: Collection[str]) -> frozenset[str]:
     """Those of the names that a refusal is about: which it names, or which it does not where it lists what there is."""
-    words = {_plain(word) for word in _WORD.findall(said)}
-    named = frozenset(name for name in asked if _plain(name) in words)
+    listing = _LISTING.search(said)
+    if listing is not None and (there := _named(said[listing.end() :], asked)):
+        return frozenset(asked) - there
+    named = _named(said, asked)
     if len(named) == len(asked):
         return frozenset()
-    return frozenset(asked) - named if 2 * len(named) > len(asked) else named
+    is_list = 2 * len(named) > len(asked) and _REFUSING.search(said) is None
+    return frozenset(asked) - named if is_list else named
+
+
+def _named(said: str, asked: Collection[str]) -> frozenset[str]:
+    words = {_plain(word) for word in _WORD.findall(said)}
+    return frozenset(name for name in asked if _plain(name) in words)
 
 
 def _plain(name: str) -> str:

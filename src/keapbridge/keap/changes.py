@@ -5,9 +5,9 @@ The records say the same; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from keapbridge.keap.records import (
     Address,
@@ -58,6 +58,7 @@ class ContactChanges(TypedDict, total=False):
     assistant_name: Maybe[str]
     assistant_phone: Maybe[str]
     billing_information: Maybe[str]
+    utm_parameters: Maybe[Iterable[Mapping[str, Any]]]
 
 
 class CompanyChanges(TypedDict, total=False):
@@ -71,6 +72,22 @@ class CompanyChanges(TypedDict, total=False):
     website: Maybe[str]
     notes: Maybe[str]
     custom_fields: Maybe[Iterable[CustomFieldValue]]
+    title: Maybe[str]
+    first_name: Maybe[str]
+    middle_name: Maybe[str]
+    last_name: Maybe[str]
+    suffix: Maybe[str]
+    preferred_name: Maybe[str]
+    job_title: Maybe[str]
+    birth_date: Maybe[date]
+    anniversary_date: Maybe[date]
+    spouse_name: Maybe[str]
+    assistant_name: Maybe[str]
+    assistant_phone: Maybe[str]
+    billing_information: Maybe[str]
+    contact_type: Maybe[str]
+    referral_code: Maybe[str]
+    owner_id: Maybe[str]
 
 
 class ProductChanges(TypedDict, total=False):
@@ -90,4 +107,9 @@ class ProductChanges(TypedDict, total=False):
     city_taxable: Maybe[bool]
     subscription_only: Maybe[bool]
     storefront_hidden: Maybe[bool]
+    is_package: Maybe[bool]
+    needs_digital_delivery: Maybe[bool]
+    delivery_description: Maybe[str]
+    top_html: Maybe[str]
+    bottom_html: Maybe[str]
     inventory: Maybe[ProductInventory]

@@ -142,6 +142,11 @@ def _contact_body(body: dict[str, Any]) -> dict[str, Any]:
     body = _body(body)
     if "company" in body:
         body["company"] = {"id": body["company"].get("id", "")}
+    if "utm_parameters" in body:
+        # Read as one for each touch, written as one.
+        if len(body["utm_parameters"]) != 1:
+            raise ValueError("utm_parameters are written one at a time, and never taken back")
+        [body["utm_parameters"]] = body["utm_parameters"]
     return body
 
 
@@ -158,13 +163,14 @@ def _product_patch(body: dict[str, Any]) -> dict[str, Any]:
     return _body({**{k: v for k, v in _product_body(body).items() if k != "inventory"}, **flat})
 
 
-_TIMES = frozenset({"id", "create_time", "update_time"})
+_KEPT_BY_KEAP = frozenset({"account_id", "create_time", "created_by", "groups", "id", "last_updated_by", "update_time"})
+_OFFERED = frozenset({"categories", "has_legacy_image", "options", "subscription_plans"})
 
 CONTACTS: Endpoint[records.SavedContact] = Endpoint(
     name="contacts",
     singular="contact",
     codec=Codec(records.SavedContact),
-    read_only=_TIMES | {"score_value", "tag_ids"},
+    read_only=_KEPT_BY_KEAP | {"links", "score_value", "tag_ids"},
     choosable=True,
     answers_all=True,
     since="start_update_time",
@@ -178,7 +184,7 @@ COMPANIES: Endpoint[records.SavedCompany] = Endpoint(
     name="companies",
     singular="company",
     codec=Codec(records.SavedCompany),
-    read_only=_TIMES,
+    read_only=_KEPT_BY_KEAP,
     required=frozenset({"company_name"}),
     choosable=True,
     answers_all=False,
@@ -193,7 +199,7 @@ PRODUCTS: Endpoint[records.SavedProduct] = Endpoint(
     name="products",
     singular="product",
     codec=Codec(records.SavedProduct),
-    read_only=_TIMES,
+    read_only=frozenset({"id", "create_time", "update_time"}) | _OFFERED,
     required=frozenset({"name", "price", "short_description"}),
     choosable=False,
     answers_all=True,

@@ -6,7 +6,7 @@ the server sent and this version does not know, so that it survives reading, cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,17 @@ import attrs
 from attrs import frozen
 
 from keapbridge._json.codec import NO_EXTRA, WRITE_ONLY, brief
+from keapbridge.keap.product_parts import (
+    FixedOption,
+    Money,
+    ProductInventory,
+    ProductOption,
+    SubscriptionPlan,
+    VariableSetting,
+    as_tuple,
+)
 from keapbridge.model.given import keywords
-from keapbridge.model.maybe import UNSET, Maybe, Unreadable, UnsetType
+from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
 __all__ = [
     "Address",
@@ -25,15 +34,20 @@ __all__ = [
     "CustomFieldValue",
     "EmailAddress",
     "FaxNumber",
+    "FixedOption",
+    "Link",
     "Money",
     "Origin",
     "PhoneNumber",
     "Product",
     "ProductInventory",
+    "ProductOption",
     "SavedCompany",
     "SavedContact",
     "SavedProduct",
     "SocialAccount",
+    "SubscriptionPlan",
+    "VariableSetting",
 ]
 
 Extra = Mapping[str, Any]
@@ -50,13 +64,6 @@ AS_CUSTOMCRM: Mapping[str, str] = {
     "city": "locality",
 }
 """What Customcrm calls the same."""
-
-
-def as_tuple(items: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:
-    """Lists are welcome; what a record holds cannot be changed."""
-    given: Any = items  # in a record that is read field by field it may be `Unreadable`
-    kept: tuple[Any, ...] | UnsetType = given if type(given) in {UnsetType, Unreadable} else tuple(given)
-    return kept
 
 
 @keywords()
@@ -165,10 +172,26 @@ class Origin:
     __repr__ = brief
 
 
+@frozen
+class Link:
+    """Another contact that a contact is linked with; read only."""
+
+    id: Maybe[str] = UNSET
+    linked_contact_id: Maybe[str] = UNSET
+    link_type_id: Maybe[str] = UNSET
+    link_type_name: Maybe[str] = UNSET
+    extra: Extra = NO_EXTRA
+    __repr__ = brief
+
+
 @keywords(AS_CUSTOMCRM)
 @frozen(kw_only=True)
 class Contact:
-    """A person."""
+    """A person.
+
+    `utm_parameters` are read as Keap shows them (`utmSource`, …), one for each touch; written is one, in the words of
+    writes: `[{"keap_source_id": "7", "utm_source": "google"}]`.
+    """
 
     id: Maybe[str] = UNSET
     given_name: Maybe[str] = UNSET
@@ -200,8 +223,14 @@ class Contact:
     assistant_name: Maybe[str] = UNSET
     assistant_phone: Maybe[str] = UNSET
     billing_information: Maybe[str] = UNSET
+    utm_parameters: tuple[Mapping[str, Any], ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     score_value: Maybe[str] = UNSET
     tag_ids: tuple[str, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    groups: Maybe[str] = UNSET
+    links: tuple[Link, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    account_id: Maybe[str] = UNSET
+    created_by: Maybe[str] = UNSET
+    last_updated_by: Maybe[str] = UNSET
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
     extra: Extra = NO_EXTRA
@@ -211,7 +240,10 @@ class Contact:
 @keywords(AS_CUSTOMCRM)
 @frozen(kw_only=True)
 class Company:
-    """A company. Unlike a contact it has one address, one e-mail address, one phone and one fax number."""
+    """A company. Unlike a contact it has one address, one e-mail address, one phone and one fax number.
+
+    The names and dates are those of the record that Keap keeps for a company, which is of the same kind as a contact.
+    """
 
     id: Maybe[str] = UNSET
     company_name: Maybe[str] = UNSET
@@ -222,33 +254,28 @@ class Company:
     website: Maybe[str] = UNSET
     notes: Maybe[str] = UNSET
     custom_fields: tuple[CustomFieldValue, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    title: Maybe[str] = UNSET
+    first_name: Maybe[str] = UNSET
+    middle_name: Maybe[str] = UNSET
+    last_name: Maybe[str] = UNSET
+    suffix: Maybe[str] = UNSET
+    preferred_name: Maybe[str] = UNSET
+    job_title: Maybe[str] = UNSET
+    birth_date: Maybe[date] = UNSET
+    anniversary_date: Maybe[date] = UNSET
+    spouse_name: Maybe[str] = UNSET
+    assistant_name: Maybe[str] = UNSET
+    assistant_phone: Maybe[str] = UNSET
+    billing_information: Maybe[str] = UNSET
+    contact_type: Maybe[str] = UNSET
+    referral_code: Maybe[str] = UNSET
+    owner_id: Maybe[str] = UNSET
+    groups: Maybe[str] = UNSET
+    account_id: Maybe[str] = UNSET
+    created_by: Maybe[str] = UNSET
+    last_updated_by: Maybe[str] = UNSET
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET
-    extra: Extra = NO_EXTRA
-    __repr__ = brief
-
-
-@keywords()
-@frozen
-class Money:
-    """An amount in the smallest unit of its currency (cents for USD, yen for JPY, fils for KWD)."""
-
-    amount: Maybe[int] = UNSET
-    currency_code: Maybe[str] = UNSET
-    formatted_amount: Maybe[str] = UNSET
-    extra: Extra = NO_EXTRA
-    __repr__ = brief
-
-
-@keywords()
-@frozen
-class ProductInventory:
-    """Stock settings. The count is read only; it moves through `products.adjust_inventory`."""
-
-    inventory_limit: Maybe[int] = UNSET
-    inventory_count: Maybe[int] = UNSET
-    out_of_stock_enabled: Maybe[bool] = UNSET
-    email_for_inventory_notifications: Maybe[str] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
 
@@ -273,6 +300,15 @@ class Product:
     city_taxable: Maybe[bool] = UNSET
     subscription_only: Maybe[bool] = UNSET
     storefront_hidden: Maybe[bool] = UNSET
+    is_package: Maybe[bool] = UNSET
+    needs_digital_delivery: Maybe[bool] = UNSET
+    delivery_description: Maybe[str] = UNSET
+    top_html: Maybe[str] = UNSET
+    bottom_html: Maybe[str] = UNSET
+    has_legacy_image: Maybe[bool] = UNSET
+    categories: tuple[str, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    options: tuple[ProductOption, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    subscription_plans: tuple[SubscriptionPlan, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
     inventory: Maybe[ProductInventory] = UNSET
     create_time: Maybe[datetime] = UNSET
     update_time: Maybe[datetime] = UNSET

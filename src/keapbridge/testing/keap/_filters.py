@@ -23,7 +23,7 @@ from keapbridge.testing.keap._checks import InvalidError
 from keapbridge.testing.keap._documents import Document
 from keapbridge.testing.keap._fields import DATE_FIELDS, LIST_FIELDS, NUMERIC_FIELDS, YES_NO
 from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, Resource
-from keapbridge.testing.keap._slots import ADDRESS_SLOTS, PHONE_SLOTS
+from keapbridge.testing.keap._slots import PHONE_SLOTS
 
 MAX_PAGE = 1000
 MAX_IDS = 1_000_000
@@ -78,7 +78,7 @@ _FILTERS: dict[str, dict[str, Filter]] = {
         "end_update_time": Filter("moment", "r.update_time <= {test}"),
         **{
             f"{slot.lower()}_address_{part}": Filter("exact", _member("addresses", slot, part))
-            for slot in ADDRESS_SLOTS
+            for slot in ("BILLING", "SHIPPING", "OTHER")
             for part in _ADDRESS_PARTS
         },
         "city": Filter("text", _member("addresses", "BILLING", "locality")),
@@ -106,6 +106,13 @@ _FILTERS: dict[str, dict[str, Filter]] = {
     },
 }
 
+
+def names(resource: Resource) -> frozenset[str]:
+    """What lists of an object are filtered by, besides custom fields."""
+    return frozenset(_FILTERS[resource.name]) | (_PHONE if resource is CONTACTS else frozenset())
+
+
+_PHONE = frozenset({"phone_number", "phone_fields"})
 _CLAUSE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(==|>=|<=|>|<)(.+)", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _ID = re.compile(r"[0-9]{1,18}")
@@ -125,7 +132,7 @@ def conditions(
     found: list[Condition] = []
     if resource is CONTACTS:
         found += _phone(clauses)
-        clauses = [c for c in clauses if c[0] not in ("phone_number", "phone_fields")]
+        clauses = [c for c in clauses if c[0] not in _PHONE]
     by_name = {f["field_name"].lower(): f for f in custom_fields.values()}
     for name, operator, value in clauses:
         if name in known:
@@ -201,7 +208,7 @@ def _phone(clauses: list[tuple[str, str, str]]) -> list[Condition]:
     slots = [s.strip() for s in given.get("phone_fields", ("==", ""))[1].split(",") if s.strip()]
     if unknown := set(slots) - PHONE_SLOTS.keys():
         raise InvalidError(f"filter: {min(unknown)} is not a phone field")
-    if any(given[n][0] != "==" for n in ("phone_number", "phone_fields") if n in given):
+    if any(given[n][0] != "==" for n in _PHONE & given.keys()):
         raise InvalidError("filter: phone_number and phone_fields support == only")
     if "phone_number" not in given:
         return []

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
+import keap_contract as published
 import pytest
 from script_modules import script
 
-from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
+from keapbridge.keap import records
+from keapbridge.testing.keap import _filters, _resources
 
 compare = script("keap_contract")
 
@@ -17,26 +20,28 @@ compare = script("keap_contract")
 def contract() -> dict[str, Any]:
     """One that has all that this library knows, and no more."""
     schemas: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
 
     def add(name: str, properties: Any) -> None:
         schemas[name] = {"properties": {key: {} for key in properties}}
 
-    paths: dict[str, Any] = {}
-    for endpoint in (CONTACTS, COMPANIES, PRODUCTS):
-        add(compare.READ[endpoint.name], endpoint.asked)
-        add(compare.WRITTEN[endpoint.name], endpoint.writable)
+    played = {each.name: each for each in _resources.RESOURCES}
+    for endpoint in compare.ENDPOINTS:
+        name = endpoint.name
+        add(compare.READ[name], endpoint.asked)
+        add(compare.CREATED[name], endpoint.writable)
+        add(compare.UPDATED[name], played[name].update)
         said = {
-            "filter": f"{endpoint.since} {endpoint.ids} {endpoint.id_above}",
-            "order_by": " ".join(f"`{o.split()[0]}`" for o in (endpoint.by_id, endpoint.newest_first) if o),
+            "filter": "\n".join(f"- (String) `{each}` - exact" for each in _filters.names(played[name])),
+            "order_by": "\n".join(f"- `{each}`" for each in played[name].orders),
             **({"fields": ""} if endpoint.choosable else {}),
         }
-        parameters = [{"name": name, "description": text} for name, text in said.items()]
-        paths[f"/rest/v2/{endpoint.name}"] = {"get": {"parameters": parameters}}
-    from keapbridge.keap import records
-
+        parameters = [{"name": key, "description": text} for key, text in said.items()]
+        mask = {"name": "update_mask", "schema": {"items": {"enum": sorted(played[name].mask)}}}
+        paths[f"/rest/v2/{name}"] = {"get": {"parameters": parameters}}
+        paths[f"/rest/v2/{name}/{{id}}"] = {"patch": {"parameters": [mask]}}
     for ours, theirs in compare.PARTS.items():
-        fields = (f.name for f in getattr(records, ours).__attrs_attrs__)
-        add(theirs, [name for name in fields if name not in {"extra", "opt_in_reason"}])
+        add(theirs, [f.name for f in attrs.fields(getattr(records, ours)) if f.name != "extra"])
     return {"components": {"schemas": schemas}, "paths": paths}
 
 
@@ -50,20 +55,38 @@ def test_what_agrees_is_not_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run(contract(), tmp_path, capsys) == (0, "")
 
 
-def test_what_the_contract_has_beside_is_told_and_what_it_lacks_is_drift(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_missing_and_what_has_drifted_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = contract()
     properties = found["components"]["schemas"]["Contact"]["properties"]
     properties["soul"] = properties.pop("job_title")
     [_, order_by, *_] = found["paths"]["/rest/v2/companies"]["get"]["parameters"]
-    order_by["description"] = "`name`"
+    order_by["description"] = "- `name`\n- `mood`"
+    found["paths"]["/rest/v2/companies/{id}"]["patch"]["parameters"][0]["schema"]["items"]["enum"].remove("notes")
     del found["paths"]["/rest/v2/products"]
     code, told = run(found, tmp_path, capsys)
     assert code == 1
     assert [" ".join(line.split()) for line in told.splitlines()] == [
-        "not modelled contacts, read: soul",
-        "drift contacts, read: job_title is not in the contract",
+        "missing contacts, read: soul",
+        "drift contacts, read: job_title is not there",
+        "missing contacts, shown by the emulator: soul",
+        "drift contacts, shown by the emulator: job_title is not there",
+        "drift companies, update_mask in the emulator: notes is not there",
+        "missing companies, orders of the emulator: mood",
+        "drift companies, orders of the emulator: create_time is not there",
+        "drift companies, orders of the emulator: email is not there",
+        "drift companies, orders of the emulator: id is not there",
         "drift companies: no order by id",
-        "drift products: the contract has no such list",
+        "drift products: there is no such list",
     ]
+
+
+@pytest.mark.skipif(not published.AVAILABLE, reason=published.UNAVAILABLE)
+def test_nothing_of_the_published_contract_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(published.specification(), tmp_path, capsys) == (0, "")
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("sdk")
+def test_keaps_own_sdk_knows_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("keap_core_v2_client")
+    assert (compare.main(["--sdk"]), capsys.readouterr().out) == (0, "")

@@ -8,9 +8,9 @@ import re
 import msgspec
 
 from keapbridge.testing._faults import Fault, FaultKind, Scope, Special
-from keapbridge.testing.keap._app import HIDDEN_WRITES
 from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._gateway import bearer, throttled_body
+from keapbridge.testing.keap._messages import HIDDEN_WRITES
 from keapbridge.testing.keap._oauth import KeapOAuthServer
 from keapbridge.testing.keap._quota import Refusal
 from keapbridge.testing.keap._state import KeapState

@@ -126,13 +126,13 @@ class Keap:
     def backup(self) -> Any:
         state = self.emulator.state
         fields = {name: deepcopy(self._table(name).custom_fields) for name in (CONTACTS,)}
-        return _copy(state._db), deepcopy(state._consents), fields
+        return _copy(state._db), deepcopy(state.consents), fields
 
     def restore(self, backup: Any) -> None:
         state = self.emulator.state
         content, consents, fields = backup
         content.backup(state._db)
-        state._consents = deepcopy(consents)
+        state.consents = deepcopy(consents)
         for name, known in fields.items():
             self._table(name).custom_fields = deepcopy(known)
 

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keapbridge.testing.keap._checks import InvalidError
+from keapbridge.testing.keap._consents import MARKETABLE
 from keapbridge.testing.keap._messages import RefusedError, json_answer, label_of, typed_body
-from keapbridge.testing.keap._state import MARKETABLE, KeapState
+from keapbridge.testing.keap._state import KeapState
 
 __all__ = ["change_email_status", "email_status"]
 

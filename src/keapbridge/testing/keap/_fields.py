@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from keapbridge.testing.keap._checks import LARGEST_INTEGER, InvalidError, Writing, text
@@ -76,3 +77,15 @@ def custom_value(value: Any, path: str, writing: Writing) -> Document | None:
         return None
     content = _content(value["content"], f"{path}.content", writing, field)
     return None if content is None else {"id": value["id"], "content": content}
+
+
+def made_field(about: Document, options: Sequence[str], taken: Collection[str]) -> Document:
+    """A custom field with the name that Keap makes of its label, unlike those that are taken (in small letters)."""
+    stem = re.sub(r"[^A-Za-z0-9]", "", about["label"]) or "Field"
+    stem = stem if stem[0].isalpha() else f"Field{stem}"
+    names = (stem, *(f"{stem}{n}" for n in range(len(taken))))
+    name = next(name for name in names if name.lower() not in taken)
+    field: Document = {**about, "field_name": name, "group_name": "Custom Fields"}
+    if options:
+        field["options"] = [{"id": str(n), "label": option} for n, option in enumerate(options, start=1)]
+    return field

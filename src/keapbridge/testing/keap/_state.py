@@ -1,13 +1,12 @@
 """What the emulator remembers, and how a test looks at it and edits it like a user of Keap would.
 
-Every document is one row of JSON text in SQLite (in memory), beside the few columns that lists are ordered and searched
-by. One lock guards the one connection: the server's thread and the test's may use the state at the same time.
+Documents are rows of SQLite in memory. One lock guards the one connection: the server's thread and the test's may use
+the state at the same time.
 """
 
 from __future__ import annotations
 
 import copy
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -15,40 +14,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import msgspec
 
 from keapbridge.testing.keap._checks import money
-from keapbridge.testing.keap._documents import Document, dicts, words
-from keapbridge.testing.keap._fields import FIELD_TYPES
+from keapbridge.testing.keap._consents import Consent, Consents
+from keapbridge.testing.keap._documents import Document, dicts
+from keapbridge.testing.keap._fields import FIELD_TYPES, made_field
 from keapbridge.testing.keap._filters import Condition, Order, stamp
 from keapbridge.testing.keap._journal import Journal
 from keapbridge.testing.keap._resources import COMPANIES, CONTACTS, PRODUCTS, RESOURCES, Resource, stock
+from keapbridge.testing.keap._rows import Rows, begin, company_names, first_seen
 from keapbridge.testing.keap._writing import complete, merged
 
-_ID = re.compile(r"[1-9][0-9]{0,17}")
-
 Clock = Callable[[], datetime]
-
-MARKETABLE = frozenset({"UNENGAGED_MARKETABLE", "SINGLE_OPT_IN", "DOUBLE_OPT_IN", "CONFIRMED"})
-# An opt-in reason moves an address out of these only; an unsubscribe stays one.
-OPENED_BY_REASON = frozenset({"UNENGAGED_MARKETABLE", "UNENGAGED_NON_MARKETABLE", "NON_MARKETABLE", "MANUAL"})
-STATUSES = (
-    MARKETABLE
-    | OPENED_BY_REASON
-    | frozenset(words("LOCKDOWN BOUNCE HARD_BOUNCE ADMIN SYSTEM LIST_UNSUBSCRIBE FEEDBACK SPAM INVALID DEACTIVATED"))
-)
-_INITIAL_STATUS = "NON_MARKETABLE"
-_CONFIRMED_STATUS = "SINGLE_OPT_IN"
-_OPTED_OUT_STATUS = "MANUAL"
-
-
-@attrs.frozen
-class Consent:
-    """What is known of an email address, whoever has it."""
-
-    status: str = _INITIAL_STATUS
-    reason: str | None = None
 
 
 class KeapState:
@@ -60,17 +38,15 @@ class KeapState:
         self.now: Clock = clock or (lambda: datetime.now(UTC))
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._last_write = datetime.min.replace(tzinfo=UTC)
-        self._consents: dict[str, Consent] = {}
+        self.consents = Consents()
         self._last_field_id = 0
         # Called with the table, what was done, the ids and the time, while somebody wants to know.
         self.changed: Callable[[str, str, Sequence[str], str], None] | None = None
-        self._db.execute("CREATE TABLE contact_emails (record_id INTEGER NOT NULL, email TEXT NOT NULL COLLATE NOCASE)")
-        self._db.execute("CREATE INDEX contact_emails_by_email ON contact_emails (email)")
-        self._db.execute("CREATE INDEX contact_emails_by_record ON contact_emails (record_id)")
+        begin(self._db)
         self.contacts = Contacts(self, CONTACTS)
         self.companies = Table(self, COMPANIES)
         self.products = Table(self, PRODUCTS)
-        tables = {resource.name: self.table(resource)._columns for resource in RESOURCES}
+        tables = {resource.name: self.table(resource).rows.columns for resource in RESOURCES}
         self._journal = Journal(self._db, tables, {"contact_emails": ("rowid", "record_id", "email")})
 
     def close(self) -> None:
@@ -122,45 +98,33 @@ class KeapState:
 
     def consent(self, email: str) -> Consent:
         """What is known of an address; addresses never seen are not marketable."""
-        return self._consents.get(email.casefold(), Consent())
+        return self.consents.of(email)
 
     def set_email_status(self, email: str, status: str) -> None:
         """What Keap or the owner of the address does: an unsubscribe, a bounce, a confirmation."""
-        if status not in STATUSES:
-            raise ValueError(f"{status} is not a status of an email address")
         with self.lock:
-            self._consents[email.casefold()] = attrs.evolve(self.consent(email), status=status)
+            self.consents.set_status(email, status)
 
     def ask_opt_in(self, email: str, reason: str) -> bool:
         """Opts the address in as far as Keap lets a reason do that; whether it changed anything."""
         with self.lock:
-            before = self.consent(email)
-            if before.status in OPENED_BY_REASON:
-                self._consents[email.casefold()] = Consent(_CONFIRMED_STATUS, reason)
-            return self.consent(email) != before
+            return self.consents.ask_opt_in(email, reason)
 
     def opt_out(self, email: str, reason: str) -> None:
         """Opts a marketable address out by hand."""
         with self.lock:
-            if self.consent(email).status in MARKETABLE:
-                self._consents[email.casefold()] = Consent(_OPTED_OUT_STATUS, reason)
+            self.consents.opt_out(email, reason)
 
     def forget_consent(self, email: str) -> None:
         """Knows nothing of an address any more, unless somebody has it still."""
         with self.lock:
             if self.first_seen(email) is None:
-                self._consents.pop(email.casefold(), None)
+                self.consents.forget(email)
 
     def first_seen(self, email: str) -> str | None:
         """When the first record with this address was made; `None` when no contact and no company has it."""
         with self.lock:
-            (moment,) = self._db.execute(
-                "SELECT min(create_time) FROM (SELECT create_time FROM contacts WHERE id IN "
-                "(SELECT record_id FROM contact_emails WHERE email = ?1) "
-                "UNION ALL SELECT create_time FROM companies WHERE email = ?1)",
-                (email,),
-            ).fetchone()
-            return str(moment) if moment is not None else None
+            return first_seen(self._db, email)
 
     # --- custom fields
 
@@ -179,19 +143,10 @@ class Table(Mapping[str, Document]):
     def __init__(self, state: KeapState, resource: Resource) -> None:
         self._state = state
         self._resource = resource
-        self._db = state._db
+        self.rows = Rows(state._db, resource)
         self._last_id = resource.first_id - 1
         self.custom_fields: dict[str, Document] = {}
         self.deleted: dict[str, Document] = {}  # as they were
-        name = resource.name
-        keys = "".join(f", {key} TEXT NOT NULL COLLATE NOCASE" for key in resource.keys)
-        self._db.execute(
-            f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, create_time TEXT NOT NULL, update_time TEXT NOT NULL{keys}, "
-            "doc TEXT NOT NULL)"
-        )
-        for column in ("create_time", "update_time", *resource.keys):
-            self._db.execute(f"CREATE INDEX {name}_by_{column} ON {name} ({column}, id)")
-        self._columns = ("id", "create_time", "update_time", *resource.keys, "doc")
 
     # --- reading
 
@@ -203,20 +158,16 @@ class Table(Mapping[str, Document]):
             return self.shown([found])[0]
 
     def __contains__(self, record_id: object) -> bool:
-        if not isinstance(record_id, str) or not _ID.fullmatch(record_id):
-            return False
         with self._state.lock:
-            found = self._db.execute(f"SELECT 1 FROM {self._resource.name} WHERE id = ?", (int(record_id),))
-            return found.fetchone() is not None
+            return self.rows.has(record_id)
 
     def __iter__(self) -> Iterator[str]:
         with self._state.lock:
-            rows = self._db.execute(f"SELECT id FROM {self._resource.name} ORDER BY id").fetchall()
-        return iter([str(row[0]) for row in rows])
+            return iter(self.rows.ids())
 
     def __len__(self) -> int:
         with self._state.lock:
-            return int(self._db.execute(f"SELECT count(*) FROM {self._resource.name}").fetchone()[0])
+            return self.rows.count()
 
     def values(self) -> list[Document]:  # type: ignore[override]
         """Copies of all documents, by id."""
@@ -225,9 +176,9 @@ class Table(Mapping[str, Document]):
     def items(self) -> list[tuple[str, Document]]:  # type: ignore[override]
         """Ids and copies of all documents, by id."""
         with self._state.lock:
-            rows = self._db.execute(f"SELECT id, doc FROM {self._resource.name} ORDER BY id").fetchall()
-            documents = self.shown([msgspec.json.decode(doc) for _, doc in rows])
-        return [(str(row[0]), document) for row, document in zip(rows, documents, strict=True)]
+            rows = self.rows.all()
+            documents = self.shown([document for _, document in rows])
+        return [(record_id, document) for (record_id, _), document in zip(rows, documents, strict=True)]
 
     def __repr__(self) -> str:
         return f"<{len(self)} {self._resource.name}>"
@@ -260,7 +211,7 @@ class Table(Mapping[str, Document]):
             # Looked up once, not for each of perhaps 100,000 contacts.
             companies = frozenset(self._state.companies) if self._resource is CONTACTS else frozenset()
             prepared = [self._prepared(document, now, companies) for document in documents]
-            self._insert(prepared)
+            self.rows.insert(prepared)
             ids = [str(document["id"]) for document in prepared]
             self._tell("add", ids, now)
             return ids
@@ -303,9 +254,7 @@ class Table(Mapping[str, Document]):
                     document.pop(name, None)
                 else:
                     document[name] = value
-            self._db.execute(
-                f"UPDATE {self._resource.name} SET doc = ? WHERE id = ?", (_encoded(document), int(record_id))
-            )
+            self.rows.override(record_id, document)
 
     def add_custom_field(
         self, label: str, field_type: str = "TEXT", *, options: Sequence[str] = (), group_id: str = "1"
@@ -323,21 +272,9 @@ class Table(Mapping[str, Document]):
         with self._state.lock:
             field_id = self._state.next_field_id()
             taken = {field["field_name"].lower() for field in self.custom_fields.values()}
-            stem = re.sub(r"[^A-Za-z0-9]", "", label) or "Field"
-            stem = stem if stem[0].isalpha() else f"Field{stem}"
-            names = (stem, *(f"{stem}{n}" for n in range(len(taken))))
-            field: Document = {
-                "id": field_id,
-                "label": label,
-                "record_type": self._resource.record_type,
-                "field_type": field_type,
-                "field_name": next(name for name in names if name.lower() not in taken),
-                "group_id": group_id,
-                "group_name": "Custom Fields",
-            }
-            if options:
-                field["options"] = [{"id": str(n), "label": option} for n, option in enumerate(options, start=1)]
-            self.custom_fields[field_id] = field
+            about: Document = {"id": field_id, "label": label, "field_type": field_type, "group_id": group_id}
+            about["record_type"] = self._resource.record_type
+            self.custom_fields[field_id] = made_field(about, options, taken)
             return field_id
 
     def delete_custom_field(self, field_id: str) -> None:
@@ -348,28 +285,16 @@ class Table(Mapping[str, Document]):
         """
         with self._state.lock:
             del self.custom_fields[field_id]
-            rows = self._db.execute(
-                f"SELECT r.id, r.doc FROM {self._resource.name} r WHERE EXISTS (SELECT 1 FROM "
-                "json_each(r.doc, '$.custom_fields') f WHERE CASE f.type WHEN 'object' "
-                "THEN json_extract(f.value, '$.id') = ? END)",
-                (field_id,),
-            ).fetchall()
-            for record_id, doc in rows:
-                document = msgspec.json.decode(doc)
+            for record_id, document in self.rows.with_custom_field(field_id):
                 document["custom_fields"] = [f for f in dicts(document["custom_fields"]) if f.get("id") != field_id]
-                self._db.execute(
-                    f"UPDATE {self._resource.name} SET doc = ? WHERE id = ?", (_encoded(document), record_id)
-                )
+                self.rows.override(record_id, document)
 
     # --- what the server does
 
     def stored(self, record_id: str) -> Document | None:
         """The document without what is looked up when it is answered."""
-        if not _ID.fullmatch(record_id):
-            return None
         with self._state.lock:
-            row = self._db.execute(f"SELECT doc FROM {self._resource.name} WHERE id = ?", (int(record_id),)).fetchone()
-        return msgspec.json.decode(row[0]) if row else None
+            return self.rows.get(record_id)
 
     def required(self, record_id: str) -> Document:
         """The stored document; `KeyError` when there is none."""
@@ -384,97 +309,38 @@ class Table(Mapping[str, Document]):
 
     def _remove(self, record_id: str) -> None:
         self.deleted[record_id] = self.required(record_id)
-        self._db.execute(f"DELETE FROM {self._resource.name} WHERE id = ?", (int(record_id),))
-        if self._resource is CONTACTS:
-            self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))
-        if self._resource is COMPANIES:
-            self._db.execute(
-                "UPDATE contacts SET company_id = '', doc = json_remove(doc, '$.company') WHERE company_id = ?",
-                (record_id,),
-            )
+        self.rows.remove(record_id)
 
     def replace(self, record_id: str, document: Document) -> None:
         """Stores a changed record; without any difference, nothing is written and `update_time` stays."""
         with self._state.lock:
             before = self.required(record_id)
-            opted_in = self._absorb_consent(document)
+            opted_in = self._state.consents.absorb(document)
             self._normalized(document, self._state.companies)
             if document == before and not opted_in:
                 return
             document["update_time"] = now = self._state.tick()
-            keys = [key(document) for key in self._resource.keys.values()]
-            columns = ", ".join(f"{column} = ?" for column in ("update_time", *self._resource.keys, "doc"))
-            self._db.execute(
-                f"UPDATE {self._resource.name} SET {columns} WHERE id = ?",
-                (now, *keys, _encoded(document), int(record_id)),
-            )
-            if self._resource is CONTACTS:
-                self._db.execute("DELETE FROM contact_emails WHERE record_id = ?", (int(record_id),))
-                self._index_emails([(int(record_id), document)])
+            self.rows.replace(record_id, document)
             self._tell("edit", [record_id], now)
 
     def select(self, conditions: Sequence[Condition], order: Order, limit: int) -> list[tuple[int, Any, Document]]:
         """Id, value ordered by and stored document of the first records that meet all conditions."""
-        where = " AND ".join(f"({c.sql})" for c in conditions) or "1"
-        parameters = [p for c in conditions for p in c.parameters]
         with self._state.lock:
-            rows = self._db.execute(
-                f"SELECT r.id, r.{order.column}, r.doc FROM {self._resource.name} r WHERE {where} "
-                f"ORDER BY {order.sql} LIMIT ?",
-                (*parameters, limit),
-            ).fetchall()
-        return [(record_id, value, msgspec.json.decode(doc)) for record_id, value, doc in rows]
+            return self.rows.select(conditions, order, limit)
 
     def shown(self, documents: Sequence[Document]) -> list[Document]:
         """Stored documents, completed in place with defaults, consent and the names of companies."""
         with self._state.lock:
-            names = self._company_names(documents) if self._resource is CONTACTS else {}
+            names = company_names(self._state._db, _company_ids(documents)) if self._resource is CONTACTS else {}
             for document in documents:
                 for name, value in self._resource.defaults.items():
                     if name not in document:
                         document[name] = copy.copy(value)
-                self._show_consent(document)
+                self._state.consents.show(document)
                 company = document.get("company")
                 if isinstance(company, dict) and isinstance(company.get("id"), str) and company["id"] in names:
                     company["company_name"] = names[company["id"]]
         return list(documents)
-
-    def _company_names(self, documents: Sequence[Document]) -> dict[str, str]:
-        companies = (document.get("company") for document in documents)
-        ids = {c["id"] for c in companies if isinstance(c, dict) and isinstance(c.get("id"), str)}
-        if not ids:
-            return {}
-        rows = self._db.execute(
-            "SELECT CAST(id AS TEXT), name FROM companies WHERE id IN "
-            "(SELECT CAST(value AS INTEGER) FROM json_each(?))",
-            (_encoded(sorted(ids)),),
-        )
-        return dict(rows.fetchall())
-
-    def _show_consent(self, document: Document) -> None:
-        for item in (*dicts(document.get("email_addresses")), *dicts([document.get("email_address")])):
-            if isinstance(item.get("email"), str):
-                consent = self._state.consent(item["email"])
-                item["is_opt_in"] = consent.status in MARKETABLE
-                item["email_opt_status"] = consent.status
-                if consent.reason is not None:
-                    item["opt_in_reason"] = consent.reason
-
-    def _absorb_consent(self, document: Document) -> bool:
-        """Moves what a document says of consent to where it is kept, by address; whether an address was opted in."""
-        moved = False
-        for item in (*dicts(document.get("email_addresses")), *dicts([document.get("email_address")])):
-            address = item.get("email")
-            item.pop("is_opt_in", None)
-            status, reason = item.pop("email_opt_status", None), item.pop("opt_in_reason", None)
-            if not isinstance(address, str):
-                continue
-            if isinstance(status, str) and status != self._state.consent(address).status:
-                self._state.set_email_status(address, status)
-                moved = True
-            elif isinstance(reason, str) and status is None:
-                moved |= self._state.ask_opt_in(address, reason)
-        return moved
 
     def _prepared(self, given: Mapping[str, Any], now: str, companies: Container[str]) -> Document:
         document = {name: value for name, value in _copied(given).items() if value is not None}
@@ -484,7 +350,7 @@ class Table(Mapping[str, Document]):
         document = {"id": str(record_id), **document, **times}
         if self._resource is PRODUCTS:
             document["inventory"] = stock(document)
-        self._absorb_consent(document)
+        self._state.consents.absorb(document)
         return self._normalized(document, companies)
 
     def _normalized(self, document: Document, companies: Container[str]) -> Document:
@@ -496,37 +362,6 @@ class Table(Mapping[str, Document]):
             # Its name is looked up when it is shown: it may change.
             document["company"] = {"id": company["id"]}
         return complete(document)
-
-    def _insert(self, documents: Sequence[Document]) -> None:
-        marks = ", ".join("?" for _ in self._columns)
-        keys = self._resource.keys.values()
-        rows = (
-            (int(d["id"]), d["create_time"], d["update_time"], *(key(d) for key in keys), _encoded(d))
-            for d in documents
-        )
-        self._db.execute("BEGIN")
-        try:
-            self._db.executemany(f"INSERT INTO {self._resource.name} VALUES ({marks})", rows)
-            if self._resource is CONTACTS:
-                self._index_emails((int(d["id"]), d) for d in documents)
-        except sqlite3.IntegrityError:
-            self._db.execute("ROLLBACK")
-            raise ValueError("there is a record with this id already") from None
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    def _index_emails(self, documents: Iterable[tuple[int, Document]]) -> None:
-        self._db.executemany(
-            "INSERT INTO contact_emails VALUES (?, ?)",
-            (
-                (record_id, item["email"])
-                for record_id, document in documents
-                for item in dicts(document.get("email_addresses"))
-                if isinstance(item.get("email"), str)
-            ),
-        )
 
 
 class Contacts(Table):
@@ -559,5 +394,6 @@ def _normal(time: str) -> str:
     return stamp(datetime.fromisoformat(time))
 
 
-def _encoded(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+def _company_ids(documents: Sequence[Document]) -> set[str]:
+    companies = (document.get("company") for document in documents)
+    return {c["id"] for c in companies if isinstance(c, dict) and isinstance(c.get("id"), str)}

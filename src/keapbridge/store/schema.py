@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0016"
+HEAD = "0017"
 
 metadata = MetaData()
 
@@ -347,4 +348,38 @@ messages = Table(
     Column("id", String(255), primary_key=True),
     Column("signed_at", BigInteger, nullable=False),
     Column("received_at", String(40), nullable=False),
+)
+
+# The tenants of a fleet: when each is due, by lane, and its job in the queue, if there is one; and how it stands.
+tenants = Table(
+    "keapbridge_tenants",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("every", Float, nullable=False),  # in seconds, as the next
+    Column("full_every", Float),
+    Column("weight", Float, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("token", String(128), nullable=False),
+    Column("added_at", String(40), nullable=False),
+    Column("sync_at", String(40)),
+    Column("sync_job", BigInteger),
+    Column("hooks_at", String(40)),
+    Column("hooks_job", BigInteger),
+    Column("watch_at", String(40)),
+    Column("watch_job", BigInteger),
+    Column("full_at", String(40)),
+    Column("began_at", String(40)),
+    Column("ended_at", String(40)),
+    Column("complete_at", String(40)),
+    Column("outcome", String(20), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("in_row", Integer, nullable=False),
+    Column("quota_left", BigInteger),
+    Column("conflicts", Integer, nullable=False),
+    Index("ux_keapbridge_tenants_token", "token", unique=True),
+    # What is due is found without looking at all the others.
+    Index("ix_keapbridge_tenants_sync", "sync_at"),
+    Index("ix_keapbridge_tenants_hooks", "hooks_at"),
+    Index("ix_keapbridge_tenants_watch", "watch_at"),
 )

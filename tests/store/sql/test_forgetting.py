@@ -19,7 +19,7 @@ from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 SECRETS = (b"Zebulon", b"zebulon", b"Quagmire", b"Xylograph", b"4155550123", b"Unfit")
 SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones"}
-OF_NOBODY = {"leases", "cursors", "facts", "plans", "runs", "tokens", "paces", "messages"}
+OF_NOBODY = {"leases", "cursors", "facts", "plans", "runs", "tokens", "paces", "messages", "tenants"}
 
 
 def remains(folder: Path) -> set[bytes]:

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, bindparam, null, select, update
 from keapbridge.errors import SessionBusyError
 from keapbridge.model.kept import Belongs
 from keapbridge.store import schema as t
+from keapbridge.store.database import Database
 from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import to_text
 
-__all__ = ["Holder", "Lease"]
+__all__ = ["Holder", "Lease", "clock_of"]
 
 
 @attrs.frozen
@@ -35,7 +36,7 @@ class Lease:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.clock: Callable[[Connection], datetime] = _of_sqlite if core.database.is_sqlite else _of_postgresql
+        self.clock = clock_of(core.database)
 
     @flow
     def time(self) -> datetime:
@@ -102,6 +103,11 @@ class Lease:
             self._core.database.execute(c, "release a lease", query, its)
         if self._core.lease == holder:  # and not that of another run, which came at once
             self._core.lease = None
+
+
+def clock_of(database: Database) -> Callable[[Connection], datetime]:
+    """What tells the time of a database."""
+    return _of_sqlite if database.is_sqlite else _of_postgresql
 
 
 def _of_sqlite(connection: Connection) -> datetime:

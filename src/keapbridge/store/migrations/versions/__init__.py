@@ -25,6 +25,7 @@ from keapbridge.store.migrations.versions import (
     v0014_belongs,
     v0015_complete,
     v0016_aside,
+    v0017_tenants,
 )
 
 __all__ = ["SCRIPTS"]
@@ -46,4 +47,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0014_belongs,
     v0015_complete,
     v0016_aside,
+    v0017_tenants,
 )

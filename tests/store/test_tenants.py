@@ -1,0 +1,190 @@
+"""The tenants' rows: a job is claimed once and ended once, and what comes meanwhile is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from keapbridge.decide.shares import Wish
+from keapbridge.model.side import Side
+from keapbridge.model.tenant import Lane, Standing, Tenant
+from keapbridge.store.database import Database
+from keapbridge.store.inbox import Arrival, SqlInbox
+from keapbridge.store.sql import open_store
+from keapbridge.store.tenants import Change, Claim, Decide, SqlTenants
+
+HOUR = timedelta(hours=1)
+ACME = Tenant("acme", {"key": "vault:acme"}, weight=2.0)
+
+
+class Queue:
+    """What is deferred, as the queue has it."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, Claim] = {}
+        self.numbers = count(1)
+
+    def defer(self, _: Connection, claims: Sequence[Claim]) -> list[int]:
+        made = {next(self.numbers): claim for claim in claims}
+        self.jobs |= made
+        return list(made)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def tenants(engine: Engine) -> SqlTenants:
+    found = SqlTenants(Database(engine))
+    assert found.add(ACME, "a" * 32, lambda now: {"sync_at": now, "full_at": now + HOUR})
+    return found
+
+
+def noted(due: datetime | None, **more: object) -> Decide:
+    return lambda _, __: Change(due, more)
+
+
+def resting(*, paused: bool) -> Callable[[Standing, datetime], tuple[Tenant, Mapping[str, datetime | None]]]:
+    return lambda _, now: (Tenant("acme", paused=paused), {} if paused else {"sync_at": now})
+
+
+def now_at(tenants: SqlTenants) -> datetime:
+    return tenants.now()
+
+
+def claimed(tenants: SqlTenants, queue: Queue, lane: Lane = Lane.SYNC) -> list[Claim]:
+    return tenants.claim(lane, 10, queue.defer)
+
+
+def standing(tenants: SqlTenants, name: str = "acme") -> Standing:
+    found = tenants.find(name)
+    assert found is not None
+    return found
+
+
+def test_a_tenant_is_kept_as_it_is_and_once(tenants: SqlTenants) -> None:
+    assert not tenants.add(Tenant("acme", {"other": 1}), "b" * 32, lambda now: {"sync_at": now})
+    assert standing(tenants).tenant == ACME
+    assert tenants.of_token("a" * 32) == "acme"
+    assert tenants.of_token("b" * 32) is None
+    assert [each.name for each in tenants.page()] == ["acme"]
+    assert tenants.page(after="acme") == []
+    assert tenants.count() == 1
+    assert tenants.remove("acme")
+    assert not tenants.remove("acme")
+    assert tenants.find("acme") is None
+
+
+def test_what_is_due_is_claimed_once_and_ended_by_its_own_job_alone(tenants: SqlTenants, queue: Queue) -> None:
+    [claim] = claimed(tenants, queue)
+    assert (claim.name, claim.full) == ("acme", False)
+    assert claimed(tenants, queue) == []
+    begun = tenants.begin("acme", Lane.SYNC, 1)
+    assert begun is not None
+    assert standing(tenants).began_at is not None
+    assert tenants.end("acme", Lane.SYNC, 7, noted(now_at(tenants))) is None
+    assert claimed(tenants, queue) == []
+    assert tenants.end("acme", Lane.SYNC, 1, noted(now_at(tenants), outcome="complete")) is not None
+    assert tenants.begin("acme", Lane.SYNC, 1) is None
+    assert standing(tenants).outcome == "complete"
+    assert len(claimed(tenants, queue)) == 1
+
+
+def test_the_lanes_do_not_wait_for_each_other(tenants: SqlTenants, queue: Queue) -> None:
+    claimed(tenants, queue)
+    tenants.deliver("acme", now_at(tenants))
+    assert [claim.lane for claim in claimed(tenants, queue, Lane.HOOKS)] == [Lane.HOOKS]
+    assert standing(tenants).jobs == {Lane.SYNC: 1, Lane.HOOKS: 2, Lane.WATCH: None}
+
+
+def test_those_that_wait_longest_come_first_and_no_more_than_asked_for(tenants: SqlTenants, queue: Queue) -> None:
+    for number, hours in enumerate((1, 3, 2)):
+        assert tenants.add(Tenant(f"t{number}"), f"{number}", lambda now, h=hours: {"sync_at": now - h * HOUR})  # type: ignore[misc]
+    assert [each.name for each in tenants.claim(Lane.SYNC, 2, queue.defer)] == ["t1", "t2"]
+    assert [each.name for each in tenants.claim(Lane.SYNC, 9, queue.defer)] == ["t0", "acme"]
+
+
+def test_a_tenant_that_rests_is_not_claimed_and_its_job_ends_at_once(tenants: SqlTenants, queue: Queue) -> None:
+    claimed(tenants, queue)
+    assert tenants.change("acme", resting(paused=True)) is not None
+    assert tenants.begin("acme", Lane.SYNC, 1) is None
+    assert standing(tenants).jobs[Lane.SYNC] is None
+    assert claimed(tenants, queue) == []
+    assert tenants.wishes() == []
+    tenants.change("acme", resting(paused=False))
+    assert len(claimed(tenants, queue)) == 1
+    assert tenants.wishes() == [Wish(timedelta(minutes=5), 1.0, 1)]
+    assert tenants.change("nobody", resting(paused=True)) is None
+
+
+def test_a_whole_batch_is_claimed_or_nothing(tenants: SqlTenants, queue: Queue) -> None:
+    def fails(_: Connection, claims: Sequence[Claim]) -> list[int]:
+        raise KeyError(claims[0].name)
+
+    with pytest.raises(KeyError):
+        tenants.claim(Lane.SYNC, 10, fails)
+    assert len(claimed(tenants, queue)) == 1
+
+
+def test_what_is_delivered_while_a_job_ends_is_due(tenants: SqlTenants, queue: Queue, engine: Engine) -> None:
+    inbox = SqlInbox(open_store(engine, "acme"))
+    moment = now_at(tenants)
+    tenants.deliver("acme", moment)
+    claimed(tenants, queue, Lane.HOOKS)
+    later = moment + HOUR
+    inbox.put([Arrival("contacts", Side.KEAP, "12", "contact.edit", "m")], moment, later)
+    tenants.deliver("acme", later)  # it is due earlier already, as far as is known
+    assert tenants.waiting(["acme", "others"]) == {"acme": 1}
+    tenants.end("acme", Lane.HOOKS, 1, noted(None))
+    assert standing(tenants).due[Lane.HOOKS] == later
+
+
+def test_a_failing_lane_is_not_due_before_its_pause_is_over(tenants: SqlTenants, queue: Queue, engine: Engine) -> None:
+    inbox = SqlInbox(open_store(engine, "acme"))
+    moment = now_at(tenants)
+    inbox.put([Arrival("contacts", Side.KEAP, "12", "contact.edit", "m")], moment, moment)
+    tenants.deliver("acme", moment)
+    claimed(tenants, queue, Lane.HOOKS)
+    tenants.end("acme", Lane.HOOKS, 1, noted(moment + HOUR))
+    assert (standing(tenants).due[Lane.HOOKS] or moment) > moment + HOUR / 2
+
+
+def test_nothing_is_due_where_nothing_was_delivered(tenants: SqlTenants, queue: Queue) -> None:
+    tenants.deliver("acme", now_at(tenants))
+    claimed(tenants, queue, Lane.HOOKS)
+    tenants.end("acme", Lane.HOOKS, 1, noted(None))
+    assert standing(tenants).due[Lane.HOOKS] is None
+
+
+def test_a_job_that_is_gone_makes_its_tenant_due_and_one_that_is_there_does_not(
+    tenants: SqlTenants, queue: Queue, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE procrastinate_jobs (id BIGINT, status TEXT)")
+    for number, status in enumerate(("todo", "doing", "failed"), 2):
+        tenants.add(Tenant(f"t{number}"), f"{number}", lambda now: {"sync_at": now})
+        claimed(tenants, queue)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO procrastinate_jobs VALUES ({number}, '{status}')")
+    assert sorted(tenants.give_up_lost()) == [("acme", Lane.SYNC), ("t4", Lane.SYNC)]
+    assert tenants.give_up_lost() == []
+    assert standing(tenants).outcome == "lost"
+    assert sorted(each.name for each in claimed(tenants, queue)) == ["acme", "t4"]
+
+
+def test_old_deliveries_are_forgotten_and_those_that_wait_are_not(tenants: SqlTenants, engine: Engine) -> None:
+    inbox = SqlInbox(open_store(engine, "acme"))
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    arrivals = [Arrival("contacts", Side.KEAP, id, "contact.edit", "m") for id in ("12", "13")]
+    inbox.put(arrivals, moment, moment)
+    [first, _] = inbox.due("contacts", moment, 10)
+    inbox.finish("contacts", [first], None)
+    tenants.prune_deliveries(moment + HOUR)
+    assert [each.id for each in inbox.due("contacts", moment, 10)] == ["13"]
+    assert tenants.failing_records(["acme"]) == {}

@@ -33,12 +33,16 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "store", metavar="STORE", help="its SQLAlchemy URL, such as postgresql+psycopg://owner@host/name"
     )
+    parser.add_argument("--queue", action="store_true", help="the tables of a fleet's queue, too")
+    parser.add_argument(
+        "--finish", action="store_true", help="drop what only workers of an earlier procrastinate need, in the queue"
+    )
 
 
 def _migrate(options: argparse.Namespace) -> int:
     from keapbridge.store.migrating import migrate
 
-    print(migrate(options.store))
+    print(migrate(options.store, queue=options.queue, finish=options.finish))
     return OK
 
 

@@ -19,7 +19,7 @@ from keapbridge.store import schema
 from keapbridge.store.engines import cannot, reason, schema_of
 from keapbridge.store.retries import PassingError, is_passing, retrying
 
-__all__ = ["Migrated", "bring_up_to_date"]
+__all__ = ["Migrated", "bring_up_to_date", "is_not_allowed", "lock"]
 
 LOGGER = logging.getLogger("keapbridge.store")
 _MIGRATING = 0x6B656170  # PostgreSQL's number for the lock of who migrates
@@ -36,12 +36,17 @@ class Migrated:
     Attributes:
         before: the version of the schema that it had; `None` for one that has been made now.
         after: the version that it has, which is the one of this keapbridge.
+        queue: what became of the tables of a fleet's queue; empty where they were not asked for.
     """
 
     before: str | None
     after: str
+    queue: str = ""
 
     def __str__(self) -> str:
+        return f"{self._store()}\n{self.queue}" if self.queue else self._store()
+
+    def _store(self) -> str:
         if self.before is None:
             return f"a new store was made (schema {self.after})"
         if self.before == self.after:
@@ -74,7 +79,7 @@ def _look(connection: Connection) -> str | None:
     try:
         versions = _versions(connection)
     except SQLAlchemyError as error:
-        if _state(error) in _NOT_ALLOWED:
+        if is_not_allowed(error):
             raise cannot(
                 f"its role may not read its tables ({reason(error)}). Grant it SELECT, INSERT, UPDATE, DELETE on them"
             ) from None
@@ -96,7 +101,7 @@ def _upgrade(engine: Engine) -> str | None:
                 connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 if is_postgresql:
-                    _lock(connection, schema_of(engine))
+                    lock(connection, schema_of(engine))
                 else:
                     _lock_file(connection)
                 known = _judge(connection)
@@ -104,7 +109,7 @@ def _upgrade(engine: Engine) -> str | None:
                     upgrade(connection, known)
                 committing = True
     except SQLAlchemyError as error:
-        if _state(error) in _NOT_ALLOWED:
+        if is_not_allowed(error):
             raise cannot(_not_allowed(known, error)) from None
         if is_passing(error, committing=committing, has_waited=False):
             raise PassingError(f"cannot open the link store: its upgrade failed: {reason(error)}") from None
@@ -112,7 +117,8 @@ def _upgrade(engine: Engine) -> str | None:
     return known
 
 
-def _lock(connection: Connection, name: str | None) -> None:
+def lock(connection: Connection, name: str | None) -> None:
+    """Be the only one that makes or changes tables, until the transaction ends; those of a schema, which is made."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCKED}'")
     if name is not None:
@@ -174,5 +180,6 @@ def _not_allowed(known: str | None, error: SQLAlchemyError) -> str:
     )
 
 
-def _state(error: SQLAlchemyError) -> str | None:
-    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+def is_not_allowed(error: SQLAlchemyError) -> bool:
+    """Whether the role lacks a right."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _NOT_ALLOWED

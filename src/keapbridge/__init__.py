@@ -84,6 +84,15 @@ if TYPE_CHECKING:
     from keapbridge.sync.afterwards.resolve import OpenConflict
     from keapbridge.sync.aio import AsyncSyncSession
     from keapbridge.sync.session import SyncSession
+    from keapbridge.tables import (
+        Approvals,
+        read_approvals,
+        to_csv,
+        to_dicts,
+        to_excel,
+        to_pandas,
+        to_polars,
+    )
 
 __all__ = [
     "UNSET",
@@ -91,6 +100,7 @@ __all__ = [
     "AdapterPage",
     "ApiError",
     "ApiKey",
+    "Approvals",
     "AsyncCustomcrmClient",
     "AsyncKeapClient",
     "AsyncSyncSession",
@@ -165,7 +175,13 @@ __all__ = [
     "migrate",
     "presets",
     "probe_keap",
+    "read_approvals",
     "rekey",
+    "to_csv",
+    "to_dicts",
+    "to_excel",
+    "to_pandas",
+    "to_polars",
     "webhooks",
     "without_store",
 ]
@@ -174,6 +190,7 @@ __all__ += _declare.__all__
 
 # What takes long to import, imported when it is first used: who uses a client does not pay for the engine.
 _LATER = {
+    "Approvals": "tables",
     "AsyncSyncSession": "sync.aio",
     "Contest": "decide.policy",
     "Finding": "model.finding",
@@ -198,6 +215,12 @@ _LATER = {
     "load_async": "configuration.opening",
     "migrate": "store.migrating",
     "rekey": "store.rekey",
+    "read_approvals": "tables",
+    "to_csv": "tables",
+    "to_dicts": "tables",
+    "to_excel": "tables",
+    "to_pandas": "tables",
+    "to_polars": "tables",
     "without_store": "store.migrating",
 }
 

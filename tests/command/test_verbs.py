@@ -116,6 +116,23 @@ def test_from_init_to_a_sync_and_back(place: Place) -> None:
     assert [c["given_name"] for c in place.contacts()] == ["Ada"]
 
 
+def test_a_plan_is_approved_row_by_row_in_a_sheet(place: Place, tmp_path: Path) -> None:
+    place.sql("INSERT INTO people VALUES (2, 'Bert', 'Berg', 'bert@example.org', '2026-01-02T03:04:05Z')")
+    sheet = tmp_path / "plan.csv"
+    [plan_id] = re.findall(r"apply it: keapbridge apply (\w+)", place.run("plan", "--sheet", str(sheet)))
+    lines = sheet.read_text("utf-8-sig").split("\n,")
+    sheet.write_text("\n".join([lines[0], *("yes," + line if "Bert" in line else "," + line for line in lines[1:])]))
+    assert "not approved                 1" in place.run("apply", plan_id, "--only", str(sheet))
+    assert [c["given_name"] for c in place.contacts()] == ["Bert"]
+    sheet.write_text(sheet.read_text().replace("Bert", "Dora"))
+    [plan_id] = re.findall(
+        r"apply it: keapbridge apply (\w+)", place.run("plan", "--sheet", str(tmp_path / "new.xlsx"))
+    )
+    assert "the approvals are for plan" in place.run("apply", plan_id, "--only", str(sheet), code=2)
+    assert (tmp_path / "new.xlsx").stat().st_size > 0
+    assert [c["given_name"] for c in place.contacts()] == ["Bert"]
+
+
 def test_a_conflict_is_listed_and_resolved(place: Place) -> None:
     place.run("sync")
     [keap_id] = place.keap.state.snapshot()["contacts"]

@@ -204,7 +204,7 @@ def plan(
 ) -> Plan:
     totals = {"contacts": {"links": links, "customcrm": ours, "keap": theirs}}
     found = {"contacts": counts or {}}
-    return Plan("p<1>", NOON, ("contacts",), found, {"contacts": 4}, totals, "sync", lambda: iter(actions))
+    return Plan("p<1>", NOON, ("contacts",), found, {"contacts": 4}, totals, "sync", lambda: enumerate(actions))
 
 
 def test_a_plan_shows_its_counts_and_nothing_of_its_records() -> None:

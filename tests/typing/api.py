@@ -20,6 +20,7 @@ from keapbridge.model.maybe import UnsetType
 from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
+from keapbridge.tables import Rows
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour, KeapEmulator, Recorded
 
 # --- clients ----------------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
         session.resolve(conflict, "same")
         session.resolve(conflict, value="a value of its own", wait=30)
         session.resolve(conflict, "a value of its own")  # type: ignore[arg-type]
-    assert_type(session.contacts.conflicts(), list[kb.OpenConflict])
+    assert_type(session.contacts.conflicts(), Rows[kb.OpenConflict])
     assert_type(session.audit(wait=30).is_empty, bool)
     explanation = session.explain("contacts", keap="12")
     assert_type(explanation.link, Link | None)
@@ -329,7 +330,7 @@ def plan_in_detail(plan: kb.Plan) -> list[str]:
 
 def report_in_detail(report: kb.Report) -> None:
     assert_type(report.lines, Iterator[Line])
-    assert_type(report.failures, list[Line])
+    assert_type(report.failures, Rows[Line])
     assert_type(report.count("created", "contacts"), int)
     assert_type(report.ok, bool)
     for line in report.lines:

@@ -75,7 +75,7 @@ def _run(verb: Verb, options: argparse.Namespace) -> int:
             raise
         at = "" if error.retry_at is None else f"; as of {error.retry_at:%Y-%m-%d %H:%M:%S} UTC"
         return _end(TRY_LATER, f"try later{at}: {error}")
-    except (KeapbridgeError, ValueError, TypeError, LookupError, OSError) as error:
+    except (KeapbridgeError, ValueError, TypeError, LookupError, OSError, ImportError) as error:
         if options.debug:
             raise
         return _end(CANNOT, str(error) or type(error).__name__)

@@ -21,6 +21,7 @@ from keapbridge.command.sessions import Opened, opened, session_arguments, wait_
 from keapbridge.command.verbs import Verb, object_name
 from keapbridge.errors import BrakeError, TryLaterError
 from keapbridge.model.plan import Plan, describe
+from keapbridge.tables import read_approvals
 
 if TYPE_CHECKING:
     from keapbridge.model.report import Report
@@ -82,6 +83,7 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
     parser.add_argument("--actions", action="store_true", help="show every action, with the values it changes")
+    parser.add_argument("--sheet", metavar="FILE", help="write it to a .xlsx or .csv file, to be approved row by row")
     _common(parser)
 
 
@@ -89,7 +91,16 @@ def _plan(options: argparse.Namespace) -> int:
     with opened(options) as here:
         part: Any = here.session if options.object is None else getattr(here.session, options.object)
         plan = part.plan(full=options.full, wait=options.wait, deadline=options.deadline)
+        if options.sheet is not None:
+            _write_sheet(plan, options.sheet)
         return _show_plan(plan, options)
+
+
+def _write_sheet(plan: Plan, path: str) -> None:
+    if path.lower().endswith(".csv"):
+        plan.to_csv(path)
+    else:
+        plan.to_excel(path)
 
 
 def _show_plan(plan: Plan, options: argparse.Namespace) -> int:
@@ -106,16 +117,23 @@ def _show_plan(plan: Plan, options: argparse.Namespace) -> int:
 
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="the id that `keapbridge plan` has shown")
+    parser.add_argument("--only", metavar="FILE", help="what a person has approved in the file of `plan --sheet`")
     _accept(parser)
     by_argument(parser)
     _common(parser)
 
 
 def _apply(options: argparse.Namespace) -> int:
+    only = None if options.only is None else read_approvals(options.only)
     with opened(options) as here:
         return show_report(
             here.session.apply(
-                options.plan, wait=options.wait, deadline=options.deadline, accept=options.accept, by=options.by
+                options.plan,
+                only=only,
+                wait=options.wait,
+                deadline=options.deadline,
+                accept=options.accept,
+                by=options.by,
             ),
             options,
         )

@@ -28,6 +28,8 @@ from keapbridge.model.names import Told, as_name
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
+from keapbridge.tables.tabular import Tabular
+from keapbridge.tables.values import Cell, Row
 
 __all__ = [
     "DECISION",
@@ -271,8 +273,11 @@ def _left_out(held: Iterable[Held]) -> tuple[str, ...]:
 
 
 @attrs.frozen
-class Plan:
+class Plan(Tabular):
     """What a run will do. Its actions stay in the store and are read as they are iterated over.
+
+    As a table it has one row for each action. A sheet or CSV file of it has a column *approve* in front: what a person
+    has ticked there is read by `kb.read_approvals`, and `session.apply(plan, only=…)` does that and no more.
 
     Attributes:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
@@ -292,7 +297,7 @@ class Plan:
     unchanged: Mapping[str, int]
     totals: Mapping[str, Mapping[str, int]]
     purpose: str
-    _load: Callable[[], Iterator[Action]] = attrs.field(repr=False, eq=False)
+    _load: Callable[[], Iterator[tuple[int, Action]]] = attrs.field(repr=False, eq=False)
     findings: tuple[Skip, ...] = ()
     warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
 
@@ -302,7 +307,25 @@ class Plan:
     @property
     def actions(self) -> Iterator[Action]:
         """All actions, in the order they are applied."""
-        return self._load()
+        return (action for _, action in self._load())
+
+    def _dicts(self) -> Iterator[Row]:
+        from keapbridge.model.plan_rows import row_of_action
+
+        return (row_of_action(self.id, number, action) for number, action in self._load())
+
+    def _table(self) -> Iterator[Mapping[str, Cell]]:
+        from keapbridge.model.plan_rows import flat_action
+
+        return map(flat_action, self._dicts())
+
+    @property
+    def _name(self) -> str:
+        return f"plan {self.id}"
+
+    @property
+    def _is_to_be_approved(self) -> bool:
+        return True
 
     @property
     def is_empty(self) -> bool:

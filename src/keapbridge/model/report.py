@@ -14,6 +14,8 @@ from keapbridge.model.elsewhere import passed_on
 from keapbridge.model.finding import Finding
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.side import Side
+from keapbridge.tables.tabular import Rows, Tabular
+from keapbridge.tables.values import Row, row_of
 
 __all__ = ["Line", "Report"]
 
@@ -62,8 +64,10 @@ class Line:
 
 
 @attrs.frozen
-class Report:
+class Report(Tabular):
     """What a run did. Its lines stay in the store and are read as they are iterated over.
+
+    As a table it has one row for each line.
 
     Attributes:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; `unchanged` among them.
@@ -93,9 +97,16 @@ class Report:
         return self._load()
 
     @property
-    def failures(self) -> list[Line]:
+    def failures(self) -> Rows[Line]:
         """The records that failed, with their reasons."""
-        return [line for line in self.lines if line.outcome == "failed"]
+        return Rows(line for line in self.lines if line.outcome == "failed")
+
+    def _dicts(self) -> Iterator[Row]:
+        return ({"run": self.run_id, **row_of(line)} for line in self.lines)
+
+    @property
+    def _name(self) -> str:
+        return f"run {self.run_id}"
 
     @property
     def ok(self) -> bool:

@@ -27,6 +27,8 @@ from keapbridge.sync.afterwards.resolve import Given, OpenConflict
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine
 from keapbridge.sync.options import SessionOptions
+from keapbridge.tables.approvals import Approvals
+from keapbridge.tables.tabular import Rows
 
 if TYPE_CHECKING:
     from keapbridge.customcrm.adapter import CustomcrmAdapter
@@ -79,11 +81,11 @@ class AsyncObjectSync:
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
-    async def conflicts(self) -> list[OpenConflict]:
+    async def conflicts(self) -> Rows[OpenConflict]:
         """See `SyncSession.conflicts`."""
         return await self._driver.run(self._engine.conflicts((self._name,)))
 
-    async def failures(self) -> list[Failure]:
+    async def failures(self) -> Rows[Failure]:
         """See `SyncSession.failures`."""
         return await self._driver.run(self._engine.failures((self._name,)))
 
@@ -134,13 +136,16 @@ class AsyncSyncSession:
         self,
         plan: Plan | str,
         *,
+        only: Approvals | Collection[int] | None = None,
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
         by: str | None = None,
     ) -> Report:
         """See `SyncSession.apply`."""
-        return await self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept, by=by))
+        return await self._driver.run(
+            self._engine.apply(plan, only=only, wait=wait, deadline=deadline, accept=accept, by=by)
+        )
 
     async def sync(
         self,
@@ -154,11 +159,11 @@ class AsyncSyncSession:
         """See `SyncSession.sync`."""
         return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
-    async def conflicts(self) -> list[OpenConflict]:
+    async def conflicts(self) -> Rows[OpenConflict]:
         """See `SyncSession.conflicts`."""
         return await self._driver.run(self._engine.conflicts())
 
-    async def failures(self) -> list[Failure]:
+    async def failures(self) -> Rows[Failure]:
         """See `SyncSession.failures`."""
         return await self._driver.run(self._engine.failures())
 

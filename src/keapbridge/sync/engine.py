@@ -38,6 +38,9 @@ from keapbridge.sync.reading.recognition import recognise_customcrm
 from keapbridge.sync.stopping import Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
+from keapbridge.sync.writing.approved import approvals_of
+from keapbridge.tables.approvals import Approvals
+from keapbridge.tables.tabular import Rows
 
 __all__ = ["Engine", "Ids"]
 
@@ -72,6 +75,7 @@ class Engine:
         self,
         plan: Plan | str,
         *,
+        only: Approvals | Collection[int] | None = None,
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
@@ -80,9 +84,9 @@ class Engine:
         those = self._those(())
         accepted = _accepted(those, accept)
         one_of("plan", plan, (Plan, str), "a plan or the id of one, such as apply(session.plan())")
-        return self._run(
-            "apply", those, self._once_checked(those, self._apply(plan, accepted, person(by))), wait, deadline
-        )
+        chosen = None if only is None else approvals_of(only, plan.id if isinstance(plan, Plan) else plan)
+        doing = self._apply(plan, accepted, person(by), only=chosen)
+        return self._run("apply", those, self._once_checked(those, doing), wait, deadline)
 
     def sync(
         self,
@@ -106,9 +110,9 @@ class Engine:
         yield from check_first(self.bridge, self.checked, those)
         return (yield from flow)
 
-    def conflicts(self, names: Sequence[str] = ()) -> Flow[list[OpenConflict]]:
+    def conflicts(self, names: Sequence[str] = ()) -> Flow[Rows[OpenConflict]]:
         self._check_open()
-        found: list[OpenConflict] = []
+        found: Rows[OpenConflict] = Rows()
         for sync in self._those(names):
             found += yield from conflicts(sync)
         return found
@@ -168,11 +172,11 @@ class Engine:
             raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
         return found
 
-    def failures(self, names: Sequence[str] = ()) -> Flow[list[Failure]]:
+    def failures(self, names: Sequence[str] = ()) -> Flow[Rows[Failure]]:
         self._check_open()
         wanted = {sync.name for sync in self._those(names)}
         found: list[Failure] = yield from self.bridge.store.failures.all()
-        return [failure for failure in found if failure.object in wanted]
+        return Rows(failure for failure in found if failure.object in wanted)
 
     def retry(self, name: str, keap: Collection[str | int], customcrm: Collection[str | int]) -> Flow[int]:
         self._check_open()
@@ -323,13 +327,23 @@ class Engine:
         yield from store.runs.begin(plan_id, run_id, moment)
         return (yield from store.runs.finish(run_id, moment, {}, complete=False))
 
-    def _apply(self, plan: Plan | str, accepted: Accepted, by: str | None, *, is_fresh: bool = False) -> Flow[Report]:
+    def _apply(
+        self,
+        plan: Plan | str,
+        accepted: Accepted,
+        by: str | None,
+        *,
+        is_fresh: bool = False,
+        only: Approvals | None = None,
+    ) -> Flow[Report]:
         if isinstance(plan, str):
             found = yield from self.bridge.store.plans.get(plan)
             if found is None:
                 raise StalePlanError(f"there is no plan {plan!r} in this session's store (any more){_OTHER_PLANS}")
             plan = found
         if plan.purpose == UNDO:
+            if only is not None:
+                raise ValueError(f"plan {plan.id} takes a run back, which is done whole: apply it without only=")
             return (yield from undo(self.bridge, plan, by))
         settings = self.bridge.settings
         if over := exceeded(plan, settings.policy, accepted):
@@ -343,7 +357,7 @@ class Engine:
         held_back = {} if accepted.restored else stops(plan)
         if held_back and len(held_back) == len(plan.objects):
             raise BrakeError(f"nothing was written: {'; '.join(held_back.values())}", plan)
-        report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh, by=by))
+        report = yield from within(apply(self.bridge, plan, accepted, held_back, is_fresh=is_fresh, by=by, only=only))
         if settings.retention is not None:
             yield from self.bridge.store.runs.prune(report.started_at, settings.retention)
         return attrs.evolve(report, warnings=self._warnings)

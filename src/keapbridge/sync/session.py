@@ -27,6 +27,8 @@ from keapbridge.sync.afterwards.resolve import Given, OpenConflict
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine
 from keapbridge.sync.options import SessionOptions
+from keapbridge.tables.approvals import Approvals
+from keapbridge.tables.tabular import Rows
 
 if TYPE_CHECKING:
     from keapbridge.customcrm.adapter import CustomcrmAdapter
@@ -82,11 +84,11 @@ class ObjectSync:
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
-    def conflicts(self) -> list[OpenConflict]:
+    def conflicts(self) -> Rows[OpenConflict]:
         """See `SyncSession.conflicts`."""
         return self._driver.run(self._engine.conflicts((self._name,)))
 
-    def failures(self) -> list[Failure]:
+    def failures(self) -> Rows[Failure]:
         """See `SyncSession.failures`."""
         return self._driver.run(self._engine.failures((self._name,)))
 
@@ -167,6 +169,7 @@ class SyncSession:
         self,
         plan: Plan | str,
         *,
+        only: Approvals | Collection[int] | None = None,
         wait: float = 0.0,
         deadline: timedelta | None = None,
         accept: Accept = (),
@@ -175,6 +178,9 @@ class SyncSession:
         """Do what a plan (or the plan of this id) says. What moved since is decided anew, never overwritten.
 
         Args:
+            only: what a person has approved of the plan: `kb.read_approvals(path)`, or the numbers of actions as
+                `plan.to_dicts()` has them. The rest is planned anew by the next run, and so is what is approved and
+                refers to a record that is to be linked first and is not. Brakes count the whole plan.
             wait: seconds to wait for another runner of this session.
             deadline: how long it may take. When that is over, or `stop` was called, the report says what was done; it
                 is not `complete`, and the next run goes on.
@@ -183,14 +189,15 @@ class SyncSession:
             by: who decides that. It stands in the report, and in the history of what was written.
 
         Raises:
-            ValueError: for a name that there is not in `accept`, before anything is done.
-            StalePlanError: when the plan was applied before, or is not of this session.
+            ValueError: for a name that there is not in `accept`, an action that there is not in `only`, and for rows
+                whose values were edited; before anything is done.
+            StalePlanError: when the plan was applied before, or is not of this session; for approvals of another plan.
             BrakeError: when it would do more than the policy allows.
             AuthError, QuotaExhaustedError, UnavailableError: when it makes no sense to go on. What was done until then
                 is in the error's `report`, the rest is planned anew by the next run. Failures of single records are in
                 the report instead.
         """
-        return self._driver.run(self._engine.apply(plan, wait=wait, deadline=deadline, accept=accept, by=by))
+        return self._driver.run(self._engine.apply(plan, only=only, wait=wait, deadline=deadline, accept=accept, by=by))
 
     def sync(
         self,
@@ -204,11 +211,11 @@ class SyncSession:
         """`apply(plan())`: companies, then products, then contacts. See `apply` for a deadline, `accept` and `by`."""
         return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
-    def conflicts(self) -> list[OpenConflict]:
+    def conflicts(self) -> Rows[OpenConflict]:
         """What waits for a decision, as far as the systems have been read. Calls neither of them."""
         return self._driver.run(self._engine.conflicts())
 
-    def failures(self) -> list[Failure]:
+    def failures(self) -> Rows[Failure]:
         """The records that failed and are not done yet: why, how often, and when they are tried again."""
         return self._driver.run(self._engine.failures())
 

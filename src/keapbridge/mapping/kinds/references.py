@@ -11,9 +11,14 @@ from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Reference", "is_pending", "pending_id"]
+__all__ = ["Reference", "is_pending", "pending_id", "pending_reference"]
 
 _PENDING = "keap:"
+
+
+def pending_reference(keap_id: str) -> str:
+    """How a Keap record is referred to that is not linked yet."""
+    return f"{_PENDING}{keap_id}"
 
 
 def is_pending(value: Canonical) -> bool:
@@ -52,7 +57,7 @@ class Reference(Kind):
         # Keap shows contacts without a company as company 0.
         if str(raw) == "0":
             return None
-        return context.to_customcrm.get(self.object, {}).get(str(raw)) or f"{_PENDING}{raw}"
+        return context.to_customcrm.get(self.object, {}).get(str(raw)) or pending_reference(raw)
 
     def follow(self, value: Canonical, context: Context) -> Canonical:
         """The value, resolved if its record has been linked since."""

@@ -111,6 +111,7 @@ class Plans:
     def actions(
         self, plan_id: str, name: str, kinds: Collection[str], after: int, limit: int
     ) -> list[tuple[int, Action]]:
+        """Actions of some kinds, each with its place in the plan, in that order."""
         a = t.actions.c
         wanted = sorted(kinds)
 
@@ -137,20 +138,20 @@ class Plans:
         return found
 
     @flow
-    def links_to_make(self, plan_id: str, name: str, after: str, limit: int) -> list[tuple[str, Action]]:
-        """Pairs that a plan links and need no write, in the order of their Keap ids, each with that id.
+    def links_to_make(self, plan_id: str, name: str, after: str, limit: int) -> list[tuple[int, Action]]:
+        """Pairs that a plan links and need no write, in the order of their Keap ids, each with its place in the plan.
 
         Records that were made one after the other lie side by side in the store.
         """
         a = t.actions.c
         query = (
-            select(a.keap_id, a.body)
+            select(a.seq, a.body)
             .where(a.plan_id == plan_id, a.object == name, a.kind == "link", a.keap_id > after)
             .order_by(a.keap_id)
             .limit(limit)
         )
         with self._core.reading() as c:
-            return [(row.keap_id, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+            return [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     def _read(self, plan_id: str) -> Plan | None:
         with self._core.reading() as c:
@@ -183,6 +184,6 @@ class Plans:
         found = map(self._core.rows.to_action, c.execute(query).scalars())
         return tuple(action for action in found if isinstance(action, Skip) and action.field is not None)
 
-    def _all_actions(self, plan_id: str) -> Iterator[Action]:
+    def _all_actions(self, plan_id: str) -> Iterator[tuple[int, Action]]:
         query = select(t.actions.c.seq, t.actions.c.body).where(t.actions.c.plan_id == plan_id)
-        return (self._core.rows.to_action(row.body) for row in self._core.paged(query, t.actions.c.seq, -1))
+        return ((row.seq, self._core.rows.to_action(row.body)) for row in self._core.paged(query, t.actions.c.seq, -1))

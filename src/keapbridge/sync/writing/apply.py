@@ -23,11 +23,13 @@ from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.reading.unlisted import learn_unshown
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.watching import run_id
+from keapbridge.sync.writing.approved import approved
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
 from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
 from keapbridge.sync.writing.run import Run, RunPart, one_sided
 from keapbridge.sync.writing.updates import apply_pairs
+from keapbridge.tables.approvals import Approvals
 
 __all__ = ["apply"]
 
@@ -42,6 +44,7 @@ def apply(
     *,
     is_fresh: bool = False,
     by: str | None = None,
+    only: Approvals | None = None,
 ) -> Flow[Report]:
     """Do what a plan says, and report what was done.
 
@@ -50,15 +53,18 @@ def apply(
         held_back: synchronizations of which nothing is to be written, each with the reason.
         is_fresh: whether the plan was made just before; else others may have made records meanwhile.
         by: who wants it.
+        only: what a person has approved of it; `None` for all.
 
     Raises:
-        StalePlanError: when the plan was applied before.
+        StalePlanError: when the plan was applied before, and for approvals of another plan.
+        ValueError: for approvals that do not fit the plan.
     """
+    those = None if only is None else (yield from approved(bridge, plan, only))
     name = yield from run_id()
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh)
+    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh, those)
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
     return (yield from run.to_its_end(within(doing, place=("run", name))))
 
@@ -119,7 +125,7 @@ def _brake(part: RunPart) -> Flow[None]:
 
 
 def _list_rest(part: RunPart) -> Flow[None]:
-    for batch in part.batches(("conflict", "skip")):
+    for batch in part.told(("conflict", "skip")):
         actions = yield from batch
         told = [action for action in actions if not _is_decided(part, action)]
         yield from part.report(*(_line_of(action) for action in told))

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -15,7 +15,7 @@ from keapbridge._io.effects import Flow, Halt, gather, now
 from keapbridge.errors import ApiError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
-from keapbridge.model.plan import Action, Plan, Skip
+from keapbridge.model.plan import Action, Adopt, Plan, Skip
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
@@ -23,12 +23,17 @@ from keapbridge.store.sql import LinkStore
 from keapbridge.sync.stopping import is_stop
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import Watch
+from keapbridge.sync.writing.approved import Approved, chosen_of
 from keapbridge.sync.writing.refused import Refusals
 
 __all__ = ["BATCH", "WRITERS", "Run", "ending", "flowing", "one_sided"]
 
 K = TypeVar("K")
 T = TypeVar("T")
+Numbered: TypeAlias = list[tuple[int, Action]]
+"""Actions, each with its place in the plan."""
+
+NOT_APPROVED = "not approved"
 
 BATCH = 200
 LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
@@ -46,6 +51,7 @@ class Run:
     Attributes:
         accepted: what a person accepts for this run.
         is_fresh: whether the plan was made by the same call, so that nobody has looked at it since.
+        approved: the actions that are done; `None` for all.
     """
 
     store: LinkStore
@@ -54,6 +60,7 @@ class Run:
     watch: Watch = attrs.field(factory=Watch)
     accepted: Accepted = attrs.field(factory=Accepted)
     is_fresh: bool = False
+    approved: Approved | None = None
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 
@@ -184,18 +191,37 @@ class RunPart:
         return skip.accept is not None and (skip.object, skip.field) in self.run.accepted.fields
 
     def batches(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
-        """The plan's actions of some kinds, in its order."""
-        plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
-        if self.is_empty:
-            return iter(())
-        return _paged(lambda after: plans.actions(plan_id, name, kinds, after, BATCH), -1, BATCH)
+        """The plan's actions of some kinds that are to be done, in its order."""
+        return map(self._chosen, self._numbered(kinds))
+
+    def told(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+        """The plan's actions of some kinds, whoever approves them."""
+        return map(_bare, self._numbered(kinds))
 
     def links_to_make(self) -> Iterator[Flow[list[Action]]]:
-        """Those of the plan's pairs that need no write."""
+        """Those of the plan's pairs to be linked that need no write."""
         plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
         if self.is_empty:
             return iter(())
-        return _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "", LINKS)
+        pages = _paged(lambda after: plans.links_to_make(plan_id, name, after, LINKS), "", _keap_id, LINKS)
+        return map(self._chosen, pages)
+
+    def _numbered(self, kinds: Collection[str]) -> Iterator[Flow[Numbered]]:
+        plans, plan_id, name = self.sync.store.plans, self.plan.id, self.sync.name
+        if self.is_empty:
+            return iter(())
+        return _paged(lambda after: plans.actions(plan_id, name, kinds, after, BATCH), -1, _place, BATCH)
+
+    def _chosen(self, page: Flow[Numbered]) -> Flow[list[Action]]:
+        """What of a page is done, and a line for each that is approved and waits for another."""
+        if self.run.approved is None:
+            return (yield from _bare(page))
+        rows = yield from page
+        done, waiting, left = chosen_of(rows, self.sync, self.run.approved)
+        yield from self.report(*waiting)
+        self.run.counts.setdefault(self.sync.name, Counter())[NOT_APPROVED] += left
+        self.progressed(len(rows) - len(done))
+        return done
 
     def progressed(self, number: int) -> None:
         """So many actions more are done; none, as by the last batch, is no progress."""
@@ -208,17 +234,32 @@ class RunPart:
             self.run.watch.progress(name, "writing", self._done, max(total, self._done))
 
 
-def _paged(read: Callable[[K], Flow[list[tuple[K, Action]]]], first: K, size: int) -> Iterator[Flow[list[Action]]]:
+def _bare(page: Flow[Numbered]) -> Flow[list[Action]]:
+    return [action for _, action in (yield from page)]
+
+
+def _place(row: tuple[int, Action]) -> int:
+    return row[0]
+
+
+def _keap_id(row: tuple[int, Action]) -> str:
+    assert isinstance(row[1], Adopt)  # as all that only link
+    return row[1].keap_id
+
+
+def _paged(
+    read: Callable[[K], Flow[Numbered]], first: K, key: Callable[[tuple[int, Action]], K], size: int
+) -> Iterator[Flow[Numbered]]:
     """Actions batch by batch, each read after the last one of the batch before it; the last batch may be empty."""
     after = first
     ended = False
 
-    def next_batch() -> Flow[list[Action]]:
+    def next_batch() -> Flow[Numbered]:
         nonlocal after, ended
         rows = yield from read(after)
         ended = len(rows) < size
-        after = rows[-1][0] if rows else after
-        return [action for _, action in rows]
+        after = key(rows[-1]) if rows else after
+        return rows
 
     while not ended:
         yield next_batch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,6 +156,35 @@ def related() -> kb.SqlTable:
             )
         ],
     )
+
+
+def capitals(row: Mapping[str, Any]) -> str:
+    return (row["email_address"] or "").upper()
+
+
+def test_a_copy_beside_an_address_goes_with_it_and_is_left_alone_otherwise(opened: Any) -> None:
+    rel, mail = (
+        kb.SqlJoin("email_rel", remote="bean_id", where={"bean_module": "Contacts"}),
+        kb.SqlJoin(
+            "email_addresses",
+            through="email_rel",
+            local="email_address_id",
+            insert="before",
+            columns={"Email": "email_address"},
+            on_write={"email_address_caps": capitals},
+        ),
+    )
+    crm, sql = opened(RELATED, contacts=kb.SqlTable("contacts", id="id", joins=[rel, mail]))
+    sql("DELETE FROM email_rel WHERE id = 'r2'")
+    sql("UPDATE email_addresses SET email_address_caps = 'By hand'")
+    crm.update("contacts", "c1", {"FirstName": "Adah"}, None)
+    assert sql("SELECT email_address_caps FROM email_addresses") == [("By hand",)]
+    crm.update("contacts", "c1", {"Email": "ada@example.com"}, None)
+    crm.create("contacts", {"FirstName": "Bo", "Email": "bo@example.org"}, "k")
+    assert sql("SELECT email_address_caps FROM email_addresses ORDER BY 1") == [
+        ("ADA@EXAMPLE.COM",),
+        ("BO@EXAMPLE.ORG",),
+    ]
 
 
 def test_an_address_over_a_relation_is_another_row_when_it_changes_for_others_may_have_it(opened: Any) -> None:

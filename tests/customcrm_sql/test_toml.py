@@ -36,6 +36,7 @@ JOINS = st.builds(
     insert=st.sampled_from(["before", "after"]),
     where=ANY,
     on_create=ANY,
+    on_write=st.one_of(ANY, st.just({"name": new_id})),
     always=st.booleans(),
     modified=MAYBE,
     moves_modified=st.booleans(),

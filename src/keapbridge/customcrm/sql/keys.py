@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from keapbridge.customcrm.sql.reflected import is_number
 
-__all__ = ["UUID_TEXT", "Key", "Raw"]
+__all__ = ["UUID_TEXT", "Key", "Raw", "id_text"]
 
 UUID_TEXT = 32  # digits
 _SAFE = " !#$&'()*+/:;<=>?@[\\]^`{|}~\""
@@ -35,9 +35,7 @@ class Key:
 
     def text(self, raw: Sequence[Any]) -> str:
         """An id as one text."""
-        if len(self.columns) == 1:
-            return str(raw[0])
-        return ",".join(quote(str(part), safe=_SAFE) for part in raw)
+        return id_text(raw)
 
     def raw(self, text: str) -> Raw | None:
         """The id that a text stands for; `None` for one that no row can have."""
@@ -61,6 +59,11 @@ class Key:
             return found
         values = [sa.literal(value, column.type) for value, column in zip(id, self.columns, strict=True)]
         return sa.tuple_(*mine) > sa.tuple_(*values)
+
+
+def id_text(raw: Sequence[Any]) -> str:
+    """An id of one or several parts as one text."""
+    return str(raw[0]) if len(raw) == 1 else ",".join(quote(str(part), safe=_SAFE) for part in raw)
 
 
 def _raw(column: sa.Column[Any], text: str) -> Any:

@@ -71,6 +71,11 @@ class Part:
         """What its condition gives to a new row."""
         return {name: value for name, value in self.given.where.items() if not _is_several(value)}
 
+    @property
+    def on_write(self) -> Mapping[str, Any]:
+        """What goes with every write of a row."""
+        return {} if isinstance(self.given, SqlLookup) else self.given.on_write
+
     def chain(self) -> list[Part]:
         """The parts from that below the table of the records down to this one."""
         return [] if self.above is None else [*self.above.chain(), self]
@@ -137,11 +142,12 @@ def tables_of(engine: sa.Engine, look: sa.Inspector, object: str, given: SqlTabl
     others: list[SqlJoin | SqlLookup] = [*given.joins, *given.lookups]
     elsewhere = {name for other in others for name in other.columns} | set(given.constants)
     referring = {other.local for other in given.lookups if other.through is None}
-    special = {*given.ids, given.modified, given.created, given.deleted, given.key, *given.where, *referring}
+    roles = {given.modified, given.created, given.deleted, given.key}
+    special = {*given.ids, *roles, *given.where, *given.on_write, *referring}
     main = Part(given.name, seen, _columns(object, given, seen, special, elsewhere), given)
     parts = _hung(engine, look, object, main, others)
     tables = [main, *parts]
-    for name in (*given.where, *given.on_create):
+    for name in (*given.where, *given.on_create, *given.on_write):
         seen.column(name, object)
     modified = _named(tables, given.modified, object)
     if modified is not None:
@@ -220,7 +226,7 @@ def _hung(
 def _part(engine: sa.Engine, look: sa.Inspector, object: str, above: Part, given: SqlJoin | SqlLookup) -> Part:
     seen = reflect(engine, look, given.table, given.schema, (), object)
     columns = {name: seen.column(column, object) for name, column in given.columns.items()}
-    for name in (*given.where, *given.on_create):
+    for name in (*given.where, *given.on_create, *(given.on_write if isinstance(given, SqlJoin) else ())):
         seen.column(name, object)
     if above.is_lookup and isinstance(given, SqlJoin):
         raise MappingError(f"{object}: {given.table} hangs on {above.name}, whose rows belong to nobody: a lookup only")

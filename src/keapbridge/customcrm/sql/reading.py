@@ -85,7 +85,7 @@ class ReadRows:
     def _given_by_us(self) -> set[str]:
         """The columns of the table of the records that are written without a property."""
         given, main = self.given, self._main
-        names = {*given.ids, given.key, *main.fixed, *given.on_create}
+        names = {*given.ids, given.key, *main.fixed, *given.on_create, *given.on_write}
         if given.touch:
             names |= {column.name for column in (main.modified, self.tables.created) if column is not None}
         # What a row that is made before it, and always, gives it.
@@ -105,10 +105,12 @@ class ReadRows:
         names.update((column, min(part.columns)) for column, part in references.items())
         table = self._main.table.name
         deleted = self.tables.deleted[1] if self.tables.deleted is not None else None
+        # A text that no two rows may share cannot be "" for want of a value.
+        alone = {name for unique in self._main.seen.uniques if len(unique) == 1 for name in unique}
         found = {
             names.get(column.name, f"{table}.{column.name}")
             for column in self._never_empty()
-            if (not can_be_blank(column) or column.name in references) and column is not deleted
+            if (not can_be_blank(column) or column.name in {*references, *alone}) and column is not deleted
         }
         if len(self._key.columns) > 1 and self.given.new_id is None:
             found.add(f"{table}.{self._key.columns[0].name}")

@@ -52,6 +52,10 @@ def _refuse_shared_columns(tables: Tables, object: str) -> None:
                 where = f"{part.table.name}.{column.name}"
                 raise MappingError(f"{object}: {names[column.name]} and {name} are both in {where}: one has to go")
             names[column.name] = name
+        for set_ in part.on_write:
+            if set_ in names:
+                where = f"{part.table.name}.{set_}"
+                raise MappingError(f"{object}: {names[set_]} is in {where}, which on_write= sets: one has to go")
         for child in tables.below(part):
             _, local = child.link
             if local.name in names and child.is_lookup:

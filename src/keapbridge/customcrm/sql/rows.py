@@ -14,7 +14,7 @@ from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.keys import Raw
 from keapbridge.customcrm.sql.parts import Part
 from keapbridge.customcrm.sql.reflected import is_number
-from keapbridge.customcrm.sql.written import Values
+from keapbridge.customcrm.sql.written import Values, goes_along
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
@@ -67,7 +67,9 @@ class Rows(ForeseenRows):
     def _lacks(self, part: Part, own: Mapping[str, Any]) -> set[str]:
         """What a row cannot be made without, of what a row before it gives."""
         given = {child.link[1].name for child in self.tables.below(part) if child.goes_before and child.always}
-        needed = part.seen.required - part.seen.defaults - own.keys() - part.given.on_create.keys()
+        needed = (
+            part.seen.required - part.seen.defaults - own.keys() - part.given.on_create.keys() - part.on_write.keys()
+        )
         ids = set(self.given.ids) if part is self._main else set[str]()
         return {*needed, *given, *ids}
 
@@ -128,6 +130,7 @@ class Rows(ForeseenRows):
                     later.append(child)
         if own:
             self._refuse_shared(connection, part, found, own)
+            own |= _changed_along(part, row, own)
             statement = (
                 sa.update(part.table).where(*self._this_row(part, row, found)).values({**own, **self._touched(part)})
             )
@@ -247,3 +250,12 @@ class Rows(ForeseenRows):
             # It has no locks for rows; a write that writes nothing makes this transaction the only writer.
             column = self._key.columns[0]
             connection.execute(sa.update(self._main.table).where(sa.false()).values({column.name: column}))
+
+
+def _changed_along(part: Part, row: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes in a row because of what is written to it; nothing where only its time of change is."""
+    if not own.keys() & {column.name for column in part.columns.values()}:
+        return {}
+    before, after = goes_along(part, row), goes_along(part, {**row, **own})
+    are_fixed = {name for name, value in part.on_write.items() if not callable(value)}
+    return {name: value for name, value in after.items() if name in are_fixed or value != before[name]}

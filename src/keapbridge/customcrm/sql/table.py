@@ -48,6 +48,8 @@ class SqlJoin:
         where: column → value, for what tells the row from others of the record (`{"Kind": "billing"}`). A row that is
             made gets these values.
         on_create: column → value, for rows that are made; a function takes what else the row holds, by column.
+        on_write: column → value, for rows that are made, and whenever something else in them is changed; a function as
+            there (a copy in capitals beside an address). A row for which it says what it said before is left as it is.
         always: make a row with each new record, also without content.
         modified: the column with the time of its last change. Without it changes of this table alone cannot be listed,
             and every run reads everything, unless `moves_modified`.
@@ -65,6 +67,7 @@ class SqlJoin:
     insert: Insert = attrs.field(default="after", kw_only=True, validator=_one_of("before", "after"))
     where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
     on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    on_write: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
     always: bool = attrs.field(default=False, kw_only=True, validator=checks(flag))
     modified: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     moves_modified: bool = attrs.field(default=False, kw_only=True, validator=checks(flag))
@@ -153,6 +156,7 @@ class SqlTable:
         where: column → value, for the rows that are records (`{"type": "person"}`); several values for any of them. New
             rows get a lone value.
         on_create: column → value, for new rows, and never for others; a function takes what else the row holds.
+        on_write: column → value, for new rows, and whenever a property in this table is changed; a function as there.
         modified: the column with the time of the last change; of a joined table as `"entity.changed_at"`. Without it
             every run reads everything. One that holds days is read from the day before, and decides no conflict.
         created: the column with the time when the record was made. It tells a row that was given the id of a deleted
@@ -178,6 +182,7 @@ class SqlTable:
     columns: Mapping[str, str | None] = attrs.field(factory=dict, kw_only=True, validator=checks(columns_by_property))
     where: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
     on_create: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
+    on_write: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, validator=checks(values_by_name))
     modified: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     created: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))
     deleted: str | None = attrs.field(default=None, kw_only=True, validator=checks(optional(name_in_database)))

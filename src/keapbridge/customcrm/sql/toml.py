@@ -13,7 +13,7 @@ from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 
 __all__ = ["table_from", "table_table"]
 
-VALUES = ("where", "on_create", "constants")  # what holds any values, by column or property
+VALUES = ("where", "on_create", "on_write", "constants")  # what holds any values, by column or property
 
 
 def table_from(data: Any, where: str = "") -> SqlTable:

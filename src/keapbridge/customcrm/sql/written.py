@@ -20,8 +20,9 @@ from keapbridge.customcrm.sql.words import spelt
 from keapbridge.errors import StatusError
 from keapbridge.model.maybe import Unreadable
 
-__all__ = ["Values", "WrittenValues", "made_id"]
+__all__ = ["Values", "WrittenValues", "goes_along", "made_id"]
 
+FEWEST_DIGITS = 16  # of a made id: 64 bits, of which no two are alike by chance
 SPELLINGS = 20  # cells of a column that are looked at to learn how it spells yes and no
 
 Values = dict[Part, dict[str, Any]]
@@ -140,10 +141,11 @@ class WrittenValues(ReadRows):
         seen, table = part.seen, part.table
         whole: dict[str, Any] = {**part.fixed, **own, **self._touched(part)}
         if part is not self._main:
-            whole |= self._own_ids(part, whole, key)
+            whole |= self._own_ids(part, {**part.given.on_create, **whole}, key)
         for name, value in part.given.on_create.items():
             if whole.get(name) is None:
                 whole[name] = value(dict(whole)) if callable(value) else value
+        whole |= goes_along(part, whole)
         needed = seen.required - seen.defaults
         whole |= {c.name: "" for c in table.c if c.name in needed and c.name not in whole and can_be_blank(c)}
         statement = sa.insert(table).values(whole)
@@ -178,12 +180,24 @@ class WrittenValues(ReadRows):
         return {c.name: made_id(f"{self.object} {part.name} {c.name} {key}", c) for c in texts}
 
 
+def goes_along(part: Part, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row holds beside what is written to it, because of that."""
+    return {name: value(dict(row)) if callable(value) else value for name, value in part.on_write.items()}
+
+
 def made_id(of: str, column: sa.Column[Any]) -> str:
-    """A UUID made from a text, as a column of ids takes it."""
+    """A UUID made from a text, as a column of ids takes it; where that is short, as much of it as goes in.
+
+    Raises:
+        StatusError: where that is too little to be an id of its own.
+    """
     made = hashlib.blake2b(of.encode(), digest_size=16).digest()
     # As RFC 9562 marks a UUID whose bits mean something to its maker only.
     digits = bytes([*made[:6], made[6] & 0x0F | 0x80, made[7], made[8] & 0x3F | 0x80, *made[9:]]).hex()
     length = getattr(column.type, "length", None)
     if length is not None and length < UUID_TEXT + 4:
-        return digits
+        if length < FEWEST_DIGITS:
+            place = f"{column.table.name}.{column.name}"
+            raise StatusError(f"{place} is too short for an id: give on_create=, which makes one", status=422)
+        return digits[:length]
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import attrs
+from read_tables import PEOPLE, PERSON, contacts, table
 
 import keapbridge as kb
-from keapbridge.inspecting.proposal import propose
-from keapbridge.inspecting.schema import Column, ForeignKey, Schema, Table
-
-
-def table(
-    name: str, columns: str, *rows: tuple[Any, ...], refers: dict[str, str] | None = None, **options: Any
-) -> Table:
-    """A table whose first column is its key; names that end in a `#` are numbers."""
-    names = [each.removesuffix("#") for each in columns.split()]
-    made = tuple(
-        Column(name=n, family="integer" if each.endswith("#") else "text", counts=i == 0 and each.endswith("#"))
-        for i, (n, each) in enumerate(zip(names, columns.split(), strict=True))
-    )
-    keys = tuple(ForeignKey(columns=(c,), table=t, remote=(f"{t}_id",)) for c, t in (refers or {}).items())
-    return Table(name=name, columns=made, key=(names[0],), rows=rows, foreign_keys=keys)
-
-
-def contacts(*tables: Table) -> tuple[kb.SqlTable, list[str]]:
-    found = propose(Schema(dialect="sqlite", tables=tables))
-    return found.tables["contacts"], [str(finding) for finding in found.findings]
-
-
-PERSON = "person_id# first_name last_name email"
-PEOPLE = ((1, "Ada", "Berg", "ada@example.org"), (2, "Bo", "Dahl", "bo@example.org"))
 
 
 def test_a_row_that_refers_to_a_person_and_is_its_only_one_is_joined() -> None:
@@ -94,11 +71,19 @@ def test_a_country_is_looked_up_without_a_foreign_key_and_by_its_code() -> None:
 
 
 def test_the_table_that_every_record_begins_in_tells_its_times_and_deletions() -> None:
-    entity = table(
-        "entity", "entity_id# modified_at deleted#", (1, "2026-01-02 10:00:00", 0), (2, "2026-01-02 10:00:00", 0)
-    )
+    rows = [(n, "2026-01-02 10:00:00", 0, "Person" if n < 3 else "Deal") for n in (1, 2, 3)]
+    entity = table("entity", "entity_id# modified_at deleted# kind", *rows)
+    kind = attrs.evolve(entity["kind"], nullable=False)
+    entity = attrs.evolve(entity, columns=(*entity.columns[:3], kind))
     person = table("person", PERSON, *PEOPLE, refers={"person_id": "entity"})
     found, _ = contacts(person, entity)
     assert (found.modified, found.deleted) == ("entity.modified_at", "entity.deleted")
-    begun = kb.SqlJoin("entity", local="person_id", remote="entity_id", insert="before", always=True)
+    begun = kb.SqlJoin(
+        "entity",
+        local="person_id",
+        remote="entity_id",
+        insert="before",
+        always=True,
+        on_create={"kind": "Person"},
+    )
     assert list(found.joins) == [begun]

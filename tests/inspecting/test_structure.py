@@ -41,11 +41,19 @@ def column(name: str, family: Family = "text", **options: Any) -> Column:
         (people(key=()), "error people: looks like contacts, and has no unique key"),
         (
             people(column("line", "integer"), key=("id", "line")),
-            "error people: looks like contacts, and its key is id and line together",
+            "warning people: looks like contacts, and its key is id and line together",
+        ),
+        (
+            people(column("branch", "integer", nullable=False), column("state", nullable=False)),
+            "warning people: branch is NOT NULL without a default, and no property is kept there",
         ),
         (
             people(column("branch", nullable=False)),
-            "warning people: branch is NOT NULL without a default, and no property is kept there",
+            "info people: branch is NOT NULL without a default, and no property is kept there",
+        ),
+        (
+            people(column("login", nullable=False), uniques=(("login",),)),
+            "warning people: login is NOT NULL without a default, and no property is kept there",
         ),
         (
             people(id=column("id", "integer", nullable=False)),
@@ -78,9 +86,9 @@ def test_it_is_told(table: Table, said: str) -> None:
     assert said in told(proposed(table))
 
 
-def test_what_has_no_id_is_not_proposed_and_half_of_a_key_is_none() -> None:
-    for table in (people(key=()), people(column("line", "integer"), key=("id", "line"))):
-        assert proposed(table).tables == {}
+def test_what_has_no_id_is_not_proposed_and_a_key_of_several_columns_is_taken_whole() -> None:
+    assert proposed(people(key=())).tables == {}
+    assert proposed(people(column("line", "integer"), key=("id", "line"))).tables["contacts"].id == ("id", "line")
 
 
 def test_a_unique_column_is_an_id_where_there_is_no_primary_key() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.sql import SqlJoin, SqlLookup
+from keapbridge.inspecting.made import SameAs
 from keapbridge.inspecting.naming import column_scores, table_scores, value_words, words_of
+from keapbridge.inspecting.relations import relations
 from keapbridge.inspecting.schema import Column, ForeignKey, Schema, Table
 from keapbridge.inspecting.scoring import Guess, assigned, looks_of, scores_of
 from keapbridge.inspecting.shapes import Looks
@@ -24,6 +26,7 @@ _LEAST_BEFORE = 2  # properties of a row that is one record's own, and made befo
 _SURE = 0.6  # of a score in another table than the main one
 _SHORT = 2  # letters of a country's code
 _KEY_WORDS = frozenset({"id", "fk", "ref", "key", "code", "no", "nr"})
+_LEAST_ALL = 2  # records of which each has a row, so that all have
 _FEW = 12  # different values of a column that tells rows of a record from each other
 
 
@@ -50,12 +53,15 @@ class Belonging:
         return {name: f"{part.table}.{column}" for part in parts for name, column in part.columns.items()}
 
 
-def belonging(schema: Schema, guess: Guess, missing: Sequence[str], others: Collection[str]) -> Belonging:
+def belonging(
+    schema: Schema, guess: Guess, missing: Sequence[str], others: Collection[str], company: Table | None = None
+) -> Belonging:
     """What belongs to the records of a table in others.
 
     Args:
         missing: the properties that the table itself has no column for.
         others: tables that hold records of their own.
+        company: that of the companies, for contacts.
     """
     wanted = list(missing)
     joins: list[SqlJoin] = []
@@ -69,6 +75,9 @@ def belonging(schema: Schema, guess: Guess, missing: Sequence[str], others: Coll
     for join, table in (*_before(schema, guess, wanted, others), *_after(schema, guess, wanted, others, findings)):
         joins.append(join)
         hosts.append((join.table, table))
+    for relation in relations(schema, guess, wanted, company, {*others, *(join.table for join in joins)}):
+        joins += relation.joins
+        findings += [] if relation.finding is None else [relation.finding]
     lookups = tuple(_lookups(schema, hosts, wanted, {*others, *(join.table for join in joins)}, guess))
     return Belonging(roles=roles, joins=tuple(joins), lookups=lookups, findings=tuple(findings))
 
@@ -109,9 +118,27 @@ def _beginning(schema: Schema, guess: Guess) -> tuple[SqlJoin, dict[str, str]] |
         remote=key.remote[0],
         insert="before",
         always=True,
+        on_create=_given_at_first(table, key.remote[0], guess.table, roles),
         schema=table.schema,
     )
     return join, roles
+
+
+def _given_at_first(table: Table, remote: str, main: Table, roles: Mapping[str, str]) -> dict[str, Any]:
+    """What a new row of a table in which every record begins cannot be without: which kind it is, when it was made."""
+    modified = roles.get("modified", "").rpartition(".")[2]
+    ids = set(main.values(main.key[0]))
+    found: dict[str, Any] = {}
+    for column in table.columns:
+        if not column.must_be_given or column.name in {remote, modified}:
+            continue
+        pairs = zip(table.values(remote), table.values(column.name), strict=True)
+        mine = {value for id, value in pairs if id in ids}
+        if column.family == "text" and len(mine) == 1:
+            found[column.name] = mine.pop()
+        elif column.family == "time" and modified:
+            found[column.name] = SameAs(modified)
+    return found
 
 
 def _before(
@@ -137,7 +164,7 @@ def _after(
 ) -> Iterator[tuple[SqlJoin, Table]]:
     """Rows that refer to a record, and of which it has one: a profile, an address of a kind."""
     for table, key in schema.referring(guess.table):
-        is_none = "none" in table_scores(table.name)
+        is_none = "none" in table_scores(table.name) and table.key != key.columns  # with its key it goes on with it
         if len(key.columns) != 1 or is_none or table.name in others or table.is_view or len(table.foreign_keys) > 2:
             continue
         found = _parts(table, wanted, {*key.columns, *table.key})
@@ -150,7 +177,18 @@ def _after(
             findings.append(Finding("info", table.title, what, advice))
             continue
         given: dict[str, Any] = {"remote": key.columns[0]}
+        if _goes_with_all(table, key, guess.table):
+            given["always"] = True
         yield _join(schema, table, _taken(found, wanted), given | ({"where": where} if where else {})), table
+
+
+def _goes_with_all(table: Table, key: ForeignKey, main: Table) -> bool:
+    """Whether all records have a row of a table that shares their key, so that they are looked for by both."""
+    if table.key != key.columns or len(main.rows) < _LEAST_ALL:
+        return False
+    there = set(table.values(key.columns[0]))
+    needed = [c for c in table.columns if c.must_be_given and c.name not in key.columns and c.family != "text"]
+    return not needed and set(main.values(key.remote[0])) <= there
 
 
 def _join(schema: Schema, table: Table, columns: Mapping[str, str], given: Mapping[str, Any]) -> SqlJoin:

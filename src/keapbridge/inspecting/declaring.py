@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,33 +12,18 @@ import attrs
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.inspecting.belonging import Belonging
+from keapbridge.inspecting.made import ShortId
 from keapbridge.inspecting.schema import Column, Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess
 from keapbridge.model.meant import is_spelling_of
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
-__all__ = ["RECORDS", "WHOLE_NAME", "ShortId", "declared", "has_whole_names", "id_of", "known", "missing", "time_zone"]
+__all__ = ["RECORDS", "WHOLE_NAME", "declared", "has_whole_names", "id_of", "known", "missing", "time_zone"]
 
 RECORDS: Mapping[str, type] = {CONTACTS: Contact, CUSTOMERS: Customer, PRODUCTS: Product}
 _OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
 WHOLE_NAME = "FullName"
 UUID_LENGTH = 32  # of the ids that are made where none are declared
-
-
-@attrs.frozen
-class ShortId:
-    """Makes the id of a new row for a column that has no room for a UUID."""
-
-    length: int
-
-    def __call__(self, key: str) -> str:
-        """Of the key of a create."""
-        return key.replace("-", "")[-self.length :].upper()
-
-    @property
-    def source(self) -> str:
-        """The same in Python."""
-        return f'lambda key: key.replace("-", "")[-{self.length}:].upper()'
 
 
 def known(object: str) -> tuple[str, ...]:
@@ -84,7 +69,7 @@ def time_zone(schema: Schema) -> str | None:
 def declared(
     schema: Schema, guess: Guess, company: Guess | None, currency: str, beside: Belonging | None = None
 ) -> SqlTable | None:
-    """The declaration of a table; `None` where no column tells its rows apart.
+    """The declaration of a table; `None` where no columns tell its rows apart.
 
     Args:
         company: the table of the companies, for contacts that refer to one.
@@ -93,12 +78,13 @@ def declared(
     """
     table = guess.table
     id = id_of(table)
-    if id is None:
+    ids = table.key if id is None else (id,)
+    if not ids:
         return None
     beside = beside or Belonging()
-    columns = {name: column for name, column in _columns(guess, company, id).items() if name not in beside.properties}
+    columns = {name: column for name, column in _columns(guess, company, ids).items() if name not in beside.properties}
     roles = _roles(guess)
-    given: dict[str, Any] = {"id": id, "columns": columns, **roles, **beside.roles}
+    given: dict[str, Any] = {"id": ids, "columns": columns, **roles, **beside.roles}
     if guess.where:
         given["where"] = dict(guess.where)
     constants = _constants(guess.object, columns, currency)
@@ -112,7 +98,7 @@ def declared(
         given["joins"] = beside.joins
     if beside.lookups:
         given["lookups"] = beside.lookups
-    made = _new_id(table[id])
+    made = _new_id(table[id]) if id is not None else None
     if made is not None:
         given["new_id"] = made
     if table.schema is not None:
@@ -129,9 +115,9 @@ def has_whole_names(guess: Guess) -> bool:
     )
 
 
-def _columns(guess: Guess, company: Guess | None, id: str) -> dict[str, str | None]:
+def _columns(guess: Guess, company: Guess | None, ids: Collection[str]) -> dict[str, str | None]:
     """Property → column, those that would be found by their names and are something else as `None`."""
-    special = {id, *_roles(guess).values()}
+    special = {*ids, *_roles(guess).values()}
     found: dict[str, str | None] = {
         name: column
         for name, column in guess.columns.items()

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keapbridge.customcrm.sql import SqlCustomcrm, SqlTable
+from keapbridge.customcrm.sql.keys import id_text
 from keapbridge.errors import ApiError, MappingError
 from keapbridge.inspecting.declaring import WHOLE_NAME
 from keapbridge.inspecting.printing import target as shown_url
@@ -78,5 +79,6 @@ def _records(engine: sa.Engine, schema: Schema, object: str, table: SqlTable) ->
     read = schema.find(table.name, table.schema)
     tables: dict[str, Any] = {object: table}
     with SqlCustomcrm(engine, **tables) as customcrm:
-        ids = [str(id) for id in read.values(str(table.id)) if id is not None] if read is not None else []
+        keys = zip(*(read.values(name) for name in table.ids), strict=True) if read is not None else ()
+        ids = [id_text(key) for key in keys if None not in key]
         return customcrm.get_many(object, list(dict.fromkeys(ids)))

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from keapbridge._toml.writing import dumps
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_table
-from keapbridge.inspecting.declaring import WHOLE_NAME, ShortId
+from keapbridge.inspecting.declaring import WHOLE_NAME
+from keapbridge.inspecting.made import is_printable
 from keapbridge.inspecting.profile import MAPPERS, WITH_WHOLE_NAMES
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.toml_written import mapper_table
@@ -86,8 +87,8 @@ def _call(name: str, value: Any, depth: int) -> str:
 
 
 def _value(value: Any, depth: int) -> str:
-    if isinstance(value, ShortId):
-        return value.source
+    if is_printable(value):
+        return str(value.source)
     if attrs.has(type(value)):
         return _call(type(value).__name__, value, depth)
     if isinstance(value, Mapping):
@@ -125,13 +126,9 @@ def as_toml(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = 
     held: dict[str, Any] = {"database": database}
     notes: list[str] = []
     for name, table in tables.items():
-        if isinstance(table.new_id, ShortId):
-            notes.append(
-                f'# {name}.new_id: a function that makes an id of a key, as "module:name": {table.new_id.source}'
-            )
-            held[name] = table_table(attrs.evolve(table, new_id=None))
-        else:
-            held[name] = table_table(table)
+        plain, left = _without_functions(name, table)
+        notes += left
+        held[name] = table_table(plain)
     data: dict[str, Any] = {"customcrm": held}
     mappings = {
         _SYNCHRONIZATIONS[object]: mapper_of(object, table, one_way=one_way) for object, table in tables.items()
@@ -140,3 +137,25 @@ def as_toml(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = 
     if own:
         data["mapping"] = {name: {k: v for k, v in table.items() if k != "name"} for name, table in own.items()}
     return dumps(data) + "".join(f"{note}\n" for note in notes)
+
+
+def _without_functions(name: str, table: SqlTable) -> tuple[SqlTable, list[str]]:
+    """A table without what TOML has no words for, and notes of that."""
+    notes: list[str] = []
+
+    def values(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        for key, value in given.items():
+            if is_printable(value):
+                notes.append(f'# {where}.{key}: a function, as {{function = "module:name"}}: {value.source}')
+        return {key: value for key, value in given.items() if not is_printable(value)}
+
+    def parts(where: str, given: Any) -> dict[str, Any]:
+        return {each: values(f"{where}.{each}", getattr(given, each)) for each in ("on_create", "on_write")}
+
+    made = table.new_id
+    if is_printable(made):
+        source = getattr(made, "source", "")
+        notes.append(f'# {name}.new_id: a function that makes an id of a key, as "module:name": {source}')
+    joins = [attrs.evolve(join, **parts(f"{name}.joins.{join.table}", join)) for join in table.joins]
+    new_id = None if is_printable(made) else made
+    return attrs.evolve(table, new_id=new_id, joins=joins, **parts(name, table)), notes

@@ -92,7 +92,7 @@ class Proposal:
 
 
 def _shown(table: SqlTable) -> Iterator[tuple[str, str]]:
-    yield "id", str(table.id)
+    yield "id", ", ".join(table.ids)
     for name, column in table.columns.items():
         if column is not None:
             yield name, column
@@ -134,7 +134,8 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
             if table is None and object not in chosen:
                 findings += findings_of(schema, guess, None)
             elif table is not None and object not in chosen:
-                beside = belonging(schema, guess, missing(guess, table), own - {guess.table.name})
+                company = chosen[CUSTOMERS].table if object == CONTACTS and CUSTOMERS in chosen else None
+                beside = belonging(schema, guess, missing(guess, table), own - {guess.table.name}, company)
                 full = declared(schema, guess, chosen.get(CUSTOMERS), currency or "USD", beside)
                 table = full or table
                 findings += beside.findings

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 from keapbridge.customcrm.sql.opening import create_engine, unopened
 from keapbridge.customcrm.sql.refusals import words_of_database
 from keapbridge.inspecting.naming import table_scores
+from keapbridge.inspecting.relations import about, may_relate
 from keapbridge.inspecting.schema import Column, Family, ForeignKey, Schema, Table
 
 __all__ = ["opened", "read_schema", "with_rows"]
@@ -30,6 +31,7 @@ __all__ = ["opened", "read_schema", "with_rows"]
 SECONDS = 5  # of one question, where the database counts them
 STEPS = 20_000_000  # of one question in SQLite, which counts no seconds: about one of them
 TABLES = 80  # of which rows are read
+RELATIONS = 40  # more of them, which may say what belongs to a record
 _LONG = 400  # characters of a text that are read
 
 
@@ -344,7 +346,9 @@ def _wanted(schema: Schema) -> set[str]:
         return max((score for name, score in scores.items() if name != "none"), default=0.0) - scores.get("none", 0.0)
 
     best = sorted(schema.tables, key=lambda table: (-named(table), table.is_view, table.name))
-    return {table.title for table in best[:TABLES]}
+    mains = [table for table in best[:TABLES] if named(table) > 0]
+    related = [table for table in best[TABLES:] if may_relate(table, mains) or about(table.name)]
+    return {table.title for table in (*best[:TABLES], *related[:RELATIONS])}
 
 
 def _sampled(engine: sa.Engine, table: Table, sample: int) -> Table:

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from keapbridge.customcrm.sql import SqlTable
-from keapbridge.inspecting.declaring import ShortId, id_of
+from keapbridge.inspecting.declaring import id_of
+from keapbridge.inspecting.made import ShortId
 from keapbridge.inspecting.profile import MAPPERS
 from keapbridge.inspecting.schema import Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess
-from keapbridge.model.finding import Finding
+from keapbridge.model.finding import Finding, Severity
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.model.side import Side
 
@@ -60,10 +61,7 @@ def _keys(table: Table, object: str, declared: SqlTable | None) -> Iterator[Find
         return
     if len(table.key) > 1:
         what = f"looks like {object}, and its key is {' and '.join(table.key)} together"
-        advice = (
-            f"id={table.key!r} takes all of it, with new_id= for new records; {table.key[0]} alone names several rows"
-        )
-        yield Finding("warning" if declared else "error", _place(table), what, advice)
+        yield Finding("warning", _place(table), what, "new_id= makes the keys of new records; without it none is made")
     else:
         what = f"looks like {object}, and has no unique key"
         yield Finding("error", _place(table), what, "give it a column that tells its rows apart, as a primary key")
@@ -71,19 +69,27 @@ def _keys(table: Table, object: str, declared: SqlTable | None) -> Iterator[Find
 
 def _written(table: SqlTable) -> set[str]:
     made_before = (join.local for join in table.joins if join.insert == "before" and join.through is None)
-    roles = (table.id, table.modified, table.created, table.key, *made_before, *table.on_create)
+    roles = (*table.ids, table.modified, table.created, table.key, *made_before, *table.on_create, *table.on_write)
     return {name for name in (*roles, *table.columns.values()) if isinstance(name, str)}
 
 
 def _new_rows(table: Table, declared: SqlTable) -> Iterator[Finding]:
     """What makes an INSERT fail."""
-    needed = [c.name for c in table.columns if c.must_be_given and c.name not in _written(declared)]
-    if needed:
-        plural = "are" if len(needed) > 1 else "is"
-        what = f"{_names(needed)} {plural} NOT NULL without a default, and no property is kept there"
-        yield Finding(
-            "warning", _place(table), what, "new records of Keap cannot be made here until something fills them"
-        )
+    lacking = [c for c in table.columns if c.must_be_given and c.name not in _written(declared)]
+    # Texts can be "", but for those of which no two may be the same.
+    blank = [c for c in lacking if c.family == "text" and not c.choices and c.name not in table.single_keys]
+    for columns, advice in (
+        (
+            [c.name for c in lacking if c not in blank],
+            "new records of Keap cannot be made here until something fills them",
+        ),
+        ([c.name for c in blank], "they are '' in new rows; on_create= gives them something else"),
+    ):
+        if columns:
+            plural = "are" if len(columns) > 1 else "is"
+            what = f"{_names(columns)} {plural} NOT NULL without a default, and no property is kept there"
+            severity: Severity = "info" if columns == [c.name for c in blank] else "warning"
+            yield Finding(severity, _place(table), what, advice)
     id = id_of(table)
     if id is None:
         return

@@ -29,7 +29,8 @@ class RealSchema:
         default_region: of phone numbers without a prefix.
         told: what the findings must have among them.
         one_way: an edit of a contact in Keap that writes nothing here.
-        makes: whether a new contact of Keap can be made here.
+        makes: the tables in which a new contact of Keap gets a row each; none where it cannot be made here.
+        made: makes a contact in the database: its last name is `Nova`.
     """
 
     name: str
@@ -46,4 +47,5 @@ class RealSchema:
     default_region: str | None = None
     told: tuple[str, ...] = ()
     one_way: Mapping[str, Any] = attrs.field(factory=dict)
-    makes: bool = True
+    makes: tuple[str, ...] = ()
+    made: str = ""

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from real_schemas.case import RealSchema
 
+# What a new user cannot be without.
+_FILLED = """\
+        on_create={"password": "!", "username": lambda row: row["email"], "is_superuser": False, "is_staff": False,
+                   "is_active": True},
+"""
+
 CASE = RealSchema(
     name="django",
     engine="postgresql",
@@ -36,7 +42,15 @@ CASE = RealSchema(
     ours=("UPDATE auth_user SET email = 'ada.b@example.org' WHERE id = 1", "email_addresses.0.email=ada.b@example.org"),
     told=(
         "Django: these look like its tables",
-        "auth_user: password, is_superuser, username, is_staff, is_active are NOT NULL",
+        "auth_user: is_superuser, username, is_staff, is_active are NOT NULL",
     ),
-    makes=False,
+    edits=(('        created="date_joined",\n', f'        created="date_joined",\n{_FILLED}'),),
+    makes=("auth_user",),
+    made="""
+        INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
+                date_joined) VALUES
+            ('!', false, 'ida', 'Ida', 'Nova', 'ida@example.org', false, true, now());
+        INSERT INTO accounts_profile (phone, city, user_id)
+            SELECT '+4722123499', 'Moss', id FROM auth_user WHERE username = 'ida'
+    """,
 )

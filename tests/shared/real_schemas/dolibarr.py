@@ -72,4 +72,8 @@ CASE = RealSchema(
     ours=("UPDATE llx_product SET price = 13.75 WHERE rowid = 1", "price.amount=1375"),
     stamps=frozenset({"tms"}),
     told=("Dolibarr: these look like its tables",),
+    makes=("llx_socpeople",),
+    made="""
+        INSERT INTO llx_socpeople (firstname, lastname, email) VALUES ('Ida', 'Nova', 'ida@example.org')
+    """,
 )

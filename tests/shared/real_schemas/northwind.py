@@ -58,4 +58,8 @@ CASE = RealSchema(
     changes={"job_title": "Sales Manager"},
     ours=("UPDATE Products SET UnitPrice = 11.25 WHERE ProductID = 2", "price.amount=1125"),
     told=("Products.Discontinued: says the opposite of Active",),
+    makes=("Employees",),
+    made="""
+        INSERT INTO Employees (FirstName, LastName, HomePhone, Country) VALUES ('Ida', 'Nova', '(206) 555-9001', 'USA')
+    """,
 )

@@ -50,5 +50,4 @@ CASE = RealSchema(
     stamps=frozenset({"write_date"}),
     told=("Odoo: these look like its tables",),
     one_way={"job_title": "Written in Keap"},
-    makes=False,
 )

@@ -71,4 +71,10 @@ CASE = RealSchema(
     ours=("UPDATE address SET city_id = 2 WHERE address_id = 1", "addresses.0.locality=Lethbridge"),
     stamps=frozenset({"last_update"}),
     told=("customer: store_id is NOT NULL without a default",),
+    makes=("customer", "address"),
+    made="""
+        INSERT INTO address (address, district, city_id, phone) VALUES ('1 New Way', 'Alberta', 1, '');
+        INSERT INTO customer (store_id, first_name, last_name, email, address_id, create_date) VALUES
+            (1, 'IDA', 'NOVA', 'ida@example.org', LAST_INSERT_ID(), now())
+    """,
 )

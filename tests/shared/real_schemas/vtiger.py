@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from real_schemas.case import RealSchema
 
-_CITY = "addresses.0.locality=Hull"
+# Ids come from the application's own sequence: two lines, and one for each of the two tables.
+_NEXT = """\
+def next_id(key, c):
+    c.exec_driver_sql("UPDATE vtiger_crmentity_seq SET id = LAST_INSERT_ID(id + 1)")
+    return c.exec_driver_sql("SELECT LAST_INSERT_ID()").scalar()
+"""
 
 CASE = RealSchema(
     name="vtiger",
@@ -89,5 +94,18 @@ CASE = RealSchema(
     ),
     stamps=frozenset({"modifiedtime"}),
     told=("vTiger: these look like its tables",),
-    makes=False,
+    edits=(
+        ("crm = kb.SqlCustomcrm(", f"{_NEXT}crm = kb.SqlCustomcrm("),
+        ('id="accountid",', 'id="accountid", new_id=next_id,'),
+        ('id="contactid",', 'id="contactid", new_id=next_id,'),
+    ),
+    makes=("vtiger_contactaddress", "vtiger_contactdetails", "vtiger_contactsubdetails", "vtiger_crmentity"),
+    made="""
+        INSERT INTO vtiger_crmentity (crmid, setype, createdtime, modifiedtime) VALUES
+            (99, 'Contacts', '2026-01-01 09:00:00', now());
+        INSERT INTO vtiger_contactdetails (contactid, contact_no, firstname, lastname, email) VALUES
+            (99, 'CON9', 'Ida', 'Nova', 'ida@example.org');
+        INSERT INTO vtiger_contactaddress (contactaddressid) VALUES (99);
+        INSERT INTO vtiger_contactsubdetails (contactsubscriptionid) VALUES (99)
+    """,
 )

@@ -55,8 +55,12 @@ CASE = RealSchema(
     """,
     records={"contacts": 2},
     theirs=("contacts", "wp_wc_customer_lookup", "first_name", "customer_id", 1, "Ulla"),
-    changes={},
-    one_way={"given_name": "Ulla"},
+    changes={"given_name": "Ulla"},
+    edits=(('contacts = kb.mapping.contacts.one_way("to_keap")', "contacts = kb.mapping.contacts"),),
     ours=("UPDATE wp_wc_customer_lookup SET last_name = 'Soleil' WHERE customer_id = 2", "family_name=Soleil"),
     told=("WooCommerce: these look like its tables",),
+    makes=("wp_wc_customer_lookup",),
+    made="""
+        INSERT INTO wp_wc_customer_lookup (first_name, last_name, email) VALUES ('Ida', 'Nova', 'ida@example.org')
+    """,
 )

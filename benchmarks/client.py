@@ -151,7 +151,7 @@ def fill(store: str, first: int, count: int, seed: int) -> Found:
         values = records.canonical_contact(index, seed)
         snapshot = Snapshot(values)
         link = Link(records.customcrm_id(index), records.keap_id(index), values, values)
-        mark, keys = digest(snapshot), kb.mapping.contacts.match_keys(values, {})
+        mark, keys = digest(snapshot), kb.mapping.contacts.matching.keys_of(values, {})
         return Commit("contacts", link, dict.fromkeys(Side, mark), keys=dict.fromkeys(Side, keys))
 
     opened, driver = open_store(f"sqlite:///{store}", "default"), SyncDriver()

@@ -14,6 +14,7 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.places import Country
 from keapbridge.mapping.notation import Notation, learnt, spelt
+from keapbridge.mapping.writing import put_values
 from keapbridge.model.side import Side
 
 CONTACTS = kb.mapping.contacts
@@ -35,7 +36,7 @@ def test_writing_back_what_a_record_means_changes_none_of_its_bytes(raws: dict[s
     values, _ = CONTACTS.read(Side.CUSTOMCRM, record, Context())
     some = data.draw(st.sets(st.sampled_from(sorted(values))))
     learning = CONTACTS.learning([kb.customcrm.Contact(country="Sweden", phone="+46 8 123 456 78")], Context())
-    written, _ = learning.changed(Side.CUSTOMCRM, record, {name: values[name] for name in some}, Context())
+    written, _ = put_values(learning, Side.CUSTOMCRM, record, {name: values[name] for name in some}, Context())
     assert written == record
 
 

@@ -17,6 +17,7 @@ from keapbridge.dataflow.checklist import checklist
 from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping import Asked, Canonical, Context, Kind, Mapper, Sample, contacts, dataflow_document
+from keapbridge.mapping.writing import put_values
 from keapbridge.qa import Result, execute, mappers_of, sandbox
 
 
@@ -88,10 +89,10 @@ def test_it_obeys_them_in_a_custom_field(raw: str) -> None:
 def test_it_is_read_written_and_held_by_a_mapper() -> None:
     values, unreadable = MAPPER.read(THEIRS, keap.Contact(spouse_name="no93 8601 1117 947"), NOWHERE)
     assert (values, unreadable) == ({"Account": ADA}, {})
-    record, changes = MAPPER.changed(THEIRS, keap.Contact(), values, NOWHERE)
+    record, changes = put_values(MAPPER, THEIRS, keap.Contact(), values, NOWHERE)
     assert record.spouse_name == changes["spouse_name"] == "NO93 8601 1117 947"
     assert MAPPER.read(OURS, customcrm.Contact(extra={"Account": "none"}), NOWHERE)[1] == {"Account": "not an IBAN"}
-    assert MAPPER.matched_by(kb.mapping.MatchKey(("Account",))).key_values(values)["Account"] == ADA
+    assert MAPPER.matched_by(kb.mapping.MatchKey(("Account",))).matching.values_of(values)["Account"] == ADA
 
 
 def test_a_filter_compares_it_by_what_it_means() -> None:

@@ -14,6 +14,7 @@ from keapbridge.keap import records as keap
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import raw_changes, raw_values
 from keapbridge.mapping.taking_back import made_anew, raw_of, taken_back
+from keapbridge.mapping.writing import put_values, written_along
 from keapbridge.model.raw import RawChange
 from keapbridge.model.side import Side
 
@@ -39,11 +40,11 @@ def _writes(draw: st.DrawFn) -> Scene:
 def test_what_was_written_and_is_put_back_leaves_no_trace(scene: Scene) -> None:
     mapper, side, context = scene.mapper, scene.side, scene.world.context
     fields = [scene.lens.name]
-    sent, written = mapper.changed(side, scene.record, {scene.lens.name: scene.value}, context)
+    sent, written = put_values(mapper, side, scene.record, {scene.lens.name: scene.value}, context)
     changes = raw_changes(scene.record, sent, written, sent)
     assert changes is not None
     again, _ = taken_back(mapper, side, sent, changes, fields, context)
-    along = mapper.written_along(side, scene.record, sent, fields, context)
+    along = written_along(mapper, side, scene.record, sent, fields, context)
     again, _ = taken_back(mapper, side, again, changes, along, context)
     assert _known(again, written) == _known(scene.record, written)
     untouched = {f.name for f in attrs.fields(type(again))} - written.keys()
@@ -68,7 +69,7 @@ PHONES = (
 
 
 def _cleared(record: keap.Contact, field: str) -> tuple[keap.Contact, tuple[RawChange, ...]]:
-    sent, written = kb.mapping.contacts.changed(KEAP, record, {field: None}, Context())
+    sent, written = put_values(kb.mapping.contacts, KEAP, record, {field: None}, Context())
     changes = raw_changes(record, sent, written, sent)
     assert changes is not None
     return sent, changes
@@ -84,7 +85,9 @@ def test_a_phone_number_that_was_cleared_comes_back_with_its_type_its_extension_
 
 def test_what_somebody_put_into_the_same_item_since_stays() -> None:
     record = keap.Contact(id="1", addresses=(keap.Address(locality="Oslo ", field="BILLING"),))
-    sent, written = kb.mapping.contacts.changed(KEAP, record, {"City": "Bergen", "StreetAddress1": "Way 1"}, Context())
+    sent, written = put_values(
+        kb.mapping.contacts, KEAP, record, {"City": "Bergen", "StreetAddress1": "Way 1"}, Context()
+    )
     changes = raw_changes(record, sent, written, sent)
     edited = attrs.evolve(sent, addresses=(attrs.evolve(sent.addresses[0], line1="Lane 2", line2="Yard"),))
     again, _ = taken_back(kb.mapping.contacts, KEAP, edited, changes or (), ["City"], Context())
@@ -93,7 +96,7 @@ def test_what_somebody_put_into_the_same_item_since_stays() -> None:
 
 def test_an_object_that_was_not_there_goes_unless_there_is_something_else_in_it() -> None:
     bare = keap.Company(id="1", address=None)
-    sent, written = kb.mapping.companies.changed(KEAP, bare, {"City": "Oslo"}, Context())
+    sent, written = put_values(kb.mapping.companies, KEAP, bare, {"City": "Oslo"}, Context())
     changes = raw_changes(bare, sent, written, sent) or ()
     assert taken_back(kb.mapping.companies, KEAP, sent, changes, ["City"], Context())[0] == bare
     edited = attrs.evolve(sent, address=attrs.evolve(sent.address, line2="Yard"))

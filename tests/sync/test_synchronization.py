@@ -152,10 +152,10 @@ def test_a_digest_tells_contents_apart_and_not_the_order_of_fields(one: dict[str
 
 def test_match_keys_are_ranked_and_know_the_stronger_ones() -> None:
     mapper = attrs.evolve(TOYS, keys=(kb.mapping.MatchKey(("Colour",)), kb.mapping.MatchKey(("Name",))))
-    first, second = mapper.match_keys({"Name": "Top", "Colour": "red"}, {})
+    first, second = mapper.matching.keys_of({"Name": "Top", "Colour": "red"}, {})
     assert (first.rank, first.stronger) == (0, ())
     assert (second.rank, second.stronger) == (1, (first.key,))
-    [only] = mapper.match_keys({"Name": "Top", "Colour": None}, {})
+    [only] = mapper.matching.keys_of({"Name": "Top", "Colour": None}, {})
     assert (only.rank, only.stronger) == (1, (None,))
 
 

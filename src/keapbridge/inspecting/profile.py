@@ -99,7 +99,7 @@ def profile_of(
             filled[name] += 1
             reasons.setdefault(name, Counter())[reason] += 1
         unreachable += _lacks(mapper, values)
-        strongest = mapper.match_keys(values, {})[:1]
+        strongest = mapper.matching.keys_of(values, {})[:1]
         keys.update(strongest)
     fields = [
         Field(

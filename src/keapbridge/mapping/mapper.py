@@ -16,13 +16,13 @@ from keapbridge.mapping.declared import Declared, checked, declared_fields
 from keapbridge.mapping.filter import Condition, Filter, Passes
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Direction, Lens, Reader, check_choices
-from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys, match_key
+from keapbridge.mapping.match_keys import MatchKey, NearKey, match_key
+from keapbridge.mapping.matching import Matching
 from keapbridge.mapping.notation import learnt
-from keapbridge.mapping.place import Place, customcrm_place, keap_place, with_whole_regions
+from keapbridge.mapping.place import Place, customcrm_place, keap_place
 from keapbridge.mapping.sound import check_keys, check_lenses
 from keapbridge.model.capacity import Capacity
 from keapbridge.model.given import keywords, kind
-from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical, Values
@@ -199,7 +199,7 @@ class Mapper:
     def _reading(self, side: Side) -> str | None:
         if not self.taking_part.is_told(side) or not all(lens.kind.is_told for lens in self.lenses):
             return None
-        slots = self._unmapped_slots if side is Side.KEAP else ()
+        slots = self.matching.unmapped_slots if side is Side.KEAP else ()
         read = (*self.lenses, *slots)
         lenses = (f"{lens.name} {lens.place(side).path} {lens.kind!r} {lens.scope}" for lens in read)
         return "\n".join([*lenses, self.taking_part.described(side)])
@@ -242,76 +242,15 @@ class Mapper:
     def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:
         return {side: tuple((lens.name, lens.scope, lens.reader(side)) for lens in self.lenses) for side in Side}
 
-    def aliases(self, side: Side, record: Any, values: Values, context: Context) -> dict[str, Canonical]:
-        """What a record is known by beside its mapped values: the e-mail addresses and phone numbers in other slots.
-
-        What cannot be understood there is nothing that anybody is found by.
-        """
-        found: dict[str, Canonical] = {}
-        for lens in self._unmapped_slots if side is Side.KEAP else ():
-            try:
-                value = lens.get(side, record, values.get(lens.scope) if lens.scope else None, context)
-            except UnfitError:
-                continue
-            if value not in (UNSET, None):
-                found[lens.name] = value
-        return found
+    @cached_property
+    def matching(self) -> Matching:
+        """What its records are found by."""
+        return Matching(self.lenses, self.keys, self.near)
 
     @cached_property
-    def _unmapped_slots(self) -> tuple[Lens, ...]:
-        """Slots of Keap's that no field is mapped to, beside those that records are matched by."""
-        found: dict[str, Lens] = {}
-        mapped = {lens.keap.container for lens in self.lenses}
-        for lens in self._matched_by:
-            for place in lens.keap.other_slots:
-                if place.container not in mapped:
-                    bare: dict[str, Any] = {"opt_in_reason": None, "required": frozenset(), "fallback": None}
-                    found[place.path] = attrs.evolve(lens, name=place.path, keap=place, **bare)
-        return tuple(found.values())
-
-    @cached_property
-    def _slots(self) -> Mapping[str, tuple[str, ...]]:
-        """For each field that records are matched by: the others that its value may be in."""
-        found: dict[str, tuple[str, ...]] = {}
-        for lens in self._matched_by:
-            places = lens.keap.other_slots
-            mapped = [other.name for other in self.lenses if other.keap in places]
-            found[lens.name] = (*mapped, *(other.name for other in self._unmapped_slots if other.keap in places))
-        return {name: slots for name, slots in found.items() if slots}
-
-    @cached_property
-    def _matched_by(self) -> tuple[Lens, ...]:
-        names = {name for key in self.keys for name in key.fields}
-        names.update(name for near in self.near for name in (*near.fields, *near.unless))
-        return tuple(lens for lens in self.lenses if lens.name in names)
-
-    def match_keys(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
-        """The match keys of a record, strongest first: of its values as both sides can hold them."""
-        return made_keys(self.keys, {**aliases, **self.key_values(values)}, self._slots)
-
-    def near_keys(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
-        """The keys by which a record is near to others, at the ranks behind those of the match keys."""
-        held = {**aliases, **self.key_values(values)}
-        ranked = enumerate(self.near, len(self.keys))
-        return tuple(key for rank, near in ranked for key in near.made(rank, held, self._slots))
-
-    def key_values(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
-        """The values that match keys are made of, as the side that holds less can hold them.
-
-        What is cut there is still the same.
-        """
-        short: dict[str, Canonical] = {}
-        for name, limit in self._key_fields:
-            value = values.get(name)
-            short[name] = value[:limit].rstrip() if limit is not None and isinstance(value, str) else value
-        return short
-
-    @cached_property
-    def _key_fields(self) -> tuple[tuple[str, int | None], ...]:
-        names = {name for key in self.keys for name in (*key.fields, *key.apart)}
-        names.update(name for near in self.near for name in (*near.fields, *near.apart, *near.unless))
-        names.update(name for slots in self._slots.values() for name in slots)
-        return tuple((lens.name, min(lens.limits.values(), default=None)) for lens in self.lenses if lens.name in names)
+    def by_scope(self) -> tuple[Lens, ...]:
+        """The fields whose text is read by another one, and whose value means the same without that."""
+        return tuple(lens for lens in self.lenses if lens.scope is not None and lens.kind.means_alone)
 
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
         """The Keap ids that these Keap records refer to, by object."""
@@ -393,99 +332,6 @@ class Mapper:
             limits = lens.limits if length is None else {**lens.limits, Side.CUSTOMCRM: length}
             lenses.append(attrs.evolve(lens, capacities=its, limits=limits))
         return attrs.evolve(self, lenses=tuple(lenses))
-
-    # --- writing ------------------------------------------------------------------------------------------------
-
-    def new_record(self, side: Side, values: Mapping[str, Canonical], context: Context) -> Any:
-        """A new record for a side from canonical values that fit it."""
-        record = self.customcrm_type() if side is Side.CUSTOMCRM else self.keap_type()
-        for lens in self.homeless:
-            value = values.get(lens.fallback or "")
-            if side is Side.KEAP and side in lens.required and value is not None:
-                record = lens.put(side, record, lens.fit(side, value, context), context)
-        return self.changed(side, record, values, context)[0]
-
-    def changed(
-        self, side: Side, record: Any, values: Mapping[str, Canonical], context: Context
-    ) -> tuple[Any, dict[str, Any]]:
-        """The record with these values, and the attributes that must be written for it."""
-        roots: set[str] = set()
-        before = record
-        for lens in self.lenses:
-            if lens.name in values:
-                # What means the same already stays as Customcrm has written it.
-                if side is Side.KEAP or self._value(lens, side, record, context) != values[lens.name]:
-                    scope = self._scope(lens, side, record, context)
-                    record = lens.put(side, record, values[lens.name], context, scope)
-                roots.update(lens.place(side).roots)
-        for lens in self._by_scope:
-            if lens.scope in values and lens.name not in values and lens.flows_to(side):
-                meant = self._value(lens, side, before, context)
-                if meant not in (UNSET, None) and self._value(lens, side, record, context) != meant:
-                    # The text would mean another value in its new surroundings.
-                    record = lens.put(side, record, meant, context, self._scope(lens, side, record, context))
-                    roots.update(lens.place(side).roots)
-        if side is Side.KEAP:
-            record = with_whole_regions(record, roots, context.default_region)
-        changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
-        if "extra" in roots:
-            own = {
-                attribute
-                for lens in self.lenses
-                if lens.name in values and lens.place(side).in_extra
-                for attribute in lens.place(side).attributes
-            }
-            changes["extra"] = {name: record.extra.get(name) for name in sorted(own)}
-        return record, changes
-
-    @cached_property
-    def _by_scope(self) -> tuple[Lens, ...]:
-        """The fields whose text is read by another one, and whose value means the same without that."""
-        return tuple(lens for lens in self.lenses if lens.scope is not None and lens.kind.means_alone)
-
-    def _scope(self, lens: Lens, side: Side, record: Any, context: Context) -> Canonical:
-        """What a record holds in the field that another one depends on; `None` where that is not understood."""
-        found = self._value(self[lens.scope], side, record, context) if lens.scope else None
-        known: Canonical = None if found is UNSET else found
-        return known
-
-    def _value(self, lens: Lens, side: Side, record: Any, context: Context) -> Any:
-        """What a record says in a field that is read by another one; `UNSET` where it is not understood."""
-        try:
-            scope = self[lens.scope].get(side, record, None, context) if lens.scope else None
-            return lens.get(side, record, None if scope is UNSET else scope, context)
-        except UnfitError:
-            return UNSET
-
-    def written_along(
-        self, side: Side, before: Any, after: Any, values: Collection[str], context: Context
-    ) -> dict[str, tuple[Canonical, Canonical]]:
-        """Fields that a write changes without having been asked to, with what they hold before and after it.
-
-        Args:
-            values: the fields that it was asked to write.
-        """
-        old, _ = self.read(side, before, context)
-        new, _ = self.read(side, after, context)
-        others = (name for name in new if name not in values and name in old)
-        return {name: (old[name], new[name]) for name in others if old[name] != new[name]}
-
-    def same_texts(self, side: Side, base: Values, now: Values, context: Context) -> dict[str, Canonical]:
-        """Fields that are read as another value only because the one that they are read by has changed.
-
-        Returns:
-            Each with the value that it was known to have.
-        """
-        found: dict[str, Canonical] = {}
-        for lens in self._by_scope:
-            name, scope = lens.name, lens.scope or ""
-            if name not in base or name not in now or base[name] == now[name] or base[name] is None:
-                continue
-            if base.get(scope) != now.get(scope) and lens.kind.is_same_text(
-                (now[name], now.get(scope)), (base[name], base.get(scope)), context
-            ):
-                found[name] = base[name]
-        return found
 
     # --- as TOML ------------------------------------------------------------------------------------------------
 

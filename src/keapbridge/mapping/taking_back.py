@@ -9,6 +9,7 @@ from keapbridge.mapping import raw
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.place import with_whole_regions
+from keapbridge.mapping.writing import new_record
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import Path, RawChange
 from keapbridge.model.records import Values
@@ -45,7 +46,7 @@ def made_anew(mapper: Mapper, side: Side, values: Values, changes: Sequence[RawC
         values: the values of the one that went.
         changes: how it went, where that is known.
     """
-    record = mapper.new_record(side, values, context)
+    record = new_record(mapper, side, values, context)
     ids = {field.id for field in context.custom_fields.values()}
     references = {root for name in mapper.references for root in mapper[name].place(side).roots}
     wanted = [

@@ -24,6 +24,7 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context, is_pending, pending_id
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.writing import same_texts
 from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
 from keapbridge.model.finding import Findings
@@ -222,7 +223,7 @@ class Synchronization:
         unreadable = self._placed(side, unreadable) if unreadable else unreadable
         guard.fields_went_well(self.name, place, unreadable)
         absent = self.mapper.absent(side, record, values, unreadable) if whole else frozenset()
-        aliases = self.mapper.aliases(side, record, values, context)
+        aliases = self.mapper.matching.aliases(side, record, values, context)
         snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent, aliases)
         moment, version = identity.updated_at, identity.version
         return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
@@ -362,7 +363,7 @@ class Synchronization:
             if seen is None or not base or not rules:
                 continue
             now = seen.snapshot.values
-            same = self.mapper.same_texts(side, base, now, rules[0].context)
+            same = same_texts(self.mapper, side, base, now, rules[0].context)
             same = {field: value for field, value in same.items() if self.mapper[field].flows_to(side)}
             if same:
                 rewrites += [Change(field, side, now[field], value) for field, value in same.items()]
@@ -396,7 +397,7 @@ class Synchronization:
 
     def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first."""
-        return self.mapper.match_keys(snapshot.values, snapshot.aliases)
+        return self.mapper.matching.keys_of(snapshot.values, snapshot.aliases)
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 import keapbridge as kb
+from keapbridge.mapping.writing import new_record
 from two_systems.drivers import value_of
 from two_systems.pools import AFTER_THE_TERM, CUSTOMCRM, DAY, KEAP, NEWCOMER, number, objects, sides
 from two_systems.users import Users
@@ -121,7 +122,7 @@ class Accidents(Users):
         before = self.read("contacts", KEAP, pair[KEAP])
         new = len(self.own)
         values = {"FirstName": "Zoe", "LastName": f"Zimmer {new}", "Email": f"zoe{new}@example.org", "City": "Turku"}
-        record = self.mappers["contacts"].new_record(CUSTOMCRM, values, self.context)
+        record = new_record(self.mappers["contacts"], CUSTOMCRM, values, self.context)
         name = ("contacts", CUSTOMCRM, pair[CUSTOMCRM])
         self.table("contacts", CUSTOMCRM).reissue(pair[CUSTOMCRM], record)
         self.own[name] = self._unmapped(*name)

@@ -12,6 +12,7 @@ from stopping import CountingDriver, KilledError
 
 import keapbridge as kb
 from keapbridge._io.effects import Effect, Send
+from keapbridge.mapping.writing import new_record
 from keapbridge.sync.lease import TERM
 from two_systems.drivers import Dying, Interrupted, value_of
 from two_systems.pools import (
@@ -119,7 +120,7 @@ class Cuts(Running):
         object = "companies" if n % 2 and "companies" in self.objects else "contacts"
         known = {"Name": f"New {len(self.own)}", "FirstName": "Zoe", "LastName": f"New {len(self.own)}"}
         address = f"new{len(self.own)}@example.org"
-        draft = self.mappers[object].new_record(CUSTOMCRM, {**known, "Email": address}, self.context)
+        draft = new_record(self.mappers[object], CUSTOMCRM, {**known, "Email": address}, self.context)
         id = self._own(object, CUSTOMCRM, draft)
         plan = self.session().plan()
         self.keap.faults = lambda request: fault if request.reads and request.path == "/contacts" else None
@@ -192,7 +193,7 @@ class Cuts(Running):
         made = [id for id in self.table(object, side) if id not in before]
         if twins and made and source in self.table(object, side.other):
             values = {f: v for f, v in self.read(object, side.other, source).items() if v not in {None, ODD}}
-            self._own(object, side, self.mappers[object].new_record(side, values, self.context))
+            self._own(object, side, new_record(self.mappers[object], side, values, self.context))
         self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
         if gone == 1 and source in self.table(object, side.other):
             self.table(object, side.other).delete(source)

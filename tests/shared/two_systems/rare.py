@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 import keapbridge as kb
+from keapbridge.mapping.writing import new_record
 from two_systems.drivers import value_of
 from two_systems.pools import (
     AFTER_THE_TERM,
@@ -157,7 +158,8 @@ class Rare(Users):
         self.watched(lambda: self.session().sync())
         self.clock.pass_by(AFTER_THE_TERM)
         if new:
-            record = self.mappers[object].new_record(
+            record = new_record(
+                self.mappers[object],
                 CUSTOMCRM,
                 {"Name": f"New {len(self.own)}", "FirstName": "Ada", "LastName": "Old", field: "40"},
                 self.context,
@@ -196,7 +198,7 @@ class Rare(Users):
             self._type_in(object, CUSTOMCRM, pair[CUSTOMCRM], "Email", address)
         else:
             known = {"Name": f"New {len(self.own)}", "FirstName": "Zoe", "LastName": f"New {len(self.own)}"}
-            draft = self.mappers[object].new_record(CUSTOMCRM, {**known, "Email": address}, self.context)
+            draft = new_record(self.mappers[object], CUSTOMCRM, {**known, "Email": address}, self.context)
             self._own(object, CUSTOMCRM, draft)
         self.watched(lambda: self.session().sync())
         if n % 3:
@@ -213,7 +215,7 @@ class Rare(Users):
                 here, there = ({"Email": f"p{n}@example.org"}, {"Email": "crowd@example.org", "LastName": f"L{n}"})
             for where, values in ((side, here), (side.other, there)):
                 self._own(
-                    object, where, self.mappers[object].new_record(where, {**values, **priced(object)}, self.context)
+                    object, where, new_record(self.mappers[object], where, {**values, **priced(object)}, self.context)
                 )
         tight = policy_without_brakes(max_first_create_share=0.8, max_delete_share=0.05, deletions="unlink")
         result = self.watched(lambda: self.session(policy=tight).sync(), may_fail=[kb.BrakeError])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import keapbridge as kb
+from keapbridge.mapping.writing import new_record, put_values
 from two_systems.checks import Checks
 from two_systems.pools import (
     AFTER_THE_TERM,
@@ -121,7 +122,7 @@ class Users(Checks):
         names = {lens.name for lens in self.mappers[object].lenses}
         if field not in names or (side is KEAP and not self._has_room(object, field)):
             return
-        _, changes = self.mappers[object].changed(side, self.table(object, side)[id], {field: value}, self.context)
+        _, changes = put_values(self.mappers[object], side, self.table(object, side)[id], {field: value}, self.context)
         self._edit(object, side, id, changes)
 
     def _has_room(self, object: str, field: str) -> bool:
@@ -146,7 +147,7 @@ class Users(Checks):
                 known |= {"LastName": f"New {new}", "City": "Oslo"}
                 del known["Email"]
                 known.pop("Phone", None)
-        self._own(object, side, self.mappers[object].new_record(side, known, self.context))
+        self._own(object, side, new_record(self.mappers[object], side, known, self.context))
 
     def _add_alike(self, object: str, *where: kb.Side) -> list[str]:
         """The same new record on these sides."""
@@ -155,7 +156,7 @@ class Users(Checks):
         if object == "contacts":
             known["Email"] = f"alike{len(self.own)}@example.org"
         return [
-            self._own(object, side, self.mappers[object].new_record(side, {**known, **priced(object)}, self.context))
+            self._own(object, side, new_record(self.mappers[object], side, {**known, **priced(object)}, self.context))
             for side in where
         ]
 

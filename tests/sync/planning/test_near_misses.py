@@ -75,7 +75,7 @@ def test_nothing_is_left_of_what_they_are_compared_by(toys: Toys) -> None:
     toys.toys.put(name="Kite", colour="red")
     toys.gadgets.put(title="Top", colour="RED")
     assert [line.outcome for line in toys.sync().lines] == ["skipped"] * 2
-    keys = toys["toys"].mapper.near_keys({"Colour": "red"}, {})
+    keys = toys["toys"].mapper.matching.near_keys_of({"Colour": "red"}, {})
     assert [toys.run(toys.store.match_keys.same_key("toys", side, keys)) for side in kb.Side] == [[], []]
     toys.gadgets.put(title="Kite", colour="red")
     assert toys.sync().count("linked") == 1

@@ -18,6 +18,7 @@ from laws import examples
 from two_systems import CONTEXT, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
+from keapbridge.mapping.writing import new_record
 from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 
 LAWS = examples(4, HealthCheck.filter_too_much, phases=(Phase.explicit, Phase.generate))
@@ -128,7 +129,7 @@ class World(TwoSystems):
                 if side in getattr(person, when) and self.id_of(side, n) is None:
                     values = {"FirstName": f"P{n}", "Email": f"p{n}@example.org", **person.base}
                     known = {field: value for field, value in values.items() if value is not None}
-                    self._own("contacts", side, MAPPER.new_record(side, known, CONTEXT))
+                    self._own("contacts", side, new_record(MAPPER, side, known, CONTEXT))
 
     def id_of(self, side: kb.Side, n: int) -> str | None:
         table = self.table("contacts", side)

@@ -13,7 +13,7 @@ from keapbridge.sync.reading.keys_anew import manner
 
 def found(toys: World, side: kb.Side, **values: str) -> list[tuple[str, bool]]:
     """Who is found by the keys of such a toy, and whether they are linked."""
-    keys = toys["toys"].mapper.match_keys(values, {})
+    keys = toys["toys"].mapper.matching.keys_of(values, {})
     return list(toys.run(toys.store.match_keys.same_key("toys", side, keys)))
 
 

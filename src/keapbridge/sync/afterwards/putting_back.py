@@ -15,6 +15,7 @@ from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA
 from keapbridge.mapping.taking_back import made_anew, raw_of, raw_paths, taken_back
+from keapbridge.mapping.writing import put_values
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.maybe import UNSET
@@ -288,7 +289,7 @@ def as_before(
     """The record as it was: in the notation that it had, and where that is not known by what it meant."""
     wanted = {change.field: change.after for change in changes}
     if raw is None:
-        return sync.mapper.changed(side, record, wanted, context)
+        return put_values(sync.mapper, side, record, wanted, context)
     record, written = taken_back(sync.mapper, side, record, raw, wanted, context)
     held, _ = sync.mapper.read(side, record, context)
     kept = {change.path for change in raw}
@@ -299,7 +300,7 @@ def as_before(
     }
     if not rest:
         return record, written
-    record, more = sync.mapper.changed(side, record, rest, context)
+    record, more = put_values(sync.mapper, side, record, rest, context)
     whole = {root: getattr(record, root) for root in written if root != EXTRA} | more
     own = {**written.get(EXTRA, {}), **more.get(EXTRA, {})}
     return record, whole | ({EXTRA: own} if own else {})

@@ -9,6 +9,7 @@ from typing import Any
 from keapbridge._io.effects import Flow, Page
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
+from keapbridge.mapping.writing import new_record
 from keapbridge.model.kept import Commit, Intent
 from keapbridge.model.plan import Skip
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
@@ -88,7 +89,7 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     if cursor is not None:
         # It was read before the create was sent, by the clocks of both: that of the intent may be ahead.
         since = min(since, cursor.since)
-    probe = sync.mapper.new_record(side, known, context)
+    probe = new_record(sync.mapper, side, known, context)
     if system.creates_once:
         records = yield from _changed(system, since)
     else:

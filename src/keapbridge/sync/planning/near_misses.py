@@ -62,7 +62,7 @@ def _keep_keys(part: PlanPart, side: Side) -> Flow[None]:
         if not found:
             return
         after = found[-1].id
-        keys = {o.id: sync.mapper.near_keys(o.snapshot.values, o.snapshot.aliases) for o in found}
+        keys = {o.id: sync.mapper.matching.near_keys_of(o.snapshot.values, o.snapshot.aliases) for o in found}
         yield from store.add(sync.name, side, keys)
         if len(found) < BATCH:
             return

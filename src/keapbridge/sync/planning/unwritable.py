@@ -8,6 +8,7 @@ from typing import Any
 from keapbridge._io.effects import Flow
 from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.writing import new_record
 from keapbridge.model.records import Pair, Values
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization
@@ -71,7 +72,7 @@ def _asked(
         if not fields:
             continue
         try:
-            record = sync.mapper.new_record(Side.CUSTOMCRM, values, context)
+            record = new_record(sync.mapper, Side.CUSTOMCRM, values, context)
         except Exception:  # noqa: BLE001, S112 - what fails here fails again where it is written, and is told there
             continue
         places.append(n)

@@ -22,6 +22,7 @@ from keapbridge.errors import (
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.writing import new_record
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.plan import Action, Create
@@ -205,7 +206,7 @@ def _create(part: RunPart, ready: _Ready) -> Flow[PairState | None]:
 
     try:
         context = yield from with_opt_ins(sync, intent.side, sync.mapper.keap_type(), intent.values, ready.context)
-        record = sync.mapper.new_record(intent.side, intent.values, context)
+        record = new_record(sync.mapper, intent.side, intent.values, context)
         is_sent = True
         state = yield from finish(make(record))
     except SyncError as error:

@@ -10,6 +10,7 @@ from keapbridge._io.effects import Flow, finish, now, within
 from keapbridge.decide.sweeps import loses
 from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.mapping.writing import put_values, written_along
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry, Overwrite
 from keapbridge.model.plan import SYNC
@@ -184,8 +185,8 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
-    record, written = sync.mapper.changed(side, state.records[side], sent, context)
-    along = sync.mapper.written_along(side, state.records[side], record, sent, state.context)
+    record, written = put_values(sync.mapper, side, state.records[side], sent, context)
+    along = written_along(sync.mapper, side, state.records[side], record, sent, state.context)
     changes = [*changes, *(Change(field, side, *values) for field, values in along.items())]
     update = sync.systems[side].update(link.id(side), written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))

@@ -15,6 +15,7 @@ import attrs
 from keapbridge._io.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
 from keapbridge.errors import ApiError
+from keapbridge.mapping.writing import put_values
 from keapbridge.model.change import Change
 from keapbridge.model.plan import Adopt, Update
 from keapbridge.model.report import Line
@@ -77,7 +78,9 @@ def write_together(
     for state, change in states:
         seen = state.pair.seen(side)
         assert seen is not None  # it was re-read
-        record, written = sync.mapper.changed(side, state.records[side], {change.field: change.after}, state.context)
+        record, written = put_values(
+            sync.mapper, side, state.records[side], {change.field: change.after}, state.context
+        )
         records.append(record)
         writes.append((seen.id, written, seen.version))
     answers = yield from all_or_none(system, writes)

@@ -1,0 +1,100 @@
+"""What the records of a mapper are found by: values of some fields, and the other slots that these may be in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from keapbridge.errors import UnfitError
+from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
+from keapbridge.model.kept import RecordKey
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Canonical, Values
+from keapbridge.model.side import Side
+
+__all__ = ["Matching"]
+
+
+@attrs.frozen
+class Matching:
+    """The keys of one mapper, and the lenses that they take values of."""
+
+    lenses: tuple[Lens, ...]
+    keys: tuple[MatchKey, ...]
+    near: tuple[NearKey, ...]
+
+    def aliases(self, side: Side, record: Any, values: Values, context: Context) -> dict[str, Canonical]:
+        """What a record is known by beside its mapped values: the e-mail addresses and phone numbers in other slots.
+
+        What cannot be understood there is nothing that anybody is found by.
+        """
+        found: dict[str, Canonical] = {}
+        for lens in self.unmapped_slots if side is Side.KEAP else ():
+            try:
+                value = lens.get(side, record, values.get(lens.scope) if lens.scope else None, context)
+            except UnfitError:
+                continue
+            if value not in (UNSET, None):
+                found[lens.name] = value
+        return found
+
+    @cached_property
+    def unmapped_slots(self) -> tuple[Lens, ...]:
+        """Slots of Keap's that no field is mapped to, beside those that records are matched by."""
+        found: dict[str, Lens] = {}
+        mapped = {lens.keap.container for lens in self.lenses}
+        for lens in self._matched_by:
+            for place in lens.keap.other_slots:
+                if place.container not in mapped:
+                    bare: dict[str, Any] = {"opt_in_reason": None, "required": frozenset(), "fallback": None}
+                    found[place.path] = attrs.evolve(lens, name=place.path, keap=place, **bare)
+        return tuple(found.values())
+
+    @cached_property
+    def _slots(self) -> Mapping[str, tuple[str, ...]]:
+        """For each field that records are matched by: the others that its value may be in."""
+        found: dict[str, tuple[str, ...]] = {}
+        for lens in self._matched_by:
+            places = lens.keap.other_slots
+            mapped = [other.name for other in self.lenses if other.keap in places]
+            found[lens.name] = (*mapped, *(other.name for other in self.unmapped_slots if other.keap in places))
+        return {name: slots for name, slots in found.items() if slots}
+
+    @cached_property
+    def _matched_by(self) -> tuple[Lens, ...]:
+        names = {name for key in self.keys for name in key.fields}
+        names.update(name for near in self.near for name in (*near.fields, *near.unless))
+        return tuple(lens for lens in self.lenses if lens.name in names)
+
+    def keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """The match keys of a record, strongest first: of its values as both sides can hold them."""
+        return made_keys(self.keys, {**aliases, **self.values_of(values)}, self._slots)
+
+    def near_keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """The keys by which a record is near to others, at the ranks behind those of the match keys."""
+        held = {**aliases, **self.values_of(values)}
+        ranked = enumerate(self.near, len(self.keys))
+        return tuple(key for rank, near in ranked for key in near.made(rank, held, self._slots))
+
+    def values_of(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
+        """The values that match keys are made of, as the side that holds less can hold them.
+
+        What is cut there is still the same.
+        """
+        short: dict[str, Canonical] = {}
+        for name, limit in self._key_fields:
+            value = values.get(name)
+            short[name] = value[:limit].rstrip() if limit is not None and isinstance(value, str) else value
+        return short
+
+    @cached_property
+    def _key_fields(self) -> tuple[tuple[str, int | None], ...]:
+        names = {name for key in self.keys for name in (*key.fields, *key.apart)}
+        names.update(name for near in self.near for name in (*near.fields, *near.apart, *near.unless))
+        names.update(name for slots in self._slots.values() for name in slots)
+        return tuple((lens.name, min(lens.limits.values(), default=None)) for lens in self.lenses if lens.name in names)

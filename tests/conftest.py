@@ -9,10 +9,12 @@ test that breaks answers on purpose asks for `broken_answers`: its requests are 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import random
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -58,6 +60,7 @@ NOTHING_NEW = frozenset(
         *("test_api_snippets.py", "test_demo.py", "test_secrets.py"),
     }
 )
+MEMORY, ROOM = "/dev/shm", 8 * 2**30  # bytes: the slow suites write a few of these
 MOST_ITEMS = 6  # records of a page that are held against the contract
 
 Json = dict[str, Any]
@@ -67,7 +70,17 @@ Sessions = Callable[..., kb.SyncSession]
 def pytest_configure(config: pytest.Config) -> None:
     # Set once, before the workers of a parallel run are started, so that they all have the same.
     os.environ.setdefault(SEED, "1")
+    _keep_files_in_memory()
     gc.disable()  # nothing of what is collected becomes garbage
+
+
+def _keep_files_in_memory() -> None:
+    """Nobody waits for the disk of a store that lasts as long as a test, where there is room for it in memory."""
+    with contextlib.suppress(OSError, AttributeError):  # not everywhere
+        room = os.statvfs(MEMORY)
+        if room.f_bavail * room.f_frsize > ROOM and os.access(MEMORY, os.W_OK):
+            os.environ.setdefault("TMPDIR", MEMORY)
+            tempfile.tempdir = None  # it may have been asked for already
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.match import GroupOutcome, Unmatched, match_all, match_appeared, match_group
+from keapbridge.decide.match import GroupOutcome, Unmatched, match_all, match_appeared, match_group, near_linked
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
@@ -374,3 +374,66 @@ def test_with_several_keys_too_it_is_one_to_one_and_in_any_order(
     again = match_all(shuffled, strict=strict)
     assert set(again.pairs) == set(found.pairs)
     assert {(u.side, u.id, u.reason) for u in again.unmatched} == {(u.side, u.id, u.reason) for u in found.unmatched}
+
+
+# --- near to records that are linked ----------------------------------------------------------------------------------
+
+NEARS = st.lists(
+    st.builds(
+        lambda rank, key, apart, unless: RecordKey(rank, key, (apart,), (unless,)),
+        st.integers(1, 2),
+        st.sampled_from("pq"),
+        st.sampled_from([None, "ada", "bob"]),
+        st.sampled_from([None, "x", "y"]),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda key: key.rank,
+)
+NEW = st.dictionaries(st.tuples(st.sampled_from(Side), st.sampled_from("12")), NEARS, max_size=3)
+LINKED = st.lists(
+    st.builds(
+        lambda rank, number, side, key, apart, unless: (
+            rank,
+            Candidate(side, f"l{number}", (apart,), (unless,), linked=True, keys={key: None}, main=key),
+        ),
+        st.integers(1, 2),
+        st.integers(0, 2),
+        st.sampled_from(Side),
+        st.sampled_from("pq"),
+        st.sampled_from([None, "ada", "bob"]),
+        st.sampled_from([None, "x", "y"]),
+    ),
+    max_size=5,
+    unique_by=lambda item: (item[0], item[1].name),
+)
+
+
+@LAWS
+@given(NEW, LINKED, st.randoms(use_true_random=False))
+def test_who_is_near_to_linked_records_is_told_with_all_of_the_first_key(
+    new: dict[tuple[Side, str], list[RecordKey]], linked: list[tuple[int, Candidate]], random: Any
+) -> None:
+    found = {(u.side, u.id): (rank, u.candidates) for rank, u in near_linked(new, linked)}
+    for name, keys in new.items():
+        near = {
+            key.rank: {
+                c.name
+                for rank, c in linked
+                if rank == key.rank
+                and key.key in c.keys
+                and not any(
+                    x and y and x != y for x, y in zip(key.stronger + key.apart, c.stronger + c.apart, strict=True)
+                )
+            }
+            for key in keys
+        }
+        ranks = sorted(rank for rank, some in near.items() if some)
+        assert (name in found) == bool(ranks)
+        if ranks:
+            rank, candidates = found[name]
+            assert (rank, set(candidates)) == (ranks[0], near[ranks[0]])
+    items = list(new.items())
+    random.shuffle(items)
+    random.shuffle(linked)
+    assert near_linked(dict(items), linked) == near_linked(new, linked)

@@ -186,6 +186,33 @@ def test_a_near_miss_is_told_with_its_candidates_and_nothing_is_made(
 
 
 @KINDS
+@pytest.mark.parametrize(("ours", "theirs"), NEAR.values(), ids=NEAR)
+@pytest.mark.parametrize("side", ["customcrm", "keap"])
+def test_who_comes_later_and_is_near_to_a_linked_one_is_told_with_it(
+    make: Make, kind: str, ours: dict[str, Any], theirs: dict[str, str], side: str
+) -> None:
+    world = make(kind)
+    if side == "customcrm":
+        in_keap(world, theirs["email"], phone_numbers=numbers("+4788888888", PHONE))
+    else:
+        in_crm(world, None, **ours)
+    world.run()
+    assert sizes(world) == (1, 1)
+    [known] = (world.keap if side == "customcrm" else world.crm).rows(CONTACTS)
+    world.wait(minutes=30)
+    if side == "customcrm":
+        in_crm(world, None, **ours)
+    else:
+        in_keap(world, theirs["email"], phone_numbers=numbers("+4788888888", PHONE))
+    report: Any = world.run(full=True)
+    assert sizes(world) == ((2, 1) if side == "customcrm" else (1, 2))
+    assert [known in line.reason for line in report.lines if line.outcome == "skipped"] == [True]
+    world.run(full=True, accept=["near-misses"])
+    assert sizes(world) == (2, 2)
+    assert world.session.plan(full=True).is_empty
+
+
+@KINDS
 def test_people_who_share_a_phone_or_a_name_and_are_others_are_made(make: Make, kind: str) -> None:
     world = make(kind)
     in_crm(world, "ada@example.org", Phone=PHONE)

@@ -18,6 +18,7 @@ def test_names_and_a_side_are_taken_together() -> None:
     assert Accepted.of({"contacts.address.city"}, FIELDS).fields == {("contacts", "address.city")}
     assert Accepted.of({"restored": Side.CUSTOMCRM}, FIELDS) == Accepted(restored=Side.CUSTOMCRM)
     assert Accepted.of(tuple(BRAKES), FIELDS).brakes == BRAKES.keys()
+    assert Accepted.of(["near-misses"], FIELDS) == Accepted(near_misses=True)
     assert Accepted.of((), FIELDS) == Accepted.of({}, FIELDS) == Accepted()
 
 

@@ -17,7 +17,7 @@ one of them by a key that two have in common. The rules, for the records of one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -35,6 +35,7 @@ __all__ = [
     "match_appeared",
     "match_group",
     "near_appeared",
+    "near_linked",
     "near_misses",
 ]
 
@@ -130,17 +131,45 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
 def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
     """Records of both sides that may be the same, by what they are near by. Nothing of that is certain.
 
-    Only who is linked to nothing counts: others have their counterpart. What a crowd shares says nothing.
+    Only who is linked to nothing counts; see `near_linked` for the others. What a crowd shares says nothing.
     """
     sharers = Counter(key for candidate in candidates for key in candidate.keys)
     found: list[Unmatched] = []
     for group in _groups([c for c in candidates if all(sharers[key] <= CROWD for key in c.keys)]):
         free = [c for c in group if not c.linked]
         for one in sorted(free, key=_order):
-            others = [o for o in free if o.side is not one.side and _share(one, o) and _same_key(one, o)]
-            others = [o for o in others if not _looks_different(one.apart, o.apart)]
+            others = [o for o in free if o.side is not one.side and _share(one, o) and _may_be(one, o)]
             if others:
                 found.append(Unmatched(*one.name, "may be a record that is linked to nothing either", _names(others)))
+    return tuple(found)
+
+
+def near_linked(
+    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], linked: Iterable[tuple[int, Candidate]]
+) -> tuple[tuple[int, Unmatched], ...]:
+    """Records that are about to be given a counterpart, and may be ones that are linked already, of whichever side.
+
+    Args:
+        keys: of each new record, those that near misses are found by.
+        linked: linked records that share one of them, each with its rank.
+
+    Returns:
+        Each with the rank of the first key that it is near by.
+    """
+    sharers: dict[tuple[int, str], list[Candidate]] = {}
+    for rank, candidate in linked:
+        for key in candidate.keys:
+            sharers.setdefault((rank, key), []).append(candidate)
+    found: list[tuple[int, Unmatched]] = []
+    for name, its in sorted(keys.items(), key=_name):
+        for rank in sorted({key.rank for key in its}):
+            new = _candidate(name, [key for key in its if key.rank == rank])
+            groups = [sharers.get((rank, key), []) for key in new.keys]
+            others = {o.name: o for group in groups if len(group) <= CROWD for o in group if _may_be(new, o)}
+            if others:
+                reason = "may be a record that is linked already"
+                found.append((rank, Unmatched(*name, reason, _names(list(others.values())))))
+                break
     return tuple(found)
 
 
@@ -313,6 +342,10 @@ def _main_alike(a: Candidate, b: Candidate) -> bool:
 
 def _same_key(a: Candidate, b: Candidate) -> bool:
     return not any(_differ(x, y) for x, y in zip(a.stronger, b.stronger, strict=True))
+
+
+def _may_be(a: Candidate, b: Candidate) -> bool:
+    return _same_key(a, b) and not _looks_different(a.apart, b.apart)
 
 
 def _not_told_apart(a: Candidate, b: Candidate) -> bool:

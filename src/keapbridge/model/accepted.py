@@ -10,7 +10,7 @@ import attrs
 from keapbridge.model.meant import is_meant
 from keapbridge.model.side import Side
 
-__all__ = ["BRAKES", "Accept", "Accepted", "person"]
+__all__ = ["BRAKES", "NEAR_MISSES", "Accept", "Accepted", "person"]
 
 BRAKES: Final[Mapping[str, str]] = {
     "deletes": "max_deletes",
@@ -22,10 +22,12 @@ BRAKES: Final[Mapping[str, str]] = {
 """The brakes on whole plans by name, each with the bound of `Policy` that it goes by."""
 
 RESTORED: Final = "restored"
+NEAR_MISSES: Final = "near-misses"
 LONGEST_NAME: Final = 200
 
 Accept = Collection[str | Mapping[str, str | Side]] | Mapping[str, str | Side]
-"""What `accept=` takes: names of brakes and of fields (`"contacts.JobTitle"`), and `{"restored": "customcrm"}`."""
+"""What `accept=` takes: names of brakes and of fields (`"contacts.JobTitle"`), `"near-misses"`, and
+`{"restored": "customcrm"}`."""
 
 
 @attrs.frozen
@@ -36,11 +38,13 @@ class Accepted:
         brakes: brakes on whole plans, by name.
         fields: fields that may be emptied or levelled, each as synchronization and field.
         restored: the side whose values are taken of records that went back to an earlier state.
+        near_misses: whether records that are only near to each other are others, and get their counterparts.
     """
 
     brakes: frozenset[str] = frozenset()
     fields: frozenset[tuple[str, str]] = frozenset()
     restored: Side | None = None
+    near_misses: bool = False
 
     @classmethod
     def of(cls, given: Accept, fields: Mapping[str, Collection[str]]) -> Accepted:
@@ -61,6 +65,8 @@ class Accepted:
     def _with(self, name: str, fields: Mapping[str, Collection[str]]) -> Accepted:
         if name in BRAKES:
             return attrs.evolve(self, brakes=self.brakes | {name})
+        if name == NEAR_MISSES:
+            return attrs.evolve(self, near_misses=True)
         object, _, field = name.partition(".")
         if field not in fields.get(object, ()):
             raise ValueError(f"accept: {_unknown(name, fields)}")
@@ -116,12 +122,12 @@ def _unknown(name: str, fields: Mapping[str, Collection[str]]) -> str:
     """What to say about a name that there is not."""
     if name == RESTORED:
         return "say whose values are right after a restore: {'restored': 'customcrm'} or {'restored': 'keap'}"
-    known = [*BRAKES, *(f"{object}.{field}" for object, its in fields.items() for field in its)]
+    known = [*BRAKES, NEAR_MISSES, *(f"{object}.{field}" for object, its in fields.items() for field in its)]
     without_object = {each.partition(".")[2]: each for each in reversed(known) if "." in each}
     meant = is_meant(name, {**{each: each for each in known}, **without_object})
     object, _, field = name.partition(".")
     if not field:
-        return f"there is no brake {name!r}" + (meant or f"; there are {', '.join(BRAKES)}, and fields")
+        return f"there is no brake {name!r}" + (meant or f"; there are {', '.join(BRAKES)}, {NEAR_MISSES}, and fields")
     if object in fields:
         return f"{object} has no field {field!r}{meant}"
     return f"{object!r} is not in this run, which is of {', '.join(fields)}{meant}"

@@ -399,6 +399,13 @@ class Synchronization:
         """The match keys of a record, strongest first."""
         return self.mapper.matching.keys_of(snapshot.values, snapshot.aliases)
 
+    def keys_of_linked(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
+        """The same of a record that is linked, with those by which others may be near to it.
+
+        They are kept with its link, so that they need not be made of all links whenever a record comes new.
+        """
+        return (*self.keys(snapshot), *self.mapper.matching.near_keys_of(snapshot.values, snapshot.aliases))
+
 
 @attrs.frozen
 class Bridge:

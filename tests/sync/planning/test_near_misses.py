@@ -10,8 +10,10 @@ from toys import TOYS
 from toys import World as Toys
 
 import keapbridge as kb
+from keapbridge.decide import match
 from keapbridge.errors import MappingError
 from keapbridge.mapping import NearKey
+from keapbridge.model.plan import Skip
 
 if TYPE_CHECKING:
     from conftest import World
@@ -63,11 +65,54 @@ def test_colleagues_on_one_switchboard_are_made_and_told_of_once(world: World) -
     assert world.counts()["contacts"] == (8, 8)
 
 
-def test_who_is_linked_is_near_to_nobody(toys: Toys) -> None:
+@pytest.mark.parametrize("by_id", [False, True], ids=["run", "webhook"])
+@pytest.mark.parametrize("side", kb.Side)
+def test_who_may_be_one_that_is_linked_is_told_of_until_a_person_says_it_is_another(
+    toys: Toys, side: kb.Side, by_id: bool
+) -> None:
     near_toys(toys)
-    toys.linked_toy(name="Top", colour="red")
+    ours, theirs = toys.linked_toy(name="Top", colour="red")
+    new = (
+        toys.toys.put(name="Kite", colour="RED")
+        if side is kb.Side.CUSTOMCRM
+        else toys.gadgets.put(title="Kite", colour="RED")
+    )
+    ids = {kb.Side.CUSTOMCRM: [], kb.Side.KEAP: [], side: [new]}
+    report = toys.run(toys.engine.sync(("toys",), ids=ids)) if by_id else toys.sync()
+    assert report.count("created") == 0
+    [told] = toys.plan().actions
+    assert isinstance(told, Skip)
+    assert (told.side, told.id) == (side, new)
+    assert told.candidates == ((kb.Side.CUSTOMCRM, ours), (kb.Side.KEAP, theirs))
+    assert toys.run(toys.engine.sync(("toys",), accept=["near-misses"])).count("created") == 1
+    assert toys.plan(full=True).is_empty
+
+
+def test_what_linked_records_are_near_by_follows_their_edits(toys: Toys) -> None:
+    near_toys(toys)
+    ours, _ = toys.linked_toy(name="Top", colour="red")
+    toys.toys.put(id=ours, colour="blue")
+    toys.sync()
     toys.toys.put(name="Kite", colour="red")
-    assert toys.sync().count("created", "toys") == 1
+    toys.toys.put(name="Yo-yo", colour="blue")
+    report = toys.sync()
+    assert (report.count("created"), report.count("skipped")) == (1, 1)
+
+
+def test_links_of_before_are_known_by_what_is_near_now(toys: Toys) -> None:
+    toys.linked_toy(name="Top", colour="red")
+    near_toys(toys)
+    toys.toys.put(name="Kite", colour="red")
+    assert toys.sync().count("skipped") == 1
+
+
+def test_what_a_crowd_of_linked_records_shares_says_nothing(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(match, "CROWD", 2)
+    for n in range(3):
+        toys.linked_toy(name=f"Top {n}", colour="red")
+    near_toys(toys)
+    toys.toys.put(name="Kite", colour="red")
+    assert toys.sync().count("created") == 1
 
 
 def test_nothing_is_left_of_what_they_are_compared_by(toys: Toys) -> None:

@@ -142,6 +142,33 @@ class MatchKeys:
         return sorted(found.items())
 
     @flow
+    def linked_sharers(self, name: str, keys: Iterable[RecordKey]) -> list[tuple[int, Candidate]]:
+        """The linked records that share one of these keys: its rank, and the record with those that it shares."""
+        digests = {self._core.rows.key_digest(key.key): key.key for key in keys}
+        if not digests:
+            return []
+        m = t.match_keys.c
+        query = (
+            select(m.side, m.id, m.rank, m.key, m.apart, m.stronger)
+            .where(*self._core.of(t.match_keys, name), m.rank.in_(sorted({key.rank for key in keys})))
+            .where(m.linked.is_(True), self._core.database.among(m.key, "wanted"))
+            .order_by(m.rank, m.side, m.id, m.slot)
+        )
+        with self._core.transaction() as c:
+            self._core.database.index_again(c)
+            rows = c.execute(query, {"wanted": sorted(digests)}).all()
+        found: dict[tuple[int, str, str], list[Any]] = {}
+        for row in rows:
+            found.setdefault((row.rank, row.side, row.id), []).append(row)
+        return [(rank, self._linked(its, digests)) for (rank, _, _), its in found.items()]
+
+    def _linked(self, rows: Sequence[Any], digests: Mapping[str, str]) -> Candidate:
+        first = rows[0]
+        apart, stronger = (tuple(self._core.rows.open(text)) for text in (first.apart, first.stronger))
+        its = {digests[row.key]: None for row in rows}
+        return Candidate(Side(first.side), first.id, apart, stronger, linked=True, keys=its, main=next(iter(its)))
+
+    @flow
     def add(self, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
         """Keep further keys of records that are linked to nothing, for a while; see `drop`."""
         rows = self._core.rows
@@ -151,10 +178,11 @@ class MatchKeys:
 
     @flow
     def drop(self, name: str, ranks: Sequence[int]) -> None:
-        """Drop the keys of these ranks."""
+        """Drop the keys of these ranks that are of records linked to nothing."""
         m = t.match_keys.c
         with self._core.transaction() as c:
-            c.execute(delete(t.match_keys).where(*self._core.of(t.match_keys, name), m.rank.in_(ranks)))
+            its = (*self._core.of(t.match_keys, name), m.rank.in_(ranks), m.linked.is_(False))
+            c.execute(delete(t.match_keys).where(*its))
 
     @flow
     def link_anew(self, name: str, after: str, *, size: int, keys_of: KeysOf) -> str | None:
@@ -217,11 +245,17 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         known[id].add((rank, slot, key, spelt, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))))
         if not linked:
             unlinked.add(id)
-    others = [id for id, its in keys.items() if known[id] != {_kept(core, key) for key in its}]
-    core.delete(c, t.match_keys, name, side, [id for id in others if known[id]])
-    rows = [row for id in others for row in core.rows.match_keys(name, side, id, keys[id], linked=True)]
+    others: set[str] = set()
+    rows: list[dict[str, Any]] = []
+    for id, wanted in keys.items():
+        kept = {_kept(core, key): key for key in wanted}
+        if not known[id] <= kept.keys():
+            others.add(id)
+        new = [key for form, key in kept.items() if id in others or form not in known[id]]
+        rows += core.rows.match_keys(name, side, id, new, linked=True)
+    core.delete(c, t.match_keys, name, side, sorted(others))
     core.database.upsert(c, t.match_keys, rows)
-    linked_now = sorted(unlinked.difference(others))
+    linked_now = sorted(unlinked - others)
     if linked_now:
         core.database.execute(
             c,

@@ -20,6 +20,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapsho
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked import merge_pairs, waiting
+from keapbridge.sync.planning.near_misses import near_to_linked
 from keapbridge.sync.planning.unwritable import foresees, unwritable_new
 from keapbridge.sync.synchronization import Synchronization
 
@@ -116,10 +117,14 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     never = needs.never(sync.mapper, source.other)
     hopeless = [o.id for o in found if never is not None and o.problem is None and o.id not in reasons]
     wanted = [o for o in found if o.id not in reasons and o.id not in hopeless and o.problem is None]
+    near = yield from near_to_linked(part, wanted)
+    wanted = [o for o in wanted if o.id not in near]
     refused = yield from refused_of_new(sync, source.other, wanted, context)
     actions = [
         Skip(sync.name, source, o.id, reasons[o.id])
         if o.id in reasons
+        else near[o.id]
+        if o.id in near
         else _plan_create(sync, o, context, refused.get(o.id, {}))
         for o in found
         if o.id not in hopeless

@@ -184,7 +184,7 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         link,
         {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
         # A base does not tell all that a record is known by; what is not seen is as it was.
-        keys={side: sync.keys(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
+        keys={side: sync.keys_of_linked(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
         marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
     )
 

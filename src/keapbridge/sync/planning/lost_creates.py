@@ -132,7 +132,10 @@ def _link_found(sync: Synchronization, intent: Intent, found: Observation) -> Fl
     link = Link(ids[Side.CUSTOMCRM], ids[Side.KEAP], bases[Side.CUSTOMCRM], bases[Side.KEAP])
     link = link.knowing(side, found.life)
     seen = yield from sync.store.staging.observations(sync.name, source, [intent.source_id])
-    keys = {side: sync.keys(found.snapshot), source: sync.keys(Snapshot(intent.values))}
+    keys = {
+        side: sync.keys_of_linked(found.snapshot),
+        source: sync.keys_of_linked(Snapshot(intent.values)),
+    }
     reason = "made by an earlier run that did not learn of it"
     line = Line(sync.name, "linked", None, link.customcrm_id, link.keap_id, (), reason)
     # Neither digest is known to be settled, so both records are merged as soon as they are seen again.

@@ -2,8 +2,9 @@
 
 Who shares a phone number and clearly has another name is made, and told of once: after that they are linked.
 
-Only those count that are left on both sides once all matches are planned. They are staged, so their keys are made of
-what is staged, kept beside the match keys for as long as they are compared, and dropped.
+Those that are left on both sides once all matches are planned are compared with each other. They are staged, so their
+keys are made of what is staged, kept beside the match keys for as long as they are compared, and dropped. Who is to be
+given a counterpart is compared with the linked ones; their keys are kept with the links, so that one query finds them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keapbridge._io.effects import Flow, stop_point
-from keapbridge.decide.match import apart_by_name, near_misses
+from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
+from keapbridge.model.accepted import NEAR_MISSES
 from keapbridge.model.plan import EVERY_RECORD, Skip
+from keapbridge.model.records import Observation
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 
-__all__ = ["plan_near_misses"]
+__all__ = ["near_to_linked", "plan_near_misses"]
 
 BATCH = 500
 FEW = 6  # records that a line names
@@ -24,7 +27,7 @@ FEW = 6  # records that a line names
 
 def plan_near_misses(part: PlanPart) -> Flow[None]:
     sync, store = part.sync, part.sync.store.match_keys
-    if not sync.mapper.near:
+    if not sync.mapper.near or part.accepted.near_misses:
         return
     for side in Side:
         if not (yield from store.unlinked(sync.name, side, "", 1, part.plan_id)):
@@ -39,10 +42,29 @@ def plan_near_misses(part: PlanPart) -> Flow[None]:
         while after is not None:
             yield from stop_point()
             group, after = yield from store.groups(sync.name, rank, after, BATCH, part.plan_id)
-            found = [(u, f"{u.reason} (same {name})") for u in near_misses(group)]
-            yield from part.add([Skip(sync.name, u.side, u.id, reason, u.candidates) for u, reason in found])
+            yield from part.add([_told(sync.name, name, unmatched) for unmatched in near_misses(group)])
             yield from part.add([_told_of(sync.name, name, some) for some in apart_by_name(group)])
     yield from store.drop(sync.name, ranks)
+
+
+def near_to_linked(part: PlanPart, found: Sequence[Observation]) -> Flow[dict[str, Skip]]:
+    """Of records that are about to be given a counterpart, by id, those that may be ones that are linked already."""
+    sync = part.sync
+    if not found or not sync.mapper.near or part.accepted.near_misses:
+        return {}
+    keys = {(o.side, o.id): sync.mapper.matching.near_keys_of(o.snapshot.values, o.snapshot.aliases) for o in found}
+    every = [key for its in keys.values() for key in its]
+    linked = yield from sync.store.match_keys.linked_sharers(sync.name, every)
+    names = ["+".join(near.fields) for near in sync.mapper.near]
+    first = len(sync.mapper.keys)
+    return {
+        unmatched.id: _told(sync.name, names[rank - first], unmatched) for rank, unmatched in near_linked(keys, linked)
+    }
+
+
+def _told(object: str, key: str, unmatched: Unmatched) -> Skip:
+    reason = f'{unmatched.reason} (same {key}); if it is another: session.sync(accept=["{NEAR_MISSES}"])'
+    return Skip(object, unmatched.side, unmatched.id, reason, unmatched.candidates)
 
 
 def _told_of(object: str, key: str, group: Sequence[tuple[Side, str]]) -> Skip:

@@ -21,8 +21,8 @@ BATCH = 500
 
 
 def manner(mapper: Mapper) -> str:
-    """How the match keys of a mapper are made."""
-    return f"{KEYS_ARE_MADE} {mapper.keys!r}"
+    """How the match keys of a mapper are made, and those by which records are near to each other."""
+    return f"{KEYS_ARE_MADE} {mapper.keys!r} {mapper.near!r}"
 
 
 def keys_anew(sync: Synchronization) -> Flow[None]:
@@ -31,7 +31,7 @@ def keys_anew(sync: Synchronization) -> Flow[None]:
     if (yield from sync.store.facts.get(fact)) == manner(sync.mapper):
         return
     store, name = sync.store.match_keys, sync.name
-    yield from _each(partial(store.link_anew, name, size=BATCH, keys_of=sync.keys))
+    yield from _each(partial(store.link_anew, name, size=BATCH, keys_of=sync.keys_of_linked))
     for side in Side:
         yield from _each(partial(store.stage_anew, name, side, size=BATCH, keys_of=sync.keys))
     yield from sync.store.facts.set(fact, manner(sync.mapper))

@@ -130,7 +130,8 @@ class LastLook:
         adoptions = [Adopt(sync.name, a, b, f"{names[rank]}, made meanwhile") for rank, (a, b) in found.pairs]
         done = {a.customcrm_id if source is Side.CUSTOMCRM else a.keap_id for a in adoptions}
         linked = {(side, id) for _, pair in found.pairs for side, id in zip(Side, pair, strict=True)}
-        near = {n: sync.mapper.matching.near_keys_of(s.values, s.aliases) for n, s in seen.items() if n not in linked}
+        free = {} if self.part.run.accepted.near_misses else {n: s for n, s in seen.items() if n not in linked}
+        near = {name: sync.mapper.matching.near_keys_of(s.values, s.aliases) for name, s in free.items()}
         for rank, unmatched in (*found.unmatched, *near_appeared(near, range(len(sync.mapper.keys), len(names)))):
             if unmatched.side is source and unmatched.id not in done:
                 done.add(unmatched.id)

@@ -1,4 +1,4 @@
-"""What is found on SQLite without SQLAlchemy is read like SQLAlchemy's results."""
+"""What is found without SQLAlchemy is read like SQLAlchemy's results."""
 
 from __future__ import annotations
 

@@ -81,6 +81,67 @@ def test_an_upgrade_that_fails_is_undone_as_a_whole_also_with_an_engine_of_the_h
         assert (_tables(url), _version(url)) == (before, ["0001"])
 
 
+def _without(url: str, index: str) -> str:
+    """A store whose restore was cut off before its indexes were made."""
+    Database(url).close()
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP INDEX {index}")
+    return url
+
+
+def _indexes(url: str) -> set[str]:
+    engine = create_engine(url, poolclass=NullPool)
+    look = inspect(engine)
+    return {str(index["name"]) for table in schema.metadata.tables for index in look.get_indexes(table)}
+
+
+INDEXES = {index.name for table in schema.metadata.sorted_tables for index in table.indexes}
+
+
+@pytest.mark.parametrize("index", ["ux_keapbridge_links_keap", "ix_keapbridge_actions_kind"])
+def test_an_index_that_is_lost_is_made_again_when_the_store_opens(tmp_path: Path, index: str) -> None:
+    url = _without(f"sqlite:///{tmp_path / 'bridge.db'}", index)
+    assert _indexes(url) == INDEXES - {index}
+    Database(url).close()
+    assert _indexes(url) == INDEXES
+
+
+def test_what_is_left_out_on_purpose_while_many_records_come_is_not_made_between(tmp_path: Path) -> None:
+    name = str(schema.by_match_key.name)
+    url = _without(f"sqlite:///{tmp_path / 'bridge.db'}", name)
+    database = Database(url)
+    assert _indexes(url) == INDEXES - {name}
+    with database.transaction() as connection:
+        database.index_again(connection)
+    database.close()
+    assert _indexes(url) == INDEXES
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+def test_on_postgresql_any_index_is_made_again_by_a_role_that_may(
+    postgresql_url: str, rows_only: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = str(schema.by_match_key.name)
+    _without(postgresql_url, name)
+    Database(rows_only).close()
+    assert f"the store lacks {name}, and this role cannot make it" in caplog.text
+    assert "keapbridge migrate" in caplog.text
+    assert _indexes(postgresql_url) == INDEXES - {name}
+    Database(postgresql_url).close()
+    assert _indexes(postgresql_url) == INDEXES
+
+    in_schema = f"{postgresql_url}?schema=bridge"
+    Database(in_schema).close()
+    engine = create_engine(postgresql_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP INDEX bridge.{name}")
+    Database(in_schema).close()
+    look = inspect(engine)
+    assert name in {index["name"] for index in look.get_indexes("keapbridge_match_keys", schema="bridge")}
+
+
 def _tables(url: str) -> set[str]:
     engine = create_engine(url, poolclass=NullPool)
     return set(inspect(engine).get_table_names())

@@ -16,7 +16,6 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    CursorResult,
     Select,
     Table,
     Text,
@@ -39,8 +38,6 @@ from keapbridge.store.retries import PassingError, is_passing
 __all__ = ["Database", "Fence"]
 
 BULK = 20_000  # rows that a database should learn of
-
-_BY_KEY = next(index for index in schema.match_keys.indexes)
 
 _Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
 """A statement as text, and what puts its parameters in order."""
@@ -75,6 +72,12 @@ class Database:
         self.insert: Callable[[Table], Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
+        # The host's own engine may promise more to who reads.
+        self._reader = (
+            self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            if self._owned and not self.is_sqlite
+            else self.engine
+        )
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
         dialect = self.engine.dialect
@@ -89,12 +92,16 @@ class Database:
         self._kept: Connection | None = None
 
     @contextmanager
-    def transaction(self, *, durable: bool = False, fence: Fence | None = None) -> Iterator[Connection]:
+    def transaction(
+        self, *, durable: bool = False, fence: Fence | None = None, reads: bool = False
+    ) -> Iterator[Connection]:
         """One transaction, rolled back when its body raises.
 
         Args:
             durable: it must survive a power cut, not only the death of the process.
             fence: who must hold a lease meanwhile.
+            reads: its body writes nothing. On PostgreSQL each of its statements sees what is committed by then, whether
+                in a transaction or not; without one, nothing is said to the server before and after.
 
         Raises:
             SessionBusyError: when somebody else holds it.
@@ -102,7 +109,7 @@ class Database:
         """
         committing = False
         try:
-            with self.lock, self._connection() as connection:
+            with self.lock, self._connection(reads=reads) as connection:
                 strict = durable and self.is_sqlite
                 if strict:
                     unwrapped(connection, "PRAGMA synchronous=FULL")
@@ -130,14 +137,14 @@ class Database:
             self._file.check()
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, *, reads: bool) -> Iterator[Connection]:
         """A connection; that of an SQLite of our own is kept for the next one, unless anything happens to it.
 
         A small run makes a hundred transactions, and takes a connection longer than what most of them ask.
         """
         self.check_file()  # first: a connection that is opened now would make a new, empty one
         if not (self._owned and self.is_sqlite):
-            with self.engine.connect() as connection:
+            with (self._reader if reads else self.engine).connect() as connection:
                 yield connection
             return
         connection, self._kept = self._kept or self.engine.connect(), None
@@ -153,11 +160,7 @@ class Database:
         text, ordered = self._prepared(
             ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
         )
-        values = ordered({"bridge": fence.bridge})
-        if self.is_sqlite:
-            holder, until = unwrapped(connection, text, values).fetchone()
-        else:
-            holder, until = connection.exec_driver_sql(text, values).one()
+        holder, until = unwrapped(connection, text, ordered({"bridge": fence.bridge})).fetchone()
         if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops, and what it did stays done",
@@ -202,16 +205,17 @@ class Database:
         if not rows:
             return
         text, values = self._prepared((name, *rows[0]), lambda: statement(tuple(rows[0])))
-        connection.exec_driver_sql(text, list(map(values, rows)))
+        one, *others = map(values, rows)
+        connection.exec_driver_sql(text, [one, *others] if others else one)
         self._written += len(rows)
 
     def execute(
         self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
-    ) -> CursorResult[Any] | Found:
+    ) -> Found:
         """Execute a statement that every run or commit needs; like that of `write_many`, it is compiled once.
 
         Putting it together and compiling it costs ten times what the database takes for it, and what SQLAlchemy does
-        around it twice as much: on SQLite it goes to the driver as it is.
+        around it twice as much: it goes to the driver as it is.
 
         Args:
             name: tells the statement from all others.
@@ -219,9 +223,7 @@ class Database:
             values: of its parameters, as the driver takes them; a list as `listed` makes it.
         """
         text, ordered = self._prepared((name,), statement)
-        if self.is_sqlite:
-            return Found(unwrapped(connection, text, ordered(values)))
-        return connection.exec_driver_sql(text, ordered(values))
+        return Found(unwrapped(connection, text, ordered(values)))
 
     def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
         known = self._compiled.get(key)
@@ -245,13 +247,13 @@ class Database:
         more = select(k.id).limit(1).offset(few)
         others = select(k.id).where((k.bridge < bridge) | (k.bridge > bridge)).limit(1)
         if all(connection.execute(query).first() is None for query in (more, others)):
-            _BY_KEY.drop(connection, checkfirst=True)
+            schema.by_match_key.drop(connection, checkfirst=True)
             self._is_indexed = False
 
     def index_again(self, connection: Connection) -> None:
         """Make the index of match keys, if it was left out: by this process, or by one that did not come that far."""
         if self.is_sqlite and not self._is_indexed:
-            _BY_KEY.create(connection, checkfirst=True)
+            schema.by_match_key.create(connection, checkfirst=True)
             self._is_indexed = True
 
     def _refresh_statistics(self, connection: Connection) -> None:

@@ -107,10 +107,17 @@ def create(url: URL) -> Engine:
 
 
 def _on_postgresql(url: URL, common: dict[str, Any]) -> Engine:
+    """Connections that keep nothing for the next transaction, which a pool before the server may give to another one.
+
+    They are not looked at before they are used: a transaction that meets a lost one is made again.
+    """
     schema = url.query.get("schema")
+    if url.get_driver_name() == "psycopg":
+        # A statement that the server has prepared belongs to a connection; and its plan is that of the day on which
+        # the tables were empty.
+        common = {**common, "connect_args": {"prepare_threshold": None}}
     engine = create_engine(
         url.difference_update_query(["schema"]),
-        pool_pre_ping=True,
         pool_size=KEPT_CONNECTIONS,
         max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
         pool_timeout=PATIENCE,
@@ -127,7 +134,7 @@ def schema_of(engine: Engine) -> str | None:
 
 
 def unwrapped(connection: Connection, statement: str, values: Any = ()) -> Any:
-    """Execute a statement of every transaction on SQLite: without SQLAlchemy it takes a tenth of the time.
+    """Execute a statement without SQLAlchemy, which would take several times as long around it.
 
     Returns:
         The driver's cursor.
@@ -135,10 +142,23 @@ def unwrapped(connection: Connection, statement: str, values: Any = ()) -> Any:
     Raises:
         DBAPIError: as SQLAlchemy raises it.
     """
+    driver: Any = connection.connection.driver_connection
     try:
-        return connection.connection.driver_connection.execute(statement, values)  # type: ignore[union-attr]
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(statement, None, error, sqlite3.Error) from error
+        cursor = driver.cursor()
+        cursor.execute(statement, values)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _wrapped(connection, statement, error) from error
+    return cursor
+
+
+def _wrapped(connection: Connection, statement: str, error: Exception) -> DBAPIError:
+    """A driver's error in SQLAlchemy's words; with a connection that is lost, all others may be so, too."""
+    dialect: Any = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
+    if lost:
+        connection.invalidate(error)
+        connection.engine.dispose()
+    return DBAPIError.instance(statement, None, error, dialect.loaded_dbapi.Error, connection_invalidated=lost)  # type: ignore[return-value]
 
 
 def _write_ahead(connection: Any) -> None:

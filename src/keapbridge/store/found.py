@@ -1,4 +1,4 @@
-"""What a statement found on SQLite that was executed without SQLAlchemy, in the words of SQLAlchemy's results."""
+"""What a statement found that was executed without SQLAlchemy, in the words of SQLAlchemy's results."""
 
 from __future__ import annotations
 

@@ -120,6 +120,9 @@ match_keys = Table(
     Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "linked", "key"),
 )
 
+# On SQLite it is left out while very many come, and made when it is needed.
+(by_match_key,) = match_keys.indexes
+
 seen = Table(
     "keapbridge_seen",
     metadata,

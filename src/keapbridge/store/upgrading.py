@@ -10,11 +10,12 @@ import logging
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, Index, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
 from keapbridge._io.drivers import SyncDriver
+from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
 from keapbridge.store.engines import cannot, reason, schema_of
 from keapbridge.store.retries import PassingError, is_passing, retrying
@@ -24,6 +25,12 @@ __all__ = ["Migrated", "bring_up_to_date", "is_not_allowed", "lock"]
 LOGGER = logging.getLogger("keapbridge.store")
 _MIGRATING = 0x6B656170  # PostgreSQL's number for the lock of who migrates
 _LOCKED = "5s"  # a table that somebody holds for longer keeps all others waiting behind the upgrade: it is tried again
+
+_INDEXES = text(
+    "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid "
+    "AND c.relname LIKE '%keapbridge%' AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) "
+    "ELSE c.relnamespace = to_regnamespace(quote_ident(:schema)) END"
+)
 
 _RESTORE = "Restore a backup of it"
 _NOT_ALLOWED = frozenset({"42501", "3F000"})  # no right to it; no schema in which anything could be made
@@ -62,6 +69,9 @@ def bring_up_to_date(engine: Engine) -> Migrated:
     """
     with engine.connect() as connection:
         before = _look(connection)
+        lost = _lost(connection) if before == schema.HEAD else []
+    if lost:
+        _make_again(engine, lost)
     if before == schema.HEAD:
         return Migrated(before, before)
     before = SyncDriver().run(retrying("upgrade", lambda: _upgrade(engine)))
@@ -87,6 +97,27 @@ def _look(connection: Connection) -> str | None:
     return _known(versions) if versions else None
 
 
+def _make_again(engine: Engine, lost: list[Index]) -> None:
+    """Indexes that a restore or a load of many rows has left out, because it was cut off: nothing else would notice."""
+    names = ", ".join(str(index.name) for index in lost)
+    try:
+        SyncDriver().run(retrying("upgrade", lambda: _upgrade(engine)))
+    except LinkStoreError as error:
+        LOGGER.warning("the store lacks %s, and this role cannot make it: everything takes longer. %s", names, error)
+    else:
+        LOGGER.info("the store lacked %s, made again", names)
+
+
+def _lost(connection: Connection) -> list[Index]:
+    """The indexes that are not there, or not to be relied on."""
+    if connection.dialect.name == "postgresql":
+        there = set(connection.execute(_INDEXES, {"schema": schema_of(connection.engine)}).scalars())
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'index'"
+        there = {*connection.exec_driver_sql(query).scalars(), schema.by_match_key.name}
+    return [index for table in schema.metadata.sorted_tables for index in table.indexes if index.name not in there]
+
+
 def _upgrade(engine: Engine) -> str | None:
     """One try, in one transaction; the version that was there before."""
     from keapbridge.store.migrations import upgrade
@@ -107,6 +138,9 @@ def _upgrade(engine: Engine) -> str | None:
                 known = _judge(connection)
                 if known != schema.HEAD:
                     upgrade(connection, known)
+                for index in _lost(connection):
+                    index.drop(connection, checkfirst=True)  # one that is there and not valid
+                    index.create(connection)
                 committing = True
     except SQLAlchemyError as error:
         if is_not_allowed(error):

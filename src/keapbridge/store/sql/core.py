@@ -74,7 +74,7 @@ class Core:
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that only reads. It looks at no lease: whoever has lost it is told when it writes."""
-        return self.transaction(fenced=False)
+        return self.database.transaction(reads=True)
 
     def paged(self, query: Any, key: ColumnElement[Any], first: Any) -> Iterator[Row[Any]]:
         """The rows of a `select` in the order of a key, which is among its columns, from behind `first` on.

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from keapbridge.customcrm import presets
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlLookup, SqlTable
     from keapbridge.decide.policy import Contest, Policy, Value
+    from keapbridge.detecting import ApiProposal, detect_api
     from keapbridge.inspecting import Proposal, inspect_database
     from keapbridge.keap.probe import probe_keap
     from keapbridge.model.finding import Finding, Findings
@@ -100,6 +101,7 @@ __all__ = [
     "AdapterPage",
     "ApiError",
     "ApiKey",
+    "ApiProposal",
     "Approvals",
     "AsyncCustomcrmClient",
     "AsyncKeapClient",
@@ -165,6 +167,7 @@ __all__ = [
     "__version__",
     "custom_field",
     "customcrm",
+    "detect_api",
     "errors",
     "events",
     "inspect_database",
@@ -190,6 +193,7 @@ __all__ += _declare.__all__
 
 # What takes long to import, imported when it is first used: who uses a client does not pay for the engine.
 _LATER = {
+    "ApiProposal": "detecting",
     "Approvals": "tables",
     "AsyncSyncSession": "sync.aio",
     "Contest": "decide.policy",
@@ -209,6 +213,7 @@ _LATER = {
     "SqlTokenStore": "store.tokens",
     "SyncSession": "sync.session",
     "Value": "decide.policy",
+    "detect_api": "detecting",
     "inspect_database": "inspecting",
     "load": "configuration.opening",
     "probe_keap": "keap.probe",

@@ -1,4 +1,4 @@
-"""Verbs to begin with: `init`, `check`, `inspect` and `probe`."""
+"""Verbs to begin with: `init`, `check`, `inspect`, `detect` and `probe`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from keapbridge.command.codes import OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json
@@ -89,6 +90,67 @@ def _inspect(options: argparse.Namespace) -> int:
     return OK if found.tables else WANTS_A_PERSON
 
 
+def _detect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the base URL of the API")
+    parser.add_argument("--token", metavar="NAME", help="the environment variable with a bearer token (CRM_TOKEN)")
+    parser.add_argument("--key", metavar="NAME", help="the environment variable with an API key")
+    parser.add_argument("--header", metavar="HEADER", help="the header that takes the key")
+    parser.add_argument("--query", metavar="PARAMETER", help="the parameter that takes the key")
+    parser.add_argument("--user", metavar="NAME", help="the name for basic authentication")
+    parser.add_argument(
+        "--password", metavar="NAME", default="CRM_PASSWORD", help="the environment variable with its password"
+    )
+    for name in ("contacts", "customers", "products"):
+        parser.add_argument(f"--{name}", metavar="PATH", help=f"the list of {name}, where it is not found by its name")
+    parser.add_argument("--currency", metavar="CODE", help="of prices that do not tell theirs, such as EUR")
+    parser.add_argument("--calls", type=int, default=150, metavar="N", help="calls that are made at most (%(default)s)")
+    parser.add_argument(
+        "--toml", action="store_true", help="print what goes into a configuration file, and nothing else"
+    )
+    json_argument(parser)
+
+
+def _credentials(options: argparse.Namespace) -> Any:
+    """Who looks, by the variables that are named."""
+    from keapbridge.customcrm import ApiKey, BasicAuth, BearerToken
+
+    def secret(name: str) -> str:
+        value = os.environ.get(name)
+        if not value:
+            raise ValueError(f"put the secret into ${name}")
+        return value
+
+    if options.key is not None:
+        return ApiKey(secret(options.key), header=options.header, query=options.query)
+    if options.user is not None:
+        return BasicAuth(options.user, secret(options.password))
+    if options.token is not None or os.environ.get("CRM_TOKEN"):
+        return BearerToken(secret(options.token or "CRM_TOKEN"))
+    return None
+
+
+def _detect(options: argparse.Namespace) -> int:
+    from keapbridge.detecting import detect_api
+
+    given = {name: getattr(options, name) for name in ("contacts", "customers", "products", "currency", "calls")}
+    found = detect_api(options.url, auth=_credentials(options), **given)
+    if options.json:
+        schema = None if found.schema is None else found.schema.to_toml()
+        print_json(
+            {
+                "schema": schema,
+                "seen": found.seen,
+                "findings": list(found.findings),
+                "calls": found.calls,
+                "python": found.as_python(),
+                "toml": found.as_toml(),
+            }
+        )
+    else:
+        print(found.as_toml() if options.toml else found)
+    return OK if found.findings.ok else WANTS_A_PERSON
+
+
 def _probe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="?", default="habits.toml", metavar="PATH", help="the file to write (%(default)s)"
@@ -139,6 +201,14 @@ VERBS: Mapping[str, Verb] = {
             "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
             "and tells what to know before a first run. Writes nothing; ends with 1 when no table looks like contacts, "
             "companies or products.",
+        ),
+        Verb(
+            "detect",
+            _detect_arguments,
+            _detect,
+            "Reads a REST API: two pages of each list, one record, changes, an id that is not there. Proposes a "
+            "declaration, and tells what to know before a first run. Writes nothing; ends with 1 when something has to "
+            "be declared by hand.",
         ),
         Verb(
             "probe",

@@ -46,6 +46,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "init": "write a configuration file to begin with",
         "check": "tell what is wrong with a configuration",
         "inspect": "look at a database, and propose how it is declared",
+        "detect": "look at a REST API, and propose how it is declared",
         "probe": "find out how a Keap behaves, by experiments in a sandbox",
     },
     "running": {

@@ -29,7 +29,7 @@ from keapbridge.customcrm.schema import (
     Update,
 )
 
-__all__ = ["directus", "drf", "hubspot_shape", "jsonapi", "odata", "postgrest", "strapi"]
+__all__ = ["datasette", "directus", "drf", "hubspot_shape", "jsonapi", "odata", "postgrest", "strapi"]
 
 Given = str | CustomcrmObject
 _PLAIN: Mapping[str, Any] = {
@@ -239,6 +239,53 @@ def strapi(
         changed_since=ChangedSince("filters[updatedAt][$gte]"),
         update=Update("PUT"),
         batch=BatchRead("filters[documentId][$in]", separator=None, most=50, sized=True),
+    )
+
+
+def datasette(
+    contacts: Given = "/contacts",
+    customers: Given = "/customers",
+    products: Given = "/products",
+    *,
+    id: str = "id",
+    modified: str | None = "updated_at",
+    most: int = 100,
+    **otherwise: Any,
+) -> CustomcrmSchema:
+    """Datasette 1.0, below the address of a database; what is written takes its write API.
+
+    Args:
+        contacts, customers, products: the tables.
+        id, modified: the columns with the key and the time of the last change, which filters name, too.
+    """
+    objects: dict[str, Given] = {}
+    for name, given in {"contacts": contacts, "customers": customers, "products": products}.items():
+        declared = CustomcrmObject(given) if isinstance(given, str) else given
+        table = declared.path.removesuffix(".json")
+        writes = {
+            "create": Request("POST", f"{table}/-/insert", body={"row": "{record}", "return": True}),
+            "update": Request("POST", f"{table}/{{id}}/-/update", body={"update": "{record}"}),
+            "delete": Request("POST", f"{table}/{{id}}/-/delete", body={}),
+        }
+        objects[name] = attrs.evolve(
+            declared,
+            path=f"{table}.json",
+            record=declared.record or f"{table}/{{id}}.json",
+            requests={**writes, **declared.requests},
+        )
+    return _schema(
+        objects,
+        otherwise,
+        names="snake_case",
+        id=id,
+        modified=modified,
+        ids="integer",
+        decimals="number",
+        booleans="integer",
+        envelope=Envelope(items="rows", record="rows[0]", written="id"),
+        paging=CursorPaging(following="next", parameter="_next", size="_size", most=most),
+        changed_since=None if modified is None else ChangedSince(f"{modified}__gte"),
+        batch=BatchRead(f"{id}__in", most=100),
     )
 
 

@@ -15,7 +15,7 @@ from keapbridge.customcrm.paths import dig, has
 from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging
 from keapbridge.errors import ShapeError
 
-__all__ = ["Place", "count_of", "following", "start_of", "token_of", "told_total", "total_of"]
+__all__ = ["Place", "count_of", "following", "next_link", "start_of", "token_of", "told_total", "total_of"]
 
 MAX_RETREATS = 25  # how often a list may lose its order before it counts as having none
 

@@ -100,9 +100,11 @@ def test_an_error_is_one_line_unless_it_is_to_be_debugged(
     monkeypatch.setattr(demo, "run", fail)
     later = kb.SessionBusyError("somebody is at work", until=datetime(2026, 3, 1, 12, tzinfo=UTC))
     cases: list[tuple[Exception, int, str]] = [
-        (kb.LinkStoreError("no store"), 2, "keapbridge: no store\n"),
+        (kb.LinkStoreError("no store"), 1, "keapbridge: no store\n"),
+        (ValueError("no such day"), 2, "keapbridge: no such day\n"),
+        (kb.BrakeError("too many", None), 4, "keapbridge: too many. Here that is --accept NAME\n"),
         (later, 75, "keapbridge: try later; as of 2026-03-01 12:00:00 UTC: somebody is at work\n"),
-        (ZeroDivisionError("oh"), 2, "keapbridge: a fault of its own: ZeroDivisionError: oh (--debug shows where)\n"),
+        (ZeroDivisionError("oh"), 1, "keapbridge: a fault of its own: ZeroDivisionError: oh (--debug shows where)\n"),
     ]
     for error, code, said in cases:
         assert main(["demo"]) == code

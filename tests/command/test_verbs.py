@@ -128,7 +128,7 @@ def test_a_plan_is_approved_row_by_row_in_a_sheet(place: Place, tmp_path: Path) 
     [plan_id] = re.findall(
         r"apply it: keapbridge apply (\w+)", place.run("plan", "--sheet", str(tmp_path / "new.xlsx"))
     )
-    assert "the approvals are for plan" in place.run("apply", plan_id, "--only", str(sheet), code=2)
+    assert "the approvals are for plan" in place.run("apply", plan_id, "--only", str(sheet), code=1)
     assert (tmp_path / "new.xlsx").stat().st_size > 0
     assert [c["given_name"] for c in place.contacts()] == ["Bert"]
 
@@ -141,12 +141,13 @@ def test_a_conflict_is_listed_and_resolved(place: Place) -> None:
     text = Path("keapbridge.toml").read_text("utf-8")
     Path("keapbridge.toml").write_text(f'{text}\n[policy]\nconflicts = "manual"\n', "utf-8")
     assert place.run("conflicts") == ""
-    assert "conflict" in place.run("sync", code=1)
-    shown = place.run("conflicts", code=1)
+    assert "conflict" in place.run("sync")
+    assert "conflict" in place.run("sync", "--fail-on", "conflict", code=3)
+    shown = place.run("conflicts")
     assert "contacts 1 ↔ " in shown
     assert "'King' in Customcrm, 'Lovelace' in Keap" in shown
     assert "keapbridge resolve contacts 1 LastName customcrm|keap" in shown
-    [listed] = json.loads(place.run("conflicts", "--json", code=1))
+    [listed] = json.loads(place.run("conflicts", "--json"))
     assert (listed["field"], listed["customcrm"], listed["keap"]) == ("LastName", "King", "Lovelace")
     assert "there is no open conflict contacts 1 Email" in place.run(
         "resolve", "contacts", "1", "Email", "keap", code=2
@@ -160,9 +161,9 @@ def test_a_conflict_is_listed_and_resolved(place: Place) -> None:
 @pytest.mark.thorough
 def test_what_failed_is_listed_and_tried_again(place: Place) -> None:
     place.keap.faults.add(Fault(status=400), path="/contacts", method="POST")
-    assert "failed" in place.run("sync", code=1)
-    assert "contacts Customcrm 1: " in place.run("failures", code=1)
-    [failure] = json.loads(place.run("failures", "--json", code=1))
+    assert "failed" in place.run("sync", code=3)
+    assert "contacts Customcrm 1: " in place.run("failures")
+    [failure] = json.loads(place.run("failures", "--json"))
     assert (failure["side"], failure["id"], failure["tries"]) == ("customcrm", "1", 1)
     assert "which records?" in place.run("retry", code=2)
     assert place.run("retry", "--all").startswith("1 records")
@@ -187,7 +188,7 @@ def test_what_is_not_taken_back_is_asked_for(place: Place, monkeypatch: pytest.M
 def test_a_brake_wants_a_person_and_a_system_that_is_away_another_time(place: Place) -> None:
     text = Path("keapbridge.toml").read_text("utf-8")
     Path("keapbridge.toml").write_text(f"{text}\n[policy]\nmax_creates = 0\n", "utf-8")
-    assert "accept=['creates']" in (braked := place.run("sync", code=1))
+    assert "accept=['creates']" in (braked := place.run("sync", code=4))
     assert "Here that is --accept NAME" in braked
     assert place.contacts() == []
     place.run("sync", "--accept", "creates", "--by", "anna")
@@ -203,15 +204,15 @@ def test_a_brake_wants_a_person_and_a_system_that_is_away_another_time(place: Pl
 def test_a_slip_is_one_line_that_names_file_and_key(place: Place) -> None:
     text = Path("keapbridge.toml").read_text("utf-8")
     Path("other.toml").write_text(text.replace("modified =", "modifed ="), "utf-8")
-    said = place.run("check", "--config", "other.toml", code=2)
+    said = place.run("check", "--config", "other.toml", code=1)
     assert said == "keapbridge: other.toml: customcrm.contacts.modifed: there is no such key; is 'modified' meant?\n"
     Path("other.toml").write_text(text.replace("LastName = ", "LastNam = "), "utf-8")
-    assert "contacts.LastNam: " in place.run("check", "--config", "other.toml", code=2)
+    assert "contacts.LastNam: " in place.run("check", "--config", "other.toml", code=1)
     field = '[mapping.contacts.fields.Email2]\nkind = "text"\nkeap = {custom_field = "No such field"}\n'
     Path("other.toml").write_text(text.replace("columns = {", "columns = {Email2 = 'id', ") + f"\n{field}", "utf-8")
     found = json.loads(place.run("check", "--config", "other.toml", "--json", code=1))
     assert any(each["severity"] == "error" and "No such field" in each["what"] for each in found), found
-    assert "there is no file none.toml" in place.run("plan", "--config", "none.toml", code=2)
+    assert "there is no file none.toml" in place.run("plan", "--config", "none.toml", code=1)
     assert "is there already" in place.run("init", code=2)
     with pytest.raises(kb.ConfigurationError):
         main(["check", "--config", "none.toml", "--debug"])

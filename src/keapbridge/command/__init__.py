@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from keapbridge._version import __version__
-from keapbridge.command.codes import CANNOT, OK, TRY_LATER, WANTS_A_PERSON
+from keapbridge.command.codes import BRAKE, CANNOT, OK, STOPPED, TRY_LATER, USAGE
 from keapbridge.command.verbs import FAMILIES, Verb
 from keapbridge.model.meant import is_meant
 
 __all__ = ["main"]
 
 _CODES = """exit codes:
-  0   all is well
-  1   it ran, and something wants a person: failed, held, in conflict, found
-  2   it cannot run: the arguments, the configuration, the access
-  75  nothing is wrong but the moment: try later
+  0    it is done; what failed, or is held, was so before
+  1    it cannot: the configuration, the access, a system that refuses
+  2    the arguments
+  3    it is done, and something new wants a person: see --fail-on
+  4    a brake holds it, or a field of it: see --accept
+  75   nothing is wrong but the moment: try later
+  130  it was told to stop
 """
 
 
@@ -37,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands behind `keapbridge`; without it, what this process was started with.
 
     Returns:
-        The exit code: 0 when all is well, 1 when it ran and something wants a person, 2 when it cannot run, 75 when
-        another time may be better.
+        The exit code; see `keapbridge --help`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = _verb(given)
     if verb is None and (word := _word(given)) is not None:
         return _end(
-            CANNOT, f"there is no verb {word!r}{is_meant(word, _verbs())}; without arguments it shows which there are"
+            USAGE, f"there is no verb {word!r}{is_meant(word, _verbs())}; without arguments it shows which there are"
         )
     options = _parser({} if verb is None else {verb.name: verb}).parse_args(given)
     assert verb is not None  # the parser has ended the process for any other word
@@ -69,18 +71,22 @@ def _run(verb: Verb, options: argparse.Namespace) -> int:
     except BrakeError as error:
         if options.debug:
             raise
-        return _end(WANTS_A_PERSON, f"{error}. Here that is --accept NAME")
+        return _end(BRAKE, f"{error}. Here that is --accept NAME")
     except TryLaterError as error:
         if options.debug:
             raise
         at = "" if error.retry_at is None else f"; as of {error.retry_at:%Y-%m-%d %H:%M:%S} UTC"
         return _end(TRY_LATER, f"try later{at}: {error}")
-    except (KeapbridgeError, ValueError, TypeError, LookupError, OSError, ImportError) as error:
+    except (KeapbridgeError, OSError, ImportError) as error:
         if options.debug:
             raise
         return _end(CANNOT, str(error) or type(error).__name__)
+    except (ValueError, TypeError, LookupError) as error:  # what is checked before anything is done
+        if options.debug:
+            raise
+        return _end(USAGE, str(error) or type(error).__name__)
     except KeyboardInterrupt:
-        return _end(130, "interrupted")
+        return _end(STOPPED, "interrupted")
     except Exception as error:
         if options.debug:
             raise

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge.command.codes import CANNOT, OK
+from keapbridge.command.codes import OK, USAGE
+from keapbridge.command.ending import ended, fail_on_argument
 from keapbridge.command.looking import record_arguments
-from keapbridge.command.printing import json_argument, show_report
+from keapbridge.command.printing import json_argument
 from keapbridge.command.running import by_argument
 from keapbridge.command.sessions import opened, session_arguments, wait_arguments
 from keapbridge.command.verbs import Verb, object_name
@@ -35,6 +36,7 @@ def _resolve_arguments(parser: argparse.ArgumentParser) -> None:
     by_argument(parser)
     session_arguments(parser)
     wait_arguments(parser)
+    fail_on_argument(parser)
     json_argument(parser)
 
 
@@ -58,7 +60,7 @@ def _resolve(options: argparse.Namespace) -> int:
             what = f"{options.object} {options.id} {options.field}"
             raise ValueError(f"there is no open conflict {what}; `keapbridge conflicts` shows which there are")
         report = here.session.resolve(mine[0], options.decision, by=options.by, wait=options.wait, **value)
-        return show_report(report, options)
+        return ended(report, here, options)
 
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +113,7 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
 def _forget(options: argparse.Namespace) -> int:
     who = f"Keap {options.keap}" if options.keap else f"Customcrm {options.customcrm}"
     if not _is_sure(options, f"All that the store knows of {options.object} {who} is erased."):
-        return CANNOT
+        return USAGE
     with opened(options) as here:
         print(here.session.forget(options.object, keap=options.keap, customcrm=options.customcrm, wait=options.wait))
     return OK
@@ -126,7 +128,7 @@ def _rebind_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _rebind(options: argparse.Namespace) -> int:
     if not options.keep_links and not _is_sure(options, "All links, and what is known of both systems, are dropped."):
-        return CANNOT
+        return USAGE
     with opened(options) as here:
         dropped = here.session.rebind(keep_links=options.keep_links, wait=options.wait)
     print(f"the store belongs to these two systems now; {dropped} links were dropped")

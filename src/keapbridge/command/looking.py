@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from keapbridge.command.codes import OK, WANTS_A_PERSON
-from keapbridge.command.printing import json_argument, print_json, show_report
+from keapbridge.command.codes import OK
+from keapbridge.command.ending import ended, fail_on_argument
+from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.sessions import opened, session_arguments
 from keapbridge.command.verbs import Verb, object_name
 
@@ -44,6 +45,7 @@ def _runs(options: argparse.Namespace) -> int:
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", metavar="RUN", help="its id; the newest run by default")
     parser.add_argument("--lines", action="store_true", help="show what happened to every record")
+    fail_on_argument(parser)
     _common(parser)
 
 
@@ -52,7 +54,7 @@ def _report(options: argparse.Namespace) -> int:
         run = options.run or next((run.run_id for run in here.session.runs(limit=1)), None)
         if run is None:
             raise ValueError("there has been no run yet")
-        return show_report(here.session.report(run), options, lines=options.lines)
+        return ended(here.session.report(run), here, options, lines=options.lines)
 
 
 def _conflicts(options: argparse.Namespace) -> int:
@@ -68,7 +70,7 @@ def _conflicts(options: argparse.Namespace) -> int:
         one = found[0]
         choice = "same|different" if one.about in {"stranger", "another"} else "customcrm|keap"
         print(f"decide: keapbridge resolve {one.object} {one.customcrm_id} {one.field} {choice}")
-    return WANTS_A_PERSON if found else OK
+    return OK
 
 
 def _failures(options: argparse.Namespace) -> int:
@@ -79,7 +81,7 @@ def _failures(options: argparse.Namespace) -> int:
     for f in () if options.json else found:
         again = "not by itself" if f.next_try_at is None else f"as of {f.next_try_at:%Y-%m-%d %H:%M:%S} UTC"
         print(f"{f.object} {f.side.title} {f.id}: {f.reason} ({f.tries} times; tried again {again})")
-    return WANTS_A_PERSON if found else OK
+    return OK
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +100,7 @@ VERBS: Mapping[str, Verb] = {
     for verb in (
         Verb("runs", _runs_arguments, _runs),
         Verb("report", _report_arguments, _report, "Shows what a run did: its counts, and what wants a person."),
-        Verb("conflicts", _common, _conflicts, "Lists what waits for a decision. Ends with 1 when there is anything."),
+        Verb("conflicts", _common, _conflicts, "Lists what waits for a decision, and how it is decided."),
         Verb("failures", _common, _failures, "Lists the records that failed, and when they are tried again."),
         Verb(
             "explain",

@@ -9,13 +9,10 @@ from typing import Any
 
 import attrs
 
-from keapbridge.command.codes import OK, TRY_LATER, WANTS_A_PERSON
-from keapbridge.model.plan import HELD, Plan, describe
+from keapbridge.model.plan import Plan, describe
 from keapbridge.model.report import Report
 
-__all__ = ["code_of_plan", "code_of_report", "json_argument", "plan_data", "print_json", "report_data", "show_report"]
-
-_WANTS_A_PERSON = ("failed", "held", "conflict")
+__all__ = ["json_argument", "plan_data", "print_json", "report_data", "show_report"]
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +49,6 @@ def plan_data(plan: Plan, *, actions: bool) -> dict[str, Any]:
     return data | ({"actions": [describe(action) for action in plan.actions]} if actions else {})
 
 
-def code_of_plan(plan: Plan) -> int:
-    """Whether something in a plan waits for a person."""
-    waits = any(counts.get(heading) for counts in plan.counts.values() for heading in (HELD, "conflict"))
-    return WANTS_A_PERSON if waits or plan.findings else OK
-
-
 def report_data(report: Report, *, lines: bool) -> dict[str, Any]:
     """A report for JSON."""
     data: dict[str, Any] = {
@@ -74,19 +65,11 @@ def report_data(report: Report, *, lines: bool) -> dict[str, Any]:
     return data | ({"lines": list(report.lines)} if lines else {})
 
 
-def code_of_report(report: Report) -> int:
-    """How a run ended: something waits for a person, or the next run has to go on."""
-    if not report.complete:
-        return TRY_LATER
-    return WANTS_A_PERSON if any(report.count(outcome) for outcome in _WANTS_A_PERSON) else OK
-
-
-def show_report(report: Report, options: argparse.Namespace, *, lines: bool = False) -> int:
-    """Print a report; without `lines` only the first of those that want a person. The exit code."""
+def show_report(report: Report, options: argparse.Namespace, *, lines: bool = False) -> None:
+    """Print a report; without `lines` only the first of those that want a person."""
     if options.json:
         print_json(report_data(report, lines=lines))
-        return code_of_report(report)
+        return
     print(report.summary if lines else report)
     for line in report.lines if lines else ():
         print(f"  {line}")
-    return code_of_report(report)

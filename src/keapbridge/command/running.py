@@ -10,13 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from keapbridge.command.codes import OK
-from keapbridge.command.printing import (
-    code_of_plan,
-    json_argument,
-    plan_data,
-    print_json,
-    show_report,
-)
+from keapbridge.command.ending import code_of_plan, ended, fail_on_argument
+from keapbridge.command.printing import json_argument, plan_data, print_json, show_report
 from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
 from keapbridge.command.verbs import Verb, object_name
 from keapbridge.errors import BrakeError, TryLaterError
@@ -47,6 +42,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deadline", type=_minutes, metavar="MINUTES", help="how long it may take; the next run goes on"
     )
+    fail_on_argument(parser)
     json_argument(parser)
 
 
@@ -106,13 +102,13 @@ def _write_sheet(plan: Plan, path: str) -> None:
 def _show_plan(plan: Plan, options: argparse.Namespace) -> int:
     if options.json:
         print_json(plan_data(plan, actions=options.actions))
-        return code_of_plan(plan)
+        return code_of_plan(plan, options.fail_on)
     print(plan)
     for action in plan.actions if options.actions else ():
         print(f"  {describe(action)}")
     if not plan.is_empty:
         print(f"apply it: keapbridge apply {plan.id}")
-    return code_of_plan(plan)
+    return code_of_plan(plan, options.fail_on)
 
 
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +122,7 @@ def _apply_arguments(parser: argparse.ArgumentParser) -> None:
 def _apply(options: argparse.Namespace) -> int:
     only = None if options.only is None else read_approvals(options.only)
     with opened(options) as here:
-        return show_report(
+        return ended(
             here.session.apply(
                 options.plan,
                 only=only,
@@ -135,6 +131,7 @@ def _apply(options: argparse.Namespace) -> int:
                 accept=options.accept,
                 by=options.by,
             ),
+            here,
             options,
         )
 
@@ -172,8 +169,8 @@ def _sync(options: argparse.Namespace) -> int:
         more = {"wait": options.wait, "deadline": options.deadline, "accept": options.accept, "by": options.by}
         part: Any = here.session if options.object is None else getattr(here.session, options.object)
         if any(ids.values()):
-            return show_report(part.sync_ids(**ids, **more), options)
-        return show_report(part.sync(full=options.full, **more), options)
+            return ended(part.sync_ids(**ids, **more), here, options)
+        return ended(part.sync(full=options.full, **more), here, options)
 
 
 def _repeat(here: Opened, options: argparse.Namespace) -> int:
@@ -212,7 +209,7 @@ def _undo(options: argparse.Namespace) -> int:
         if options.plan:
             return _show_plan(here.session.plan_undo(options.run), options)
         report = here.session.undo(options.run, wait=options.wait, deadline=options.deadline, by=options.by)
-        return show_report(report, options)
+        return ended(report, here, options)
 
 
 VERBS: Mapping[str, Verb] = {
@@ -225,7 +222,12 @@ VERBS: Mapping[str, Verb] = {
             "Looks at both systems and says what a sync would do. Writes to neither of them; the plan is kept.",
         ),
         Verb("apply", _apply_arguments, _apply, "Does what a plan says. What moved since is decided anew."),
-        Verb("sync", _sync_arguments, _sync, "Plans and applies. Ends with 75 when it was stopped before its end."),
+        Verb(
+            "sync",
+            _sync_arguments,
+            _sync,
+            "Plans and applies. Its exit code tells a scheduler what is new.",
+        ),
         Verb(
             "undo",
             _undo_arguments,

@@ -77,8 +77,21 @@ def opened(options: argparse.Namespace) -> Iterator[Opened]:
             schedule = found.schedule
             session = stack.enter_context(open_session(found, path))
         stopped = threading.Event()
-        with _stopped_by_signals(session.stop, stopped):
+        with _stopped_by_signals(session.stop, stopped), _interrupted(stopped):
             yield Opened(session, schedule, stopped)
+
+
+@contextmanager
+def _interrupted(stopped: threading.Event) -> Iterator[None]:
+    """Who has ended it by a signal is not told to try later."""
+    from keapbridge.errors import StoppedError
+
+    try:
+        yield
+    except StoppedError as error:
+        if not stopped.is_set():
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _on_the_path(folder: Path) -> None:

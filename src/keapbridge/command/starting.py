@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keapbridge.command.codes import OK, WANTS_A_PERSON
+from keapbridge.command.codes import CANNOT, OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.sessions import FILE, opened, session_arguments
 from keapbridge.command.verbs import Verb
@@ -48,7 +48,7 @@ def _check(options: argparse.Namespace) -> int:
         print_json(list(found))
     else:
         print(found)
-    return WANTS_A_PERSON if found.errors or found.warnings else OK
+    return CANNOT if found.errors else OK
 
 
 def _inspect_arguments(parser: argparse.ArgumentParser) -> None:

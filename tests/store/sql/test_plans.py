@@ -74,8 +74,8 @@ def test_links_that_need_no_write_come_in_the_order_of_their_keap_ids(toys: Link
     written = Adopt(TOYS, "w", "A", "name", (Change("name", KEAP, None, "Ada"),))
     links = {id: Adopt(TOYS, f"of {id}", id, "name") for id in "CBD"}
     _planned(toys, *links.values(), written)
-    assert run(toys.plans.links_to_make("plan", TOYS, "", 2)) == [("B", links["B"]), ("C", links["C"])]
-    assert run(toys.plans.links_to_make("plan", TOYS, "C", 2)) == [("D", links["D"])]
+    assert run(toys.plans.links_to_make("plan", TOYS, "", 2)) == [(1, links["B"]), (0, links["C"])]
+    assert run(toys.plans.links_to_make("plan", TOYS, "C", 2)) == [(2, links["D"])]
 
 
 def test_a_bridge_sees_no_plan_of_another(toys: LinkStore, others: LinkStore) -> None:

@@ -543,3 +543,22 @@ def test_what_came_in_during_a_sync_is_not_settled_by_it(app: WebhookApp, ada: s
     assert (inbox.counts().waiting, inbox.counts().again) == (1, 0)
     inbox.finish("contacts", inbox.due("contacts", now, 10), now + timedelta(hours=1))
     assert (inbox.counts().waiting, inbox.counts().again) == (0, 1)
+
+
+def test_what_a_stopped_sync_has_not_come_to_stays_in_the_inbox(
+    session: kb.SyncSession, keap_server: KeapEmulator, crm_server: CustomcrmEmulator, ada: str
+) -> None:
+    edit(keap_server, ada, "Augusta")
+    sync_ids, ended = session.contacts.sync_ids, list[bool]()
+
+    def stopped_once(**ids: Any) -> kb.Report:
+        report = sync_ids(**ids, deadline=None if ended else timedelta(microseconds=1))
+        ended.append(report.complete)
+        return report
+
+    session.contacts.sync_ids = stopped_once  # type: ignore[method-assign, assignment]
+    app = kb.webhooks.asgi_app(session, delay=0, reread_after=None, retry=0.02)
+    run(app, delivery("contact.edit", int(ada)))
+    assert ended[:2] == [False, True]
+    [contact] = crm_server.state.snapshot()["contacts"].values()
+    assert contact["FirstName"] == "Augusta"

@@ -19,7 +19,7 @@ import attrs
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import blocking, new_id, now
-from keapbridge.errors import LinkStoreError, SessionBusyError
+from keapbridge.errors import LinkStoreError, SessionBusyError, StoppedError
 from keapbridge.model.given import keywords, optional, seconds, whole, wrong
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
 from keapbridge.sync.aio import AsyncSyncSession
@@ -125,10 +125,12 @@ def asgi_app(
         token = inbox.token(SyncDriver().run(new_id()))
     signatures = () if customcrm_secret is None else verifiers(customcrm_secret)
     pauses = Pauses(delay, reread_after, retry, retry_cap)
-    return WebhookApp(inbox, _syncs(session), token, signatures, max_body, pauses)
+    return WebhookApp(inbox, syncs_of(session), token, signatures, max_body, pauses)
 
 
-def _syncs(session: SyncSession | AsyncSyncSession) -> Syncs:
+def syncs_of(session: SyncSession | AsyncSyncSession) -> Syncs:
+    """What a session does for a worker."""
+
     async def changed(name: str) -> object:
         target = getattr(session, name)
         return await _called(target.sync)
@@ -254,7 +256,7 @@ class WebhookApp:
     async def _work_here(self) -> float:
         try:
             return await self._make_worker().work_once()
-        except SessionBusyError:
+        except (SessionBusyError, StoppedError):
             return self._pace.busy
 
     def _start(self) -> None:

@@ -15,8 +15,9 @@ import attrs
 
 from keapbridge._io.drivers import AsyncDriver
 from keapbridge._io.effects import blocking, now
-from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError
+from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError, StoppedError
 from keapbridge.model.names import ORDER
+from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.store.inbox import Due, SqlInbox
 from keapbridge.store.sql import LinkStore
@@ -98,7 +99,7 @@ class Worker:
             try:
                 pause = await self.work_once()
                 await self._prune()
-            except SessionBusyError:
+            except (SessionBusyError, StoppedError):
                 pause = self._pauses.busy
             except Exception as error:  # noqa: BLE001 - the worker outlives everything; its inbox keeps what is to do
                 _log.warning("webhooks: the inbox could not be worked off: %s", _kind(error))
@@ -114,6 +115,7 @@ class Worker:
 
         Raises:
             SessionBusyError: when another runner is at work on the session.
+            StoppedError: when somebody stopped its run.
         """
         for name in ORDER:
             while not self._stopping:
@@ -145,9 +147,9 @@ class Worker:
         try:
             if await self._any_is_new(name, theirs, ours):
                 # Its counterpart may be there already and not known yet: found, it is linked and not made twice.
-                await self._syncs.changed(name)
-            await self._syncs.ids(name, theirs, ours)
-        except (SessionBusyError, LinkStoreError):
+                _to_its_end(await self._syncs.changed(name))
+            _to_its_end(await self._syncs.ids(name, theirs, ours))
+        except (SessionBusyError, StoppedError, LinkStoreError):
             raise
         except Exception as error:  # noqa: BLE001 - what fails stays in the inbox, and the worker goes on
             if len(taken) > 1 and _may_be_one_record(error):
@@ -197,6 +199,16 @@ class Worker:
         if self._pruned_at is None or moment - self._pruned_at > timedelta(hours=1):
             await self._driver.run(blocking("forget old deliveries", self._inbox.prune, moment - KEPT))
             self._pruned_at = moment
+
+
+def _to_its_end(report: object) -> None:
+    """What a sync has not come to is not done: somebody has stopped it.
+
+    Raises:
+        StoppedError: so that it stays in the inbox.
+    """
+    if isinstance(report, Report) and not report.complete:
+        raise StoppedError("a sync for webhooks was told to stop: what it has not come to stays in the inbox")
 
 
 def _may_be_one_record(error: Exception) -> bool:

@@ -31,6 +31,8 @@ def opentelemetry() -> Listener:
     | `keapbridge.wait` | s | how long was waited |
     | `keapbridge.records` | | by `keapbridge.object` and `keapbridge.outcome`, unchanged ones not among them |
 
+    In a fleet all of them have `keapbridge.tenant`, too.
+
     Raises:
         ImportError: without `opentelemetry-api`.
     """
@@ -70,7 +72,7 @@ class _Telemetry:
                 self._phases[event.run, event.object, event.doing] = self._tracer.start_span(
                     f"keapbridge {event.doing} {event.object}",
                     context=self._around(event.run),
-                    attributes={"keapbridge.object": event.object},
+                    attributes={"keapbridge.object": event.object, **_tenant(event)},
                     start_time=_ns(event.at),
                 )
             case PhaseEnded():
@@ -80,12 +82,13 @@ class _Telemetry:
             case Call():
                 self._call(event)
             case Retry():
-                where = {"http.request.method": event.method, "http.route": event.route}
+                where = {"http.request.method": event.method, "http.route": event.route, **_tenant(event)}
                 self._retries.add(1, where)
             case Wait():
-                self._waits.add(event.seconds)
+                self._waits.add(event.seconds, _tenant(event))
             case Record():
-                self._records.add(1, {"keapbridge.object": event.object, "keapbridge.outcome": event.outcome})
+                by = {"keapbridge.object": event.object, "keapbridge.outcome": event.outcome, **_tenant(event)}
+                self._records.add(1, by)
             case _:
                 pass
 
@@ -94,6 +97,7 @@ class _Telemetry:
             "keapbridge.run": event.run,
             "keapbridge.session": event.session,
             "keapbridge.objects": list(event.objects),
+            **_tenant(event),
         }
         span = self._tracer.start_span(f"keapbridge {event.doing}", attributes=attributes, start_time=_ns(event.at))
         self._runs[event.run] = span
@@ -111,11 +115,11 @@ class _Telemetry:
                     span.set_attribute(f"keapbridge.count.{name}.{heading}", number)
             span.set_attribute("keapbridge.complete", event.complete)
             self._close(span, event.error, event.at)
-        by = {"keapbridge.doing": event.doing} | ({"error.type": event.error} if event.error else {})
+        by = {"keapbridge.doing": event.doing, **_tenant(event)} | ({"error.type": event.error} if event.error else {})
         self._run_seconds.record(event.seconds, by)
 
     def _call(self, event: Call) -> None:
-        told: dict[str, Any] = {"http.request.method": event.method, "http.route": event.route}
+        told: dict[str, Any] = {"http.request.method": event.method, "http.route": event.route, **_tenant(event)}
         if event.status is not None:
             told["http.response.status_code"] = event.status
         if event.error is not None:
@@ -142,6 +146,11 @@ class _Telemetry:
             span.set_attribute("error.type", error)
             span.set_status(self._trace.StatusCode.ERROR, error)
         span.end(_ns(at))
+
+
+def _tenant(event: Event) -> dict[str, str]:
+    """Whose it is, in a fleet."""
+    return {"keapbridge.tenant": event.tenant} if event.tenant else {}
 
 
 def _ns(moment: datetime) -> int:

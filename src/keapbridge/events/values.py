@@ -29,10 +29,13 @@ __all__ = [
     "Tell",
     "Wait",
     "current_run",
+    "current_tenant",
 ]
 
 # The run under way. It goes along into threads and tasks, as the host's own context does.
 current_run: ContextVar[str] = ContextVar("keapbridge_run", default="")
+# The tenant of a fleet that a job is done for; it goes along in the same way.
+current_tenant: ContextVar[str] = ContextVar("keapbridge_tenant", default="")
 
 
 def _now() -> datetime:
@@ -47,10 +50,13 @@ class Event:
         at: when (UTC), by the clock of this machine. It takes no part in comparisons.
         run: the id of the run under way; of what applies a plan it is the report's `run_id`. Empty outside of runs. It
             takes no part in comparisons.
+        tenant: the tenant of a [fleet](../guides/fleet.md) that it is done for; empty outside of one. It takes no part
+            in comparisons.
     """
 
     at: datetime = attrs.field(factory=_now, eq=False, kw_only=True, repr=False)
     run: str = attrs.field(factory=current_run.get, eq=False, kw_only=True, repr=False)
+    tenant: str = attrs.field(factory=current_tenant.get, eq=False, kw_only=True, repr=False)
 
 
 @attrs.frozen

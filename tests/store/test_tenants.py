@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from keapbridge.decide.shares import Wish
 from keapbridge.model.side import Side
@@ -28,7 +28,7 @@ class Queue:
         self.jobs: dict[int, Claim] = {}
         self.numbers = count(1)
 
-    def defer(self, _: Connection, claims: Sequence[Claim]) -> list[int]:
+    def defer(self, _: object, claims: Sequence[Claim]) -> list[int]:
         made = {next(self.numbers): claim for claim in claims}
         self.jobs |= made
         return list(made)
@@ -124,7 +124,7 @@ def test_a_tenant_that_rests_is_not_claimed_and_its_job_ends_at_once(tenants: Sq
 
 
 def test_a_whole_batch_is_claimed_or_nothing(tenants: SqlTenants, queue: Queue) -> None:
-    def fails(_: Connection, claims: Sequence[Claim]) -> list[int]:
+    def fails(_: object, claims: Sequence[Claim]) -> list[int]:
         raise KeyError(claims[0].name)
 
     with pytest.raises(KeyError):

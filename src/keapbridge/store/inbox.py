@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 import attrs
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
+from keapbridge._seal import PlainSeal
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
+from keapbridge.store.database import Database
 from keapbridge.store.retries import insistent
 from keapbridge.store.sql import LinkStore
-from keapbridge.store.sql.rows import chunks, to_moment, to_text
+from keapbridge.store.sql.rows import Rows, chunks, to_moment, to_text
 
-__all__ = ["Arrival", "Counts", "Due", "Message", "SqlInbox"]
+__all__ = ["AGAIN", "DONE", "OPEN", "Arrival", "Counts", "Due", "Message", "SqlInbox", "inbox_of"]
 
 OPEN, AGAIN, DONE = "open", "again", "done"
 LONGEST = timedelta(days=7)
@@ -247,6 +249,11 @@ class SqlInbox:
     def _of(self, name: str, side: Side) -> tuple[ColumnElement[bool], ...]:
         i = t.inbox.c
         return (i.bridge == self.store.bridge, i.object == name, i.side == side.value)
+
+
+def inbox_of(database: Database, bridge: str) -> SqlInbox:
+    """The inbox of a bridge whose session is not open here; its deliveries tell nothing that would be encrypted."""
+    return SqlInbox(LinkStore(database, Rows(bridge, PlainSeal())))
 
 
 def _groups(records: Iterable[Due]) -> Iterator[tuple[Side, Collection[str], int]]:

@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from keapbridge.store import schema
 from keapbridge.store.engines import cannot, reason, schema_of
+from keapbridge.store.opening import url_of
 from keapbridge.store.upgrading import is_not_allowed, lock
 
-__all__ = ["NOBODY", "Queue", "bring_queue_up_to_date", "steps_from"]
+__all__ = ["NOBODY", "Address", "Queue", "address_of", "bring_queue_up_to_date", "steps_from"]
 
 LOGGER = logging.getLogger("keapbridge.store")
 
@@ -63,6 +64,33 @@ class Queue:
         if self.before == self.after:
             return f"the tables of the queue are up to date (procrastinate {_version(self.after)}){left}"
         return f"the tables of the queue were brought to procrastinate {_version(self.after)}{left}"
+
+
+@attrs.frozen
+class Address:
+    """Where a queue is, as its driver takes it.
+
+    Attributes:
+        conninfo: may hold a password.
+        schema: that its tables are in; `None`: the first one of the search path.
+    """
+
+    conninfo: str = attrs.field(repr=False)
+    schema: str | None
+
+
+def address_of(store: str) -> Address:
+    """Where the queue of a store is.
+
+    Raises:
+        LinkStoreError: for what is no URL of a store on PostgreSQL.
+    """
+    url = url_of(store)
+    if url.get_backend_name() != "postgresql" or url.get_driver_name() != "psycopg":
+        raise cannot("a fleet takes the URL of a PostgreSQL and the driver psycopg: postgresql+psycopg://…")
+    schema = url.query.get("schema")
+    plain = url.difference_update_query(["schema"]).set(drivername="postgresql")
+    return Address(plain.render_as_string(hide_password=False), schema if isinstance(schema, str) else None)
 
 
 def steps_from(known: str, all_steps: Sequence[str], *, finish: bool) -> tuple[list[str], list[str]]:

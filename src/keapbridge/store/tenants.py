@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    text,
     update,
 )
 
@@ -32,7 +33,8 @@ from keapbridge.decide.shares import Wish
 from keapbridge.model.tenant import LANES, Lane, Standing, Tenant
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.inbox import AGAIN, OPEN
+from keapbridge.store.engines import schema_of
+from keapbridge.store.inbox import AGAIN, DONE, OPEN
 from keapbridge.store.retries import insistent
 from keapbridge.store.sql.lease import clock_of
 from keapbridge.store.sql.rows import dump, load, to_moment, to_text
@@ -66,8 +68,10 @@ class Change:
     more: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-Defer = Callable[[Connection, Sequence[Claim]], Sequence[int]]
-"""Puts jobs for these into the queue, in a transaction; their numbers, in the same order."""
+Defer = Callable[[Any, Sequence[Claim]], Sequence[int]]
+"""Puts jobs for these into the queue, by a connection of the driver's that is in a transaction; their numbers, in the
+same order.
+"""
 
 Decide = Callable[[Standing, datetime], Change]
 """What is noted of a tenant whose job has ended at a moment."""
@@ -200,7 +204,7 @@ class SqlTenants:
             )
             claims = [_claim(lane, row, now) for row in c.execute(query)]
             if claims:
-                numbers = defer(c, claims)
+                numbers = defer(_driver(c), claims)
                 for claim, number in zip(claims, numbers, strict=True):
                     c.execute(update(t.tenants).where(_c.bridge == claim.name).values({job.name: number}))
             return claims
@@ -280,13 +284,21 @@ class SqlTenants:
         i, m = t.inbox.c, t.messages.c
         old, mine = to_text(before), select(_c.bridge)
         with self.database.transaction() as c:
-            c.execute(delete(t.inbox).where(i.bridge.in_(mine), i.received_at < old, i.state == "done"))
+            c.execute(delete(t.inbox).where(i.bridge.in_(mine), i.received_at < old, i.state == DONE))
             c.execute(delete(t.messages).where(m.bridge.in_(mine), m.received_at < old))
 
     def _locked(self, c: Connection, name: str) -> Standing | None:
         query: Select[Any] = select(t.tenants).where(_c.bridge == name).with_for_update()
         row = c.execute(query).mappings().first()
         return None if row is None else _standing(row)
+
+
+def _driver(c: Connection) -> Any:
+    """The driver's connection, for statements that name tables without their schema."""
+    schema = schema_of(c.engine)
+    if schema is not None:
+        c.execute(text("SELECT set_config('search_path', quote_ident(:name), true)"), {"name": schema})
+    return c.connection.driver_connection
 
 
 def _of(lane: Lane) -> tuple[Any, Any]:

@@ -1,0 +1,130 @@
+"""A fleet with its queue on a real PostgreSQL: what is due is done, once, and what fails holds up nobody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+import keapbridge as kb
+from keapbridge.fleet import Fleet, Quota, Tenant
+
+pytest.importorskip("procrastinate")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]
+
+
+@pytest.fixture
+def fleet(postgresql_store: str, host: Any) -> Any:
+    with Fleet(postgresql_store, open=host.open) as made:
+        yield made
+
+
+def due_now(fleet: Fleet) -> None:
+    with fleet.database.transaction() as c:
+        c.execute(text("UPDATE keapbridge_tenants SET sync_at = '2026-01-01T00:00:00+00:00'"))
+
+
+def jobs(fleet: Fleet) -> list[Any]:
+    with fleet.database.transaction() as c:
+        return list(c.execute(text("SELECT task_name, status FROM procrastinate_jobs ORDER BY id")))
+
+
+def test_what_is_due_is_synced_and_is_due_again_in_time(fleet: Fleet, host: Any) -> None:
+    for name in ("acme", "globex"):
+        host.add(name)
+        host.edit(name, f"ada@{name}.example.org")
+        fleet.tenants.add(Tenant(name))
+    assert [each.state for each in fleet.status()] == ["idle", "idle"]
+    due_now(fleet)
+    assert [each.state for each in fleet.status()] == ["due", "due"]
+    assert fleet.run_once(concurrency=2) == 2
+    assert [host.in_keap(name) for name in ("acme", "globex")] == [["ada@acme.example.org"], ["ada@globex.example.org"]]
+    status = fleet.status()
+    assert [(each.outcome, each.state, each.in_row) for each in status] == [("complete", "idle", 0)] * 2
+    assert all(each.due_at is not None and status.at < each.due_at <= status.at + each.every for each in status)
+    assert status["acme"].quota_left is not None
+    assert jobs(fleet) == []
+    assert fleet.run_once() == 0
+    assert host.opened == ["acme", "globex"] or sorted(host.opened) == ["acme", "globex"]
+
+
+def test_a_failing_tenant_backs_off_and_holds_up_nobody(fleet: Fleet, host: Any) -> None:
+    for name in ("acme", "globex", "initech"):
+        host.add(name)
+        host.edit(name, "ada@example.org")
+        fleet.tenants.add(Tenant(name))
+    host.broken["acme"] = KeyError("no such secret")
+    host.broken["initech"] = kb.AuthError("refused")
+    due_now(fleet)
+    fleet.run_once(concurrency=1)
+    status = fleet.status()
+    assert [each.outcome for each in status] == ["failed", "complete", "failed"]
+    assert status["acme"].why == "KeyError"
+    assert status["acme"].in_row == 1
+    assert all(each.due_at is not None and each.due_at > status.at for each in status)
+    host.broken.clear()
+    due_now(fleet)
+    fleet.run_once()
+    assert [(each.outcome, each.in_row) for each in fleet.status()] == [("complete", 0)] * 3
+    assert jobs(fleet) == []
+
+
+def test_a_session_of_another_tenant_is_refused(postgresql_store: str, host: Any) -> None:
+    host.add("acme")
+    acme = Tenant("acme")
+    with Fleet(postgresql_store, open=lambda _, store: host.open(acme, store)) as fleet:
+        fleet.tenants.add(Tenant("globex"))
+        due_now(fleet)
+        fleet.run_once()
+        assert fleet.status()["globex"].outcome == "failed"
+    assert host.systems["acme"][1].state.snapshot()["contacts"] == {}
+
+
+def test_a_job_whose_worker_died_is_done_again(fleet: Fleet, host: Any) -> None:
+    host.add("acme")
+    host.edit("acme", "ada@example.org")
+    fleet.tenants.add(Tenant("acme"))
+    due_now(fleet)
+    assert fleet.dispatch() == 1
+    assert fleet.dispatch() == 0
+    with fleet.database.transaction() as c:  # fetched by a worker that was killed
+        c.execute(text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')"))
+        c.execute(text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = w.id FROM procrastinate_workers w"))
+    assert fleet.status()["acme"].state == "waiting"
+    assert fleet.run_once() == 1
+    assert fleet.status()["acme"].outcome == "complete"
+    assert host.in_keap("acme") == ["ada@example.org"]
+    assert jobs(fleet) == []
+
+
+def test_tenants_are_handled_by_name(fleet: Fleet) -> None:
+    acme = fleet.tenants.add(Tenant("acme", {"key": "vault:acme"}))
+    with pytest.raises(ValueError, match="there is a tenant 'acme' already"):
+        fleet.tenants.add(Tenant("acme"))
+    with pytest.raises(KeyError, match="is 'acme' meant"):
+        fleet.tenants["acmee"]
+    acme.pause()
+    assert acme.tenant.paused
+    assert fleet.status()["acme"].state == "paused"
+    acme.resume()
+    assert fleet.status()["acme"].state == "due"
+    acme.change(every=timedelta(minutes=1), settings={"key": "vault:other"})
+    assert acme.tenant == Tenant("acme", {"key": "vault:other"}, every=timedelta(minutes=1))
+    with pytest.raises(ValueError, match="keeps its name"):
+        acme.change(name="other")
+    assert ("acme" in fleet.tenants, list(fleet.tenants), len(fleet.tenants)) == (True, [acme.tenant], 1)
+    acme.remove()
+    assert ("acme" in fleet.tenants, len(fleet.tenants)) == (False, 0)
+    with pytest.raises(KeyError, match="no tenant 'acme' any more"):
+        acme.pause()
+
+
+def test_a_shared_quota_stretches_every_and_status_says_so(postgresql_store: str, host: Any) -> None:
+    with Fleet(postgresql_store, open=host.open, quota=Quota(day=3000, minute=None)) as fleet:
+        for number in range(10):
+            fleet.tenants.add(Tenant(f"t{number}", every=timedelta(minutes=1)))
+        status = fleet.status()
+        assert "is stretched to 0:18:00 for a weight of 1" in str(status)
+        assert status["t1"].every == timedelta(minutes=18)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,12 @@ class Found:
         if len(rows) > 1:
             return Unreadable(f"{len(rows)} rows in {part.table.name}")
         return rows[0] if rows else None
+
+
+def _folded(text: str) -> str:
+    """A text as the broadest of collations sees it."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).rstrip()
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 @attrs.frozen
@@ -98,7 +105,14 @@ class Gatherer:
         rows: dict[str, list[Row]] = {}
         for row in reader.read(wanted) if wanted else ():
             rows.setdefault(str(row[remote.name]), []).append(row)
+        # The database may call texts the same that are not: by its collation, or for spaces behind them.
+        strange = rows.keys() - {str(value) for value in held.values()}
+        alike: dict[str, list[Row]] = {}
+        for name in strange:
+            alike.setdefault(_folded(name), []).extend(rows[name])
         for id, value in held.items():
             its = rows.get(str(value), []) if value is not None else []
+            if strange and isinstance(value, str):
+                its = its + alike.get(_folded(value), [])
             lost = part.is_lookup and not its and value not in NO_REFERENCE
             records[id][part] = Unreadable(f"{local.table.name}.{local.name} refers to no row") if lost else its

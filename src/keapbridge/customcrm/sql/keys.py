@@ -6,18 +6,22 @@ written as URLs have them.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
 import attrs
 import sqlalchemy as sa
 
-from keapbridge.customcrm.sql.reflected import is_number
+from keapbridge.customcrm.sql.reflected import is_binary, is_number
 
 __all__ = ["UUID_TEXT", "Key", "Raw", "id_text"]
 
 UUID_TEXT = 32  # digits
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _SAFE = " !#$&'()*+/:;<=>?@[\\]^`{|}~\""
 
 Raw = tuple[Any, ...]
@@ -63,14 +67,31 @@ class Key:
 
 def id_text(raw: Sequence[Any]) -> str:
     """An id of one or several parts as one text."""
-    return str(raw[0]) if len(raw) == 1 else ",".join(quote(str(part), safe=_SAFE) for part in raw)
+    return _text(raw[0]) if len(raw) == 1 else ",".join(quote(_text(part), safe=_SAFE) for part in raw)
+
+
+def _text(part: Any) -> str:
+    return bytes(part).hex() if isinstance(part, (bytes, memoryview)) else str(part)
 
 
 def _raw(column: sa.Column[Any], text: str) -> Any:
     """A part of an id as the column has it; `None` for one that it cannot have."""
-    if is_number(column):
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    if isinstance(column.type, sa.Uuid):
+    kind = column.type
+    if is_number(column) and _WHOLE.fullmatch(text):
+        number = int(text)
+        return number if -(2**63) <= number < (2**64 if getattr(kind, "unsigned", False) else 2**63) else None
+    if isinstance(kind, sa.Uuid):
         digits = text.replace("-", "").lower()
         return text if len(digits) == UUID_TEXT and not digits.strip("0123456789abcdef") else None
-    return text
+    if isinstance(kind, sa.Float):
+        with contextlib.suppress(ValueError):
+            return int(text) if _WHOLE.fullmatch(text) else float(text)
+    elif isinstance(kind, sa.Numeric):
+        with contextlib.suppress(ArithmeticError):
+            return Decimal(text)
+    elif is_binary(column):
+        with contextlib.suppress(ValueError):
+            return bytes.fromhex(text)
+    else:
+        return text if not is_number(column) else None
+    return None

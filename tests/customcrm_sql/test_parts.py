@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -324,3 +326,82 @@ def test_what_hangs_on_nothing_is_refused_by_name(opened: Any) -> None:
     for table, message in cases:
         with pytest.raises(kb.MappingError, match=message):
             kb.SqlCustomcrm(crm._engine, contacts=kb.SqlTable("customer", id="customer_id", **table))
+
+
+def test_a_number_that_is_the_key_of_its_table_is_given_once_and_never_changed(opened: Any) -> None:
+    ddl = "CREATE TABLE wares (sku VARCHAR(20) PRIMARY KEY, name TEXT, price NUMERIC)"
+    crm, sql = opened(ddl, products=kb.SqlTable("wares", id="sku", columns={"Sku": "sku"}))
+    made = crm.create("products", {"Name": "Mug", "Sku": "M1"}, "k")
+    assert (made["Id"], made["Sku"]) == ("M1", "M1")
+    assert crm.unwritable("products", [("M1", {"Sku": "M2"}), ("M1", {"Name": "Cup"}), (None, {"Sku": "M2"})]) == [
+        {"Sku": "wares.sku is the id of its row, which does not change"},
+        {},
+        {},
+    ]
+    with pytest.raises(kb.StatusError, match="no row of wares without Sku, which is its id"):
+        crm.create("products", {"Name": "Cup"}, "l")
+    with pytest.raises(kb.StatusError, match="another row has that value"):
+        crm.create("products", {"Name": "Cup", "Sku": "M1"}, "k")
+    assert sql("SELECT sku, name FROM wares") == [("M1", "Mug")]
+
+
+FIELDS = {"FirstName": "x"}
+
+
+@pytest.mark.parametrize(
+    ("ddl", "options", "message"),
+    [
+        (
+            "CREATE TABLE folk (id INTEGER PRIMARY KEY, kind TEXT); INSERT INTO folk VALUES (1, 'a')",
+            {"where": {"kind": "a"}, "columns": {"FirstName": "kind"}},
+            "would leave this record out",
+        ),
+        (
+            """CREATE TABLE folk (id INTEGER PRIMARY KEY, raw TEXT, first_name TEXT GENERATED ALWAYS AS (upper(raw)));
+            INSERT INTO folk (raw) VALUES ('a')""",
+            {},
+            r"folk\.first_name is computed by the database",
+        ),
+        (
+            """CREATE TABLE folk (id INTEGER PRIMARY KEY, first_name TEXT); INSERT INTO folk VALUES (1, 'a');
+            CREATE TRIGGER t BEFORE UPDATE ON folk BEGIN SELECT RAISE(IGNORE) /*;*/ END""",
+            {},
+            "nothing was written to folk: a trigger",
+        ),
+    ],
+)
+def test_a_write_that_the_database_does_otherwise_is_refused_whole(
+    ddl: str, options: dict[str, Any], message: str, tmp_path: Any
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database:
+        database.executescript(ddl.replace("/*;*/", ";"))
+    with kb.SqlCustomcrm(f"sqlite:///{tmp_path / 'crm.db'}", contacts=kb.SqlTable("folk", id="id", **options)) as crm:
+        [before] = crm.get_many("contacts", ["1"])
+        with pytest.raises(kb.StatusError, match=message) as refused:
+            crm.update("contacts", "1", FIELDS, before["ETag"])
+        assert refused.value.status == 422
+        assert crm.get_many("contacts", ["1"]) == [before]
+
+
+def test_texts_that_a_collation_calls_the_same_are_one_reference(opened: Any) -> None:
+    ddl = """CREATE TABLE folk (id VARCHAR(40) COLLATE NOCASE PRIMARY KEY, first_name TEXT);
+    CREATE TABLE place (folk VARCHAR(40) COLLATE NOCASE, city TEXT);
+    INSERT INTO folk VALUES ('ABC', 'Ada'); INSERT INTO place VALUES ('abc', 'Oslo')"""
+    joins = [kb.SqlJoin("place", remote="folk", columns={"City": "city"})]
+    crm, sql = opened(ddl, contacts=kb.SqlTable("folk", id="id", joins=joins))
+    assert crm.get_many("contacts", ["ABC"])[0]["City"] == "Oslo"
+    crm.update("contacts", "ABC", {"City": "Moss"}, None)
+    assert sql("SELECT * FROM place") == [("abc", "Moss")]
+
+
+def test_a_deletion_that_takes_other_rows_of_a_joined_table_along_is_refused(opened: Any) -> None:
+    ddl = """CREATE TABLE folk (id INTEGER PRIMARY KEY, first_name TEXT);
+    CREATE TABLE place (folk INTEGER REFERENCES folk ON DELETE CASCADE, kind TEXT, city TEXT);
+    INSERT INTO folk VALUES (1, 'Ada'), (2, 'Bo');
+    INSERT INTO place VALUES (1, 'home', 'Oslo'), (1, 'work', 'Moss'), (2, 'home', 'Oslo')"""
+    joins = [kb.SqlJoin("place", remote="folk", where={"kind": "home"}, columns={"City": "city"})]
+    crm, sql = opened(ddl, contacts=kb.SqlTable("folk", id="id", joins=joins))
+    with pytest.raises(kb.StatusError, match="1 row of place would be deleted with it"):
+        crm.delete("contacts", "1", None)
+    crm.delete("contacts", "2", None)
+    assert sql("SELECT id, kind FROM folk JOIN place ON folk = id") == [(1, "home"), (1, "work")]

@@ -50,6 +50,36 @@ LOCAL = """CREATE TRIGGER t AFTER UPDATE ON lines BEGIN
             {"columns": {"Name": "name", "Sku": "name"}},
             "Name and Sku are both in lines.name: one has",
         ),
+        (LINES + KEY, {"columns": {"Name": "note"}, "key": "note"}, r"Name is in lines\.note, which key= names, too"),
+        (LINES + KEY, {"columns": {"Name": "at"}, "created": "at"}, r"Name is in lines\.at, which created= names, too"),
+        (LINES + KEY, {"columns": {"Name": "at"}, "modified": "at"}, r"in lines\.at, which modified= names, too"),
+        (LINES + KEY, {"columns": {"Name": "note"}, "deleted": "note"}, r"in lines\.note, which deleted= names, too"),
+        (LINES + KEY, {"columns": {"Name": "note"}, "on_write": {"note": ""}}, r"in lines\.note, which on_write= sets"),
+        (
+            f"{LINES}{KEY} INSERT INTO lines (order_id, line_no, note) VALUES (1, 1, 'active')",
+            {"deleted": "note"},
+            r"lines\.note holds texts that are neither yes, nor no, nor a time",
+        ),
+        (f"{LINES}, mark VARCHAR(9){KEY}", {"key": "mark"}, r"lines\.mark is too short for a key of 32 characters"),
+        (
+            f"{LINES}{KEY} CREATE TABLE notes (line INTEGER, body TEXT);",
+            {
+                "joins": [
+                    kb.SqlJoin("notes", name=name, local="line_no", remote="line", columns={name: "body"})
+                    for name in ("Name", "Sku")
+                ]
+            },
+            r"Name and Sku are both in notes\.body, by two joins",
+        ),
+        (
+            "CREATE TABLE lines (order_id INTEGER, line_no INTEGER PRIMARY KEY, name TEXT);",
+            {
+                "id": "line_no",
+                "columns": {"Name": "name"},
+                "joins": [kb.SqlJoin("lines", name="again", remote="line_no", columns={"Sku": "name"})],
+            },
+            r"Name and Sku are both in lines\.name, by two joins",
+        ),
         (LINES + KEY, {"columns": {"Name": "nmae"}}, "lines has no column nmae; is 'name' meant"),
         (
             LINES
@@ -59,7 +89,6 @@ LOCAL = """CREATE TRIGGER t AFTER UPDATE ON lines BEGIN
             r"lines\.at has no time zone, and that of the database is that of its machine",
         ),
     ],
-    ids=["half a key", "doubles", "one column", "unknown", "local time"],
 )
 def test_what_destroys_data_is_refused(file: Files, ddl: str, table: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {"id": ("order_id", "line_no")} | table
@@ -142,3 +171,20 @@ def test_a_sqlite_file_is_held_to_its_foreign_keys_where_no_row_breaks_them(file
     with kb.SqlCustomcrm(url, contacts=kb.SqlTable("p", id="id")) as crm:
         assert ["break foreign keys" in found.what for found in crm.findings("contacts")] == [True]
         crm.update("contacts", "1", {"CustomerId": "7"}, None)
+
+
+def test_one_table_is_for_two_kinds_of_records_only_where_each_row_is_of_one(file: Files) -> None:
+    url = file("CREATE TABLE party (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, email TEXT)")
+
+    def opened(contacts: dict[str, Any], customers: dict[str, Any]) -> None:
+        people, firms = kb.SqlTable("party", id="id", where=contacts), kb.SqlTable("party", id="id", where=customers)
+        kb.SqlCustomcrm(url, contacts=people, customers=firms).close()
+
+    for ours, theirs in (
+        ({}, {}),
+        ({"kind": "person"}, {}),
+        ({"kind": ["person", "both"]}, {"kind": ["firm", "both"]}),
+    ):
+        with pytest.raises(kb.MappingError, match="contacts and customers are both in party"):
+            opened(ours, theirs)
+    opened({"kind": "person"}, {"kind": ["firm", "club"]})

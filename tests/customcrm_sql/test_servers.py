@@ -136,3 +136,27 @@ def test_times_without_a_zone_are_refused_where_the_server_is_in_another_one(eng
         kb.SqlCustomcrm(away, contacts=folk())
     kb.SqlCustomcrm(away, contacts=folk(time_zone="UTC"))
     away.dispose()
+
+
+COMPUTED = """CREATE TABLE odd (id CHAR(8) PRIMARY KEY, first_name VARCHAR(20), email VARCHAR(40),
+    last_name VARCHAR(20) GENERATED ALWAYS AS (upper(first_name)) STORED)"""
+
+
+def test_what_a_server_computes_or_passes_over_is_refused_and_padded_ids_are_found(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(COMPUTED)
+        connection.exec_driver_sql("INSERT INTO odd (id, first_name) VALUES ('a1', 'Ada')")
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("CREATE RULE no AS ON UPDATE TO odd WHERE new.email = 'no' DO INSTEAD NOTHING")
+    new = kb.SqlTable("odd", id="id", new_id=lambda key: key[:8])
+    with kb.SqlCustomcrm(engine, contacts=new) as crm:
+        [found] = crm.list_changes("contacts", None, None).records
+        assert crm.get_many("contacts", [found["Id"]]) == [found]
+        assert "LastName" in crm.foresees("contacts")
+        with pytest.raises(kb.StatusError, match=r"odd\.last_name is computed by the database"):
+            crm.update("contacts", found["Id"], {"LastName": "Berg"}, None)
+        if engine.dialect.name == "postgresql":
+            with pytest.raises(kb.StatusError, match="nothing was written to odd"):
+                crm.update("contacts", found["Id"], {"Email": "no"}, None)
+        assert crm.update("contacts", found["Id"], {"FirstName": "Bo"}, found["ETag"])["LastName"] == "BO"
+        assert crm.create("contacts", {"FirstName": "Cy"}, "12345678-9")["FirstName"] == "Cy"

@@ -31,6 +31,7 @@ from keapbridge.customcrm.sql.opening import (
     without_lost,
 )
 from keapbridge.customcrm.sql.refusals import is_refusal, words_of_database
+from keapbridge.customcrm.sql.refused import refuse_one_table_for_two
 from keapbridge.customcrm.sql.rows import Rows
 from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.errors import MappingError, NoAnswerError, StatusError, StoppedError, TransportError
@@ -102,6 +103,7 @@ class SqlCustomcrm:
     def _look_at_them(self) -> dict[str, list[Finding]]:
         """What is to be known of the tables; refuses what would destroy data."""
         found = {name: list(rows.refuse_harm(self._engine)) for name, rows in self._tables.items()}
+        refuse_one_table_for_two(self._given)
         if self._owned and found:
             names = {part.table.name for rows in self._tables.values() for part in rows.tables.parts}
             found[next(iter(found))] += hold_to_foreign_keys(self._engine, names)

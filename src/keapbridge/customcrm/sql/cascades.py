@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,17 +29,20 @@ def refuse_cascades(
     Raises:
         StatusError: naming the table.
     """
-    own = {part.table.name for part in tables.parts if not part.is_lookup}
+    # Its own rows go with it, and come back with an undoing; others of their tables do not.
+    parts = (part for part in tables.parts if not part.is_lookup and isinstance(found.row(part), Mapping))
+    own = Counter(part.table.name for part in parts)
     for part in tables.parts:
         row = found.row(part)
         if part.is_lookup or row is None or isinstance(row, Unreadable):
             continue
         for other, columns, referred, harm in references_to(connection, part):
-            if other.name in own or other.name in allowed or harm not in _HARM:
+            if other.name in allowed or harm not in _HARM:
                 continue
             these = [column == row[name] for column, name in zip(columns, referred, strict=True)]
             count = connection.execute(sa.select(sa.func.count()).select_from(other).where(*these)).scalar_one()
-            if count:
+            count -= own.get(other.name, 0)
+            if count > 0:
                 rows = "1 row" if count == 1 else f"{count} rows"
                 raise StatusError(
                     f"{subject}: {rows} of {other.name} {_HARM[harm]}, and no undoing brings that back: "

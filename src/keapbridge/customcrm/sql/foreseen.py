@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.lookups import Wanted, find_row, refers_to
 from keapbridge.customcrm.sql.parts import Part
-from keapbridge.customcrm.sql.written import WrittenValues
+from keapbridge.customcrm.sql.written import COMPUTED, OF_ID, WrittenValues
 from keapbridge.errors import StatusError
 from keapbridge.model.maybe import Unreadable
 
@@ -47,7 +47,7 @@ class ForeseenRows(WrittenValues):
     @property
     def foresees(self) -> frozenset[str]:
         """The properties that a write can be refused for because of what other rows hold."""
-        found: set[str] = set()
+        found = {*self._computed, *self._of_id}
         for part in self.tables.parts[1:]:
             if part.is_lookup:
                 if refers_to(part) == "hold" or can_be_shared(part):
@@ -55,6 +55,16 @@ class ForeseenRows(WrittenValues):
             elif can_be_shared(part):
                 found |= part.columns.keys()
         return frozenset(found)
+
+    @property
+    def _computed(self) -> dict[str, str]:
+        """The properties that the database computes, each with the reason why it is not written."""
+        return {
+            name: f"{self._place(part, column)} {COMPUTED}"
+            for part in self.tables.parts
+            for name, column in part.columns.items()
+            if column.name in part.seen.computed and not part.is_lookup
+        }
 
     def unwritable(
         self, connection: sa.Connection, writes: Sequence[tuple[str | None, Mapping[str, Any]]]
@@ -67,7 +77,10 @@ class ForeseenRows(WrittenValues):
         refused: list[dict[str, str]] = []
         for id, given in writes:
             found = there.get(raw[id]) if id in raw else None
-            its: dict[str, str] = {}
+            its = {name: reason for name, reason in self._computed.items() if name in given}
+            if id is not None:
+                main = self._main
+                its |= {n: f"{self._place(main, main.columns[n])} {OF_ID}" for n in self._of_id if n in given}
             for part in self.tables.parts[1:]:
                 names = Wanted.properties(self.tables, part) if part.is_lookup else part.columns.keys()
                 written = [name for name in names if name in given]

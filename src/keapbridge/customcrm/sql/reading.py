@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterPage
 from keapbridge.customcrm.sql.gathering import Found, Gatherer
-from keapbridge.customcrm.sql.keys import UUID_TEXT, Key, Raw
+from keapbridge.customcrm.sql.keys import UUID_TEXT, Key, Raw, id_text
 from keapbridge.customcrm.sql.listing import Listing
 from keapbridge.customcrm.sql.parts import Part, tables_of
-from keapbridge.customcrm.sql.reflected import can_be_blank, has_zone, is_number
+from keapbridge.customcrm.sql.reflected import can_be_blank, has_zone, is_binary, is_number
 from keapbridge.customcrm.sql.refused import refuse_harm
 from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.customcrm.sql.values import place_text, property_types, shown, stamp_of
@@ -27,6 +27,7 @@ from keapbridge.model.maybe import Unreadable
 
 __all__ = ["ReadRows"]
 
+REFERENCE = "CustomerId"  # the property that holds an id
 EXAMPLES = 100  # rows from which is learnt how values are written
 
 
@@ -46,7 +47,10 @@ class ReadRows:
         self.properties = frozenset(name for part in self.tables.parts for name in part.columns) | set(given.constants)
         self.lists_changes = self.tables.lists_changes
         self._makes_ids = self._database_makes_ids()
-        self._repeats = given.key is not None or not (self._makes_ids or self._given_connection())
+        # Properties that are in the id: a number of articles that is the key of its table.
+        self._of_id = {name for name, column in self._main.columns.items() if column in self._key.columns}
+        again = self._makes_ids or self._given_connection() or bool(self._of_id)
+        self._repeats = given.key is not None or not again
         self.required = self._required()
         self._patient = False
         self._words: dict[sa.Column[Any], Sequence[Any]] = {}
@@ -112,21 +116,28 @@ class ReadRows:
             for column in self._never_empty()
             if (not can_be_blank(column) or column.name in {*references, *alone}) and column is not deleted
         }
-        if len(self._key.columns) > 1 and self.given.new_id is None:
+        if 1 < len(self._key.columns) > len(self._of_id) and self.given.new_id is None:
             found.add(f"{table}.{self._key.columns[0].name}")
         return frozenset(found)
 
     def _check(self) -> None:
         main, what = self._main, self.object
-        if not self._makes_ids and self.given.new_id is None and len(self._key.columns) == 1:
+        is_made = not (self._makes_ids or self._of_id) and self.given.new_id is None
+        if is_made and len(self._key.columns) == 1:
             [column] = self._key.columns
             length = getattr(column.type, "length", None)
-            if length is not None and length < UUID_TEXT:
+            if length is not None and length < (UUID_TEXT // 2 if is_binary(column) else UUID_TEXT):
                 short = f"{main.table.name}.{column.name} is too short for a UUID"
                 raise MappingError(f"{what}: {short}: give new_id=, a function that makes an id")
         if self._makes_ids and main.seen.is_view and self.given.key is None and self._dialect == "sqlite":
             advice = "give key=, a column that keeps the key of a create, or new_id="
             raise MappingError(f"{what}: the view {main.table.name} does not tell new ids: {advice}")
+        mark = self.tables.key
+        room = None if mark is None else getattr(mark.type, "length", None)
+        if mark is not None and room is not None and room < UUID_TEXT:
+            raise MappingError(
+                f"{what}: {main.table.name}.{mark.name} is too short for a key of {UUID_TEXT} characters"
+            )
         stamped = [part.modified for part in self.tables.parts if part.modified is not None]
         if self.lists_changes and len({has_zone(column) for column in stamped}) > 1:
             names = ", ".join(f"{c.table.name}.{c.name}{'' if has_zone(c) else ' (none)'}" for c in stamped)
@@ -187,6 +198,8 @@ class ReadRows:
                     record[name] = row
                 else:
                     value = None if row is None else row[column.name]
+                    if name == REFERENCE and isinstance(value, (bytes, memoryview)):
+                        value = id_text((value,))
                     record[name] = shown(value, self._kinds.get(name), self._zone)
         content = json.dumps(record, sort_keys=True, default=str)
         modified = [self._raw_stamp(found, part) for part in self.tables.parts[:1]]

@@ -11,7 +11,17 @@ import sqlalchemy as sa
 from keapbridge.errors import MappingError
 from keapbridge.model.meant import is_meant
 
-__all__ = ["AsWritten", "Reflected", "can_be_blank", "has_zone", "holds_days", "is_number", "reflect", "time_column"]
+__all__ = [
+    "AsWritten",
+    "Reflected",
+    "can_be_blank",
+    "has_zone",
+    "holds_days",
+    "is_binary",
+    "is_number",
+    "reflect",
+    "time_column",
+]
 
 
 @attrs.frozen(eq=False)
@@ -21,6 +31,7 @@ class Reflected:
     Attributes:
         key: the columns of its primary key.
         uniques: sets of columns that no two rows have the same values in.
+        computed: columns that the database computes, and nobody writes.
     """
 
     table: sa.Table
@@ -29,6 +40,7 @@ class Reflected:
     required: frozenset[str]
     key: tuple[str, ...] = ()
     uniques: tuple[frozenset[str], ...] = ()
+    computed: frozenset[str] = frozenset()
 
     def column(self, name: str, what: str) -> sa.Column[Any]:
         if name not in self.table.c:
@@ -70,7 +82,8 @@ def reflect(
     made = {c["name"] for c in found if c.get("default") is not None or c.get("identity") or _counts(c)}
     required = frozenset(c["name"] for c in found if not c["nullable"])
     uniques = () if is_view else _uniques(look, name, schema, key)
-    return Reflected(table, is_view, frozenset(made), required, key, uniques)
+    computed = frozenset(c["name"] for c in found if c.get("computed") is not None)
+    return Reflected(table, is_view, frozenset(made) | computed, required, key, uniques, computed)
 
 
 def _uniques(look: sa.Inspector, name: str, schema: str | None, key: Sequence[str]) -> tuple[frozenset[str], ...]:
@@ -173,6 +186,11 @@ def holds_days(column: Any) -> bool:
 
 def is_number(column: sa.Column[Any]) -> bool:
     return isinstance(column.type, sa.Integer)
+
+
+def is_binary(column: sa.Column[Any]) -> bool:
+    """Whether it holds bytes, as which some keep UUIDs."""
+    return isinstance(column.type, (sa.LargeBinary, sa.BINARY, sa.VARBINARY))
 
 
 def can_be_blank(column: sa.Column[Any]) -> bool:

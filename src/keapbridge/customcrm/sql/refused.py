@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from keapbridge.customcrm.sql.keys import Key
+from keapbridge.customcrm.sql.listing import NOT_DELETED
 from keapbridge.customcrm.sql.parts import Tables
 from keapbridge.customcrm.sql.reflected import has_zone, holds_days
 from keapbridge.customcrm.sql.table import SqlTable
+from keapbridge.customcrm.sql.values import stamp_of
+from keapbridge.customcrm.sql.words import said
 from keapbridge.errors import MappingError
 from keapbridge.model.finding import Finding
 
-__all__ = ["refuse_harm"]
+__all__ = ["refuse_harm", "refuse_one_table_for_two"]
 
 _UTC = frozenset({"UTC", "Etc/UTC", "Zulu", "Etc/Zulu", "UCT", "Etc/UCT", "Universal", "GMT", "Etc/GMT", "+00:00"})
 
@@ -27,6 +30,9 @@ def refuse_harm(engine: sa.Engine, tables: Tables, key: Key, given: SqlTable, ob
             told and is not UTC.
     """
     _refuse_shared_columns(tables, object)
+    _refuse_columns_with_a_role(tables, object)
+    _refuse_one_row_twice(tables, key, object)
+    _refuse_marks_that_say_nothing(engine, tables, object)
     yield from _shared_ids(engine, tables, key, object)
     if tables.modified is not None:
         part, column = tables.modified
@@ -61,6 +67,61 @@ def _refuse_shared_columns(tables: Tables, object: str) -> None:
             if local.name in names and child.is_lookup:
                 where = f"{part.table.name}.{local.name}"
                 raise MappingError(f"{object}: {names[local.name]} is in {where}, which the lookup {child.name} sets")
+
+
+def _refuse_columns_with_a_role(tables: Tables, object: str) -> None:
+    """Refuse a property in a column that is written for another reason: its value would be lost."""
+    roles: dict[str, tuple[Any, ...]] = {"key": (tables.key,), "created": (tables.created,)}
+    roles |= {"modified": tuple(part.modified for part in tables.parts)}
+    roles |= {"deleted": (tables.deleted[1],) if tables.deleted is not None else ()}
+    for role, columns in roles.items():
+        for part in tables.parts:
+            for name, column in part.columns.items():
+                if part.is_lookup or not any(column is each for each in columns):
+                    continue
+                where = f"{part.table.name}.{column.name}"
+                raise MappingError(f"{object}: {name} is in {where}, which {role}= names, too: one has to go")
+
+
+def _refuse_one_row_twice(tables: Tables, key: Key, object: str) -> None:
+    """Refuse two properties in one column of one row, that two joins lead to."""
+    seen: dict[tuple[Any, ...], tuple[str, str]] = {}
+    for part in tables.parts:
+        if part.is_lookup:
+            continue
+        row: tuple[Any, ...] = (part.table.fullname,)
+        if part.above is not None:
+            remote, local = part.link
+            is_main = part.above is tables.main and part.table.fullname == tables.main.table.fullname
+            if not (is_main and (remote.name,) == (local.name,) == tuple(c.name for c in key.columns)):
+                told = repr(sorted(part.fixed.items(), key=str))
+                row = (part.table.fullname, part.above.name, remote.name, local.name, told)
+        for name, column in part.columns.items():
+            known = seen.setdefault((*row, column.name), (name, part.name))
+            if known != (name, part.name):
+                where = f"{part.table.name}.{column.name}"
+                raise MappingError(f"{object}: {known[0]} and {name} are both in {where}, by two joins: one has to go")
+
+
+LOOKED_AT = 50  # marks of deleted rows
+
+
+def _refuse_marks_that_say_nothing(engine: sa.Engine, tables: Tables, object: str) -> None:
+    """Refuse a mark of deletion that holds other texts than yes, no and times: `active` is none."""
+    if tables.deleted is None:
+        return
+    part, column = tables.deleted
+    if not isinstance(column.type, sa.String):
+        return
+    told = sa.cast(column, sa.String()) if getattr(column.type, "enums", None) else column
+    query = sa.select(told).where(column.is_not(None), sa.func.lower(told).not_in(NOT_DELETED)).limit(LOOKED_AT)
+    with engine.connect() as connection:
+        for cell in connection.execute(query).scalars():
+            if said(str(cell)) is None and stamp_of(cell, of_day=True) is None and not str(cell).strip().isdigit():
+                raise MappingError(
+                    f"{object}: {part.table.name}.{column.name} holds texts that are neither yes, nor no, nor a time: "
+                    "it does not say which rows are deleted; where= picks those that are there"
+                )
 
 
 def _shared_ids(engine: sa.Engine, tables: Tables, key: Key, object: str) -> Iterator[Finding]:
@@ -107,3 +168,26 @@ def _zone_of(engine: sa.Engine, table: str) -> str:
                 return "that of its machine ('localtime')" if any("localtime" in text for text in texts) else "UTC"
             case _:
                 return "UTC"
+
+
+def refuse_one_table_for_two(given: Mapping[str, SqlTable]) -> None:
+    """Refuse one table for two kinds of records, unless each of its rows is of one of them by `where`.
+
+    Raises:
+        MappingError: naming the table.
+    """
+    named = list(given.items())
+    for place, (object, table) in enumerate(named):
+        for other_object, other in named[:place]:
+            if (table.name, table.schema) != (other.name, other.schema):
+                continue
+            common = table.where.keys() & other.where.keys()
+            if not any(_several(table.where[name]).isdisjoint(_several(other.where[name])) for name in common):
+                raise MappingError(
+                    f"{other_object} and {object} are both in {table.name}, and each of its rows would be one of each: "
+                    "where= picks those of either"
+                )
+
+
+def _several(value: Any) -> set[Any]:
+    return set(value) if isinstance(value, (list, tuple, set, frozenset)) else {value}

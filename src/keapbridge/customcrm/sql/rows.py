@@ -14,7 +14,7 @@ from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.keys import Raw
 from keapbridge.customcrm.sql.parts import Part
 from keapbridge.customcrm.sql.reflected import is_number
-from keapbridge.customcrm.sql.written import Values, goes_along
+from keapbridge.customcrm.sql.written import PASSED_OVER, Values, goes_along
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.model.checked import asked_id
 from keapbridge.model.maybe import Unreadable
@@ -30,13 +30,15 @@ class Rows(ForeseenRows):
     def create(self, connection: sa.Connection, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         self._refuse_strangers(record)
         self._lock(connection)
-        id = None if self._makes_ids else self._new_id(key, connection)
+        values = self._values(connection, record)
+        main = values[self._main]
+        id = self._own_id(main)
+        if id is None and not self._makes_ids:
+            id = self._new_id(key, connection)
         known = self._made_before(connection, id, key)
         if known is not None:
             return known
-        values = self._values(connection, record)
         self._refer(connection, values, record, None)
-        main = values[self._main]
         if id is not None:
             main.update(zip(self.given.ids, id, strict=True))
         if self.tables.key is not None:
@@ -45,7 +47,32 @@ class Rows(ForeseenRows):
         if created is not None and self.given.touch and created.name not in self._main.seen.defaults:
             main[created.name] = self._now(created)
         row = self._insert(connection, self._main, values, key)
-        return self._records(connection, [self._key.of(row)])[0]
+        return self._written(connection, self._key.of(row))
+
+    def _own_id(self, own: Mapping[str, Any]) -> Raw | None:
+        """The id that properties of a new record are in; `None` where they are not, or are not all there."""
+        id = tuple(own.get(column.name) for column in self._key.columns)
+        if self._of_id and None not in id and "" not in id:
+            return id
+        if self._of_id and self.given.new_id is None and not self._makes_ids:
+            names = " and ".join(sorted(self._of_id))
+            raise StatusError(
+                f"{self.object}: no row of {self.given.name} without {names}, which is its id", status=422
+            )
+        return None
+
+    def _written(self, connection: sa.Connection, id: Raw) -> dict[str, Any]:
+        """A record after it was written; the transaction fails where it is none any more."""
+        found = self._records(connection, [id])
+        if not found:
+            reason = "where= or deleted= would leave this record out, as it would be then"
+            raise StatusError(f"{self.object}: {self.given.name}: {reason}", status=422)
+        return found[0]
+
+    def _executed_on_one(self, connection: sa.Connection, part: Part, statement: Any) -> None:
+        done = connection.execute(statement)
+        if done.rowcount == 0 and not part.seen.is_view:
+            raise StatusError(f"{self.object}: nothing was written to {part.table.name}: {PASSED_OVER}", status=422)
 
     def _insert(self, connection: sa.Connection, part: Part, values: Values, key: str) -> dict[str, Any]:
         """Make the row of a part, those that it needs before, and those that hang on it; what it holds by then."""
@@ -106,7 +133,7 @@ class Rows(ForeseenRows):
             part = self.tables.modified[0]
             values[part] |= self._touched(part)
         self._change(connection, self._main, values, found, f"{self.object} {id}")
-        return self._records(connection, [found.id])[0]
+        return self._written(connection, found.id)
 
     def _change(self, connection: sa.Connection, part: Part, values: Values, found: Found, key: str) -> None:
         """Write to the row of a part and to those that hang on it; one without content is not made."""
@@ -134,7 +161,7 @@ class Rows(ForeseenRows):
             statement = (
                 sa.update(part.table).where(*self._this_row(part, row, found)).values({**own, **self._touched(part)})
             )
-            connection.execute(statement)
+            self._executed_on_one(connection, part, statement)
         for child in later:
             remote, local = child.link
             values[child][remote.name] = own.get(local.name, row[local.name])
@@ -195,7 +222,8 @@ class Rows(ForeseenRows):
             if row is None or isinstance(row, Unreadable):
                 raise StatusError(f"{self.object} {id}: no one row of {part.table.name} to mark as deleted", status=422)
             values = {column.name: self._gone(column), **self._touched(part)}
-            connection.execute(sa.update(part.table).where(*self._this_row(part, row, found)).values(values))
+            marked = sa.update(part.table).where(*self._this_row(part, row, found)).values(values)
+            self._executed_on_one(connection, part, marked)
             return
         refuse_cascades(connection, self.tables, found, self.given.cascades, f"{self.object} {id}")
         self._remove(connection, self._main, found)
@@ -214,7 +242,7 @@ class Rows(ForeseenRows):
             row = next(iter(rows), None) if not isinstance(rows, Unreadable) else None
             if row is None:
                 return
-        connection.execute(sa.delete(part.table).where(*self._this_row(part, row, found)))
+        self._executed_on_one(connection, part, sa.delete(part.table).where(*self._this_row(part, row, found)))
         for child in joins:
             if child.goes_before and not self._is_needed(connection, child, row):
                 self._remove(connection, child, found)

@@ -13,8 +13,8 @@ from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.keys import UUID_TEXT, Raw
 from keapbridge.customcrm.sql.lookups import Wanted, find_row, refers_to
 from keapbridge.customcrm.sql.parts import Part
-from keapbridge.customcrm.sql.reading import ReadRows
-from keapbridge.customcrm.sql.reflected import AsWritten, can_be_blank, is_number
+from keapbridge.customcrm.sql.reading import REFERENCE, ReadRows
+from keapbridge.customcrm.sql.reflected import AsWritten, can_be_blank, is_binary, is_number
 from keapbridge.customcrm.sql.values import converted
 from keapbridge.customcrm.sql.words import spelt
 from keapbridge.errors import StatusError
@@ -23,6 +23,9 @@ from keapbridge.model.maybe import Unreadable
 __all__ = ["Values", "WrittenValues", "goes_along", "made_id"]
 
 FEWEST_DIGITS = 16  # of a made id: 64 bits, of which no two are alike by chance
+COMPUTED = "is computed by the database, and is not written"
+OF_ID = "is the id of its row, which does not change"
+PASSED_OVER = "a trigger, a rule or a policy of the database passed it over"
 SPELLINGS = 20  # cells of a column that are looked at to learn how it spells yes and no
 
 Values = dict[Part, dict[str, Any]]
@@ -41,6 +44,12 @@ class WrittenValues(ReadRows):
             for name, column in part.columns.items():
                 if name in given and not part.is_lookup:
                     value = given[name]
+                    if column.name in part.seen.computed:
+                        raise StatusError(f"{self.object}: {self._place(part, column)} {COMPUTED}", status=422)
+                    if name in self._of_id and found is not None:
+                        raise StatusError(f"{self.object}: {self._place(part, column)} {OF_ID}", status=422)
+                    if name == REFERENCE and is_binary(column) and isinstance(value, str):
+                        value = bytes.fromhex(value)
                     word = self._word(connection, part, column, value, found) if isinstance(value, bool) else None
                     values[part][column.name] = self._stored(part, column, value) if word is None else word
         return values
@@ -104,14 +113,16 @@ class WrittenValues(ReadRows):
             return None
         return sa.literal(spelt(value, like, getattr(column.type, "length", None)), sa.String())
 
+    def _place(self, part: Part, column: sa.Column[Any]) -> str:
+        return f"{part.table.name}.{column.name}"
+
     def _stored(self, part: Part, column: sa.Column[Any], value: Any) -> Any:
         if value is None:
             return "" if can_be_blank(column) and column.name in part.seen.required else None
         try:
             return converted(column, value, self._zone)
         except (ValueError, TypeError, ArithmeticError):
-            where = f"{part.table.name}.{column.name}"
-            raise StatusError(f"{self.object}: {where} takes no such value", status=422) from None
+            raise StatusError(f"{self.object}: {self._place(part, column)} takes no such value", status=422) from None
 
     def _refuse_strangers(self, given: Mapping[str, Any]) -> None:
         for name, value in given.items():
@@ -165,7 +176,10 @@ class WrittenValues(ReadRows):
             connection.execute(statement)
             found = connection.execute(sa.select(*wanted).where(key == statement.compile().params[key.name])).one()
         elif connection.dialect.insert_returning:
-            found = connection.execute(statement.returning(*wanted)).one()
+            returned = connection.execute(statement.returning(*wanted)).first()
+            if returned is None:
+                raise StatusError(f"{self.object}: no row of {part.table.name} was made: {PASSED_OVER}", status=422)
+            found = returned
         else:
             made: Any = connection.execute(statement).inserted_primary_key
             by_name = dict(zip((c.name for c in part.table.primary_key), made, strict=True))
@@ -185,7 +199,7 @@ def goes_along(part: Part, row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value(dict(row)) if callable(value) else value for name, value in part.on_write.items()}
 
 
-def made_id(of: str, column: sa.Column[Any]) -> str:
+def made_id(of: str, column: sa.Column[Any]) -> str | bytes:
     """A UUID made from a text, as a column of ids takes it; where that is short, as much of it as goes in.
 
     Raises:
@@ -195,6 +209,8 @@ def made_id(of: str, column: sa.Column[Any]) -> str:
     # As RFC 9562 marks a UUID whose bits mean something to its maker only.
     digits = bytes([*made[:6], made[6] & 0x0F | 0x80, made[7], made[8] & 0x3F | 0x80, *made[9:]]).hex()
     length = getattr(column.type, "length", None)
+    if is_binary(column):
+        return bytes.fromhex(digits)
     if length is not None and length < UUID_TEXT + 4:
         if length < FEWEST_DIGITS:
             place = f"{column.table.name}.{column.name}"

@@ -156,8 +156,8 @@ class Lens:
                 custom = self._custom(side, context)
                 assert custom is not None  # the place is one
                 raw = self.keap.of(custom.id).get(record)
-                if raw is UNSET:
-                    return UNSET
+                if raw is UNSET or raw is None:
+                    return raw
                 held = raw if type(raw) is Unreadable else custom.read(raw)
                 return _understood(read, held, side, scope, context)
 
@@ -165,7 +165,7 @@ class Lens:
 
         def get_plain(record: Any, scope: Canonical, context: Context) -> Any:
             raw = get(record)
-            return UNSET if raw is UNSET else _understood(read, raw, side, scope, context)
+            return raw if raw is UNSET or raw is None else _understood(read, raw, side, scope, context)
 
         return get_plain
 
@@ -235,11 +235,6 @@ class Lens:
             found = context.custom_fields.get(name)
             return place.of(found.id).raw_paths if found is not None and found.id else ()
         return place.raw_paths
-
-    def is_shown(self, side: Side, record: Any) -> bool:
-        """Whether a record shows the place of the value. What only Keap can say of an item is never left out."""
-        place = self.place(side)
-        return place.is_read_only or place.shows(record)
 
     def is_there(self, side: Side, context: Context) -> bool:
         """Whether a side has room for the value: a custom field may be yet to be made."""

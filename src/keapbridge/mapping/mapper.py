@@ -233,10 +233,27 @@ class Mapper:
     def absent(self, side: Side, record: Any, values: Values, unreadable: Collection[str]) -> frozenset[str]:
         """The fields that a whole record does not show at all; `values` are those that it is read to hold."""
         return frozenset(
-            lens.name
-            for lens in self.lenses
-            if values.get(lens.name) is None and lens.name not in unreadable and not lens.is_shown(side, record)
+            [
+                name
+                for name, shows in self._showing[side]
+                if values.get(name) is None and name not in unreadable and not shows(record)
+            ]
         )
+
+    @cached_property
+    def _showing(self) -> Mapping[Side, tuple[tuple[str, Callable[[Any], bool]], ...]]:
+        """What tells whether a record shows a field; what only Keap can say of an item is never left out."""
+        places = {side: [(lens.name, lens.place(side)) for lens in self.lenses] for side in Side}
+        return {
+            side: tuple((name, place.shows) for name, place in named if not place.is_read_only)
+            for side, named in places.items()
+        }
+
+    @cached_property
+    def roots(self) -> Mapping[Side, Mapping[str, tuple[str, ...]]]:
+        """The attributes of a side's records that each field is in."""
+        places = {side: {lens.name: lens.place(side) for lens in self.lenses} for side in Side}
+        return {side: {name: place.roots for name, place in named.items()} for side, named in places.items()}
 
     @cached_property
     def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:
@@ -255,11 +272,10 @@ class Mapper:
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
         """The Keap ids that these Keap records refer to, by object."""
         found: dict[str, set[str]] = {}
-        for lens in self.lenses:
-            if lens.kind.refers_to is not None:
-                raws = (lens.keap.get(record) for record in records)
-                told = (str(raw) for raw in raws if raw and isinstance(raw, (str, int)))
-                found.setdefault(lens.kind.refers_to, set()).update(told)
+        for name, object in self.references.items():
+            place = self[name].keap
+            raws = [place.get(record) for record in records]
+            found.setdefault(object, set()).update(str(raw) for raw in raws if raw and isinstance(raw, (str, int)))
         return found
 
     @cached_property
@@ -286,7 +302,7 @@ class Mapper:
     def signs(self) -> Mapping[str, tuple[str, ...]]:
         """The fields that people and companies are known by: e-mail address, name, phone number; see `NAMED_BY`."""
         found = {
-            sign: tuple(lens.name for lens in self.lenses if roots.intersection(lens.keap.roots))
+            sign: tuple(name for name, its in self.roots[Side.KEAP].items() if roots.intersection(its))
             for sign, roots in NAMED_BY.items()
         }
         return {sign: fields for sign, fields in found.items() if fields}

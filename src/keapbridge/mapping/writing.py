@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import attrs
+
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens
@@ -39,14 +41,14 @@ def put_values(
             if side is Side.KEAP or _value(mapper, lens, side, record, context) != values[lens.name]:
                 scope = _scope(mapper, lens, side, record, context)
                 record = lens.put(side, record, values[lens.name], context, scope)
-            roots.update(lens.place(side).roots)
+            roots.update(mapper.roots[side][lens.name])
     for lens in mapper.by_scope:
         if lens.scope in values and lens.name not in values and lens.flows_to(side):
             meant = _value(mapper, lens, side, before, context)
             if meant not in (UNSET, None) and _value(mapper, lens, side, record, context) != meant:
                 # The text would mean another value in its new surroundings.
                 record = lens.put(side, record, meant, context, _scope(mapper, lens, side, record, context))
-                roots.update(lens.place(side).roots)
+                roots.update(mapper.roots[side][lens.name])
     if side is Side.KEAP:
         record = with_whole_regions(record, roots, context.default_region)
     changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
@@ -85,9 +87,16 @@ def written_along(
     Args:
         values: the fields that it was asked to write.
     """
+    touched = {f.name for f in attrs.fields(type(before)) if getattr(before, f.name) is not getattr(after, f.name)}
+    near: set[str] = set()
+    for lens in mapper.lenses:  # scopes come before what is read by them
+        if lens.scope in near or touched.intersection(mapper.roots[side][lens.name]):
+            near.add(lens.name)
+    if near <= set(values):
+        return {}
     old, _ = mapper.read(side, before, context)
     new, _ = mapper.read(side, after, context)
-    others = (name for name in new if name not in values and name in old)
+    others = [name for name in new if name in near and name not in values and name in old]
     return {name: (old[name], new[name]) for name in others if old[name] != new[name]}
 
 

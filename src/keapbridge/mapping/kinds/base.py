@@ -189,7 +189,8 @@ class Kind(ABC):
         """The canonical value of what a side holds; `None` when it is known to be empty.
 
         Args:
-            raw: what a record of that side holds; several properties are a tuple.
+            raw: what a record of that side holds; several properties are a tuple. A mapper does not ask about `None`:
+                nothing is empty in every kind.
             side: whose record it is.
             scope: the value of the field that this one depends on (a region's country).
             context: what else it may depend on.

@@ -201,6 +201,8 @@ class SyncDriver:
 
     def _rest(self, effect: Sleep) -> None:
         self._admit(effect)
+        if effect.is_stop_point:
+            return
         if self._sleep is not None:
             self._sleep(_pause(effect, self._tell))
             return
@@ -347,6 +349,8 @@ class AsyncDriver:
 
     async def _rest(self, effect: Sleep) -> None:
         await self._admit(effect)
+        if effect.is_stop_point:
+            return
         if self._sleep is not None:
             await self._sleep(_pause(effect, self._tell))
             return

@@ -270,11 +270,10 @@ class Halt(BaseException):
 class Gate(Protocol):
     """What is asked before an effect is performed: a call, a wait. See `Within`."""
 
-    def admit(self, effect: Effect) -> Flow[None]:
-        """Let the effect pass; it is performed at once then.
+    def admit(self, effect: Effect) -> Flow[None] | None:
+        """What lets the effect pass, which is performed at once then; `None` where nothing must be done for that.
 
-        Raises:
-            Halt: when it must not be performed, and the run is over.
+        The flow raises `Halt` when the effect must not be performed, and the run is over.
         """
         ...
 
@@ -379,6 +378,11 @@ class Sleep:
     jitter: bool = False
     why: str = attrs.field(default="", eq=False, repr=False)
     whole: float | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def is_stop_point(self) -> bool:
+        """Whether it waits for nothing; see `stop_point`."""
+        return self.ceiling == 0 and not self.why
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from keapbridge._io.effects import Answer, Call
 from keapbridge._io.port import Credentials, Ear, Pace, Renewable
 from keapbridge._io.refusals import refusal
 from keapbridge._io.retries import RetryPolicy
-from keapbridge._io.secret import Secret, clear, kept
+from keapbridge._io.secret import Secret, cleared, kept
 from keapbridge._version import __version__
 from keapbridge.errors import NoAnswerError, TransportError
 from keapbridge.model.given import checks, one_of, seconds
@@ -232,11 +232,11 @@ class _Http:
         }
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
-        headers = {name: clear(value) for name, value in call.headers}
+        headers = dict(cleared(call.headers))
         if call.body is not None:
             headers.setdefault("Content-Type", "application/json")
         # Encoded here, because httpx leaves characters bare that filter expressions need encoded.
-        query = "&".join(f"{quote(k, safe='')}={quote(clear(v), safe=',')}" for k, v in call.query)
+        query = "&".join(f"{quote(k, safe='')}={quote(v, safe=',')}" for k, v in cleared(call.query))
         url = f"{self.settings.base_url}{call.path}" + (f"?{query}" if query else "")
         return {"method": call.method, "url": url, "headers": headers, "content": call.body}
 

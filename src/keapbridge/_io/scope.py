@@ -93,7 +93,9 @@ class Scope:
         if self.task.halted is not None:
             raise Halt(self.task.halted)
         for gate in self.gates:
-            yield gate.admit(effect)
+            passing = gate.admit(effect)
+            if passing is not None:
+                yield passing
 
     def annotate(self, error: BaseException) -> None:
         """Say with an error where it comes from, unless that was done further inside."""

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from keapbridge.model.given import kind
 
-__all__ = ["Secret", "basic", "bearer", "clear", "form", "hide", "hiding", "kept", "secret_of"]
+__all__ = ["Secret", "basic", "bearer", "clear", "cleared", "form", "hide", "hiding", "kept", "secret_of"]
 
 T = TypeVar("T")
 
@@ -178,6 +178,11 @@ def form(fields: Mapping[str, str | Secret]) -> bytes:
 def clear(value: str | Secret) -> str:
     """A text as it is sent."""
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def cleared(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]]:
+    """Names with their texts as they are sent."""
+    return [(name, clear(value)) for name, value in pairs]
 
 
 def hide(text: str, secrets: Iterable[Secret]) -> str:

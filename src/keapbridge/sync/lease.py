@@ -107,14 +107,12 @@ class Lease:
             yield from self.store.lease.release(self.holder)
             raise
 
-    def admit(self, effect: Effect) -> Flow[None]:
-        """Let calls pass while the lease lasts long enough for them.
+    def admit(self, effect: Effect) -> Flow[None] | None:
+        """Let calls pass while the lease lasts long enough for them."""
+        return self._assured() if _calls(effect) else None
 
-        Raises:
-            Halt: when it was lost, or cannot be prolonged.
-        """
-        if not _calls(effect):
-            return
+    def _assured(self) -> Flow[None]:
+        """Make sure that it lasts; raise a `Halt` when it was lost, or cannot be prolonged."""
         if self.lost is None and (yield from self._lasts()):
             return
         # The heartbeat was held up, as on a machine that slept; or a clock was set.

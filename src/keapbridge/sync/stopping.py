@@ -58,12 +58,14 @@ class _Gate:
             self.ends = (yield from elapsed()) + self.deadline.total_seconds()
         return (yield from within(flow, gate=self))
 
-    def admit(self, effect: Effect) -> Flow[None]:
-        """Let it pass, unless the run is to end.
+    def admit(self, effect: Effect) -> Flow[None] | None:
+        """Let it pass, unless the run is to end, or may have to."""
+        if self.ends is None and not self.stopping.has_been_told(self.told):
+            return None
+        return self._unless_over()
 
-        Raises:
-            Halt: with a `StoppedError`.
-        """
+    def _unless_over(self) -> Flow[None]:
+        """Raise a `Halt` with a `StoppedError` when the run is to end."""
         if self.stopping.has_been_told(self.told):
             raise Halt(StoppedError("the session was told to stop", retry_at=(yield from now())))
         if self.ends is not None and (yield from elapsed()) >= self.ends:

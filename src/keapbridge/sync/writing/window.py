@@ -57,10 +57,11 @@ class Window:
         """Whether it may be sent at any time: the same key makes no second record."""
         return self.sync.systems[self.intent.side].creates_once
 
-    def admit(self, effect: Effect) -> Flow[None]:
+    def admit(self, effect: Effect) -> Flow[None] | None:
         """Let the create pass while its intent is new."""
-        if not _writes(effect):
-            return
+        return self._in_time() if _writes(effect) else None
+
+    def _in_time(self) -> Flow[None]:
         if not self._can_wait:
             spent = (yield from elapsed()) - self.begun
             if not 0 <= spent <= sent_within(self.sync.settings).total_seconds():

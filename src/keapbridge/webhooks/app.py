@@ -8,30 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import blocking, new_id, now
-from keapbridge.errors import LinkStoreError, SessionBusyError, StoppedError
+from keapbridge.errors import SessionBusyError, StoppedError
 from keapbridge.model.given import keywords, optional, seconds, whole, wrong
 from keapbridge.store.inbox import Arrival, Message, SqlInbox
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
-from keapbridge.webhooks.deliveries import (
-    RefusedError,
-    customcrm_arrivals,
-    hook_secret,
-    json_expected,
-    keap_arrivals,
-)
+from keapbridge.webhooks.asgi import Body, Receive, Scope, Send, headers_of, keap_delivery, path_below, serve
+from keapbridge.webhooks.deliveries import RefusedError, customcrm_arrivals, json_expected
 from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
+from keapbridge.webhooks.tenants import HasDoors, SecretOf, TenantsApp, tenants_app
 from keapbridge.webhooks.threads import for_inboxes, on_its_own
 from keapbridge.webhooks.worker import Pauses, Syncs, Worker
 
@@ -40,14 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookApp", "WebhookStatus", "asgi_app"]
 
-Scope = MutableMapping[str, Any]
-AsgiMessage = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[AsgiMessage]]
-Send = Callable[[AsgiMessage], Awaitable[None]]
-
-_log = logging.getLogger("keapbridge.webhooks")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_HOOK_SECRET = "x-hook-secret"  # noqa: S105 - the name of a header
 
 
 @attrs.frozen
@@ -69,7 +57,7 @@ class WebhookStatus:
     running: bool
 
 
-@keywords({"secret": "customcrm_secret"})
+@overload
 def asgi_app(
     session: SyncSession | AsyncSyncSession,
     *,
@@ -80,8 +68,24 @@ def asgi_app(
     reread_after: float | None = 60.0,
     retry: float = 10.0,
     retry_cap: float = 900.0,
-) -> WebhookApp:
-    """Make the receiver of webhooks for a session: an ASGI application, to be mounted or served alone.
+) -> WebhookApp: ...
+@overload
+def asgi_app(
+    session: HasDoors, *, customcrm_secret: Secrets | SecretOf | None = None, max_body: int = 1024 * 1024
+) -> TenantsApp: ...
+@keywords({"secret": "customcrm_secret"})
+def asgi_app(
+    session: SyncSession | AsyncSyncSession | HasDoors,
+    *,
+    customcrm_secret: Secrets | SecretOf | None = None,
+    token: str | None = None,
+    max_body: int = 1024 * 1024,
+    delay: float = 2.0,
+    reread_after: float | None = 60.0,
+    retry: float = 10.0,
+    retry_cap: float = 900.0,
+) -> WebhookApp | TenantsApp:
+    """Make the receiver of webhooks, for a session or a fleet: an ASGI application, to be mounted or served alone.
 
     A delivery is kept in the session's store before it is acknowledged, and synced after. Nothing is lost when the
     process ends in between: the next one goes on.
@@ -90,11 +94,15 @@ def asgi_app(
       verification. `keap.hooks.ensure` subscribes it.
     - `app.customcrm_path` (`/customcrm`) takes signed webhooks of the Customcrm, when there is a secret for them.
 
+    With a fleet each tenant has addresses of its own, `fleet.tenants["acme"].keap_path` and `.customcrm_path`; what was
+    kept is synced by the workers of the fleet, which has the pauses.
+
     Args:
         session: what syncs. It must stay open while the application runs. An `AsyncSyncSession` must belong to the
-            event loop that serves the application.
+            event loop that serves the application. Or a `Fleet`.
         customcrm_secret: the secret that the Customcrm signs with, after the Standard Webhooks specification
             (`whsec_…`, or bytes): best 24 to 64 random bytes. With several, each is accepted (the `webhooks` extra).
+            For a fleet also a function that is called with a tenant, and gives its secret or secrets.
         token: the secret part of the address for Keap, whose deliveries are not signed: 16 to 128 letters, digits,
             `-` and `_`. Without one, it is made once and kept in the store, so that all processes have the same.
         max_body: the most bytes of a request's body.
@@ -107,11 +115,20 @@ def asgi_app(
 
     Raises:
         ImportError: when there is a `customcrm_secret`, without the `webhooks` extra.
-        TypeError: when it is no session.
+        TypeError: when it is no session and no fleet.
         ValueError: when a secret, the token or a number cannot be used.
     """
+    if isinstance(session, HasDoors):
+        if (token, delay, reread_after, retry, retry_cap) != (None, 2.0, 60.0, 10.0, 900.0):
+            raise ValueError(
+                "a fleet has the pauses, as Fleet(..., delay=2.0), and its tenants their tokens: asgi_app(fleet) takes "
+                "customcrm_secret and max_body"
+            )
+        return tenants_app(session, customcrm_secret, whole("max_body", max_body, least=1, example=1024 * 1024))
     if not isinstance(session, (SyncSession, AsyncSyncSession)):
-        raise wrong("session", "a kb.SyncSession or a kb.AsyncSyncSession, such as asgi_app(session)", session)
+        raise wrong("session", "a kb.SyncSession, a kb.AsyncSyncSession or a Fleet, such as asgi_app(session)", session)
+    if callable(customcrm_secret):
+        raise wrong("customcrm_secret", "a secret or several, such as customcrm_secret='whsec_…'", customcrm_secret)
     if token is not None and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         raise ValueError("token takes 16 to 128 letters, digits, - and _, such as token=secrets.token_urlsafe(32)")
     whole("max_body", max_body, least=1, example=1024 * 1024)
@@ -299,24 +316,10 @@ class WebhookApp:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._start()
-        body = _Body(receive, self._max_body)
-        try:
-            status, headers = await self._answer(scope, body)
-        except _DisconnectedError:
-            return
-        except RefusedError as refused:
-            _log.warning("webhook refused: %s (%d bytes read)", refused, body.size)
-            status, headers = refused.status, {"allow": "POST"} if refused.status == 405 else {}
-        except LinkStoreError:
-            _log.warning("webhook not taken: the link store failed (%d bytes read)", body.size)
-            status, headers = 503, {"retry-after": "60"}
-        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-        encoded.append((b"content-length", b"0"))
-        await send({"type": "http.response.start", "status": status, "headers": encoded})
-        await send({"type": "http.response.body", "body": b""})
+        await serve(self._answer, scope, receive, send, self._max_body)
 
-    async def _answer(self, scope: Scope, body: _Body) -> tuple[int, dict[str, str]]:
-        path = _path_below(scope)
+    async def _answer(self, scope: Scope, body: Body) -> tuple[int, dict[str, str]]:
+        path = path_below(scope)
         if hmac.compare_digest(path.encode(errors="replace"), self.keap_path.encode()):
             take = self._take_keap
         elif path == self.customcrm_path:
@@ -325,25 +328,17 @@ class WebhookApp:
             raise RefusedError(404, "no such address")
         if scope["method"] != "POST":
             raise RefusedError(405, "the method is not POST")
-        headers = _headers(scope)
+        headers = headers_of(scope)
         body.expect(headers.get("content-length", ""))
         return await take(headers, body)
 
-    async def _take_keap(self, headers: Mapping[str, str], body: _Body) -> tuple[int, dict[str, str]]:
-        given = headers.get(_HOOK_SECRET)
-        echo = {} if given is None else {_HOOK_SECRET: hook_secret(given.encode("latin-1")).decode()}
-        content = await body.read()
-        try:
-            json_expected(headers.get("content-type", ""))
-            arrivals = keap_arrivals(content)
-        except RefusedError:
-            if given is None:
-                raise
-            return 200, echo  # a verification, which says nothing of records
-        await self._keep(arrivals, None)
+    async def _take_keap(self, headers: Mapping[str, str], body: Body) -> tuple[int, dict[str, str]]:
+        echo, arrivals = await keap_delivery(headers, body)
+        if arrivals:
+            await self._keep(arrivals, None)
         return 200, echo
 
-    async def _take_customcrm(self, headers: Mapping[str, str], body: _Body) -> tuple[int, dict[str, str]]:
+    async def _take_customcrm(self, headers: Mapping[str, str], body: Body) -> tuple[int, dict[str, str]]:
         content = await body.read()
         message = signed_message(self._signatures, headers, content)
         json_expected(headers.get("content-type", ""))
@@ -364,54 +359,3 @@ class WebhookApp:
 
 async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
-
-
-class _DisconnectedError(Exception):
-    """The sender went away; there is nobody to answer to."""
-
-
-class _Body:
-    """The body of a request, read no further than allowed."""
-
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive = receive
-        self._most = most
-        self.size = 0
-
-    def expect(self, content_length: str) -> None:
-        """Refuse at once what says that it is too large."""
-        if content_length and (not content_length.isascii() or not content_length.isdigit()):
-            raise RefusedError(400, "content-length is no number")
-        if content_length and int(content_length[:20]) > self._most:
-            raise RefusedError(413, f"the body is larger than {self._most} bytes")
-
-    async def read(self) -> bytes:
-        parts: list[bytes] = []
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise _DisconnectedError
-            part = message.get("body", b"")
-            self.size += len(part)
-            if self.size > self._most:
-                raise RefusedError(413, f"the body is larger than {self._most} bytes")
-            parts.append(part)
-            more = message.get("more_body", False)
-        return b"".join(parts)
-
-
-def _path_below(scope: Scope) -> str:
-    """The path below the place where this application is mounted."""
-    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
-    # Older servers and frameworks leave the root out of the path.
-    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """The headers in lower case; one that is given twice counts as both, joined, and so fits nothing."""
-    found: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found

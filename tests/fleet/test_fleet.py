@@ -103,7 +103,7 @@ def test_tenants_are_handled_by_name(fleet: Fleet) -> None:
     acme = fleet.tenants.add(Tenant("acme", {"key": "vault:acme"}))
     with pytest.raises(ValueError, match="there is a tenant 'acme' already"):
         fleet.tenants.add(Tenant("acme"))
-    with pytest.raises(KeyError, match="is 'acme' meant"):
+    with pytest.raises(LookupError, match="is 'acme' meant"):
         fleet.tenants["acmee"]
     acme.pause()
     assert acme.tenant.paused
@@ -117,7 +117,7 @@ def test_tenants_are_handled_by_name(fleet: Fleet) -> None:
     assert ("acme" in fleet.tenants, list(fleet.tenants), len(fleet.tenants)) == (True, [acme.tenant], 1)
     acme.remove()
     assert ("acme" in fleet.tenants, len(fleet.tenants)) == (False, 0)
-    with pytest.raises(KeyError, match="no tenant 'acme' any more"):
+    with pytest.raises(LookupError, match="no tenant 'acme' any more"):
         acme.pause()
 
 

@@ -77,5 +77,8 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "backup": "copy a link store on SQLite to a new file",
         "migrate": "make the tables of a link store, or bring them up to date",
     },
+    "fleets": {
+        "fleet": "tell how the tenants of a fleet stand, handle them, or work for them",
+    },
 }
 """Module of this package → the verbs in it, each with a line for the help."""

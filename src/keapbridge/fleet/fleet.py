@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from keapbridge.decide.shares import Quota, Stretch, stretched
+from keapbridge.fleet.doors import FleetDoors
 from keapbridge.fleet.jobs import Jobs
 from keapbridge.fleet.kept import KeptSessions, Opens, called
 from keapbridge.fleet.queue import SILENT, Deferring, give_up_stalled, make_app, prune
@@ -184,6 +185,10 @@ class Fleet:
 
     def __repr__(self) -> str:
         return "<Fleet>"
+
+    def doors(self) -> FleetDoors:
+        """What `kb.webhooks.asgi_app(fleet)` needs of it."""
+        return FleetDoors(self._rows, self._defer, self.pauses.delay)
 
     # --- what keeps it going
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge.errors import TryLaterError
+from keapbridge.errors import MappingError, TryLaterError
 from keapbridge.model.given import kind
 from keapbridge.model.tenant import Tenant
 from keapbridge.store.database import Database
@@ -140,21 +140,21 @@ def _check(found: Any, tenant: Tenant, database: Database) -> None:
     """It must be a session, and that of this tenant: with another name, tenants would share links.
 
     Raises:
-        TypeError, ValueError: with what to write instead.
+        MappingError: with what to write instead.
     """
     if not isinstance(found, (SyncSession, AsyncSyncSession)):
-        raise TypeError(
+        raise MappingError(
             f"open(tenant, store) gave {kind(found)}; it returns a kb.SyncSession, a kb.AsyncSyncSession, or a context "
             "manager of one"
         )
     store = found._engine.bridge.store  # noqa: SLF001 - a room of the same house
     if store.bridge != tenant.name:
-        raise ValueError(
+        raise MappingError(
             f"open(tenant, store) gave a session called {store.bridge!r} for the tenant {tenant.name!r}: "
             "kb.SyncSession(..., store=store, name=tenant.name)"
         )
     if store.database.engine is not database.engine:
-        raise ValueError(
+        raise MappingError(
             f"open(tenant, store) gave a session of {tenant.name!r} with another store: "
             "kb.SyncSession(..., store=store, name=tenant.name)"
         )

@@ -42,7 +42,7 @@ class Tenants:
     def __getitem__(self, name: str) -> TenantHandle:
         if not isinstance(name, str) or self._rows.find(name) is None:
             near = is_meant(name, [each.name for each in self._rows.page(limit=5000)]) if isinstance(name, str) else ""
-            raise KeyError(f"there is no tenant {name!r}{near}")
+            raise LookupError(f"there is no tenant {name!r}{near}")
         return TenantHandle(self._rows, name)
 
     def __contains__(self, name: object) -> bool:
@@ -121,12 +121,12 @@ class TenantHandle:
     def _standing(self) -> Standing:
         found = self._rows.find(self.name)
         if found is None:
-            raise KeyError(f"there is no tenant {self.name!r} any more")
+            raise LookupError(f"there is no tenant {self.name!r} any more")
         return found
 
     def _change(self, how: Callable[[Standing, datetime], tuple[Tenant, Mapping[str, datetime | None]]]) -> None:
         if self._rows.change(self.name, how) is None:
-            raise KeyError(f"there is no tenant {self.name!r} any more")
+            raise LookupError(f"there is no tenant {self.name!r} any more")
 
 
 def _first(tenant: Tenant, now: datetime) -> Mapping[str, datetime | None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any
 
 import attrs
 import pytest
+from copied_stores import CopiedStore, FileStore, PostgresqlStore
 from in_process import InProcess, straight_into, twins
 from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import Blocking, Effect
 from keapbridge.sync.lease import TERM
 from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 
@@ -43,12 +45,12 @@ ODD_KEAP = KeapBehaviour(truncate_silently=True, reformat_phones=True)
 
 @attrs.frozen
 class World:
-    """Both systems, the file of the store and the clock."""
+    """Both systems, the store and the clock."""
 
     clock: Clock
     keap: KeapEmulator
     crm: CustomcrmEmulator
-    store: Path
+    store: CopiedStore
     loop: asyncio.Runner = attrs.field(factory=asyncio.Runner)
 
     @contextmanager
@@ -61,7 +63,7 @@ class World:
         with (
             crm,
             keap,
-            kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{self.store}", policy=POLICY) as session,
+            kb.SyncSession(customcrm=crm, keap=keap, store=self.store.url, policy=POLICY) as session,
         ):
             session._driver = driver
             shares(session._engine.bridge.store, self.clock)
@@ -79,15 +81,14 @@ class World:
         self.keap.requests.clear()
         self.crm.requests.clear()
 
-    def copy(self, store: Path) -> World:
+    def copy(self, folder: Path) -> World:
         """The same world once more, to be stopped at another moment."""
-        for file in self.store.parent.glob(f"{self.store.name}*"):
-            shutil.copyfile(file, store.parent / file.name.replace(self.store.name, store.name))
         clock = Clock(self.clock.moment)
         keap, crm = twins(self.keap, self.crm, clock)
-        return World(clock, keap, crm, store)
+        return World(clock, keap, crm, self.store.copy(folder))
 
     def close(self) -> None:
+        self.store.drop()
         self.keap.close()
         self.crm.close()
         self.loop.close()
@@ -364,20 +365,12 @@ class Scene:
     effects: list[str]
 
 
-@pytest.fixture(
-    scope="module",
-    params=variants(itertools.product((False, True), (False, True)), quick=[(False, True)]),
-    ids=lambda p: f"{'full' if p[0] else 'changes'}-{'side_by_side' if p[1] else 'in_order'}",
-)
-def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    full, side_by_side = request.param
-    folder = tmp_path_factory.mktemp("scene")
+@contextmanager
+def _scene(store: CopiedStore, folder: Path, *, full: bool, side_by_side: bool) -> Iterator[Scene]:
     clock = Clock(datetime(2026, 3, 1, tzinfo=UTC))
-    world = World(
-        clock, KeapEmulator(clock=clock, behaviour=ODD_KEAP), CustomcrmEmulator(clock=clock), folder / "bridge.db"
-    )
+    world = World(clock, KeapEmulator(clock=clock, behaviour=ODD_KEAP), CustomcrmEmulator(clock=clock), store)
     _populate(world, full=full)
-    rehearsal = world.copy(folder / "rehearsal.db")
+    rehearsal = world.copy(folder)
     driver = CountingDriver(rehearsal.clock, side_by_side=side_by_side)
     report = rehearsal.sync(full=full, driver=driver)
     assert report.ok
@@ -386,8 +379,31 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     world.close()
 
 
+@pytest.fixture(
+    scope="module",
+    params=variants(itertools.product((False, True), (False, True)), quick=[(False, True)]),
+    ids=lambda p: f"{'full' if p[0] else 'changes'}-{'side_by_side' if p[1] else 'in_order'}",
+)
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    full, side_by_side = request.param
+    folder = tmp_path_factory.mktemp("scene")
+    (folder / "rehearsal").mkdir()
+    store = FileStore(folder / "bridge.db")
+    with _scene(store, folder / "rehearsal", full=full, side_by_side=side_by_side) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def postgresql_scene(
+    postgresql: str, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    store = PostgresqlStore(postgresql, postgresql_template).copy()
+    with _scene(store, tmp_path_factory.mktemp("scene"), full=True, side_by_side=True) as found:
+        yield found
+
+
 def _crash_and_finish(scene: Scene, k: int, folder: Path, *, stop_after: bool, gap: timedelta) -> None:
-    world = scene.world.copy(folder / "bridge.db")
+    world = scene.world.copy(folder)
     driver = CountingDriver(world.clock, stop_at=k, stop_after=stop_after, side_by_side=scene.side_by_side)
     try:
         with pytest.raises(KilledError):
@@ -398,7 +414,7 @@ def _crash_and_finish(scene: Scene, k: int, folder: Path, *, stop_after: bool, g
         world.close()
 
 
-def _failures(scene: Scene, folder: Path, which: range, *, stop_after: bool) -> list[str]:
+def _failures(scene: Scene, folder: Path, which: Iterable[int], *, stop_after: bool) -> list[str]:
     failures: list[str] = []
     for k in which:
         # The world after one effect is the world before the next: so each is continued soon and later.
@@ -418,7 +434,7 @@ moments = pytest.mark.parametrize("stop_after", [False, True], ids=["before", "a
 
 @pytest.mark.thorough
 def test_an_undisturbed_run_ends_in_step(scene: Scene, tmp_path: Path) -> None:
-    world = scene.world.copy(tmp_path / "bridge.db")
+    world = scene.world.copy(tmp_path)
     assert world.sync(full=scene.full).ok
     _finish(world, LATER, full=scene.full)
     world.close()
@@ -437,3 +453,61 @@ def test_a_run_stopped_at_some_effects_is_finished_by_the_next(scene: Scene, tmp
 def test_a_run_stopped_at_any_effect_is_finished_by_the_next(scene: Scene, tmp_path: Path, stop_after: bool) -> None:
     failures = _failures(scene, tmp_path, range(len(scene.effects)), stop_after=stop_after)
     assert not failures, f"{len(failures)} of {len(scene.effects)}\n" + "\n".join(failures)
+
+
+# --- on PostgreSQL ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+@moments
+def test_on_postgresql_it_is_stopped_once_at_some_kinds_of_effects(
+    postgresql_scene: Scene, tmp_path: Path, stop_after: bool
+) -> None:
+    """The last one of every twelfth kind: what is written in the store, and what is sent."""
+    last = {label.partition("/")[0]: k for k, label in enumerate(postgresql_scene.effects)}
+    which = sorted(last.values())[6 * stop_after :: 12]
+    failures = _failures(postgresql_scene, tmp_path, which, stop_after=stop_after)
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.xdist_group("postgresql")
+@moments
+def test_on_postgresql_it_is_stopped_at_any_effect(postgresql_scene: Scene, tmp_path: Path, stop_after: bool) -> None:
+    effects = postgresql_scene.effects
+    failures = _failures(postgresql_scene, tmp_path, range(len(effects)), stop_after=stop_after)
+    assert not failures, f"{len(failures)} of {len(effects)}\n" + "\n".join(failures)
+
+
+class EndingConnections(CountingDriver):
+    """Before each of these effects the server ends all connections, as when it restarts."""
+
+    def __init__(self, clock: Clock, store: PostgresqlStore, every: int) -> None:
+        super().__init__(clock, side_by_side=True)
+        self._store, self._every = store, every
+        self._asked = self.ended = 0
+
+    def perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Blocking):
+            self._asked += 1
+            if self._asked % self._every == 0:
+                self._store.end_connections()
+                self.ended += 1
+        return super().perform(effect)
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_run_goes_on_over_any_number_of_restarts_of_the_server(
+    postgresql_scene: Scene, tmp_path: Path, every: int
+) -> None:
+    world = postgresql_scene.world.copy(tmp_path)
+    assert isinstance(world.store, PostgresqlStore)
+    driver = EndingConnections(world.clock, world.store, every)
+    assert world.sync(full=True, driver=driver).ok
+    assert driver.ended > 20
+    _finish(world, LATER, full=True)
+    world.close()

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from kept import TOYS, begin_run, key, line, link, run, seen, stage
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
-from keapbridge._io.drivers import SyncDriver
+import keapbridge as kb
 from keapbridge.store import engines
 from keapbridge.store.database import Database
+from keapbridge.store.retries import PassingError
 from keapbridge.store.sql import open_store
+
+if TYPE_CHECKING:
+    from conftest import World
 
 # --- the write-ahead log ----------------------------------------------------------------------------------------------
 
@@ -101,17 +110,92 @@ class TestPostgresql:
 
     def test_a_restart_of_the_database_is_not_noticed_by_the_next_transaction(self, postgresql_url: str) -> None:
         opened = open_store(postgresql_url, "toys")
-        run = SyncDriver().run
         run(opened.facts.set("colour", "green"))
         _end_connections(postgresql_url)
         assert run(opened.facts.get("colour")) == "green"
         opened.close()
 
+    def test_a_quiet_run_says_little_and_leaves_nothing_in_a_connection(
+        self, world: World, postgresql_url: str, tmp_path: Path
+    ) -> None:
+        for n in range(3):
+            world.crm.state.contacts.add({"FirstName": f"n{n}", "Email": f"n{n}@example.org"})
+        with world.sessions(store=postgresql_url) as session, (tmp_path / "said").open("w+b") as said:
+            session.sync()
+            for _ in range(6):  # drivers begin to prepare what comes often
+                session.sync()
+            engine = session._engine.bridge.store.database.engine
+            engine.dispose()
+            event.listen(engine, "connect", lambda driver, _: driver.pgconn.trace(said.fileno()))
+            session.sync()
+            kept = _look(engine, "SELECT name FROM pg_prepared_statements")
+            kept += _look(engine, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+            kept += _look(
+                engine, "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'transaction_isolation'"
+            )
+            said.seek(0)
+            told = [line.split(b"\t")[3:5] for line in said.read().splitlines() if b"\tF\t" in line]
+        assert kept == []
+        begun = [words for words in told if words[0] == b"Query" and b"BEGIN" in words[1]]
+        asked = [words for words in told if words[0] in {b"Query", b"Bind"}]
+        assert 5 < len(begun) < 12
+        assert len(asked) < 70, len(asked)  # with what begins and ends transactions
+
+    def test_a_connection_that_was_idle_for_too_long_is_made_anew(self, postgresql_url: str) -> None:
+        opened = open_store(postgresql_url, "toys")
+        run(opened.facts.set("colour", "green"))
+        name = postgresql_url.rpartition("/")[2]
+        _admin(postgresql_url, f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '100ms'")
+        _admin(postgresql_url, f"ALTER DATABASE {name} SET idle_session_timeout = '300ms'")
+        _end_connections(postgresql_url)
+        assert run(opened.facts.get("colour")) == "green"
+        time.sleep(0.6)
+        run(opened.facts.set("colour", "blue"))
+        with pytest.raises(PassingError):
+            _take_a_rest(opened.database)
+        assert run(opened.facts.get("colour")) == "blue"
+        opened.close()
+
+    @pytest.mark.parametrize("isolation", ["READ COMMITTED", "SERIALIZABLE"])
+    def test_bridges_that_are_at_work_at_once_never_lock_each_other_out(
+        self, postgresql_url: str, isolation: Any
+    ) -> None:
+        kb.migrate(postgresql_url)
+        engine = create_engine(postgresql_url, isolation_level=isolation)
+
+        def work(name: str) -> int:
+            store = open_store(engine, name)
+            run(store.lease.acquire(name, timedelta(minutes=3)))
+            for n in range(12):
+                for side in kb.Side:
+                    stage(store, seen(side, f"{side.value}{n}"), "new", key(f"{n}"), complete=True)
+                begin_run(store, f"{name}{n}", f"{name} plan {n}")
+                link(store, f"customcrm{n}", f"keap{n}")
+                run(store.runs.add_lines(f"{name}{n}", [line("a")]))
+            return run(store.links.count(TOYS))
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, ["one", "two", "three", "four"])) == [12] * 4
+        engine.dispose()
+        assert _admin(postgresql_url, "SELECT deadlocks FROM pg_stat_database WHERE datname = :name") == 0
+
+
+def _take_a_rest(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE keapbridge_facts SET value = 'lost'")
+        time.sleep(0.4)
+
+
+def _look(engine: Engine, query: str) -> list[Any]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
 
 def _admin(url: str, statement: str) -> Any:
     admin = create_engine(url.rpartition("/")[0] + "/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as connection:
-        return connection.execute(text(statement), {"name": url.rpartition("/")[2]}).scalar()
+        found = connection.execute(text(statement), {"name": url.rpartition("/")[2]} if ":name" in statement else {})
+        return found.scalar() if found.returns_rows else None
 
 
 def _connections(url: str) -> int:

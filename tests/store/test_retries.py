@@ -102,6 +102,7 @@ def of_postgresql(state: str | None, *, lost: bool = False, kind: type[DBAPIErro
         (of_sqlite(sqlite3.SQLITE_CORRUPT), False, False),
         (of_postgresql("40P01"), True, True),  # a deadlock: it has been undone
         (of_postgresql("40001"), True, True),
+        (of_postgresql("25P03", lost=True), True, True),  # it was idle for too long in its transaction
         (of_postgresql("57P01"), True, False),  # the server shuts down: was it committed?
         (of_postgresql("08006"), True, False),
         (of_postgresql(None, lost=True), True, False),

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck
+from copied_stores import PostgresqlStore
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 from laws import examples
 from two_systems import STEPS, TwoSystems
+from two_systems.doubles import OnPostgresql
 
 import keapbridge
 from keapbridge.model.plan import Action
@@ -26,6 +29,17 @@ ENOUGH = 95  # percent of the branches of the engine, and of its statements and 
 TestTwoSystems = TwoSystems.TestCase
 TestTwoSystems.settings = examples(2, *HealthCheck, stateful_step_count=STEPS)
 TestTwoSystems.pytestmark = [pytest.mark.timeout(3000)]  # a game that fails takes minutes to be made short
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.timeout(3000)
+def test_a_short_game_keeps_the_laws_on_postgresql(postgresql: str, postgresql_template: str) -> None:
+    class Machine(TwoSystems):
+        stores = OnPostgresql(PostgresqlStore(postgresql, postgresql_template))
+
+    quick = settings(examples(3, *HealthCheck), stateful_step_count=STEPS // 2, phases=[Phase.explicit, Phase.generate])
+    run_state_machine_as_test(Machine, settings=quick)
 
 
 @pytest.mark.slow

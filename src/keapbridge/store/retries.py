@@ -21,8 +21,9 @@ __all__ = ["PAUSES", "PassingError", "insistent", "is_passing", "retrying"]
 
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 5.0, 5.0)  # seconds at most before each further try, a random part of them
 
-# PostgreSQL's words for what it has undone itself: serialization failure, deadlock, a lock that was not to be had.
-_UNDONE = frozenset({"40001", "40P01", "55P03"})
+# PostgreSQL's words for what it has undone itself: serialization failure, deadlock, a lock that was not to be had, a
+# transaction that was idle or took too long.
+_UNDONE = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
 # Shutting down, crashed, starting up; too many connections.
 _RESTARTING = frozenset({"57P01", "57P02", "57P03", "53300"})
 

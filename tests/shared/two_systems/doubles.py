@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
+from copied_stores import PostgresqlStore
 from fakes import FakeAdapter
 from quick_stores import share_statements
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 import keapbridge as kb
 from keapbridge._io.effects import Flow
@@ -127,6 +128,52 @@ class Keyed(KeapSystem):
 def keyed(sync: Synchronization) -> Synchronization:
     keap: Any = sync.systems[KEAP]
     return attrs.evolve(sync, systems={**sync.systems, KEAP: Keyed(keap.flows)})
+
+
+class Stores(Protocol):
+    """Where the machine's stores are."""
+
+    def new(self) -> Engine:
+        """One with its tables."""
+
+    def same(self, engine: Engine) -> Engine:
+        """Another one that holds the same."""
+
+    def end(self, engine: Engine) -> None: ...
+
+
+class InMemory:
+    """Stores of SQLite in memory."""
+
+    def new(self) -> Engine:
+        return new_store()
+
+    def same(self, engine: Engine) -> Engine:
+        return same_store(engine)
+
+    def end(self, engine: Engine) -> None:
+        engine.dispose()
+
+
+@attrs.frozen
+class OnPostgresql:
+    """Databases of a server."""
+
+    template: PostgresqlStore
+
+    def new(self) -> Engine:
+        return create_engine(self.template.copy().url)
+
+    def same(self, engine: Engine) -> Engine:
+        engine.dispose()  # a database that is in use is not copied
+        return create_engine(self._of(engine).copy().url)
+
+    def end(self, engine: Engine) -> None:
+        engine.dispose()
+        self._of(engine).drop()
+
+    def _of(self, engine: Engine) -> PostgresqlStore:
+        return attrs.evolve(self.template, name=engine.url.database)
 
 
 _FIRST: list[tuple[Engine, bytes]] = []

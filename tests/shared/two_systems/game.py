@@ -108,4 +108,4 @@ class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
                 self.heal()
         finally:
             set_sizes(LARGE)
-            self.engine.dispose()
+            self.stores.end(self.engine)

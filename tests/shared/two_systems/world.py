@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import copy, deepcopy
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 from fakes import FakeAdapter, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable
@@ -24,7 +24,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import open_store
 from keapbridge.sync.engine import Engine as SyncEngine
 from keapbridge.sync.options import Settings
-from two_systems.doubles import Flowing, keyed, new_store, same_store
+from two_systems.doubles import Flowing, InMemory, Stores, keyed
 from two_systems.drivers import Awaitable
 from two_systems.pools import (
     ACTIONS,
@@ -58,6 +58,8 @@ class World(RuleBasedStateMachine):
         excused: origins for which a second record may be made, as the documented limits say.
     """
 
+    stores: ClassVar[Stores] = InMemory()
+
     def __init__(self) -> None:
         super().__init__()
         self._of_hypothesis = frozenset(vars(self))
@@ -66,7 +68,7 @@ class World(RuleBasedStateMachine):
         self.keap = FakeKeap(self.clock, cuts=True)
         self.keap.contacts.limits["job_title"] = 5  # less than the mapping knows
         self.keap.contacts.refused["job_title"] = {"Refus", "Refused"}
-        self.engine = new_store()
+        self.engine = self.stores.new()
         self.policy = policy_without_brakes()
         self.edited: dict[tuple[Name, str], list[Any]] = defaultdict(list)
         self.settled: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = {}
@@ -92,13 +94,13 @@ class World(RuleBasedStateMachine):
     def copy(self) -> Self:
         """The same two systems and their store once more: what happens to one leaves the other alone."""
         twin = type(self)()
-        twin.engine.dispose()
+        self.stores.end(twin.engine)
         shared = self._of_hypothesis | {"_of_hypothesis", "engine", "clock", "crm", "keap", "edited"}
         for name in vars(self).keys() - shared:
             setattr(twin, name, copy(getattr(self, name)))
         twin.edited = deepcopy(self.edited)
         twin.clock, twin.crm, twin.keap = deepcopy((self.clock, self.crm, self.keap))
-        twin.engine = same_store(self.engine)
+        twin.engine = self.stores.same(self.engine)
         return twin
 
     def _policy(self, **choices: Any) -> kb.Policy:

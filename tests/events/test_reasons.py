@@ -22,6 +22,14 @@ from keapbridge.events.reasons import shown_id, shown_reason
         ("no answer: refused (GET http://x/contacts/12)", "no answer: refused"),
         ("a value like 'Planted Person' does not fit", "a value like ‹…› does not fit"),
         ("p.person@example.org or +47 22 33 44 55", "‹e-mail› or ‹number›"),
+        (
+            "born 1980-02-03; the quota begins anew at 2026-11-29 00:00 UTC, and 'Ada' waits",
+            "born ‹number›; the quota begins anew at 2026-11-29 00:00 UTC, and ‹…› waits",
+        ),
+        (
+            "'Ada' of many: apply it with accept=['first-creates'], not accept=['Ada Berg']",
+            "‹…› of many: apply it with accept=['first-creates'], not accept=[‹…›]",
+        ),
         ("edited on both sides, and the policy doesn't decide", "edited on both sides, and the policy doesn't decide"),
     ],
 )

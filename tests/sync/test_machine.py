@@ -50,21 +50,22 @@ def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_en
     path = os.pathsep.join(map(str, (SOURCE, SHARED)))
     environment = os.environ | {"PYTHONPATH": path, "COVERAGE_FILE": str(tmp_path / "coverage")}
     measured = ["--branch", "--source=keapbridge.sync", "--parallel-mode"]
+    logs = [
+        tmp_path / f"{n}.log" for n in range(PROCESSES)
+    ]  # a pipe that nobody reads holds a process up once it is full
     processes = [
         subprocess.Popen(
             [*coverage, "run", *measured, "-m", "two_systems", str(GAMES), str(SEED + n), tmp_path / f"{n}.json"],
             env=environment,
             cwd=tmp_path,
-            stdout=subprocess.PIPE,
+            stdout=logs[n].open("w"),
             stderr=subprocess.STDOUT,
-            text=True,
         )
         for n in range(PROCESSES)
     ]
     try:
-        for process in processes:
-            output, _ = process.communicate()
-            assert process.returncode == 0, output
+        for n, process in enumerate(processes):
+            assert process.wait() == 0, logs[n].read_text()
     finally:
         for process in processes:
             process.kill()

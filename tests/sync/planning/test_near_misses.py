@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -141,3 +142,27 @@ def test_what_makes_a_near_miss_must_be_mapped() -> None:
         attrs.evolve(TOYS, near=(NearKey(("Weight",)),))
     assert kb.mapping.contacts.without("Phone").near == kb.mapping.contacts.near[1:]
     assert kb.mapping.contacts.without("BirthDate").near[1].unless == ("Email",)
+
+
+@pytest.mark.parametrize("how", ["is refused", "is stopped"])
+def test_who_was_to_be_made_by_a_run_before_is_made_whoever_was_made_meanwhile(toys: Toys, how: str) -> None:
+    near_toys(toys)
+    toys.linked_toy(name="Top", colour="blue")
+    for n in range(3):
+        toys.toys.put(name=f"Kite {n}", colour="red")
+
+    def once(what: str, _id: str, _values: Any) -> None:
+        if what == "create" and toys.gadgets.calls[-1][0] == "create" and len(toys.gadgets.calls) > 1:
+            toys.gadgets.before = lambda *_: None
+            raise kb.StatusError("no", status=400) if how == "is refused" else kb.AuthError("no key", status=401)
+
+    toys.gadgets.before = once
+    if how == "is refused":
+        assert toys.sync().count("failed") == 1
+        [failure] = toys.run(toys.store.failures.all())
+        toys.run(toys.store.failures.note(attrs.evolve(failure, next_try_at=failure.next_try_at - timedelta(days=1))))
+    else:
+        with pytest.raises(kb.AuthError):
+            toys.sync()
+    assert toys.sync().count("skipped") == 0
+    assert len(toys.gadgets.records) == 4

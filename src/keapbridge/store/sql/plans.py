@@ -14,7 +14,7 @@ from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary
 from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, flow, named
-from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
+from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, to_moment, to_text
 
 __all__ = ["Plans"]
 
@@ -152,6 +152,18 @@ class Plans:
         )
         with self._core.reading() as c:
             return [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+
+    @flow
+    def promised(self, name: str, source: Side, ids: Collection[str]) -> set[str]:
+        """Those of the records of a side that a run was to give a counterpart which has not come to its end."""
+        a, r = t.actions.c, t.runs.c
+        its_id = a[link_columns(source).id.name]
+        cut_off = select(r.plan_id).where(r.bridge == self._core.bridge, or_(r.complete.is_(None), r.complete != 1))
+        query = select(its_id).where(
+            a.plan_id.in_(cut_off), a.object == name, a.kind == "create", self._core.database.among(its_id, "ids")
+        )
+        with self._core.reading() as c:
+            return set(c.execute(query, {"ids": sorted(ids)}).scalars())
 
     def _read(self, plan_id: str) -> Plan | None:
         with self._core.reading() as c:

@@ -9,7 +9,7 @@ given a counterpart is compared with the linked ones; their keys are kept with t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
@@ -57,9 +57,19 @@ def near_to_linked(part: PlanPart, found: Sequence[Observation]) -> Flow[dict[st
     linked = yield from sync.store.match_keys.linked_sharers(sync.name, every)
     names = ["+".join(near.fields) for near in sync.mapper.near]
     first = len(sync.mapper.keys)
-    return {
+    near = {
         unmatched.id: _told(sync.name, names[rank - first], unmatched) for rank, unmatched in near_linked(keys, linked)
     }
+    begun = (yield from _was_to_be_made(part, found[0].side, near)) if near else frozenset()
+    return {id: told for id, told in near.items() if id not in begun}
+
+
+def _was_to_be_made(part: PlanPart, source: Side, ids: Collection[str]) -> Flow[Collection[str]]:
+    """Those that a run was to give a counterpart and did not come to: who was made before them changes nothing."""
+    sync = part.sync
+    promised = yield from sync.store.plans.promised(sync.name, source, ids)
+    failed = yield from sync.store.failures.of(sync.name, source, ids)
+    return promised | failed.keys()
 
 
 def _told(object: str, key: str, unmatched: Unmatched) -> Skip:

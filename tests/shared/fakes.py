@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import msgspec
@@ -67,6 +67,9 @@ class Habits:
         whole_seconds: whether its time stamps are.
         capitals: the attributes that it keeps in capital letters, however they were written.
         moves_always: whether a write that changes nothing makes a record newer.
+        exclusive: whether a list of changes since a moment leaves out what was changed at that moment.
+        newest_first: whether lists of everything begin with what was made last.
+        refuses: whether it refuses texts that are too long; `None`: as the system was made.
     """
 
     empty: Any = None
@@ -74,6 +77,26 @@ class Habits:
     whole_seconds: bool = False
     capitals: frozenset[str] = frozenset()
     moves_always: bool = True
+    exclusive: bool = False
+    newest_first: bool = False
+    refuses: bool | None = None
+
+    @classmethod
+    def of(cls, habits: kb.Habits, **own: Any) -> Self:
+        """Those of a real Keap, as far as this one can have them.
+
+        Args:
+            own: those that no profile has.
+        """
+        return cls(
+            empty={"left_out": UNSET, "null": None, "empty": ""}[habits.empty_shown or "null"],
+            whole_seconds=habits.times == "seconds",
+            moves_always=habits.no_change == "moves",
+            exclusive=habits.since == "exclusive",
+            newest_first=habits.default_order == "newest_first",
+            refuses=habits.too_long == "refused",
+            **own,
+        )
 
 
 FaultPlan = Callable[["Request"], Fault | None]
@@ -712,11 +735,15 @@ class FakeKeapRecords:
 
     def list(self, updated_since: datetime | None) -> Flow[Page[Any]]:
         def wanted(state: State) -> list[tuple[Any, Any]]:
+            habits = self._keap.habits
+            way = -1 if habits.newest_first else 1
             return sorted(
                 (
-                    (int(id), self._keap.shown(record))
+                    (way * int(id), self._keap.shown(record))
                     for id, record in state.records.items()
-                    if updated_since is None or record.update_time >= updated_since
+                    if updated_since is None
+                    or record.update_time > updated_since
+                    or (record.update_time == updated_since and not habits.exclusive)
                 ),
                 key=lambda place: place[0],
             )

@@ -75,6 +75,9 @@ class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
         set_sizes(SMALL if small else LARGE)
         self.keap.habits = keaps or self.keap.habits
+        if self.keap.habits.refuses:  # no more than the mapping knows
+            self.keap.cuts = False
+            self.keap.contacts.limits["job_title"] = 255
         if limits:
             self.retention, self.calls_per_minute = None, 600
         self.leaves_unread = leaves_unread

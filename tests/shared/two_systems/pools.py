@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 from fakes import Fault, Habits
 from hypothesis import strategies as st
+from random_habits import drawn_habits
 
 import keapbridge as kb
 from keapbridge.decide import match
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.maybe import UNSET
 from keapbridge.sync.afterwards import resolve as resolve_module
 from keapbridge.sync.afterwards import undo
 from keapbridge.sync.lease import TERM
@@ -193,12 +193,10 @@ def priced(object: str) -> dict[str, Any]:
 
 # What nobody knows of a Keap; half of them are as the contract has it.
 habits = st.just(Habits()) | st.builds(
-    Habits,
-    empty=st.sampled_from((None, "", UNSET)),
+    Habits.of,
+    drawn_habits(),
     unlisted=st.sampled_from((frozenset(), frozenset({"job_title", "notes", "description"}), frozenset({"prefix"}))),
-    whole_seconds=st.booleans(),
     capitals=st.sampled_from((frozenset(), frozenset({"given_name", "company_name", "name"}))),
-    moves_always=st.booleans(),
 )
 troubles = st.sampled_from([f for f in Fault if f is not Fault.STALE])
 

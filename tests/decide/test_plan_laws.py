@@ -239,18 +239,22 @@ def test_a_plan_for_a_synchronization_without_counts_shows_it_as_unchanged() -> 
 
 
 def test_the_html_of_a_plan_is_escaped_and_short() -> None:
-    many = tuple(Skip("contacts", OURS, f"<{n}>", "&") for n in range(25))
-    html = plan({"skip": 25, "a & b": 1}, actions=many)._repr_html_()
-    rows = (("a &amp; b", 1), ("skip", 25), ("unchanged", 4))
-    table = "".join(
-        f"<tr><td>contacts</td><td>{name}</td><td style='text-align:right'>{n}</td></tr>" for name, n in rows
-    )
-    items = "".join(f"<li>skip Customcrm contacts &lt;{n}&gt;: &amp;</li>" for n in range(20))
-    assert html == (
-        f"<b>Plan p&lt;1&gt;</b> (about 0 calls to Customcrm and 0 to Keap)<table>{table}</table>"
-        f"<details><summary>the first 20 actions</summary><ol>{items}</ol></details>"
-    )
-    assert "<b>Plan p&lt;1&gt;</b> (nothing to write)<table>" in plan({"skip": 1})._repr_html_()
+    many = tuple(Skip("contacts", OURS, f"<{n}>", "&") for n in range(1000))
+    html = plan({"skip": 1000, "a & b": 1}, actions=(*many, Update(*LINK, CHANGED)))._repr_html_()
+    assert "<h4>Plan p&lt;1&gt;</h4>" in html
+    assert "about 0 calls to Customcrm and 0 to Keap" in html
+    assert "1 a &amp; b, 1,000 skip" in html
+    assert "4 unchanged" in html
+    assert "records that do not take part: the first 15" in html
+    assert html.count("&lt;") == 1 + 15
+    assert len(html) < 10_000
+    assert "nothing to write" in plan({"skip": 1})._repr_html_()
+
+
+def test_the_html_of_a_plan_shows_what_changes() -> None:
+    html = plan({"update in Keap": 1}, actions=(Update(*LINK, CHANGED),))._repr_html_()
+    assert "records that are changed: 1" in html
+    assert "<td>City in Keap</td><td><del>–</del></td><td><ins>Oslo</ins></td>" in html
 
 
 def test_the_actions_of_a_plan_can_be_read_again() -> None:

@@ -50,7 +50,7 @@ def test_nothing_found_is_said_so() -> None:
     assert not nothing
     assert nothing == []
     assert str(nothing) == "nothing found: all is as it has to be"
-    assert nothing._repr_html_() == "<b>nothing found: all is as it has to be</b>"
+    assert "<h4>nothing found: all is as it has to be</h4>" in nothing._repr_html_()
 
 
 def test_what_others_have_made_is_short_on_one_line_and_escaped() -> None:

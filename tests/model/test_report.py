@@ -61,7 +61,8 @@ def test_html_shows_the_same_and_nothing_of_it_is_markup() -> None:
     html = report._repr_html_()
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
-    assert "with 1 failed" in html
+    assert "1 failed" in html
+    assert "done, with failures" in html
     assert "session.failures()" in html
 
 

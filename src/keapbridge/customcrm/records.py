@@ -18,6 +18,7 @@ from attrs import frozen
 from keapbridge._json.codec import NO_EXTRA, brief
 from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, Maybe
+from keapbridge.tables.display import card
 
 __all__ = ["Contact", "Customer", "Product", "SavedContact", "SavedCustomer", "SavedProduct", "wire_name"]
 
@@ -76,6 +77,7 @@ class Contact:
     etag: Maybe[str] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 @keywords(AS_KEAP)
@@ -101,6 +103,7 @@ class Customer:
     etag: Maybe[str] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 @keywords(AS_KEAP)
@@ -121,6 +124,7 @@ class Product:
     etag: Maybe[str] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from keapbridge.model.given import checks, count, keywords, optional, share, tak
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
+from keapbridge.showing.html import display, table
 
 __all__ = ["Contest", "Decision", "Deletions", "Policy", "Value", "Verdict", "decide"]
 
@@ -141,6 +142,12 @@ class Policy:
                     f"Policy: to archive in {side.title}, say how: archive={{{side.value!r}: {{'contacts': {{…}}}}}}"
                 )
 
+    def _repr_html_(self) -> str:
+        usual = type(self)()
+        values = ((f.name, getattr(self, f.name), getattr(usual, f.name)) for f in attrs.fields(type(self)))
+        rows = ((name, _named(its), "" if its == default else "chosen") for name, its, default in values)
+        return display("Policy", table(("", "", ""), rows))
+
     def conflict_rule(self, field: str) -> Rule | HostRule:
         """The rule for conflicts in a field."""
         if isinstance(self.conflicts, Mapping):
@@ -155,6 +162,15 @@ class Policy:
         if rule == "archive" and name is not None and name not in self.archive[side.value]:
             return "unlink"
         return rule
+
+
+def _named(value: Any) -> str:
+    """A choice as people read it: a function of the host by its name."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_named(its)}" for name, its in value.items()) or "–"
+    if value is None:
+        return "no limit"
+    return getattr(value, "__qualname__", None) or str(value)
 
 
 def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision:

@@ -137,6 +137,9 @@ class KeapClient:
     def __repr__(self) -> str:
         return f"<KeapClient {self._port.settings.base_url}>"
 
+    def _repr_html_(self) -> str:
+        return self.limits.shown_of(f"KeapClient {self._port.settings.base_url}")
+
 
 @keywords()
 class AsyncKeapClient:
@@ -211,3 +214,6 @@ class AsyncKeapClient:
 
     def __repr__(self) -> str:
         return f"<AsyncKeapClient {self._port.settings.base_url}>"
+
+    def _repr_html_(self) -> str:
+        return self.limits.shown_of(f"AsyncKeapClient {self._port.settings.base_url}")

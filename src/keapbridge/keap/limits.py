@@ -9,6 +9,7 @@ from attrs import frozen
 
 from keapbridge._io.moments import plausible
 from keapbridge.model.checked import is_storable
+from keapbridge.showing.html import Html, display, gauge, table
 
 __all__ = ["KeapLimits", "Window", "read_limits", "tenant_of"]
 
@@ -37,6 +38,24 @@ class KeapLimits:
     tenant: Window = Window()
     tenant_id: str | None = None
     tenant_day: Window = Window()
+
+    def _repr_html_(self) -> str:
+        return self.shown_of("Limits of Keap")
+
+    def shown_of(self, title: str) -> str:
+        """The gauges of what they are the limits of, for a notebook."""
+        return display(title, self._gauges() or "nothing is known of its limits before its first answer")
+
+    def _gauges(self) -> Html | None:
+        """A gauge for each window that the last answer told of."""
+        windows = {"this key, in a minute": self.minute, "this key, in a day": self.day}
+        windows |= {"the application, in a minute": self.tenant, "the application, in a day": self.tenant_day}
+        rows = [
+            (name, gauge(w.limit - w.available, w.limit), f"{w.available:,} of {w.limit:,} left")
+            for name, w in windows.items()
+            if w.limit is not None and w.available is not None
+        ]
+        return table(("", "", ""), rows) if rows else None
 
 
 def read_limits(headers: Mapping[str, str]) -> KeapLimits:

@@ -25,6 +25,7 @@ from keapbridge.keap.product_parts import (
 )
 from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, Maybe, UnsetType
+from keapbridge.tables.display import card
 
 __all__ = [
     "Address",
@@ -235,6 +236,7 @@ class Contact:
     update_time: Maybe[datetime] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 @keywords(AS_CUSTOMCRM)
@@ -278,6 +280,7 @@ class Company:
     update_time: Maybe[datetime] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 @keywords(AS_CUSTOMCRM)
@@ -314,6 +317,7 @@ class Product:
     update_time: Maybe[datetime] = UNSET
     extra: Extra = NO_EXTRA
     __repr__ = brief
+    _repr_html_ = card
 
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side
+from keapbridge.showing.html import Html, display, element
 
 __all__ = ["Astray", "Mapper"]
 
@@ -90,6 +91,12 @@ class Mapper:
         if not isinstance(name, str):
             raise MappingError(f"{self.name}: a field is named by a text, such as {known[0]!r}, not {kind(name)}")
         raise MappingError(f"{self.name}: there is no field {name!r}{is_meant(name, known)}")
+
+    def _repr_html_(self) -> str:
+        title = f"{self.customcrm_object} ↔ {self.keap_object}"
+        matched = "; ".join(" and ".join(key.fields) for key in self.keys)
+        told = element("p", f"matched by {matched}" if matched else "matched by nothing")
+        return display(title, told, Html(self.property_table("html")), aside=self.name)
 
     # --- changing it --------------------------------------------------------------------------------------------
 

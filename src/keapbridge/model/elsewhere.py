@@ -25,9 +25,9 @@ def passed_on(value: Any, advice: str) -> tuple[Any, tuple[()]]:
     """What `__reduce__` answers: the value with all but its rows, which say where they are.
 
     Args:
-        value: an attrs object whose rows are read by its `_load`.
+        value: an attrs object whose rows are read by its `_load`, some of them perhaps by its `_some`.
         advice: what is called to have them.
     """
-    fields = {field.alias: getattr(value, field.name) for field in attrs.fields(type(value))}
+    fields = {field.alias: getattr(value, field.name) for field in attrs.fields(type(value)) if field.name != "_some"}
     kind: Callable[..., Any] = type(value)
     return partial(kind, **fields | {"load": _Elsewhere(advice)}), ()

@@ -8,13 +8,14 @@ from typing import Any, Final, Literal, get_args, overload
 
 import attrs
 
+from keapbridge.showing.html import Html, badge, display, table
+
 __all__ = ["Finding", "Findings", "Severity"]
 
 Severity = Literal["error", "warning", "info"]
 """Nothing runs before an error is mended; what runs in spite of a warning may not be what is meant."""
 
 _ORDER: Final = get_args(Severity)
-_COLOURS: Final = {"error": "#b00020", "warning": "#9a6700", "info": "inherit"}
 LONGEST = 500  # characters of each text: some of it is of other people's making
 SHOWN = 50  # findings of a list
 
@@ -51,13 +52,12 @@ class Finding:
         return f"{self.severity}: {where}{self.what}" + (f" → {self.advice}" if self.advice else "")
 
     def _repr_html_(self) -> str:
-        return f"<table>{_row(self)}</table>"
+        return display("", table(("", "", "", ""), [_row(self)]))
 
 
-def _row(found: Finding) -> str:
-    cells = (found.place, found.what, found.advice)
-    texts = "".join(f"<td style='text-align:left'>{escape(text)}</td>" for text in cells)
-    return f"<tr><td style='color:{_COLOURS[found.severity]}'><b>{found.severity}</b></td>{texts}</tr>"
+def _row(found: Finding) -> tuple[Html, str, str, str]:
+    mood = {"error": "bad", "warning": "warn"}.get(found.severity, "")
+    return badge(found.severity, mood), found.place, Html(escape(found.what)), Html(escape(found.advice))
 
 
 def _tuple(given: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -130,6 +130,5 @@ class Findings(Sequence[Finding]):
         return f"<Findings: {self._heading}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(map(_row, self.each[:SHOWN]))
-        more = f"<p>{self._more}</p>" if self._more else ""
-        return f"<b>{self._heading}</b>" + (f"<table>{rows}</table>" if rows else "") + more
+        rows = table(("", "", "", ""), map(_row, self.each[:SHOWN])) if self.each else None
+        return display(self._heading, rows, self._more or None)

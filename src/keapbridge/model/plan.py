@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from html import escape
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -51,6 +51,7 @@ __all__ = [
 SYNC = "sync"
 DECISION = "decision"  # the purpose of a plan that does what a person has decided of a conflict
 EVERY_RECORD = "*"  # in place of an id
+LOOKED_AT = 500  # actions that are read to be shown, where they cannot be asked for by kind
 
 
 @attrs.frozen
@@ -300,6 +301,7 @@ class Plan(Tabular):
     _load: Callable[[], Iterator[tuple[int, Action]]] = attrs.field(repr=False, eq=False)
     findings: tuple[Skip, ...] = ()
     warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
+    _some: Callable[[int], Iterable[tuple[int, Action]]] | None = attrs.field(default=None, repr=False, eq=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return passed_on(self, f"session.saved_plan({self.id!r})")
@@ -362,16 +364,14 @@ class Plan(Tabular):
                 yield name, heading, number
             yield name, "unchanged", self.unchanged.get(name, 0)
 
+    def _first(self, number: int) -> list[tuple[int, Action]]:
+        """The first actions of each kind, or of all where there is no other way; none where the store is closed."""
+        try:
+            return list(islice(self._load(), LOOKED_AT) if self._some is None else self._some(number))
+        except Exception:  # noqa: BLE001 - showing fails for nobody
+            return []
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
-            for name, heading, number in self._rows()
-        )
-        braked = "".join(f"<p>{escape(line)}</p>" for line in self._braked())
-        braked += "".join(f"<p>{escape(str(warning))}</p>" for warning in self.warnings)
-        first = [a for a, _ in zip(self.actions, range(20), strict=False)]
-        lines = "".join(f"<li>{escape(describe(action))}</li>" for action in first)
-        return (
-            f"<b>Plan {escape(self.id)}</b> ({escape(self._outlook)})<table>{rows}</table>{braked}"
-            f"<details><summary>the first {len(first)} actions</summary><ol>{lines}</ol></details>"
-        )
+        from keapbridge.model.plan_display import SHOWN, show_plan
+
+        return show_plan(self, self._first(SHOWN))

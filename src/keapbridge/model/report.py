@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from html import escape
 from itertools import islice
 from typing import Any
 
@@ -191,15 +190,9 @@ class Report(Tabular):
                 yield name, heading, number
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(heading)}</td><td style='text-align:right'>{number}</td></tr>"
-            for name, heading, number in self._rows()
-        )
-        warnings = "".join(f"<p>{escape(str(warning))}</p>" for warning in self.warnings)
-        shown = "".join(f"<li>{escape(text)}</li>" for text in self._shown())
-        told = f"<p>What did not go through:</p><ul>{shown}</ul>" if shown else ""
-        told += "".join(f"<p>{escape(text)}</p>" for text in self._next())
-        return f"<b>{escape(self._ending())}</b><table>{rows}</table>{warnings}{told}"
+        from keapbridge.model.report_display import show_report
+
+        return show_report(self, self._trouble(), self._shown(), self._next())
 
 
 def _short(text: str) -> str:

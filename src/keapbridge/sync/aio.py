@@ -25,7 +25,7 @@ from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
 from keapbridge.sync.assembly import open_bridge
-from keapbridge.sync.engine import Engine
+from keapbridge.sync.engine import Engine, shown
 from keapbridge.sync.options import SessionOptions
 from keapbridge.tables.approvals import Approvals
 from keapbridge.tables.tabular import Rows
@@ -256,6 +256,9 @@ class AsyncSyncSession:
 
     def __repr__(self) -> str:
         return f"<AsyncSyncSession {self._name!r}>"
+
+    def _repr_html_(self) -> str:
+        return shown(self._engine, "AsyncSyncSession")
 
 
 def closing_too(session: AsyncSyncSession, others: AsyncExitStack) -> AsyncSyncSession:

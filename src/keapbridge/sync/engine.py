@@ -24,6 +24,7 @@ from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary, RunSummary
+from keapbridge.showing.html import display, table
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.rebind import rebind
@@ -42,7 +43,7 @@ from keapbridge.sync.writing.approved import approvals_of
 from keapbridge.tables.approvals import Approvals
 from keapbridge.tables.tabular import Rows
 
-__all__ = ["Engine", "Ids"]
+__all__ = ["Engine", "Ids", "shown"]
 
 Ids = Mapping[Side, Collection[str | int]]
 T = TypeVar("T")
@@ -365,6 +366,15 @@ class Engine:
     @property
     def _warnings(self) -> tuple[Finding, ...]:
         return () if self.checked.findings is None else self.checked.findings.warnings
+
+
+def shown(engine: Engine, title: str) -> str:
+    """What a session is made of, for a notebook; nothing is read for it."""
+    syncs = engine.bridge.synchronizations.values()
+    mapped = [(s.name, f"{s.mapper.customcrm_object} ↔ {s.mapper.keap_object}", len(s.mapper.lenses)) for s in syncs]
+    state = "closed" if engine.closed.is_set() else "open"
+    name = f"{title} {engine.bridge.settings.watch.session!r}"
+    return display(name, table(("", "records", "fields"), mapped), aside=state)
 
 
 def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Accepted:

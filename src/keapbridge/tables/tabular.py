@@ -122,6 +122,13 @@ class Rows(list[T], Tabular):
     def _dicts(self) -> Iterator[Row]:
         return map(row_of, self)
 
+    def _repr_html_(self) -> str:
+        from keapbridge.tables.display import ROWS, show_rows
+
+        kinds = {type(each).__name__ for each in self}
+        of = kinds.pop() if len(kinds) == 1 else "rows"
+        return show_rows([cells(row_of(each)) for each in self[:ROWS]], len(self), of)
+
 
 def _tabular(values: Tabular | Iterable[Any]) -> Tabular:
     if isinstance(values, Tabular):

@@ -99,3 +99,14 @@ def test_it_can_be_read_by_a_person() -> None:
         assert words in text
     assert "&lt;blue&gt;" in told._repr_html_()
     assert "<blue>" not in told._repr_html_()
+
+
+def test_its_display_has_what_was_written_to_it(toys: World) -> None:
+    ours, theirs = toys.linked_toy(name="Top", colour="light red")
+    toys.toys.put(id=ours, colour="light blue")
+    assert toys.sync().ok
+    told = toys.run(toys.engine.explain("toys", keap=theirs, customcrm=None))
+    html = told._repr_html_()
+    assert "what was written: 2 times" in html
+    assert "update in Keap" in html
+    assert "<td>light <del>red</del></td><td>light <ins>blue</ins></td>" in html

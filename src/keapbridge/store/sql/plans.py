@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, to_moment, to_text
 
 __all__ = ["Plans"]
+
+KINDS = ("create", "link", "adopt", "update", "delete", "unlink", "conflict", "skip")  # see `kind_of`
 
 
 class Plans:
@@ -186,6 +189,7 @@ class Plans:
             row.purpose,
             lambda: self._all_actions(plan_id),
             findings,
+            some=lambda number: self._some_actions(plan_id, tuple(load(row.objects)), number),
         )
 
     def _findings(self, c: Connection, plan_id: str) -> tuple[Skip, ...]:
@@ -195,6 +199,17 @@ class Plans:
         query = select(a.body).where(a.plan_id == plan_id, a.kind == "skip", every).order_by(a.seq)
         found = map(self._core.rows.to_action, c.execute(query).scalars())
         return tuple(action for action in found if isinstance(action, Skip) and action.field is not None)
+
+    def _some_actions(self, plan_id: str, names: Sequence[str], number: int) -> list[tuple[int, Action]]:
+        """The first actions of each kind of each synchronization."""
+        a = t.actions.c
+        found: list[tuple[int, Action]] = []
+        with self._core.reading() as c:
+            for name, kind in itertools.product(names, KINDS):
+                its = (a.plan_id == plan_id, a.object == name, a.kind == kind)
+                query = select(a.seq, a.body).where(*its).order_by(a.seq).limit(number)
+                found += [(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+        return sorted(found, key=lambda row: row[0])
 
     def _all_actions(self, plan_id: str) -> Iterator[tuple[int, Action]]:
         query = select(t.actions.c.seq, t.actions.c.body).where(t.actions.c.plan_id == plan_id)

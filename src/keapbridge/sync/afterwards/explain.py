@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from typing import Any
 
 import attrs
 
@@ -13,10 +13,14 @@ from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.showing.html import Html, changed, display, fold, listing, note, table
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Explanation", "explain", "history"]
+
+WRITES = 50  # that a display shows,
+FIELDS = 20  # of each so many fields
 
 
 @attrs.frozen
@@ -71,12 +75,28 @@ class Explanation:
             yield field, ours.get(field), theirs.get(field), notes.get(field, known)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(f)}</td><td>{escape(str(a))}</td><td>{escape(str(b))}</td><td>{escape(n)}</td></tr>"
-            for f, a, b, n in self._fields()
+        there = [row for row in self._fields() if any(value is not None for value in row[1:3]) or row[3]]
+        fields = [(f, *(changed(a, b) if a != b else (a, b)), why or "\u00a0") for f, a, b, why in there]
+        failed = [f"failed {f.tries} times: {f.reason}" for f in self.failures]
+        return display(
+            next(self._lines()),
+            note(listing(failed)) if failed else None,
+            table(("", "Customcrm", "Keap", ""), fields) if self.link is not None else None,
+            fold(f"what was written: {len(self.history)} times", _time_line(self.history)) if self.history else None,
         )
-        head = escape(next(self._lines()))
-        return f"<b>{head}</b><table><tr><th></th><th>Customcrm</th><th>Keap</th><th></th></tr>{rows}</table>"
+
+
+def _time_line(entries: Sequence[JournalEntry]) -> Html:
+    """What was written, newest first: a line for each field, on either side."""
+    rows: list[tuple[Any, ...]] = []
+    for entry in entries[:WRITES]:
+        fields = list(dict.fromkeys([*entry.before, *entry.after]))[:FIELDS]
+        for at, field in enumerate(fields or [""]):
+            when = f"{entry.written_at:%Y-%m-%d %H:%M:%S}" if at == 0 else "\u00a0"
+            what = f"{entry.kind} in {entry.side.title}" if at == 0 else "\u00a0"
+            values = changed(entry.before.get(field), entry.after.get(field)) if field else ("\u00a0", "\u00a0")
+            rows.append((when, what, field, *values, (entry.by or "\u00a0") if at == 0 else "\u00a0"))
+    return table(("", "", "field", "before", "after", "by"), rows)
 
 
 def explain(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[Explanation]:

@@ -12,7 +12,7 @@ import keapbridge as kb
 from keapbridge.sync import aio, session
 
 RENAMED = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}
-FETCHING = {"links", "stop"}  # as it is iterated over
+FETCHING = {"links", "stop", "_repr_html_"}  # as it is iterated over, told, or shown
 TWINS = [(session.SyncSession, aio.AsyncSyncSession), (session.ObjectSync, aio.AsyncObjectSync)]
 
 

@@ -6,14 +6,17 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.drivers import SyncDriver
+from keapbridge.customcrm.records import wire_name
 from keapbridge.testing import contract
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "adapters.md"
@@ -404,6 +407,144 @@ def _arguments(name: str) -> Iterator[tuple[Any, ...]]:
         yield from ((what,) for what in contract.ODD_TEXTS)
     elif name.startswith("test_"):
         yield ()
+
+
+# --- right ones that are odd ------------------------------------------------------------------------------------------
+
+
+class EmptyPages(MemoryCrm):  # type: ignore[misc, valid-type]
+    """Every second page has no record."""
+
+    def list_changes(self, object: str, since: Any, cursor: str | None) -> Any:
+        if cursor is None or not cursor.startswith("again "):
+            return kb.AdapterPage([], cursor=f"again {cursor or ''}")
+        return super().list_changes(object, since, cursor.removeprefix("again ") or None)
+
+
+class OnlyItsOwnIds(MemoryCrm):  # type: ignore[misc, valid-type]
+    """Ids are numbers; any other is refused."""
+
+    def get_many(self, object: str, ids: Any) -> Any:
+        if not all(id.isdecimal() for id in ids):
+            raise kb.StatusError("an id is a number", status=400)
+        return super().get_many(object, ids)
+
+
+class WithoutEmpties(MemoryCrm):  # type: ignore[misc, valid-type]
+    """What is empty is left out."""
+
+    def _shown(self, record: Any) -> Any:
+        return {name: value for name, value in record.items() if value not in (None, "")}
+
+    def list_changes(self, object: str, since: Any, cursor: str | None) -> Any:
+        page = super().list_changes(object, since, cursor)
+        return kb.AdapterPage([self._shown(r) for r in page.records], cursor=page.cursor, deleted=page.deleted)
+
+    def get_many(self, object: str, ids: Any) -> Any:
+        return [self._shown(r) for r in super().get_many(object, ids)]
+
+    def create(self, object: str, record: Any, key: str) -> Any:
+        return self._shown(super().create(object, record, key))
+
+    def update(self, object: str, id: str, changes: Any, version: str | None) -> Any:
+        return self._shown(super().update(object, id, changes, version))
+
+
+class EmptyIsEmptyText(WithoutEmpties):
+    """What is empty is shown as an empty text."""
+
+    def _shown(self, record: Any) -> Any:
+        return {name: "" if value is None else value for name, value in record.items()}
+
+
+class MoreThanIsKnown(WithoutEmpties):
+    """Records have properties of its own."""
+
+    def _shown(self, record: Any) -> Any:
+        return {**record, "Colour": "red", "Tags": ["a", "b"], "Meta": {"Score": 1}}
+
+
+class AnotherZone(WithoutEmpties):
+    """Times are told in the zone of India."""
+
+    def _shown(self, record: Any) -> Any:
+        zone = timezone(timedelta(hours=5, minutes=30))
+
+        def there(value: Any) -> Any:
+            return datetime.fromisoformat(value).astimezone(zone).isoformat() if isinstance(value, str) else value
+
+        return {n: there(v) if n in {"CreatedAt", "UpdatedAt"} else v for n, v in record.items()}
+
+
+class RefusesToBeEmpty(MemoryCrm):  # type: ignore[misc, valid-type]
+    """A name and an e-mail address are needed."""
+
+    def update(self, object: str, id: str, changes: Any, version: str | None) -> Any:
+        if any(changes.get(name, "x") is None for name in ("LastName", "Email", "Name")):
+            raise kb.StatusError("is needed", status=422)
+        return super().update(object, id, changes, version)
+
+
+class WithoutSomeProperties(MemoryCrm):  # type: ignore[misc, valid-type]
+    """It has no place for some properties, and says so."""
+
+    lacks = frozenset({"Fax", "Suffix", "Email2", "StreetAddress2", "ShortDescription"})
+
+    def properties(self, object: str) -> frozenset[str]:
+        cls = {"contacts": kb.customcrm.Contact, "customers": kb.customcrm.Customer, "products": kb.customcrm.Product}
+        names = [f.name for f in attrs.fields(cls[object]) if f.name != "extra"]
+        return frozenset(map(wire_name, names)) - self.lacks
+
+    def create(self, object: str, record: Any, key: str) -> Any:
+        assert not self.lacks & record.keys()
+        return super().create(object, record, key)
+
+
+class StampedByEdits(Humble):
+    """A record has no time of change before its first edit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edited: set[str] = set()
+
+    def _told(self, record: Any) -> Any:
+        return {**record, "UpdatedAt": "2026-03-01T10:00:00Z"} if record["Id"] in self.edited else record
+
+    def get_many(self, object: str, ids: Any) -> Any:
+        return [self._told(r) for r in super().get_many(object, ids)]
+
+    def update(self, object: str, id: str, changes: Any, version: str | None) -> Any:
+        made = super().update(object, id, changes, version)
+        self.edited.add(id)
+        return self._told(made)
+
+
+class AnswersWithNothingMore(Humble):
+    """A write answers with all of the record but what was not written."""
+
+    def update(self, object: str, id: str, changes: Any, version: str | None) -> Any:
+        made = super().update(object, id, changes, version)
+        return {name: value for name, value in made.items() if name == "Id" or name in changes}
+
+
+ODD: list[type] = [
+    EmptyPages,
+    OnlyItsOwnIds,
+    WithoutEmpties,
+    EmptyIsEmptyText,
+    MoreThanIsKnown,
+    AnotherZone,
+    RefusesToBeEmpty,
+    WithoutSomeProperties,
+    StampedByEdits,
+    AnswersWithNothingMore,
+]
+
+
+@pytest.mark.parametrize("odd", variants(ODD, quick=(OnlyItsOwnIds, StampedByEdits)))
+@pytest.mark.parametrize("object", ["contacts", pytest.param("products", marks=pytest.mark.thorough)])
+def test_the_kit_has_nothing_to_say_of_an_odd_one_that_is_right(odd: type, object: str) -> None:
+    assert _failures(odd, object) == {}
 
 
 def test_the_kit_has_nothing_to_say_of_a_good_adapter() -> None:

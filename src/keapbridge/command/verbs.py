@@ -73,6 +73,9 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "dataflow": "print the dataflow document",
         "qa": "execute the checklist of the dataflow document",
     },
+    "trying": {
+        "kit": "find out whether a CRM keeps what the engine relies on",
+    },
     "storing": {
         "backup": "copy a link store on SQLite to a new file",
         "migrate": "make the tables of a link store, or bring them up to date",

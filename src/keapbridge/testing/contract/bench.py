@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Self, cast
+from uuid import uuid4
 
 import attrs
 import pytest
@@ -16,16 +17,18 @@ from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.records import wire_name
+from keapbridge.customcrm.schema import Capabilities
 from keapbridge.errors import ShapeError, StatusError
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
 from keapbridge.testing.contract.samples import CLEARED, EDITS, MAKERS, samples
 
-__all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "differences", "needs", "takes"]
+__all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "absent", "differences", "first_shown", "needs", "takes"]
 
 OTHER_FORM = "a value is shown in another form than it was taken in: the record cannot be read, and its edits wait: {}"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _OWN = frozenset({"id", "created_at", "updated_at", "etag", "extra"})
 
 Customcrm = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
@@ -33,19 +36,25 @@ Customcrm = CustomcrmAdapter | CustomcrmClient | AsyncCustomcrmClient
 
 def _of_client(client: CustomcrmClient | AsyncCustomcrmClient, object: str) -> tuple[System, AdapterCapabilities]:
     flows = getattr(client, object).flows
-    able = flows.capabilities
-    promises = AdapterCapabilities(
+    return CustomcrmSystem(flows), _promised(flows.capabilities)
+
+
+def _promised(able: Capabilities) -> AdapterCapabilities:
+    """What a declared API promises."""
+    return AdapterCapabilities(
         changes_since=able.changed_since,
         tells_deletions=able.tombstones,
         conditional_updates=able.conditional,
         idempotent_creates=able.idempotent,
         batch_read=able.batch,
     )
-    return CustomcrmSystem(flows), promises
 
 
 class Bench:
     """One kind of records of an adapter, or of a declared API, as the engine sees them."""
+
+    others: Mapping[str, Bench] | None = None
+    """The other kinds of the same system, where they were made beside it."""
 
     def __init__(self, adapter: Customcrm, object: str, loop: asyncio.Runner | None = None) -> None:
         self.object = object
@@ -65,7 +74,21 @@ class Bench:
             waits = is_asynchronous(adapter)
         self._loop = loop if waits else None
         self._driver = SyncDriver()
-        self._keys = itertools.count()
+
+    @classmethod
+    def of_system(cls, system: System, object: str) -> Self:
+        """Of what a session has of its Customcrm, without an event loop."""
+        bench = cls.__new__(cls)
+        bench.object, bench.loop, bench._loop = object, None, None
+        bench._driver, bench.records = SyncDriver(), system
+        bench._held, bench.can_delete = None, True
+        if isinstance(system, CustomcrmSystem):
+            bench.promises = _promised(system.flows.capabilities)
+            bench.can_delete = system.flows.capabilities.deletes is not None
+        else:
+            flows: Any = cast("AdapterSystem", system).flows
+            bench.promises, bench._held, bench.adapter = flows.capabilities, flows.properties, flows.adapter
+        return bench
 
     def run(self, flow: Flow[Any]) -> Any:
         """Drive a flow of the engine's."""
@@ -80,6 +103,8 @@ class Bench:
         """The companies that these records refer to, where the adapter has them and a place for the reference."""
         if self.object != "contacts" or not self.holds("customer_id"):
             return None
+        if self.others is not None:
+            return self.others.get("customers")
         is_client = isinstance(self.adapter, (CustomcrmClient, AsyncCustomcrmClient))
         if not is_client and "customers" not in resources(cast("CustomcrmAdapter", self.adapter)):
             return None
@@ -102,7 +127,7 @@ class Bench:
     @property
     def shown(self) -> dict[str, Any]:
         """All records as a list shows them, by id."""
-        return {record.id: self._whole(record) for page in self.pages() for record in page.items}
+        return {record.id: self.whole(record) for page in self.pages() for record in page.items}
 
     def make(self, n: int, **changes: Any) -> Any:
         """The n-th record, not stored yet."""
@@ -128,21 +153,25 @@ class Bench:
         return next(name for name in wanted if self.holds(name))
 
     def create(self, record: Any, key: str | None = None) -> Any:
-        return self._whole(self.run(self.records.create(record, key or f"{self.object}-{next(self._keys)}")))
+        return self.run(self.records.create(record, key or self.key()))
+
+    def key(self) -> str:
+        """A key for a create that nobody has used, in this system or in another run of the suite."""
+        return uuid4().hex
 
     def add(self, number: int) -> list[str]:
         return [self.create(self.make(n)).id for n in range(number)]
 
     def get(self, id: str) -> Any:
-        return self._whole(self.run(self.records.get(id)))
+        return self.whole(self.run(self.records.get(id)))
 
     def get_many(self, ids: Sequence[str]) -> tuple[Any, ...]:
-        return tuple(map(self._whole, self.run(self.records.get_many(ids))))
+        return tuple(map(self.whole, self.run(self.records.get_many(ids))))
 
     def update(self, id: str, version: str | None = None, /, **changes: Any) -> Any:
-        return self._whole(self.run(self.records.update(id, changes, version)))
+        return self.run(self.records.update(id, changes, version))
 
-    def _whole(self, record: Any) -> Any:
+    def whole(self, record: Any) -> Any:
         """A record in which what it does not show is empty: these records are the own of the suite, nothing hides."""
         names = [f.name for f in attrs.fields(type(record)) if f.name != "extra" and self.holds(f.name)]
         left_out: dict[str, Any] = dict.fromkeys(name for name in names if getattr(record, name) is UNSET)
@@ -151,6 +180,15 @@ class Bench:
     def delete(self, id: str, version: str | None = None) -> None:
         needs(self.can_delete, "to delete records")
         self.run(self.records.delete(id, version))
+
+    def raw_pages(self) -> Iterator[Page[Any]]:
+        """All pages, with what of them cannot be read."""
+        page = self.run(self.records.list(None))
+        while True:
+            yield page
+            if page.next is None:
+                return
+            page = self.run(page.next())
 
     def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
         page = self.run(self.records.list(since))
@@ -169,6 +207,21 @@ class Bench:
         moment = self.records.identify(self.get(id)).updated_at
         assert moment is not None, f"{id} has no UpdatedAt: without it nobody knows since when changes are missing"
         return moment
+
+
+def first_shown(pages: Iterator[Page[Any]]) -> list[str]:
+    """The ids on the first page that has any: an empty one before it is right."""
+    return [record.id for record in next((page for page in pages if page.items), Page()).items]
+
+
+def absent(ids: Sequence[str], number: int) -> list[str]:
+    """Ids that nobody has, in the form of those that there are: a system may refuse those of another form."""
+    if ids and all(id.isdecimal() for id in ids):
+        above = max(map(int, ids)) + 10**8
+        return [str(above + n * 7) for n in range(number)]
+    if ids and all(_UUID.fullmatch(id) for id in ids):
+        return [f"00000000-0000-4000-8000-{n:012d}" for n in range(number)]
+    return ["no-such-id", *(str(10**8 + n * 7) for n in range(number - 1))]
 
 
 def differences(a: Any, b: Any) -> list[str]:

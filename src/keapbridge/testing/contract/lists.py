@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keapbridge.testing.contract.bench import LONG_AGO, Bench
+from keapbridge.testing.contract.bench import LONG_AGO, Bench, first_shown
 
 __all__ = ["Lists"]
 
@@ -21,7 +21,7 @@ class Lists:
     def test_a_list_misses_nothing_when_records_change_meanwhile(self, bench: Bench) -> None:
         ids = bench.add(12)
         pages = bench.pages()
-        shown = [record.id for record in next(pages).items]
+        shown = first_shown(pages)
         if len(shown) == len(ids):
             return  # one page, read at one moment
         gone = shown[0]

@@ -46,7 +46,8 @@ class Making:
 
     def test_a_create_that_is_repeated_makes_one_record(self, bench: Bench) -> None:
         needs(bench.promises.idempotent_creates, "idempotent_creates")
-        first, again = (bench.create(bench.make(1), "the-same-key") for _ in range(2))
+        key = bench.key()
+        first, again = (bench.create(bench.make(1), key) for _ in range(2))
         message = "a create that is sent again after its answer was lost makes a second record: a duplicate"
         assert first.id == again.id, message
         assert bench.listed() == [first.id], message

@@ -162,6 +162,7 @@ def _found(
     tried = [Resource(path=path) for path in _guesses(object, known)] if guesses else several
     failed: tuple[Resource, Exchange] | None = None
     for resource in tried:
+        asker.headers = ()
         resource, seen = yield from opens(asker, resource)  # noqa: PLW2901 - it may be at another address
         found = list_in(seen.body) if seen.is_json else None
         if found is not None and (not found[1] or ids_of(found[1])):

@@ -43,6 +43,9 @@ MOST_TRIES = 8  # of ways to say the same thing
 def opens(asker: Asker, resource: Resource) -> Flow[tuple[Resource, Exchange]]:
     """The first page of a list; with a slash at its end or without, where only the other one answers."""
     seen = yield from asker.ask(resource.path)
+    if seen.status == 406:  # which wants to be asked for what it has
+        asker.headers = (("Accept", "application/vnd.api+json"),)
+        seen = yield from asker.ask(resource.path)
     moved = seen.status is not None and 300 <= seen.status < 400
     there = asker.onward(seen, seen.headers.get("location", "")) if moved else None
     if there is not None and at(there)[0].rstrip("/") == at(resource.path)[0].rstrip("/") and there != resource.path:
@@ -218,7 +221,9 @@ def _paged(asker: Asker, seen: Looked, first: Exchange, known: Looked | None) ->
     given = ((size, str(few)),) if size is not None else ()
     wanted = _ids(seen, page)
     tries = 0
-    for way in ways(said, seen.resource.query, known.paging if known else hint, size, len(page)):
+    likely = known.paging if known else hint
+    several = ways(said, seen.resource.query, likely, size, len(page))
+    for way in sorted(several, key=lambda way: hint is not None and type(way.paging) is not type(hint)):
         if tries >= MOST_TRIES:
             break
         tries += 1

@@ -46,7 +46,7 @@ def style_of(seen: Exchange) -> str:
         return "odata"
     if {"count", "next", "previous", "results"} <= names or ({"next", "previous", "results"} == names):
         return "drf"
-    if "rows" in names and {"ok", "truncated"} <= names:
+    if {"ok", "rows", "next"} <= names:
         return "datasette"
     if isinstance(body.get("data"), list):
         if "documentId" in first:

@@ -17,6 +17,7 @@ from tiers import variants
 
 import keapbridge as kb
 from keapbridge.command import main
+from keapbridge.command.codes import WANTS_A_PERSON
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator, RequestLog
 from keapbridge.testing._faults import Faults
 from keapbridge.testing._server import LoopbackServer, Recorder
@@ -341,7 +342,7 @@ def test_the_verb(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         assert "kb.CustomcrmSchema(" in out
         assert main([*arguments, "--toml"]) == 0
         assert tomllib.loads(capsys.readouterr().out)["customcrm"]["url"] == url
-        assert main(["detect", url, "--contacts", "/none"]) == 1
+        assert main(["detect", url, "--contacts", "/none"]) == WANTS_A_PERSON
         assert {r.method for r in log} <= {"GET", "OPTIONS"}
     monkeypatch.delenv("MY_KEY")
     assert main(arguments) == 2

@@ -13,6 +13,7 @@ from test_contract_kit import HalfAnswers, MemoryCrm
 
 import keapbridge as kb
 from keapbridge.command import main
+from keapbridge.command.codes import WANTS_A_PERSON
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 
@@ -46,7 +47,7 @@ def test_a_good_system_keeps_all_and_is_left_empty(opens: Any, capsys: pytest.Ca
 
 
 def test_a_broken_one_is_told_by_promise_and_harm(opens: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["kit", "--session", opens(HalfAnswers())]) == 1
+    assert main(["kit", "--session", opens(HalfAnswers())]) == WANTS_A_PERSON
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("BROKEN  contacts")]
     promise = "many records are all listed and all read by their ids"
     assert any(promise in line and "the others would be taken for deleted" in line for line in said)
@@ -75,5 +76,5 @@ def test_reading_alone_tells_of_lists_that_show_less(opens: Any, capsys: pytest.
 
     crm = ListsLess()
     crm.create("contacts", {"FirstName": "Ada", "JobTitle": "Clerk", "Email": "ada@example.org"}, "1")
-    assert main(["kit", "--session", opens(crm), "--live"]) == 1
+    assert main(["kit", "--session", opens(crm), "--live"]) == WANTS_A_PERSON
     assert "an edit of nobody's" in capsys.readouterr().out

@@ -207,7 +207,7 @@ VERBS: Mapping[str, Verb] = {
             _detect_arguments,
             _detect,
             "Reads a REST API: two pages of each list, one record, changes, an id that is not there. Proposes a "
-            "declaration, and tells what to know before a first run. Writes nothing; ends with 1 when something has to "
+            "declaration, and tells what to know before a first run. Writes nothing; ends with 3 when something has to "
             "be declared by hand.",
         ),
         Verb(

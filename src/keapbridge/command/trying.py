@@ -79,7 +79,7 @@ def _outcomes(benches: Mapping[str, Bench], *, live: bool) -> Iterator[Outcome]:
 
 def _emptied(benches: Mapping[str, Bench]) -> None:
     """Delete what the promise before has left: all of it, for there was nothing before the kit."""
-    for object, bench in reversed(benches.items()):
+    for object, bench in reversed(list(benches.items())):
         ids = bench.listed()
         if ids and not bench.can_delete:
             raise ValueError(f"{object} cannot be deleted, so the kit cannot go on in this system: --live only reads")
@@ -93,7 +93,7 @@ VERBS: Mapping[str, Verb] = {
         _kit_arguments,
         _kit,
         "Makes, changes, reads and deletes records of its own in the Customcrm of a session, an empty test system, and "
-        "tells which promises it does not keep, and what each would break. Keap is not asked. Ends with 1 when one is "
+        "tells which promises it does not keep, and what each would break. Keap is not asked. Ends with 3 when one is "
         "broken.",
     )
 }

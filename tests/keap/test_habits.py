@@ -112,3 +112,32 @@ def test_a_client_learns_what_its_answers_show() -> None:
         assert "job_title" not in server.state.contacts[id]
         assert (keap.habits.empty_text, keap.habits.null) == ("ignored", "refused")
         assert keap.contacts.get(id).birth_date == date(1985, 3, 15)
+
+
+def test_what_no_answer_shows_is_looked_at_and_cleared_in_another_way() -> None:
+    with (
+        KeapEmulator(habits=Habits(empty_text="ignored", empty_object="ignored")) as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap,
+    ):
+        filled = {"company_name": "Acme", "notes": "n", "email_address": {"email": "a@x.org", "field": "EMAIL1"}}
+        first, second = server.state.companies.add_many([filled, filled])
+        keap.companies.update(first, notes=None, email_address=None, website="https://x.org")
+        assert server.state.companies[first].keys().isdisjoint({"notes", "email_address"})
+        assert keap.habits == Habits(null="clears"), "that it is still shown may be a delay"
+        before = len(server.requests)
+        keap.companies.update(second, notes=None)
+        assert [r.method for r in server.requests[before:]] == ["PATCH", "GET"]
+        assert "notes" not in server.state.companies[second]
+
+
+def test_a_keap_that_shows_late_what_was_cleared_is_asked_a_few_times_only() -> None:
+    with (
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap,
+    ):
+        id = server.state.companies.add({"company_name": "Acme", "notes": "n"})
+        server.faults.randomly(1.0, kinds=["stale"])
+        keap.companies.update(id, notes=None)
+        assert [r.method for r in server.requests] == ["PATCH", "GET"] * 3
+        assert "notes" not in server.state.companies[id]
+        assert keap.habits == Habits.unknown()

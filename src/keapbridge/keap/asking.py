@@ -73,9 +73,13 @@ class Asking:
         """How many ids a filter may have."""
         return min(self.ids.get(resource, MAX_PAGE), self.habits.ids_at_once or MAX_PAGE)
 
-    def way(self, resource: str, name: str) -> Way | None:
-        """How to clear a property; `None` where no way has done it."""
-        return next_way(self.habits, name, self.failed.get((resource, name), frozenset()))
+    def way(self, resource: str, name: str, tried: Collection[Way] = ()) -> Way | None:
+        """How to clear a property; `None` where no way has done it.
+
+        Args:
+            tried: ways that seem not to have done it just now.
+        """
+        return next_way(self.habits, name, self.failed.get((resource, name), frozenset()).union(tried))
 
     def remember_clearing(self, resource: str, told: Mapping[tuple[str, Way], Cleared]) -> None:
         """What became of properties that were written empty."""

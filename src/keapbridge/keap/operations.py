@@ -13,7 +13,7 @@ from keapbridge._io.calling import send
 from keapbridge._io.effects import Call, Flow, Page, gather
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Ear, Port
-from keapbridge.errors import NotFoundError, StatusError
+from keapbridge.errors import ApiError, NotFoundError, StatusError
 from keapbridge.keap import endpoints, field_endpoints, lists
 from keapbridge.keap.asking import Asking, is_named, is_refusal
 from keapbridge.keap.by_id import ById
@@ -204,12 +204,13 @@ class KeapResource(Generic[R]):
     def _clear(self, id: str, record: R, mask: Collection[str], emptied: Collection[str]) -> Flow[R]:
         """A write that empties some properties, in the ways that this Keap takes; each that fails is tried once."""
         name, asking = self.endpoint.name, self.asking
+        tried: set[tuple[str, Way]] = set()
+
+        def next_way(each: str) -> Way | None:
+            return asking.way(name, each, [way for other, way in tried if other == each])
+
         while True:
-            ways: dict[str, Way] = {}
-            for each in emptied:
-                known = asking.way(name, each)
-                if known is not None:
-                    ways[each] = known
+            ways = {each: way for each in emptied if (way := next_way(each)) is not None}
             try:
                 answer = yield from send(self.port, endpoints.update(self.endpoint, id, record, mask, asking, ways))
             except StatusError as error:
@@ -217,20 +218,36 @@ class KeapResource(Generic[R]):
                 named = [each for each in ways if is_alone or is_named(error.said, each)]
                 if not is_refusal(error) or not named:
                     raise
-                refused: dict[tuple[str, Way], Cleared] = {(each, ways[each]): "refused" for each in named}
-                asking.remember_clearing(name, refused)
-                if not all(asking.way(name, each) for each in named):
+                asking.remember_clearing(name, {(each, ways[each]): "refused" for each in named})
+                if not all(map(next_way, named)):
                     raise
                 continue
-            told: dict[tuple[str, Way], Cleared] = {}
-            for each, way in ways.items():
-                effect = shows(getattr(answer, each))
-                if effect is not None:
-                    told[each, way] = effect
+            told = _told(answer, ways)
             asking.remember_clearing(name, told)
-            mask = emptied = [n for (n, _), effect in told.items() if effect != "clears" and asking.way(name, n)]
+            failed = {each for (each, _), effect in told.items() if effect != "clears"}
+            if not self.answers_all:
+                failed |= yield from self._looked(id, {e: w for e, w in ways.items() if (e, w) not in told}, tried)
+            mask = emptied = [each for each in failed if next_way(each) is not None]
             if not mask:
                 return answer
+
+    def _looked(self, id: str, ways: Mapping[str, Way], tried: set[tuple[str, Way]]) -> Flow[set[str]]:
+        """Those of the emptied properties, which no answer has shown, that are not empty when they are looked at.
+
+        What was written may only not be shown yet. So nothing is concluded from that: another way does no harm.
+        """
+        if not ways:
+            return set()
+        try:
+            told = _told((yield from self.get(id)), ways)
+        except ApiError:
+            return set()
+        failed = {each for each, effect in told.items() if effect != "clears"}
+        shown = {name for name, _ in tried}  # and if it is not shown any more, it was cleared
+        cleared = {(e, w) for e, w in ways.items() if told.get((e, w), "clears" if e in shown else None) == "clears"}
+        self.asking.remember_clearing(self.endpoint.name, dict.fromkeys(cleared, "clears"))
+        tried |= failed
+        return {name for name, _ in failed}
 
     def put_items(self, id: str | int, items: Collection[SlotItem]) -> Flow[R]:
         id = one_id("id", id)
@@ -263,6 +280,12 @@ class KeapResource(Generic[R]):
         made = yield from send(self.port, call)
         self._models.clear()
         return made
+
+
+def _told(record: Any, ways: Mapping[str, Way]) -> dict[tuple[str, Way], Cleared]:
+    """What a record says of the clearing of some of its properties."""
+    effects = {(name, way): shows(getattr(record, name)) for name, way in ways.items()}
+    return {each: effect for each, effect in effects.items() if effect is not None}
 
 
 def _filters(given: Any) -> list[tuple[str, str]]:

@@ -2,11 +2,13 @@
 
 from keapbridge.keap.auth import KeapApiKey
 from keapbridge.keap.client import AsyncKeapClient, KeapClient
+from keapbridge.keap.directory import LeadSource, Tag, User
 from keapbridge.keap.fields import CustomField, FieldOption, Model
 from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
+from keapbridge.keap.particular import EmailStatus
 from keapbridge.keap.records import (
     Address,
     BasicCompany,
@@ -43,6 +45,7 @@ __all__ = [
     "CustomField",
     "CustomFieldValue",
     "EmailAddress",
+    "EmailStatus",
     "FaxNumber",
     "FieldOption",
     "FileTokenStore",
@@ -54,6 +57,7 @@ __all__ = [
     "KeapClient",
     "KeapLimits",
     "KeapOAuth",
+    "LeadSource",
     "Link",
     "Model",
     "Money",
@@ -69,7 +73,9 @@ __all__ = [
     "SavedProduct",
     "SocialAccount",
     "SubscriptionPlan",
+    "Tag",
     "TokenStore",
+    "User",
     "VariableSetting",
     "find_item",
     "put_item",

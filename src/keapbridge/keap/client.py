@@ -12,6 +12,19 @@ from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.keap.asking import Asking
+from keapbridge.keap.directory import (
+    LEAD_SOURCES,
+    TAGS,
+    USERS,
+    AsyncKeapDirectory,
+    AsyncKeapTags,
+    LeadSource,
+    SavedLeadSource,
+    SavedUser,
+    SyncKeapDirectory,
+    SyncKeapTags,
+    User,
+)
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
@@ -19,18 +32,21 @@ from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import oauth_of
 from keapbridge.keap.operations import KeapResource
 from keapbridge.keap.pace import pace_for
+from keapbridge.keap.particular import (
+    AsyncKeapAddresses,
+    AsyncKeapContacts,
+    AsyncKeapProducts,
+    KeapAddresses,
+    SyncKeapAddresses,
+    SyncKeapContacts,
+    SyncKeapProducts,
+)
 from keapbridge.keap.records import (
     Company,
-    Contact,
-    Product,
     SavedCompany,
-    SavedContact,
-    SavedProduct,
 )
 from keapbridge.keap.resources import (
-    AsyncKeapResource,
     AsyncKeapResourceWithFields,
-    SyncKeapResource,
     SyncKeapResourceWithFields,
 )
 from keapbridge.keap.turns import Pacing
@@ -91,15 +107,19 @@ class KeapClient:
         )
         self._driver = driver = SyncDriver()
         self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
-        self.contacts: SyncKeapResourceWithFields[Contact, SavedContact] = SyncKeapResourceWithFields(
-            driver, KeapResource(self._port, CONTACTS, asking)
-        )
+        self.contacts = SyncKeapContacts(driver, KeapResource(self._port, CONTACTS, asking))
         self.companies: SyncKeapResourceWithFields[Company, SavedCompany] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES, asking)
         )
-        self.products: SyncKeapResource[Product, SavedProduct] = SyncKeapResource(
-            driver, KeapResource(self._port, PRODUCTS, asking)
+        self.products = SyncKeapProducts(driver, KeapResource(self._port, PRODUCTS, asking))
+        self.users: SyncKeapDirectory[User, SavedUser] = SyncKeapDirectory(
+            driver, KeapResource(self._port, USERS, asking)
         )
+        self.lead_sources: SyncKeapDirectory[LeadSource, SavedLeadSource] = SyncKeapDirectory(
+            driver, KeapResource(self._port, LEAD_SOURCES, asking)
+        )
+        self.tags = SyncKeapTags(driver, KeapResource(self._port, TAGS, asking))
+        self.email_addresses = SyncKeapAddresses(driver, KeapAddresses(self._port))
         self.hooks = SyncKeapHooks(driver, KeapHooks(self._port))
 
     @property
@@ -176,15 +196,19 @@ class AsyncKeapClient:
         )
         self._driver = driver = AsyncDriver()
         self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
-        self.contacts: AsyncKeapResourceWithFields[Contact, SavedContact] = AsyncKeapResourceWithFields(
-            driver, KeapResource(self._port, CONTACTS, asking)
-        )
+        self.contacts = AsyncKeapContacts(driver, KeapResource(self._port, CONTACTS, asking))
         self.companies: AsyncKeapResourceWithFields[Company, SavedCompany] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES, asking)
         )
-        self.products: AsyncKeapResource[Product, SavedProduct] = AsyncKeapResource(
-            driver, KeapResource(self._port, PRODUCTS, asking)
+        self.products = AsyncKeapProducts(driver, KeapResource(self._port, PRODUCTS, asking))
+        self.users: AsyncKeapDirectory[User, SavedUser] = AsyncKeapDirectory(
+            driver, KeapResource(self._port, USERS, asking)
         )
+        self.lead_sources: AsyncKeapDirectory[LeadSource, SavedLeadSource] = AsyncKeapDirectory(
+            driver, KeapResource(self._port, LEAD_SOURCES, asking)
+        )
+        self.tags = AsyncKeapTags(driver, KeapResource(self._port, TAGS, asking))
+        self.email_addresses = AsyncKeapAddresses(driver, KeapAddresses(self._port))
         self.hooks = AsyncKeapHooks(driver, KeapHooks(self._port))
 
     @property

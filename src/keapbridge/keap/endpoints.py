@@ -19,7 +19,7 @@ from keapbridge._io.effects import Answer, Call
 from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ApiError, StatusError
 from keapbridge.keap import records
-from keapbridge.keap.asking import Asking, is_refusal, names_in
+from keapbridge.keap.asking import MAX_PAGE, Asking, is_refusal, names_in
 from keapbridge.keap.clearing import Way, written
 from keapbridge.model.checked import asked_id
 from keapbridge.model.given import wrong
@@ -58,7 +58,9 @@ class Endpoint(Generic[R]):
     """One of Keap's three resources.
 
     Attributes:
-        name: its name in the path and in the list answer.
+        name: its name in the list answer, and in the path.
+        at: its name in the path, where that is another one.
+        longest_page: how long a page of its list may be.
         singular: for messages.
         codec: reads and writes the records.
         read_only: attributes that are never written.
@@ -85,12 +87,14 @@ class Endpoint(Generic[R]):
     id_above: str
     newest_first: str | None = None
     by_id: str | None = None
+    at: str | None = None
+    longest_page: int = MAX_PAGE
     on_create: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     on_update: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
 
     @property
     def path(self) -> str:
-        return f"/v2/{self.name}"
+        return f"/v2/{self.at or self.name}"
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -135,7 +135,8 @@ class Wanted(Generic[R]):
 
     @property
     def _size(self) -> int:
-        return min(self.size, self.asking.size(self.endpoint.name), self.less or MAX_PAGE)
+        most = min(self.size, self.endpoint.longest_page)
+        return min(most, self.asking.size(self.endpoint.name), self.less or MAX_PAGE)
 
     @property
     def _fields(self) -> tuple[str, ...]:

@@ -210,7 +210,7 @@ class KeapResource(Generic[R]):
             return asking.way(name, each, [way for other, way in tried if other == each])
 
         while True:
-            ways = {each: way for each in emptied if (way := next_way(each)) is not None}
+            ways: dict[str, Way] = {each: way for each in emptied if (way := next_way(each)) is not None}
             try:
                 answer = yield from send(self.port, endpoints.update(self.endpoint, id, record, mask, asking, ways))
             except StatusError as error:
@@ -218,7 +218,8 @@ class KeapResource(Generic[R]):
                 named = [each for each in ways if is_alone or is_named(error.said, each)]
                 if not is_refusal(error) or not named:
                     raise
-                asking.remember_clearing(name, {(each, ways[each]): "refused" for each in named})
+                refused: dict[tuple[str, Way], Cleared] = {(each, ways[each]): "refused" for each in named}
+                asking.remember_clearing(name, refused)
                 if not all(map(next_way, named)):
                     raise
                 continue
@@ -244,8 +245,11 @@ class KeapResource(Generic[R]):
             return set()
         failed = {each for each, effect in told.items() if effect != "clears"}
         shown = {name for name, _ in tried}  # and if it is not shown any more, it was cleared
-        cleared = {(e, w) for e, w in ways.items() if told.get((e, w), "clears" if e in shown else None) == "clears"}
-        self.asking.remember_clearing(self.endpoint.name, dict.fromkeys(cleared, "clears"))
+        effects: dict[tuple[str, Way], Cleared] = {}
+        for each in ways.items():
+            if told.get(each, "clears" if each[0] in shown else None) == "clears":
+                effects[each] = "clears"
+        self.asking.remember_clearing(self.endpoint.name, effects)
         tried |= failed
         return {name for name, _ in failed}
 
@@ -284,8 +288,12 @@ class KeapResource(Generic[R]):
 
 def _told(record: Any, ways: Mapping[str, Way]) -> dict[tuple[str, Way], Cleared]:
     """What a record says of the clearing of some of its properties."""
-    effects = {(name, way): shows(getattr(record, name)) for name, way in ways.items()}
-    return {each: effect for each, effect in effects.items() if effect is not None}
+    told: dict[tuple[str, Way], Cleared] = {}
+    for name, way in ways.items():
+        effect = shows(getattr(record, name))
+        if effect is not None:
+            told[name, way] = effect
+    return told
 
 
 def _filters(given: Any) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from keapbridge.model.given import keywords
 from keapbridge.model.maybe import UNSET, Maybe, Unreadable, UnsetType
 
 __all__ = [
+    "Extra",
     "FixedOption",
     "Money",
     "ProductInventory",

@@ -11,6 +11,7 @@ from keapbridge.testing._server import AsgiApp
 from keapbridge.testing.keap._addresses import change_email_status, email_status
 from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._checks import InvalidError
+from keapbridge.testing.keap._directory import directory_routes
 from keapbridge.testing.keap._hooks import KeapHooks
 from keapbridge.testing.keap._messages import RefusedError, http_error, invalid, refusal
 from keapbridge.testing.keap._records import RecordEndpoints
@@ -25,6 +26,7 @@ def application(state: KeapState, behaviour: KeapBehaviour, habits: Habits, hook
     routes: list[Route] = []
     for resource in (CONTACTS, COMPANIES, PRODUCTS):
         routes += RecordEndpoints(state, behaviour, habits, resource).routes()
+    routes += directory_routes(state)
     routes += [
         Route("/emailAddresses/{email}/status", email_status(state), methods=["GET"]),
         Route("/emailAddresses/{email}/status", change_email_status(state), methods=["PATCH"]),

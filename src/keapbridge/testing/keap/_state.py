@@ -18,6 +18,7 @@ import msgspec
 
 from keapbridge.testing.keap._checks import money
 from keapbridge.testing.keap._consents import Consent, Consents
+from keapbridge.testing.keap._directory import Entries
 from keapbridge.testing.keap._documents import Document, dicts
 from keapbridge.testing.keap._fields import FIELD_TYPES, made_field
 from keapbridge.testing.keap._filters import Condition, Order, stamp
@@ -30,7 +31,10 @@ Clock = Callable[[], datetime]
 
 
 class KeapState:
-    """The emulator's records: `contacts`, `companies` and `products`, and the consent of email addresses."""
+    """The emulator's records: `contacts`, `companies` and `products`, and the consent of email addresses.
+
+    Beside them are the `users`, `lead_sources` and `tags` that records refer to.
+    """
 
     def __init__(self, *, currency: str, clock: Clock | None) -> None:
         self.lock = threading.RLock()
@@ -46,6 +50,9 @@ class KeapState:
         self.contacts = Contacts(self, CONTACTS)
         self.companies = Table(self, COMPANIES)
         self.products = Table(self, PRODUCTS)
+        self.users = Entries(self.lock, self.tick, 71)
+        self.lead_sources = Entries(self.lock, self.tick, 3001)
+        self.tags = Entries(self.lock, self.tick, 101)
         tables = {resource.name: self.table(resource).rows.columns for resource in RESOURCES}
         self._journal = Journal(self._db, tables, {"contact_emails": ("rowid", "record_id", "email")})
 

@@ -1,0 +1,314 @@
+"""What Keap's records refer to by id: users, lead sources and tags, as records, endpoints and the clients' faces.
+
+They are few, and change seldom: a list of each is one call, mostly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+from attrs import frozen
+
+from keapbridge._io.calling import send
+from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.effects import Call, Flow, Page
+from keapbridge._io.port import Port
+from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json
+from keapbridge.errors import KeapbridgeError
+from keapbridge.keap.endpoints import Endpoint, KeapRecord
+from keapbridge.keap.operations import KeapResource
+from keapbridge.keap.product_parts import Extra, as_tuple
+from keapbridge.keap.records import EmailAddress
+from keapbridge.model.given import keywords, one_id, several_ids, telling_methods
+from keapbridge.model.maybe import UNSET, Maybe, UnsetType
+
+__all__ = [
+    "LEAD_SOURCES",
+    "TAGS",
+    "USERS",
+    "AsyncKeapDirectory",
+    "AsyncKeapTags",
+    "KeapTagging",
+    "LeadSource",
+    "SavedLeadSource",
+    "SavedTag",
+    "SavedUser",
+    "SyncKeapDirectory",
+    "SyncKeapTags",
+    "Tag",
+    "User",
+    "entries",
+    "make_entry",
+]
+
+_AT_ONCE = 100  # contacts of one call
+N = TypeVar("N")  # what is given to be made
+R = TypeVar("R", bound=KeapRecord)
+
+
+@frozen(kw_only=True)
+class User:
+    """Somebody who works with Keap: the owner of contacts and companies. Read only."""
+
+    id: Maybe[str] = UNSET
+    given_name: Maybe[str] = UNSET
+    family_name: Maybe[str] = UNSET
+    email_addresses: tuple[EmailAddress, ...] | UnsetType = attrs.field(default=UNSET, converter=as_tuple)
+    status: Maybe[str] = UNSET
+    admin: Maybe[bool] = UNSET
+    partner: Maybe[bool] = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = NO_EXTRA
+    __repr__ = brief
+
+
+@keywords()
+@frozen(kw_only=True)
+class LeadSource:
+    """Where contacts come from."""
+
+    id: Maybe[str] = UNSET
+    name: Maybe[str] = UNSET
+    description: Maybe[str] = UNSET
+    vendor: Maybe[str] = UNSET
+    medium: Maybe[str] = UNSET
+    message: Maybe[str] = UNSET
+    status: Maybe[str] = UNSET
+    lead_source_category_id: Maybe[str] = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = NO_EXTRA
+    __repr__ = brief
+
+
+@keywords()
+@frozen(kw_only=True)
+class Tag:
+    """What contacts are marked with."""
+
+    id: Maybe[str] = UNSET
+    name: Maybe[str] = UNSET
+    description: Maybe[str] = UNSET
+    create_time: Maybe[datetime] = UNSET
+    update_time: Maybe[datetime] = UNSET
+    extra: Extra = NO_EXTRA
+    __repr__ = brief
+
+
+if TYPE_CHECKING:
+
+    class SavedUser(User):
+        """`User` as Keap answers it."""
+
+        id: str
+
+    class SavedLeadSource(LeadSource):
+        """`LeadSource` as Keap answers it."""
+
+        id: str
+
+    class SavedTag(Tag):
+        """`Tag` as Keap answers it."""
+
+        id: str
+else:
+    SavedUser, SavedLeadSource, SavedTag = User, LeadSource, Tag
+
+_READ_ONLY = frozenset({"id", "create_time", "update_time"})
+
+USERS: Endpoint[SavedUser] = Endpoint(
+    name="users",
+    singular="user",
+    codec=Codec(SavedUser),
+    read_only=frozenset(field.name for field in attrs.fields(User)),
+    choosable=False,
+    answers_all=True,
+    since=None,
+    ids="user_ids",
+    id_above="user_id",
+    longest_page=100,
+)
+LEAD_SOURCES: Endpoint[SavedLeadSource] = Endpoint(
+    name="lead_sources",
+    at="leadSources",
+    singular="lead source",
+    codec=Codec(SavedLeadSource),
+    read_only=_READ_ONLY,
+    required=frozenset({"name"}),
+    choosable=False,
+    answers_all=True,
+    since=None,
+    ids=None,
+    id_above="id",
+)
+TAGS: Endpoint[SavedTag] = Endpoint(
+    name="tags",
+    singular="tag",
+    codec=Codec(SavedTag),
+    read_only=_READ_ONLY,
+    required=frozenset({"name"}),
+    choosable=False,
+    answers_all=True,
+    since=None,
+    ids="tag_ids",
+    id_above="tag_id",
+)
+
+
+@attrs.frozen
+class KeapTagging:
+    """Marking contacts with tags, and taking the mark away, as flows. Both can be repeated without harm."""
+
+    port: Port
+
+    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[None]:
+        return self._change("applyTags", one_id("tag_id", tag_id), several_ids("contact_ids", contact_ids))
+
+    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[None]:
+        return self._change("removeTags", one_id("tag_id", tag_id), several_ids("contact_ids", contact_ids))
+
+    def _change(self, verb: str, tag: str, contacts: Collection[str]) -> Flow[None]:
+        ids = list(contacts)
+        for start in range(0, len(ids), _AT_ONCE):
+            body = dump_json({"contact_ids": ids[start : start + _AT_ONCE]})
+            path = f"{TAGS.path}/{tag}/contacts:{verb}"
+            route = f"{TAGS.path}/{{id}}/contacts:{verb}"
+            call: Call[None] = Call("POST", path, lambda _: None, body=body, subject=f"tag {tag}", route=route)
+            yield from send(self.port, call)
+
+
+def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]]:
+    """The users by e-mail address or the lead sources by name, as id and name, on the port of other operations.
+
+    What counts of two with the same name comes first: users who work there still, and older ones.
+    """
+    resource: KeapResource[Any] = KeapResource(flows.port, _LISTS[of], flows.asking)
+    filters = [("include_inactive", "true")] if of == "users" else []
+    found: list[Any] = []
+    page: Page[Any] | None = yield from resource.list(filters=filters)
+    while page is not None:
+        for item in page.malformed:
+            raise item.error
+        found += page.items
+        page = (yield from page.next()) if page.next else None
+    found.sort(key=lambda each: (_is_inactive(each), len(each.id), each.id))
+    return [(each.id, name) for each in found if (name := _name_of(each))]
+
+
+def make_entry(flows: KeapResource[Any], of: str, name: str) -> Flow[str]:
+    """Make a lead source and answer its id."""
+    resource: KeapResource[SavedLeadSource] = KeapResource(flows.port, LEAD_SOURCES, flows.asking)
+    made = yield from resource.create(LeadSource(name=name))
+    return made.id
+
+
+_LISTS: Mapping[str, Endpoint[Any]] = {"users": USERS, "lead_sources": LEAD_SOURCES}
+
+
+def _name_of(entry: User | LeadSource) -> str:
+    if isinstance(entry, LeadSource):
+        return entry.name or ""
+    return next((item.email.lower() for item in entry.email_addresses or () if item.email), "")
+
+
+def _is_inactive(entry: User | LeadSource) -> bool:
+    return (entry.status or "").casefold() == "inactive"
+
+
+@telling_methods
+class SyncKeapDirectory(Generic[N, R]):
+    """Users, lead sources or tags, to be looked up; those that can be made, to be made."""
+
+    def __init__(self, driver: SyncDriver, flows: KeapResource[R]) -> None:
+        self._driver = driver
+        self.flows = flows
+
+    def list(
+        self, *, filters: Collection[tuple[str, str]] | Mapping[str, str] = (), order_by: str | None = None
+    ) -> Iterator[R]:
+        """All of them, or those that a filter lets through (`{"name": "Goo*"}`), page by page."""
+        return self._driver.iterate(self.flows.list(filters=filters, order_by=order_by))
+
+    def get(self, id: str | int) -> R:
+        """One of them.
+
+        Raises:
+            NotFoundError: when there is none.
+        """
+        return self._driver.run(self.flows.get(id))
+
+    def create(self, record: N) -> R:
+        """Make one; never repeated when the outcome is unknown, and whether there is one of this name is not looked at.
+
+        Raises:
+            KeapbridgeError: for users, whom nobody makes here.
+        """
+        _check_makes(self.flows)
+        return self._driver.run(self.flows.create(record))
+
+
+@telling_methods
+class AsyncKeapDirectory(Generic[N, R]):
+    """`SyncKeapDirectory` for an event loop."""
+
+    def __init__(self, driver: AsyncDriver, flows: KeapResource[R]) -> None:
+        self._driver = driver
+        self.flows = flows
+
+    def list(
+        self, *, filters: Collection[tuple[str, str]] | Mapping[str, str] = (), order_by: str | None = None
+    ) -> AsyncIterator[R]:
+        """See `SyncKeapDirectory.list`."""
+        return self._driver.iterate(self.flows.list(filters=filters, order_by=order_by))
+
+    async def get(self, id: str | int) -> R:
+        """See `SyncKeapDirectory.get`."""
+        return await self._driver.run(self.flows.get(id))
+
+    async def create(self, record: N) -> R:
+        """See `SyncKeapDirectory.create`."""
+        _check_makes(self.flows)
+        return await self._driver.run(self.flows.create(record))
+
+
+def _check_makes(flows: KeapResource[Any]) -> None:
+    if not flows.endpoint.writable:
+        raise KeapbridgeError(f"{flows.endpoint.name} are made in Keap itself")
+
+
+@telling_methods
+class SyncKeapTags(SyncKeapDirectory[Tag, SavedTag]):
+    """Tags, which contacts are marked with."""
+
+    def __init__(self, driver: SyncDriver, flows: KeapResource[SavedTag]) -> None:
+        super().__init__(driver, flows)
+        self._tagging = KeapTagging(flows.port)
+
+    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+        """Mark contacts with a tag, 100 with a call."""
+        self._driver.run(self._tagging.apply(tag_id, contact_ids))
+
+    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+        """Take a tag off contacts, 100 with a call."""
+        self._driver.run(self._tagging.remove(tag_id, contact_ids))
+
+
+@telling_methods
+class AsyncKeapTags(AsyncKeapDirectory[Tag, SavedTag]):
+    """`SyncKeapTags` for an event loop."""
+
+    def __init__(self, driver: AsyncDriver, flows: KeapResource[SavedTag]) -> None:
+        super().__init__(driver, flows)
+        self._tagging = KeapTagging(flows.port)
+
+    async def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+        """See `SyncKeapTags.apply`."""
+        await self._driver.run(self._tagging.apply(tag_id, contact_ids))
+
+    async def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+        """See `SyncKeapTags.remove`."""
+        await self._driver.run(self._tagging.remove(tag_id, contact_ids))

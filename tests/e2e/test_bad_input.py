@@ -12,7 +12,7 @@ import pytest
 from tiers import named, variants
 
 import keapbridge as kb
-from keapbridge.testing import CustomcrmEmulator, Fault
+from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour
 
 if TYPE_CHECKING:
     from conftest import World
@@ -342,6 +342,9 @@ def test_lost_answers_about_companies_and_products_make_no_duplicates(world: Wor
     world.assert_quiet()
 
 
+@pytest.mark.parametrize(
+    "keap_behaviour", [KeapBehaviour(), KeapBehaviour(reformat_phones=True)], ids=["as it is", "in national form"]
+)
 def test_a_lost_answer_about_a_record_that_nothing_can_be_looked_up_by_makes_no_duplicate(world: World) -> None:
     world.crm.state.contacts.add({"Phone": "+16025550101"})
     world.keap.faults.add(Fault(status=0, when="after"), method="POST")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,10 +100,19 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
         made, seen = system.identify(one.record).created_at, one.whole
         # What cannot be understood (a number in national form, without a country) does not tell them apart.
         told = {field: value for field, value in known.items() if field not in seen.snapshot.unreadable}
-        same = bool(told) and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
+        unread = [sync.mapper[field].place(side) for field in known.keys() - told.keys()]
+        same = bool(told) or any(_same_digits(place.get(probe), place.get(one.record)) for place in unread)
+        same = same and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
         if same and (made is None or made >= since) and not (yield from _is_linked(sync, side, seen.id)):
             found.append(seen)
     return found
+
+
+def _same_digits(sent: Any, shown: Any) -> bool:
+    """Whether a number is the one that was sent, in a form that does not tell of which country it is."""
+    ours, theirs = (re.sub(r"\D", "", str(raw[0] if isinstance(raw, tuple) else raw)) for raw in (sent, shown))
+    theirs = theirs.lstrip("0")
+    return len(theirs) > 5 and ours.endswith(theirs)
 
 
 def _changed(system: System, since: datetime) -> Flow[tuple[Any, ...]]:

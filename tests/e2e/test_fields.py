@@ -246,6 +246,7 @@ def test_every_mapped_field_is_in_the_table(mapper: mapping.Mapper) -> None:
     assert {lens.name for lens in mapper.lenses} == {f.name for f in FIELDS if f.object == mapper.name}
 
 
+@pytest.mark.habits(phones="kept")
 @every_object
 def test_an_edit_in_customcrm_becomes_one_patch_of_that_field_in_keap(world: World, object: str) -> None:
     _settle(world)
@@ -354,6 +355,7 @@ def _can_be_empty(object: str) -> list[Field]:
     return [f for f in FIELDS if f.object == object and f.name not in needed]
 
 
+@pytest.mark.habits(empty_text="clears", empty_date="clears", empty_object="clears", empty_link="clears")
 @each_object
 def test_a_field_emptied_in_customcrm_is_empty_in_keap(world: World, object: str) -> None:
     _settle(world)

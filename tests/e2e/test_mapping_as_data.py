@@ -85,6 +85,7 @@ def test_a_record_whose_mapped_values_did_not_change_leaves_the_filter_all_the_s
     assert world.crm.state.contacts[a].get("MiddleName") is None
 
 
+@pytest.mark.habits(deleted="404")
 def test_nothing_outside_the_filter_is_deleted_with_its_counterpart(world: World) -> None:
     a = person(world, 1, Status="active")
     options: Json = {"contacts": OURS, "policy": kb.Policy(deletions="delete")}

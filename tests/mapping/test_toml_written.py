@@ -82,6 +82,8 @@ ONCE = {
     "reference": lambda: contacts.with_lenses(
         kb.reference("CustomerId", "companies", keap="company.id", direction="to_keap")
     ),
+    "owner": lambda: contacts.with_lenses(kb.owner("OwnerEmail", direction="to_customcrm")),
+    "lead_source": lambda: contacts.with_lenses(kb.lead_source("LeadSource", create=True)),
     "region": lambda: contacts.without("Country", "Region", "Phone", "MobilePhone", "Fax").with_lenses(
         kb.country("Land", keap="addresses.BILLING.country_code"),
         kb.region("Region", keap="addresses.BILLING.region_code", scope="Land"),

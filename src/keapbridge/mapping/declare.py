@@ -18,6 +18,7 @@ from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
 from keapbridge.mapping.kinds.made import Made
 from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.named import LeadSource, Owner
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.phones import Fax, Phone
 from keapbridge.mapping.kinds.places import Country, Region
@@ -46,9 +47,11 @@ __all__ = [
     "field",
     "full_name",
     "integer",
+    "lead_source",
     "lens",
     "money",
     "opt_out",
+    "owner",
     "phone",
     "reference",
     "region",
@@ -397,6 +400,28 @@ def reference(name: str, object: str, *, keap: str, **options: Unpack[LensOption
     """A reference to a record of another synchronization."""
     checked(name, "object", partial(given_text, example="companies"), object)
     return field(name, Reference(object), keap=keap, keap_type=f"string (id of one of the {object})", **options)
+
+
+@keywords()
+def owner(name: str, *, keap: str = "owner_id", **options: Unpack[LensOptions]) -> Declared:
+    """The user of Keap who owns a record, by e-mail address; one whom Keap does not have is held.
+
+    Which user has which address is asked of Keap with one call when a run begins.
+    """
+    return field(name, Owner(), keap=keap, keap_type="string (id of a user)", **options)
+
+
+@keywords()
+def lead_source(
+    name: str, *, keap: str = "leadsource_id", create: bool = False, **options: Unpack[LensOptions]
+) -> Declared:
+    """Where a contact comes from, by the name of the lead source. Spellings that nobody can tell apart are one.
+
+    Args:
+        create: make a lead source that Keap does not have, when a plan is applied; otherwise it is held.
+    """
+    checked(name, "create", partial(one_of, types=bool, example="create=True"), create)
+    return field(name, LeadSource(create), keap=keap, keap_type="string (id of a lead source)", **options)
 
 
 @keywords()

@@ -37,6 +37,7 @@ from keapbridge.store.sql import LinkStore
 from keapbridge.sync.absences import Absences
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
+from keapbridge.sync.known_entries import KnownEntries
 from keapbridge.sync.known_fields import known_fields
 from keapbridge.sync.listings import Listings
 from keapbridge.sync.options import Settings
@@ -100,6 +101,7 @@ class Synchronization:
         guard: what has failed in the run under way; one for all synchronizations of a bridge.
         belonging: to which two systems the store belongs; one for all synchronizations of a bridge.
         absences: what the run under way knows of properties that are not shown.
+        entries: the users and lead sources of Keap that the mapping refers to.
         listings: how far the lists of the run under way have come.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         deciding: the field that a person decides at the moment.
@@ -117,6 +119,9 @@ class Synchronization:
     )
     absences: Absences = attrs.field(factory=Absences, eq=False, repr=False)
     listings: Listings = attrs.field(factory=Listings, eq=False, repr=False)
+    entries: KnownEntries = attrs.field(
+        default=attrs.Factory(lambda self: KnownEntries(self.mapper, self.store), takes_self=True), eq=False, repr=False
+    )
     restored: Side | None = None
     deciding: str | None = None
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
@@ -144,7 +149,9 @@ class Synchronization:
         if self.traits.currency_of is not None:
             currency = (yield from self.store.facts.get(KEAP_CURRENCY)) or self.settings.currency
         fields = yield from known_fields(self.store, self.mapper)
-        return Context(currency, self.settings.default_region, to_customcrm, to_keap, fields).mirrored()
+        entries = (yield from self.entries.known(self.systems[Side.KEAP])) if self.entries.wanted else {}
+        found = Context(currency, self.settings.default_region, to_customcrm, to_keap, fields, entries)
+        return found.mirrored()
 
     def _partners(
         self, side: Side, ids: Mapping[str, set[str]], plan_id: str | None

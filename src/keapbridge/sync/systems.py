@@ -11,6 +11,7 @@ import attrs
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.operations import CustomcrmResource
+from keapbridge.keap.directory import entries, make_entry
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.operations import KeapResource
 from keapbridge.mapping.custom import NamedField
@@ -400,6 +401,12 @@ class KeapSystem:
 
     def scan_after(self, reached: str) -> Flow[Page[Any]]:
         return self.flows.scan_after(reached)
+
+    def entries(self, of: str) -> Flow[Sequence[tuple[str, str]]]:
+        return entries(self.flows, of)
+
+    def make_entry(self, of: str, name: str) -> Flow[str]:
+        return make_entry(self.flows, of, name)
 
     def model(self) -> Flow[Model]:
         return self.flows.model(refresh=True)

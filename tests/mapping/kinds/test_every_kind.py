@@ -17,6 +17,7 @@ from lens_laws import LAWS, NOWHERE, OTHERS, OURS, TABLE, THEIRS, read
 
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping import declare, kinds
+from keapbridge.mapping.entries import Entries
 from keapbridge.mapping.kinds import Asked, Context, Kind
 from keapbridge.mapping.kinds import money as money_module
 from keapbridge.mapping.kinds.choices import Choice, Choices
@@ -36,7 +37,7 @@ def _classes() -> list[type[Kind]]:
     names = [f"{kinds.__name__}.{found.name}" for found in pkgutil.iter_modules(kinds.__path__)]
     modules = map(importlib.import_module, names)
     found = {cls for module in modules for cls in vars(module).values() if inspect.isclass(cls)}
-    own = {cls for cls in found if issubclass(cls, Kind) and cls is not Kind}
+    own = {cls for cls in found if issubclass(cls, Kind) and cls is not Kind and cls.__name__[0] != "_"}
     return sorted(own, key=lambda cls: cls.__name__)
 
 
@@ -53,8 +54,17 @@ MADE_OF: dict[type[Kind], list[Kind]] = {
 KINDS = [kind for cls in CLASSES for kind in MADE_OF.get(cls) or [cls()]]
 # Nobody may write what Keap says of consent, and only the host knows what its functions take.
 WITHOUT_SAMPLES = {OptOut, Made}
-LINKS = {"companies": (("C1", "11"), ("C2", "12"))}
-LINKED = Context("USD", None, {"companies": {"11": "C1", "12": "C2"}}, {"companies": {"C1": "11", "C2": "12"}})
+LINKS = {
+    "companies": (("C1", "11"), ("C2", "12")),
+    "users": (("anna@x.org", "71"), ("ben@x.org", "72")),
+    "lead_sources": (("Fair", "31"), ("Radio", "32")),
+}
+ENTRIES = {name: Entries() for name in ("users", "lead_sources")}
+for _name, _entries in ENTRIES.items():
+    _entries.learn((id, told) for told, id in LINKS[_name])
+LINKED = Context(
+    "USD", None, {"companies": {"11": "C1", "12": "C2"}}, {"companies": {"C1": "11", "C2": "12"}}, {}, ENTRIES
+)
 
 
 def declaring(cls: type[Kind]) -> list[str]:

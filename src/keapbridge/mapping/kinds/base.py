@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField, FieldType
 from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.entries import Entries
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -52,6 +53,7 @@ class Context:
         to_customcrm: Keap id → Customcrm id of linked records, by object (`"companies"`).
         to_keap: the reverse. In both, an id whose partner is yet to be created maps to `""`.
         custom_fields: which field of Keap is meant by each custom field of the mapping.
+        entries: Keap's users and lead sources by name, as far as they are known (`"users"`).
         may_opt_in: new e-mail addresses that Keap may be told an opt-in reason for.
     """
 
@@ -60,6 +62,7 @@ class Context:
     to_customcrm: Mapping[str, Mapping[str, str]] = field(factory=dict)
     to_keap: Mapping[str, Mapping[str, str]] = field(factory=dict)
     custom_fields: Mapping[NamedField, CustomField] = field(factory=dict)
+    entries: Mapping[str, Entries] = field(factory=dict)
     may_opt_in: frozenset[str] = frozenset()
 
     def mirrored(self) -> Context:
@@ -178,6 +181,16 @@ class Kind(ABC):
     def refers_to(self) -> str | None:
         """The synchronization whose records it names (`"companies"`), where it is a reference to one."""
         return None
+
+    @property
+    def entries(self) -> str | None:
+        """The list of Keap whose entries it names (`"users"`), where it names such."""
+        return None
+
+    @property
+    def makes(self) -> bool:
+        """Whether an entry that the list does not have is made."""
+        return False
 
     @property
     def currency(self) -> str | None:

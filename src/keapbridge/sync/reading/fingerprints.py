@@ -42,6 +42,7 @@ def salt(sync: Synchronization, side: Side) -> Flow[Salt | None]:
         context.keap_currency,
         context.default_region,
         fields,
+        {name: entries.told for name, entries in context.entries.items()},
         moved,
     ]
     return hashlib.blake2b(msgspec.json.encode(told), digest_size=8).hexdigest()

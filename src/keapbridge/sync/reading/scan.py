@@ -74,7 +74,8 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
         full = full or known is not None
         yield from _remap(sync)
     anew = yield from learn_fields(sync, refresh=full)
-    full = full or anew
+    renamed = yield from sync.entries.learn(sync.systems[Side.KEAP])
+    full = full or anew or renamed
     by = None if anew else _read_by(mapping, known)
     scans = yield from gather((_scan(sync, side, plan_id, by, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
@@ -119,6 +120,7 @@ def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collecti
     if known is None or known.removesuffix(NOT_SHOWN) != _fingerprint(sync.mapper):
         yield from _remap(sync)
     yield from learn_fields(sync, refresh=False)
+    yield from sync.entries.learn(sync.systems[Side.KEAP])
     scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     changed = _has_news(scans) and (yield from learn_fields(sync, refresh=True))
     if (yield from welcome_back(sync, look=False)) or changed:

@@ -25,6 +25,7 @@ from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.approved import approved
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
+from keapbridge.sync.writing.named_entries import make_entries
 from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
 from keapbridge.sync.writing.run import Run, RunPart, one_sided
@@ -100,6 +101,7 @@ def _apply_all(
 def _apply_part(part: RunPart) -> Flow[None]:
     yield from learn_unshown(part.sync)
     yield from _brake(part)
+    yield from make_entries(part)
     yield from resume_creates(part)
     yield from apply_pairs(part)
     yield from apply_creates(part)

@@ -1,0 +1,117 @@
+"""Keap's users and lead sources in a run: asked once when it begins, and made where a mapping wants that.
+
+It is one call for each of the lists that the mapping refers to, for they are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import attrs
+import msgspec
+
+from keapbridge._io.effects import Flow
+from keapbridge.mapping.entries import Entries
+from keapbridge.mapping.mapper import Mapper
+from keapbridge.store.sql import LinkStore
+
+__all__ = ["HasEntries", "KnownEntries"]
+
+
+@runtime_checkable
+class HasEntries(Protocol):
+    """A system with lists that its records refer to by id: Keap, with its users and lead sources."""
+
+    def entries(self, of: str) -> Flow[Sequence[tuple[str, str]]]:
+        """Those of a list (`"users"`), as id and name; of two with the same name, the one that counts comes first."""
+        ...
+
+    def make_entry(self, of: str, name: str) -> Flow[str]:
+        """Make one and answer its id."""
+        ...
+
+
+@attrs.define
+class KnownEntries:
+    """What a session knows of the lists of Keap that a mapping refers to.
+
+    Attributes:
+        lists: what is known, by list.
+        wanted: the lists that the mapping refers to.
+        makes: those of the fields whose entries are made where they are not there, with their lists.
+    """
+
+    mapper: Mapper
+    store: LinkStore
+    lists: dict[str, Entries] = attrs.field(factory=dict)
+    wanted: Collection[str] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: _wanted(self.mapper), takes_self=True)
+    )
+    makes: Mapping[str, str] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: _made(self.mapper), takes_self=True)
+    )
+
+    def known(self, system: object) -> Flow[Mapping[str, Entries]]:
+        """All of them, asked for unless that was done."""
+        if not self.lists.keys() >= set(self.wanted):
+            yield from self.learn(system)
+        return self.lists
+
+    def learn(self, system: object) -> Flow[bool]:
+        """Ask anew; whether the ids of the records may mean something else than they did in the run before."""
+        if not self.wanted:
+            return False
+        yield from self._ask(system)
+        for entries in self.lists.values():
+            entries.may_make = True
+        told = yield from self.store.facts.get(self._fact)
+        now = self._told()
+        if told != now:
+            yield from self.store.facts.set(self._fact, now)
+        return told is not None and told != now
+
+    def make(self, system: object, values: Iterable[Mapping[str, object]]) -> Flow[None]:
+        """Make what these values name and Keap does not have, one after the other, after a last look.
+
+        What is needed later than that is made by the next run.
+        """
+        asked = False
+        for each in values:
+            for field, of in self.makes.items():
+                name = each.get(field)
+                if not isinstance(name, str) or (of in self.lists and self.lists[of].id_of(name)):
+                    continue
+                if not asked:
+                    yield from self._ask(system)
+                    asked = True
+                if self.lists[of].id_of(name) is None:
+                    assert isinstance(system, HasEntries)  # it was asked for them
+                    self.lists[of].add((yield from system.make_entry(of, name)), name)
+                    yield from self.store.facts.set(self._fact, self._told())
+        if not asked:
+            yield from self.known(system)
+        for entries in self.lists.values():
+            entries.may_make = False
+
+    def _ask(self, system: object) -> Flow[None]:
+        assert isinstance(system, HasEntries)  # a mapping with such fields is made for a system that has them
+        for name in self.wanted:
+            entries = self.lists.setdefault(name, Entries())
+            entries.learn((yield from system.entries(name)))
+
+    def _told(self) -> str:
+        return msgspec.json.encode({name: entries.told for name, entries in sorted(self.lists.items())}).decode()
+
+    @property
+    def _fact(self) -> str:
+        return f"{self.mapper.name}_entries"
+
+
+def _wanted(mapper: Mapper) -> Collection[str]:
+    return sorted({lens.kind.entries for lens in mapper.lenses if lens.kind.entries is not None})
+
+
+def _made(mapper: Mapper) -> Mapping[str, str]:
+    kinds = {lens.name: lens.kind for lens in mapper.lenses}
+    return {name: kind.entries for name, kind in kinds.items() if kind.makes and kind.entries is not None}

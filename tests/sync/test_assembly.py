@@ -10,9 +10,9 @@ import pytest
 from toys import MAKERS, TOYS, World
 
 import keapbridge as kb
+from keapbridge.events.live import Live
 from keapbridge.sync.assembly import Part, assemble, open_bridge
 from keapbridge.sync.options import Settings
-from keapbridge.sync.progress import ProgressBars
 from keapbridge.sync.synchronization import Bridge
 from keapbridge.sync.systems import AdapterSystem, KeapSystem
 
@@ -88,10 +88,9 @@ def test_options_become_settings_and_without_any_the_defaults_hold(unasked: kb.K
     assert opened(Crm(["contacts"]), unasked, policy=None, progress=False).settings == Settings()
 
 
-def test_progress_can_be_shown_as_bars(unasked: kb.KeapClient) -> None:
-    pytest.importorskip("tqdm")
-    [_, bars] = opened(Crm(["contacts"]), unasked, progress=True).settings.watch.tell.listeners
-    assert isinstance(bars, ProgressBars)
+def test_progress_can_be_shown_live(unasked: kb.KeapClient) -> None:
+    [_, shown] = opened(Crm(["contacts"]), unasked, progress=True).settings.watch.tell.listeners
+    assert isinstance(shown, Live)
 
 
 def test_the_listeners_of_a_session_are_its_own_beside_the_log(unasked: kb.KeapClient) -> None:

@@ -39,7 +39,7 @@ __all__ = ["run"]
 SEED = 2024
 MAPPERS: Mapping[str, Mapper] = {"companies": companies, "products": products, "contacts": contacts}
 CURRENCY = "USD"
-_NEEDED = ("starlette", "uvicorn", "tqdm")
+_NEEDED = ("starlette", "uvicorn", "rich")
 _WIDTH = 160  # characters of an example, at most
 _SHOWN = 5  # of what contradicts a claim
 

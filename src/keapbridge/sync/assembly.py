@@ -15,6 +15,7 @@ from keapbridge.customcrm.adapter import is_asynchronous, resources
 from keapbridge.customcrm.address import named
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.events.delivery import Delivery
+from keapbridge.events.live import live
 from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
 from keapbridge.keap import records as keap_records
@@ -34,7 +35,7 @@ from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.listings import EndsRemembered
 from keapbridge.sync.options import SessionOptions, Settings, check_options
-from keapbridge.sync.progress import ProgressBars, Steps
+from keapbridge.sync.progress import Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System, by_fields
 from keapbridge.sync.watching import Watch
@@ -296,5 +297,5 @@ def _listeners(options: Mapping[str, Any]) -> list[Listener]:
     if not any(isinstance(listener, Log) for listener in found):
         found.insert(0, log())
     if progress := options.get("progress"):
-        found.append(ProgressBars() if progress is True else Steps(progress))
+        found.append(live() if progress is True else Steps(progress))
     return found

@@ -45,7 +45,8 @@ class SessionOptions(TypedDict, total=False):
         default_region: ISO 3166-1 alpha-2 country of phone numbers without a prefix in records without a country.
         currency: ISO 4217 code of the currency that the Keap application sells in (`"USD"`): needed as long as it has
             no product that shows it.
-        progress: `True` for progress bars (the `progress` extra), or a function that is called with the
+        progress: `True` for one live display of what is done: in a notebook, on a terminal (the `progress` extra), or
+            as a line in the log every half a minute; or a function that is called with the
             synchronization, what is being done, how many are done and of how many: a few times a second at most, and
             with `"waiting until 16:05:12 UTC: …"` as what is being done when a wait of more than five seconds begins.
         on_event: a listener, or several of them: functions that are called with what happens while it happens. See

@@ -1,17 +1,16 @@
-"""Listeners to progress: bars, with tqdm (the `progress` extra), and the host's own function."""
+"""The listener to progress that is the host's own function; what shows it on a screen is `events.live`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import attrs
 
 from keapbridge.events.values import Event, Progress, RunBegun, RunEnded, Wait
 from keapbridge.events.waits import Waits, told
 
-__all__ = ["ProgressBars", "Steps"]
+__all__ = ["Steps"]
 
 EVERY = timedelta(seconds=0.25)  # between two calls of the host's function about the same thing
 
@@ -72,51 +71,3 @@ class Steps:
         finally:
             # What was told while the function was at work is old by now.
             self._quiet_until[key] = self.clock() + EVERY
-
-
-class ProgressBars:
-    """One bar for each thing that is being done. A wait stands behind the bar of what waits."""
-
-    def __init__(self) -> None:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError("progress bars need tqdm: pip install 'keapbridge[progress]'") from error
-        self._tqdm = tqdm
-        self._bars: dict[tuple[str, str], Any] = {}
-        self._waits = Waits()
-        self._waiting: Any = None  # the bar that a wait stands behind
-
-    def wants(self, event: Event) -> bool:
-        """Progress and waits."""
-        return isinstance(event, (Progress, Wait))
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Progress():
-                self._progress(event)
-            case Wait():
-                if self._waits.is_news(event):
-                    self._wait(f"waiting {told(event)}")
-
-    def _progress(self, event: Progress) -> None:
-        key = (event.object, event.doing)
-        bar = self._bars.pop(key, None)
-        if bar is None or event.done < bar.n:
-            bar = self._tqdm(total=event.total, desc=f"{event.object}: {event.doing}", unit=" records")
-        self._bars[key] = bar  # the newest is the last one
-        if self._waiting is not None:
-            self._waiting.set_postfix_str("")
-            self._waiting = None
-        bar.total = event.total
-        bar.update(event.done - bar.n)
-        if event.total is not None and event.done >= event.total:
-            bar.close()
-            del self._bars[key]
-
-    def _wait(self, words: str) -> None:
-        if self._bars:
-            self._waiting = next(reversed(self._bars.values()))
-            self._waiting.set_postfix_str(words)
-        else:
-            self._tqdm.write(words)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from keapbridge._io.calling import send
-from keapbridge._io.effects import Call, Flow, Page, gather, now
+from keapbridge._io.effects import Answer, Call, Flow, Page, gather, now
 from keapbridge._io.ends import Ends, Memory
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Port
+from keapbridge._json.codec import load_json
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.address import address_of_base_url
 from keapbridge.customcrm.by_time import ByTime
 from keapbridge.customcrm.endpoints import Endpoint
-from keapbridge.customcrm.schema import Capabilities
+from keapbridge.customcrm.paths import dig
+from keapbridge.customcrm.schema import Capabilities, alternatives
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, ShapeError, StatusError
 from keapbridge.model.checked import usable_moment
 from keapbridge.model.given import moment, one_id, one_of, optional, several_ids, whole
@@ -26,6 +28,7 @@ from keapbridge.model.maybe import UNSET
 __all__ = ["CustomcrmResource"]
 
 _PARALLEL_READS = 4
+MAX_LOOKED_AT = 50  # records whose times are looked at as they were written
 _ATTEMPTS = 3  # how often a record that moves while it is written as a whole is read again
 
 R = TypeVar("R")
@@ -69,6 +72,29 @@ class CustomcrmResource(Generic[R]):
     def remembering(self, memory: Memory) -> CustomcrmResource[R]:
         """The same with a memory of how the CRM ends its lists."""
         return attrs.evolve(self, ends=Ends(memory))
+
+    @property
+    def takes_times_for_utc(self) -> bool:
+        """Whether times of change that tell no zone would be read, as UTC, for no other zone is declared."""
+        schema = self.endpoint.schema
+        is_text = schema.times == "iso8601" or "%" in schema.times
+        return is_text and schema.time_zone == "UTC" and not self.endpoint.is_plain and self._stamp is not None
+
+    @property
+    def _stamp(self) -> str | None:
+        path = self.endpoint.wire.paths.get("updated_at")
+        return None if path is None else alternatives(path)[0]
+
+    def times_as_written(self) -> Flow[tuple[Any, ...]]:
+        """When the records of the first page of the list were changed, as the CRM writes it."""
+
+        def decode(answer: Answer) -> tuple[Any, ...]:
+            items = dig(load_json(answer), self.endpoint.schema.envelope.items)
+            return tuple(dig(item, self._stamp) for item in items) if isinstance(items, Sequence) else ()
+
+        page: Call[Any] = endpoints.list_page(self.endpoint, page_size=MAX_LOOKED_AT)
+        call: Call[tuple[Any, ...]] = attrs.evolve(page, decode=decode, parts=None)
+        return send(self.port, call)
 
     @property
     def declared(self) -> frozenset[str]:

@@ -13,7 +13,14 @@ import keapbridge as kb
 from keapbridge._io.effects import Page
 from keapbridge.customcrm import Contact
 from keapbridge.mapping import Mapper
-from keapbridge.sync.checking.asked import asks_for_records, shown, stamped, undated
+from keapbridge.sync.checking.asked import (
+    asks_for_records,
+    shown,
+    stamped,
+    takes_times_for_utc,
+    undated,
+    zoneless,
+)
 from keapbridge.sync.synchronization import Synchronization
 
 CONTACTS = kb.mapping.contacts
@@ -107,3 +114,16 @@ def test_changes_that_are_still_to_come_are_of_another_zone(toys: World) -> None
 
     assert found(9, -3, 0.3) == ["UpdatedAt of 1 of 4 records is up to 9.0 h later than the clock of the answer"]
     assert found(-9, 0.3) == found() == found(9, served_at=None) == []
+
+
+def test_times_that_tell_no_zone_are_told_of(toys: World) -> None:
+    systems = {kb.Side.CUSTOMCRM: Silent(), kb.Side.KEAP: Silent()}
+    sync = Synchronization(CONTACTS, systems, toys.store)  # type: ignore[arg-type]
+    assert not takes_times_for_utc(sync)
+
+    def found(*written: Any) -> list[str]:
+        return [each.what for each in zoneless(sync, written)]
+
+    naive = "2026-03-01T12:00:00"
+    assert found(naive, f"{naive}Z", None, "") == ["UpdatedAt of 1 of 4 records tells no zone, and is taken for UTC"]
+    assert found(f"{naive}Z", f"{naive}+05:30", f"{naive}-0500", 1772366400, "Sun, 01 Mar 2026 12:00:00 GMT") == []

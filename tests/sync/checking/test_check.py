@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
+from crm_variants import SCHEMAS, auth_of, variant
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
@@ -32,6 +34,25 @@ def declared(crm_server: CustomcrmEmulator) -> Iterator[Callable[[kb.CustomcrmSc
     yield client
     for each in made:
         each.close()
+
+
+def test_a_check_tells_of_times_that_tell_no_zone_and_of_none_that_do(keap: kb.KeapClient) -> None:
+    told: dict[str, list[str]] = {}
+    for style, zone in (("offset", "UTC"), ("offset", "America/New_York"), ("page", "UTC")):
+        schema = attrs.evolve(SCHEMAS[style], time_zone=zone)
+        with (
+            variant(style, schema) as server,
+            kb.CustomcrmClient(server.base_url, auth=auth_of(style, server), schema=schema) as crm,
+            kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://") as session,
+        ):
+            server.add("contacts", {"FirstName": "Ada", "Email": "ada@example.org"})
+            told[f"{style} {zone}"] = [each.what for each in session.check() if "tells no zone" in each.what]
+            assert not server.writes
+    assert told == {
+        "offset UTC": ["UpdatedAt of 1 of 1 records tells no zone, and is taken for UTC"],
+        "offset America/New_York": [],
+        "page UTC": [],
+    }
 
 
 def test_a_property_that_records_show_otherwise_is_refused_before_anything_is_planned(

@@ -5,6 +5,7 @@ Everything here reads only, and a page at most.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -26,9 +27,20 @@ from keapbridge.sync.known_fields import had_fields, no_such_field, remember
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
 
-__all__ = ["asks_for_custom_fields", "asks_for_records", "custom_fields", "shown", "stamped", "undated"]
+__all__ = [
+    "asks_for_custom_fields",
+    "asks_for_records",
+    "custom_fields",
+    "shown",
+    "stamped",
+    "takes_times_for_utc",
+    "times_as_written",
+    "undated",
+    "zoneless",
+]
 
 A_CLOCK = timedelta(minutes=20)  # how far the clocks of two machines may be apart
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d|GMT|UTC)$", re.IGNORECASE)
 DEPTH = 3  # of objects in records whose parts are looked at
 
 
@@ -144,6 +156,30 @@ def stamped(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             "times that tell no zone are taken for UTC: declare theirs (time_zone=), or the newest edit is mistaken"
         )
         yield Finding("warning", f"{sync.name}.UpdatedAt", f"{what} later than the clock of the answer", advice)
+
+
+def takes_times_for_utc(sync: Synchronization) -> bool:
+    """Whether times of Customcrm that tell no zone would be taken for UTC, for none is declared."""
+    system = sync.systems[Side.CUSTOMCRM]
+    return isinstance(system, CustomcrmSystem) and system.flows.takes_times_for_utc
+
+
+def times_as_written(sync: Synchronization) -> Flow[tuple[Any, ...]]:
+    """When records of Customcrm were changed, as it writes it."""
+    system = sync.systems[Side.CUSTOMCRM]
+    return (yield from system.flows.times_as_written()) if isinstance(system, CustomcrmSystem) else ()
+
+
+def zoneless(sync: Synchronization, written: Sequence[Any]) -> Iterator[Finding]:
+    """Whether times tell no zone. Those of a zone behind UTC look like any of the past: nobody else can tell."""
+    naive = [each for each in written if isinstance(each, str) and each and not _ZONE.search(each)]
+    if naive:
+        what = f"UpdatedAt of {len(naive)} of {len(written)} records tells no zone, and is taken for UTC"
+        advice = (
+            "right where the CRM means UTC; else declare its zone, time_zone='America/New_York': the newest edit is "
+            "mistaken, and with a zone behind UTC nothing else shows it"
+        )
+        yield Finding("warning", f"{sync.name}.UpdatedAt", what, advice)
 
 
 def _never_seen(sync: Synchronization) -> Iterator[Finding]:

@@ -26,7 +26,10 @@ from keapbridge.sync.checking.asked import (
     custom_fields,
     shown,
     stamped,
+    takes_times_for_utc,
+    times_as_written,
     undated,
+    zoneless,
 )
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
@@ -66,6 +69,9 @@ def check(bridge: Bridge) -> Flow[Findings]:
             if side is Side.CUSTOMCRM and page is not None:
                 found += stamped(sync, page)
                 found += undated(sync, page)
+                if takes_times_for_utc(sync):
+                    written = yield from _tried(sync, side, times_as_written(sync), found)
+                    found += zoneless(sync, written or ())
         found += (yield from _tried(sync, Side.KEAP, custom_fields(sync, again=True), found)) or ()
     found += yield from _moved(bridge)
     return Findings(found)
@@ -108,7 +114,7 @@ def _remembered(bridge: Bridge, asked: Sequence[Synchronization]) -> Flow[list[F
         return [Finding(*each) for each in known["found"]]
     first = _contacts_first(asked)[0]
     page = yield from _for_a_run(_page(first))
-    found = list(shown(first, page[0])) if page else []
+    found = [*shown(first, page[0]), *stamped(first, page[0])] if page else []
     if page and page[0].items and Findings(found).ok:
         said = {"of": mark, "found": [attrs.astuple(each) for each in found]}
         yield from bridge.store.facts.set(FACT, msgspec.json.encode(said).decode())

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import imports, lists, syncs, writes
+from benchmarks import fleet, imports, lists, syncs, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -34,6 +34,8 @@ ROWS: dict[str, Row] = {
 
 def main() -> int:
     """Measure what was asked for."""
+    if sys.argv[1:2] == ["fleet"]:
+        return fleet.main(sys.argv[2:])
     given = _arguments()
     sizes: Sizes = {"full": FULL, "quick": QUICK, "tiny": TINY}[given.sizes]
     if given.records is not None:

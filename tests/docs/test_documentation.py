@@ -36,7 +36,7 @@ LONG = {
     f"docs/guides/{name}.md"
     for name in (
         *("adapters", "async", "bad-data", "conflicts", "dataflow", "deletions", "looking-back", "mapping"),
-        *("plans", "sql", "stopping", "store", "testing", "watching", "webhooks", "what-happens-when"),
+        *("plans", "schedulers", "sql", "stopping", "store", "testing", "watching", "webhooks", "what-happens-when"),
     )
 }
 REFERENCE = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))

@@ -128,17 +128,17 @@ class TestPostgresql:
             engine.dispose()
             event.listen(engine, "connect", lambda driver, _: driver.pgconn.trace(said.fileno()))
             session.sync()
+            said.seek(0)
+            told = [line.split(b"\t")[3:5] for line in said.read().splitlines() if b"\tF\t" in line]
             kept = _look(engine, "SELECT name FROM pg_prepared_statements")
             kept += _look(engine, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
             kept += _look(
                 engine, "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'transaction_isolation'"
             )
-            said.seek(0)
-            told = [line.split(b"\t")[3:5] for line in said.read().splitlines() if b"\tF\t" in line]
         assert kept == []
         begun = [words for words in told if words[0] == b"Query" and b"BEGIN" in words[1]]
         asked = [words for words in told if words[0] in {b"Query", b"Bind"}]
-        assert 5 < len(begun) < 12
+        assert 5 < len(begun) < 12, begun
         assert len(asked) < 70, len(asked)  # with what begins and ends transactions
 
     def test_a_connection_that_was_idle_for_too_long_is_made_anew(self, postgresql_url: str) -> None:

@@ -1,0 +1,117 @@
+"""`python -m benchmarks fleet`: how many tenants what can serve, played in virtual time with costs that were measured.
+
+python -m benchmarks fleet                                   the table
+python -m benchmarks fleet --markdown docs/concepts/fleet-size.md
+python -m benchmarks fleet --measure postgresql+psycopg://…  what a sync costs here, and whether the model holds
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.simulator import Costs, Played, Setting, play
+from benchmarks.table import replace_table
+from keapbridge.decide.shares import Quota
+
+__all__ = ["EDITED", "QUIET", "enough", "main", "table"]
+
+TENANTS = (100, 1_000, 2_000, 10_000, 100_000)
+AT_ONCE = 16  # syncs of a worker
+BUSY = 0.8  # of anything, at most
+SECONDS = 60.0  # that the slowest of a hundred syncs may come late; or a fifth of what a quota lets `every` be
+WAITS = 1.2  # seconds: six calls to systems that answer after 0.2; supposed, while all else is measured
+
+# Of `--measure`, on two cores that were busy with other work.
+QUIET = Costs(cpu=0.068, database=0.018, wal=3_700, calls=3, waits=WAITS)
+EDITED = Costs(cpu=0.132, database=0.052, wal=9_600, calls=5, waits=1.8 * WAITS)
+
+_HEADINGS = (
+    *("tenants", "keys", "every", "workers", "processors of the database", "WAL"),
+    *("lag: median", "of 99 %", "used most"),
+)
+
+
+def _setting(tenants: int, shared: Quota | None, workers: int, processors: float) -> Setting:
+    return Setting(
+        tenants,
+        QUIET,
+        EDITED,
+        workers=workers,
+        concurrency=AT_ONCE,
+        processors=processors,
+        shared=shared,
+        minutes=12 if shared is None else 80,
+    )
+
+
+def enough(tenants: int, shared: Quota | None = None) -> tuple[Setting, Played]:
+    """The smallest fleet whose syncs are in time, of those in which nothing is in use for more than four fifths."""
+    rate = tenants / 300 if shared is None else min(tenants / 300, shared.syncs_per_second)
+    cpu, database, waits = (
+        0.95 * getattr(QUIET, name) + 0.05 * getattr(EDITED, name) for name in ("cpu", "database", "waits")
+    )
+    workers = math.ceil(rate * max(cpu, (cpu + database + waits) / AT_ONCE) / BUSY)
+    processors = math.ceil(rate * database / BUSY)
+    while True:
+        setting = _setting(tenants, shared, max(1, workers), max(1, processors))
+        played = play(setting)
+        if played.lag(0.99) <= max(SECONDS, played.every.total_seconds() / 5):
+            return setting, played
+        workers, processors = math.ceil(1.1 * workers), math.ceil(1.1 * processors)
+
+
+def _rows() -> Iterator[tuple[str, ...]]:
+    for shared in (None, Quota()):
+        for tenants in TENANTS if shared is None else TENANTS[:3]:
+            setting, played = enough(tenants, shared)
+            yield (
+                f"{tenants:,}",
+                "own" if shared is None else "shared",
+                f"{played.every / timedelta(minutes=1):.0f} min",
+                str(setting.workers),
+                f"{played.used['database'] * setting.processors:.1f} of {setting.processors:.0f}",
+                f"{played.wal / 1e6:.2f} MB/s",
+                _seconds(played.lag(0.5)),
+                _seconds(played.lag(0.99)),
+                f"{played.bottleneck} ({played.used[played.bottleneck]:.0%})",
+            )
+
+
+def _seconds(value: float) -> str:
+    return "–" if value == math.inf else f"{value:.0f} s"
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = [_HEADINGS, tuple("---" for _ in _HEADINGS), *_rows()]
+    remarks = [
+        f"{name}: {costs.cpu * 1000:.0f} ms of a worker's processor, {costs.database * 1000:.0f} ms of the database's, "
+        f"{costs.wal / 1000:.0f} kB of WAL, {costs.calls:.0f} calls to Keap, "
+        f"{costs.waits:.1f} s of waiting."
+        for name, costs in (("A sync that finds nothing", QUIET), ("One that finds an edit (one in twenty)", EDITED))
+    ]
+    return (
+        "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n\n" + "\n".join(f"- {r}" for r in remarks) + "\n"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, or measure what it is made of."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks fleet", description="How many tenants what can serve.")
+    parser.add_argument("--measure", metavar="URL", help="an empty database of PostgreSQL on this machine")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="put the table into this page, too")
+    given = parser.parse_args(arguments)
+    if given.measure is not None:
+        from benchmarks.tenants import checked
+
+        print(checked(given.measure))
+        return 0
+    made = table()
+    print(made)
+    if given.markdown is not None:
+        replace_table(given.markdown, made)
+    return 0

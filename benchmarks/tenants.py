@@ -1,0 +1,88 @@
+"""What a sync of a tenant costs on a real PostgreSQL, and whether the model says what a loop of kept sessions does."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+
+import keapbridge as kb
+from benchmarks.processes import Emulators, emulators
+from benchmarks.simulator import Costs, Setting, play
+
+__all__ = ["checked"]
+
+ROUNDS, AT_ONCE = 20, 4
+TICKS = 100.0  # of /proc, a second
+
+
+@contextmanager
+def _kept(url: str, world: Emulators, name: str) -> Iterator[kb.SyncSession]:
+    at = world.urls
+    with (
+        kb.CustomcrmClient(at["customcrm"], auth=kb.BearerToken(at["token"])) as crm,
+        kb.KeapClient(auth=kb.KeapApiKey(at["key"]), base_url=at["keap"]) as keap,
+        kb.SyncSession(customcrm=crm, keap=keap, store=url, name=name) as session,
+    ):
+        session.sync()
+        session.sync()
+        yield session
+
+
+def _database_cpu(engine: Engine) -> float:
+    """Seconds of processor of the database's processes for us: those of connections, as /proc tells them."""
+    with engine.connect() as connection:
+        pids = connection.exec_driver_sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).scalars()
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in pids]
+    return sum(int(f[11]) + int(f[12]) for f in fields) / TICKS
+
+
+def _wal(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')").scalar_one())
+
+
+def _costs(session: kb.SyncSession, engine: Engine, world: Emulators, *, edits: bool) -> Costs:
+    world.tell("calls")
+    before = _database_cpu(engine), _wal(engine)
+    cpu: list[float] = []
+    waits: list[float] = []
+    for n in range(ROUNDS):
+        if edits:
+            world.tell("edit", side="customcrm", first=n % 20, count=1, job=f"Job {n} {time.time()}")
+        began, spent = time.perf_counter(), time.process_time()
+        session.sync()
+        cpu.append(time.process_time() - spent)
+        waits.append(time.perf_counter() - began - cpu[-1])
+    database, wal = (_database_cpu(engine) - before[0]) / ROUNDS, (_wal(engine) - before[1]) / ROUNDS
+    calls = sum(world.tell("calls")["keap"].values()) / ROUNDS
+    return Costs(statistics.median(cpu), database, wal, calls, max(0.0, statistics.median(waits) - database))
+
+
+def checked(url: str) -> str:
+    """Measure, play the same, and say both."""
+    with emulators() as world, ExitStack() as opened:
+        world.tell("add", first=0, count=20, side="both")
+        engine: Any = create_engine(url)
+        opened.callback(engine.dispose)
+        session = opened.enter_context(_kept(url, world, "one"))
+        quiet = _costs(session, engine, world, edits=False)
+        edited = _costs(session, engine, world, edits=True)
+        many = [opened.enter_context(_kept(url, world, f"t{n}")) for n in range(2 * AT_ONCE)]
+        began = time.perf_counter()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda n: many[n % len(many)].sync(), range(ROUNDS)))
+        real = ROUNDS / (time.perf_counter() - began)
+    # As many tenants as keep one process at work all the time.
+    model = play(Setting(2_000, quiet, quiet, busy=0.0, concurrency=AT_ONCE, minutes=10)).syncs / 600
+    lines = [f"{name}: {costs}" for name, costs in (("quiet", quiet), ("one edit", edited))]
+    lines.append(f"{AT_ONCE} at once in one process: {real:.1f} syncs/s here, {model:.1f} played ({model / real:.2f}×)")
+    return "\n".join(lines)

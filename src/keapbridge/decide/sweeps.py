@@ -17,7 +17,7 @@ from keapbridge.model.change import Change, Held
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.side import Side
 
-__all__ = ["Count", "Place", "Tally", "is_loss", "loses", "sweep", "withhold", "without"]
+__all__ = ["Count", "Place", "Tally", "is_loss", "is_sweep", "loses", "sweep", "withhold", "without"]
 
 Place = tuple[str, Side]
 """A field, and the side on which it is written."""
@@ -65,16 +65,20 @@ def sweep(counts: Iterable[Count], holding: int, policy: Policy) -> str | None:
         counts: what is lost there, in a plan and in what was written within a day.
         holding: how many linked records of the side hold a value in the field.
     """
-    few = policy.sweep_from
     for count in sorted(counts, key=lambda count: -count.number):
-        share = policy.max_emptied_share if count.value is None else policy.max_levelled_share
-        if share is None or count.number < few or count.number <= share * holding:
-            continue
-        if count.value is None:
-            return f"{count.number} of {holding} values would be emptied within a day"
-        if len(count.lost) >= few:
-            return f"{count.number} of {holding} values would become one same value within a day"
+        if is_sweep(count, holding, policy):
+            what = "be emptied" if count.value is None else "become one same value"
+            return f"{count.number} of {holding} values would {what} within a day"
     return None
+
+
+def is_sweep(count: Count, holding: int, policy: Policy) -> bool:
+    """Whether so many lose their value in one way that a person is to say whether that is right."""
+    few = policy.sweep_from
+    share = policy.max_emptied_share if count.value is None else policy.max_levelled_share
+    if share is None or count.number < few or count.number <= share * holding:
+        return False
+    return count.value is None or len(count.lost) >= few
 
 
 @attrs.define

@@ -10,6 +10,7 @@ from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
+from keapbridge.sync.planning import sweeps
 from keapbridge.sync.synchronization import Synchronization
 
 Worlds = Callable[..., World]
@@ -91,6 +92,45 @@ def test_it_is_held_as_well_when_the_records_come_one_by_one(toys: World, edited
         held.append(sync(toys, id, side=edited).count("held"))
     assert held == [0] * 19 + [1] * (MANY - 19)
     assert sum(colour is None for colour in colours(toys, edited.other)) == 19
+
+
+@SIDES
+@pytest.mark.parametrize("new", [None, "grey"], ids=["emptied", "levelled"])
+def test_what_is_left_of_it_waits_though_what_was_written_before_is_days_old(
+    toys: World, edited: kb.Side, new: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = linked(toys)
+    was = dict(zip(ids[edited], colours(toys, edited), strict=True))
+    for n, id in enumerate(ids[edited][:21]):
+        box(toys, edited).put(id=id, colour=new)
+        if n < 19:
+            sync(toys, id, side=edited)
+    assert sync(toys).count("held") == 1
+    monkeypatch.setattr(sweeps, "DAY", -sweeps.DAY)  # all that was written is older than that
+    report = sync(toys)
+    [held] = [line for line in report.lines if line.outcome == "held"]
+    assert "21 of 25 values would" in held.reason
+    assert 'session.sync(accept=["toys.Colour"])' in held.reason
+    assert colours(toys, edited.other).count(new) == 19
+    for id in ids[edited][19:21]:  # who changes the rest back begins anew
+        box(toys, edited).put(id=id, colour=was[id])
+    assert sync(toys).count("held") == 0
+    box(toys, edited).put(id=ids[edited][20], colour=new)
+    assert sync(toys).count("updated") == 1
+    assert colours(toys, edited.other).count(new) == 20
+
+
+def test_what_is_left_of_it_flows_once_it_is_accepted(toys: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = linked(toys)[kb.Side.CUSTOMCRM]
+    for n, id in enumerate(ids[:21]):
+        toys.toys.put(id=id, colour=None)
+        if n < 19:
+            sync(toys, id)
+    assert sync(toys).count("held") == 1
+    monkeypatch.setattr(sweeps, "DAY", -sweeps.DAY)
+    assert sync(toys, accept=ACCEPT).count("updated") == 2
+    toys.toys.put(id=ids[22], colour=None)
+    assert sync(toys).count("updated") == 1
 
 
 def test_who_changes_it_back_releases_it(toys: World) -> None:

@@ -96,7 +96,7 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     yield from part.add([Skip(sync.name, side, EVERY_RECORD, MOVED) for side in moved])
     if (yield from sync.store.staging.is_anything_open(sync.name)):
         yield from _plan_records(part)
-    yield from hold_sweeps(part)
+        yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
     yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
     yield from part.add((yield from tell_unlisted(sync)))

@@ -19,6 +19,7 @@ from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED
 from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything
+from keapbridge.sync.planning.sweeps import accept_sweeps
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.reading.unlisted import learn_unshown
 from keapbridge.sync.synchronization import Bridge, Synchronization
@@ -115,7 +116,7 @@ def _brake(part: RunPart) -> Flow[None]:
     sync = part.sync
     accepted = [field for name, field in part.run.accepted.fields if name == sync.name]
     if accepted:
-        yield from sync.store.overwrites.forget(sync.name, accepted)
+        yield from accept_sweeps(sync, accepted)
     for found in part.plan.findings:
         if (
             found.object == sync.name

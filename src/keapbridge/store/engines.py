@@ -21,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from keapbridge.errors import LinkStoreError
 from keapbridge.store.files import file_of
 
-__all__ = ["MOST_CONNECTIONS", "PATIENCE", "borrow", "cannot", "create", "reason", "schema_of", "unwrapped"]
+__all__ = ["MOST_CONNECTIONS", "PATIENCE", "Shared", "borrow", "cannot", "create", "reason", "schema_of", "unwrapped"]
 
 LOGGING_NAME = "keapbridge"
 CACHE = 64 * 1024  # kB of pages that SQLite keeps
@@ -32,29 +32,37 @@ MOST_CONNECTIONS = 15  # at once
 
 
 @attrs.define
-class _Shared:
+class Shared:
+    """An engine that sessions of this process share.
+
+    Attributes:
+        is_looked_at: whether its tables were brought up to date when it was made. Sessions that come later rely on
+            that, as those do that are open: an upgrade by a later version, which only adds, ends neither.
+    """
+
     engine: Engine
     users: int = 0
+    is_looked_at: bool = False
 
 
-_shared: dict[URL, _Shared] = {}
+_shared: dict[URL, Shared] = {}
 _lock = threading.Lock()
 
 
-def borrow(url: URL) -> tuple[Engine, Callable[[], None]]:
+def borrow(url: URL) -> tuple[Shared, Callable[[], None]]:
     """The engine for a URL, and what gives it back; call that once."""
     if url.get_backend_name() == "sqlite":
         own = create(url)
-        return own, own.dispose
+        return Shared(own), own.dispose
     with _lock:
         shared = _shared.get(url)
         if shared is None:
-            shared = _shared[url] = _Shared(create(url))
+            shared = _shared[url] = Shared(create(url))
         shared.users += 1
-        return shared.engine, lambda: _give_back(url, shared)
+        return shared, lambda: _give_back(url, shared)
 
 
-def _give_back(url: URL, shared: _Shared) -> None:
+def _give_back(url: URL, shared: Shared) -> None:
     with _lock:
         shared.users -= 1
         if shared.users or _shared.get(url) is not shared:

@@ -21,8 +21,9 @@ from sqlalchemy.pool import SingletonThreadPool
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.given import kind, missing_driver
 from keapbridge.store import engines
-from keapbridge.store.engines import borrow, cannot, reason
+from keapbridge.store.engines import Shared, borrow, cannot, reason
 from keapbridge.store.files import StoreFile, file_of, make_private
+from keapbridge.store.schema import HEAD
 from keapbridge.store.upgrading import Migrated, bring_up_to_date
 
 __all__ = ["Opened", "Target", "memory_engine", "open_engine", "url_of"]
@@ -59,15 +60,19 @@ def open_engine(target: Target) -> Opened:
     """
     with _told(), ExitStack() as opened:
         if isinstance(target, str):
-            engine, give_back = borrow(url_of(target))
+            shared, give_back = borrow(url_of(target))
         else:
-            engine, give_back = _checked(target), _leave_open
+            shared, give_back = Shared(_checked(target)), _leave_open
+        engine = shared.engine
         opened.callback(give_back)
         path = file_of(engine.url)
         if path is not None and "mode" not in engine.url.query:
             _make(path)
-        _look_at_connection(engine)
-        migrated = bring_up_to_date(engine)
+        migrated = Migrated(HEAD, HEAD)
+        if not shared.is_looked_at:
+            _look_at_connection(engine)
+            migrated = bring_up_to_date(engine)
+            shared.is_looked_at = True
         LOGGER.debug("opened the store on %s", engine.dialect.name if path is None else path)
         file = None if path is None else StoreFile.at(path)
         opened.pop_all()

@@ -90,7 +90,7 @@ def test_what_was_cut_off_goes_on_at_once() -> None:
         (kb.NoAnswerError("x"), How.UNREACHABLE, True),
         (kb.ServerError("x"), How.UNREACHABLE, True),
         (kb.AuthError("x"), How.FAILED, True),
-        (kb.LinkStoreError("x"), How.FAILED, True),
+        (kb.LinkStoreError("x"), How.UNREACHABLE, True),
         (KeyError("x"), How.FAILED, True),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -50,9 +51,45 @@ def _run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True, user=user, cwd="/", timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The address of a server, as a SQLAlchemy URL without a database."""
+class Server:
+    """A server that is running.
+
+    Attributes:
+        url: its address, as a SQLAlchemy URL without a database.
+    """
+
+    def __init__(self, command: list[str | Path], user: str | None, port: int, log: Path) -> None:
+        self._command = command
+        self._user = user
+        self._port = port
+        self._log = log
+        self._process = self._begin()
+        self.url = f"postgresql+psycopg://keapbridge@127.0.0.1:{port}"
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user, cwd="/")
+        _await(process, self._port)
+        return process
+
+    def end(self) -> None:
+        """Shut it down, without waiting for anybody's transaction."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(timeout=PATIENCE)
+
+    def restart(self) -> None:
+        """End it and begin anew: connections are lost."""
+        self.end()
+        self._process = self._begin()
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text("utf-8", errors="replace")
+
+
+@contextmanager
+def running_server(*settings: str) -> Iterator[Server]:
+    """A server of one's own."""
     pytest.importorskip("psycopg")
     programs = _binaries()
     with tempfile.TemporaryDirectory(prefix="keapbridge-pg-", ignore_cleanup_errors=True) as name:
@@ -70,20 +107,21 @@ def postgresql() -> Iterator[str]:
         except (PermissionError, subprocess.CalledProcessError) as error:
             pytest.skip(f"PostgreSQL cannot be started here: {error}")
         port = _free_port()
-        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}")
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            user=user,
-            cwd="/",
-        )
+        given = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}", *settings)
+        command: list[str | Path] = [programs / "postgres", "-D", data]
+        command += [part for setting in given for part in ("-c", setting)]
+        server = Server(command, user, port, Path(name, "log"))
         try:
-            _await(server, port)
-            yield f"postgresql+psycopg://keapbridge@127.0.0.1:{port}"
+            yield server
         finally:
-            server.terminate()
-            server.wait(timeout=PATIENCE)
+            server.end()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a server, as a SQLAlchemy URL without a database."""
+    with running_server() as server:
+        yield server.url
 
 
 def _await(server: subprocess.Popen[bytes], port: int) -> None:

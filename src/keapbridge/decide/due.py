@@ -15,6 +15,7 @@ import attrs
 
 from keapbridge.errors import (
     BrakeError,
+    LinkStoreError,
     NoAnswerError,
     QuotaExhaustedError,
     RateLimitedError,
@@ -77,6 +78,9 @@ def outcome_of(error: BaseException, why: str = "") -> Ended:
             return Ended(How.QUOTA, error.retry_at, why)
         case NoAnswerError() | TryLaterError():
             return Ended(How.UNREACHABLE, error.retry_at, why)
+        case LinkStoreError():
+            # A worker of an earlier version, say, that finds the store upgraded: another one may do better at once.
+            return Ended(How.UNREACHABLE, None, why)
         case BrakeError():
             return Ended(How.BRAKE, None, why)
         case _:

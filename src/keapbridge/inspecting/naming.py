@@ -19,6 +19,8 @@ _HABITS = frozenset(
     {"tbl", "tb", "t", "tab", "table", "wp", "llx", "ps", "the", "app", "dbo", "crm", "c", "col", "vtiger"}
 )
 
+_LANGUAGE = r"[a-z]{2,3}([_-][A-Z][A-Za-z]+)?"  # the key of a translation in a column with JSON
+
 WHOLE, BARE, MAIN, END, INSIDE, LATER = 1.0, 0.95, 0.9, 0.75, 0.5, 0.35
 """How much a name says: it is the word; it is, without what is before all of them; it is, behind a word for the first
 of several; the word is its end, between words or within one; it is, behind a word for another one than the first."""
@@ -110,7 +112,8 @@ def column_scores(name: str, table: str = "", shared: tuple[str, ...] = ()) -> M
         table: what its table is called; its columns may repeat that.
         shared: the words that the names of all columns of the table begin with.
     """
-    words = words_of(name)
+    column, _, key = name.partition("->")
+    words = words_of(column if re.fullmatch(_LANGUAGE, key) else key or column)
     if not words:
         return {}
     ones = set(_singular(words_of(table)))

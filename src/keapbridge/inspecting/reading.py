@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 from keapbridge.customcrm.sql.opening import create_engine, unopened
 from keapbridge.customcrm.sql.refusals import words_of_database
 from keapbridge.inspecting.naming import table_scores
+from keapbridge.inspecting.places import with_places
 from keapbridge.inspecting.relations import about, may_relate
 from keapbridge.inspecting.schema import Column, Family, ForeignKey, Schema, Table
 
@@ -375,7 +376,7 @@ def _sampled(engine: sa.Engine, table: Table, sample: int) -> Table:
         return attrs.evolve(table, unread=said)
     place = {c.name: i for i, c in enumerate(columns)}
     whole = [tuple(row[place[c.name]] if c.name in place else None for c in table.columns) for row in rows.values()]
-    return attrs.evolve(table, rows=tuple(whole))
+    return with_places(attrs.evolve(table, rows=tuple(whole)))
 
 
 def _shown(column: Any, kind: Column) -> Any:

@@ -41,9 +41,10 @@ CASE = RealSchema(
             ('An Claes', 'Eik BV, An Claes', 1, 1, false, NULL, NULL, NULL, 1, 'an@example.org', NULL, 'Verkoper',
              '2026-01-01 09:00:00', '2026-01-01 09:00:00');
         INSERT INTO product_template (name, default_code, list_price, sale_ok, active) VALUES
-            ('{"en_US": "Chair", "nl_BE": "Stoel"}', 'C1', 12.5, true, true);
+            ('{"en_US": "Chair", "nl_BE": "Stoel"}', 'C1', 12.5, true, true),
+            ('{"en_US": "Desk", "nl_BE": "Bureau"}', 'D1', 99, true, true);
     """,
-    records={"contacts": 2, "companies": 1},
+    records={"contacts": 2, "companies": 1, "products": 2},
     theirs=("contacts", "res_partner", "function", "id", 2, "Directeur"),
     changes={},
     ours=("UPDATE res_partner SET function = 'Zaakvoerder', write_date = now() WHERE id = 2", "job_title=Zaakvoerder"),

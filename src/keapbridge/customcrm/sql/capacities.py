@@ -48,7 +48,12 @@ def capacities(connection: sa.Connection, tables: Tables) -> dict[str, Capacity]
             found |= _of_lookup(connection, part, part.given)
         else:
             listed = dict(_checks(look, part))
-            found |= {name: _of_column(connection, part, column, listed) for name, column in part.columns.items()}
+            found |= {
+                name: _of_column(connection, part, column, listed)
+                if not part.path(name)
+                else Capacity(f"column {column.name} of {part.table.name}")
+                for name, column in part.columns.items()
+            }
     return found
 
 

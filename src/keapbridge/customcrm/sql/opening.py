@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, OperationalError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
+from keapbridge.customcrm.sql.documents import split
 from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 from keapbridge.errors import NoAnswerError, TransportError
 from keapbridge.model.given import missing_driver
@@ -86,13 +87,16 @@ def without_lost(look: sa.Inspector, given: SqlTable) -> SqlTable:
         except NoSuchTableError:
             return set()
 
+    def is_in(column: str | None, found: set[str]) -> bool:
+        return column is not None and (column in found or split(column)[0] in found)
+
     main = there(given.name, given.schema)
-    columns = {name: column if column in main else None for name, column in given.columns.items()}
+    columns = {name: column if is_in(column, main) else None for name, column in given.columns.items()}
     joins: list[SqlJoin] = []
     for join in given.joins:
         found = there(join.table, join.schema)
-        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if c in found}))
-        columns |= {n: None for n, c in join.columns.items() if c not in found}  # nor is another one meant
+        joins.append(attrs.evolve(join, columns={n: c for n, c in join.columns.items() if is_in(c, found)}))
+        columns |= {n: None for n, c in join.columns.items() if not is_in(c, found)}  # nor is another one meant
     lookups: list[SqlLookup] = []
     for lookup in given.lookups:
         found = there(lookup.table, lookup.schema)

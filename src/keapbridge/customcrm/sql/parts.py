@@ -9,6 +9,7 @@ import attrs
 import sqlalchemy as sa
 
 from keapbridge.customcrm.adapter import ENDPOINTS
+from keapbridge.customcrm.sql.documents import Path, split
 from keapbridge.customcrm.sql.reflected import Reflected, reflect, time_column
 from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 from keapbridge.errors import MappingError
@@ -27,6 +28,7 @@ class Part:
         above: the part that it hangs on; `None` for the table of the records.
         local: the column by which it is found there.
         remote: its own column that holds the same.
+        paths: the properties that are but a place in their column, which holds JSON, with the keys that lead there.
     """
 
     name: str
@@ -37,6 +39,11 @@ class Part:
     local: sa.Column[Any] | None = None
     remote: sa.Column[Any] | None = None
     modified: sa.Column[Any] | None = None
+    paths: Mapping[str, Path] = attrs.field(factory=dict)
+
+    def path(self, property: str) -> Path:
+        """The place of a property in its column; nothing for all of it."""
+        return self.paths.get(property, ())
 
     @property
     def table(self) -> sa.Table:
@@ -144,7 +151,8 @@ def tables_of(engine: sa.Engine, look: sa.Inspector, object: str, given: SqlTabl
     referring = {other.local for other in given.lookups if other.through is None}
     roles = {given.modified, given.created, given.deleted, given.key}
     special = {*given.ids, *roles, *given.where, *given.on_write, *referring}
-    main = Part(given.name, seen, _columns(object, given, seen, special, elsewhere), given)
+    columns, paths = _columns(object, given, seen, special, elsewhere)
+    main = Part(given.name, seen, columns, given, paths=paths)
     parts = _hung(engine, look, object, main, others)
     tables = [main, *parts]
     for name in (*given.where, *given.on_create, *given.on_write):
@@ -175,10 +183,11 @@ def _evolved(tables: Sequence[Part], old: Part, new: Part) -> list[Part]:
 
 def _columns(
     object: str, given: SqlTable, seen: Reflected, special: Collection[Any], elsewhere: Collection[str]
-) -> dict[str, sa.Column[Any]]:
+) -> tuple[dict[str, sa.Column[Any]], dict[str, Path]]:
     known = [name for name in ENDPOINTS[object].codec.wire_names.values() if name not in OWN]
     by_name = {_squeezed(c.name): c for c in seen.table.c if c.name not in special}
     found = {name: by_name[_squeezed(name)] for name in known if _squeezed(name) in by_name}
+    paths: dict[str, Path] = {}
     for name, column in given.columns.items():
         if name in OWN:
             raise MappingError(f"{object}: {name} is given by id=, modified= or created=, not by columns=")
@@ -186,14 +195,25 @@ def _columns(
             raise MappingError(f"{object}: there is no property {name} to leave out{is_meant(name, known)}")
         found.pop(name, None)
         if column is not None:
-            found[name] = seen.column(column, object)
+            found[name], paths[name] = _place(seen, column, object)
     # A column that another property is declared to be in is not found by its name, too.
-    taken = {column for column in given.columns.values() if column is not None}
-    return {
+    taken = {found[name].name for name, column in given.columns.items() if column is not None}
+    kept = {
         name: column
         for name, column in found.items()
         if name not in elsewhere and (name in given.columns or column.name not in taken)
     }
+    return kept, {name: path for name, path in paths.items() if path and name in kept}
+
+
+def _place(seen: Reflected, name: str, object: str) -> tuple[sa.Column[Any], Path]:
+    """The column that a name stands for, and where in it, if it holds JSON: `name->en_US`."""
+    column, path = (name, ()) if name in seen.table.c else split(name)
+    if path and not all(path):
+        raise MappingError(f"{object}: {name}: a key is missing between the arrows, such as 'name->en_US'")
+    if any(mark in key for key in path for mark in '"\\'):
+        raise MappingError(f"{object}: {name}: no place with a quotation mark or a backslash in its key can be named")
+    return seen.column(column, object), path
 
 
 def _squeezed(name: str) -> str:
@@ -225,7 +245,11 @@ def _hung(
 
 def _part(engine: sa.Engine, look: sa.Inspector, object: str, above: Part, given: SqlJoin | SqlLookup) -> Part:
     seen = reflect(engine, look, given.table, given.schema, (), object)
-    columns = {name: seen.column(column, object) for name, column in given.columns.items()}
+    places = {name: _place(seen, column, object) for name, column in given.columns.items()}
+    columns = {name: column for name, (column, _) in places.items()}
+    paths = {name: path for name, (_, path) in places.items() if path}
+    if paths and isinstance(given, SqlLookup):
+        raise MappingError(f"{object}: the lookup {given.table} finds rows by whole columns, not by places in JSON")
     for name in (*given.where, *given.on_create, *(given.on_write if isinstance(given, SqlJoin) else ())):
         seen.column(name, object)
     if above.is_lookup and isinstance(given, SqlJoin):
@@ -237,9 +261,8 @@ def _part(engine: sa.Engine, look: sa.Inspector, object: str, above: Part, given
     local = given.local or _own_id(object, above, f"{given.table} does not say by which column")
     remote = given.remote or _own_id(object, seen, f"{given.table} needs remote=")
     name = given.name or given.table
-    return Part(
-        name, seen, columns, given, above, above.seen.column(local, object), seen.column(remote, object), modified
-    )
+    here, there = above.seen.column(local, object), seen.column(remote, object)
+    return Part(name, seen, columns, given, above, here, there, modified, paths)
 
 
 def _own_id(object: str, of: Part | Reflected, why: str) -> str:

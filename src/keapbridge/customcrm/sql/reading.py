@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from keapbridge.customcrm.adapter import ENDPOINTS, AdapterPage
+from keapbridge.customcrm.sql.documents import ARROW, dug
 from keapbridge.customcrm.sql.gathering import Found, Gatherer
 from keapbridge.customcrm.sql.keys import UUID_TEXT, Key, Raw, id_text
 from keapbridge.customcrm.sql.listing import Listing
@@ -77,8 +78,11 @@ class ReadRows:
 
     def place_of(self, property: str) -> str:
         """Where a property is kept, in words."""
-        columns = ((part.columns.get(property), part.table) for part in self.tables.parts)
-        return next((f"column {column.name} of {table.name}" for column, table in columns if column is not None), "")
+        for part in self.tables.parts:
+            if property in part.columns:
+                name = ARROW.join((part.columns[property].name, *part.path(property)))
+                return f"column {name} of {part.table.name}"
+        return ""
 
     def patiently(self) -> Self:
         """The same, where some rows cannot be read at once."""
@@ -197,7 +201,7 @@ class ReadRows:
                 if isinstance(row, Unreadable):
                     record[name] = row
                 else:
-                    value = None if row is None else row[column.name]
+                    value = None if row is None else dug(row[column.name], part.path(name))
                     if name == REFERENCE and isinstance(value, (bytes, memoryview)):
                         value = id_text((value,))
                     record[name] = shown(value, self._kinds.get(name), self._zone)

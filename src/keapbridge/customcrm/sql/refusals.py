@@ -78,6 +78,7 @@ _SAID: Final[Mapping[str, str]] = {  # what SQLite says, and drivers of connecti
     "is locked": "it is locked by another program",
     "disk is full": _STATES["53100"],
     "disk i/o": "its disk fails",
+    "malformed json": _STATES["22P02"],
     "malformed": "its file is damaged",
     "not a database": "its file is no database",
     "no such table": _STATES["42P01"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keapbridge.customcrm.sql.documents import Path
 from keapbridge.customcrm.sql.keys import Key
 from keapbridge.customcrm.sql.listing import NOT_DELETED
 from keapbridge.customcrm.sql.parts import Tables
@@ -53,11 +54,15 @@ def _refuse_shared_columns(tables: Tables, object: str) -> None:
     """Refuse two properties in one column: what is written last would be lost the other one's."""
     for part in tables.parts:
         names: dict[str, str] = {}
+        whole: dict[tuple[str, Path], str] = {}
         for name, column in part.columns.items():
-            if column.name in names:
+            path = part.path(name)
+            known = whole.get((column.name, path)) or (names.get(column.name) if not path else None)
+            known = known or (whole.get((column.name, ())) if path else None)
+            if known is not None:
                 where = f"{part.table.name}.{column.name}"
-                raise MappingError(f"{object}: {names[column.name]} and {name} are both in {where}: one has to go")
-            names[column.name] = name
+                raise MappingError(f"{object}: {known} and {name} are both in {where}: one has to go")
+            whole[column.name, path] = names[column.name] = name
         for set_ in part.on_write:
             if set_ in names:
                 where = f"{part.table.name}.{set_}"
@@ -97,7 +102,7 @@ def _refuse_one_row_twice(tables: Tables, key: Key, object: str) -> None:
                 told = repr(sorted(part.fixed.items(), key=str))
                 row = (part.table.fullname, part.above.name, remote.name, local.name, told)
         for name, column in part.columns.items():
-            known = seen.setdefault((*row, column.name), (name, part.name))
+            known = seen.setdefault((*row, column.name, part.path(name)), (name, part.name))
             if known != (name, part.name):
                 where = f"{part.table.name}.{column.name}"
                 raise MappingError(f"{object}: {known[0]} and {name} are both in {where}, by two joins: one has to go")

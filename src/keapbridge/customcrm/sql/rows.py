@@ -198,7 +198,7 @@ class Rows(ForeseenRows):
             row = found.row(part)
             if part.is_lookup or row is None or isinstance(row, Unreadable):
                 continue
-            named = ((name, column) for name, column in part.columns.items() if name in changes)
+            named = ((n, column) for n, column in part.columns.items() if n in changes and not part.path(n))
             free = {column.name: self._nothing(part, column, found) for _, column in named}
             if free:
                 connection.execute(sa.update(part.table).where(*self._this_row(part, row, found)).values(free))

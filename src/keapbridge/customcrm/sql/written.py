@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keapbridge.customcrm.sql.clock import now_in
+from keapbridge.customcrm.sql.documents import Path, dug, is_empty, placed
 from keapbridge.customcrm.sql.gathering import Found
 from keapbridge.customcrm.sql.keys import UUID_TEXT, Raw
 from keapbridge.customcrm.sql.lookups import Wanted, find_row, refers_to
@@ -50,9 +51,26 @@ class WrittenValues(ReadRows):
                         raise StatusError(f"{self.object}: {self._place(part, column)} {OF_ID}", status=422)
                     if name == REFERENCE and is_binary(column) and isinstance(value, str):
                         value = bytes.fromhex(value)
+                    if path := part.path(name):
+                        self._place_in_document(values[part], part, column, path, value, found)
+                        continue
                     word = self._word(connection, part, column, value, found) if isinstance(value, bool) else None
                     values[part][column.name] = self._stored(part, column, value) if word is None else word
         return values
+
+    def _place_in_document(
+        self, own: dict[str, Any], part: Part, column: sa.Column[Any], path: Path, value: Any, found: Found | None
+    ) -> None:
+        """Write to one place of a column that holds JSON; to nothing else of it."""
+        row = None if found is None else found.row(part)
+        cell = None if row is None or isinstance(row, Unreadable) else row[column.name]
+        if isinstance(cell, Unreadable) or isinstance(dug(cell, path), Unreadable):
+            raise StatusError(f"{self.object}: {self._place(part, column)} holds no JSON with such a place", status=422)
+        if row is None and value is None:
+            return
+        onto = own.get(column.name, None if is_empty(cell) else column)
+        made = placed(self._dialect, onto, cell, path, value)
+        own[column.name] = sa.cast(made, column.type) if self._dialect == "postgresql" else made
 
     def _refer(self, connection: sa.Connection, values: Values, given: Mapping[str, Any], found: Found | None) -> None:
         """Set the references to what properties name.

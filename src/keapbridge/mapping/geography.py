@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import attrs
 
 __all__ = [
     "alpha2",
@@ -15,6 +19,7 @@ __all__ = [
     "countries",
     "country_name",
     "country_of",
+    "is_standard",
     "language_of",
     "plain",
     "region_name",
@@ -22,116 +27,33 @@ __all__ = [
     "regions",
 ]
 
-# What people call their own country, and short names that ISO 3166 does not know.
-_OWN_NAMES = {
-    "GBR": "uk/england/scotland/wales/great britain/northern ireland",
-    "CIV": "ivory coast",
-    "BIH": "bosnia",
-    "MKD": "macedonia/fyrom",
-    "CZE": "czech republic/česko/česká republika",
-    "SWZ": "swaziland",
-    "CPV": "cape verde",
-    "MMR": "burma",
-    "TLS": "east timor",
-    "VAT": "vatican/vatican city",
-    "COD": "dr congo/drc/democratic republic of congo/congo kinshasa",
-    "COG": "republic of the congo/republic of congo/congo brazzaville",
-    "USA": "america/united states of america",
-    "NOR": "norge/noreg",
-    "SWE": "sverige",
-    "DNK": "danmark",
-    "FIN": "suomi",
-    "ISL": "ísland",
-    "DEU": "deutschland",
-    "AUT": "österreich",
-    "CHE": "schweiz/suisse/svizzera",
-    "NLD": "nederland/holland",
-    "BEL": "belgië/belgique",
-    "ESP": "españa",
-    "ITA": "italia",
-    "POL": "polska",
-    "SVK": "slovensko",
-    "HUN": "magyarország",
-    "ROU": "românia",
-    "HRV": "hrvatska",
-    "SVN": "slovenija",
-    "SRB": "srbija/србија",
-    "BGR": "българия",
-    "GRC": "ελλάδα/hellas",
-    "TUR": "turkey",
-    "RUS": "russia/россия",
-    "UKR": "україна",
-    "BLR": "беларусь",
-    "EST": "eesti",
-    "LVA": "latvija",
-    "LTU": "lietuva",
-    "IRL": "éire/republic of ireland/southern ireland",
-    "BRA": "brasil",
-    "MEX": "méxico",
-    "MAR": "المغرب",
-    "EGY": "مصر",
-    "SAU": "السعودية",
-    "ARE": "uae/الإمارات",
-    "ISR": "ישראל",
-    "IND": "भारत",
-    "CHN": "中国/中國",
-    "TWN": "台灣/台湾",
-    "JPN": "日本",
-    "KOR": "한국/대한민국/korea",
-    "THA": "ประเทศไทย",
-    "VNM": "việt nam",
-}
+
+@lru_cache(maxsize=1)
+def _places() -> Mapping[str, Any]:
+    """What the standards do not have: `places.toml`, which tells its sources."""
+    return tomllib.loads(files("keapbridge.mapping").joinpath("places.toml").read_text("utf-8"))
 
 
-# Short forms of regions that people write, and ISO 3166-2 does not know.
-_REGION_NAMES = {
-    "US-AL": "ala",
-    "US-AZ": "ariz",
-    "US-AR": "ark",
-    "US-CA": "calif/cal",
-    "US-CO": "colo",
-    "US-CT": "conn",
-    "US-DE": "del",
-    "US-FL": "fla",
-    "US-IL": "ill",
-    "US-IN": "ind",
-    "US-KS": "kans/kan",
-    "US-MA": "mass",
-    "US-MI": "mich",
-    "US-MN": "minn",
-    "US-MS": "miss",
-    "US-MT": "mont",
-    "US-NE": "nebr/neb",
-    "US-NV": "nev",
-    "US-NM": "n mex",
-    "US-ND": "n dak",
-    "US-OK": "okla",
-    "US-OR": "ore/oreg",
-    "US-PA": "penn/penna",
-    "US-SD": "s dak",
-    "US-TN": "tenn",
-    "US-TX": "tex",
-    "US-WA": "wash",
-    "US-WI": "wis/wisc",
-    "US-WV": "w va",
-    "US-WY": "wyo",
-    "US-DC": "washington dc/washington d c/d c",
-    "CA-PE": "pei/p e i",
-    "CA-BC": "b c",
-    "CA-NL": "newfoundland/labrador",
-    "CA-QC": "québec",
-    "RU-MOW": "moscow",
-    "RU-MOS": "moscow oblast/moscow region/московская область",
-    "RU-SPE": "saint petersburg/st petersburg/санкт петербург",
-    "GR-M": "crete/κρήτη",
-    "GR-I": "αττική",
-    "TH-10": "กรุงเทพมหานคร/กรุงเทพ",
-    "CL-RM": "región metropolitana/metropolitana/santiago",
-    "ES-CT": "cataluña/catalunya/catalonia",
-    "DE-NW": "nrw",
-    "IT-52": "tuscany",
-    "MX-CMX": "cdmx/ciudad de méxico/mexico city/df/distrito federal",
-}
+@attrs.frozen
+class _Country:
+    """One that ISO 3166-1 has no code for."""
+
+    alpha_3: str
+    alpha_2: str
+    name: str
+
+
+def _all_countries() -> Iterator[Any]:
+    import pycountry
+
+    yield from pycountry.countries
+    yield from (_Country(**each) for each in _places()["country"])
+
+
+@lru_cache(maxsize=512)
+def _country(code: str) -> Any:
+    """By alpha-2 or alpha-3; `None` for no such country."""
+    return next((each for each in _all_countries() if code in (each.alpha_2, each.alpha_3)), None)
 
 
 def plain(text: str) -> str:
@@ -141,10 +63,8 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def countries() -> Mapping[str, str]:
-    import pycountry
-
-    names = {plain(name): code for code, own in _OWN_NAMES.items() for name in own.split("/")}
-    for country in pycountry.countries:
+    names = {plain(name): code for code, own in _places()["countries"].items() for name in own.split("/")}
+    for country in _all_countries():
         for attribute in ("alpha_2", "alpha_3", "name", "common_name", "official_name"):
             name = getattr(country, attribute, None)
             if name:
@@ -156,18 +76,14 @@ def countries() -> Mapping[str, str]:
 
 @lru_cache(maxsize=512)
 def alpha2(alpha3: str) -> str | None:
-    import pycountry
-
-    country = pycountry.countries.get(alpha_3=alpha3)
-    return country.alpha_2 if country else None
+    country = _country(alpha3)
+    return country.alpha_2 if country and country.alpha_3 == alpha3 else None
 
 
 @lru_cache(maxsize=512)
 def alpha3(alpha2: str) -> str | None:
-    import pycountry
-
-    country = pycountry.countries.get(alpha_2=alpha2.upper())
-    return country.alpha_3 if country else None
+    country = _country(alpha2.upper())
+    return country.alpha_3 if country and country.alpha_2 == alpha2.upper() else None
 
 
 @lru_cache(maxsize=512)
@@ -175,7 +91,7 @@ def regions(alpha2: str) -> Mapping[str, str]:
     import pycountry
 
     names: dict[str, str] = {}
-    for code, own in _REGION_NAMES.items():
+    for code, own in _places()["regions"].items():
         if code.startswith(f"{alpha2}-"):
             names.update((plain(name), code) for name in own.split("/"))
     for region in pycountry.subdivisions.get(country_code=alpha2) or ():  # type: ignore[no-untyped-call]
@@ -185,11 +101,14 @@ def regions(alpha2: str) -> Mapping[str, str]:
     return names
 
 
+def is_standard(alpha3: str) -> bool:
+    """Whether ISO 3166-1 has this code; others are assigned by those who use them."""
+    return not isinstance(_country(alpha3), _Country)
+
+
 def country_name(alpha3: str, language: str = "") -> str | None:
     """The everyday name of a country, in English or in a language of the catalogues."""
-    import pycountry
-
-    country = pycountry.countries.get(alpha_3=alpha3)
+    country = _country(alpha3)
     if country is None:
         return None
     if language:
@@ -222,10 +141,7 @@ def language_of(name: str, alpha3: str) -> str:
 
 
 def _english(alpha3: str) -> set[str]:
-    import pycountry
-
-    country = pycountry.countries.get(alpha_3=alpha3)
-    return {plain(name) for name in _names(country)}
+    return {plain(name) for name in _names(_country(alpha3))}
 
 
 @lru_cache(maxsize=1)
@@ -249,7 +165,7 @@ def names_in(language: str) -> Mapping[str, str]:
     except OSError:
         return {}
     found: dict[str, str] = {}
-    for country in pycountry.countries:
+    for country in _all_countries():
         english = getattr(country, "common_name", None) or country.name
         for name in (english, country.name):
             if (own := told.gettext(name)) != name:
@@ -300,24 +216,17 @@ def country_of(name: str) -> str | None:
     return others.get(name.strip().casefold()) or others.get(wanted)
 
 
-# What kind of region it is, as people say or leave out, beside the words of ISO 3166-2 itself.
-_KINDS = {
-    "SE": "lan",
-    "JP": "ken fu to",
-    "CN": "sheng shi zizhiqu",
-    "KR": "do si",
-    "RU": "oblast respublika kray krai okrug",
-    "CL": "region de del",
-    "ES": "comunidad comunitat provincia principado de",
-    "CH": "kanton canton",
-    "TH": "changwat",
-}
-_SUFFIXES = re.compile(r"(?<=..)(県|府|都|省|市|自治区|特别行政区|도|시|광역시|특별시|область|край|республика)$")
+@lru_cache(maxsize=1)
+def _endings() -> tuple[str, re.Pattern[str]]:
+    """What is written together with the name of a region, before it and behind it."""
+    held = _places()["endings"]
+    return held["before"], re.compile(rf"(?<=..)({held['behind'].replace('/', '|')})$")
 
 
 def _everyday(name: str, kinds: frozenset[str]) -> str:
     """A name of a region without the words for what kind of region it is."""
-    bare = _SUFFIXES.sub("", name.strip().removeprefix("จังหวัด"))
+    before, behind = _endings()
+    bare = behind.sub("", name.strip().removeprefix(before))
     return " ".join(word for word in plain(bare).split() if word not in kinds)
 
 
@@ -327,7 +236,7 @@ def _kinds(alpha2: str) -> frozenset[str]:
 
     known = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
     words = {word for region in known for word in plain(region.type).split()}
-    return frozenset(words | set(_KINDS.get(alpha2, "").split()))
+    return frozenset(words | set(_places()["kinds"].get(alpha2, "").split()))
 
 
 @lru_cache(maxsize=64)

@@ -8,8 +8,16 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from keapbridge.errors import MappingError, UnfitError
-from keapbridge.mapping.geography import alpha2, country_name, country_of, language_of, region_name, region_of
-from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, line
+from keapbridge.mapping.geography import (
+    alpha2,
+    country_name,
+    country_of,
+    is_standard,
+    language_of,
+    region_name,
+    region_of,
+)
+from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, line, within
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -51,6 +59,11 @@ class Country(Kind):
         if value is None:
             return None
         return (value, None) if side is Side.KEAP else alpha2(str(value))
+
+    def fit(self, value: Canonical, side: Side, limit: int | None, context: Context) -> Canonical:
+        if side is Side.KEAP and isinstance(value, str) and not is_standard(value):
+            raise UnfitError(f"{country_name(value)} has no code in ISO 3166-1, whose countries Keap takes")
+        return within(value, limit)
 
     def style_of(self, raw: str, value: Canonical) -> str | None:
         text, code = raw.strip(), str(value)

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Table,
     Text,
@@ -244,9 +245,18 @@ class Database:
         if not self.is_sqlite:
             return
         k = schema.match_keys.c
-        more = select(k.id).limit(1).offset(few)
-        others = select(k.id).where((k.bridge < bridge) | (k.bridge > bridge)).limit(1)
-        if all(connection.execute(query).first() is None for query in (more, others)):
+
+        def more() -> Any:
+            return select(k.id).limit(1).offset(bindparam("few", type_=Integer))
+
+        def others() -> Any:
+            return select(k.id).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
+
+        values = {"few": few, "bridge": bridge}
+        if (
+            self.execute(connection, "more keys", more, values).first() is None
+            and self.execute(connection, "keys of others", others, values).first() is None
+        ):
             schema.by_match_key.drop(connection, checkfirst=True)
             self._is_indexed = False
 

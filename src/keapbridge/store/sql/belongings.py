@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from keapbridge.model.kept import Belongs
 from keapbridge.model.records import Link
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.sql.core import Core, flow, named
 from keapbridge.store.sql.keys import KEYS
 
 __all__ = ["Belongings"]
@@ -47,14 +49,18 @@ class Belongings:
     @flow
     def adopt(self, *, keap: str | None = None, customcrm: str | None = None) -> Belongs:
         """Belong to these as of now, where none is known yet; answers those that it belongs to."""
-        k = t.leases.c
         given = {"keap": keap, "customcrm": customcrm}
+
+        def mine(name: str) -> Any:
+            its = (*named(t.leases, "bridge"), t.leases.c[name].is_(None))
+            return update(t.leases).where(*its).values({name: bindparam("new")})
+
         with self._core.transaction(durable=True) as c:
             self._there(c)
             for name, value in given.items():
                 if value is not None:
-                    mine = update(t.leases).where(k.bridge == self._core.bridge, k[name].is_(None))
-                    c.execute(mine.values({name: value}))
+                    values = {"bridge": self._core.bridge, "new": value}
+                    self._core.database.execute(c, f"adopt {name}", partial(mine, name), values)
             return self._look(c)
 
     @flow
@@ -102,8 +108,10 @@ class Belongings:
         return [self._core.rows.to_link(row) for row in rows]
 
     def _look(self, c: Connection) -> Belongs:
-        k = t.leases.c
-        row = c.execute(select(k.keap, k.customcrm).where(k.bridge == self._core.bridge)).first()
+        def query() -> Any:
+            return select(t.leases.c.keap, t.leases.c.customcrm).where(*named(t.leases, "bridge"))
+
+        row = self._core.database.execute(c, "belongs to", query, {"bridge": self._core.bridge}).first()
         self._core.belongs = Belongs() if row is None else Belongs(row.keap, row.customcrm)
         return self._core.belongs
 
@@ -114,5 +122,8 @@ class Belongings:
         return self._look(c)
 
     def _there(self, c: Connection) -> None:
-        row = {"bridge": self._core.bridge, "holder": None, "expires_at": ""}
-        c.execute(self._core.database.insert(t.leases).on_conflict_do_nothing(), [row])
+        def row() -> Any:
+            new: dict[str, Any] = {name: bindparam(name) for name in ("bridge", "expires_at")}
+            return self._core.database.insert(t.leases).values(new).on_conflict_do_nothing()
+
+        self._core.database.execute(c, "free lease", row, {"bridge": self._core.bridge, "expires_at": ""})

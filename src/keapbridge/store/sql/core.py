@@ -99,8 +99,8 @@ class Core:
         conditions = [table.c.bridge == self.bridge, table.c.object == name]
         return conditions if side is None else [*conditions, table.c.side == side.value]
 
-    def values(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Any]:
-        """What the parameters of a statement with `named` and a list of ids stand for."""
+    def values(self, name: str, side: Side, ids: Collection[str] = ()) -> dict[str, Any]:
+        """What the parameters of a statement with `named`, and perhaps a list of ids, stand for."""
         return {"bridge": self.bridge, "object": name, "side": side.value, "ids": self.database.listed(ids)}
 
     def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:

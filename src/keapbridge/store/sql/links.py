@@ -7,7 +7,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Integer, Table, bindparam, case, delete, exists, func, literal_column, select
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Table,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from keapbridge.errors import KeapbridgeError, LinkStoreError
 from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
@@ -90,26 +102,34 @@ class Links:
         """
         its_id, other_id = link_columns(side).id.name, link_columns(side.other).id.name
         a, k = t.actions.c, t.links.c
+        execute, among = self._core.database.execute, self._core.database.among
+
+        def planned() -> Any:
+            kinds = a.kind.in_([literal(kind) for kind in ("create", "adopt", "link")])
+            its = (*named(t.actions, "plan_id", "object"), kinds, among(a[its_id], "ids"))
+            return select(a[its_id], a[other_id]).where(*its)
+
+        def linked() -> Any:
+            return select(k[its_id], k[other_id]).where(*named(t.links, "bridge", "object"), among(k[its_id], "ids"))
+
         found: dict[str, str] = {}
         with self._core.reading() as c:
             for chunk in chunks(sorted(ids)):
+                values = self._core.values(name, side, chunk)
                 if plan_id is not None:
-                    planned = select(a[its_id], a[other_id]).where(
-                        a.plan_id == plan_id,
-                        a.object == name,
-                        a.kind.in_(("create", "adopt", "link")),
-                        a[its_id].in_(chunk),
-                    )
-                    found.update((id, other or "") for id, other in map(tuple, c.execute(planned)))
-                linked = select(k[its_id], k[other_id]).where(*self._core.of(t.links, name), k[its_id].in_(chunk))
-                found.update((id, other) for id, other in map(tuple, c.execute(linked)))
+                    some = execute(c, f"planned partners in {side.value}", planned, {**values, "plan_id": plan_id})
+                    found.update((id, other or "") for id, other in map(tuple, some))
+                found.update(map(tuple, execute(c, f"partners in {side.value}", linked, values)))
         return found
 
     @flow
     def count(self, name: str) -> int:
-        query = select(func.count()).select_from(t.links).where(*self._core.of(t.links, name))
+        def query() -> Any:
+            return select(func.count()).select_from(t.links).where(*named(t.links, "bridge", "object"))
+
         with self._core.reading() as c:
-            return int(c.execute(query).scalar_one())
+            values = {"bridge": self._core.bridge, "object": name}
+            return int(self._core.database.execute(c, "how many links", query, values).scalar() or 0)
 
     @flow
     def holding(self, name: str, side: Side, field: str, after: str, limit: int) -> tuple[int, str | None]:
@@ -179,13 +199,16 @@ class Links:
 
     @flow
     def tombstones(self, name: str, side: Side, ids: Collection[str]) -> dict[str, str]:
+
+        def query() -> Any:
+            d = t.tombstones.c
+            return select(d.id, d.reason).where(*named(t.tombstones), self._core.database.among(d.id, "ids"))
+
         found: dict[str, str] = {}
         with self._core.reading() as c:
             for chunk in chunks(sorted(ids)):
-                query = select(t.tombstones.c.id, t.tombstones.c.reason).where(
-                    *self._core.of(t.tombstones, name, side), t.tombstones.c.id.in_(chunk)
-                )
-                found.update((row.id, self._core.rows.seal.open(row.reason)) for row in c.execute(query))
+                rows = self._core.database.execute(c, "why deleted", query, self._core.values(name, side, chunk))
+                found.update((row.id, self._core.rows.seal.open(row.reason)) for row in rows)
         return found
 
     @flow

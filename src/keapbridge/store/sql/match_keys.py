@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, exists, func, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, false, func, literal, select, true, update
 
 from keapbridge.decide import match
 from keapbridge.model.candidate import Candidate
@@ -88,16 +88,27 @@ class MatchKeys:
 
     def _rows(self, c: Connection, name: str, rank: int, by: Any, values: Sequence[str]) -> Sequence[Any]:
         m = t.match_keys.c
-        kept_apart = select(t.tombstones.c.id).where(*self._core.of(t.tombstones, name), t.tombstones.c.apart.is_(True))
-        query = (
-            select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
-            .where(*self._core.of(t.match_keys, name), m.rank == rank, m.linked.in_([True, False]))
-            .where(self._core.database.among(by, "wanted"))
-            .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(t.tombstones.c.side == m.side)))
-        )
-        if by is m.id:
-            query = query.where(m.side.in_([side.value for side in Side]))  # so that it is found by its place
-        return c.execute(query, {"wanted": values}).all()
+
+        def query() -> Any:
+            d = t.tombstones.c
+            kept_apart = select(d.id).where(*named(t.tombstones, "bridge", "object"), d.apart.is_(True))
+            its = (*named(t.match_keys, "bridge", "object", "rank"), m.linked.in_([true(), false()]))
+            some = (
+                select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
+                .where(*its, self._core.database.among(by, "wanted"))
+                .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(d.side == m.side)))
+            )
+            if by is not m.id:
+                return some
+            return some.where(m.side.in_([literal(side.value) for side in Side]))  # so that it is found by its place
+
+        given = {
+            "bridge": self._core.bridge,
+            "object": name,
+            "rank": rank,
+            "wanted": self._core.database.listed(values),
+        }
+        return self._core.database.execute(c, f"keys by {by.name}", query, given).all()
 
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
@@ -119,10 +130,13 @@ class MatchKeys:
     @flow
     def count_unlinked(self, name: str, side: Side) -> int:
         """How many records of a side were observed and are linked to nothing."""
-        o = t.observed.c
-        query = select(func.count()).where(*self._core.of(t.observed, name, side), o.linked.is_(False))
+
+        def query() -> Any:
+            return select(func.count()).where(*named(t.observed), t.observed.c.linked.is_(False))
+
         with self._core.reading() as c:
-            return int(c.execute(query).scalar_one())
+            values = self._core.values(name, side)
+            return int(self._core.database.execute(c, "how many unlinked", query, values).scalar() or 0)
 
     @flow
     def same_key(self, name: str, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:
@@ -187,10 +201,16 @@ class MatchKeys:
     @flow
     def link_anew(self, name: str, after: str, *, size: int, keys_of: KeysOf) -> str | None:
         """Make the keys of the next linked records anew, of their bases; answers after which to go on."""
-        k = t.links.c
+
+        def query() -> Any:
+            k = t.links.c
+            its = (*named(t.links, "bridge", "object"), k.customcrm_id > bindparam("after"))
+            return select(t.links).where(*its).order_by(k.customcrm_id).limit(bindparam("limit", type_=Integer))
+
+        values = {"bridge": self._core.bridge, "object": name, "after": after, "limit": size}
         with self._core.transaction() as c:
-            query = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
-            links = [self._core.rows.to_link(row) for row in c.execute(query.order_by(k.customcrm_id).limit(size))]
+            found = self._core.database.execute(c, "next links", query, values)
+            links = [self._core.rows.to_link(row) for row in found]
             for side in Side:
                 keys = {link.id(side): keys_of(Snapshot(link.base(side))) for link in links}
                 settle_keys(self._core, c, name, side, keys)
@@ -199,11 +219,16 @@ class MatchKeys:
     @flow
     def stage_anew(self, name: str, side: Side, after: str, *, size: int, keys_of: KeysOf) -> str | None:
         """The same of the next records of a side that are linked to nothing."""
-        o, rows = t.observed.c, self._core.rows
+        rows = self._core.rows
+
+        def query() -> Any:
+            o = t.observed.c
+            its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"))
+            return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
+
+        values = {**self._core.values(name, side), "after": after, "limit": size}
         with self._core.transaction() as c:
-            its = (*self._core.of(t.observed, name, side), o.linked.is_(False), o.id > after)
-            query = select(t.observed).where(*its).order_by(o.id).limit(size)
-            found = [rows.to_observation(row) for row in c.execute(query)]
+            found = [rows.to_observation(row) for row in self._core.database.execute(c, "next unlinked", query, values)]
             self._core.delete(c, t.match_keys, name, side, [one.id for one in found])
             keys = (rows.match_keys(name, side, one.id, keys_of(one.snapshot), linked=False) for one in found)
             self._core.database.upsert(c, t.match_keys, [row for some in keys for row in some])
@@ -215,11 +240,16 @@ class MatchKeys:
         """What kinds of actions a plan has for these records."""
         if not ids:
             return {}
-        a = t.actions.c
-        its_id = a[link_columns(side).id.name]
-        query = select(its_id, a.kind).where(a.plan_id == plan_id, a.object == name)
+
+        def query() -> Any:
+            a = t.actions.c
+            its_id = a[link_columns(side).id.name]
+            its = (*named(t.actions, "plan_id", "object"), self._core.database.among(its_id, "ids"))
+            return select(its_id, a.kind).where(*its)
+
+        values = {**self._core.values(name, side, sorted(ids)), "plan_id": plan_id}
         found: dict[str, frozenset[str]] = {}
-        for id, kind in c.execute(query.where(self._core.database.among(its_id, "ids")), {"ids": sorted(ids)}).all():
+        for id, kind in map(tuple, self._core.database.execute(c, f"planned in {side.value}", query, values)):
             found[id] = found.get(id, frozenset()) | {kind}
         return found
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Table,
+    Text,
     and_,
     bindparam,
     delete,
@@ -155,7 +156,7 @@ class Staging:
         """Forget what the last complete scan saw."""
         with self._core.transaction() as c:
             self._core.database.leave_unindexed(c, self._core.bridge)
-            c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
+            self._forget_seen(c, name, side)
 
     @flow
     def leave_scan(self, name: str, side: Side, plan_id: str) -> None:
@@ -170,20 +171,24 @@ class Staging:
         """Note the linked records that a complete scan did not see; none where the list moved meanwhile."""
         id_column = link_columns(side).id
         k, s = t.links.c, t.seen.c
-        unseen = (
-            select(k.bridge, k.object, literal(side.value), id_column, literal(False))
-            .outerjoin(
-                t.seen, and_(s.bridge == k.bridge, s.object == k.object, s.side == side.value, s.id == id_column)
-            )
-            .where(*self._core.of(t.links, name), s.id.is_(None))
-        )
-        names = ["bridge", "object", "side", "id", "proven"]
+
+        def seen_again() -> Any:
+            seen = select(s.id).where(*named(t.seen))
+            return delete(t.missing).where(*named(t.missing), t.missing.c.id.in_(seen))
+
+        def unseen() -> Any:
+            its = and_(s.bridge == k.bridge, s.object == k.object, s.side == side.value, s.id == id_column)
+            rows = select(k.bridge, k.object, literal(side.value), id_column, literal(False)).outerjoin(t.seen, its)
+            some = rows.where(*named(t.links, "bridge", "object"), s.id.is_(None))
+            names = ["bridge", "object", "side", "id", "proven"]
+            return self._core.database.insert(t.missing).from_select(names, some).on_conflict_do_nothing()
+
+        execute, values = self._core.database.execute, self._core.values(name, side)
         with self._core.transaction() as c:
-            seen_again = select(s.id).where(*self._core.of(t.seen, name, side))
-            c.execute(delete(t.missing).where(*self._core.of(t.missing, name, side), t.missing.c.id.in_(seen_again)))
+            execute(c, "seen again", seen_again, values)
             if not moved:
-                c.execute(self._core.database.insert(t.missing).from_select(names, unseen).on_conflict_do_nothing())
-            c.execute(delete(t.seen).where(*self._core.of(t.seen, name, side)))
+                execute(c, f"unseen in {side.value}", unseen, values)
+            self._forget_seen(c, name, side)
 
     @flow
     def note_deleted(self, name: str, side: Side, ids: Collection[str]) -> None:
@@ -254,9 +259,7 @@ class Staging:
             for chunk in chunks(sorted(ids)):
                 self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
             if except_seen_in or unseen:
-                not_seen = o.seen_in == UNSEEN if unseen else o.seen_in != except_seen_in
-                stale = select(o.id).where(*self._core.of(t.observed, name, side), o.linked.is_(False), not_seen)
-                for chunk in chunks(list(c.execute(stale).scalars())):
+                for chunk in chunks(self._not_seen(c, name, side, except_seen_in, unseen=unseen)):
                     self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
 
     @flow
@@ -264,13 +267,32 @@ class Staging:
         with self._core.reading() as c:
             return observed(self._core, c, name, side, sorted(ids))
 
+    def _forget_seen(self, c: Connection, name: str, side: Side) -> None:
+        its = self._core.values(name, side)
+        self._core.database.execute(c, "forget seen", lambda: delete(t.seen).where(*named(t.seen)), its)
+
+    def _not_seen(self, c: Connection, name: str, side: Side, plan_id: str, *, unseen: bool) -> list[str]:
+        """The unlinked records that the scan of a plan did not see, or one in parts."""
+
+        def query() -> Any:
+            o = t.observed.c
+            not_seen = o.seen_in == UNSEEN if unseen else o.seen_in != bindparam("plan_id")
+            return select(o.id).where(*named(t.observed), o.linked.is_(False), not_seen)
+
+        which = "not seen in parts" if unseen else "not seen"
+        values = {**self._core.values(name, side), "plan_id": plan_id}
+        return list(self._core.database.execute(c, which, query, values).scalars())
+
     def _forgotten(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
         """Those of the records of which nothing is to be kept."""
         if not ids:
             return set()
-        wanted = self._core.database.among(t.tombstones.c.id, "ids")
-        query = select(t.tombstones.c.id, t.tombstones.c.reason).where(*self._core.of(t.tombstones, name, side), wanted)
-        found = c.execute(query, {"ids": ids}).all()
+
+        def query() -> Any:
+            d = t.tombstones.c
+            return select(d.id, d.reason).where(*named(t.tombstones), self._core.database.among(d.id, "ids"))
+
+        found = self._core.database.execute(c, "why deleted", query, self._core.values(name, side, ids))
         return {row.id for row in found if self._core.rows.open_text(row.reason) == FORGOTTEN}
 
     def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
@@ -306,13 +328,15 @@ class Staging:
             return
         self._core.delete(c, t.missing, name, side, ids)
         if complete:
-            place = (literal(self._core.bridge), literal(name), literal(side.value))
-            each = self._core.database.each("ids")
-            rows = select(*place, each.selected_columns[0]).where(true())  # without it SQLite reads ON as a join's
-            names = ["bridge", "object", "side", "id"]
-            c.execute(
-                self._core.database.insert(t.seen).from_select(names, rows).on_conflict_do_nothing(), {"ids": ids}
-            )
+
+            def note() -> Any:
+                names = ["bridge", "object", "side"]
+                each = self._core.database.each("ids").selected_columns[0]
+                # Without a condition SQLite reads ON as a join's.
+                rows = select(*(bindparam(name, type_=Text) for name in names), each).where(true())
+                return self._core.database.insert(t.seen).from_select([*names, "id"], rows).on_conflict_do_nothing()
+
+            self._core.database.execute(c, "note seen", note, self._core.values(name, side, ids))
 
     def _compare_with_staged(self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]) -> set[str]:
         """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
@@ -322,17 +346,21 @@ class Staging:
         new = {row["id"]: row for row in rows}
         edited: list[str] = []
         same: set[str] = set()
-        wanted = self._core.database.among(t.observed.c.id, "ids")
-        query = select(t.observed).where(*self._core.of(t.observed, name, side), wanted)
-        for old in c.execute(query, {"ids": list(new)}).mappings() if new else ():
-            row = new[old["id"]]
-            row["went_back"] = old["went_back"]
-            if any(self._core.rows.open(old[c]) != self._core.rows.open(row[c]) for c in ("snapshot", "unreadable")):
-                edited.append(old["id"])
+
+        def query() -> Any:
+            return select(t.observed).where(*named(t.observed), self._core.database.among(t.observed.c.id, "ids"))
+
+        values = self._core.values(name, side, new)
+        for old in self._core.database.execute(c, "staged", query, values) if new else ():
+            row = new[old.id]
+            row["went_back"] = bool(old.went_back)
+            held, shown = ((old.snapshot, old.unreadable), (row["snapshot"], row["unreadable"]))
+            if any(self._core.rows.open(a) != self._core.rows.open(b) for a, b in zip(held, shown, strict=True)):
+                edited.append(old.id)
                 continue
-            same.add(old["id"])
-            if old["updated_at"] is not None:
-                row["updated_at"] = old["updated_at"]
+            same.add(old.id)
+            if old.updated_at is not None:
+                row["updated_at"] = old.updated_at
         self._core.delete(c, t.failures, name, side, edited)
         return same
 

@@ -40,6 +40,7 @@ REASONS = (
 )
 
 
+@pytest.mark.thorough  # `.ci/run` runs it as a newcomer does
 def test_the_demo_shows_every_act_and_proves_what_it_says() -> None:
     lines: list[str] = []
     code = demo.run(lines.append, **SMALL)

@@ -609,6 +609,7 @@ def _without_own(kind: Kind) -> Kind:
     return attrs.evolve(kind, make=lambda n: attrs.evolve(kind.make(n), extra={}), edits=edits)
 
 
+@pytest.mark.thorough  # the suite for adapters asks the same of one in the first tier
 class TestDatabase(RecordsContract):
     """A database as the Customcrm, in the terms of the engine."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from stopping import CountingDriver, KilledError
-from tiers import each, variants
+from tiers import each, named, variants
 from two_systems import ARCHIVE, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
@@ -256,7 +256,16 @@ def test_a_conflict_may_be_decided_otherwise_as_long_as_a_decision_is_not_finish
 
 
 @pytest.mark.parametrize(
-    ("writes", "after"), [(0, False), pytest.param(0, True, marks=pytest.mark.thorough), (1, False), (1, True)]
+    ("writes", "after"),
+    named(
+        {
+            "nothing written": (0, False),
+            "nothing written, late": (0, True),
+            "one written": (1, False),
+            "one written, late": (1, True),
+        },
+        quick=["one written"],
+    ),
 )
 def test_a_decision_that_was_not_finished_is_not_gone_on_with_once_it_is_undone(writes: int, after: bool) -> None:
     start = _edited_on_both("delete")

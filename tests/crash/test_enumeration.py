@@ -429,7 +429,7 @@ def _failures(scene: Scene, folder: Path, which: Iterable[int], *, stop_after: b
     return failures
 
 
-moments = pytest.mark.parametrize("stop_after", [False, True], ids=["before", "after"])
+moments = pytest.mark.parametrize("stop_after", variants([False, True], quick=[True]), ids=["before", "after"])
 
 
 @pytest.mark.thorough

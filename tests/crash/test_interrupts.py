@@ -516,10 +516,7 @@ def _name(case: tuple[str, str, str]) -> str:
     return ", ".join(case)
 
 
-QUICK = (
-    ("sync", THREADS, "Ctrl-C"),
-    ("apply", LOOP, "cancelled"),
-)
+QUICK = (("sync", THREADS, "Ctrl-C"),)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -293,7 +293,7 @@ def test_addresses_in_a_second_table_are_synced_both_ways(hosts: Callable[[str],
             "webhooks, open": (True, False),
             "webhooks, reopened": (True, True),
         },
-        quick=["runs, reopened", "webhooks, open"],
+        quick=["runs, reopened"],
     ),
 )
 def test_a_column_that_is_dropped_holds_its_property_and_one_that_comes_back_begins_anew(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from histories.systems import CONTACTS, PRODUCTS
 from histories.world import World, worlds
-from tiers import variants
+from tiers import named, variants
 
 KINDS = pytest.mark.parametrize("kind", variants(["emulator", "database", "declared"], quick=["database"]))
 Make = Callable[..., World]
@@ -163,7 +163,7 @@ def numbers(*numbers: str) -> list[dict[str, str]]:
 
 
 @KINDS
-@pytest.mark.parametrize(("ours", "theirs"), NEAR.values(), ids=NEAR)
+@pytest.mark.parametrize(("ours", "theirs"), named(NEAR, quick=["one phone, another last name"]))
 @pytest.mark.parametrize("meanwhile", [False, True], ids=["first contact", "just before it is made"])
 def test_a_near_miss_is_told_with_its_candidates_and_nothing_is_made(
     make: Make, kind: str, ours: dict[str, Any], theirs: dict[str, str], meanwhile: bool

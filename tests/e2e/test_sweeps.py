@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import keapbridge as kb
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ def _held(report: kb.Report) -> list[tuple[str, tuple[str, ...], kb.Side | None]
     return [(line.object, line.fields, line.side) for line in report.lines if line.outcome == "held"]
 
 
+@pytest.mark.thorough
 def test_each_synchronization_holds_its_own_field_and_its_own_direction(world: World) -> None:
     crm, keap = world.crm.state, world.keap.state
     keap.products.add({"name": "Widget", "sku": "W", "price": 1250, "short_description": "w"})  # tells the currency

@@ -1,6 +1,7 @@
 """How often a law is tried: always with the same examples by default, and with many more and fresh ones on demand.
 
-`--hypothesis-profile=fresh` draws them anew, `--hypothesis-seed=N` once more.
+`--hypothesis-profile=more` takes more of the same, as the second tier does. `--hypothesis-profile=fresh` draws them
+anew, `--hypothesis-seed=N` once more.
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ from hypothesis import HealthCheck, settings
 
 __all__ = ["FRESH", "examples"]
 
-FRESH = "fresh"
+MORE, FRESH = "more", "fresh"
 TIMES_MORE = 40
-MOST = 25  # of the same examples, which every run tries; fresh ones are many more
+MOST = {"same": 12, MORE: 25}  # of the same examples, by profile; fresh ones are many more
 
 # No law depends on what was drawn before, nor on how quick the machine is.
 settings.register_profile(
     "same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(MORE, settings.get_profile("same"))
 settings.register_profile(FRESH, settings.get_profile("same"), derandomize=False, print_blob=True)
 settings.load_profile("same")
 
 
 def examples(number: int, *unchecked: HealthCheck, **more: Any) -> settings:
-    """So many examples, `MOST` at most, or many times that number when they are fresh.
+    """So many examples, `MOST` of its profile at most, or many times that number when they are fresh.
 
     Args:
         unchecked: what is no sign of a bad law here.
         more: further settings.
     """
-    tried = number * TIMES_MORE if settings.get_current_profile_name() == FRESH else min(number, MOST)
+    profile = settings.get_current_profile_name()
+    tried = number * TIMES_MORE if profile == FRESH else min(number, MOST[profile])
     return settings(max_examples=tried, suppress_health_check=[HealthCheck.too_slow, *unchecked], **more)

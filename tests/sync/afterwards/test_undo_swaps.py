@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
@@ -15,7 +16,7 @@ from keapbridge.errors import ConflictError, StatusError
 REFUSALS = [StatusError("taken", status=422), ConflictError("taken", status=409)]
 
 
-@pytest.fixture(params=list(kb.Side), ids=lambda side: side.title)
+@pytest.fixture(params=variants(kb.Side, quick=[kb.Side.KEAP]), ids=lambda side: side.title)
 def boxes(request: pytest.FixtureRequest, toys: World) -> tuple[Box, Box]:
     """Where is edited, and where colours are unique."""
     found = {kb.Side.CUSTOMCRM: toys.toys, kb.Side.KEAP: toys.gadgets}

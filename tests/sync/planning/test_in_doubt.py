@@ -31,7 +31,7 @@ def colours(world: World, ours: str, theirs: str) -> tuple[str, str]:
     return world.toys.records[ours].colour, world.gadgets.records[theirs].colour
 
 
-@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+@pytest.mark.parametrize("side", variants([CUSTOMCRM, KEAP], quick=[KEAP]))
 def test_a_record_that_went_back_waits(world: World, side: kb.Side) -> None:
     ours, theirs = world.restored_toy(side)
     before = colours(world, ours, theirs)
@@ -185,7 +185,7 @@ def test_a_restore_that_no_list_of_changes_shows_is_found(toy_worlds: Worlds, si
         assert [other.records[pair[its]].colour for pair in pairs] == ["blue"] * 11
 
 
-@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+@pytest.mark.parametrize("side", variants([CUSTOMCRM, KEAP], quick=[CUSTOMCRM]))
 def test_the_newest_record_may_be_deleted(toy_worlds: Worlds, side: kb.Side) -> None:
     toys = toy_worlds(overlap=timedelta(minutes=5))
     pairs = [toys.linked_toy(name=f"Top {n}") for n in range(4)]
@@ -211,7 +211,9 @@ def test_one_found_by_its_id_makes_the_next_run_a_full_one(world: World) -> None
 
 
 @pytest.mark.parametrize("said", variants(["sync", "apply"], quick=["sync"]))
-@pytest.mark.parametrize(("winner", "colour"), [(CUSTOMCRM, "red"), (KEAP, "blue")])
+@pytest.mark.parametrize(
+    ("winner", "colour"), [(CUSTOMCRM, "red"), pytest.param(KEAP, "blue", marks=pytest.mark.thorough)]
+)
 def test_somebody_says_whose_values_are_right(world: World, said: str, winner: kb.Side, colour: str) -> None:
     pairs = many(world, range(10))
     accept = {"restored": winner.value}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from tiers import variants
 from toys import TOYS
 from toys import World as Toys
 
@@ -67,7 +68,7 @@ def test_colleagues_on_one_switchboard_are_made_and_told_of_once(world: World) -
 
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["run", "webhook"])
-@pytest.mark.parametrize("side", kb.Side)
+@pytest.mark.parametrize("side", variants(kb.Side, quick=[kb.Side.CUSTOMCRM]))
 def test_who_may_be_one_that_is_linked_is_told_of_until_a_person_says_it_is_another(
     toys: Toys, side: kb.Side, by_id: bool
 ) -> None:

@@ -38,7 +38,7 @@ def test_of_a_system_that_tells_its_properties_one_record_is_enough(toys: World,
     assert colours(box) == colours(other) == ["blue"]
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_what_is_shown_empty_is_cleared(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4)
@@ -49,7 +49,7 @@ def test_what_is_shown_empty_is_cleared(toys: World, side: kb.Side) -> None:
 
 
 @pytest.mark.parametrize("number", variants([1, 2, 5], quick=[2]))
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_a_system_that_leaves_out_what_is_empty_can_clear(toys: World, side: kb.Side, number: int) -> None:
     box, other = leaving(toys, side)
     box.thrifty = True
@@ -59,7 +59,7 @@ def test_a_system_that_leaves_out_what_is_empty_can_clear(toys: World, side: kb.
     assert colours(other).count(None) == 1
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_a_system_that_leaves_out_what_is_empty_can_be_filled(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     box.thrifty = True
@@ -71,7 +71,7 @@ def test_a_system_that_leaves_out_what_is_empty_can_be_filled(toys: World, side:
     assert not toys.plan(full=True).counts
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_a_list_that_leaves_a_value_out_for_some_is_not_believed(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 6)
@@ -85,7 +85,7 @@ def test_a_list_that_leaves_a_value_out_for_some_is_not_believed(toys: World, si
     assert colours(other) == colours(box) == ["red"] * 6
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_what_only_single_reads_show_is_read_before_it_is_written_over(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4)
@@ -101,7 +101,7 @@ def test_what_only_single_reads_show_is_read_before_it_is_written_over(toys: Wor
 
 
 @pytest.mark.parametrize("number", variants([1, 2, 5], quick=[1, 5]))
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_what_only_lists_show_is_neither_written_nor_cleared_until_reads_by_id_show_it(
     toys: World, side: kb.Side, number: int
 ) -> None:
@@ -124,7 +124,7 @@ def test_what_only_lists_show_is_neither_written_nor_cleared_until_reads_by_id_s
     assert colours(box).count("blue") == 1
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_what_is_written_and_never_shown_is_told_and_no_loop(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4, colour=None)

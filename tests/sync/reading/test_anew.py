@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from tiers import named
+from tiers import named, variants
 from toys import Box, World
 
 import keapbridge as kb
@@ -40,7 +40,7 @@ def test_what_is_empty_where_a_field_begins_anew_is_filled_from_the_other_side(t
     assert colours(toys.toys, toys.gadgets) == {"red"}
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[kb.Side.CUSTOMCRM]))
 def test_what_was_cleared_while_a_field_was_out_of_the_mapping_is_filled(toys: World, side: kb.Side) -> None:
     red_toys(toys)
     whole = toys["toys"].mapper
@@ -54,7 +54,7 @@ def test_what_was_cleared_while_a_field_was_out_of_the_mapping_is_filled(toys: W
     assert colours(toys.toys, toys.gadgets) == {"red"}
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[kb.Side.KEAP]))
 def test_so_it_is_when_records_were_only_looked_at_one_by_one(toys: World, side: kb.Side) -> None:
     red_toys(toys)
     whole = toys["toys"].mapper
@@ -83,7 +83,7 @@ def cut_short(toys: World, cuts: kb.Side) -> str:
     return next(iter(toys.toys.records))
 
 
-@pytest.mark.parametrize("cuts", SIDES)
+@pytest.mark.parametrize("cuts", variants(SIDES, quick=[kb.Side.KEAP]))
 @pytest.mark.parametrize("wins", ["customcrm", "keap", "newest"])
 def test_a_field_that_comes_back_to_its_place_lets_no_cut_value_flow(cuts: kb.Side, wins: str) -> None:
     toys = World(policy=kb.Policy(conflicts=wins))  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def test_a_field_that_comes_back_to_its_place_lets_no_cut_value_flow(cuts: kb.Si
     assert colours(toys.toys, toys.gadgets) == {None}
 
 
-@pytest.mark.parametrize("cuts", SIDES)
+@pytest.mark.parametrize("cuts", variants(SIDES, quick=[kb.Side.KEAP]))
 @pytest.mark.parametrize("side", SIDES)
 def test_an_edit_meanwhile_flows_when_its_field_comes_back(cuts: kb.Side, side: kb.Side) -> None:
     toys = World(policy=kb.Policy(conflicts=side.other))
@@ -140,7 +140,7 @@ def test_a_field_that_is_mapped_to_another_place_has_no_past_there(toys: World) 
     assert sorted(record.colour for record in toys.gadgets.records.values()) == ["blue", "red", "red"]
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[kb.Side.CUSTOMCRM]))
 def test_a_column_that_was_dropped_and_added_again_is_filled(toys: World, side: kb.Side) -> None:
     red_toys(toys, 4)
     toys.sync()

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 from leaving import Leaving, colours, leaving, made
+from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
@@ -60,7 +61,7 @@ def test_what_is_edited_there_is_noticed_by_its_stamp(toys: World, side: kb.Side
 
 
 @pytest.mark.parametrize(("side", "by_ids"), WAYS[1:3])
-@pytest.mark.parametrize("here", ["blue", None])
+@pytest.mark.parametrize("here", variants(["blue", None], quick=["blue"]))
 def test_at_first_contact_the_other_side_learns_of_it(
     toys: World, side: kb.Side, here: str | None, *, by_ids: bool
 ) -> None:
@@ -105,7 +106,7 @@ def test_however_many_there_are_none_is_overwritten_unseen(toys: World, side: kb
     assert sorted(colours(toys.toys)) == sorted(colours(toys.gadgets)) == sorted(names)
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_without_stamps_an_edit_of_it_alone_waits_and_is_never_lost(toys: World, side: kb.Side) -> None:
     box, other = secretive(toys, side)
     box.stamped = box.lists_changes = False
@@ -124,7 +125,7 @@ def test_without_stamps_an_edit_of_it_alone_waits_and_is_never_lost(toys: World,
     assert box.records[first].colour == "green" or written[0].before["Colour"] == "green"
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_it_can_be_cleared_and_nothing_is_when_no_read_shows_it_any_more(toys: World, side: kb.Side) -> None:
     box, other = secretive(toys, side)
     box.thrifty = True

@@ -31,7 +31,7 @@ def test_what_nothing_shows_any_more_clears_nothing_and_is_told(toys: World, sid
     assert colours(box) == ["red"] * 4
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_one_record_at_a_time_it_clears_nothing_either(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4)
@@ -42,7 +42,7 @@ def test_one_record_at_a_time_it_clears_nothing_either(toys: World, side: kb.Sid
     assert colours(other) == ["red"] * 4
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[KEAP]))
 def test_a_property_that_comes_back_empty_is_filled(toys: World, side: kb.Side) -> None:
     box, other = leaving(toys, side)
     made(toys, 4)
@@ -61,7 +61,7 @@ def test_a_property_that_comes_back_empty_is_filled(toys: World, side: kb.Side) 
 
 
 @pytest.mark.parametrize("edited", ["where it is not shown", "on the other side"])
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", variants(SIDES, quick=[CRM]))
 def test_an_edit_while_a_property_is_not_shown_flows_once_it_is(side: kb.Side, edited: str) -> None:
     typed, wins = (side, side.other) if edited == "where it is not shown" else (side.other, side)
     toys = World(policy=kb.Policy(conflicts=wins))

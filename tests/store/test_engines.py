@@ -179,6 +179,15 @@ class TestPostgresql:
         engine.dispose()
         assert _admin(postgresql_url, "SELECT deadlocks FROM pg_stat_database WHERE datname = :name") == 0
 
+    def test_a_session_of_the_version_before_opens_while_others_of_it_are_open(self, postgresql_store: str) -> None:
+        first = Database(postgresql_store)
+        with first.transaction() as c:  # by a later version, in another process
+            c.exec_driver_sql("UPDATE keapbridge_version SET version_num = '9999'")
+        Database(postgresql_store).close()
+        first.close()
+        with pytest.raises(kb.LinkStoreError, match="made by a newer keapbridge"):
+            Database(postgresql_store)
+
 
 def _take_a_rest(database: Database) -> None:
     with database.transaction() as connection:
@@ -204,12 +213,3 @@ def _connections(url: str) -> int:
 
 def _end_connections(url: str) -> None:
     _admin(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :name")
-
-    def test_a_session_of_the_version_before_opens_while_others_of_it_are_open(self, postgresql_store: str) -> None:
-        first = Database(postgresql_store)
-        with first.transaction() as c:  # by a later version, in another process
-            c.exec_driver_sql("UPDATE keapbridge_version SET version_num = '9999'")
-        Database(postgresql_store).close()
-        first.close()
-        with pytest.raises(kb.LinkStoreError, match="made by a newer keapbridge"):
-            Database(postgresql_store)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lens_laws import built
 
 import keapbridge as kb
 from keapbridge.customcrm.records import Contact, Product
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
+from keapbridge.mapping import contacts, products
 from keapbridge.mapping.declared import field
 from keapbridge.mapping.kinds.money import Money
 from keapbridge.mapping.kinds.references import Reference
@@ -116,3 +118,14 @@ def test_an_option_with_a_value_that_there_is_not_is_refused_where_it_is_declare
     given: Any = {option: value}
     with pytest.raises(MappingError, match=f"A: {option} must be one of .*{right}.*not {value!r}"):
         kb.text("A", keap="prefix", **given)
+
+
+def test_what_is_given_as_a_kind_must_be_one() -> None:
+    for wrong in (str, type(contacts["FirstName"].kind), None):
+        with pytest.raises(MappingError, match="kind takes an object of a class derived from"):
+            kb.field("X", wrong, keap="prefix")  # type: ignore[arg-type]
+
+
+def test_a_value_in_several_properties_is_called_by_the_first() -> None:
+    lens = built(kb.field("Net+NetCurrency", products["Price"].kind, keap="price"), products.without("Price"))
+    assert (lens.name, lens.customcrm.path) == ("Net", "Net+NetCurrency")

@@ -14,7 +14,7 @@ from keapbridge._toml.values import to_plain
 from keapbridge.errors import MappingError
 from keapbridge.mapping import declare
 from keapbridge.mapping.custom import NamedField
-from keapbridge.mapping.kinds import Kind
+from keapbridge.mapping.kinds import Kind, made
 from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey, NearKey
@@ -128,7 +128,7 @@ def _kind_table(lens: Lens) -> dict[str, Any]:
     if constant is not UNSET:
         return {"kind": "constant", "value": constant, **places}
     property, _, rest = lens.customcrm.path.partition("+")
-    if not kind.is_told and type(kind).__module__ != f"{declare.__package__}.kinds.made":
+    if not kind.is_told and type(kind).__module__ != made.__name__:
         return {"kind": _own_kind(kind), **_called(lens, lens.customcrm.path), **places}
     snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(kind).__name__).strip("_")
     name = _OTHER_NAMES.get(snake, snake)

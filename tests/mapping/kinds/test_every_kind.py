@@ -75,14 +75,15 @@ def declaring(cls: type[Kind]) -> list[str]:
 
 
 def _kinds_in(function: FunctionType) -> set[object]:
-    named = [vars(declare).get(name) for name in inspect.unwrap(function).__code__.co_names]
+    made = inspect.unwrap(function)
+    named = [made.__globals__.get(name) for name in made.__code__.co_names]
     return {cls for cls in CLASSES if any(cls is one for one in named)}
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_kind_is_declared_by_a_function_that_is_in_the_reference(cls: type[Kind]) -> None:
     names = declaring(cls)
-    assert names, f"no function of declare.py makes a {cls.__name__}"
+    assert names, f"no function of mapping.declare makes a {cls.__name__}"
     directives = re.findall(r"^::: keapbridge\.(\w+)$", REFERENCE, re.MULTILINE)
     assert set(names) <= set(directives)
 

@@ -194,8 +194,8 @@ class Notebook:
         self._handle: Any = None
 
     def draw(self, picture: Picture, *, is_last: bool) -> None:
-        from IPython.display import HTML
-        from IPython.display import display as show
+        from IPython.display import HTML  # pyright: ignore[reportMissingImports]
+        from IPython.display import display as show  # pyright: ignore[reportMissingImports]
 
         rows = [(f"{bar.object}: {bar.doing}", _length(bar), bar.words) for bar in picture.bars()]
         html = HTML(display("", table(("", "", ""), rows), None if is_last else picture.waiting or None))

@@ -47,7 +47,10 @@ T = TypeVar("T")
 class Doors(Protocol):
     """What a fleet does for the receiver. All of it may wait for the database, and for nothing else."""
 
-    delay: float
+    @property
+    def delay(self) -> float:
+        """Seconds from a delivery to its sync."""
+        ...
 
     def tenant_of(self, token: str) -> Tenant | None:
         """Whose address has this secret part."""

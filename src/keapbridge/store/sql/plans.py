@@ -189,7 +189,8 @@ class Plans:
             row.purpose,
             lambda: self._all_actions(plan_id),
             findings,
-            some=lambda number: self._some_actions(plan_id, tuple(load(row.objects)), number),
+            (),
+            lambda number: self._some_actions(plan_id, tuple(load(row.objects)), number),
         )
 
     def _findings(self, c: Connection, plan_id: str) -> tuple[Skip, ...]:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.shares import DAY, Quota, Stretch, Wish, stretched
+from keapbridge.decide.shares import DAY, LONGEST, Quota, Stretch, Wish, stretched
 
 FIVE = timedelta(minutes=5)
+LEAST = 1 / LONGEST.total_seconds()
 
 wishes = st.lists(
     st.builds(
@@ -41,7 +42,8 @@ def rate(stretch: Stretch, wish: Wish) -> float:
 def test_nobody_gets_more_than_it_wishes_nor_all_more_than_there_is(several: list[Wish], quota: Quota) -> None:
     stretch = stretched(several, quota)
     used = math.fsum(rate(stretch, wish) * wish.tenants for wish in several)
-    assert used <= quota.syncs_per_second * (1 + 1e-6)
+    capped = math.fsum(wish.tenants for wish in several) * LEAST  # of those that nobody lets wait any longer
+    assert used <= quota.syncs_per_second * (1 + 1e-6) + capped
     assert all(stretch.every(wish.every, wish.weight) >= wish.every for wish in several)
     if stretch.level is not None:
         # What there is, is used: nobody waits for nothing.
@@ -55,7 +57,7 @@ def test_nobody_starves_and_the_weight_tells(several: list[Wish], quota: Quota) 
     if stretch.level is None:
         return
     for wish in several:
-        assert rate(stretch, wish) == pytest.approx(min(wish.rate, stretch.level * wish.weight), rel=1e-3)
+        assert rate(stretch, wish) == pytest.approx(max(LEAST, min(wish.rate, stretch.level * wish.weight)), rel=1e-3)
 
 
 @given(wishes)

@@ -77,7 +77,7 @@ def test_nothing_is_overwritten(store: str, tmp_path: Path, capsys: pytest.Captu
     path.write_text("a letter")
     with pytest.raises(kb.LinkStoreError, match="overwrites nothing"):
         back_up_file(store, path)
-    assert main(["backup", store, str(path)]) == 2
+    assert main(["backup", store, str(path)]) == 1
     assert "overwrites nothing" in capsys.readouterr().err
     assert path.read_text() == "a letter"
     with pytest.raises(kb.LinkStoreError, match="overwrites nothing"):

@@ -199,7 +199,7 @@ VERBS: Mapping[str, Verb] = {
             _inspect_arguments,
             _inspect,
             "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
-            "and tells what to know before a first run. Writes nothing; ends with 1 when no table looks like contacts, "
+            "and tells what to know before a first run. Writes nothing; ends with 3 when no table looks like contacts, "
             "companies or products.",
         ),
         Verb(
@@ -215,7 +215,7 @@ VERBS: Mapping[str, Verb] = {
             _probe_arguments,
             _probe,
             "Makes some records of its own, changes, reads and deletes them, and writes down how this Keap behaves "
-            "where its contract is silent. For a sandbox that is empty. Ends with 1 when something could not be told.",
+            "where its contract is silent. For a sandbox that is empty. Ends with 3 when something could not be told.",
         ),
     )
 }

@@ -14,6 +14,7 @@ from keapbridge.model.given import checks, keywords, optional, share, whole
 __all__ = ["Quota", "Stretch", "Wish", "stretched"]
 
 DAY = 86_400.0
+LONGEST = timedelta(days=3650)  # nobody waits longer, whatever its weight
 _least_one = checks(lambda what, value: whole(what, value, least=1, example=1500))
 
 
@@ -89,14 +90,18 @@ class Stretch:
         """How long from one sync to the next, for a tenant that wishes `every`."""
         if self.level is None:
             return every
-        return max(every, timedelta(seconds=1 / (self.level * weight)))
+        return max(every, self._stretched(weight))
+
+    def _stretched(self, weight: float) -> timedelta:
+        assert self.level is not None  # it is stretched
+        return timedelta(seconds=min(LONGEST.total_seconds(), 1 / (self.level * weight)))
 
     def __str__(self) -> str:
         if self.level is None:
             return "every tenant is synced as often as it wishes"
         return (
             f"{self.wished:,.0f} syncs a day are wished, and the quota has room for {self.able:,.0f}: every is "
-            f"stretched to {timedelta(seconds=round(1 / self.level))} for a weight of 1"
+            f"stretched to {timedelta(seconds=round(self._stretched(1.0).total_seconds()))} for a weight of 1"
         )
 
 

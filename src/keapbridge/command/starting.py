@@ -192,7 +192,7 @@ VERBS: Mapping[str, Verb] = {
             _check_arguments,
             _check,
             "Holds the configuration against itself and against both systems. Writes to neither; ends with 1 when "
-            "something is found.",
+            "there is an error.",
         ),
         Verb(
             "inspect",

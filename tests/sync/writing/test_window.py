@@ -12,7 +12,7 @@ from toys import Gadget, World
 import keapbridge as kb
 from keapbridge._io.effects import Flow, Sleep, blocking, elapsed
 from keapbridge.model.kept import Intent
-from keapbridge.sync.writing.window import FoundError, Window
+from keapbridge.sync.writing.window import MOST_TURNS, FoundError, Window
 
 LAG = timedelta(minutes=1)
 
@@ -74,6 +74,16 @@ def test_what_waited_longer_is_written_down_anew(toys: World, waits: list[float]
     [intent] = toys.run(toys.store.intents.open("toys"))
     assert (intent.created_at > before) is renewed
     assert intent.created_at == window.intent.created_at
+
+
+@pytest.mark.parametrize(("waits", "sent"), [([70], False), ([20, 70], True)], ids=["never sent", "sent each time"])
+def test_what_always_comes_too_late_ends(toys: World, waits: list[float], sent: bool) -> None:
+    window, busy, sending = _send(toys, waits)
+    with pytest.raises(kb.TransportError, match="its turn came too late") as late:
+        toys.run(sending)
+    assert (late.value.sent, window.sent) == (sent, sent)
+    assert len(busy.sent) == MOST_TURNS * sent
+    assert toys.gadgets.records == {}
 
 
 def test_what_was_sent_and_is_there_is_not_sent_once_more(toys: World) -> None:

@@ -18,7 +18,9 @@ from keapbridge.model.kept import Intent
 from keapbridge.sync.planning.lost_creates import find_made, sent_within
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["FoundError", "Window"]
+__all__ = ["MOST_TURNS", "FoundError", "Window"]
+
+MOST_TURNS = 5  # each waits longer than a create may; where none ever comes in time, the next run tries again
 
 
 class _LateError(Exception):
@@ -73,10 +75,11 @@ class Window:
 
         Raises:
             FoundError: when it seems to be there already.
+            TransportError: when its turn always came too late.
         """
         yield from self.sync.assured()
         system = self.sync.systems[self.intent.side]
-        while True:
+        for _ in range(MOST_TURNS):
             try:
                 return (yield from within(system.create(record, self.intent.id), gate=self, place=self._place))
             except Halt as halt:
@@ -86,6 +89,7 @@ class Window:
                 if self.sent and (yield from find_made(self.sync, self.intent)):
                     raise FoundError from None
                 yield from self._begin_anew()
+        raise TransportError(f"its turn came too late, {MOST_TURNS} times; the next run tries again", sent=self.sent)
 
     def _begin_anew(self) -> Flow[None]:
         self.begun = yield from elapsed()

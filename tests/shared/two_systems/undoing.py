@@ -58,7 +58,7 @@ class Undoing(Cuts):
             return session.undo(run)
 
         result = self.watched(work, may_fail=[kb.StalePlanError, kb.UncertainError], deletes="undo")
-        if n == 1:  # and the undoing is undone
+        if n == 1 and self.runs:  # and the undoing is undone
             self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=[kb.UncertainError], deletes="undo")
         if later and isinstance(result, kb.Report) and n % 2:
             again = self.watched(lambda: self.session().apply(result.plan_id), may_fail=[kb.StalePlanError])

@@ -17,7 +17,7 @@ from keapbridge.model.side import Side
 __all__ = ["code_of_plan", "code_of_report", "ended", "fail_on_argument"]
 
 FAIL_ON: Final = ("new", "failed", "held", "conflict", "never")
-_COUNTED = {"failed": "failed", "held": "held", "conflict": "conflict"}
+_COUNTED: Final = ("failed", "held", "conflict")
 LOOKED_AT = 10_000  # lines of a run before this one
 
 
@@ -48,7 +48,7 @@ def code_of_report(report: Report, here: Opened, fail_on: Collection[str] | None
         return OK
     if _is_braked(report, here):
         return BRAKE
-    if any(report.count(outcome) for name, outcome in _COUNTED.items() if name in wanted):
+    if any(report.count(outcome) for outcome in wanted.intersection(_COUNTED)):
         return WANTS_A_PERSON
     return WANTS_A_PERSON if "new" in wanted and report.count("failed") and _is_new(report, here) else OK
 

@@ -245,6 +245,11 @@ def _changes(changes: Iterable[Change]) -> str:
     return "; ".join(parts)
 
 
+def braked(found: Skip) -> str:
+    """What a brake holds of a field, and why."""
+    return f"{found.field} is not written to {found.side.title}: {found.reason}"
+
+
 def headings(action: Action) -> tuple[str, ...]:
     """What an action counts as: one heading for each side it writes to, one for each field that it leaves out."""
     match action:
@@ -352,7 +357,7 @@ class Plan(Tabular):
         """A line for each field that a brake holds."""
         for found in self.findings:
             if found.accept is not None:
-                yield f"{found.object:<10} {found.field} is not written to {found.side.title}: {found.reason}"
+                yield f"{found.object:<10} {braked(found)}"
 
     @property
     def _outlook(self) -> str:

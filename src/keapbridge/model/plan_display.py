@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from keapbridge.model.plan import Action, Plan, Skip
+from keapbridge.model.plan import Action, Plan, braked
 from keapbridge.model.plan_rows import row_of_action
 from keapbridge.showing.html import Html, Part, badge, changed, display, element, fold, joined, note, numbers, table
 
@@ -43,19 +43,13 @@ def show_plan(plan: Plan, first: Iterable[tuple[int, Action]]) -> str:
 
 
 def _warnings(plan: Plan) -> Part:
-    braked = [f for f in plan.findings if f.accept is not None]
     told: list[Part] = [
-        element(
-            "p", badge("held by a brake", "warn"), f" {f.object} {f.field} is not written to {f.side.title}: {f.reason}"
-        )
-        for f in braked
+        element("p", badge("held by a brake", "warn"), f" {found.object} {braked(found)}")
+        for found in plan.findings
+        if found.accept is not None
     ]
     told += [element("p", badge("warning", "warn"), f" {warning}") for warning in plan.warnings]
     return note(*told) if told else None
-
-
-def _braked(found: Skip) -> str:
-    return f"{found.object} {found.field} is not written to {found.side.title}: {found.reason}"
 
 
 def _numbers(plan: Plan) -> Html:

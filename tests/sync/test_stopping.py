@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,27 @@ def test_a_client_that_is_closed_while_it_is_used_ends_the_run(full: World) -> N
         assert open_intents(session) == 0
     with pytest.raises(kb.StoppedError, match="was closed"):
         keap.contacts.get("1")
+
+
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///{}/closed.db"], ids=["memory", "file"])
+def test_a_session_that_is_closed_while_it_is_used_closes_its_store_when_the_run_has_ended(
+    full: World, address: str, tmp_path: Path
+) -> None:
+    with full.sessions(store=address.format(tmp_path)) as session:
+        with meanwhile(session, 5, session.close):
+            report = session.sync()
+        assert not report.complete
+        assert report.count("created") == made(full) < RECORDS
+        with pytest.raises(kb.SyncError, match="is closed"):
+            session.sync()
+    if address == "sqlite://":
+        with pytest.raises(kb.LinkStoreError, match="in memory, and is gone"):
+            list(report.lines)
+    else:
+        assert {line.outcome for line in report.lines} == {"created"}
+        assert [path.name for path in tmp_path.glob("closed.db*")] == ["closed.db"], "a connection is open still"
+        with full.sessions(store=address.format(tmp_path)) as other:
+            assert_done_by_the_next(full, other)
 
 
 def test_what_is_stopped_before_it_has_a_plan_has_a_report_too(full: World) -> None:

@@ -91,6 +91,7 @@ class Database:
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
         self._kept: Connection | None = None
+        self._is_closed = False
 
     @contextmanager
     def transaction(
@@ -148,13 +149,19 @@ class Database:
             with (self._reader if reads else self.engine).connect() as connection:
                 yield connection
             return
+        if self._is_closed and self._file is None:
+            raise LinkStoreError("the link store was in memory, and is gone: its session is closed")
         connection, self._kept = self._kept or self.engine.connect(), None
         try:
             yield connection
         except BaseException:
             connection.close()
             raise
-        self._kept = connection
+        if self._is_closed:  # a report may be read later than that
+            connection.close()
+            self.engine.dispose()
+        else:
+            self._kept = connection
 
     def _check(self, connection: Connection, fence: Fence) -> None:
         k = schema.leases.c
@@ -290,15 +297,14 @@ class Database:
 
     def close(self) -> None:
         """Close the connections, unless they are the host's own or other sessions of this process use them."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.close()
-        give_back, self._give_back = self._give_back, _is_closed
-        give_back()
-
-
-def _is_closed() -> None:
-    """It is closed once."""
+        with self.lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
+            self._give_back()
 
 
 class _Listed(TypeDecorator[Any]):

@@ -244,7 +244,7 @@ class AsyncSyncSession:
         await self._driver.run(self._engine.rekey())
 
     async def aclose(self) -> None:
-        """Close the store; the clients stay open. A run that is under way ends first of all."""
+        """See `SyncSession.close`."""
         self._engine.close()
         await self._closes.aclose()
 

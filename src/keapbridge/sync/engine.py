@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -36,7 +35,7 @@ from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
 from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far
 from keapbridge.sync.reading.recognition import recognise_customcrm
-from keapbridge.sync.stopping import Stopping, is_stop
+from keapbridge.sync.stopping import Closing, Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 from keapbridge.sync.writing.approved import approvals_of
@@ -58,7 +57,12 @@ class Engine:
     bridge: Bridge
     stopping: Stopping = attrs.field(factory=Stopping)
     checked: Checked = attrs.field(factory=Checked, repr=False)
-    closed: threading.Event = attrs.field(factory=threading.Event, eq=False, repr=False)
+    closing: Closing = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda engine: Closing(engine.bridge.store.close), takes_self=True),
+    )
 
     def check(self) -> Flow[Findings]:
         self._check_open()
@@ -222,13 +226,12 @@ class Engine:
         return self.bridge.store.links.all(name)
 
     def close(self) -> None:
-        """End what is under way, and close the store; any number of times."""
+        """End what is under way, and close the store once it has ended; any number of times."""
         self.stopping.stop()
-        self.closed.set()
-        self.bridge.store.close()
+        self.closing.close()
 
     def _check_open(self) -> None:
-        if self.closed.is_set():
+        if self.closing.is_closed:
             name = self.bridge.settings.watch.session
             raise SyncError(f"the session {name!r} is closed: open another one, SyncSession(…) or AsyncSyncSession(…)")
 
@@ -254,7 +257,8 @@ class Engine:
         settings = self.bridge.settings
         term = DEBUG_TERM if settings.debug else None
         alone = gate.around(holding(self.bridge.store, self._informed(flow, is_bound), wait, term=term))
-        return settings.watch.run(doing, [sync.name for sync in those], alone)
+        watched = settings.watch.run(doing, [sync.name for sync in those], alone)
+        return self.closing.around(watched, self._check_open)
 
     def _informed(self, flow: Flow[T], is_bound: bool) -> Flow[T]:
         self.bridge.guard.begin()
@@ -372,7 +376,7 @@ def shown(engine: Engine, title: str) -> str:
     """What a session is made of, for a notebook; nothing is read for it."""
     syncs = engine.bridge.synchronizations.values()
     mapped = [(s.name, f"{s.mapper.customcrm_object} ↔ {s.mapper.keap_object}", len(s.mapper.lenses)) for s in syncs]
-    state = "closed" if engine.closed.is_set() else "open"
+    state = "closed" if engine.closing.is_closed else "open"
     name = f"{title} {engine.bridge.settings.watch.session!r}"
     return display(name, table(("", "records", "fields"), mapped), aside=state)
 

@@ -389,7 +389,7 @@ class SyncSession:
         self._driver.run(self._engine.rekey())
 
     def close(self) -> None:
-        """Close the store; the clients stay open. A run that is under way ends first of all."""
+        """Close the store; the clients stay open. A run under way ends at its next call, and closes the store then."""
         self._engine.close()
         self._closes.close()
 

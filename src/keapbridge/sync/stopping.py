@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -10,7 +12,7 @@ import attrs
 from keapbridge._io.effects import Effect, Flow, Halt, elapsed, now, within
 from keapbridge.errors import StoppedError
 
-__all__ = ["Stopping", "is_stop"]
+__all__ = ["Closing", "Stopping", "is_stop"]
 
 T = TypeVar("T")
 
@@ -75,6 +77,47 @@ class _Gate:
                     retry_at=(yield from now()),
                 )
             )
+
+
+class Closing:
+    """Closes what runs use when the last of them has ended: at once where none is under way.
+
+    Args:
+        close: closes it; any number of times.
+    """
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+        self._runs = 0
+        self._lock = threading.RLock()  # a signal handler may close what its thread has just begun to use
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Let no run begin any more."""
+        with self._lock:
+            self.is_closed = True
+            self._unless_used()
+
+    def around(self, flow: Flow[T], check: Callable[[], None]) -> Flow[T]:
+        """A flow that is waited for.
+
+        Args:
+            check: raises when it is closed.
+        """
+        with self._lock:
+            check()
+            self._runs += 1
+        try:
+            return (yield from flow)
+        finally:
+            with self._lock:
+                self._runs -= 1
+                if self.is_closed:
+                    self._unless_used()
+
+    def _unless_used(self) -> None:
+        if not self._runs:
+            self._close()
 
 
 def is_stop(halt: Halt) -> bool:

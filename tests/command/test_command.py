@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib
+import io
+import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +19,7 @@ import pytest
 import keapbridge as kb
 from keapbridge import demo
 from keapbridge.__main__ import main
+from keapbridge.command import whole_parser
 from keapbridge.command.verbs import FAMILIES
 
 
@@ -69,7 +76,7 @@ def test_without_arguments_it_shows_its_help(capsys: pytest.CaptureFixture[str])
     assert main([]) == 0
     shown = capsys.readouterr().out
     for verbs in FAMILIES.values():
-        assert [name for name in verbs if f"\n    {name}" not in shown] == []
+        assert [name for name, does in verbs.items() if f"\n  {name:<11} {does}\n" not in shown] == []
     assert "exit codes:" in shown
 
 
@@ -143,3 +150,66 @@ def test_it_runs_as_a_module_on_a_terminal_that_knows_only_ascii() -> None:
 def _paths() -> dict[str, str]:
     """Where this process finds the package, for another one."""
     return {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+
+
+VERBS = [name for verbs in FAMILIES.values() for name in verbs]
+NO_DATA = {"demo", "dataflow", "completion", "fleet"}
+"""They print documents, or (the fleet) have what takes `--json` one word further on."""
+
+
+def _parsed(line: str) -> argparse.Namespace:
+    return whole_parser().parse_args(shlex.split(line))
+
+
+def test_every_verb_can_print_for_scripts() -> None:
+    said = {name: _help(name) for name in VERBS}
+    assert {name for name, text in said.items() if "--json" not in text} == NO_DATA
+    assert "--json" in _help("fleet status")
+
+
+def _help(verb: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.suppress(SystemExit):
+        main([*verb.split(), "--help"])
+    return told.getvalue()
+
+
+def test_every_example_in_the_help_is_a_command() -> None:
+    lines = re.findall(r"^  keapbridge (.+?)(?: {2,}.*)?$", "".join(map(_help, VERBS)), re.MULTILINE)
+    assert len(lines) > 20
+    for line in lines:
+        assert _parsed(line.partition(" >")[0]).command == line.split()[0]
+
+
+def test_the_commands_on_the_page_are_commands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "command.md").read_text("utf-8")
+    lines = re.findall(r"^\$ keapbridge ([^#\n>]+)", page, re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        assert _parsed(line).command == line.split()[0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
+def test_a_shell_completes_verbs_objects_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in (*VERBS, "contacts", "fail-on"):
+        assert word in script
+
+
+def test_bash_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    (tmp_path / "script").write_text(capsys.readouterr().out, "utf-8")
+    tried = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_keapbridge; echo ${COMPREPLY[@]}"
+    line = (
+        f"source {tmp_path / 'script'}; COMP_WORDS=(keapbridge sy); {tried}; COMP_WORDS=(keapbridge sync co); {tried}"
+    )
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=True, text=True)
+    assert done.stdout.splitlines() == ["sync", "companies contacts"]
+
+
+def test_completion_without_its_extra_names_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "bash"]) == 2
+    assert "pip install 'keapbridge[completion]'" in capsys.readouterr().err

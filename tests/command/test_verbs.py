@@ -10,83 +10,19 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
-import sqlalchemy as sa
+from command_place import Place, edited
 from tiers import variants
 
 import keapbridge as kb
 from keapbridge.command import main, running
 from keapbridge.configuration.template import TEMPLATE
-from keapbridge.testing import Fault, KeapEmulator
-
-PEOPLE = "CREATE TABLE people (id INTEGER PRIMARY KEY, given_name TEXT, family TEXT, email TEXT, updated_at TEXT)"
-
-
-@attrs.frozen
-class Place:
-    """A folder with a file in it, a CRM that is a database, and Keap."""
-
-    folder: Path
-    keap: KeapEmulator
-    capsys: pytest.CaptureFixture[str]
-
-    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        engine = sa.create_engine(f"sqlite:///{self.folder / 'crm.db'}")
-        with engine.begin() as c:
-            done = c.exec_driver_sql(statement, values or None)
-            rows = [tuple(row) for row in done] if done.returns_rows else []
-        engine.dispose()
-        return rows
-
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """What a command prints; it ends with this code."""
-        self.capsys.readouterr()
-        found = main(arguments)
-        shown = self.capsys.readouterr()
-        assert found == code, shown
-        return shown.out + shown.err
-
-    def contacts(self) -> list[dict[str, Any]]:
-        return list(self.keap.state.snapshot()["contacts"].values())
-
-
-def edited(text: str, url: str) -> str:
-    """What `keapbridge init` writes, with five lines edited for a CRM on SQLite and the emulator."""
-    lines = text.splitlines()
-    edits = {
-        'url = "https://crm': 'database = "sqlite:///crm.db"',
-        "auth = {token": 'contacts = {name = "people", id = "id", modified = "updated_at", '
-        'columns = {FirstName = "given_name", LastName = "family"}}',
-        "key = {env": 'key = {file = "keap.key"}',
-        "# client_id": f'base_url = "{url}"',
-        "# default_region": 'default_region = "US"',
-    }
-    for begin, line in edits.items():
-        [number] = [n for n, old in enumerate(lines) if old.startswith(begin)]
-        lines[number] = line
-    assert sum(a != b for a, b in zip(lines, text.splitlines(), strict=True)) == 5
-    return "\n".join(lines)
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Place]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    with KeapEmulator() as server:
-        here = Place(tmp_path, server, capsys)
-        here.sql(PEOPLE)
-        here.sql("INSERT INTO people VALUES (1, 'Ada', 'L', 'ada@example.org', '2026-01-02T03:04:05Z')")
-        (tmp_path / "keap.key").write_text(server.api_key)
-        here.run("init")
-        path = tmp_path / "keapbridge.toml"
-        path.write_text(edited(path.read_text("utf-8"), server.base_url), "utf-8")
-        yield here
+from keapbridge.testing import Fault
 
 
 def test_from_init_to_a_sync_and_back(place: Place) -> None:

@@ -13,16 +13,19 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from keapbridge._version import __version__
 from keapbridge.command.codes import BRAKE, CANNOT, OK, STOPPED, TRY_LATER, USAGE
-from keapbridge.command.verbs import FAMILIES, Verb
+from keapbridge.command.colours import painted, wants_colours
+from keapbridge.command.verbs import FAMILIES, TITLES, Verb
 from keapbridge.model.meant import is_meant
 
-__all__ = ["main"]
+__all__ = ["main", "whole_parser"]
 
-_CODES = """exit codes:
+_CODES = """\
+exit codes:
   0    it is done; what failed, or is held, was so before
   1    it cannot: the configuration, the access, a system that refuses
   2    the arguments
@@ -56,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(
             USAGE, f"there is no verb {word!r}{is_meant(word, _verbs())}; without arguments it shows which there are"
         )
-    options = _parser({} if verb is None else {verb.name: verb}).parse_args(given)
+    options, unknown = _parser({} if verb is None else {verb.name: verb}).parse_known_args(given)
+    if unknown:
+        options.its.error(f"it takes no {' '.join(unknown)}")
     assert verb is not None  # the parser has ended the process for any other word
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -94,19 +99,25 @@ def _run(verb: Verb, options: argparse.Namespace) -> int:
 
 
 def _end(code: int, what: str) -> int:
-    print(f"keapbridge: {what}", file=sys.stderr)
+    told = f"keapbridge: {what}"
+    print(painted(told) if wants_colours(sys.stderr) else told, file=sys.stderr)
     return code
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser with all verbs complete, for which all of them are imported."""
+    return _parser({name: _found(family, name) for family, verbs in FAMILIES.items() for name in verbs}, verbs="")
 
 
 def _verb(arguments: Sequence[str]) -> Verb | None:
     """The verb that is called, whose module alone is imported."""
     name = _word(arguments)
-    for family, verbs in FAMILIES.items():
-        if name in verbs:
-            module = importlib.import_module(f"keapbridge.command.{family}")
-            found: Verb = module.VERBS[name]
-            return found
-    return None
+    return next((_found(family, name) for family, verbs in FAMILIES.items() if name in verbs), None) if name else None
+
+
+def _found(family: str, name: str) -> Verb:
+    verb: Verb = importlib.import_module(f"keapbridge.command.{family}").VERBS[name]
+    return verb
 
 
 def _word(arguments: Sequence[str]) -> str | None:
@@ -118,24 +129,52 @@ def _verbs() -> list[str]:
     return [name for verbs in FAMILIES.values() for name in verbs]
 
 
-def _parser(complete: dict[str, Verb]) -> argparse.ArgumentParser:
-    """The parser, with the arguments of those verbs that are complete."""
+def _parser(complete: dict[str, Verb], *, verbs: str = argparse.SUPPRESS) -> argparse.ArgumentParser:
+    """The parser, with the arguments of those verbs that are complete.
+
+    Args:
+        verbs: what argparse's own list of verbs is headed with; by default there is ours alone.
+    """
     parser = argparse.ArgumentParser(
         prog="keapbridge",
-        description="Keeps a Customcrm and Keap in sync.",
-        epilog=_CODES,
+        usage="keapbridge [--version] VERB …",
+        description=f"Keeps a CRM and Keap in sync.\n\n{_listed()}",
+        epilog=f"{_CODES}\nkeapbridge VERB --help tells what a verb takes.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"keapbridge {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verbs in FAMILIES.values():
-        for name, help in verbs.items():
-            its: Any = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".")
+    commands = parser.add_subparsers(dest="command", required=True, help=verbs)
+    for family in FAMILIES.values():
+        for name, help in family.items():
+            its: Any = commands.add_parser(
+                name,
+                help=help,
+                prog=f"keapbridge {name}",
+                description=f"{help[:1].upper()}{help[1:]}.",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            if (verb := complete.get(name)) is not None:
+                its.description = fill(verb.description or its.description, 78)
+                its.epilog = _examples(verb)
+                verb.arguments(its)
+            its.set_defaults(its=its)
             its.add_argument("--debug", action="store_true", help="show where an error comes from")
-            if name in complete:
-                its.description = complete[name].description or its.description
-                complete[name].arguments(its)
     return parser
+
+
+def _listed() -> str:
+    """The verbs by what they are for."""
+    parts = []
+    for family, verbs in FAMILIES.items():
+        lines = (f"  {name:<11} {help}" for name, help in verbs.items())
+        parts.append("\n".join([f"{TITLES[family]}:", *lines]))
+    return "\n\n".join(parts)
+
+
+def _examples(verb: Verb) -> str | None:
+    width = max((len(line) for line, _ in verb.examples), default=0)
+    lines = (f"  keapbridge {line:<{width}}  {what}".rstrip() for line, what in verb.examples)
+    return "\n".join(["examples:", *lines]) if verb.examples else None
 
 
 def _on_the_path(folder: Path) -> None:

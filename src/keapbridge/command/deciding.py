@@ -11,10 +11,10 @@ from typing import Any
 from keapbridge.command.codes import OK, USAGE
 from keapbridge.command.ending import ended, fail_on_argument
 from keapbridge.command.looking import record_arguments
-from keapbridge.command.printing import json_argument
+from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.running import by_argument
 from keapbridge.command.sessions import opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb, object_name
+from keapbridge.command.verbs import Verb, object_argument
 
 __all__ = ["VERBS"]
 
@@ -22,7 +22,7 @@ _DECISIONS = ("customcrm", "keap", "same", "different")
 
 
 def _resolve_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", type=object_name, metavar="OBJECT", help="contacts, companies or products")
+    object_argument(parser, is_needed=True)
     parser.add_argument("id", metavar="CUSTOMCRM_ID", help="the id of its record in Customcrm")
     parser.add_argument("field", metavar="FIELD", help="the field, as `keapbridge conflicts` shows it; * is the record")
     how = parser.add_mutually_exclusive_group(required=True)
@@ -64,11 +64,12 @@ def _resolve(options: argparse.Namespace) -> int:
 
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products")
+    object_argument(parser)
     for side in ("keap", "customcrm"):
         parser.add_argument(f"--{side}", action="append", default=[], metavar="ID", help="its id; may be repeated")
     parser.add_argument("--all", action="store_true", help="all that failed")
     session_arguments(parser)
+    json_argument(parser)
 
 
 def _retry(options: argparse.Namespace) -> int:
@@ -80,13 +81,20 @@ def _retry(options: argparse.Namespace) -> int:
             waited = getattr(here.session, options.object).retry(keap=options.keap, customcrm=options.customcrm)
             if not waited:
                 raise LookupError("none of these waits: `keapbridge failures` lists the records that do")
-            print(f"{waited} records take part again, as of the next sync")
-            return OK
-        failed = [f for f in here.session.failures() if options.object in {None, f.object}]
-        for f in failed:
-            getattr(here.session, f.object).retry(**{f.side.value: [f.id]})
-        print(f"{len(failed)} records take part again, as of the next sync")
-        return OK
+        else:
+            failed = [f for f in here.session.failures() if options.object in {None, f.object}]
+            for f in failed:
+                getattr(here.session, f.object).retry(**{f.side.value: [f.id]})
+            waited = len(failed)
+    _tell({"retried": waited}, f"{waited} records take part again, as of the next sync", options)
+    return OK
+
+
+def _tell(data: Any, words: object, options: argparse.Namespace) -> None:
+    if options.json:
+        print_json(data)
+    else:
+        show(words)
 
 
 def _yes(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +116,7 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
     _yes(parser)
     session_arguments(parser)
     wait_arguments(parser)
+    json_argument(parser)
 
 
 def _forget(options: argparse.Namespace) -> int:
@@ -115,7 +124,8 @@ def _forget(options: argparse.Namespace) -> int:
     if not _is_sure(options, f"All that the store knows of {options.object} {who} is erased."):
         return USAGE
     with opened(options) as here:
-        print(here.session.forget(options.object, keap=options.keap, customcrm=options.customcrm, wait=options.wait))
+        done = here.session.forget(options.object, keap=options.keap, customcrm=options.customcrm, wait=options.wait)
+    _tell(done, done, options)
     return OK
 
 
@@ -124,6 +134,7 @@ def _rebind_arguments(parser: argparse.ArgumentParser) -> None:
     _yes(parser)
     session_arguments(parser)
     wait_arguments(parser)
+    json_argument(parser)
 
 
 def _rebind(options: argparse.Namespace) -> int:
@@ -131,17 +142,37 @@ def _rebind(options: argparse.Namespace) -> int:
         return USAGE
     with opened(options) as here:
         dropped = here.session.rebind(keep_links=options.keep_links, wait=options.wait)
-    print(f"the store belongs to these two systems now; {dropped} links were dropped")
+    _tell({"dropped": dropped}, f"the store belongs to these two systems now; {dropped} links were dropped", options)
     return OK
 
 
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("resolve", _resolve_arguments, _resolve, "Settles a conflict at once, in both systems."),
-        Verb("retry", _retry_arguments, _retry, "Lets records that failed, or that were unlinked, take part again."),
         Verb(
-            "forget", _forget_arguments, _forget, "Erases what the store knows of a person; neither system is called."
+            "resolve",
+            _resolve_arguments,
+            _resolve,
+            "Settles a conflict at once, in both systems.",
+            (
+                ("resolve contacts A7 Phone keap", "Keap is right"),
+                ("resolve contacts A7 JobTitle --value Chief", "both shall hold this"),
+                ("resolve contacts A7 BirthDate --json-value null", "both shall be empty"),
+            ),
+        ),
+        Verb(
+            "retry",
+            _retry_arguments,
+            _retry,
+            "Lets records that failed, or that were unlinked, take part again.",
+            (("retry contacts --keap 12", "this one"), ("retry --all", "all that failed")),
+        ),
+        Verb(
+            "forget",
+            _forget_arguments,
+            _forget,
+            "Erases what the store knows of a person; neither system is called.",
+            (("forget contacts --keap 12 --yes", "without a question"),),
         ),
         Verb(
             "rebind",

@@ -1,4 +1,4 @@
-"""Verbs that need no session: the demo, the dataflow document, and its checklist."""
+"""Verbs that need no session: the demo, the dataflow document and its checklist, the completion of a shell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from keapbridge.command.codes import CANNOT, OK
+from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.verbs import Verb
 
 __all__ = ["VERBS"]
@@ -83,7 +85,7 @@ def _dataflow(options: argparse.Namespace) -> int:
     from keapbridge.qa import mappers_of
 
     print(dataflow_document(list(mappers_of(_mappers(options)).values()), options.format), end="")
-    return 0
+    return OK
 
 
 def _qa_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,12 +97,35 @@ def _qa_arguments(parser: argparse.ArgumentParser) -> None:
         "returns either",
     )
     _mapping(parser)
+    json_argument(parser)
 
 
 def _qa(options: argparse.Namespace) -> int:
-    from keapbridge.qa import run
+    from keapbridge.qa import results, run
 
-    return run(mappers=_mappers(options), pair=options.pair)
+    if not options.json:
+        return run(mappers=_mappers(options), pair=options.pair)
+    found = [
+        {"check": str(each.check), "passed": each.passed, "reason": each.reason}
+        for each in results(_mappers(options), options.pair)
+    ]
+    print_json(found)
+    return CANNOT if any(each["passed"] is False for each in found) else OK
+
+
+def _completion_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"), metavar="SHELL", help="bash, zsh, fish, tcsh")
+
+
+def _completion(options: argparse.Namespace) -> int:
+    try:
+        import shtab
+    except ImportError as error:
+        raise ValueError("completion needs shtab: pip install 'keapbridge[completion]'") from error
+    from keapbridge.command import whole_parser
+
+    print(shtab.complete(whole_parser(), options.shell))
+    return OK
 
 
 VERBS: Mapping[str, Verb] = {
@@ -114,5 +139,16 @@ VERBS: Mapping[str, Verb] = {
         ),
         Verb("dataflow", _dataflow_arguments, _dataflow),
         Verb("qa", _qa_arguments, _qa, "Checks each property in each direction, by default between two emulators."),
+        Verb(
+            "completion",
+            _completion_arguments,
+            _completion,
+            "Prints the script by which a shell completes verbs and options.",
+            (
+                ("completion bash > ~/.local/share/bash-completion/completions/keapbridge", ""),
+                ("completion zsh > ~/.zfunc/_keapbridge", ""),
+                ("completion fish > ~/.config/fish/completions/keapbridge.fish", ""),
+            ),
+        ),
     )
 }

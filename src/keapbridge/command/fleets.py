@@ -29,9 +29,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         its.add_argument(
             "--fleet", required=True, metavar="MODULE:NAME", help="a Fleet, or a function that returns one"
         )
+        if name != "worker":
+            json_argument(its)
         return its
 
-    json_argument(add("status", "tell how all tenants stand"))
+    add("status", "tell how all tenants stand")
     new = add("add", "add a tenant", tenant=True)
     new.add_argument("--settings", type=_settings, default={}, metavar="JSON", help="what the host needs to open it")
     new.add_argument("--every", type=_minutes, metavar="MINUTES", help="from one sync to the next (5)")
@@ -44,6 +46,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         add(name, help).add_argument(
             "--concurrency", type=int, default=8, metavar="NUMBER", help="how many tenants at once (8)"
         )
+
+
+_HANDLING = frozenset({"add", "pause", "resume", "remove"})
 
 
 def _settings(text: str) -> Mapping[str, Any]:
@@ -102,16 +107,18 @@ def _fleet(options: argparse.Namespace) -> int:
                 return _status(fleet, options)
             case "add":
                 fleet.tenants.add(_tenant(options))
-            case "pause":
-                fleet.tenants[options.tenant].pause()
-            case "resume":
-                fleet.tenants[options.tenant].resume()
-            case "remove":
-                fleet.tenants[options.tenant].remove()
+            case "pause" | "resume" | "remove":
+                getattr(fleet.tenants[options.tenant], options.what)()
             case "run":
-                print(f"{fleet.run_once(concurrency=options.concurrency)} jobs")
+                jobs = fleet.run_once(concurrency=options.concurrency)
+                if options.json:
+                    print_json({"jobs": jobs})
+                else:
+                    print(f"{jobs} jobs")
             case _:
                 fleet.run_worker(concurrency=options.concurrency)
+    if options.what in _HANDLING and options.json:
+        print_json({options.what: options.tenant})
     return OK
 
 

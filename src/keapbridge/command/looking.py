@@ -7,16 +7,16 @@ from collections.abc import Mapping
 
 from keapbridge.command.codes import OK
 from keapbridge.command.ending import ended, fail_on_argument
-from keapbridge.command.printing import json_argument, print_json
+from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.sessions import opened, session_arguments
-from keapbridge.command.verbs import Verb, object_name
+from keapbridge.command.verbs import Verb, object_argument
 
 __all__ = ["VERBS", "record_arguments"]
 
 
 def record_arguments(parser: argparse.ArgumentParser) -> None:
     """One record, by its id on one side."""
-    parser.add_argument("object", type=object_name, metavar="OBJECT", help="contacts, companies or products")
+    object_argument(parser, is_needed=True)
     side = parser.add_mutually_exclusive_group(required=True)
     side.add_argument("--keap", metavar="ID", help="its id in Keap")
     side.add_argument("--customcrm", metavar="ID", help="its id in Customcrm")
@@ -86,20 +86,30 @@ def _failures(options: argparse.Namespace) -> int:
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     record_arguments(parser)
-    session_arguments(parser)
+    _common(parser)
 
 
 def _explain(options: argparse.Namespace) -> int:
     with opened(options) as here:
-        print(here.session.explain(options.object, keap=options.keap, customcrm=options.customcrm))
+        found = here.session.explain(options.object, keap=options.keap, customcrm=options.customcrm)
+    if options.json:
+        print_json(found)
+    else:
+        show(found)
     return OK
 
 
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("runs", _runs_arguments, _runs),
-        Verb("report", _report_arguments, _report, "Shows what a run did: its counts, and what wants a person."),
+        Verb("runs", _runs_arguments, _runs, examples=(("runs --limit 100 --json", "for a script"),)),
+        Verb(
+            "report",
+            _report_arguments,
+            _report,
+            "Shows what a run did: its counts, and what wants a person.",
+            (("report", "the newest run"), ("report 91de4f0c2b7a --lines", "every record of this one")),
+        ),
         Verb("conflicts", _common, _conflicts, "Lists what waits for a decision, and how it is decided."),
         Verb("failures", _common, _failures, "Lists the records that failed, and when they are tried again."),
         Verb(
@@ -107,6 +117,7 @@ VERBS: Mapping[str, Verb] = {
             _explain_arguments,
             _explain,
             "Reads a record and its counterpart, and tells what the next sync would do, and what was written to them.",
+            (("explain contacts --keap 12", "why a field is what it is"),),
         ),
     )
 }

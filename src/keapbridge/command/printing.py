@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from keapbridge.command.colours import painted, wants_colours
 from keapbridge.model.plan import Plan, describe
 from keapbridge.model.report import Report
 
-__all__ = ["json_argument", "plan_data", "print_json", "report_data", "show_report"]
+__all__ = ["json_argument", "plan_data", "print_json", "report_data", "show", "show_report"]
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
     """For scripts."""
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def show(what: object) -> None:
+    """Print something for people: in colours, where it is a terminal that reads it."""
+    print(painted(str(what)) if wants_colours(sys.stdout) else what)
 
 
 def print_json(data: Any) -> None:
@@ -70,6 +77,6 @@ def show_report(report: Report, options: argparse.Namespace, *, lines: bool = Fa
     if options.json:
         print_json(report_data(report, lines=lines))
         return
-    print(report.summary if lines else report)
+    show(report.summary if lines else report)
     for line in report.lines if lines else ():
         print(f"  {line}")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from keapbridge.command.codes import OK
 from keapbridge.command.ending import code_of_plan, ended, fail_on_argument
-from keapbridge.command.printing import json_argument, plan_data, print_json, show_report
+from keapbridge.command.printing import json_argument, plan_data, print_json, show, show_report
 from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb, object_name
+from keapbridge.command.verbs import Verb, object_argument
 from keapbridge.errors import BrakeError, TryLaterError
 from keapbridge.model.plan import Plan, describe
 from keapbridge.tables import read_approvals
@@ -74,9 +74,7 @@ def _accepted(text: str) -> str | dict[str, str]:
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products; all by default"
-    )
+    object_argument(parser)
     parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
     parser.add_argument("--actions", action="store_true", help="show every action, with the values it changes")
     parser.add_argument("--sheet", metavar="FILE", help="write it to a .xlsx or .csv file, to be approved row by row")
@@ -103,7 +101,7 @@ def _show_plan(plan: Plan, options: argparse.Namespace) -> int:
     if options.json:
         print_json(plan_data(plan, actions=options.actions))
         return code_of_plan(plan, options.fail_on)
-    print(plan)
+    show(plan)
     for action in plan.actions if options.actions else ():
         print(f"  {describe(action)}")
     if not plan.is_empty:
@@ -137,9 +135,7 @@ def _apply(options: argparse.Namespace) -> int:
 
 
 def _sync_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "object", nargs="?", type=object_name, metavar="OBJECT", help="contacts, companies or products; all by default"
-    )
+    object_argument(parser)
     parser.add_argument("--full", action="store_true", help="read everything: finds deletions, too")
     for side in ("keap", "customcrm"):
         parser.add_argument(
@@ -220,19 +216,42 @@ VERBS: Mapping[str, Verb] = {
             _plan_arguments,
             _plan,
             "Looks at both systems and says what a sync would do. Writes to neither of them; the plan is kept.",
+            (
+                ("plan", "what all three would do"),
+                ("plan contacts --full --actions", "every action, deletions among them"),
+                ("plan --sheet plan.xlsx", "a sheet, to be approved row by row"),
+            ),
         ),
-        Verb("apply", _apply_arguments, _apply, "Does what a plan says. What moved since is decided anew."),
+        Verb(
+            "apply",
+            _apply_arguments,
+            _apply,
+            "Does what a plan says. What moved since is decided anew.",
+            (
+                ("apply 4f0c2b7a91de", "all of it"),
+                ("apply 4f0c2b7a91de --only plan.xlsx", "what was approved"),
+                ("apply 4f0c2b7a91de --accept first-creates", "although a brake holds it"),
+            ),
+        ),
         Verb(
             "sync",
             _sync_arguments,
             _sync,
             "Plans and applies. Its exit code tells a scheduler what is new.",
+            (
+                ("sync", "what was changed; every few minutes"),
+                ("sync --full", "everything, deletions too; once a day"),
+                ("sync contacts --keap 12 --keap 13", "two records"),
+                ("sync --fail-on failed --fail-on held", "alarm for more than what is new"),
+                ("sync --repeat", "again and again, by [schedule] of the file"),
+            ),
         ),
         Verb(
             "undo",
             _undo_arguments,
             _undo,
             "Takes a run back on both sides. What was edited since is left alone, and reported.",
+            (("undo 91de4f0c2b7a --plan --actions", "only show it"), ("undo 91de4f0c2b7a", "do it")),
         ),
     )
 }

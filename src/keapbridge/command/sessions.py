@@ -26,7 +26,7 @@ FILE = "keapbridge.toml"
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
     """Which session."""
-    which = parser.add_mutually_exclusive_group()
+    which = parser.add_argument_group("which session").add_mutually_exclusive_group()
     which.add_argument(
         "--session",
         metavar="MODULE:NAME",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keapbridge.command.codes import CANNOT, OK, WANTS_A_PERSON
-from keapbridge.command.printing import json_argument, print_json
+from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.sessions import FILE, opened, session_arguments
 from keapbridge.command.verbs import Verb
 
@@ -18,6 +18,7 @@ __all__ = ["VERBS"]
 
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", default=FILE, metavar="PATH", help="the new file (./%(default)s)")
+    json_argument(parser)
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -29,6 +30,9 @@ def _init(options: argparse.Namespace) -> int:
             file.write(TEMPLATE)
     except FileExistsError:
         raise ValueError(f"{path} is there already, and is not overwritten") from None
+    if options.json:
+        print_json({"wrote": str(path)})
+        return OK
     config = "" if path == Path(FILE) else f" --config {path}"
     print(
         f"wrote {path}: say in it which systems they are, then\n  keapbridge check{config}\n  keapbridge plan{config}"
@@ -47,7 +51,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print_json(list(found))
     else:
-        print(found)
+        show(found)
     return CANNOT if found.errors else OK
 
 
@@ -165,6 +169,7 @@ def _probe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--even-if-not-empty", action="store_true", help="also in an application with records; they stay as they are"
     )
+    json_argument(parser)
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -179,7 +184,10 @@ def _probe(options: argparse.Namespace) -> int:
         journal = options.journal or JOURNAL
         found = probe_keap(keap, journal=journal, even_if_not_empty=options.even_if_not_empty)
     found.save(options.path)
-    print(f"{found}\nwrote {options.path}")
+    if options.json:
+        print_json({"wrote": options.path, "habits": found})
+    else:
+        print(f"{found}\nwrote {options.path}")
     return OK if all(getattr(found, name) is not None for name in found.fields()) else WANTS_A_PERSON
 
 

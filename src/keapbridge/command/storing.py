@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from keapbridge.command.codes import OK
+from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.verbs import Verb
 
 __all__ = ["VERBS"]
@@ -16,6 +17,7 @@ def _backup_arguments(parser: argparse.ArgumentParser) -> None:
         "store", metavar="STORE", help="its file, such as bridge.db, or its SQLAlchemy URL, sqlite:///bridge.db"
     )
     parser.add_argument("path", metavar="PATH", help="the new file; what is there is not overwritten")
+    json_argument(parser)
 
 
 def _backup(options: argparse.Namespace) -> int:
@@ -26,6 +28,8 @@ def _backup(options: argparse.Namespace) -> int:
         back_up_file(options.store, options.path)
     except LinkStoreError as error:
         raise LinkStoreError(f"nothing was backed up: {error}") from error
+    if options.json:
+        print_json({"backup": options.path})
     return OK
 
 
@@ -34,6 +38,7 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
         "store", metavar="STORE", help="its SQLAlchemy URL, such as postgresql+psycopg://owner@host/name"
     )
     parser.add_argument("--queue", action="store_true", help="the tables of a fleet's queue, too")
+    json_argument(parser)
     parser.add_argument(
         "--finish", action="store_true", help="drop what only workers of an earlier procrastinate need, in the queue"
     )
@@ -42,7 +47,11 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
 def _migrate(options: argparse.Namespace) -> int:
     from keapbridge.store.migrating import migrate
 
-    print(migrate(options.store, queue=options.queue, finish=options.finish))
+    done = migrate(options.store, queue=options.queue, finish=options.finish)
+    if options.json:
+        print_json(done)
+    else:
+        print(done)
     return OK
 
 
@@ -52,6 +61,7 @@ VERBS: Mapping[str, Verb] = {
         _backup_arguments,
         _backup,
         "Copies a link store on SQLite as it is at one moment, also while sessions are at work on it.",
+        (("backup bridge.db backup-2026-11-27.db", "a copy that sessions do not disturb"),),
     ),
     "migrate": Verb(
         "migrate",
@@ -59,5 +69,6 @@ VERBS: Mapping[str, Verb] = {
         _migrate,
         "Does what a session does by itself when it opens a store: with a role that owns the tables, so that the role "
         "of the sessions need only read and write rows.",
+        (("migrate postgresql+psycopg://owner@host/name", "before the workers of a new version"),),
     ),
 }

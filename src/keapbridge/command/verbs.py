@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
 from keapbridge.model.meant import is_meant
 from keapbridge.model.names import ORDER
 
-__all__ = ["FAMILIES", "Verb", "object_name"]
+__all__ = ["FAMILIES", "TITLES", "Verb", "object_argument", "object_name"]
 
 
 @attrs.frozen
@@ -21,12 +21,14 @@ class Verb:
         arguments: adds what it takes to its parser.
         run: does it; the exit code.
         description: what its own help says beyond the line in `FAMILIES`.
+        examples: command lines, as they stand behind `keapbridge`, each with what it is for.
     """
 
     name: str
     arguments: Callable[[argparse.ArgumentParser], object]
     run: Callable[[argparse.Namespace], int]
     description: str = ""
+    examples: Sequence[tuple[str, str]] = ()
 
 
 def object_name(text: str) -> str:
@@ -39,6 +41,18 @@ def object_name(text: str) -> str:
         others = f"; there are {', '.join(ORDER)}"
         raise argparse.ArgumentTypeError(f"there is no {text!r}{is_meant(text, ORDER) or others}")
     return text
+
+
+def object_argument(parser: argparse.ArgumentParser, *, is_needed: bool = False) -> None:
+    """Which of the three synchronizations, by default all."""
+    parser.add_argument(
+        "object",
+        nargs=None if is_needed else "?",
+        type=object_name,
+        choices=ORDER,
+        metavar="OBJECT",
+        help=f"{', '.join(ORDER[:-1])} or {ORDER[-1]}{'' if is_needed else '; all by default'}",
+    )
 
 
 FAMILIES: Mapping[str, Mapping[str, str]] = {
@@ -72,6 +86,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "demo": "show the three synchronizations between two emulators",
         "dataflow": "print the dataflow document",
         "qa": "execute the checklist of the dataflow document",
+        "completion": "print the script by which a shell completes this command",
     },
     "trying": {
         "kit": "find out whether a CRM keeps what the engine relies on",
@@ -85,3 +100,15 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Module of this package → the verbs in it, each with a line for the help."""
+
+TITLES: Mapping[str, str] = {
+    "starting": "to begin with",
+    "running": "to sync",
+    "looking": "to look",
+    "deciding": "to decide",
+    "documents": "to show, and to check",
+    "trying": "to try a CRM",
+    "storing": "to keep the store",
+    "fleets": "for many tenants",
+}
+"""What the verbs of a family are for."""

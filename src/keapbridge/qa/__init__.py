@@ -19,10 +19,24 @@ from keapbridge.qa.execute import Result, execute
 from keapbridge.qa.pairs import Pair, open_pair, pair_of
 from keapbridge.qa.samples import field_type, only_currency
 
-__all__ = ["Pair", "Result", "execute", "mappers_of", "pair_of", "run", "sandbox"]
+__all__ = ["Pair", "Result", "execute", "mappers_of", "pair_of", "results", "run", "sandbox"]
 
 Out = Callable[[str], object]
 _NEEDED = ("starlette", "uvicorn")
+
+
+def results(
+    mappers: Iterable[Mapper] = (), pair: Callable[[], AbstractContextManager[Pair] | Pair] | None = None
+) -> Iterator[Result]:
+    """What came of each line of the checklist; arguments as for `run`.
+
+    Raises:
+        ImportError: for the sandbox, without the `testing` extra.
+        ValueError: when `pair` opens something else than two systems.
+    """
+    chosen = mappers_of(mappers)
+    with sandbox(chosen) if pair is None else open_pair(pair) as (customcrm, keap):
+        yield from execute(customcrm, keap, chosen, clean=pair is not None)
 
 
 def run(
@@ -44,16 +58,14 @@ def run(
     Raises:
         ValueError: when `pair` opens something else than these two.
     """
-    chosen = mappers_of(mappers)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None] if pair is None else []
     if missing:
         out(f"The sandbox needs {', '.join(missing)}: pip install 'keapbridge[testing]'")
         return 2
     counts: Counter[bool | None] = Counter()
-    with sandbox(chosen) if pair is None else open_pair(pair) as (customcrm, keap):
-        for result in execute(customcrm, keap, chosen, clean=pair is not None):
-            counts[result.passed] += 1
-            out(str(result))
+    for result in results(mappers, pair):
+        counts[result.passed] += 1
+        out(str(result))
     out(f"{counts[True]} passed, {counts[False]} failed" + (f", {counts[None]} by hand" if counts[None] else ""))
     return 1 if counts[False] else 0
 

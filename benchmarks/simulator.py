@@ -150,7 +150,7 @@ def play(setting: Setting) -> Played:
             ready = database.serve(processes[worker].serve(begun, costs.cpu), costs.database) + costs.waits
             heapq.heappush(slots, (ready, worker))
             moment = START + timedelta(seconds=ready)
-            again = next_after(DONE, str(tenant), START + timedelta(seconds=was_due), moment, every, 0)
+            again = next_after(DONE, str(tenant), moment, every, 0)
             heapq.heappush(due, ((again - START).total_seconds(), tenant))
             wal, syncs = wal + costs.wal, syncs + 1
             held += costs.cpu + costs.database + costs.waits

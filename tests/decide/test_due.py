@@ -35,12 +35,13 @@ names = st.text(min_size=1, max_size=20)
 
 @given(names, spans, ago)
 @examples(200)
-def test_a_complete_one_keeps_its_place_and_is_due_within_every(name: str, every: timedelta, late: timedelta) -> None:
-    due = NOON - late
-    found = next_after(Ended(How.COMPLETE), name, due, NOON, every, 0)
-    assert NOON < found <= NOON + every
-    turns = (found - due) / every
-    assert abs(turns - round(turns)) * every < SECOND
+def test_a_complete_one_is_due_at_its_place_not_at_once_and_not_much_later(
+    name: str, every: timedelta, late: timedelta
+) -> None:
+    found = next_after(Ended(How.COMPLETE), name, NOON - late, every, 0)
+    assert every / 4 <= found - (NOON - late) < every * 1.25 + SECOND
+    again = next_after(Ended(How.COMPLETE), name, found + every / 8, every, 0)
+    assert again == found + every  # however long it took
 
 
 @given(names, st.sampled_from(How), soon, spans, st.integers(1, 10_000))
@@ -48,8 +49,8 @@ def test_a_complete_one_keeps_its_place_and_is_due_within_every(name: str, every
 def test_every_tenant_is_due_again_in_bounded_time(
     name: str, how: How, retry_at: datetime | None, every: timedelta, in_row: int
 ) -> None:
-    found = next_after(Ended(how, retry_at), name, NOON, NOON, every, in_row)
-    assert NOON <= found <= NOON + max(every, LONGEST, LATEST)
+    found = next_after(Ended(how, retry_at), name, NOON, every, in_row)
+    assert NOON <= found <= NOON + max(every * 1.25, LONGEST, LATEST)
     if how in {How.BUSY, How.QUOTA, How.UNREACHABLE} and retry_at is not None and retry_at <= NOON + LATEST:
         assert found >= retry_at
 
@@ -57,7 +58,7 @@ def test_every_tenant_is_due_again_in_bounded_time(
 @given(names, spans, st.integers(1, 30))
 @examples(200)
 def test_what_fails_again_and_again_is_tried_less_and_less(name: str, every: timedelta, in_row: int) -> None:
-    pauses = [next_after(Ended(How.FAILED), name, NOON, NOON, every, n) - NOON for n in (in_row, in_row + 1)]
+    pauses = [next_after(Ended(How.FAILED), name, NOON, every, n) - NOON for n in (in_row, in_row + 1)]
     longest = max(every, LONGEST)
     assert pauses[0] > timedelta(0)
     assert pauses[1] > pauses[0] or pauses[1] >= 0.8 * longest
@@ -67,17 +68,17 @@ def test_what_fails_again_and_again_is_tried_less_and_less(name: str, every: tim
 def test_who_told_when_to_come_back_is_believed() -> None:
     midnight = NOON + timedelta(hours=12)
     quota = kb.QuotaExhaustedError("spent", resets_at=midnight)
-    assert next_after(outcome_of(quota), "acme", NOON, NOON, FIVE, 0) == midnight
+    assert next_after(outcome_of(quota), "acme", NOON, FIVE, 0) == midnight
     busy = kb.SessionBusyError("busy", until=NOON + timedelta(seconds=40))
-    assert next_after(outcome_of(busy), "acme", NOON, NOON, FIVE, 0) == NOON + timedelta(seconds=40)
+    assert next_after(outcome_of(busy), "acme", NOON, FIVE, 0) == NOON + timedelta(seconds=40)
     away = kb.UnavailableError("away", retry_at=NOON + timedelta(seconds=20))
-    assert next_after(outcome_of(away), "acme", NOON, NOON, FIVE, 1) == NOON + timedelta(seconds=20)
-    assert next_after(outcome_of(away), "acme", NOON, NOON, FIVE, 9) > NOON + 0.7 * LONGEST
+    assert next_after(outcome_of(away), "acme", NOON, FIVE, 1) == NOON + timedelta(seconds=20)
+    assert next_after(outcome_of(away), "acme", NOON, FIVE, 9) > NOON + 0.7 * LONGEST
 
 
 def test_what_was_cut_off_goes_on_at_once() -> None:
-    assert next_after(outcome_of(kb.StoppedError("stopped")), "acme", NOON, NOON, FIVE, 5) == NOON
-    assert next_after(Ended(How.LOST), "acme", NOON, NOON, FIVE, 5) == NOON
+    assert next_after(outcome_of(kb.StoppedError("stopped")), "acme", NOON, FIVE, 5) == NOON
+    assert next_after(Ended(How.LOST), "acme", NOON, FIVE, 5) == NOON
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,18 @@ def test_a_thousand_tenants_do_not_begin_together() -> None:
     assert all(0 <= place(f"{n}") < 1 for n in range(1000))
 
 
+@pytest.mark.parametrize("every", [FIVE, timedelta(hours=3)], ids=["as often as wished", "stretched"])
+def test_a_thousand_that_began_together_are_spread_over_all_of_their_interval_by_the_next_time(
+    every: timedelta,
+) -> None:
+    names = [f"tenant {n}" for n in range(1000)]
+    begun = {name: first_at(name, NOON, FIVE) for name in names}
+    again = sorted(next_after(Ended(How.COMPLETE), name, begun[name] + SECOND, every, 0) for name in names)
+    assert all(sum(b <= each < b + every / 10 for each in again) < 150 for b in again)
+
+
 def test_the_pauses_of_those_that_fail_of_one_cause_differ() -> None:
-    found = {next_after(Ended(How.FAILED), f"tenant {n}", NOON, NOON, FIVE, 1) for n in range(100)}
+    found = {next_after(Ended(How.FAILED), f"tenant {n}", NOON, FIVE, 1) for n in range(100)}
     assert len(found) == 100
     assert all(NOON + 0.8 * LEAST <= each <= NOON + LEAST for each in found)
 

@@ -7,8 +7,7 @@ runs at the same moment as all others: each has a place of its own in its interv
 from __future__ import annotations
 
 import hashlib
-import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -97,19 +96,16 @@ def first_at(name: str, moment: datetime, every: timedelta) -> datetime:
     return moment + place(name) * min(every, AT_FIRST)
 
 
-def next_after(
-    ended: Ended, name: str, due: datetime | None, moment: datetime, every: timedelta, in_row: int
-) -> datetime:
+def next_after(ended: Ended, name: str, moment: datetime, every: timedelta, in_row: int) -> datetime:
     """When a job is due again that has ended at a moment.
 
     Args:
-        due: when it was due this time; `None` where it was called without being.
         every: how long from one to the next, as it is at the moment.
         in_row: how many have failed one after the other, this one among them.
     """
     match ended.how:
         case How.COMPLETE:
-            return _next_turn(due, moment, every)
+            return _own_turn(name, moment, every)
         case How.STOPPED | How.LOST:
             return moment
         case How.BUSY | How.QUOTA:
@@ -121,15 +117,20 @@ def next_after(
             return moment + _pause(name, every, in_row)
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LITTLE = timedelta(seconds=5)
 
 
-def _next_turn(due: datetime | None, moment: datetime, every: timedelta) -> datetime:
-    """The next of its turns, which are as far from each other as `every`; those that have passed are left out."""
-    if due is None or due > moment:
-        return moment + every
-    turns = math.floor((moment - due) / every) + 1
-    return due + turns * every
+def _own_turn(name: str, moment: datetime, every: timedelta) -> datetime:
+    """The next turn at the tenant's place in its interval.
+
+    Those that began together, or whose interval is another one now, are spread over all of it by their next turn. One
+    that comes within a quarter of the interval after a sync is left out: it would find little.
+    """
+    first = EPOCH + place(name) * every
+    turns = (moment - first) // every + 1
+    found = first + turns * every
+    return found if found - moment >= every / 4 else found + every
 
 
 def _as_told(ended: Ended, moment: datetime) -> datetime | None:
@@ -149,4 +150,8 @@ def _pause(name: str, every: timedelta, in_row: int) -> timedelta:
 
 def full_after(full_at: datetime | None, moment: datetime, full_every: timedelta | None) -> datetime | None:
     """When everything is read again, after a complete scan that has ended at a moment; its place is kept."""
-    return None if full_every is None else _next_turn(full_at, moment, full_every)
+    if full_every is None:
+        return None
+    if full_at is None or full_at > moment:
+        return moment + full_every
+    return full_at + ((moment - full_at) // full_every + 1) * full_every

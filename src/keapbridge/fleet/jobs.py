@@ -151,7 +151,7 @@ class Jobs:
         tenant, ended = found.tenant, done.ended
         in_row = found.in_row + 1 if ended.is_failure else 0 if ended.how is How.COMPLETE else found.in_row
         every = self._stretch().every(tenant.every, tenant.weight)
-        due = next_after(ended, tenant.name, found.due[Lane.SYNC], moment, every, in_row)
+        due = next_after(ended, tenant.name, moment, every, in_row)
         more: dict[str, Any] = {
             **done.more,
             "ended_at": to_text(moment),
@@ -174,11 +174,11 @@ def _after_hooks(done: _Done, found: Standing, moment: datetime) -> Change:
         case How.STOPPED:
             return Change(moment)
         case _:
-            return Change(next_after(done.ended, found.name, None, moment, AGAIN, 1))
+            return Change(next_after(done.ended, found.name, moment, AGAIN, 1))
 
 
 def _after_watch(done: _Done, found: Standing, moment: datetime) -> Change:
-    return Change(next_after(done.ended, found.name, found.due[Lane.WATCH], moment, WATCHED_EVERY, found.in_row + 1))
+    return Change(next_after(done.ended, found.name, moment, WATCHED_EVERY, found.in_row + 1))
 
 
 def _told(name: str, lane: Lane, error: Exception) -> Ended:

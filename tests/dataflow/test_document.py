@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from laws import examples
 import keapbridge as kb
 from keapbridge.dataflow.checklist import checklist
 from keapbridge.mapping import companies, contacts, dataflow_document, products
+from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 
 MAPPERS = (companies, products, contacts)
@@ -126,3 +128,23 @@ def test_a_filter_and_what_is_lost_are_told() -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="'pdf'"):
         dataflow_document(MAPPERS, "pdf")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_notation_of_customcrm_is_told_with_an_example_that_is_nobodys(format: str) -> None:
+    def customer(**more: str) -> kb.customcrm.Contact:
+        return kb.customcrm.Contact(country="Norwegen", region="Oslo", email="ADA@EXAMPLE.ORG", **more)
+
+    learning = contacts.learning([customer(phone="22-22-22-22")], Context())
+    mapper = learning.with_lenses(kb.decimal("Size", keap=kb.custom_field("Size"), decimal=","))
+    text = html.unescape(re.sub(r"\\(.)|<[^>]*>", r"\1", dataflow_document([mapper], format)))
+    for line in (
+        "Country: name de, such as Norwegen",
+        "Region: name, such as Oslo",
+        "Email: upper, such as QA-0A@EXAMPLE.ORG",
+        "Phone: national -, such as 22-00-00-00",
+        "Size: 1234,56, such as 0,5",
+    ):
+        assert line in text
+    assert "ADA@" not in text
+    assert "How Customcrm writes" not in dataflow_document([contacts], format)

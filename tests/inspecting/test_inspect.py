@@ -184,7 +184,9 @@ def test_people_and_companies_of_one_table_are_told_apart_and_whole_names_are_ma
     mapping = tomllib.loads(proposal.as_toml())["mapping"]["contacts"]
     whole = kb.mapping.contacts.without("FirstName", "LastName").with_lenses(kb.full_name("FullName"))
     assert mapper_from(mapping, "", "contacts") == whole
-    one_way = attrs.evolve(proposal, one_way=True)
+    one_way = attrs.evolve(
+        proposal, mappings={name: attrs.evolve(each, one_way=True) for name, each in proposal.mappings.items()}
+    )
     mapping = tomllib.loads(one_way.as_toml())["mapping"]
     assert mapper_from(mapping["contacts"], "", "contacts") == whole.one_way("to_keap")
     assert mapper_from(mapping["companies"], "", "companies") == kb.mapping.companies.one_way("to_keap")
@@ -209,3 +211,33 @@ def test_a_million_rows_take_no_longer(tmp_path: Path) -> None:
     unread = {table.name: table.unread for table in proposal.schema.tables}
     assert unread["contacts"] == ""
     assert "too long" in unread["customers"]
+
+
+COMPANIES_BY_NAME = """
+    CREATE TABLE people (
+        id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, company TEXT, updated_at TIMESTAMP
+    );
+    INSERT INTO people VALUES (1, 'Ada', 'Berg', 'ada@example.org', 'Acme', '2026-01-02 10:00:00');
+    CREATE TABLE articles (id INTEGER PRIMARY KEY, name TEXT, sku TEXT, price TEXT);
+    INSERT INTO articles VALUES (1, 'Chair', 'C-1', '1.012,50'), (2, 'Table', 'T-1', '99,90'), (3, 'Lamp', 'L-1', '20');
+"""
+
+
+def test_names_of_companies_and_numbers_as_people_write_them_bring_their_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "crm.db"
+    with sqlite3.connect(path) as database:
+        database.executescript(COMPANIES_BY_NAME)
+    database.close()
+    proposal = kb.inspect_database(f"sqlite:///{path}", currency="EUR")
+    assert not [str(each) for each in proposal.findings if "held" in each.what]
+    contacts = kb.mapping.contacts.without("CustomerId").with_lenses(kb.company_name("CompanyName", create=True))
+    money = kb.money("PriceText", always="EUR", decimal=",", keap="price", required="keap")
+    products = kb.mapping.products.without("Price").with_lenses(money)
+    names: dict[str, Any] = {}
+    exec(proposal.as_python(), names)
+    names["crm"].close()
+    assert (names["contacts"], names["products"]) == (contacts, products)
+    told = tomllib.loads(proposal.as_toml())["mapping"]
+    assert mapper_from(told["contacts"], "", "contacts") == contacts
+    assert mapper_from(told["products"], "", "products") == products
+    assert any("Keap's companies are found by it" in each.advice for each in proposal.findings)

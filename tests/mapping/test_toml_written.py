@@ -83,6 +83,7 @@ ONCE = {
         kb.reference("CustomerId", "companies", keap="company.id", direction="to_keap")
     ),
     "owner": lambda: contacts.with_lenses(kb.owner("OwnerEmail", direction="to_customcrm")),
+    "company_name": lambda: contacts.without("CustomerId").with_lenses(kb.company_name("Company", create=True)),
     "lead_source": lambda: contacts.with_lenses(kb.lead_source("LeadSource", create=True)),
     "region": lambda: contacts.without("Country", "Region", "Phone", "MobilePhone", "Fax").with_lenses(
         kb.country("Land", keap="addresses.BILLING.country_code"),

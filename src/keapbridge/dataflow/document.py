@@ -9,7 +9,9 @@ from html import escape
 from typing import Protocol
 
 from keapbridge.dataflow.checklist import checklist
+from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.mapping.notation import in_words
 from keapbridge.model.given import kind
 from keapbridge.model.side import Side
 
@@ -70,6 +72,10 @@ def _parts(mappers: Sequence[Mapper], to: _Writer) -> Iterator[str]:
         for sentence in (*_SECTION, *_restrictions(mapper)):
             yield to.paragraph(sentence.format(customcrm=mapper.customcrm_object, keap=mapper.keap_object))
         yield to.table([(lens.customcrm.path, lens.keap.path, lens.keap_type) for lens in mapper.lenses])
+        notations = [f"{lens.name}: {words}" for lens, words in _written(mapper)]
+        if notations:
+            yield to.paragraph("How Customcrm writes them, as is declared or learnt from what it holds:")
+            yield to.items(notations)
         losses = [f"{lens.name}: {lens.losses}" for lens in mapper.lenses if lens.losses]
         if losses:
             yield to.paragraph("What does not survive the way to Keap and back:")
@@ -83,6 +89,14 @@ def _restrictions(mapper: Mapper) -> Iterator[str]:
         words = mapper.taking_part.described(side).replace("{", "{{").replace("}", "}}")
         if words:
             yield f"Of {side.title}'s {name} only those take part of which this is so: {words}."
+
+
+def _written(mapper: Mapper) -> Iterator[tuple[Lens, str]]:
+    """The fields of which it is known how Customcrm writes them, and how."""
+    for lens in mapper.lenses:
+        words = in_words(lens.kind, lens.notation) if lens.flows_to(Side.CUSTOMCRM) else None
+        if words is not None:
+            yield lens, words
 
 
 class _Writer(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,14 +16,29 @@ from keapbridge.inspecting.belonging import Belonging
 from keapbridge.inspecting.made import ShortId
 from keapbridge.inspecting.schema import Column, Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess
+from keapbridge.mapping.kinds.figures import DECIMALS, number_in
 from keapbridge.model.meant import is_spelling_of
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 
-__all__ = ["RECORDS", "WHOLE_NAME", "declared", "has_whole_names", "id_of", "known", "missing", "time_zone"]
+__all__ = [
+    "AMOUNT",
+    "AMOUNT_CURRENCY",
+    "COMPANY_NAME",
+    "RECORDS",
+    "WHOLE_NAME",
+    "decimal_mark",
+    "declared",
+    "has_whole_names",
+    "id_of",
+    "known",
+    "missing",
+    "time_zone",
+]
 
 RECORDS: Mapping[str, type] = {CONTACTS: Contact, CUSTOMERS: Customer, PRODUCTS: Product}
 _OWN = frozenset({"Id", "CreatedAt", "UpdatedAt", "ETag"})
-WHOLE_NAME = "FullName"
+WHOLE_NAME, COMPANY_NAME, AMOUNT, AMOUNT_CURRENCY = "FullName", "CompanyName", "PriceText", "PriceCurrency"
+"""Properties of the host's own, for what no property of a record holds."""
 UUID_LENGTH = 32  # of the ids that are made where none are declared
 
 
@@ -133,12 +149,32 @@ def _columns(guess: Guess, company: Guess | None, ids: Collection[str]) -> dict[
         ]
         if referring and referring[0].name not in {*special, *found.values()}:
             found["CustomerId"] = referring[0].name
+    if guess.object == CONTACTS and "CustomerId" not in found and COMPANY_NAME in guess.roles:
+        found[COMPANY_NAME] = guess.roles[COMPANY_NAME]
+    if (price := found.get("Price")) is not None and decimal_mark(guess.table.values(price)) is not None:
+        found |= {AMOUNT: found.pop("Price"), **({AMOUNT_CURRENCY: c} if (c := found.pop("Currency", None)) else {})}
     for name in known(guess.object):
         if name not in found and name not in _constants(guess.object, found, ""):
             alike = (c.name for c in guess.table.columns if is_spelling_of(c.name, name) and c.name not in special)
             if next(alike, None) is not None:
                 found[name] = None
     return {name: found[name] for name in (*PROPERTIES[guess.object], *found) if name in found}
+
+
+def decimal_mark(values: Iterable[Any]) -> str | None:
+    """What stands before the decimals of numbers that are texts; `None` where most are written as by machines."""
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    plain = sum(map(_is_plain, texts))
+    found = {mark: sum(number_in(text, mark) is not None for text in texts) for mark in DECIMALS}
+    best = max(found, key=lambda mark: found[mark])
+    return best if texts and found[best] > max(plain, len(texts) // 2) else None
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        return Decimal(text.strip()).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _refers(guess: Guess, column: str, company: Guess | None) -> bool:

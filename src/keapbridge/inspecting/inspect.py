@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from keapbridge.customcrm.sql import SqlCustomcrm, SqlTable
 from keapbridge.customcrm.sql.keys import id_text
 from keapbridge.errors import ApiError, MappingError
-from keapbridge.inspecting.declaring import WHOLE_NAME
 from keapbridge.inspecting.printing import target as shown_url
-from keapbridge.inspecting.profile import WITH_WHOLE_NAMES, Profile, profile_of
+from keapbridge.inspecting.profile import Profile, profile_of
 from keapbridge.inspecting.proposal import Proposal, propose, with_profiles
 from keapbridge.inspecting.reading import opened, read_schema, with_rows
 from keapbridge.inspecting.schema import Schema
@@ -66,8 +65,8 @@ def inspect_database(
         refused: list[Finding] = []
         for object, table in proposal.tables.items():
             try:
-                mapper = WITH_WHOLE_NAMES if WHOLE_NAME in table.columns else None
-                profiles.append(profile_of(object, _records(engine, found, object, table), context, mapper))
+                records = _records(engine, found, object, table)
+                profiles.append(profile_of(object, records, context, proposal.mappings[object].mapper))
             except (ApiError, MappingError) as error:
                 advice = "change the declaration until it is taken"
                 refused.append(Finding("error", f"{object}: {table.name}", str(error), advice))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -12,10 +13,8 @@ import sqlalchemy as sa
 from keapbridge._toml.writing import dumps
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_table
-from keapbridge.inspecting.declaring import WHOLE_NAME
 from keapbridge.inspecting.made import is_printable
-from keapbridge.inspecting.profile import MAPPERS, WITH_WHOLE_NAMES
-from keapbridge.mapping.mapper import Mapper
+from keapbridge.inspecting.mappings import Mapped
 from keapbridge.mapping.toml_written import mapper_table
 from keapbridge.model.names import CUSTOMCRM_OBJECTS
 
@@ -31,41 +30,28 @@ def target(url: sa.URL) -> str | None:
     return None if url.password is not None else url.render_as_string()
 
 
-_WHOLE_NAMES = '.without("FirstName", "LastName").with_lenses(kb.full_name("FullName"))'
-_ONE_WAY = '.one_way("to_keap")'
 _SYNCHRONIZATIONS = {object: name for name, object in CUSTOMCRM_OBJECTS.items()}
 
 
-def as_python(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = False) -> str:
+def as_python(
+    url: str | None, tables: Mapping[str, SqlTable], mappings: Mapping[str, Mapped] = MappingProxyType({})
+) -> str:
     """The program that opens the database with these tables, and the mappings that a session takes with it.
 
     Args:
         url: `None` for one that is in the environment.
-        one_way: whether nothing is to be written there.
+        mappings: of each table, where it is not the default one.
     """
     given = f'os.environ["{VARIABLE}"]' if url is None else _literal(url)
     calls = [f"    {name}={_call('SqlTable', table, 1)}," for name, table in tables.items()]
     imports = "import os\n\nimport keapbridge as kb" if url is None else "import keapbridge as kb"
     lines = [imports, "", "crm = kb.SqlCustomcrm(", f"    {given},", *calls, ")", ""]
-    own = {_SYNCHRONIZATIONS[object]: _mapping(table, one_way=one_way) for object, table in tables.items()}
-    own = {name: text for name, text in own.items() if text}
+    own = {_SYNCHRONIZATIONS[each.object]: each.source for each in mappings.values() if not each.is_default}
     if own:
         options = ", ".join(f"{name}={name}" for name in own)
         lines += [f"{name} = kb.mapping.{name}{text}" for name, text in own.items()]
         lines += [f"# kb.SyncSession(customcrm=crm, {options}, keap=…, store=…)", ""]
     return "\n".join(lines)
-
-
-def mapper_of(object: str, table: SqlTable, *, one_way: bool) -> Mapper | None:
-    """The mapping that goes with a table; `None` where the default one does."""
-    mapper = WITH_WHOLE_NAMES if WHOLE_NAME in table.columns else MAPPERS[object]
-    mapper = mapper.one_way("to_keap") if one_way else mapper
-    return None if mapper is MAPPERS[object] else mapper
-
-
-def _mapping(table: SqlTable, *, one_way: bool) -> str:
-    """What is otherwise than in the default mapping."""
-    return (_WHOLE_NAMES if WHOLE_NAME in table.columns else "") + (_ONE_WAY if one_way else "")
 
 
 def _call(name: str, value: Any, depth: int) -> str:
@@ -120,7 +106,9 @@ def _literal(value: Any) -> str:
     return f'Decimal("{value}")' if isinstance(value, Decimal) else repr(value)
 
 
-def as_toml(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = False) -> str:
+def as_toml(
+    url: str | None, tables: Mapping[str, SqlTable], mappings: Mapping[str, Mapped] = MappingProxyType({})
+) -> str:
     """The same as `[customcrm]` of a configuration file. A function is to be named there, and stands as a comment."""
     database: Any = {"env": VARIABLE} if url is None else url
     held: dict[str, Any] = {"database": database}
@@ -130,10 +118,9 @@ def as_toml(url: str | None, tables: Mapping[str, SqlTable], *, one_way: bool = 
         notes += left
         held[name] = table_table(plain)
     data: dict[str, Any] = {"customcrm": held}
-    mappings = {
-        _SYNCHRONIZATIONS[object]: mapper_of(object, table, one_way=one_way) for object, table in tables.items()
+    own = {
+        _SYNCHRONIZATIONS[each.object]: mapper_table(each.mapper) for each in mappings.values() if not each.is_default
     }
-    own = {name: mapper_table(mapper) for name, mapper in mappings.items() if mapper is not None}
     if own:
         data["mapping"] = {name: {k: v for k, v in table.items() if k != "name"} for name, table in own.items()}
     return dumps(data) + "".join(f"{note}\n" for note in notes)

@@ -9,20 +9,14 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.adapter import ENDPOINTS, tidy
-from keapbridge.mapping.declare import full_name
-from keapbridge.mapping.defaults import companies, contacts, products
+from keapbridge.inspecting.mappings import MAPPERS
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Finding
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.model.side import Side
 
-WITH_WHOLE_NAMES = contacts.without("FirstName", "LastName").with_lenses(full_name("FullName"))
-"""Contacts whose names are in one column."""
-
-__all__ = ["MAPPERS", "WITH_WHOLE_NAMES", "Field", "Profile", "findings_of", "profile_of"]
-
-MAPPERS: Mapping[str, Mapper] = {CONTACTS: contacts, CUSTOMERS: companies, PRODUCTS: products}
+__all__ = ["Field", "Profile", "findings_of", "profile_of"]
 
 
 @attrs.frozen(kw_only=True)

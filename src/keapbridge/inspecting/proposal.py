@@ -12,6 +12,7 @@ from keapbridge.customcrm.sql import SqlJoin, SqlLookup, SqlTable
 from keapbridge.inspecting.applications import recognised
 from keapbridge.inspecting.belonging import belonging
 from keapbridge.inspecting.declaring import declared, missing
+from keapbridge.inspecting.mappings import Mapped, mapped
 from keapbridge.inspecting.printing import as_python, as_toml
 from keapbridge.inspecting.profile import Profile
 from keapbridge.inspecting.profile import findings_of as of_data
@@ -37,7 +38,7 @@ class Proposal:
         profiles: of each of them, what the kinds make of the rows that were read.
         others: further tables that look like one of the three, the likeliest first.
         url: of the database; `None` where it has a password, which is not shown.
-        one_way: whether its tables are better only read, as those of some applications: what is printed writes nothing.
+        mappings: of each of them, how its records are mapped, where the default mapping does not say it.
         schema: what was read.
     """
 
@@ -46,16 +47,21 @@ class Proposal:
     profiles: Mapping[str, Profile] = attrs.field(factory=dict)
     others: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     url: str | None = None
-    one_way: bool = False
+    mappings: Mapping[str, Mapped] = attrs.field(factory=dict)
     schema: Schema = attrs.field(factory=lambda: Schema(dialect=""), eq=False)
+
+    @property
+    def one_way(self) -> bool:
+        """Whether its tables are better only read, as those of some applications: what is printed writes nothing."""
+        return any(mapping.one_way for mapping in self.mappings.values())
 
     def as_python(self) -> str:
         """`SqlCustomcrm(…)`, ready to be pasted. A URL with a password comes from the environment, `CRM_DATABASE`."""
-        return as_python(self.url, self.tables, one_way=self.one_way) if self.tables else ""
+        return as_python(self.url, self.tables, self.mappings) if self.tables else ""
 
     def as_toml(self) -> str:
         """`[customcrm]` of a configuration file, and the mappings that go with it, ready to be pasted."""
-        return as_toml(self.url, self.tables, one_way=self.one_way) if self.tables else ""
+        return as_toml(self.url, self.tables, self.mappings) if self.tables else ""
 
     def __str__(self) -> str:
         lines: list[str] = []
@@ -155,7 +161,18 @@ def propose(schema: Schema, *, currency: str | None = None, url: str | None = No
         advice = "inspect one of them with schema=" if schema.others else "declare the tables by hand: kb.SqlTable(…)"
         findings.append(Finding("error", "", what, advice))
     one_way = any(application.one_way for application in applications)
-    return Proposal(tables=tables, findings=Findings(findings), others=others, url=url, one_way=one_way, schema=schema)
+    mappings = {
+        object: mapped(object, table, chosen[object].table, currency or "USD", one_way=one_way)
+        for object, table in tables.items()
+    }
+    return Proposal(
+        tables=tables,
+        findings=Findings(findings),
+        others=others,
+        url=url,
+        mappings=mappings,
+        schema=schema,
+    )
 
 
 def with_profiles(proposal: Proposal, profiles: Sequence[Profile], more: Sequence[Finding] = ()) -> Proposal:

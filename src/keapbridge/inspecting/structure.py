@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from keapbridge.customcrm.sql import SqlTable
-from keapbridge.inspecting.declaring import id_of
+from keapbridge.inspecting.declaring import AMOUNT, AMOUNT_CURRENCY, COMPANY_NAME, id_of
 from keapbridge.inspecting.made import ShortId
-from keapbridge.inspecting.profile import MAPPERS
+from keapbridge.inspecting.mappings import MAPPERS
 from keapbridge.inspecting.schema import Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess
 from keapbridge.model.finding import Finding, Severity
@@ -243,9 +243,11 @@ def _left_out(guess: Guess, declared: SqlTable) -> Iterator[Finding]:
         what = "holds whole names, where Keap has a first and a last name"
         advice = "the names are taken from the others"
         yield Finding("info", _place(table, columns["FullName"]), what, advice)
-    if "CompanyName" in guess.roles and guess.object == CONTACTS:
+    if COMPANY_NAME in guess.roles and guess.object == CONTACTS:
         what = "holds the name of a contact's company as a text"
-        yield Finding("info", _place(table, guess.roles["CompanyName"]), what, "it is left alone")
+        advice = "Keap's companies are found by it, and made with create=True; an undoing leaves those"
+        advice = advice if COMPANY_NAME in declared.columns else "it is left alone"
+        yield Finding("info", _place(table, guess.roles[COMPANY_NAME]), what, advice)
     if guess.object == CUSTOMERS and "FullName" in guess.roles:
         what = "names a person of the company"
         yield Finding(
@@ -259,8 +261,10 @@ def _left_out(guess: Guess, declared: SqlTable) -> Iterator[Finding]:
         advice = "it is left alone; a computed column or a view can say it the other way round"
         yield Finding("info", _place(table, guess.roles["inactive"]), what, advice)
     properties = [name for name in PROPERTIES[guess.object] if isinstance(declared.columns.get(name), str)]
-    if guess.object == PRODUCTS and "Price" not in properties:
+    if guess.object == PRODUCTS and "Price" not in properties and AMOUNT not in declared.columns:
         yield Finding("warning", _place(table), "no column holds prices", "Keap makes no product without one")
-    if declared.constants.get("Currency"):
-        what = f"no column tells the currency of prices; {declared.constants['Currency']} is assumed"
-        yield Finding("warning", _place(table), what, "say yours in constants=, or inspect with currency=")
+    is_untold = AMOUNT in declared.columns and AMOUNT_CURRENCY not in declared.columns
+    if is_untold or declared.constants.get("Currency"):
+        what = f"no column tells the currency of prices; {declared.constants.get('Currency', 'USD')} is assumed"
+        advice = f"say yours in {'always' if is_untold else 'constants'}=, or inspect with currency="
+        yield Finding("warning", _place(table), what, advice)

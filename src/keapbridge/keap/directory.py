@@ -18,10 +18,10 @@ from keapbridge._io.effects import Call, Flow, Page
 from keapbridge._io.port import Port
 from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json
 from keapbridge.errors import KeapbridgeError
-from keapbridge.keap.endpoints import Endpoint, KeapRecord
+from keapbridge.keap.endpoints import COMPANIES, Endpoint, KeapRecord
 from keapbridge.keap.operations import KeapResource
 from keapbridge.keap.product_parts import Extra, as_tuple
-from keapbridge.keap.records import EmailAddress
+from keapbridge.keap.records import Company, EmailAddress
 from keapbridge.model.given import keywords, one_id, several_ids, telling_methods
 from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 
@@ -182,9 +182,12 @@ class KeapTagging:
 
 
 def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]]:
-    """The users by e-mail address or the lead sources by name, as id and name, on the port of other operations.
+    """The entries of a list, as id and name, on the port of other operations.
 
     What counts of two with the same name comes first: users who work there still, and older ones.
+
+    Args:
+        of: `"users"`, by e-mail address; `"lead_sources"` or `"company_names"`.
     """
     resource: KeapResource[Any] = KeapResource(flows.port, _LISTS[of], flows.asking)
     filters = [("include_inactive", "true")] if of == "users" else []
@@ -200,23 +203,27 @@ def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]
 
 
 def make_entry(flows: KeapResource[Any], of: str, name: str) -> Flow[str]:
-    """Make a lead source and answer its id."""
-    resource: KeapResource[SavedLeadSource] = KeapResource(flows.port, LEAD_SOURCES, flows.asking)
-    made = yield from resource.create(LeadSource(name=name))
-    return made.id
+    """Make a lead source or a company of this name, and answer its id."""
+    resource: KeapResource[Any] = KeapResource(flows.port, _LISTS[of], flows.asking)
+    made = yield from resource.create(Company(company_name=name) if of == "company_names" else LeadSource(name=name))
+    return str(made.id)
 
 
-_LISTS: Mapping[str, Endpoint[Any]] = {"users": USERS, "lead_sources": LEAD_SOURCES}
+_LISTS: Mapping[str, Endpoint[Any]] = {"users": USERS, "lead_sources": LEAD_SOURCES, "company_names": COMPANIES}
 
 
-def _name_of(entry: User | LeadSource) -> str:
-    if isinstance(entry, LeadSource):
-        return entry.name or ""
-    return next((item.email.lower() for item in entry.email_addresses or () if item.email), "")
+def _name_of(entry: User | LeadSource | Company) -> str:
+    match entry:
+        case LeadSource():
+            return entry.name or ""
+        case Company():
+            return entry.company_name or ""
+        case User():
+            return next((item.email.lower() for item in entry.email_addresses or () if item.email), "")
 
 
-def _is_inactive(entry: User | LeadSource) -> bool:
-    return (entry.status or "").casefold() == "inactive"
+def _is_inactive(entry: User | LeadSource | Company) -> bool:
+    return isinstance(entry, (User, LeadSource)) and (entry.status or "").casefold() == "inactive"
 
 
 @telling_methods

@@ -15,6 +15,7 @@ from keapbridge.mapping.lens import Direction, Lens, OnEmpty, check_choices
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
 from keapbridge.model.given import keywords, option_names, optional, text, whole, wrong
 from keapbridge.model.given import kind as kind_of
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side, SideName
 
 __all__ = ["Declared", "LensOptions", "Policy", "checked", "declared_fields", "field"]
@@ -60,6 +61,12 @@ class Declared:
             place, ours = self._in_keap(keap_type), self.customcrm or customcrm_place(customcrm_type, self.name)
         except MappingError as error:
             raise MappingError(f"{self.name}: {error}") from None
+        if self.kind.is_own and not ours.in_extra and ours.constant is UNSET:
+            own = f"{self.name.partition('+')[0]}Text"
+            raise MappingError(
+                f"{self.name}: decimal= is for texts, and the record has a number there: name a property of your own "
+                f"for the text, such as {own!r}"
+            )
         # A value in several properties is called by the first.
         return Lens(name=self.name.partition("+")[0], kind=self.kind, customcrm=ours, keap=place, **self.options)
 

@@ -195,9 +195,9 @@ class Lens:
     def _spelt(self, record: Any, value: Canonical, scope: Canonical, context: Context) -> Any:
         """The raw value for Customcrm, written as there."""
         present: tuple[Any, Canonical] | None = None
-        if record is not None and isinstance(raw := self.customcrm.get(record), str):
+        if record is not None and (raw := self.customcrm.get(record)) not in (UNSET, None):
             try:
-                present = (raw, self.kind.read(raw, Side.CUSTOMCRM, scope, context))
+                present = (raw, _understood(self.kind.read, raw, Side.CUSTOMCRM, scope, context))
             except UnfitError:
                 present = None
         return spelt(self.kind, value, self.notation, present, scope, context)

@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 
 from keapbridge.errors import UnfitError
-from keapbridge.mapping.kinds import Context, Kind
+from keapbridge.mapping.kinds import Asked, Context, Kind
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["Notation", "learnt", "spelt"]
+__all__ = ["Notation", "in_words", "learnt", "spelt"]
 
 Example = tuple[Any, Canonical]
 """What a record holds, and what that means."""
@@ -37,13 +37,14 @@ def learnt(kind: Kind, examples: Sequence[Example]) -> Notation | None:
     styles: Counter[str] = Counter()
     spellings: dict[Canonical, Counter[str]] = {}
     for raw, value in examples:
-        if value is None or not isinstance(raw, str):
+        text = _text_of(raw)
+        if value is None or text is None:
             continue
-        style = kind.style_of(raw, value)
+        style = kind.style_of(text, value)
         if style is not None:
             styles[style] += 1
         if kind.is_named:
-            spellings.setdefault(value, Counter())[raw] += 1
+            spellings.setdefault(value, Counter())[text] += 1
     most = styles.most_common(1)
     if not most and not spellings:
         return None
@@ -61,18 +62,42 @@ def spelt(
         scope: the value of the field that this one depends on.
     """
     plain = kind.write(value, Side.CUSTOMCRM, context)
-    if value is None or not isinstance(plain, str):
+    usual = kind.usual_style
+    if value is None or (usual is None and not isinstance(plain, str)):
         return plain
     style, known = kind.written_as, notation.known if notation is not None else {}
-    if style is None and present is not None and isinstance(present[0], str) and present[1] is not None:
-        style = kind.style_of(present[0], present[1])
+    if present is not None and present[1] is not None:
+        text = _text_of(present[0])
+        if text is None and not isinstance(plain, str):
+            return plain  # it holds a number, which is written in one way
+        style = kind.style_of(text, present[1]) if style is None and text is not None else style
     if kind.written_as is None and value in known and (notation is None or style in (None, notation.style)):
         written: Any = known[value]
     else:
-        if style is None and notation is not None:
-            style = notation.style
+        style = style or (notation.style if notation is not None else None) or usual
         written = None if style is None else kind.spell(value, style, scope, context)
+    if written is not None and isinstance(plain, tuple):
+        written = (written, *plain[1:])
     return plain if written is None or not _means(kind, written, value, scope, context) else written
+
+
+_AT_HOME = Context(default_region="NO")  # where the samples of kinds are from
+
+
+def in_words(kind: Kind, notation: Notation | None) -> str | None:
+    """How Customcrm writes a kind, with an example that nobody's record has; `None` where that is not known."""
+    style = kind.written_as or (notation.style if notation is not None else None) or kind.usual_style
+    sample = kind.sample(Asked()) if style is not None else None
+    if sample is None:
+        return None
+    value = kind.read(sample.customcrm, Side.CUSTOMCRM, None, _AT_HOME)
+    return f"{style}, such as {_text_of(spelt(kind, value, Notation(style), None, None, _AT_HOME))}"
+
+
+def _text_of(raw: Any) -> str | None:
+    """The text in a raw value, the first one where it is in several properties; `None` where there is none."""
+    first = raw[0] if isinstance(raw, tuple) and raw else raw
+    return first if isinstance(first, str) else None
 
 
 def _means(kind: Kind, raw: Any, value: Canonical, scope: Canonical, context: Context) -> bool:

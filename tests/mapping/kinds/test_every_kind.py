@@ -24,6 +24,7 @@ from keapbridge.mapping.kinds.choices import Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
 from keapbridge.mapping.kinds.made import Made
 from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import FullName
 from keapbridge.model.records import Canonical
@@ -37,7 +38,7 @@ def _classes() -> list[type[Kind]]:
     names = [f"{kinds.__name__}.{found.name}" for found in pkgutil.iter_modules(kinds.__path__)]
     modules = map(importlib.import_module, names)
     found = {cls for module in modules for cls in vars(module).values() if inspect.isclass(cls)}
-    own = {cls for cls in found if issubclass(cls, Kind) and cls is not Kind and cls.__name__[0] != "_"}
+    own = {cls for cls in found if issubclass(cls, Kind) and not inspect.isabstract(cls) and cls.__name__[0] != "_"}
     return sorted(own, key=lambda cls: cls.__name__)
 
 
@@ -48,7 +49,9 @@ MADE_OF: dict[type[Kind], list[Kind]] = {
     Choices: [Choices(), Choices(TABLE, separator=","), Choices(ordered=True)],
     FullName: [FullName(), FullName("family, given")],
     Made: [Made(str.lower, str.upper)],
-    Money: [Money(), Money("USD")],
+    Integer: [Integer(), Integer(decimal=",")],
+    Money: [Money(), Money("USD"), Money("USD", decimal=",")],
+    Number: [Number(), Number(decimal=","), Number(decimal=".")],
     Reference: [Reference("companies")],
 }
 KINDS = [kind for cls in CLASSES for kind in MADE_OF.get(cls) or [cls()]]
@@ -58,8 +61,9 @@ LINKS = {
     "companies": (("C1", "11"), ("C2", "12")),
     "users": (("anna@x.org", "71"), ("ben@x.org", "72")),
     "lead_sources": (("Fair", "31"), ("Radio", "32")),
+    "company_names": (("Acme", "11"), ("Zenith", "12")),
 }
-ENTRIES = {name: Entries() for name in ("users", "lead_sources")}
+ENTRIES = {name: Entries() for name in ("users", "lead_sources", "company_names")}
 for _name, _entries in ENTRIES.items():
     _entries.learn((id, told) for told, id in LINKS[_name])
 LINKED = Context(

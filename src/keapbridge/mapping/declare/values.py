@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Unpack
+from typing import Literal, Unpack
 
 from keapbridge.errors import MappingError
 from keapbridge.mapping.custom import NamedField
@@ -12,7 +12,7 @@ from keapbridge.mapping.declared import Declared, LensOptions, checked, field
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.money import Money
-from keapbridge.mapping.kinds.named import LeadSource, Owner
+from keapbridge.mapping.kinds.named import CompanyName, LeadSource, Owner
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import Text
@@ -26,6 +26,7 @@ __all__ = [
     "boolean",
     "choice",
     "choices",
+    "company_name",
     "constant",
     "date",
     "date_time",
@@ -56,16 +57,32 @@ def boolean(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]
     return field(name, Boolean(), keap=keap, keap_type="boolean", **options)
 
 
-@keywords()
-def integer(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
-    """A whole number of at most 64 bits."""
-    return field(name, Integer(), keap=keap, keap_type="integer", **options)
+Mark = Literal[".", ","]
 
 
 @keywords()
-def decimal(name: str, *, keap: str | NamedField, **options: Unpack[LensOptions]) -> Declared:
-    """A number with decimals."""
-    return field(name, Number(), keap=keap, keap_type="number", **options)
+def integer(
+    name: str, *, keap: str | NamedField, decimal: Mark | None = None, **options: Unpack[LensOptions]
+) -> Declared:
+    """A whole number of at most 64 bits.
+
+    Args:
+        decimal: for texts that people write, as of `decimal`: `"1.234"` is a thousand and more with `","`.
+    """
+    return field(name, Integer(decimal=decimal), keap=keap, keap_type="integer", **options)
+
+
+@keywords()
+def decimal(
+    name: str, *, keap: str | NamedField, decimal: Mark | None = None, **options: Unpack[LensOptions]
+) -> Declared:
+    """A number with decimals.
+
+    Args:
+        decimal: what stands before the decimals in texts of Customcrm that people write, with or without groups of
+            three digits: `","` for `1.234,5` and `1 234,5`, `"."` for `1,234.5`. It is written in the same way.
+    """
+    return field(name, Number(decimal=decimal), keap=keap, keap_type="number", **options)
 
 
 @keywords()
@@ -120,6 +137,7 @@ def money(
     *,
     currency: str | None = None,
     always: str | None = None,
+    decimal: Mark | None = None,
     keap: str,
     **options: Unpack[LensOptions],
 ) -> Declared:
@@ -128,6 +146,8 @@ def money(
     Args:
         currency: the property with its currency (ISO 4217).
         always: its currency (`"EUR"`), where Customcrm keeps the amount alone. A price in any other currency is held.
+        decimal: what stands before the decimals of amounts that are texts which people write: `","` for `1.234,50`.
+            The property is one of the host's own then: that of the record is a number.
 
     Raises:
         MappingError: when neither the property nor the currency is given, or both.
@@ -143,7 +163,7 @@ def money(
         raise MappingError(f"{name}: always={always!r} is no currency code of ISO 4217, as always='EUR' is")
     property = name if currency is None else f"{name}+{currency}"
     kind = "integer (smallest unit of the currency)"
-    return field(property, Money(always), keap=keap, keap_type=kind, **options)
+    return field(property, Money(always, decimal=decimal), keap=keap, keap_type=kind, **options)
 
 
 @keywords()
@@ -173,6 +193,24 @@ def lead_source(
     """
     checked(name, "create", partial(one_of, types=bool, example="create=True"), create)
     return field(name, LeadSource(create), keap=keap, keap_type="string (id of a lead source)", **options)
+
+
+@keywords()
+def company_name(
+    name: str, *, keap: str = "company.id", create: bool = False, **options: Unpack[LensOptions]
+) -> Declared:
+    """The company of a contact, by its name, where Customcrm keeps that in the contact itself.
+
+    Take it in the place of `CustomerId`: `contacts.without("CustomerId").with_lenses(kb.company_name("Company"))`.
+    Spellings that nobody can tell apart are one company; of several in Keap with one name the oldest counts. Keap's
+    companies are asked for when a run begins, with one call for a thousand of them.
+
+    Args:
+        create: make a company that Keap does not have, when a plan is applied; otherwise it is held. An undoing leaves
+            it.
+    """
+    checked(name, "create", partial(one_of, types=bool, example="create=True"), create)
+    return field(name, CompanyName(create), keap=keap, keap_type="string (id of a company)", **options)
 
 
 @keywords()

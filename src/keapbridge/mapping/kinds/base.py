@@ -161,6 +161,16 @@ class Kind(ABC):
         declared: str | None = getattr(self, "notation", None)
         return declared
 
+    @property
+    def is_own(self) -> bool:
+        """Whether only properties of the host's own can hold it: those of records have a type, which it is not of."""
+        return False
+
+    @property
+    def usual_style(self) -> str | None:
+        """In which way Customcrm writes it where neither the mapping nor what it holds says that."""
+        return None
+
     def style_of(self, raw: str, value: Canonical) -> str | None:
         """In which way a text writes a value; `None` where there is but one, or it is none that is known."""
         return None

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from keapbridge.errors import UnfitError
-from keapbridge.mapping.kinds.base import LARGEST, Asked, Context, Kind, Sample
+from keapbridge.mapping.kinds.base import LARGEST, Asked, Context, Sample
+from keapbridge.mapping.kinds.figures import Figure, number_in
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -29,7 +30,7 @@ def _is_noise(amount: Decimal, rounded: Decimal, digits: int) -> bool:
 
 
 @frozen
-class Money(Kind):
+class Money(Figure):
     """An amount with its currency: `"USD 12.50"`, always with the currency's decimals.
 
     Raw it is `(Decimal major units, currency)` in Customcrm and `(integer minor units, currency)` in Keap. Keap's
@@ -59,8 +60,8 @@ class Money(Kind):
         try:
             if isinstance(amount, bool):
                 raise UnfitError("not an amount")
-            major = Decimal(amount).scaleb(-digits) if side is Side.KEAP else Decimal(str(amount).strip())
-            if not major.is_finite():
+            major = Decimal(amount).scaleb(-digits) if side is Side.KEAP else self._major(amount)
+            if major is None or not major.is_finite():
                 raise UnfitError("not an amount")
             rounded = major.quantize(Decimal(1).scaleb(-digits))
         except (InvalidOperation, ValueError, TypeError):
@@ -72,6 +73,14 @@ class Money(Kind):
         if self.always is not None and currency != self.always:
             raise UnfitError(f"a price in {currency}, where all are in {self.always}")
         return f"{currency} {abs(rounded) if rounded == 0 else rounded}"
+
+    def _major(self, amount: Any) -> Decimal | None:
+        if isinstance(amount, str) and self.decimal is not None:
+            return number_in(amount, self.decimal)
+        return Decimal(str(amount).strip())
+
+    def figure(self, value: Canonical) -> Decimal:
+        return Decimal(str(value)[4:])
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         if value is None:

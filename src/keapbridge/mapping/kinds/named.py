@@ -1,4 +1,4 @@
-"""Users and lead sources of Keap, to which records refer by id and which Customcrm calls by name. Pure."""
+"""What records of Keap refer to by id and Customcrm calls by name: users, lead sources, companies. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, line
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
-__all__ = ["LeadSource", "Owner"]
+__all__ = ["CompanyName", "LeadSource", "Owner"]
 
 _NONE = Entries()
 
@@ -73,17 +73,31 @@ class Owner(_Named):
 
 
 @frozen
-class LeadSource(_Named):
-    """A lead source of Keap, by name.
+class _Makeable(_Named):
+    """One that can be made.
 
     Attributes:
         create: whether one that Keap does not have is made.
     """
 
     create: bool = False
-    listed: ClassVar[str] = "lead_sources"
-    what: ClassVar[str] = "a lead source"
 
     @property
     def makes(self) -> bool:
         return self.create
+
+
+@frozen
+class LeadSource(_Makeable):
+    """A lead source of Keap, by name."""
+
+    listed: ClassVar[str] = "lead_sources"
+    what: ClassVar[str] = "a lead source"
+
+
+@frozen
+class CompanyName(_Makeable):
+    """A company of Keap, by name, where Customcrm keeps no more of it with a contact than that."""
+
+    listed: ClassVar[str] = "company_names"
+    what: ClassVar[str] = "a company"

@@ -9,7 +9,8 @@ from attrs import frozen
 
 from keapbridge.errors import UnfitError
 from keapbridge.keap.fields import plain_number
-from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, carriable
+from keapbridge.mapping.kinds.base import Asked, Context, Sample, carriable
+from keapbridge.mapping.kinds.figures import Figure, number_in
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -17,11 +18,20 @@ __all__ = ["Integer", "Number"]
 
 
 @frozen
-class Integer(Kind):
+class _Number(Figure):
+    def figure(self, value: Canonical) -> Decimal:
+        return Decimal(str(value))
+
+    def _number(self, raw: Any, side: Side) -> Decimal | None:
+        return _exact_number(raw, self.decimal if side is Side.CUSTOMCRM else None)
+
+
+@frozen
+class Integer(_Number):
     """A whole number."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        found = _exact_number(raw)
+        found = self._number(raw, side)
         if found is None:
             return None
         if found != found.to_integral_value():
@@ -34,11 +44,11 @@ class Integer(Kind):
 
 
 @frozen
-class Number(Kind):
+class Number(_Number):
     """A number with decimals, as a text without needless zeros (`"12.5"`); written as a number where that is exact."""
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
-        found = _exact_number(raw)
+        found = self._number(raw, side)
         if found is None:
             return None
         text = f"{found:f}"
@@ -53,16 +63,21 @@ class Number(Kind):
         return Sample(float(value), value)
 
 
-def _exact_number(raw: Any) -> Decimal | None:
+def _exact_number(raw: Any, decimal: str | None) -> Decimal | None:
+    """The number that a raw value is; `None` where it is empty."""
     if raw is None or (isinstance(raw, str) and not raw.strip()):
         return None
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float, Decimal)):
         raise UnfitError("not a number")
+    found: Decimal | None
     try:
-        found = Decimal(raw) if isinstance(raw, int) else Decimal(str(raw).strip())
+        if isinstance(raw, str) and decimal is not None:
+            found = number_in(raw, decimal)
+        else:
+            found = Decimal(raw) if isinstance(raw, int) else Decimal(str(raw).strip())
     except InvalidOperation:
-        raise UnfitError("not a number") from None
-    if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
+        found = None
+    if found is None or not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
         raise UnfitError("not a number")
     return found
 

@@ -1,0 +1,91 @@
+"""The company of a contact by its name: with no table of companies, and with one beside it; both ways, undone, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keapbridge as kb
+
+if TYPE_CHECKING:
+    from conftest import World
+
+BY_NAME = kb.mapping.contacts.without("CustomerId").with_lenses(kb.company_name("Company", create=True))
+ONLY_KNOWN = kb.mapping.contacts.without("CustomerId").with_lenses(kb.company_name("Company"))
+
+
+def person(world: World, name: str, company: str | None, **more: Any) -> str:
+    given = {"FirstName": name, "Email": f"{name.lower()}@example.org", "Company": company}
+    id: str = world.crm.state.contacts.add(given | more)
+    return id
+
+
+def companies(world: World) -> dict[str, str]:
+    """The names of Keap's companies by id."""
+    return {id: document["company_name"] for id, document in world.keap.state.companies.items()}
+
+
+def company_of(world: World, name: str) -> str | None:
+    """The name of the company that a contact is of in Keap."""
+    [document] = [each for each in world.keap.state.contacts.values() if each["given_name"] == name]
+    id = document.get("company", {}).get("id")
+    return companies(world)[id] if id else None
+
+
+def test_names_are_companies_in_keap_made_once_and_flow_both_ways(world: World) -> None:
+    acme = world.keap.state.companies.add({"company_name": "Acme"})
+    ada, ben = person(world, "Ada", "ACME "), person(world, "Ben", "Zenith")
+    person(world, "Cy", "zenith"), person(world, "Di", None)
+    bare = world.crm.state.snapshot()["contacts"]
+    with world.sessions(contacts=BY_NAME) as session:
+        plan = session.contacts.plan()
+        assert list(companies(world).values()) == ["Acme"], "a plan makes nothing"
+        assert session.apply(plan).ok
+        assert sorted(companies(world).values()) == ["Acme", "Zenith"]
+        names = {name: company_of(world, name) for name in ("Ada", "Ben", "Cy", "Di")}
+        assert names == {"Ada": "Acme", "Ben": "Zenith", "Cy": "Zenith", "Di": None}
+        assert {id: each["Company"] for id, each in world.crm.state.contacts.items()} == {
+            id: each["Company"] for id, each in bare.items()
+        }, "what means the same is left as it is spelt"
+        assert session.contacts.plan(full=True).is_empty
+
+        # In Keap somebody changes to another company, and that is renamed.
+        [theirs] = [id for id, each in world.keap.state.contacts.items() if each["given_name"] == "Ben"]
+        world.keap.state.contacts.edit(theirs, company={"id": acme})
+        world.keap.state.companies.edit(acme, company_name="Acme Ltd")
+        run = session.contacts.sync()
+        assert run.ok
+        told = {id: world.crm.state.contacts[id]["Company"] for id in (ada, ben)}
+        assert told == {ada: "Acme Ltd", ben: "Acme Ltd"}
+        assert session.contacts.plan(full=True).is_empty
+
+        # Here, to one that there is, to a new one, and to none.
+        world.crm.state.contacts.edit(ada, Company="Zenith")
+        world.crm.state.contacts.edit(ben, Company="Nova")
+        run = session.contacts.sync()
+        assert (company_of(world, "Ada"), company_of(world, "Ben")) == ("Zenith", "Nova")
+        session.undo(run.run_id)
+        assert (company_of(world, "Ada"), company_of(world, "Ben")) == ("Acme Ltd", "Acme Ltd")
+        assert {id: world.crm.state.contacts[id]["Company"] for id in (ada, ben)} == {ada: "Zenith", ben: "Nova"}
+
+
+def test_a_name_that_keap_does_not_have_is_held_until_it_has(world: World) -> None:
+    person(world, "Ada", "Acme", JobTitle="Boss")
+    report = world.sync(contacts=ONLY_KNOWN)
+    assert [(line.outcome, line.fields) for line in report.lines if line.outcome == "held"] == [("held", ("Company",))]
+    assert company_of(world, "Ada") is None
+    world.keap.state.companies.add({"company_name": "ACME"})
+    world.sync(contacts=ONLY_KNOWN)
+    assert company_of(world, "Ada") == "ACME"
+
+
+def test_beside_a_table_of_companies_no_company_is_made_twice(world: World) -> None:
+    world.crm.state.customers.add({"Name": "Acme"})
+    person(world, "Ada", "acme")
+    person(world, "Ben", "Nova")
+    assert world.sync(contacts=BY_NAME).ok
+    assert sorted(companies(world).values()) == ["Acme", "Nova"]
+    assert (company_of(world, "Ada"), company_of(world, "Ben")) == ("Acme", "Nova")
+    # What was made by name is a company as any other.
+    assert world.sync(contacts=BY_NAME).ok
+    assert sorted(each["Name"] for each in world.crm.state.customers.values()) == ["Acme", "Nova"]
+    world.assert_quiet(contacts=BY_NAME)

@@ -126,7 +126,7 @@ class Case:
         return merge(self.pair, self.rules, self.policy)
 
     def value(self, side: Side, field: str) -> Any:
-        return self.pair.current(side).values.get(field, UNSET)
+        return self.pair.current[side].values.get(field, UNSET)
 
     def base(self, side: Side, field: str) -> Any:
         return self.pair.link.base(side).get(field, UNSET)
@@ -205,14 +205,14 @@ def in_capitals(side: Side, value: Canonical) -> Canonical:
 def applied(case: Case, stored: Callable[[Side, Canonical], Canonical] = as_sent) -> Case:
     """The pair after its changes were written and what is settled was remembered."""
     outcome = case.outcome
-    values = {side: dict(case.pair.current(side).values) for side in Side}
+    values = {side: dict(case.pair.current[side].values) for side in Side}
     for change in outcome.changes:
         values[change.side][change.field] = stored(change.side, change.after)
     remembered = {item.field for item in (*outcome.changes, *outcome.settled)}
     link, seen = case.pair.link, {}
     for side in Side:
         link = link.with_base(side, {**link.base(side), **{f: values[side][f] for f in remembered}})
-        before = case.pair.current(side)
+        before = case.pair.current[side]
         seen[side] = Observation(side, "1", Snapshot(values[side], before.unreadable), case.pair.updated_at(side))
     return attrs.evolve(case, pair=Pair(link, seen[OURS], seen[THEIRS]))
 
@@ -359,7 +359,7 @@ def test_what_is_written_are_fields_of_the_rules_in_their_direction_as_the_side_
 def test_a_field_has_one_outcome_unless_a_third_value_settles_it(case: Case) -> None:
     for rule in case.rules:
         found = [item for item in everything(case.outcome) if item.field == rule.name]
-        unreadable = [s for s in Side if rule.name in case.pair.current(s).unreadable]
+        unreadable = [s for s in Side if rule.name in case.pair.current[s].unreadable]
         if unreadable:
             assert found == [Held(rule.name, side, "gibberish") for side in unreadable]
         elif len(found) > 1:
@@ -374,7 +374,7 @@ def test_what_is_unknown_on_a_side_is_left_alone(case: Case) -> None:
         if not case.known(rule.name):
             found = [item for item in everything(case.outcome) if item.field == rule.name]
             assert all(isinstance(item, Held) for item in found)
-            if rule.follows is None and not any(rule.name in case.pair.current(s).unreadable for s in Side):
+            if rule.follows is None and not any(rule.name in case.pair.current[s].unreadable for s in Side):
                 assert found == []
 
 
@@ -468,7 +468,7 @@ def test_a_follower_is_written_with_its_leader_and_waits_with_it(case: Case) -> 
     for rule in case.rules:
         if rule.follows is None or not case.known(rule.name) or has_split_leader(case):
             continue
-        if any(rule.name in case.pair.current(side).unreadable for side in Side):
+        if any(rule.name in case.pair.current[side].unreadable for side in Side):
             continue
         leaders = [item for item in everything(outcome) if item.field == rule.follows]
         mine = tuple(item for item in everything(outcome) if item.field == rule.name)

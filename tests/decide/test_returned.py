@@ -63,7 +63,7 @@ def test_a_side_that_has_not_changed_never_takes_the_place_of_what_the_other_hol
 def test_what_is_not_mapped_or_not_shown_stays_aside(a: Any, b: Any, side: Side) -> None:
     pair = away(both(a, b), both(a, b))
     assert returned(pair, {"G"}) is pair
-    unseen = Pair(pair.link, *(pair.seen(each) if each is side else None for each in Side))
+    unseen = Pair(pair.link, *(pair.seen[each] if each is side else None for each in Side))
     assert returned(unseen, {"F", "G"}) is unseen
 
 

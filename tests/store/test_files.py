@@ -97,7 +97,7 @@ def test_a_transaction_on_a_lost_file_is_none(
     gone(tmp_path / "bridge.db")
     names = sorted(each.name for each in tmp_path.iterdir())
     with pytest.raises(LinkStoreError, match="deleted"), opened.database.transaction():
-        raise AssertionError("it began")
+        pass
     assert sorted(each.name for each in tmp_path.iterdir()) == names  # none is made anew
     opened.close()
 

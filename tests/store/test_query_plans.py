@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from tiers import variants
 
-from keapbridge.store import database
-from keapbridge.store.engines import unwrapped
+from keapbridge.store import unwrapped
 
 if TYPE_CHECKING:
     import keapbridge as kb
@@ -32,11 +31,12 @@ def _statements(engine: Engine) -> Iterator[dict[str, Any]]:
 
     def noted(connection: Connection, statement: str, values: Any = ()) -> Any:
         note(None, None, statement, values, None, many=False)
-        return unwrapped(connection, statement, values)
+        return run(connection, statement, values)
 
+    run = unwrapped.run
     event.listen(engine, "before_cursor_execute", note)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "unwrapped", noted)
+        patch.setattr(unwrapped, "run", noted)
         yield found
     event.remove(engine, "before_cursor_execute", note)
 

@@ -41,7 +41,7 @@ def test_a_pair_is_merged_as_the_verdict_says(found: Verdict | None, value: str 
     if found is not None:
         absences.verdicts[KEAP, "Colour"] = found
     meant, held = absences.as_meant(pair("red", "Colour"))
-    assert meant.current(KEAP).values.get("Colour", "unknown") == value
+    assert meant.current[KEAP].values.get("Colour", "unknown") == value
     assert [item.field for item in held] == ["Colour"] * waits
 
 

@@ -40,9 +40,9 @@ def waiting(pair: Pair, moment: datetime | None, lag: timedelta) -> tuple[Pair, 
     held: dict[str, Held] = {}
     for side, fields in pair.link.awaited.items():
         for field, awaited in fields.items():
-            if pair.current(side).values.get(field, UNSET) != awaited.before:
+            if pair.current[side].values.get(field, UNSET) != awaited.before:
                 continue
-            source = pair.current(side.other).values.get(field, UNSET)
+            source = pair.current[side.other].values.get(field, UNSET)
             unedited = source == pair.link.base(side.other).get(field, UNSET) or going_on(pair, field) is not None
             if unedited and (moment is None or _waits(awaited, moment, lag)):
                 held[field] = Held(field, side, _reason(awaited, side))
@@ -58,7 +58,7 @@ def still_awaited(pair: Pair, settled: Collection[str]) -> Mapping[Side, Mapping
     """What a pair still waits for: where a side has not shown anything but what it held before."""
     left: dict[Side, Mapping[str, Awaited]] = {}
     for side, fields in pair.link.awaited.items():
-        shown = pair.current(side).values if pair.seen(side) is not None else {}
+        shown = pair.current[side].values if pair.seen[side] is not None else {}
         its = {f: a for f, a in fields.items() if f not in settled and shown.get(f, a.before) == a.before}
         if its:
             left[side] = its

@@ -36,7 +36,7 @@ def to_be_noted(pair: Pair, changes: Collection[Change], deciding: str | None = 
     found: dict[str, Decided] = {}
     for field in fields:
         mine = {change.side: change for change in changes if change.field == field}
-        now: dict[Side, Any] = {side: pair.current(side).values.get(field, UNSET) for side in Side}
+        now: dict[Side, Any] = {side: pair.current[side].values.get(field, UNSET) for side in Side}
         before = {side: mine[side].before if side in mine else now[side] for side in Side}
         after = {side: mine[side].after if side in mine else now[side] for side in Side}
         if UNSET not in (*before.values(), *after.values()):
@@ -47,7 +47,7 @@ def to_be_noted(pair: Pair, changes: Collection[Change], deciding: str | None = 
 def going_on(pair: Pair, field: str) -> tuple[Change, ...] | None:
     """What is left to be written of a decision, perhaps nothing; `None` where there is none, or not any more."""
     decided = pair.link.decided.get(field)
-    now: dict[Side, Any] = {side: pair.current(side).values.get(field, UNSET) for side in Side}
+    now: dict[Side, Any] = {side: pair.current[side].values.get(field, UNSET) for side in Side}
     if decided is None or not decided.stands(now):
         return None
     return tuple(

@@ -137,7 +137,7 @@ def merge(
     """
     if pair.doubt is not None and pair.doubt.winner is None:
         return _waiting(pair.doubt)
-    now = {side: pair.current(side) for side in Side}
+    now = {side: pair.current[side] for side in Side}
     updated_at = {side: pair.updated_at(side) for side in Side}
     ours, theirs = now[Side.CUSTOMCRM], now[Side.KEAP]
     found: dict[type, list[Any]] = {Change: [], FieldConflict: [], Held: [], Settled: []}
@@ -185,7 +185,7 @@ def _of_field(
     updated_at: Mapping[Side, datetime | None],
 ) -> tuple[Outcome, ...]:
     """What becomes of a field whose values differ."""
-    values: dict[Side, Any] = {side: pair.current(side).values.get(rule.name, UNSET) for side in Side}
+    values: dict[Side, Any] = {side: pair.current[side].values.get(rule.name, UNSET) for side in Side}
     base = {side: pair.link.base(side).get(rule.name, UNSET) for side in Side}
     outcomes = _following(rule, values, base, leaders)
     if outcomes:
@@ -213,7 +213,7 @@ def _contest(
     rule: FieldRule, pair: Pair, policy: Policy, updated_at: Mapping[Side, datetime | None]
 ) -> tuple[Outcome, ...]:
     """A field of which a person decides: it waits, or that is being done."""
-    values = {side: pair.current(side).values[rule.name] for side in Side}
+    values = {side: pair.current[side].values[rule.name] for side in Side}
     reason = pair.contested[rule.name]
     if reason is None:
         return _decide(rule, values, policy, updated_at)
@@ -226,7 +226,7 @@ def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: It
         case [Change(side=target, cause="edit")] if _only_source(rule) is None:
             for follower in rules:
                 if follower.follows == rule.name and follower.flows_to(target.other):
-                    now = {side: pair.current(side).values.get(follower.name, UNSET) for side in Side}
+                    now = {side: pair.current[side].values.get(follower.name, UNSET) for side in Side}
                     base = pair.link.base(target).get(follower.name, UNSET)
                     if _is_edited(now[target], base) and UNSET not in now.values() and not _agree(follower, now):
                         return follower.name

@@ -39,7 +39,7 @@ def returned(pair: Pair, mapped: Container[str]) -> Pair:
     known: dict[Side, dict[str, Any]] = {side: {} for side in Side}
     done: list[str] = []
     for field in sorted({field for values in link.aside.values() for field in values}):
-        now = {side: pair.current(side).values.get(field, UNSET) for side in Side}
+        now = {side: pair.current[side].values.get(field, UNSET) for side in Side}
         if field not in mapped or UNSET in now.values():
             continue
         done.append(field)

@@ -168,22 +168,27 @@ class Place:
         known = tuple([None if value is UNSET else value for value in values])
         return None if all(value is None for value in known) else known
 
-    def shows(self, record: Any) -> bool:
-        """Whether a record shows the place, with a value or empty."""
+    @cached_property
+    def shows(self) -> Callable[[Any], bool]:
+        """Takes a record: whether it shows the place, with a value or empty. Put together once, as `get` is."""
         if self.constant is not UNSET:
-            return True
+            return lambda _: True
         first = self.attributes[0]
         if self.in_extra:
-            return first in record.extra
+            return lambda record: first in record.extra
+        value = attrgetter(first)
         if not self.container:
-            return getattr(record, first) is not UNSET
-        holder = getattr(record, self.container[0])
-        if len(self.container) == 2:
-            if holder is UNSET:
-                return False
-            item = find_item(holder, self.container[1])
-            return item is None or getattr(item, first) is not UNSET
-        return holder is None or (holder is not UNSET and getattr(holder, first) is not UNSET)
+            return lambda record: value(record) is not UNSET
+        root = attrgetter(self.container[0])
+        if len(self.container) == 1:
+            return lambda record: (
+                (holder := root(record)) is None or (holder is not UNSET and value(holder) is not UNSET)
+            )
+        key, slot = attrgetter(slot_attribute(self.container[0])), self.container[1]
+        return lambda record: (
+            (items := root(record)) is not UNSET
+            and all(value(item) is not UNSET for item in items or () if key(item) == slot)
+        )
 
     def _getter_of_part(self, root: Callable[[Any], Any], parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
         slot = self.container[1] if len(self.container) == 2 else None

@@ -254,6 +254,8 @@ class Pair:
         contested: fields of which a person decides although one side alone was edited, with the reason; `None` for one
             that is being decided.
         unwritable: fields that Customcrm cannot be given for this record as things are, with the reason.
+        seen: by side: the two looks, as `customcrm` and `keap` have them.
+        current: by side: what it holds now, as far as is known.
     """
 
     link: Link
@@ -262,9 +264,18 @@ class Pair:
     doubt: Doubt | None = None
     contested: Mapping[str, str | None] = attrs.field(factory=dict)
     unwritable: Mapping[str, str] = attrs.field(factory=dict)
+    seen: Mapping[Side, Observation | None] = attrs.field(init=False, eq=False, repr=False)
+    current: Mapping[Side, Snapshot] = attrs.field(init=False, eq=False, repr=False)
 
-    def seen(self, side: Side) -> Observation | None:
-        return self.customcrm if side is Side.CUSTOMCRM else self.keap
+    def __attrs_post_init__(self) -> None:
+        # Once for all that ask, field by field.
+        ours, theirs, link = self.customcrm, self.keap, self.link
+        object.__setattr__(self, "seen", {Side.CUSTOMCRM: ours, Side.KEAP: theirs})
+        current = {
+            Side.CUSTOMCRM: Snapshot(link.customcrm_base) if ours is None else ours.snapshot,
+            Side.KEAP: Snapshot(link.keap_base) if theirs is None else theirs.snapshot,
+        }
+        object.__setattr__(self, "current", current)
 
     def seeing(self, seen: Observation) -> Pair:
         """The pair with a newer look at one of its records."""
@@ -272,12 +283,8 @@ class Pair:
         changes: dict[str, Any] = {name: seen}
         return attrs.evolve(self, **changes)
 
-    def current(self, side: Side) -> Snapshot:
-        seen = self.seen(side)
-        return Snapshot(self.link.base(side)) if seen is None else seen.snapshot
-
     def updated_at(self, side: Side) -> datetime | None:
-        seen = self.seen(side)
+        seen = self.seen[side]
         return seen.updated_at if seen else None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +30,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
-from keapbridge.store import schema
-from keapbridge.store.engines import reason, schema_of, unwrapped
-from keapbridge.store.found import Found
+from keapbridge.store import schema, unwrapped
+from keapbridge.store.engines import reason, schema_of
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 
@@ -114,7 +113,7 @@ class Database:
             with self.lock, self._connection(reads=reads) as connection:
                 strict = durable and self.is_sqlite
                 if strict:
-                    unwrapped(connection, "PRAGMA synchronous=FULL")
+                    unwrapped.run(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
                     if fence is not None:
                         self._check(connection, fence)
@@ -123,15 +122,20 @@ class Database:
                     self.check_file()
                     committing = True
                 if strict:
-                    unwrapped(connection, "PRAGMA synchronous=NORMAL")
+                    unwrapped.run(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
             self._is_indexed = False  # as far as is known: it may have been made in this transaction
+            self.check_file()  # what it says is clearer
             has_waited = self._owned and self.is_sqlite
             # Not chained: SQLAlchemy's error shows the values of the statement.
             message = f"the link store failed: {type(error).__name__}: {reason(error)}"
             if is_passing(error, committing=committing, has_waited=has_waited):
                 raise PassingError(message) from None
             raise LinkStoreError(message, refused=_is_refusal(error)) from None
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction whose body writes nothing."""
+        return self.transaction(reads=True)
 
     def check_file(self) -> None:
         """Raise `LinkStoreError` when the file was deleted or swapped: nothing that is written would be there later."""
@@ -144,14 +148,16 @@ class Database:
 
         A small run makes a hundred transactions, and takes a connection longer than what most of them ask.
         """
-        self.check_file()  # first: a connection that is opened now would make a new, empty one
+        connection, self._kept = self._kept, None
+        if connection is None:
+            self.check_file()  # first: a connection that is opened now would make a new, empty one
         if not (self._owned and self.is_sqlite):
             with (self._reader if reads else self.engine).connect() as connection:
                 yield connection
             return
         if self._is_closed and self._file is None:
             raise LinkStoreError("the link store was in memory, and is gone: its session is closed")
-        connection, self._kept = self._kept or self.engine.connect(), None
+        connection = connection or self.engine.connect()
         try:
             yield connection
         except BaseException:
@@ -168,7 +174,7 @@ class Database:
         text, ordered = self._prepared(
             ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
         )
-        holder, until = unwrapped(connection, text, ordered({"bridge": fence.bridge})).fetchone()
+        holder, until = unwrapped.run(connection, text, ordered({"bridge": fence.bridge})).fetchone()
         if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops, and what it did stays done",
@@ -219,7 +225,7 @@ class Database:
 
     def execute(
         self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
-    ) -> Found:
+    ) -> unwrapped.Found:
         """Execute a statement that every run or commit needs; like that of `write_many`, it is compiled once.
 
         Putting it together and compiling it costs ten times what the database takes for it, and what SQLAlchemy does
@@ -231,7 +237,7 @@ class Database:
             values: of its parameters, as the driver takes them; a list as `listed` makes it.
         """
         text, ordered = self._prepared((name,), statement)
-        return Found(unwrapped(connection, text, ordered(values)))
+        return unwrapped.execute(connection, text, ordered(values))
 
     def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
         known = self._compiled.get(key)

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.store.files import file_of
+from keapbridge.store.unwrapped import begin_at_once
 
-__all__ = ["MOST_CONNECTIONS", "PATIENCE", "Shared", "borrow", "cannot", "create", "reason", "schema_of", "unwrapped"]
+__all__ = ["MOST_CONNECTIONS", "PATIENCE", "Shared", "borrow", "cannot", "create", "reason", "schema_of"]
 
 LOGGING_NAME = "keapbridge"
 CACHE = 64 * 1024  # kB of pages that SQLite keeps
@@ -97,7 +97,7 @@ def create(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
-        # The driver would begin transactions late and not at all for reads; they are begun below instead.
+        # The driver would begin transactions late and not at all for reads; `begin_at_once` does it instead.
         connection.isolation_level = None
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -107,10 +107,7 @@ def create(url: URL) -> Engine:
         # Pages that are changed again and again go to the database once, not each time.
         connection.execute(f"PRAGMA wal_autocheckpoint={CACHE // 8}")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        unwrapped(connection, "BEGIN IMMEDIATE")
-
+    event.listen(engine, "begin", begin_at_once)
     return engine
 
 
@@ -139,34 +136,6 @@ def schema_of(engine: Engine) -> str | None:
     names: Any = engine.get_execution_options().get("schema_translate_map") or {}
     name: str | None = names.get(None)
     return name
-
-
-def unwrapped(connection: Connection, statement: str, values: Any = ()) -> Any:
-    """Execute a statement without SQLAlchemy, which would take several times as long around it.
-
-    Returns:
-        The driver's cursor.
-
-    Raises:
-        DBAPIError: as SQLAlchemy raises it.
-    """
-    driver: Any = connection.connection.driver_connection
-    try:
-        cursor = driver.cursor()
-        cursor.execute(statement, values)
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _wrapped(connection, statement, error) from error
-    return cursor
-
-
-def _wrapped(connection: Connection, statement: str, error: Exception) -> DBAPIError:
-    """A driver's error in SQLAlchemy's words; with a connection that is lost, all others may be so, too."""
-    dialect: Any = connection.dialect
-    lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
-    if lost:
-        connection.invalidate(error)
-        connection.engine.dispose()
-    return DBAPIError.instance(statement, None, error, dialect.loaded_dbapi.Error, connection_invalidated=lost)  # type: ignore[return-value]
 
 
 def _write_ahead(connection: Any) -> None:

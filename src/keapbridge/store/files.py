@@ -69,4 +69,4 @@ class StoreFile:
         except FileNotFoundError:
             raise LinkStoreError(_GONE) from None
         if (found.st_dev, found.st_ino) != (self.device, self.inode):
-            raise LinkStoreError(_GONE)
+            raise LinkStoreError(_GONE) from None

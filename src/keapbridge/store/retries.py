@@ -17,7 +17,7 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge._io.effects import Blocking, Flow, Sleep
 from keapbridge.errors import LinkStoreError
 
-__all__ = ["PAUSES", "PassingError", "insistent", "is_passing", "retrying"]
+__all__ = ["PAUSES", "PassingError", "flow", "insistent", "is_passing", "retrying"]
 
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 5.0, 5.0)  # seconds at most before each further try, a random part of them
 
@@ -57,6 +57,21 @@ def retrying(label: str, work: Callable[[], T]) -> Flow[T]:
     except PassingError as error:
         raise LinkStoreError(f"{error} (tried {len(PAUSES) + 1} times)") from None
     return result
+
+
+def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Flow[T]]:
+    """Make a flow of a method: one effect, which runs it, and again if it fails for the moment only.
+
+    So what it is given must be there for another time. A trace shows it by the names of its file and its own:
+    `links.pairs_of`.
+    """
+    label = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
+
+    @wraps(work)
+    def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        return retrying(label, partial(work, repository, *args, **kwargs))
+
+    return steps
 
 
 def insistent(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:

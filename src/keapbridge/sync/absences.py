@@ -84,7 +84,7 @@ class Absences:
         found: dict[Side, dict[str, list[str]]] = {}
         for pair in pairs:
             for side in Side:
-                seen = pair.seen(side)
+                seen = pair.seen[side]
                 if seen is None or not seen.snapshot.absent:
                     continue
                 base = pair.link.base(side)
@@ -101,7 +101,7 @@ class Absences:
         """
         found: dict[str, list[str]] = {}
         for listed, pair in pairs:
-            seen, before, base = pair.seen(side), listed.seen(side), pair.link.base(side)
+            seen, before, base = pair.seen[side], listed.seen[side], pair.link.base(side)
             if seen is None:
                 continue
             left_out = frozenset() if before is None else before.snapshot.absent
@@ -114,7 +114,7 @@ class Absences:
         """A pair as it is merged, and the fields that cannot be, because nobody has looked whether they are empty."""
         held: list[Held] = []
         for side in Side:
-            seen = pair.seen(side)
+            seen = pair.seen[side]
             if seen is None or not (seen.snapshot.absent or self.verdicts):
                 continue
             mine = {field: found for (s, field), found in self.verdicts.items() if s is side}
@@ -126,7 +126,7 @@ class Absences:
     def as_known(self, pair: Pair, link: Link) -> tuple[Link, Pair]:
         """A link and its pair without what was only taken for empty: lists leave it out."""
         for side in Side:
-            seen, base = pair.seen(side), link.base(side)
+            seen, base = pair.seen[side], link.base(side)
             doubtful = self.learnt[side] if seen is None else self.unlisted[side] & seen.snapshot.absent
             if not doubtful:
                 continue

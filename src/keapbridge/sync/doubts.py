@@ -51,7 +51,7 @@ def has_gone_back(sync: Synchronization, older: Mapping[Side, Collection[str]]) 
 
 
 def _is_suspect(pair: Pair, side: Side) -> bool:
-    seen = pair.seen(side)
+    seen = pair.seen[side]
     if seen is None or seen.problem is not None:
         return False
     return seen.went_back or is_no_newer(pair.link.life(side).changed, seen.life.changed)
@@ -60,12 +60,12 @@ def _is_suspect(pair: Pair, side: Side) -> bool:
 def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Pair:
     perhaps: Doubt | None = None
     for side in Side:
-        seen = pair.seen(side)
+        seen = pair.seen[side]
         if seen is None or seen.problem is not None:
             continue
         if _said(sync, pair, side) == SAME:
             continue
-        link, linked = pair.link, pair.current(side.other).values
+        link, linked = pair.link, pair.current[side.other].values
         life, base, values = link.life(side), link.base(side), _meant(sync, pair, side)
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
         if who is Who.ANOTHER:
@@ -107,16 +107,16 @@ def _said(sync: Synchronization, pair: Pair, side: Side, fields: Collection[str]
 def _shown(sync: Synchronization, pair: Pair, side: Side, fields: Collection[str]) -> str:
     """What a record holds in the fields that have gone back, or else in those that tell who it is."""
     which = fields or [field for sign in sync.mapper.signs.values() for field in sign]
-    values = pair.current(side).values
+    values = pair.current[side].values
     return digest(Snapshot({field: values[field] for field in which if field in values}))
 
 
 def _meant(sync: Synchronization, pair: Pair, side: Side) -> Values:
     """What a record shows; what its list leaves out is no old state."""
-    if not pair.current(side).absent:
-        return pair.current(side).values
+    if not pair.current[side].absent:
+        return pair.current[side].values
     meant, _ = sync.absences.as_meant(pair)
-    return meant.current(side).values
+    return meant.current[side].values
 
 
 def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Pair:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -366,7 +367,7 @@ class Synchronization:
         """
         rewrites: list[Change] = []
         for side in Side:
-            seen, base = pair.seen(side), pair.link.base(side)
+            seen, base = pair.seen[side], pair.link.base(side)
             if seen is None or not base or not rules:
                 continue
             now = seen.snapshot.values
@@ -441,31 +442,24 @@ class Bridge:
 
 @attrs.frozen
 class Rule:
-    """A lens with its context: what the merge needs to know of a field. It is asked for every field of every pair."""
+    """A lens in a context, as the merge asks for it (`decide.merge.FieldRule`): for every field of every pair."""
 
-    lens: Lens
     context: Context
     name: str
     policy: str | None
     follows: str | None
     keeps: bool
+    flows_to: Callable[[Side], bool]
+    fit: Callable[[Side, Canonical], Canonical]
+    incomparable: Callable[[Canonical, Canonical], str | None]
+    encodes: Callable[[Canonical, Canonical], bool]
 
     @classmethod
     def of(cls, lens: Lens, context: Context) -> Rule:
         """The rule of a lens in a context."""
-        return cls(lens, context, lens.name, lens.policy, lens.follows, lens.on_empty == "keep")
-
-    def flows_to(self, side: Side) -> bool:
-        return self.lens.flows_to(side)
-
-    def fit(self, side: Side, value: Canonical) -> Canonical:
-        return self.lens.fit(side, value, self.context)
-
-    def incomparable(self, a: Canonical, b: Canonical) -> str | None:
-        return self.lens.kind.incomparable(a, b)
-
-    def encodes(self, value: Canonical, clean: Canonical) -> bool:
-        return self.lens.kind.encodes(value, clean)
+        keeps, fit, kind = lens.on_empty == "keep", partial(lens.fit, context=context), lens.kind
+        own = (lens.flows_to, fit, kind.incomparable, kind.encodes)
+        return cls(context, lens.name, lens.policy, lens.follows, keeps, *own)
 
 
 def digest(snapshot: Snapshot) -> str:

@@ -69,7 +69,7 @@ class Watch:
         begun = events.PhaseBegun(object, doing)
         self.tell(begun)
         try:
-            result = yield from within(flow)
+            result = yield from within(flow, place=(doing, object))
         except BaseException as error:
             self.tell(events.PhaseEnded(object, doing, _since(begun), type(error).__name__))
             raise

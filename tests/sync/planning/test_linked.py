@@ -167,9 +167,9 @@ def test_a_reference_is_known_as_soon_as_its_record_is_linked(toys: World) -> No
     pair = Pair(Link("1", "901"), None, theirs)
     context = toys.run(sync.context([theirs.snapshot]))
     ready = with_references(sync, pair, context)
-    assert ready.current(KEAP).values == {"Name": "Top", "Maker": maker}
+    assert ready.current[KEAP].values == {"Name": "Top", "Maker": maker}
     assert ready.customcrm is None
-    assert pair.current(KEAP).values["Maker"] == f"keap:{linked.keap_id}", "the pair itself is as it was"
+    assert pair.current[KEAP].values["Maker"] == f"keap:{linked.keap_id}", "the pair itself is as it was"
 
 
 def test_what_is_settled_becomes_the_base_and_all_else_stays(toys: World) -> None:
@@ -180,7 +180,7 @@ def test_what_is_settled_becomes_the_base_and_all_else_stays(toys: World) -> Non
     commit = settled_commit(toys["toys"], pair, outcome)
     assert commit.link.customcrm_base == {"Name": "Kite", "Colour": "red"}
     assert commit.link.keap_base == {"Name": "Kite", "Colour": "red"}
-    assert commit.digests == {side: digest(pair.current(side)) for side in kb.Side}
+    assert commit.digests == {side: digest(pair.current[side]) for side in kb.Side}
     assert commit.marks == {CUSTOMCRM: None, KEAP: "text"}
 
 

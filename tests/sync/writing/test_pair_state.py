@@ -89,7 +89,7 @@ def test_both_bases_are_known_after_a_write() -> None:
     after = written(state, KEAP, {"Name": "Kite", "Colour": "red"}, version="v2")
     assert after.pair.link.keap_base["Name"] == "Kite"
     assert after.pair.link.customcrm_base["Name"] == "Kite "
-    assert after.pair.seen(KEAP) == seen(KEAP, {"Name": "Kite", "Colour": "red"}, version="v2")
+    assert after.pair.seen[KEAP] == seen(KEAP, {"Name": "Kite", "Colour": "red"}, version="v2")
     assert after.outcome.changes == ()
     assert not after.is_unconfirmed
     assert after.lines == (Line("toys", "updated", KEAP, "1", "901", ("Name",), ""),)
@@ -138,7 +138,7 @@ def test_what_is_read_by_the_light_of_a_written_field_is_read_anew() -> None:
     state = PairState("contacts", of, CONTEXT, Merge((change,)), records={KEAP: record})
     shown = seen(KEAP, {"Country": "GB", "Phone": "+442079460018"})
     after = after_write(mapper, state, KEAP, [change], record, shown, NOON)
-    assert after.pair.current(KEAP).values["Phone"] == "+442079460018"
+    assert after.pair.current[KEAP].values["Phone"] == "+442079460018"
     assert after.pair.link.keap_base["Phone"] == "+442079460018", "nobody has edited it"
     edited = attrs.evolve(state, pair=of.seeing(seen(KEAP, {"Country": None, "Phone": "020 7946 0999"})))
     after = after_write(mapper, edited, KEAP, [change], record, shown, NOON)
@@ -158,7 +158,7 @@ def test_what_the_answer_does_not_show_waits_to_be_read_back() -> None:
     assert state.is_unconfirmed
     assert state.unconfirmed == {KEAP: {"Name": "Kite"}}
     assert state.pair.link.keap_base["Name"] == "Kite"
-    assert state.pair.current(KEAP).values["Name"] == "Top", "nothing is known of it but what was read"
+    assert state.pair.current[KEAP].values["Name"] == "Top", "nothing is known of it but what was read"
     assert state.records[KEAP] is RECORDS[KEAP]
 
 
@@ -302,17 +302,17 @@ def test_a_write_touches_the_fields_that_were_written_and_no_others(of: Pair, si
     after = written(state, side, shown)
     assert state == before, "a state is never changed in place"
     for field in IN_STEP:
-        now = after.pair.current(side).values[field]
+        now = after.pair.current[side].values[field]
         if field in sent:
-            told = {} if is_untaken(sent[field], shown.get(field), before.pair.current(side).values[field]) else shown
+            told = {} if is_untaken(sent[field], shown.get(field), before.pair.current[side].values[field]) else shown
             assert after.pair.link.base(side)[field] == told.get(field, sent[field])
-            assert after.pair.link.base(side.other)[field] == of.current(side.other).values[field]
-            assert now == shown.get(field, of.current(side).values[field])
+            assert after.pair.link.base(side.other)[field] == of.current[side.other].values[field]
+            assert now == shown.get(field, of.current[side].values[field])
         else:
-            assert now == of.current(side).values[field]
+            assert now == of.current[side].values[field]
             for each in kb.Side:
                 assert after.pair.link.base(each).get(field, "unknown") == of.link.base(each).get(field, "unknown")
-    assert after.pair.current(side.other) == of.current(side.other)
+    assert after.pair.current[side.other] == of.current[side.other]
 
 
 @examples(150)
@@ -330,7 +330,7 @@ def test_after_a_write_is_read_back_nothing_is_undone_and_no_edit_is_lost(
     for field, sent in open_still.items():
         base = after.pair.link.base(side)[field]
         assert base in {sent, held[field]}
-        source = of.current(side.other).values[field]
+        source = of.current[side.other].values[field]
         changes = [change for change in after.outcome.changes if change.field == field]
         if base == held[field]:
             assert changes == [], "what the system stored is no edit"
@@ -349,7 +349,7 @@ def test_to_remember_is_to_base_both_sides_on_what_is_there(of: Pair, side: kb.S
     shown = Observation(side, "A7", Snapshot(stored), version="v2", life=life)
     after = remember(state, side, stored, shown)
     assert {field: after.pair.link.base(side).get(field) for field in stored} == stored
-    assert {field: after.pair.current(side).values[field] for field in stored} == stored
+    assert {field: after.pair.current[side].values[field] for field in stored} == stored
     assert remember(after, side, stored, shown) == after
     assert after.pair.link.life(side) == life
     assert after.pair.updated_at(side) == NOON, "the time of the edit stays"

@@ -11,7 +11,8 @@ from keapbridge._io.effects import Flow
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.rows import CHUNK
 
 __all__ = ["Bases"]

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, select, updat
 from keapbridge.model.kept import Belongs
 from keapbridge.model.records import Link
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.keys import KEYS
 
 __all__ = ["Belongings"]

@@ -6,41 +6,24 @@ A method of a repository is one transaction: a plain method, of which `flow` mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
 
-from keapbridge._io.effects import Flow
 from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database, Fence
-from keapbridge.store.retries import insistent, retrying
+from keapbridge.store.retries import insistent
 from keapbridge.store.sql.known import Known
 from keapbridge.store.sql.rows import CHUNK, Rows
 
-__all__ = ["Core", "flow", "named", "next_run"]
+__all__ = ["Core", "named", "next_run"]
 
 R = TypeVar("R")
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Flow[T]]:
-    """Make a flow of a method: one effect, which runs it, and again if it fails for the moment only.
-
-    So what it is given must be there for another time. A trace shows it by the names of its file and its own:
-    `links.pairs_of`.
-    """
-    label = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
-
-    @wraps(work)
-    def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        return retrying(label, partial(work, repository, *args, **kwargs))
-
-    return steps
 
 
 def next_run(bridge: str) -> str:
@@ -56,6 +39,7 @@ class Core:
         lease: the runner that holds it in this process.
         known: what that runner need not read again.
         belongs: of which two systems the records are, as it was shown last.
+        reading: a transaction that only reads. It looks at no lease: whoever has lost it is told when it writes.
     """
 
     def __init__(self, database: Database, rows: Rows) -> None:
@@ -66,15 +50,12 @@ class Core:
         self.lease: str | None = None
         self.known = Known()
         self.belongs: Belongs | None = None
+        self.reading = database.reading
 
     def transaction(self, *, durable: bool = False, fenced: bool = True) -> AbstractContextManager[Connection]:
         """See `Database.transaction`; fenced: a runner that was taken for dead must not write any more."""
         fence = Fence(self.bridge, self.lease) if fenced and self.lease is not None else None
         return self.database.transaction(durable=durable, fence=fence)
-
-    def reading(self) -> AbstractContextManager[Connection]:
-        """A transaction that only reads. It looks at no lease: whoever has lost it is told when it writes."""
-        return self.database.transaction(reads=True)
 
     def paged(self, query: Any, key: ColumnElement[Any], first: Any) -> Iterator[Row[Any]]:
         """The rows of a `select` in the order of a key, which is among its columns, from behind `first` on.

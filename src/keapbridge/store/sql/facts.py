@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 
 __all__ = ["Facts"]
 

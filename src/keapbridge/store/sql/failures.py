@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from keapbridge.model.kept import Failure
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks
 
 __all__ = ["Failures"]
@@ -29,15 +30,24 @@ class Failures:
 
     @flow
     def of(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
+        with self._core.reading() as c:
+            return self._of(c, name, side, ids)
+
+    @flow
+    def of_both(self, name: str, ids: Mapping[Side, Collection[str]]) -> dict[Side, dict[str, Failure]]:
+        """`of` for records of both sides."""
+        with self._core.reading() as c:
+            return {side: self._of(c, name, side, its) for side, its in ids.items()}
+
+    def _of(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> dict[str, Failure]:
         found: dict[str, Failure] = {}
 
         def query() -> Any:
             return select(t.failures).where(*named(t.failures), self._core.database.among(t.failures.c.id, "ids"))
 
-        with self._core.reading() as c:
-            for chunk in chunks(sorted(ids)):
-                rows = self._core.database.execute(c, "failures", query, self._core.values(name, side, chunk))
-                found.update((row.id, self._core.rows.to_failure(row)) for row in rows)
+        for chunk in chunks(sorted(ids)):
+            rows = self._core.database.execute(c, "failures", query, self._core.values(name, side, chunk))
+            found.update((row.id, self._core.rows.to_failure(row)) for row in rows)
         return found
 
     @flow

@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from keapbridge.model.kept import FORGOTTEN
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.rows import chunks, link_columns
 
 __all__ = ["Forgetting"]

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from keapbridge.model.kept import Intent
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import to_text
 
 __all__ = ["Intents", "drop_intent"]

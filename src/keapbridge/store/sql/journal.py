@@ -12,7 +12,8 @@ from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks
 from keapbridge.store.sql.runs import FORGOTTEN
 

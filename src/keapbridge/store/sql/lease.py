@@ -13,7 +13,8 @@ from keapbridge.errors import SessionBusyError
 from keapbridge.model.kept import Belongs
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import to_text
 
 __all__ = ["Holder", "Lease", "clock_of"]

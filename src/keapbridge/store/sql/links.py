@@ -26,7 +26,8 @@ from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites

@@ -14,8 +14,10 @@ from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import link_columns
+from keapbridge.store.unwrapped import Found
 
 __all__ = ["MatchKeys", "settle_keys"]
 
@@ -112,6 +114,17 @@ class MatchKeys:
 
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
+        """The records of a side that are linked to nothing, and of which a plan says nothing yet, behind this one."""
+        with self._core.reading() as c:
+            return [self._core.rows.to_observation(row) for row in self._left(c, name, side, after, limit, plan_id)]
+
+    @flow
+    def is_any_unlinked(self, name: str, plan_id: str) -> bool:
+        """Whether a side has such records."""
+        with self._core.reading() as c:
+            return any(self._left(c, name, side, "", 1, plan_id).first() is not None for side in Side)
+
+    def _left(self, c: Connection, name: str, side: Side, after: str, limit: int, plan_id: str) -> Found:
         o, a = t.observed.c, t.actions.c
         its_id = a[link_columns(side).id.name]
 
@@ -121,11 +134,9 @@ class MatchKeys:
             return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
         values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan_id": plan_id}
-        with self._core.reading() as c:
-            rows = self._core.database.execute(
-                c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
-            )
-            return [self._core.rows.to_observation(row) for row in rows]
+        return self._core.database.execute(
+            c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
+        )
 
     @flow
     def count_unlinked(self, name: str, side: Side) -> int:

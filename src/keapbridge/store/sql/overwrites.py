@@ -14,7 +14,8 @@ from keapbridge.decide.sweeps import Count, Place
 from keapbridge.model.kept import Commit
 from keapbridge.model.records import Canonical
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import Rows, to_text
 
 __all__ = ["Overwrites", "add_overwrites"]

@@ -14,7 +14,8 @@ from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, to_moment, to_text
 
 __all__ = ["Plans"]
@@ -76,13 +77,14 @@ class Plans:
         with self._core.transaction() as c:
             its = {f"its_{column}": value for column, value in values.items()}
             self._core.database.execute(c, "finish a plan", query, {**its, "its_id": plan_id})
-        plan = self._read(plan_id)
+            plan = self._read(c, plan_id)
         assert plan is not None  # it was begun above
         return plan
 
     @flow
     def get(self, plan_id: str) -> Plan | None:
-        return self._read(plan_id)
+        with self._core.reading() as c:
+            return self._read(c, plan_id)
 
     @flow
     def newest(self, limit: int) -> list[PlanSummary]:
@@ -168,17 +170,16 @@ class Plans:
         with self._core.reading() as c:
             return set(c.execute(query, {"ids": sorted(ids)}).scalars())
 
-    def _read(self, plan_id: str) -> Plan | None:
-        with self._core.reading() as c:
-            its = {"id": plan_id, "bridge": self._core.bridge}
-            row = self._core.database.execute(
-                c, "a plan", lambda: select(t.plans).where(*named(t.plans, "id", "bridge")), its
-            ).first()
-            counts = {} if row is None else load(row.counts)
-            held = any(HELD in its for its in counts.values())
-            findings = self._findings(c, plan_id) if held else ()
+    def _read(self, c: Connection, plan_id: str) -> Plan | None:
+        its = {"id": plan_id, "bridge": self._core.bridge}
+        row = self._core.database.execute(
+            c, "a plan", lambda: select(t.plans).where(*named(t.plans, "id", "bridge")), its
+        ).first()
         if row is None:
             return None
+        counts = load(row.counts)
+        held = any(HELD in its for its in counts.values())
+        findings = self._findings(c, plan_id) if held else ()
         return Plan(
             row.id,
             moment_of(row.created_at),

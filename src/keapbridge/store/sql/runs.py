@@ -13,7 +13,8 @@ from keapbridge._io.effects import Flow
 from keapbridge.model.report import Line, Report
 from keapbridge.model.summaries import RunSummary
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
 
 __all__ = ["FORGOTTEN", "Runs"]

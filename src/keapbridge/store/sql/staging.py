@@ -28,7 +28,8 @@ from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
-from keapbridge.store.sql.core import Core, flow, named
+from keapbridge.store.retries import flow
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.pairs import observed, pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, moment_of, to_moment, to_text
 

@@ -175,7 +175,7 @@ def resolve(sync: Synchronization, conflict: OpenConflict, decision: Decision, b
 def _fitting(sync: Synchronization, conflict: OpenConflict, value: Any, pair: Pair) -> Flow[Value]:
     lens = sync.mapper[conflict.field]
     context = yield from sync.context()
-    scope = pair.current(Side.CUSTOMCRM).values.get(lens.scope) if lens.scope else None
+    scope = pair.current[Side.CUSTOMCRM].values.get(lens.scope) if lens.scope else None
     try:
         return Value(lens.kind.read(value, Side.CUSTOMCRM, scope, context))
     except UnfitError as reason:
@@ -242,7 +242,7 @@ def _resolve_record(
         unlink = Unlink(sync.name, link.customcrm_id, link.keap_id, gone, reason, anew=True)
         return (yield from _apply_one(sync, unlink, by))
     # The edit is given up: what the record holds now is its base, and any further edit would be a conflict again.
-    given_up = link.based_on(left, pair.current(left).values)
+    given_up = link.based_on(left, pair.current[left].values)
     yield from _remember(sync, attrs.evolve(pair, link=given_up))
     archive = sync.settings.policy.deletion(left, sync.name) == "archive"
     return (yield from _apply_one(sync, Delete(sync.name, left, link.id(left), link.id(gone), archive=archive), by))

@@ -77,8 +77,7 @@ def _undo_all(bridge: Bridge, run: Run) -> Flow[Collection[str]]:
     for name in run.plan.objects:
         attempts = Attempts(run)
         try:
-            writing = run.watch.phase(name, "writing", _undo_part(run.part(bridge[name]), attempts))
-            yield from within(writing, place=("writing", name))
+            yield from run.watch.phase(name, "writing", _undo_part(run.part(bridge[name]), attempts))
         except GeneratorExit:
             raise
         except BaseException as error:

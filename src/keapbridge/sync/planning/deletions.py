@@ -114,7 +114,7 @@ def _plan_missing(
         if survivor:
             return survivor
     left = gone.other
-    there = pair.seen(left)
+    there = pair.seen[left]
     if there is not None and there.problem == OUTSIDE:
         return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}; {OUTSIDE} in {left.title}")]
     match sync.settings.policy.deletion(left, sync.name):
@@ -134,7 +134,7 @@ def _plan_missing(
 def is_edited(pair: Pair, side: Side) -> bool:
     """Whether a record holds something else than after the last sync."""
     base = pair.link.base(side)
-    return any(base[field] != value for field, value in pair.current(side).values.items() if field in base)
+    return any(base[field] != value for field, value in pair.current[side].values.items() if field in base)
 
 
 def _plan_survivor(
@@ -151,7 +151,7 @@ def _plan_survivor(
     if len(recent) == 1:
         claimed.add(recent[0].id)
         moved = Pair(attrs.evolve(link, keap_id=recent[0].id, keap_life=recent[0].life), pair.customcrm, recent[0])
-        snapshots = [moved.current(side) for side in Side]
+        snapshots = [moved.current[side] for side in Side]
         context = yield from sync.context(snapshots, plan_id=plan_id)
         outcome = sync.merged(moved, sync.rules(context))
         both = (link.customcrm_id, recent[0].id)

@@ -34,7 +34,7 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
     """Plan who is linked with whom; whether there may be others left."""
     sync = part.sync
     for rank, key in enumerate(sync.mapper.keys):
-        if rank and not (yield from _is_any_left(sync, part.plan_id)):
+        if rank and not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
             return False
         after: str | None = ""
         name = "+".join(key.fields)
@@ -46,14 +46,6 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
             pairs, adopt = list(outcome.pairs), partial(_plan_adoptions, part, name)
             yield from sync.guard.by_halves(pairs, adopt, partial(_not_adopted, part))
     return True
-
-
-def _is_any_left(sync: Synchronization, plan_id: str) -> Flow[bool]:
-    """Whether there are records about which nothing is planned yet."""
-    for side in Side:
-        if (yield from sync.store.match_keys.unlinked(sync.name, side, "", 1, plan_id)):
-            return True
-    return False
 
 
 def _skip(sync: Synchronization, key: str, unmatched: Unmatched) -> Skip:

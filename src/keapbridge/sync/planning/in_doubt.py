@@ -49,9 +49,9 @@ def parting(part: PlanPart, pair: Pair, doubt: Doubt) -> Removal:
     As after a deletion, the partner is given no new counterpart by itself.
     """
     sync, side, link = part.sync, doubt.side, pair.link
-    taker = pair.seen(side)
+    taker = pair.seen[side]
     assert taker is not None  # it is seen that it is another one
-    left = pair.seen(side.other) or Observation(side.other, link.id(side.other), pair.current(side.other))
+    left = pair.seen[side.other] or Observation(side.other, link.id(side.other), pair.current[side.other])
     return Removal(
         sync.name,
         link,
@@ -69,7 +69,7 @@ def looked_at_again(part: PlanPart, pairs: Sequence[Pair], merged: Sequence[tupl
     stale = {
         pair.link.customcrm_id: pair.doubt.side
         for before, (pair, _) in zip(pairs, merged, strict=True)
-        if _is_news(before, pair) and pair.doubt and (seen := before.seen(pair.doubt.side))
+        if _is_news(before, pair) and pair.doubt and (seen := before.seen[pair.doubt.side])
         if seen.seen_in != part.plan_id
     }
     for side in Side:
@@ -101,5 +101,5 @@ def _is_news(before: Pair, pair: Pair) -> bool:
     doubt = pair.doubt
     if doubt is None or doubt.about != RESTORED or doubt.winner is not None:
         return False
-    seen = before.seen(doubt.side)
+    seen = before.seen[doubt.side]
     return seen is not None and not seen.went_back

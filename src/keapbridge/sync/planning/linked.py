@@ -77,16 +77,17 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
     for link, outcome in changed:
         part.tally.add(link, outcome.changes)
     for side in Side:
-        part.one_sided[side] += sum(pair.seen(side) is None for pair in pairs)
+        part.one_sided[side] += sum(pair.seen[side] is None for pair in pairs)
 
 
 def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
     """Those of the records that failed before and are not due yet, with what to say about them."""
-    moment = yield from now()
     found: dict[tuple[Side, str], str] = {}
-    for side in Side:
-        ids = [id for s, id in records if s is side]
-        failures = (yield from sync.store.failures.of(sync.name, side, ids)) if ids else {}
+    if not records:
+        return found
+    moment = yield from now()
+    ids = {side: [id for s, id in records if s is side] for side in Side}
+    for side, failures in (yield from sync.store.failures.of_both(sync.name, ids)).items():
         for id, failure in failures.items():
             if failure.waits(moment):
                 when = (
@@ -102,7 +103,7 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
     pairs = yield from judge(sync, pairs)
     pairs = yield from doubted(sync, pairs)
-    snapshots = [pair.current(side) for pair in pairs for side in Side]
+    snapshots = [pair.current[side] for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
     return (yield from merged_in(sync, pairs, context))
 
@@ -168,7 +169,7 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     if pair.doubt is not None and pair.doubt.winner is None:
         return Commit(sync.name, link, {})  # what is known of it is what was known of it before
     for side in Side:
-        if (seen := pair.seen(side)) is not None:
+        if (seen := pair.seen[side]) is not None:
             # An edit that still waits must stay newer than what is known: else it would pass for an old state.
             link = link.knowing(side, seen.life if outcome.is_settled else attrs.evolve(seen.life, changed=None))
         settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
@@ -182,10 +183,10 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     return Commit(
         sync.name,
         link,
-        {side: digest(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
+        {side: digest(seen.snapshot) for side in Side if (seen := pair.seen[side]) is not None},
         # A base does not tell all that a record is known by; what is not seen is as it was.
-        keys={side: sync.keys_of_linked(seen.snapshot) for side in Side if (seen := pair.seen(side)) is not None},
-        marks={side: seen.mark for side in Side if (seen := pair.seen(side)) is not None},
+        keys={side: sync.keys_of_linked(seen.snapshot) for side in Side if (seen := pair.seen[side]) is not None},
+        marks={side: seen.mark for side in Side if (seen := pair.seen[side]) is not None},
     )
 
 
@@ -195,13 +196,13 @@ def _of_one_side(pair: Pair, side: Side) -> dict[str, Canonical]:
     An answer to a create may show no more than was sent. The record is not read again only because its counterpart
     shows the rest later: it must be known by then what it holds. Where both have a base, an edit must still be found.
     """
-    other = pair.current(side.other).values.keys() | pair.link.base(side.other).keys()
-    return {field: value for field, value in pair.current(side).values.items() if field not in other}
+    other = pair.current[side.other].values.keys() | pair.link.base(side.other).keys()
+    return {field: value for field, value in pair.current[side].values.items() if field not in other}
 
 
 def _problem(sync: Synchronization, pair: Pair) -> Skip | None:
     for side in Side:
-        seen = pair.seen(side)
+        seen = pair.seen[side]
         if seen is not None and seen.problem is not None:
             return Skip(sync.name, side, seen.id, seen.problem)
     return None

@@ -19,7 +19,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.options import Settings
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.custom_fields import learn_fields
-from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.synchronization import Rule, Synchronization
 from keapbridge.sync.systems import System
 
 __all__ = ["certain_at", "find_made", "plan_lost_creates", "sent_within"]
@@ -83,7 +83,8 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     system = sync.systems[side]
     yield from learn_fields(sync, refresh=False)  # they may have been forgotten after a refused write
     context = yield from sync.context([Snapshot(intent.values)])
-    rules = [rule for rule in sync.rules(context) if rule.lens.is_there(side, context)]
+    there = (lens for lens in sync.mapper.lenses if lens.is_there(side, context))
+    rules = [Rule.of(lens, context) for lens in there]
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.values.get(r.name))) is not None}
     since = intent.created_at - CLOCK_TOLERANCE
     cursor = yield from sync.store.staging.cursor(sync.name, side)

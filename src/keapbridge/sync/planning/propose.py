@@ -57,7 +57,7 @@ def propose(
     for sync in synchronizations:
         part = draft.part(sync)
         try:
-            yield from within(_propose_part(part, full, ids), place=("planning", part.sync.name))
+            yield from _propose_part(part, full, ids)
         except Exception as error:
             # What is set up wrongly is for the host to mend before anything is done.
             if stops_everything(error) or isinstance(error, MappingError):
@@ -77,7 +77,7 @@ def propose(
 def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]] | None) -> Flow[None]:
     sync = part.sync
     watch = sync.settings.watch
-    yield from plan_lost_creates(part)
+    yield from within(plan_lost_creates(part), place=("planning", sync.name))
     reading = observe(sync, part.plan_id, full=full) if ids is None else observe_ids(sync, part.plan_id, ids)
     scans = yield from watch.phase(sync.name, "reading", reading)
     yield from watch.phase(sync.name, "planning", _plan_part(part, scans))

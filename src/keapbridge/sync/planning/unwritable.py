@@ -31,7 +31,7 @@ def unwritable_in(
         fields = _concerned(sync, system, sent)
         if fields:
             ids.append(pair.link.customcrm_id)
-            writes.append((pair.link.customcrm_id, {**pair.current(Side.CUSTOMCRM).values, **sent}, fields))
+            writes.append((pair.link.customcrm_id, {**pair.current[Side.CUSTOMCRM].values, **sent}, fields))
     found = yield from _asked(sync, system, writes, context)
     return {id: its for id, its in zip(ids, found, strict=True) if its}
 

@@ -79,7 +79,7 @@ def _emptied(pairs: Iterable[Pair], side: Side) -> dict[str, set[str]]:
     """Fields that are shown empty by records that held a value and have not changed since."""
     found: dict[str, set[str]] = {}
     for pair in pairs:
-        seen, life = pair.seen(side), pair.link.life(side)
+        seen, life = pair.seen[side], pair.link.life(side)
         if seen is None or seen.problem is not None or life.changed is None or seen.life.changed != life.changed:
             continue
         shown = seen.snapshot

@@ -317,7 +317,7 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
             found, _ = yield from sync.read(side, [result[n].link.id(side) for n in again])
             _replace(result, side, again, found)
         hidden = sync.absences.unlisted[side]
-        out = {n: Seen(None, seen, seen) for n, pair in enumerate(result) if (seen := pair.seen(side)) is not None}
+        out = {n: Seen(None, seen, seen) for n, pair in enumerate(result) if (seen := pair.seen[side]) is not None}
         out = {n: one for n, one in out.items() if _leaves_out(one, hidden)}
         if out:
             known = {n: _unless_changed(one, result[n], side, hidden) for n, one in out.items()}
@@ -328,7 +328,7 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
 
 
 def _is_unsteady(pair: Pair, side: Side, fields: Collection[str]) -> bool:
-    seen, base = pair.seen(side), pair.link.base(side)
+    seen, base = pair.seen[side], pair.link.base(side)
     return seen is not None and any(base.get(field) is not None for field in seen.snapshot.absent.intersection(fields))
 
 
@@ -341,7 +341,7 @@ def _unless_changed(seen: Seen, pair: Pair, side: Side, hidden: Collection[str])
 def _replace(pairs: list[Pair], side: Side, which: Sequence[int], read: Mapping[str, Seen]) -> None:
     """Put what was read by id in the place of what a list has shown; the time of an edit stays what it was."""
     for n in which:
-        seen, one = pairs[n].seen(side), read.get(pairs[n].link.id(side))
+        seen, one = pairs[n].seen[side], read.get(pairs[n].link.id(side))
         if seen is None or one is None or one.whole.problem is not None:
             continue
         moment = seen.updated_at if one.whole.life.changed == seen.life.changed else one.whole.updated_at

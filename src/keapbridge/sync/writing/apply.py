@@ -86,8 +86,7 @@ def _apply_all(
             yield from run.report(one_sided(sync.name, "failed", Side.KEAP, EVERY_RECORD, reason))
             continue
         try:
-            writing = run.watch.phase(sync.name, "writing", _apply_part(run.part(sync)))
-            yield from within(writing, place=("writing", sync.name))
+            yield from run.watch.phase(sync.name, "writing", _apply_part(run.part(sync)))
         except Exception as error:
             stopped.append(sync.name)
             if stops_everything(error):

@@ -292,7 +292,7 @@ def _based_on_sent(state: PairState, side: Side, sent: Values) -> PairState:
     """A create that is resumed: both records may have been edited since it was sent, so what was sent is their base."""
     link = state.pair.link
     for each in Side:
-        held = state.pair.current(each).values
+        held = state.pair.current[each].values
         base = {f: held[f] if f in held and is_stored_form(held[f], v) else v for f, v in sent.items()}
         if each is side:
             base = {f: held[f] if f in held and is_stored_form(v, held[f]) else v for f, v in sent.items()}

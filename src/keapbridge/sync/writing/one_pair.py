@@ -110,7 +110,7 @@ def _read_once_more(part: RunPart, state: PairState) -> Flow[_Written]:
 
 def left_the_filter(pair: Pair) -> Side | None:
     """The side whose record is not for this synchronization any more."""
-    return next((side for side in Side if (seen := pair.seen(side)) and seen.problem == OUTSIDE), None)
+    return next((side for side in Side if (seen := pair.seen[side]) and seen.problem == OUTSIDE), None)
 
 
 def _write_changes(part: RunPart, state: PairState, refusals: frozenset[int] = frozenset()) -> Flow[_Written]:
@@ -181,7 +181,7 @@ def _write_accepted(
 
 def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[Change]) -> Flow[PairState]:
     sync, link = part.sync, state.pair.link
-    seen = state.pair.seen(side)
+    seen = state.pair.seen[side]
     assert seen is not None  # it was re-read
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)

@@ -165,7 +165,7 @@ def reread(state: PairState, side: Side, seen: Seen | None) -> PairState:
     if seen is None:
         return attrs.evolve(state, gone=side)
     state = attrs.evolve(state, records={**state.records, side: seen.record})
-    return _see(state, _with_edit_time(seen.observation, state.pair.seen(side)))
+    return _see(state, _with_edit_time(seen.observation, state.pair.seen[side]))
 
 
 def _with_edit_time(seen: Observation, before: Observation | None) -> Observation:
@@ -232,7 +232,7 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     state = _with_link(state, state.pair.link.awaiting(side, untaken))
     state = _stored(state, side, {field: value for field, value in stored.items() if field not in untaken})
     state = remember(state, side, stored, shown)
-    known = state.pair.seen(side)
+    known = state.pair.seen[side]
     if stored != held or known is None:
         state = _see(state, shown)
     else:
@@ -274,7 +274,7 @@ def remember(state: PairState, side: Side, stored: Values, shown: Observation) -
     Args:
         shown: what the system answered.
     """
-    seen = state.pair.seen(side)
+    seen = state.pair.seen[side]
     assert seen is not None  # it was re-read, or made just now
     absent = seen.snapshot.absent.difference(stored)
     snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored}, absent=absent)
@@ -333,7 +333,7 @@ def _based_on(state: PairState, side: Side, written: Values) -> PairState:
 
     What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict.
     """
-    source = state.pair.current(side.other).values
+    source = state.pair.current[side.other].values
     decided = state.pair.link.decided
     written = {f: v for f, v in written.items() if f not in decided or decided[f].is_done}
     link = state.pair.link.based_on(side, written)
@@ -345,7 +345,7 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
 
     Nobody has edited them: where a base was known, it is known in the new reading.
     """
-    seen = state.pair.seen(side)
+    seen = state.pair.seen[side]
     assert seen is not None  # it was written just now
     values, unreadable = dict(seen.snapshot.values), dict(seen.snapshot.unreadable)
     base = dict(state.pair.link.base(side))
@@ -394,6 +394,6 @@ def to_commit(
     if not state.outcome.is_settled or state.is_unconfirmed:
         # Keep both sides in view until the rest is decided.
         pair = state.pair
-        staged = tuple(pair.seen(s) or Observation(s, pair.link.id(s), pair.current(s)) for s in Side)
+        staged = tuple(pair.seen[s] or Observation(s, pair.link.id(s), pair.current[s]) for s in Side)
         commit = attrs.evolve(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
     return commit, attrs.evolve(state.held_told(), lines=(), is_new=False)

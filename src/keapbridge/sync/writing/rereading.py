@@ -38,7 +38,7 @@ def read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState
         pairs += yield from read_unlinked(sync, free)
         moved = {a: b for (a, b), x in adoptions.items() if x.replaces == to_keap.get(a) and b not in to_customcrm}
         pairs += yield from _read_moved(part, moved)
-    context = yield from sync.context([pair.current(side) for pair in pairs for side in Side])
+    context = yield from sync.context([pair.current[side] for pair in pairs for side in Side])
     moment = yield from now()
     pairs = yield from judge(sync, pairs)
     states = []

@@ -76,7 +76,7 @@ def write_together(
     writes: list[Write] = []
     records: list[Any] = []
     for state, change in states:
-        seen = state.pair.seen(side)
+        seen = state.pair.seen[side]
         assert seen is not None  # it was re-read
         record, written = put_values(
             sync.mapper, side, state.records[side], {change.field: change.after}, state.context

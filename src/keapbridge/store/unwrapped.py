@@ -1,0 +1,108 @@
+"""Statements that go to the driver without SQLAlchemy, which would take several times as long around them.
+
+What they raise and find is in the words of SQLAlchemy's errors and results.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+__all__ = ["Found", "begin_at_once", "execute", "run"]
+
+
+class Found:
+    """The rows, all of which are read: whoever asks for many asks for some at a time.
+
+    A row is a tuple whose values have the names of their columns, too.
+
+    Attributes:
+        rowcount: how many rows were changed.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self.rowcount: int = cursor.rowcount
+        self._rows: list[Any] = []
+        if cursor.description is not None:
+            make = _row_of(tuple([column[0] for column in cursor.description]))
+            self._rows = list(map(make, cursor.fetchall()))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Any]:
+        return self._rows
+
+    def first(self) -> Any:
+        """The first row; `None` where there is none."""
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """The only row.
+
+        Raises:
+            ValueError: when there are none or several.
+        """
+        [row] = self._rows
+        return row
+
+    def one_or_none(self) -> Any:
+        """The only row; `None` where there is none."""
+        return self.one() if self._rows else None
+
+    def scalars(self) -> Iterator[Any]:
+        """The first value of each row."""
+        return (row[0] for row in self._rows)
+
+    def scalar(self) -> Any:
+        """The first value of the first row; `None` where there is none."""
+        return self._rows[0][0] if self._rows else None
+
+
+@lru_cache(maxsize=512)
+def _row_of(columns: tuple[str, ...]) -> Any:
+    made: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]  # noqa: PYI024 - known only now
+    return made._make
+
+
+def begin_at_once(connection: Connection) -> None:
+    """Begin a transaction of SQLite with the right to write, which it may not get later: a listener of `begin`."""
+    run(connection, "BEGIN IMMEDIATE")
+
+
+def execute(connection: Connection, statement: str, values: Any) -> Found:
+    """Execute a statement; see `run`."""
+    return Found(run(connection, statement, values))
+
+
+def run(connection: Connection, statement: str, values: Any = ()) -> Any:
+    """Execute a statement.
+
+    Returns:
+        The driver's cursor.
+
+    Raises:
+        DBAPIError: as SQLAlchemy raises it.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        cursor = driver.cursor()
+        cursor.execute(statement, values)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _wrapped(connection, statement, error) from error
+    return cursor
+
+
+def _wrapped(connection: Connection, statement: str, error: Exception) -> DBAPIError:
+    """A driver's error in SQLAlchemy's words; with a connection that is lost, all others may be so, too."""
+    dialect: Any = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
+    if lost:
+        connection.invalidate(error)
+        connection.engine.dispose()
+    return DBAPIError.instance(statement, None, error, dialect.loaded_dbapi.Error, connection_invalidated=lost)  # type: ignore[return-value]

@@ -30,6 +30,7 @@ from keapbridge.customcrm import (
     CustomcrmAdapter,
     CustomcrmClient,
     CustomcrmSchema,
+    PasswordLogin,
 )
 from keapbridge.errors import (
     ApiError,
@@ -134,6 +135,7 @@ __all__ = [
     "OpenConflict",
     "OtherSystemError",
     "Pacing",
+    "PasswordLogin",
     "Plan",
     "PlanSummary",
     "Policy",

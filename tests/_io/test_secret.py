@@ -27,6 +27,7 @@ CREDENTIALS = [
     kb.ApiKey(PLAIN, query="key"),
     kb.BasicAuth("ada", PLAIN),
     kb.ClientCredentials("https://crm.example.org/token", "id", PLAIN),
+    kb.PasswordLogin("https://crm.example.org/login", "ada", PLAIN),
     kb.KeapOAuth(client_id="id", client_secret=PLAIN, tokens=kb.FileTokenStore("tokens.json")),
     OAuthTokens.lasting(PLAIN, PLAIN, timedelta(hours=1), datetime(2026, 1, 1, tzinfo=UTC)),
 ]
@@ -91,10 +92,11 @@ def _locals(error: BaseException) -> str:
         lambda: kb.ApiKey(PLAIN + "\n", header="X-Key"),
         lambda: kb.BasicAuth("a:b", PLAIN),
         lambda: kb.ClientCredentials("https://crm.example.org", "id", PLAIN, secret_in="head"),  # type: ignore[arg-type]
+        lambda: kb.PasswordLogin("https://crm.example.org", "ada", PLAIN, value="no token"),
     ],
 )
 def test_credentials_that_are_refused_show_nothing(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"no header|header=|colon|secret_in") as caught:
+    with pytest.raises(ValueError, match=r"no header|header=|colon|secret_in|value:") as caught:
         make()
     assert PLAIN not in _locals(caught.value) + repr(caught.value)
 

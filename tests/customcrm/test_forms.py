@@ -123,10 +123,11 @@ def test_yes_and_no(booleans: str, raw: Any) -> None:
         ("null", {"City": None, "BirthDate": None}),
         ("text", {"City": "", "BirthDate": None}),
         ("everything", {"City": "", "BirthDate": ""}),
+        ("false", {"City": False, "BirthDate": False}),
     ],
 )
 def test_empty(empty: Any, told: dict[str, Any]) -> None:
-    read, sent = _wire({"City": "", "BirthDate": ""} if empty == "everything" else {}, empty=empty)
+    read, sent = _wire(told if empty in {"everything", "false"} else {}, empty=empty)
     assert not read.city
     assert sent(city=None, birth_date=None) == told
 

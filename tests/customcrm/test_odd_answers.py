@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 from said import Api, Said
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
+from keapbridge.customcrm import endpoints
 
 RECORDS = {f"{n}": {"Id": f"{n}", "FirstName": f"n{n}"} for n in range(7)}
 
@@ -111,3 +115,102 @@ def test_a_batch_that_is_ignored_is_read_one_by_one() -> None:
     found, asked = _ask(lambda c: c.get_many(["1", "6", "77"]), say, version=None, conditional=False)
     assert {record.id for record in found} == {"1", "6"}
     assert sorted(asked) == ["GET /contacts", "GET /contacts/6", "GET /contacts/77"]
+
+
+# --- what is said of one operation ----------------------------------------------------------------------------------
+
+
+def test_each_operation_may_say_in_its_own_way_whether_it_was_done() -> None:
+    envelope = crm.Envelope(items="data", record="data", success="ok")
+    schema: dict[str, Any] = {
+        "envelope": envelope,
+        "requests": {
+            "create": crm.Request(success="data[0].code=SUCCESS", id="data[0].details.id"),
+            "update": crm.Request(success="!fault"),
+        },
+    }
+    no: dict[str, Any] = {"data": [{"code": "DUPLICATE_DATA", "message": "the e-mail is taken"}]}
+    found, _ = _ask(lambda c: c.create(crm.Contact(first_name="Ada")), lambda *_: (200, no), **schema)
+    assert isinstance(found, kb.StatusError)
+    assert "the e-mail is taken" in str(found)
+    found, _ = _ask(
+        lambda c: c.update("1", {"first_name": "Ada"}),
+        lambda *_: (200, {"fault": {"message": "the e-mail is taken"}}),
+        **schema,
+    )
+    assert isinstance(found, kb.StatusError)
+
+    def say(method: str, *_: Any) -> Said:
+        made = {"code": "success", "details": {"id": 17}}
+        return (200, {"data": [made]}) if method == "POST" else (200, {"ok": True, "data": RECORDS["1"]})
+
+    found, asked = _ask(lambda c: c.create(crm.Contact(first_name="Ada")), say, **schema)
+    assert asked == ["POST /contacts", "GET /contacts/17"]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_empty"),
+    [
+        ((204, None), True),
+        ((200, {"success": True, "data": None}), True),
+        ((200, {"data": None}), False),
+        ((200, {"success": True}), False),
+        ((200, None), False),
+    ],
+    ids=str,
+)
+def test_a_list_that_holds_nothing_has_to_say_so(said: Said, is_empty: bool) -> None:
+    found, _ = _ask(lambda c: c.list(), lambda *_: said)
+    assert (
+        (not isinstance(found, kb.ShapeError) and found.items == ()) if is_empty else isinstance(found, kb.ShapeError)
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "record"), [((204, None), "data"), ((200, {"data": []}), "data[0]"), ((200, []), "[0]")], ids=str
+)
+def test_a_record_that_is_not_there_may_be_an_empty_answer(said: Said, record: str) -> None:
+    found, _ = _ask(lambda c: c.get("9"), lambda *_: said, envelope=crm.Envelope(items="data", record=record))
+    assert isinstance(found, kb.NotFoundError)
+
+
+def test_changes_may_be_asked_for_in_a_header() -> None:
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    changes = crm.ChangedSince("If-Modified-Since", "rfc1123", header=True)
+    sent: list[Any] = []
+
+    def flow(contacts: Any) -> Any:
+        call = endpoints.list_page(contacts.endpoint, updated_since=since)
+        sent.append(dict(call.headers))
+        return contacts.list(updated_since=since)
+
+    found, _ = _ask(flow, lambda *_: (304, None), changed_since=changes)
+    assert found.items == ()
+    assert sent == [{"If-Modified-Since": "Sun, 01 Mar 2026 00:00:00 GMT"}]
+    found, _ = _ask(lambda c: c.list(), lambda *_: (304, None), changed_since=changes)
+    assert isinstance(found, kb.StatusError)
+
+
+def test_what_narrows_a_list_stands_in_place_of_what_it_is_always_asked_with() -> None:
+    everything = "SELECT Id FROM Contact ORDER BY Id"
+    changed = "SELECT Id FROM Contact WHERE Stamp >= {since} ORDER BY Id"
+    contacts = endpoints.endpoint(
+        crm.Contact,
+        kb.CustomcrmSchema(
+            contacts=crm.CustomcrmObject("/query", query={"q": everything}),
+            changed_since=crm.ChangedSince("q", template=changed),
+            paging=None,
+        ),
+    )
+    assert endpoints.list_page(contacts).query == (("q", everything),)
+    narrowed = endpoints.list_page(contacts, updated_since=datetime(2026, 3, 1, tzinfo=UTC)).query
+    assert narrowed == (("q", changed.replace("{since}", "2026-03-01T00:00:00.000Z")),)
+
+
+def test_ids_are_numbers_in_templates_where_they_are_numbers() -> None:
+    body = {"ids": "{ids}", "id": ["{id}"], "where": "id = {id}"}
+    request = crm.Request("POST", "/read", body=body)
+    for ids, wanted in (("integer", 7), ("text", "7")):
+        schema = kb.CustomcrmSchema(ids=ids, requests={"get": attrs.evolve(request, path="/read/{id}")})
+        sent = endpoints.get(endpoints.endpoint(crm.Contact, schema), "7").body
+        assert json.loads(sent or b"") == {"ids": [wanted], "id": [wanted], "where": "id = 7"}

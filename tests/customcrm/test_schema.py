@@ -364,7 +364,7 @@ def test_a_token_is_had_once_and_renewed_before_it_ends(server: CrmVariant, clie
     assert len(list(client.contacts.list())) == len(list(client.contacts.list())) == 1
     assert len(server.tokens) == 1
     auth = client.contacts.flows.port.credentials
-    auth._held = attrs.evolve(auth._held, renew_at=datetime.now(UTC))
+    auth._tokens._held = attrs.evolve(auth._tokens._held, life=timedelta(0))
     assert len(list(client.contacts.list())) == 1
     assert len(server.tokens) == 2
 

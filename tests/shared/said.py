@@ -34,8 +34,8 @@ class _Told:
         sent = json.loads(call.body) if call.body else None
         status, body, *more = self.say(call.method, call.path, {k: str(v) for k, v in call.query}, sent)
         headers = {"content-type": "application/json", **(more[0] if more else {})}
-        answer = Answer(status, headers, b"" if body is None and status == 204 else json.dumps(body).encode())
-        if status >= 300:
+        answer = Answer(status, headers, b"" if body is None and status in {204, 304} else json.dumps(body).encode())
+        if status >= 300 and status not in call.empty:
             raise refusal(call, f"http://crm.test{call.path}", answer)
         return answer
 

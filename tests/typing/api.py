@@ -203,6 +203,9 @@ def declared_api() -> None:
         assert_type(crm.contacts.get("A1"), kb.customcrm.SavedContact)
     kb.CustomcrmClient("https://crm.example.com/api", auth=kb.ApiKey("…", query="key")).close()
     kb.CustomcrmClient("https://crm.example.com/api", auth=kb.BasicAuth("ada", "…")).close()
+    refresh = kb.customcrm.Refresh("https://crm.example.com/refresh", token="data.refresh_token")
+    login = kb.PasswordLogin("https://crm.example.com/login", "ada", "…", token="data.access_token", refresh=refresh)
+    kb.CustomcrmClient("https://crm.example.com/api", auth=login).close()
 
 
 async def async_clients() -> None:

@@ -30,6 +30,7 @@ def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
     """
     attempt = 1
     after = ""  # what the last attempt failed for
+    renewed = False
     while True:
         signature: Mapping[str, Secret] = {}
         try:
@@ -50,10 +51,15 @@ def send(port: Port, call: Call[T], *, once: bool = False) -> Flow[T]:
                 continue
             after = type(meant).__name__ if meant.status is None else str(meant.status)
             pause = retries.decide(meant, attempt, repeatable=call.repeatable, policy=port.retry, bounds=port.bounds)
-            if pause is None and (attempt >= port.retry.attempts or not (yield from _renewed(port, error, signature))):
-                if meant is error:
-                    raise
-                raise meant from error
+            if pause is None:
+                # Once: whoever refuses what was had a moment ago refuses the next one, too.
+                renewed = (
+                    not renewed and attempt < port.retry.attempts and (yield from _renewed(port, error, signature))
+                )
+                if not renewed:
+                    if meant is error:
+                        raise
+                    raise meant from error
         else:
             port.circuit.succeeded()
             if port.pace is not None and port.pace.listens:

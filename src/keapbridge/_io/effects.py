@@ -85,6 +85,8 @@ class Call(Generic[T]):
         parts: how less can be asked for, where it asks for a part of a list.
         instead: what to ask for where this fails so, without another attempt; `None` where there is nothing milder.
         gone: the statuses that say that what it is about is not there.
+        empty: statuses from 300 on that are an answer with nothing in it, and no refusal.
+        secrets: what its body holds, to be cut out of what a server says of it.
     """
 
     method: str
@@ -99,6 +101,8 @@ class Call(Generic[T]):
     parts: InTurn | Counted | None = attrs.field(default=None, eq=False, repr=False)
     instead: Callable[[ApiError], Call[T] | None] | None = attrs.field(default=None, eq=False, repr=False)
     gone: tuple[int, ...] = attrs.field(default=(404, 410), repr=False)
+    empty: tuple[int, ...] = attrs.field(default=(), repr=False)
+    secrets: tuple[Secret, ...] = attrs.field(default=(), repr=False)
 
     @property
     def shown(self) -> str:

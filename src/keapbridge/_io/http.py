@@ -252,7 +252,7 @@ class _Http:
         """The answer, if it is one; raised here, where no frame knows what was received."""
         if isinstance(received, BaseException):
             raise received
-        if received.status >= 300:
+        if received.status >= 300 and received.status not in call.empty:
             raise refusal(call, f"{self.settings.base_url}{call.path}", received, _secrets(call))
         return received
 
@@ -311,8 +311,8 @@ def _words(error: Exception) -> str:
 
 
 def _secrets(call: Call[Any]) -> list[Secret]:
-    """What signs a call."""
-    return [value for _, value in (*call.headers, *call.query) if isinstance(value, Secret)]
+    """What signs a call, and what it sends of the kind."""
+    return [*(value for _, value in (*call.headers, *call.query) if isinstance(value, Secret)), *call.secrets]
 
 
 def _reason(error: BaseException) -> Exception | None:

@@ -21,6 +21,7 @@ __all__ = ["refusal"]
 _MAX_MESSAGE = 300
 _MAX_READ = 2000
 _CODE = re.compile(r"[a-z_]{1,40}")
+_COMES_LATER = frozenset({*range(400, 500)} - {401, 404, 410, 412})  # which say something of the record or the caller
 _REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-amzn-requestid")
 
 
@@ -41,6 +42,8 @@ def refusal(call: Call[Any], url: str, answer: Answer, secrets: Iterable[Secret]
     match status:
         case _ if status in call.gone:
             error = NotFoundError(message, **where)
+        case _ if status in _COMES_LATER and retry_after(answer.headers) is not None:
+            error = RateLimitedError(message, **where, retry_after=retry_after(answer.headers))
         case 401 | 403:
             error = AuthError(f"{message.rstrip('.')}: check the credentials", **where)
         case 404 | 410:

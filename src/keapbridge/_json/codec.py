@@ -81,20 +81,26 @@ def parsed(text: bytes | msgspec.Raw) -> Any:
         raise ShapeError("the answer is not JSON") from error
 
 
-def open_list(answer: Answer, where: str | None) -> tuple[Any, Any]:
+def open_list(answer: Answer, where: Sequence[Any] | None) -> tuple[Any, Any]:
     """The list at a path in an answer, as text where that is possible, and the answer without it.
+
+    Args:
+        where: the names on the way, and the numbers of elements; `None` where the answer is the list.
 
     Raises:
         ShapeError: when the answer is no JSON.
     """
     if where is None:
         return (msgspec.Raw(answer.body), None) if answer.body.lstrip()[:1] == b"[" else (load_json(answer), None)
-    names = where.split(".")
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _cut_out(answer.body, names)
+    if all(isinstance(step, str) for step in where):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _cut_out(answer.body, where)
     found = rest = load_json(answer)
-    for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
+    for step in where:
+        if isinstance(step, str):
+            found = found.get(step) if isinstance(found, dict) else None
+        else:
+            found = found[step] if isinstance(found, list) and isinstance(step, int) and step < len(found) else None
     return found, rest
 
 

@@ -3,6 +3,7 @@
 from keapbridge.customcrm.adapter import AdapterCapabilities, AdapterPage, CustomcrmAdapter
 from keapbridge.customcrm.auth import ApiKey, BasicAuth, BearerToken, ClientCredentials
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
+from keapbridge.customcrm.log_in import PasswordLogin, Refresh
 from keapbridge.customcrm.records import Contact, Customer, Product, SavedContact, SavedCustomer, SavedProduct
 from keapbridge.customcrm.schema import (
     BatchRead,
@@ -46,8 +47,10 @@ __all__ = [
     "NextUrlPaging",
     "OffsetPaging",
     "PagePaging",
+    "PasswordLogin",
     "Product",
     "Property",
+    "Refresh",
     "Request",
     "SavedContact",
     "SavedCustomer",

@@ -10,16 +10,16 @@ from urllib.parse import quote
 from attrs import define, field, frozen
 
 from keapbridge._io.calling import send
-from keapbridge._io.effects import Answer, Call, Flow, now
+from keapbridge._io.effects import Answer, Call, Flow
 from keapbridge._io.port import Port, check_header
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding, secret_of
 from keapbridge._json.codec import load_json
+from keapbridge.customcrm.tokens import Token, Tokens
 from keapbridge.errors import AuthError, ShapeError, StatusError
 from keapbridge.model.given import keywords
 
 __all__ = ["ApiKey", "BasicAuth", "BearerToken", "ClientCredentials"]
 
-LEEWAY = timedelta(seconds=60)  # renewed this long before the end, or at a twentieth of a shorter life
 LIFETIME = timedelta(hours=1)  # of an access token, where the server does not say
 
 
@@ -110,16 +110,6 @@ class BasicAuth:
         return {"Authorization": basic(self.username, self.password)}
 
 
-@frozen
-class _Held:
-    token: Secret
-    renew_at: datetime
-    expires_at: datetime
-
-    def headers(self) -> dict[str, Secret]:
-        return {"Authorization": bearer(self.token)}
-
-
 @keywords()
 @hiding("client_secret")
 @define
@@ -139,8 +129,7 @@ class ClientCredentials:
     client_secret: Secret = field(converter=_client_secret)
     scope: str | None = field(default=None, kw_only=True)
     secret_in: Literal["header", "body"] = field(default="header", kw_only=True)
-    _held: _Held | None = field(default=None, init=False, repr=False, eq=False)
-    _renewing: bool = field(default=False, init=False, repr=False, eq=False)
+    _tokens: Tokens = field(factory=Tokens, init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.secret_in not in {"header", "body"}:
@@ -152,20 +141,14 @@ class ClientCredentials:
         Raises:
             AuthError: when the server knows neither the id nor the secret.
         """
-        moment = yield from now()
-        held = self._held
-        if held is not None and (moment < held.renew_at or (self._renewing and moment < held.expires_at)):
-            return held.headers()
-        return (yield from self._fresh(port, moment)).headers()
+        return (yield from self._tokens.current(lambda _, moment: self._fresh(port, moment))).headers
 
     def renew(self, port: Port, refused: Mapping[str, Secret]) -> Flow[bool]:
         """Get another access token than the one that was refused."""
-        held = self._held
-        if held is None or held.headers()["Authorization"] == refused.get("Authorization"):
-            yield from self._fresh(port, (yield from now()))
+        yield from self._tokens.current(lambda _, moment: self._fresh(port, moment), refused)
         return True
 
-    def _fresh(self, port: Port, moment: datetime) -> Flow[_Held]:
+    def _fresh(self, port: Port, moment: datetime) -> Flow[Token]:
         fields: dict[str, str | Secret] = {"grant_type": "client_credentials"}
         fields |= {"scope": self.scope} if self.scope else {}
         headers: tuple[tuple[str, str | Secret], ...] = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -176,9 +159,14 @@ class ClientCredentials:
             encoded = Secret(quote(self.client_secret.reveal(), safe=""), self.client_secret)
             headers += (("Authorization", basic(quote(self.client_id, safe=""), encoded)),)
         call: Call[Mapping[str, Any]] = Call(
-            "POST", "", _decode, headers=headers, body=form(fields), subject="an access token"
+            "POST",
+            "",
+            _decode,
+            headers=headers,
+            body=form(fields),
+            subject="an access token",
+            secrets=(self.client_secret,),
         )
-        self._renewing = True
         try:
             answer = yield from send(port.elsewhere(self.token_url), call)
         except StatusError as error:
@@ -186,12 +174,8 @@ class ClientCredentials:
                 what = f"no access token was given ({error.code or error.status}): check client_id, secret and scope"
                 raise AuthError(what, method="POST", url=self.token_url, status=401) from error
             raise
-        finally:
-            self._renewing = False
-        life = _lifetime(answer.get("expires_in"))
-        held = _Held(answer["access_token"], moment + life - min(LEEWAY, life / 20), moment + life)
-        self._held = held
-        return held
+        signed = {"Authorization": bearer(answer["access_token"])}
+        return Token(signed, moment, _lifetime(answer.get("expires_in")))
 
 
 def _decode(answer: Answer) -> Mapping[str, Any]:

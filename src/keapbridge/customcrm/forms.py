@@ -34,19 +34,21 @@ class Form:
     Attributes:
         kind: what it is.
         how: the form of the schema for that kind, or its own.
-        empty: whether empty is written as an empty text.
+        empty: how empty is written: `None`, an empty text, or `False`, which is read as empty, too.
         zone: of times without one.
     """
 
     kind: Kind
     how: str
-    empty: bool
+    empty: Literal["", False] | None
     zone: tzinfo = UTC
 
     def read(self, value: Any) -> Any:
         """A value of the CRM as the codec reads it."""
         if value is None or isinstance(value, Unreadable):
             return value
+        if value is False and self.empty is False and self.kind != "boolean" and not self._is_yes_or_no:
+            return None
         match self.kind:
             case "time":
                 return _read_time(value, self.how, self.zone)
@@ -71,7 +73,7 @@ class Form:
     def write(self, value: Any) -> Any:
         """A value as the CRM takes it."""
         if value is None:
-            return "" if self.empty else None
+            return self.empty
         if isinstance(value, bool):
             return _write_boolean(value, self.how)
         if type(value) is date:  # and not one with the time of day that it was shown with
@@ -137,13 +139,22 @@ def forms_of(schema: CustomcrmSchema, object: str) -> Mapping[str, Form]:
     found: dict[str, Form] = {}
     for name in [*names, *(own.keys() - set(names))]:
         kind = _kind(cls, name) if name in names else "any"
-        how, empty = _how(schema, kind), schema.empty == "everything" or (schema.empty == "text" and kind == "text")
+        how, empty = _how(schema, kind), _empty(schema, kind)
         declared = own.get(name)
         if isinstance(declared, Property):
             how = declared.form or how
-            empty = declared.empty == "text" if declared.empty else empty
+            empty = _EMPTY[declared.empty] if declared.empty else empty
         found[name] = Form(kind, how, empty, zone)
     return found
+
+
+_EMPTY: Mapping[str, Literal["", False] | None] = {"null": None, "text": "", "false": False}
+
+
+def _empty(schema: CustomcrmSchema, kind: Kind) -> Literal["", False] | None:
+    if schema.empty == "text":
+        return "" if kind == "text" else None
+    return "" if schema.empty == "everything" else _EMPTY[schema.empty]
 
 
 def _kind(cls: type, attribute: str) -> Kind:

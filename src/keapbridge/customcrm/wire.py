@@ -34,7 +34,7 @@ Json = dict[str, Any]
 _TIMES = ("CreatedAt", "UpdatedAt")
 _WITHOUT_ZONE = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?$")
 _DEFAULT = CustomcrmSchema()
-_READ_BY = ("names", "times", "time_zone", "dates", "booleans", "ids", *SYSTEM.values())
+_READ_BY = ("names", "times", "time_zone", "dates", "booleans", "empty", "ids", *SYSTEM.values())
 """The keys of a schema that decide how records are read."""
 
 

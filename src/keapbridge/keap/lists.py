@@ -166,7 +166,7 @@ class Wanted(Generic[R]):
     # --- what is answered ---------------------------------------------------------------------------------------
 
     def _read(self, answer: Answer) -> Page[R]:
-        found, rest = open_list(answer, self.endpoint.name)
+        found, rest = open_list(answer, (self.endpoint.name,))
         path = f"$.{self.endpoint.name}"
         token = rest.get("next_page_token") if isinstance(rest, dict) else None  # refused where records are read
         token = str(token) if token else None

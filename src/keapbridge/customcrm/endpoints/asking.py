@@ -83,6 +83,8 @@ def listed(
     path: str | None,
     query: Query,
     ids: Sequence[str] | None = None,
+    *,
+    headers: Query = (),
 ) -> Call[Any]:
     """A call for a page of a list: of many by their ids, where these are given.
 
@@ -95,7 +97,7 @@ def listed(
     in_body = method != "GET" and (path is None or request.body is not None)
     body = None
     if in_body:
-        sent: Json = _filled(request.body or {}, None, None, ids)
+        sent: Json = _filled(request.body or {}, None, None, ids, as_number=_has_numbers(endpoint))
         for name, text in () if path is not None else _without_ids(endpoint, request, query, ids):
             put(sent, name, _as_json(text))
         body, query = dump_json(sent), query if path is not None else ()
@@ -105,10 +107,11 @@ def listed(
         start if path is None else path,
         decode,
         query=(*query, *extra),
-        headers=_headers(endpoint, request) if body is not None else _plain_headers(endpoint, request),
+        headers=(*(_headers if body is not None else _plain_headers)(endpoint, request), *headers),
         body=body,
         subject=f"the list of {endpoint.singular}s",
         route=start,
+        empty=(304,) if headers else (),
     )
 
 
@@ -139,7 +142,8 @@ def _headers(endpoint: Endpoint[Any], request: Request) -> Query:
 
 def _body(endpoint: Endpoint[Any], request: Request, record: Json | None, id: str | None) -> bytes | None:
     if request.body is not None:
-        return _encoded(endpoint, _filled(request.body, record, id, None if id is None else [id]))
+        ids = None if id is None else [id]
+        return _encoded(endpoint, _filled(request.body, record, id, ids, as_number=_has_numbers(endpoint)))
     return None if record is None else _encoded(endpoint, _wrapped(endpoint, record, id))
 
 
@@ -168,21 +172,37 @@ def _names_id(template: Any) -> bool:
     return isinstance(template, list) and any(map(_names_id, template))
 
 
-def _filled(template: Any, record: Json | None, id: str | None, ids: Sequence[str] | None) -> Any:
+def _has_numbers(endpoint: Endpoint[Any]) -> bool:
+    """Whether ids are numbers in what is sent."""
+    return endpoint.schema.ids == "integer"
+
+
+def _filled(
+    template: Any, record: Json | None, id: str | None, ids: Sequence[str] | None, *, as_number: bool = False
+) -> Any:
     """A template with what it stands for."""
-    if template == RECORD:
-        return record
-    if template == IDS:
-        return list(ids or ())
-    if isinstance(template, str):
-        return template if id is None else template.replace(ID, id)
-    if isinstance(template, Mapping):
-        return {name: _filled(value, record, id, ids) for name, value in template.items()}
-    if isinstance(template, (list, tuple)):
-        if id is None and ids is not None and len(template) == 1 and _names_id(template[0]):
-            return [_filled(template[0], record, each, None) for each in ids]
-        return [_filled(value, record, id, ids) for value in template]
-    return template
+
+    def number(id: str) -> Any:
+        return int(id) if as_number and id.isdecimal() else id
+
+    def filled(template: Any, id: str | None, ids: Sequence[str] | None) -> Any:
+        if template == RECORD:
+            return record
+        if template == IDS:
+            return list(map(number, ids or ()))
+        if template == ID and id is not None:
+            return number(id)
+        if isinstance(template, str):
+            return template if id is None else template.replace(ID, id)
+        if isinstance(template, Mapping):
+            return {name: filled(value, id, ids) for name, value in template.items()}
+        if isinstance(template, (list, tuple)):
+            if id is None and ids is not None and len(template) == 1 and _names_id(template[0]):
+                return [filled(template[0], each, None) for each in ids]
+            return [filled(value, id, ids) for value in template]
+        return template
+
+    return filled(template, id, ids)
 
 
 def _as_json(text: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
+import msgspec
 
 from keapbridge._io.effects import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
@@ -15,8 +17,9 @@ from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
 from keapbridge.customcrm.endpoints.items import Listing, listing
 from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of, total_of
 from keapbridge.customcrm.endpoints.proofs import is_told, says_where
-from keapbridge.customcrm.endpoints.refused import refuse_in_body
+from keapbridge.customcrm.endpoints.refused import refuse_in_body, says_yes
 from keapbridge.customcrm.forms import zone_of
+from keapbridge.customcrm.paths import steps
 from keapbridge.customcrm.schema import OffsetPaging, PagePaging, attribute_of
 
 __all__ = ["MAX_PAGE", "find", "get_many", "list_page"]
@@ -37,7 +40,7 @@ def list_page(
     Args:
         unread: leave records unread where that is possible.
     """
-    query = _sized(endpoint, page_size)
+    narrowing: Query = ()
     changes = endpoint.schema.changed_since
     if updated_since is not None:
         if updated_since.tzinfo is None:
@@ -45,10 +48,17 @@ def list_page(
                 f"a time needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC); {updated_since} has none"
             )
         if changes is not None:
-            query += ((changes.parameter, changes.text(updated_since, zone_of(endpoint.schema))),)
-    query += tuple(endpoint.declared.query.items())
-    narrowed = updated_since is not None and changes is not None
-    return page_call(endpoint, query, attrs.evolve(start_of(endpoint), changes=narrowed), unread=unread)
+            narrowing = ((changes.parameter, changes.text(updated_since, zone_of(endpoint.schema))),)
+    in_header = narrowing if changes is not None and changes.header else ()
+    query = _asked(endpoint, _sized(endpoint, page_size), () if in_header else narrowing)
+    start = attrs.evolve(start_of(endpoint), changes=bool(narrowing), headers=in_header)
+    return page_call(endpoint, query, start, unread=unread)
+
+
+def _asked(endpoint: Endpoint[Any], sized: Query, own: Query) -> Query:
+    """The query of a list: what narrows it stands in place of what every list is asked with."""
+    names = {name for name, _ in own}
+    return (*sized, *own, *(pair for pair in endpoint.declared.query.items() if pair[0] not in names))
 
 
 def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
@@ -58,7 +68,7 @@ def find(endpoint: Endpoint[R], record: R) -> Call[Page[R]] | None:
         attribute = attribute_of(endpoint.codec.cls, name)
         value = held.get(name if attribute is None else endpoint.wire.name_of(attribute))
         if isinstance(value, str) and value:
-            query = (*_sized(endpoint, MAX_PAGE), (parameter, value), *endpoint.declared.query.items())
+            query = _asked(endpoint, _sized(endpoint, MAX_PAGE), ((parameter, value),))
             return page_call(endpoint, query, start_of(endpoint))
     return None
 
@@ -99,10 +109,11 @@ def _sized(endpoint: Endpoint[Any], page_size: int) -> Query:
 
 def page_call(endpoint: Endpoint[R], query: Query, place: Place, *, unread: bool = False) -> Call[Page[R]]:
     def decode(answer: Answer) -> Page[R]:
-        return _page(endpoint, query, place, [_shown(endpoint, answer, unread=unread)], unread=unread)
+        shown = _shown(endpoint, answer, unread=unread, operation="list" if place.ids is None else "batch")
+        return _page(endpoint, query, place, [shown], unread=unread)
 
     asked = place.query if place.path is not None else (*query, *place.query)
-    call = listed(endpoint, decode, place.path, asked, place.ids)
+    call = listed(endpoint, decode, place.path, asked, place.ids, headers=place.headers)
     return attrs.evolve(call, parts=_parts(endpoint, query, place, unread=unread))
 
 
@@ -115,10 +126,14 @@ class _Shown(Generic[R]):
     answer: Answer
 
 
-def _shown(endpoint: Endpoint[R], answer: Answer, *, unread: bool) -> _Shown[R]:
+def _shown(endpoint: Endpoint[R], answer: Answer, *, unread: bool, operation: str = "list") -> _Shown[R]:
     where = endpoint.schema.envelope.items
-    items, rest = open_list(answer, where)
-    refuse_in_body(endpoint, answer, rest, f"the list of {endpoint.singular}s")
+    if not answer.body.strip() and answer.status in {204, 304}:
+        return _Shown(listing(endpoint, [], "$", unread=unread), {}, answer)  # nothing, and said so
+    items, rest = open_list(answer, None if where is None else steps(where))
+    refuse_in_body(endpoint, operation, answer, rest)
+    if isinstance(items, msgspec.Raw) and bytes(items) == b"null" and says_yes(endpoint, operation, rest):
+        items = []
     return _Shown(listing(endpoint, items, f"$.{where}" if where else "$", unread=unread), rest, answer)
 
 
@@ -156,7 +171,8 @@ def _proof(
     paging = endpoint.schema.paging
     name = None if paging is None else paging.size
     half = len(ids) // 2
-    if name is None or place != attrs.evolve(start_of(endpoint), changes=place.changes) or not half:
+    start = attrs.evolve(start_of(endpoint), changes=place.changes, headers=place.headers)
+    if name is None or place != start or not half:
         return None
     if says_where(endpoint, shown.rest, shown.answer, ids):
         return None
@@ -167,7 +183,7 @@ def _proof(
         is_full = str(len(ids)) == asked
         return is_told(endpoint, part.rest, answer, len(part.listing.ids), half, len(ids), is_full=is_full)
 
-    return listed(endpoint, decode, None, _resized(query, name, half))
+    return listed(endpoint, decode, None, _resized(query, name, half), headers=place.headers)
 
 
 # --- less than a page -------------------------------------------------------------------------------------------
@@ -195,7 +211,8 @@ def _parts(endpoint: Endpoint[R], query: Query, place: Place, *, unread: bool) -
         else:
             at = place.number + start
         where = (*_resized(query, name, length), (paging.parameter, str(at)))
-        return listed(endpoint, lambda answer: _shown(endpoint, answer, unread=unread), None, where, place.ids)
+        decode = partial(_shown, endpoint, unread=unread)
+        return listed(endpoint, decode, None, where, place.ids, headers=place.headers)
 
     def split(length: int) -> int:
         if isinstance(paging, OffsetPaging):

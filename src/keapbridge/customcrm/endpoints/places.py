@@ -41,6 +41,7 @@ class Place:
         wanted: how many records are asked for by their ids, and not read yet.
         ids: those that are asked for.
         changes: whether it is a list of changes, which tells of deletions.
+        headers: what narrows it to changes, where a header does.
     """
 
     query: Query = ()
@@ -57,6 +58,7 @@ class Place:
     wanted: int | None = None
     ids: tuple[str, ...] | None = None
     changes: bool = False
+    headers: Query = ()
 
 
 def start_of(endpoint: Endpoint[Any]) -> Place:

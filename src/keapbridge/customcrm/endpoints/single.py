@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from keapbridge._io.effects import Answer, Call
-from keapbridge._json.codec import load_json
-from keapbridge.customcrm.endpoints.asking import about_one, created
+from keapbridge._json.codec import id_text, load_json
+from keapbridge.customcrm.endpoints.asking import about_one, created, request_of
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
 from keapbridge.customcrm.endpoints.refused import refuse_in_body
 from keapbridge.customcrm.forms import zone_of
@@ -39,6 +39,7 @@ __all__ = [
 
 R = TypeVar("R")
 
+_NO_CONTENT = 204
 _KEY = re.compile(r"\((?:\w+=)?(?:'([^']*)'|([^'()]+))\)$")  # OData: Contacts(5), Contacts('A5'), Contacts(ID=5)
 
 
@@ -118,7 +119,7 @@ def delete(endpoint: Endpoint[Any], id: str, *, if_match: str | None = None) -> 
 
     def decode(answer: Answer) -> None:
         if answer.body.lstrip()[:1] == b"{":
-            refuse_in_body(endpoint, answer, load_json(answer), f"{endpoint.singular} {id}")
+            refuse_in_body(endpoint, "delete", answer, load_json(answer))
 
     return about_one(endpoint, "delete", id, "DELETE", decode, headers=_conditions(endpoint, if_match))
 
@@ -177,23 +178,29 @@ def _write(
     return about_one(endpoint, "update", id, method, decode, headers=headers, record=body)
 
 
-def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str) -> Any:
-    body, where = load_json(answer), endpoint.schema.envelope.record
-    refuse_in_body(endpoint, answer, body, subject)
+def _is_empty_list(body: Any, where: str | None) -> bool:
+    """Whether a record is looked for in a list that has none."""
+    path = (where or "").rpartition("[")[0]
+    return bool((dig(body, path) if path else body) == [])
+
+
+def _one_body(endpoint: Endpoint[Any], answer: Answer, subject: str, operation: str = "get") -> Any:
+    body, where = None if answer.status == _NO_CONTENT else load_json(answer), endpoint.schema.envelope.record
+    refuse_in_body(endpoint, operation, answer, body)
     found = dig(body, where)
-    if found is None and (body is None or has(body, where) or body == []):
+    if found is None and (body is None or has(body, where) or _is_empty_list(body, where)):
         raise NotFoundError(f"{subject} is not there: the answer shows null in its place", status=404)
     if is_deleted(endpoint, found):
         raise NotFoundError(f"{subject} is marked as deleted", status=410)
     return found
 
 
-def _decode_one(endpoint: Endpoint[R], subject: str) -> Callable[[Answer], R]:
+def _decode_one(endpoint: Endpoint[R], subject: str, operation: str = "get") -> Callable[[Answer], R]:
     where = endpoint.schema.envelope.record
     path = f"$.{where}" if where else "$"
 
     def decode(answer: Answer) -> R:
-        body = endpoint.wire.read(_one_body(endpoint, answer, subject))
+        body = endpoint.wire.read(_one_body(endpoint, answer, subject, operation))
         record = endpoint.codec.load(body, path=path)
         return _versioned(endpoint, record, answer)
 
@@ -210,13 +217,14 @@ def _versioned(endpoint: Endpoint[R], record: R, answer: Answer) -> R:
 def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer], R]:
     """The record that an answer to a write shows, or one with its id only where it shows no more."""
     subject = f"{endpoint.singular} {id or ''}".rstrip()
-    whole = _decode_one(endpoint, subject)
+    operation = "create" if id is None else "update"
+    whole = _decode_one(endpoint, subject, operation)
 
     def decode(answer: Answer) -> R:
         body = load_json(answer) if answer.body.strip() else None
-        refuse_in_body(endpoint, answer, body, subject)
+        refuse_in_body(endpoint, operation, answer, body)
         shows = dig(body, endpoint.schema.envelope.record) is not None
-        if endpoint.schema.envelope.written == "record" and shows:
+        if endpoint.schema.envelope.written == "record" and shows and (id or not request_of(endpoint, "create").id):
             return whole(answer)
         values: Json = {"id": id or _new_id(endpoint, answer)}
         return endpoint.codec.cls(**values)
@@ -226,8 +234,8 @@ def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer],
 
 def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
     body = load_json(answer) if answer.body.strip() else None
-    found = id_of(endpoint, dig(body, endpoint.schema.envelope.record)) or id_of(endpoint, body)
-    if found:
+    told = id_text(dig(body, request_of(endpoint, "create").id))
+    if found := told or id_of(endpoint, dig(body, endpoint.schema.envelope.record)) or id_of(endpoint, body):
         return found
     address = answer.headers.get("location") or answer.headers.get("odata-entityid") or ""
     last = urlsplit(address).path.rstrip("/").rpartition("/")[2]
@@ -235,6 +243,8 @@ def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
     last = last if inside is None else inside[1] or inside[2]
     if not last:
         raise ShapeError(
-            "the answer tells no id of the new record: declare where it is, id= of the schema", paths=["$"]
+            "the answer tells no id of the new record: declare where it is, "
+            "requests={'create': kb.customcrm.Request(id='…')}",
+            paths=["$"],
         )
     return unquote(last)

@@ -18,6 +18,7 @@ __all__ = [
     "at_least",
     "below_base",
     "filled",
+    "flag",
     "format_of",
     "is_path",
     "made_of",
@@ -55,6 +56,12 @@ def path(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         return
     if not isinstance(value, str) or not is_path(value):
         raise ValueError(f"{attribute.name}: must be {PATH}, not {value!r}")
+
+
+def flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    at = value.removeprefix("!").partition("=")[0] if isinstance(value, str) else value
+    if value is not None and (not isinstance(at, str) or not is_path(at)):
+        raise ValueError(f"{attribute.name}: must be 'ok', 'data[0].code=SUCCESS' or '!error', not {value!r}")
 
 
 def filled(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

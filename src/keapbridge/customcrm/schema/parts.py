@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from keapbridge.customcrm.schema.checks import at_least, filled, one_of, path
+from keapbridge.customcrm.schema.checks import at_least, filled, flag, one_of, path
 from keapbridge.customcrm.schema.times import FORMATS, time_text
 from keapbridge.model.given import keywords
 
@@ -25,12 +25,15 @@ class ChangedSince:
         format: `"iso8601"` (UTC with milliseconds and `Z`), `"unix"` (seconds), `"unix_ms"` (milliseconds), or a
             pattern for `strftime` in the zone of the schema (`"%Y-%m-%d"`). What a format cannot tell is rounded down:
             too much is listed then.
-        template: what the parameter holds, with `{since}` in it: `"updatedAt ge {since}"`.
+        template: what the parameter holds, with `{since}` in it: `"updatedAt ge {since}"`. It stands in place of the
+            same parameter in the `query` of the object.
+        header: whether it is a header: `If-Modified-Since`; status 304 says that nothing has changed then.
     """
 
     parameter: str = field(default="updated_since", validator=filled)
     format: str = field(default="iso8601", validator=filled)
     template: str = field(default="{since}", kw_only=True)
+    header: bool = field(default=False, validator=one_of(True, False), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.format not in FORMATS and "%" not in self.format:
@@ -56,7 +59,9 @@ class Envelope:
         sends: what a record is wrapped in when it is written; `None` for nothing.
         constant: what is put beside the record when it is written (`{"type": "contacts", "id": "{id}"}`), by path; what
             has `{id}` in it is left out of a record that has no id yet.
-        success: where answers say whether the call was done (`"success"`), beside their status; `None` for nowhere.
+        success: where answers say whether the call was done, beside their status: `"success"`, which is true then;
+            `"data[0].code=SUCCESS"`, which holds this text then; `"!error"`, which is not there then; `None` for
+            nowhere. A `Request` may say it for one operation.
         written: what answers to writes hold: the whole `"record"`, or its `"id"` at most, so that it has to be read.
     """
 
@@ -64,7 +69,7 @@ class Envelope:
     record: str | None = field(default=None, validator=path)
     sends: str | None = field(default=None, validator=path)
     constant: Mapping[str, Any] = field(factory=dict)
-    success: str | None = field(default=None, validator=path)
+    success: str | None = field(default=None, validator=flag)
     written: Literal["record", "id"] = field(default="record", validator=one_of("record", "id"))
 
 

@@ -36,13 +36,15 @@ class Property:
         write: where it is written; `None` for the same place.
         form: how it is written: `"text"`, `"integer"`, `"number"`, `"boolean"`, two words for yes and no (`"Y/N"`), or
             as dates are written (see `dates` of the schema). `None`: as the schema says.
-        empty: how empty is written: as `"null"` or as an empty `"text"`; `None`: as the schema says.
+        empty: how empty is written: as `"null"`, as an empty `"text"`, or as `"false"`; `None`: as the schema says.
     """
 
     path: str = field(validator=checks.path)
     write: str | None = field(default=None, validator=checks.path, kw_only=True)
     form: str | None = field(default=None, validator=_form, kw_only=True)
-    empty: Literal["null", "text"] | None = field(default=None, validator=one_of("null", "text", None), kw_only=True)
+    empty: Literal["null", "text", "false"] | None = field(
+        default=None, validator=one_of("null", "text", "false", None), kw_only=True
+    )
 
 
 Properties: TypeAlias = Mapping[str, Union[str, Property]]

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import field, frozen
 
 from keapbridge._toml.reading import unknown
-from keapbridge.customcrm.schema.checks import below_base, filled, texts
+from keapbridge.customcrm.schema.checks import below_base, filled, flag, texts
+from keapbridge.customcrm.schema.checks import path as a_path
 from keapbridge.model.given import keywords, kind
 
 __all__ = ["OPERATIONS", "Operations", "Request", "operations"]
@@ -28,7 +29,10 @@ class Request:
         headers: what goes along in the headers.
         body: what is sent, as a template of tables, lists and texts. `"{record}"` stands for the record, `"{ids}"` for
             a list of the ids, `{id}` in a text for the id; of a list with one member in which `{id}` stands there is
-            one for each id. Without it the record is sent as `envelope` says.
+            one for each id. Without it the record is sent as `envelope` says. Where `ids` of the schema are integers,
+            a text that is no more than `"{id}"` becomes one.
+        success: where its answers say whether it was done; as in `Envelope`, which counts where this is `None`.
+        id: where the answer to a create has the id, where it is no record; the record is read then.
     """
 
     method: str | None = field(default=None, validator=filled)
@@ -36,6 +40,8 @@ class Request:
     query: Mapping[str, str] = field(factory=dict, validator=texts, kw_only=True)
     headers: Mapping[str, str] = field(factory=dict, validator=texts, kw_only=True)
     body: Any = field(default=None, kw_only=True)
+    success: str | None = field(default=None, validator=flag, kw_only=True)
+    id: str | None = field(default=None, validator=a_path, kw_only=True)
 
     def over(self, common: Request) -> Request:
         """What is declared here, and else there."""
@@ -45,6 +51,8 @@ class Request:
             query={**common.query, **self.query},
             headers={**common.headers, **self.headers},
             body=common.body if self.body is None else self.body,
+            success=self.success or common.success,
+            id=self.id or common.id,
         )
 
 

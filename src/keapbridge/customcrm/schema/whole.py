@@ -66,7 +66,8 @@ class CustomcrmSchema:
         time_zone: what times without a zone are of.
         dates: how days are written: as times are, `"datetime"` (`1990-02-03T00:00:00Z`), or a pattern.
         booleans: how yes and no are written: as `"boolean"`, as an `"integer"`, or in two words (`"Y/N"`).
-        empty: how empty is written: as `"null"`; `"text"`: texts as an empty text; `"everything"` as an empty text.
+        empty: how empty is written: as `"null"`; `"text"`: texts as an empty text; `"everything"` as an empty text;
+            `"false"`: as `false`, which is read so, too.
         ids: whether references to other records are written as `"text"` or as `"integer"`.
         decimals: whether prices are written as `"text"` (`"12.50"`) or as a `"number"`.
         headers: what goes along in the headers of all calls (`{"Prefer": "return=representation"}`).
@@ -98,7 +99,9 @@ class CustomcrmSchema:
     time_zone: str = field(default="UTC", validator=zone)
     dates: str = field(default="iso8601", validator=format_of(*FORMATS))
     booleans: str = field(default="boolean", validator=words("boolean", "integer"))
-    empty: Literal["null", "text", "everything"] = field(default="null", validator=one_of("null", "text", "everything"))
+    empty: Literal["null", "text", "everything", "false"] = field(
+        default="null", validator=one_of("null", "text", "everything", "false")
+    )
     headers: Mapping[str, str] = field(factory=dict, validator=texts)
     content_type: str = field(default="application/json", validator=filled)
     requests: Operations = field(factory=dict, validator=operations)

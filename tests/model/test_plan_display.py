@@ -40,12 +40,12 @@ def plan_of(store: object, number: int) -> kb.Plan:
 def test_a_plan_of_many_actions_is_shown_by_its_first_ones() -> None:
     store = open_store("sqlite://", "display")
     try:
-        plan = plan_of(store, 20_000)
+        plan = plan_of(store, 100_000)
         html = plan._repr_html_()
     finally:
         store.close()
     assert len(html.encode()) < 200_000
-    assert "20,000 create in Keap" in html
+    assert "100,000 create in Keap" in html
     assert "records that are changed: 1" in html, "of the kinds at the end, too"
     assert "conflicts, which wait for a decision: 1" in html
     assert EVIL not in html

@@ -65,7 +65,7 @@ def test_a_client_of_the_other_kind_of_session_is_refused() -> None:
 
 def test_a_new_session_knows_nothing_and_asks_nobody(session: SyncSession) -> None:
     assert (session.conflicts(), session.failures(), list(session.contacts.links())) == ([], [], [])
-    assert session.history("contacts", keap="1") == ()
+    assert session.history("contacts", keap="1") == []
     with pytest.raises(kb.StalePlanError):
         session.apply("no such plan")
 

@@ -253,7 +253,7 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
     explanation = session.explain("contacts", keap="12")
     assert_type(explanation.link, Link | None)
     assert_type(explanation.failures, tuple[Failure, ...])
-    assert_type(session.history("companies", customcrm="C1"), tuple[JournalEntry, ...])
+    assert_type(session.history("companies", customcrm="C1"), Rows[JournalEntry])
     assert_type(session.plan_undo(report.run_id), kb.Plan)
     assert_type(session.undo(report.run_id), kb.Report)
     assert_type(session.contacts.retry(keap=["12"]), int)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import attrs
@@ -16,6 +15,7 @@ from keapbridge.detecting.telling import findings_of, joined
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS, CUSTOMCRM_OBJECTS, CUSTOMERS, PRODUCTS
+from keapbridge.model.proposal_display import show_proposal
 
 __all__ = ["ApiProposal", "proposed"]
 
@@ -85,19 +85,10 @@ class ApiProposal:
         return f"<ApiProposal: {found or 'no list of records'}; {len(self.findings)} findings>"
 
     def _repr_html_(self) -> str:
-        parts: list[str] = []
-        for object in _ORDER:
-            there = self.schema is not None and object in self.fields
-            path = getattr(self.schema, object).path if there else "no list looks like it"
-            parts.append(f"<b>{_TITLES[object]}</b>: {escape(path)}")
-            rows = "".join(
-                "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in cells) + "</tr>"
-                for cells in self._rows(object)
-            )
-            parts += [f"<table>{rows}</table>"] if rows else []
-        parts.append(self.findings._repr_html_())
-        python = self.as_python()
-        return "<br>".join(parts) + (f"<pre>{escape(python)}</pre>" if python else "")
+        there = [] if self.schema is None else [object for object in _ORDER if object in self.fields]
+        places = {_TITLES[object]: (getattr(self.schema, object).path, self._rows(object)) for object in there}
+        titles = [_TITLES[object] for object in _ORDER]
+        return show_proposal(titles, places, "no list looks like it", self.findings, self.as_python())
 
 
 def proposed(

@@ -19,7 +19,7 @@ from keapbridge.events.values import Event, Progress, RunBegun, RunEnded, Wait
 from keapbridge.events.waits import Waits, told
 from keapbridge.showing.html import bars, display, table
 
-__all__ = ["Bar", "Live", "Log", "Notebook", "Picture", "Screen", "Terminal", "live", "screen_here"]
+__all__ = ["Bar", "Live", "Log", "Notebook", "Picture", "Screen", "Terminal", "as_html", "live", "screen_here"]
 
 SURE = timedelta(seconds=3)  # before that, nobody can tell how long something takes
 
@@ -197,12 +197,17 @@ class Notebook:
         from IPython.display import HTML  # pyright: ignore[reportMissingImports]
         from IPython.display import display as show  # pyright: ignore[reportMissingImports]
 
-        rows = [(f"{bar.object}: {bar.doing}", _length(bar), bar.words) for bar in picture.bars()]
-        html = HTML(display("", table(("", "", ""), rows), None if is_last else picture.waiting or None))
+        html = HTML(as_html(picture, is_last=is_last))
         if self._handle is None:
             self._handle = show(html, display_id=True)
         else:
             self._handle.update(html)
+
+
+def as_html(picture: Picture, *, is_last: bool) -> str:
+    """The picture for a notebook."""
+    rows = [(f"{bar.object}: {bar.doing}", _length(bar), bar.words) for bar in picture.bars()]
+    return display("", table(("", "", ""), rows), None if is_last else picture.waiting or None)
 
 
 def _length(bar: Bar) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 
 import attrs
 
 from keapbridge.decide.shares import Stretch
 from keapbridge.model.tenant import LANES, Lane, Standing
+from keapbridge.showing.html import Part, badge, bars, display, element, note, table
 
 __all__ = ["FleetStatus", "TenantStatus", "status_of"]
 
-MOST_LINES = 50  # that a printed status shows
+MOST_LINES = 50  # that a status shows, printed or in a notebook
+_COLOURS: Mapping[str, int] = {"running": 0, "idle": 1, "waiting": 2, "due": 3}
 
 
 @attrs.frozen
@@ -184,10 +185,30 @@ class FleetStatus:
         return "\n".join([self._summary, *stretch, *lines])
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{escape(head)}</th>" for head, _ in _COLUMNS)
-        rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows())
-        stretch = f"<p>{escape(str(self.stretch))}</p>" if self.stretch.level is not None else ""
-        return f"<b>{escape(self._summary)}</b>{stretch}<table><tr>{heads}</tr>{rows}</table>"
+        states = sorted(self.counts.items())
+        colours = [_COLOURS.get(state, 5) for state, _ in states]
+        stretch = note(element("p", str(self.stretch))) if self.stretch.level is not None else None
+        shown = [
+            [_told(each, name, cell) for (_, name), cell in zip(_COLUMNS, row, strict=True)]
+            for each, row in zip(self._by_trouble(), self._rows()[:MOST_LINES], strict=False)
+        ]
+        more = len(self) - len(shown)
+        return display(
+            self._summary,
+            bars(states, colours=colours),
+            stretch,
+            table([head for head, _ in _COLUMNS], shown),
+            element("p", f"and {more:,} more: to_dicts() has them all", cls="q") if more else None,
+        )
+
+
+def _told(each: TenantStatus, name: str, cell: str) -> Part:
+    """A cell for a notebook: what a person is to look at stands out."""
+    if not cell:
+        return "\u00a0"
+    if name == "outcome":
+        return badge(cell, "good" if each.outcome == "complete" else "bad" if each.in_row else "warn")
+    return badge(cell, "warn") if name in {"conflicts", "failures"} else cell
 
 
 def _plain(value: Any) -> Any:

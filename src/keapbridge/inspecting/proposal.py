@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import attrs
@@ -21,6 +20,7 @@ from keapbridge.inspecting.scoring import Guess, guesses
 from keapbridge.inspecting.structure import findings_of
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
+from keapbridge.model.proposal_display import show_proposal
 
 __all__ = ["Proposal", "propose", "with_profiles"]
 
@@ -86,15 +86,13 @@ class Proposal:
         return f"<Proposal: {found or 'no table'}; {len(self.findings)} findings>"
 
     def _repr_html_(self) -> str:
-        parts: list[str] = []
-        for object in _ORDER:
-            table = self.tables.get(object)
-            parts.append(f"<b>{_TITLES[object]}</b>: {escape(table.name) if table else 'no table looks like it'}")
-            if table is not None:
-                parts.append(f"<table>{''.join(_html_rows(table, self.profiles.get(object)))}</table>")
-        parts.append(self.findings._repr_html_())
-        python = self.as_python()
-        return "<br>".join(parts) + (f"<pre>{escape(python)}</pre>" if python else "")
+        places = {
+            _TITLES[object]: (table.name, list(_rows(table, self.profiles.get(object))))
+            for object, table in self.tables.items()
+        }
+        return show_proposal(
+            [_TITLES[object] for object in _ORDER], places, "no table looks like it", self.findings, self.as_python()
+        )
 
 
 def _shown(table: SqlTable) -> Iterator[tuple[str, str]]:
@@ -112,13 +110,11 @@ def _shown(table: SqlTable) -> Iterator[tuple[str, str]]:
             yield role, column
 
 
-def _html_rows(table: SqlTable, profile: Profile | None) -> Iterator[str]:
+def _rows(table: SqlTable, profile: Profile | None) -> Iterator[tuple[str, str, str]]:
     fields = {field.name: field for field in profile.fields} if profile else {}
     for name, column in _shown(table):
         field = fields.get(name)
-        told = f"{field.filled} filled, {field.held} held" if field else ""
-        cells = (name, column, told)
-        yield "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        yield name, column, f"{field.filled} filled, {field.held} held" if field else "\u00a0"
 
 
 def propose(schema: Schema, *, currency: str | None = None, url: str | None = None) -> Proposal:

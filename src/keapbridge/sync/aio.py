@@ -191,15 +191,15 @@ class AsyncSyncSession:
 
     async def history(
         self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None
-    ) -> tuple[JournalEntry, ...]:
+    ) -> Rows[JournalEntry]:
         """See `SyncSession.history`."""
         return await self._driver.run(self._engine.history(name, keap, customcrm))
 
-    async def plans(self, *, limit: int = 50) -> list[PlanSummary]:
+    async def plans(self, *, limit: int = 50) -> Rows[PlanSummary]:
         """See `SyncSession.plans`."""
         return await self._driver.run(self._engine.plans(limit))
 
-    async def runs(self, *, limit: int = 50) -> list[RunSummary]:
+    async def runs(self, *, limit: int = 50) -> Rows[RunSummary]:
         """See `SyncSession.runs`."""
         return await self._driver.run(self._engine.runs(limit))
 

@@ -141,10 +141,9 @@ class Engine:
         one = _one_id(keap, customcrm)
         return explain(self.bridge[name], one)
 
-    def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[tuple[JournalEntry, ...]]:
+    def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Rows[JournalEntry]]:
         self._check_open()
-        one = _one_id(keap, customcrm)
-        return history(self.bridge[name], one)
+        return Rows((yield from history(self.bridge[name], _one_id(keap, customcrm))))
 
     def plan_undo(self, run: str | Report) -> Flow[Plan]:
         self._check_open()
@@ -155,13 +154,13 @@ class Engine:
     ) -> Flow[Report]:
         return self._run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
 
-    def plans(self, limit: int) -> Flow[list[PlanSummary]]:
+    def plans(self, limit: int) -> Flow[Rows[PlanSummary]]:
         self._check_open()
-        return self.bridge.store.plans.newest(_positive(limit))
+        return Rows((yield from self.bridge.store.plans.newest(_positive(limit))))
 
-    def runs(self, limit: int) -> Flow[list[RunSummary]]:
+    def runs(self, limit: int) -> Flow[Rows[RunSummary]]:
         self._check_open()
-        return self.bridge.store.runs.newest(_positive(limit))
+        return Rows((yield from self.bridge.store.runs.newest(_positive(limit))))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
         self._check_open()

@@ -254,11 +254,11 @@ class SyncSession:
 
     def history(
         self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None
-    ) -> tuple[JournalEntry, ...]:
+    ) -> Rows[JournalEntry]:
         """What this session has written to a record, newest first."""
         return self._driver.run(self._engine.history(name, keap, customcrm))
 
-    def plans(self, *, limit: int = 50) -> list[PlanSummary]:
+    def plans(self, *, limit: int = 50) -> Rows[PlanSummary]:
         """The plans that the store keeps, newest first; `saved_plan` has all of one.
 
         Args:
@@ -266,7 +266,7 @@ class SyncSession:
         """
         return self._driver.run(self._engine.plans(limit))
 
-    def runs(self, *, limit: int = 50) -> list[RunSummary]:
+    def runs(self, *, limit: int = 50) -> Rows[RunSummary]:
         """The runs that the store keeps, newest first; `report` has all of one.
 
         Args:

@@ -1,4 +1,4 @@
-"""Whatever somebody has written into a record, a name or a reason: a display shows it, and no browser does what it says."""
+"""What somebody has written into a record, a name or a reason: a display shows it, and no browser does what it says."""
 
 from __future__ import annotations
 

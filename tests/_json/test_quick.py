@@ -85,7 +85,8 @@ def record_of(cls: type, wire_names: Any, inner: bool = False) -> st.SearchStrat
         properties[wire_names.get(field.name, field.name)] = st.one_of(usual, usual, usual, st.none())
     usual_record = st.fixed_dictionaries({}, optional=properties)
     if inner:
-        return usual_record
+        further = st.dictionaries(st.sampled_from(["Unknown", "extra", "_0", "is'\"new"]), odd_values, max_size=2)
+        return st.one_of(usual_record, usual_record, st.tuples(usual_record, further).map(lambda b: {**b[1], **b[0]}))
     wire_id = wire_names["id"]
     whole = usual_record.flatmap(lambda r: st.just(r) if r.get(wire_id) else st.just({**r, wire_id: "7"}))
     strange = st.tuples(
@@ -188,7 +189,74 @@ def test_most_lists_are_read_quickly() -> None:
 )
 def test_nothing_is_read_quickly_where_something_could_get_lost(odd: dict[str, Any]) -> None:
     with pytest.raises(NotQuickError):
-        CONTACTS.codec.read_quickly(json.dumps([{"id": "2"}, odd]).encode())
+        Codec(kb.keap.Contact).read_quickly(json.dumps([{"id": "2"}, odd]).encode())
+
+
+def texts_of(items: list[dict[str, Any]]) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(items).encode())
+
+
+def test_properties_that_no_class_has_are_learnt_and_kept() -> None:
+    """The next list that has them is read quickly; so is one without them."""
+    codec = Codec(kb.keap.Contact)
+    item = {"id": "1", "colour": "blue", "email_addresses": [{"email": "ada@example.org", "checked": None}]}
+    assert codec.read_many(texts_of([{"id": "2"}, item])) == codec.load_many([{"id": "2"}, item])
+    _, read = codec.read_quickly(texts_of([{"id": "2"}, item]))
+    assert read.extra == {"colour": "blue"}
+    assert read.email_addresses[0].extra == {"checked": None}
+    (bare,) = codec.read_quickly(texts_of([{"id": "2"}]))
+    assert bare == kb.keap.Contact(id="2")
+    assert codec.dump(read) == item
+
+
+def test_names_that_go_on_being_new_are_not_learnt_for_ever() -> None:
+    codec = Codec(kb.keap.Contact)
+    items = [{"id": str(n), f"p{n}": n} for n in range(1, 400)]
+    records, malformed = codec.read_many(texts_of(items))
+    assert not malformed
+    assert [dict(record.extra) for record in records] == [{f"p{n}": n} for n in range(1, 400)]
+    codec.read_quickly(texts_of([{"id": "1", "p1": 1}]))
+    with pytest.raises(NotQuickError):
+        codec.read_quickly(texts_of([{"id": "1", "p399": 1}]))
+
+
+def test_an_odd_record_is_read_with_patience_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = Codec(kb.keap.Contact)
+    items: list[dict[str, Any]] = [{"id": str(n), "given_name": "Ada"} for n in range(1, 1001)]
+    items[76] |= {"birth_date": "1980-05-17T00:00:00Z"}
+    items[500] |= {"given_name": 7}
+    patient: list[Any] = []
+    load_many = codec.load_many
+    expected, _ = load_many(items)
+
+    def noted(items: Any, **arguments: Any) -> Any:
+        patient.extend(items)
+        return load_many(items, **arguments)
+
+    monkeypatch.setattr(codec, "load_many", noted)
+    for _ in range(2):
+        records, [malformed] = codec.read_many(texts_of(items), path="$.contacts")
+        assert records == expected
+        assert str(malformed.error) == "unexpected data at $.contacts[500].given_name (expected str)"
+    assert [item["id"] for item in patient] == ["77", "501"] * 2
+
+
+def test_a_list_of_odd_records_is_read_as_one() -> None:
+    """Records of which most are odd are not tried one by one."""
+    codec = Codec(kb.keap.Contact)
+    items = [{"id": str(n), "birth_date": "1980-05-17T00:00:00Z", f"p{n // 20}": n} for n in range(1, 201)]
+    assert codec.read_many(texts_of(items)) == codec.load_many(items)
+
+
+@pytest.mark.parametrize("unread", [True, False])
+def test_a_mark_of_deletion_that_was_learnt_still_means_deleted(unread: bool) -> None:
+    schema = kb.CustomcrmSchema(deleted=kb.customcrm.DeletedMark("Gone"))
+    call = endpoints.list_page(endpoints.endpoint(kb.customcrm.Contact, schema), unread=unread)
+    for last in (False, True):
+        items = [{"Id": "1", "Gone": False}, {"Id": "2", "Gone": True}, {"Id": "3", "Gone": last}]
+        page = call.decode(Answer(200, {}, json.dumps({"Items": items}).encode()))
+        read = page.unread.read()[0] if page.unread else page.items
+        assert [record.id for record in read] == (["1"] if last else ["1", "3"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import json
 import operator
 import re
@@ -29,7 +30,18 @@ from keapbridge._io.effects import Answer, Malformed, Unread
 from keapbridge._io.scrub import scrub
 from keapbridge._json.by_fields import by_fields
 from keapbridge._json.patient import ids_as_text, is_maybe, patient
-from keapbridge._json.quick import EXTRA, NO_EXTRA, WRITE_ONLY, NotQuickError, QuickReader, id_text, split
+from keapbridge._json.quick import (
+    EXTRA,
+    NO_EXTRA,
+    WRITE_ONLY,
+    NotQuickError,
+    QuickReader,
+    array,
+    id_text,
+    in_parts,
+    split,
+    texts_of,
+)
 from keapbridge._json.shape import Shape
 from keapbridge.errors import ShapeError
 from keapbridge.model.checked import usable_id
@@ -226,7 +238,11 @@ class Codec(Generic[R]):
         """`load_many` for a list that may still be text."""
         if isinstance(items, msgspec.Raw):
             with contextlib.suppress(NotQuickError):
-                return self.read_quickly(items), ()
+                if not self._quick.meets_odd:
+                    return self.read_quickly(items), ()
+            with contextlib.suppress(NotQuickError):
+                texts = texts_of(items)
+                return self.read_texts(texts, range(len(texts)), path)
             items = parsed(items)
         return self.load_many(items, path=path)
 
@@ -270,8 +286,29 @@ class Codec(Generic[R]):
             prepared: what makes of an item, where one holds anything unusual, what is read.
         """
         with contextlib.suppress(NotQuickError):
-            return self.read_quickly(b"[%b]" % b",".join(texts)), ()
-        return self.load_many([prepared(parsed(text)) for text in texts], path=path, positions=positions)
+            if not self._quick.meets_odd:
+                return self.read_quickly(array(texts)), ()
+        records: list[R] = []
+        malformed: list[Malformed] = []
+        is_odd = False
+
+        def read(text: bytes) -> None:
+            records.extend(self.read_quickly(text))
+
+        def patiently(start: int, end: int) -> bool:
+            nonlocal is_odd
+            items = [prepared(parsed(text)) for text in texts[start:end]]
+            if self._quick.learn(itertools.chain.from_iterable(map(self._shape.unknown, items))):
+                return True
+            is_odd = True
+            read, wrong = self.load_many(items, path=path, positions=positions[start:end])
+            records.extend(read)
+            malformed.extend(wrong)
+            return False
+
+        in_parts(texts, read, patiently)
+        self._quick.meets_odd = is_odd
+        return tuple(records), tuple(malformed)
 
     def load_many(
         self, items: Any, *, path: str = "$", positions: Sequence[int] | None = None

@@ -2,8 +2,9 @@
 
 msgspec fills attrs objects attribute by attribute, at two to three times what its own structs cost. So a page becomes
 structs first, one twin class for each attrs class, and a function that is written for the class moves their values
-over. The twins know every property: of a page with anything else in it, or anything of another type, nothing is read
-here (`NotQuickError`), so that nothing in it gets lost; `codec` then reads it with patience.
+over. The twins know every property of the class, and learn the others that answers show (`learn`): those are carried
+as they are, into `extra`. Of a text with anything else in it, or anything of another type, nothing is read here
+(`NotQuickError`), so that nothing in it gets lost; `codec` then reads it with patience.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import gc
 import threading
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -25,11 +26,28 @@ from msgspec import UNSET, UnsetType
 from keapbridge._io.effects import Malformed, Unread
 from keapbridge.model.checked import is_storable, usable_moment
 
-__all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "NotQuickError", "QuickReader", "id_text", "record_type", "split"]
+__all__ = [
+    "EXTRA",
+    "NO_EXTRA",
+    "WRITE_ONLY",
+    "NotQuickError",
+    "QuickReader",
+    "array",
+    "id_text",
+    "in_parts",
+    "record_type",
+    "split",
+    "texts_of",
+]
 
 R = TypeVar("R")
 
 EXTRA = "extra"
+MOST_LEARNT = 256
+"""Names that a reader learns, for each of which every record is looked at. Where there are more, they are no properties
+but values, and records that have others are read with patience."""
+PART = 32
+"""Records of a list with anything unusual in it that are read at once."""
 WRITE_ONLY: Mapping[str, bool] = {"write_only": True}
 """Metadata of a field that is never taken from an answer: read and written back it would be said again."""
 
@@ -78,12 +96,35 @@ class QuickReader(Generic[R]):
     Args:
         cls: an attrs class with slots whose fields default to `UNSET`, with an `extra` mapping.
         wire_name: attribute name → property name on the wire.
+
+    Attributes:
+        meets_odd: whether the last list held a record that was not read here: the next one is read in parts.
     """
 
     def __init__(self, cls: type[R], wire_name: Callable[[str], str]) -> None:
         self._cls = cls
         self._wire_name = wire_name
+        self._learnt: frozenset[tuple[type, str]] = frozenset()
+        self.meets_odd = False
         self._made: tuple[msgspec.json.Decoder[list[Any]], Callable[[Any], R]] | None = None
+
+    def learn(self, unknown: Iterable[tuple[type, str]]) -> bool:
+        """Read properties that no class has from now on; whether there is one that was not read before.
+
+        Args:
+            unknown: attrs classes with the names of properties that were met in records of them.
+        """
+        with _making:
+            learnt = self._learnt.union((cls, name) for cls, name in unknown if _is_plain(name))
+            if len(learnt) == len(self._learnt) or len(learnt) > MOST_LEARNT:
+                return False
+            self._learnt = learnt
+            self._make()
+        return True
+
+    def _make(self) -> None:
+        twin, move = _twin(self._cls, self._wire_name, self._learnt)
+        self._made = msgspec.json.Decoder(list[twin]), move  # type: ignore[valid-type]
 
     def read(self, text: bytes | msgspec.Raw) -> tuple[R, ...]:
         """The records in the text of a JSON array.
@@ -93,14 +134,19 @@ class QuickReader(Generic[R]):
         """
         if self._made is None:
             with _making:
-                twin, move = _twin(self._cls, self._wire_name)
-                self._made = msgspec.json.Decoder(list[twin]), move  # type: ignore[valid-type]
+                self._make()
+        assert self._made is not None
         decoder, move = self._made
         try:
             with _uncollected():
                 return tuple(map(move, decoder.decode(text)))
         except _UNUSUAL as error:
             raise NotQuickError from error
+
+
+def _is_plain(name: str) -> bool:
+    """Whether msgspec takes a name for a property."""
+    return name.isprintable() and not {'"', "\\"} & set(name)
 
 
 @contextmanager
@@ -117,6 +163,52 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[int, int], bool]) -> None:
+    """Read texts some at a time, and less where there is anything unusual in them.
+
+    Args:
+        read: reads the text of a list, or raises `NotQuickError`.
+        odd: is told which texts were not read, from one up to another: one of them, or all the rest where most so far
+            were odd; answers whether to try again.
+    """
+    parts = [(start, min(start + PART, len(texts))) for start in range(0, len(texts), PART)][::-1]
+    odds = 0
+    with _uncollected():
+        while parts:
+            start, end = parts.pop()
+            if odds > PART and odds > start // 2:
+                while odd(start, len(texts)):
+                    pass
+                return
+            try:
+                read(array(texts[start:end]))
+            except NotQuickError:
+                middle = (start + end) // 2
+                if middle > start:
+                    parts += ((middle, end), (start, middle))
+                elif odd(start, end):
+                    parts.append((start, end))
+                else:
+                    odds += 1
+
+
+def array(texts: Iterable[Any]) -> bytes:
+    """The text of a list of these."""
+    return b"[%b]" % b",".join(texts)
+
+
+def texts_of(text: msgspec.Raw) -> list[msgspec.Raw]:
+    """The items of a JSON array, as texts.
+
+    Raises:
+        NotQuickError: when it is no list.
+    """
+    try:
+        return _texts.decode(text)
+    except _UNUSUAL as error:
+        raise NotQuickError from error
 
 
 def split(
@@ -140,7 +232,7 @@ def split(
     """
     try:
         probes = _probing(id, also, stamp).decode(text)
-        texts = _texts.decode(text)
+        texts = texts_of(text)
     except _UNUSUAL as error:
         raise NotQuickError from error
     ids = tuple([id_text(probe.id) for probe in probes])
@@ -181,8 +273,14 @@ def move(twin):
 """
 
 
-def _twin(cls: type, wire_name: Callable[[str], str]) -> tuple[type, Callable[[Any], Any]]:
-    """The struct for an attrs class, and the function that makes a record of it."""
+def _twin(
+    cls: type, wire_name: Callable[[str], str], learnt: Collection[tuple[type, str]]
+) -> tuple[type, Callable[[Any], Any]]:
+    """The struct for an attrs class, and the function that makes a record of it.
+
+    Args:
+        learnt: classes with the names of further properties that are read.
+    """
     hints = typing.get_type_hints(cls)
     fields: list[tuple[str, Any, Any]] = []
     lines: list[str] = []
@@ -194,12 +292,11 @@ def _twin(cls: type, wire_name: Callable[[str], str]) -> tuple[type, Callable[[A
     for field in attrs.fields(cls):
         name = field.name
         if name == EXTRA:
-            lines.append(f"record.{name} = NO_EXTRA")
             continue
         inner, many = record_type(hints[name])
         hint, value = hints[name], f"twin.{name}"
         if inner is not None:
-            struct, names[f"move_{name}"] = _twin(inner, str)
+            struct, names[f"move_{name}"] = _twin(inner, str, learnt)
             hint = Union[tuple[struct, ...] if many else struct, None, UnsetType]  # type: ignore[valid-type]
             lines.append(f"value = {value}")
             moved = f"move_{name}(value)"
@@ -214,13 +311,22 @@ def _twin(cls: type, wire_name: Callable[[str], str]) -> tuple[type, Callable[[A
             hint = Union[tuple(_WITH_ZONE if each is datetime else each for each in get_args(hint))]
         lines.append(f"record.{name} = {'UNSET' if field.metadata.get('write_only') else value}")
         fields.append((name, hint, UNSET))
-    exec(_MOVE.format(lines="\n".join(f"    {line}" for line in lines)), names)  # noqa: S102 - of names of attributes only
+    renamed = {name: wire_name(name) for name, *_ in fields}
+    further = {f"_{number}": name for number, name in enumerate(name for each, name in learnt if each is cls)}
+    fields += [(place, Any, UNSET) for place in further]
+    for place, name in further.items():
+        lines.append(f"value = twin.{place}")
+        lines.append(f"if value is not UNSET: extra[{name!r}] = value")
+    if further:
+        lines.insert(0, "extra = {}")
+    lines.append(f"record.{EXTRA} = {'extra or NO_EXTRA' if further else 'NO_EXTRA'}")
+    exec(_MOVE.format(lines="\n".join(f"    {line}" for line in lines)), names)  # noqa: S102 - names of attributes, and literals
     struct = msgspec.defstruct(
         cls.__name__,
         fields,
         kw_only=True,
         gc=False,  # a twin lives for a moment and refers to nothing that refers back
         forbid_unknown_fields=True,
-        rename=wire_name,
+        rename={**renamed, **further},
     )
     return struct, names["move"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, get_args
@@ -77,6 +77,17 @@ class Shape:
         if extra:
             out[EXTRA] = extra
         return out
+
+    def unknown(self, data: Any) -> Iterator[tuple[type, str]]:
+        """The properties in decoded data that no class has, each with the class of what it is a property of."""
+        if type(data) is not dict:
+            return
+        for name in data.keys() - self.attr_of.keys():
+            yield self.cls, name
+        for name, shape in self.nested.items():
+            value = data.get(self.wire_of[name])
+            for each in value if type(value) is list else (value,):
+                yield from shape.unknown(each)
 
     def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
         out: dict[str, Any] = {}

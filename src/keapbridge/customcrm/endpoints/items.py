@@ -31,10 +31,11 @@ class Listing(Generic[R]):
 def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Listing[R]:
     if isinstance(items, msgspec.Raw):
         with contextlib.suppress(NotQuickError):
-            if unread and endpoint.can_split:
-                return _split_listing(endpoint, items, path)
-            if endpoint.is_plain:
+            if endpoint.is_plain and not unread:
                 return _quick_listing(endpoint, items)
+        with contextlib.suppress(NotQuickError):
+            if endpoint.can_split:
+                return _split_listing(endpoint, items, path, unread=unread)
         items = parsed(items)
     if not isinstance(items, list):
         raise ShapeError(f"{path} is not a list", paths=[path])
@@ -51,10 +52,12 @@ def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Li
 
 def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> Listing[R]:
     records = endpoint.codec.read_quickly(items)
+    if any(is_deleted(endpoint, cast("Any", record).extra) for record in records):
+        raise NotQuickError
     return Listing(tuple(record.id for record in cast("Any", records)), lambda start: Page(records[start:]))
 
 
-def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> Listing[R]:
+def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str, *, unread: bool) -> Listing[R]:
     mark = endpoint.schema.deleted
 
     def read(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
@@ -64,14 +67,13 @@ def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str) -> List
         return endpoint.codec.load_many(there, path=path, positions=positions)
 
     marks_at = None if mark is None else top(mark.property)
-    unread, marks = split(items, top(endpoint.wire.paths["id"]), marks_at, read, *endpoint.wire.stamp)
+    whole, marks = split(items, top(endpoint.wire.paths["id"]), marks_at, read, *endpoint.wire.stamp)
 
     def page(start: int) -> Page[R]:
         gone = {n for n, found in enumerate(marks) if found is not None and mark is not None and mark.holds(found)}
-        if not gone and not start:
-            return Page(unread=unread)
         there = range(start, len(marks))
-        deleted = tuple(id for n in there if n in gone and (id := unread.ids[n]) is not None)
-        return Page(deleted=deleted, unread=unread.only([n for n in there if n not in gone]))
+        deleted = tuple(id for n in there if n in gone and (id := whole.ids[n]) is not None)
+        shown = whole.only([n for n in there if n not in gone]) if gone or start else whole
+        return Page(deleted=deleted, unread=shown) if unread else Page(*shown.read(), deleted)
 
-    return Listing(unread.ids, page)
+    return Listing(whole.ids, page)

@@ -31,6 +31,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
 from keapbridge.testing import KeapBehaviour
+from keapbridge.testing.contract.bench import paged
 
 if TYPE_CHECKING:
     from keapbridge.testing import CustomcrmEmulator, KeapEmulator
@@ -161,12 +162,7 @@ class Bench:
         self.run(self.records.delete(id, version))
 
     def pages(self, since: datetime | None = None, *, scan: bool = False) -> Iterator[Page[Any]]:
-        page = self.run((self.records.scan if scan else self.records.list)(since))
-        while True:
-            yield page
-            if page.next is None:
-                return
-            page = self.run(page.next())
+        return paged(self.run, (self.records.scan if scan else self.records.list)(since))
 
     def listed(self, since: datetime | None = None) -> list[str]:
         return [record.id for page in self.pages(since) for record in page.items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 
@@ -59,6 +59,6 @@ class SameAs:
         return f'lambda row: row.get("{self.column}")'
 
 
-def is_printable(value: object) -> bool:
+def is_printable(value: object) -> TypeGuard[ShortId | InCase | SameAs]:
     """Whether a value is one of these."""
     return isinstance(value, (ShortId, InCase, SameAs))

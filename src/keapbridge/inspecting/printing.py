@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 
+from keapbridge._python import Python, literal
 from keapbridge._toml.writing import dumps
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_table
@@ -22,7 +22,6 @@ __all__ = ["VARIABLE", "as_python", "as_toml", "target"]
 
 VARIABLE = "CRM_DATABASE"
 """The environment variable that has the URL, where that has a password."""
-_WIDTH = 100
 
 
 def target(url: sa.URL) -> str | None:
@@ -42,8 +41,8 @@ def as_python(
         url: `None` for one that is in the environment.
         mappings: of each table, where it is not the default one.
     """
-    given = f'os.environ["{VARIABLE}"]' if url is None else _literal(url)
-    calls = [f"    {name}={_call('SqlTable', table, 1)}," for name, table in tables.items()]
+    given = f'os.environ["{VARIABLE}"]' if url is None else literal(url)
+    calls = [f"    {name}={_PYTHON.of(table, 1)}," for name, table in tables.items()]
     imports = "import os\n\nimport keapbridge as kb" if url is None else "import keapbridge as kb"
     lines = [imports, "", "crm = kb.SqlCustomcrm(", f"    {given},", *calls, ")", ""]
     own = {_SYNCHRONIZATIONS[each.object]: each.source for each in mappings.values() if not each.is_default}
@@ -54,56 +53,7 @@ def as_python(
     return "\n".join(lines)
 
 
-def _call(name: str, value: Any, depth: int) -> str:
-    """A call that makes a value of attrs, with what is not as by default."""
-    shown: list[str] = []
-    for f in attrs.fields(type(value)):
-        held = getattr(value, f.name)
-        default: Any = f.default
-        usual = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
-        if f.default is not attrs.NOTHING and held == usual:
-            continue
-        text = _value(held, depth + 1)
-        shown.append(text if not f.kw_only else f"{f.name}={text}")
-    line = f"kb.{name}({', '.join(shown)})"
-    if len(line) + 4 * depth < _WIDTH and "\n" not in line:
-        return line
-    inside = "".join(f"{_pad(depth + 1)}{each},\n" for each in shown)
-    return f"kb.{name}(\n{inside}{_pad(depth)})"
-
-
-def _value(value: Any, depth: int) -> str:
-    if is_printable(value):
-        return str(value.source)
-    if attrs.has(type(value)):
-        return _call(type(value).__name__, value, depth)
-    if isinstance(value, Mapping):
-        parts = [f"{_literal(key)}: {_value(item, depth + 1)}" for key, item in value.items()]
-        return _several("{", parts, "}", depth)
-    if isinstance(value, (list, tuple)):
-        parts = [_value(item, depth + 1) for item in value]
-        opening, closing = ("(", ")") if len(value) > 1 and all(isinstance(v, str) for v in value) else ("[", "]")
-        return _several(opening, parts, closing, depth)
-    return _literal(value)
-
-
-def _several(opening: str, parts: list[str], closing: str, depth: int) -> str:
-    line = f"{opening}{', '.join(parts)}{closing}"
-    if len(line) + 4 * depth < _WIDTH - 20 and "\n" not in line:
-        return line
-    inside = "".join(f"{_pad(depth + 1)}{part},\n" for part in parts)
-    return f"{opening}\n{inside}{_pad(depth)}{closing}"
-
-
-def _pad(depth: int) -> str:
-    return "    " * depth
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, str):
-        text = repr(value)
-        return text if '"' in value or "\\" in text else f'"{text[1:-1]}"' if text[0] == "'" else text
-    return f'Decimal("{value}")' if isinstance(value, Decimal) else repr(value)
+_PYTHON = Python(lambda cls: f"kb.{cls.__name__}", lambda value: value.source if is_printable(value) else None)
 
 
 def as_toml(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 from uuid import uuid4
@@ -24,7 +24,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
 from keapbridge.testing.contract.samples import CLEARED, EDITS, MAKERS, samples
 
-__all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "absent", "differences", "first_shown", "needs", "takes"]
+__all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "absent", "differences", "first_shown", "needs", "paged", "takes"]
 
 OTHER_FORM = "a value is shown in another form than it was taken in: the record cannot be read, and its edits wait: {}"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -183,22 +183,13 @@ class Bench:
 
     def raw_pages(self) -> Iterator[Page[Any]]:
         """All pages, with what of them cannot be read."""
-        page = self.run(self.records.list(None))
-        while True:
-            yield page
-            if page.next is None:
-                return
-            page = self.run(page.next())
+        return paged(self.run, self.records.list(None))
 
     def pages(self, since: datetime | None = None) -> Iterator[Page[Any]]:
-        page = self.run(self.records.list(since))
-        while True:
+        for page in paged(self.run, self.records.list(since)):
             for item in page.malformed:
                 raise item.error
             yield page
-            if page.next is None:
-                return
-            page = self.run(page.next())
 
     def listed(self, since: datetime | None = None) -> list[str]:
         return [record.id for page in self.pages(since) for record in page.items]
@@ -207,6 +198,15 @@ class Bench:
         moment = self.records.identify(self.get(id)).updated_at
         assert moment is not None, f"{id} has no UpdatedAt: without it nobody knows since when changes are missing"
         return moment
+
+
+def paged(run: Callable[[Flow[Any]], Any], first: Flow[Page[Any]]) -> Iterator[Page[Any]]:
+    """The pages of a list, each asked for when it is needed."""
+    flow: Flow[Page[Any]] | None = first
+    while flow is not None:
+        page = run(flow)
+        yield page
+        flow = page.next() if page.next else None
 
 
 def first_shown(pages: Iterator[Page[Any]]) -> list[str]:

@@ -23,6 +23,7 @@ import attrs
 import pytest
 from in_process import AtOnce, connect, straight_into, twins
 from sqlalchemy import create_engine, text
+from threads import assert_ended
 from tiers import variants
 
 import keapbridge as kb
@@ -433,10 +434,9 @@ class Played:
         scene.close()
 
     def _look_at_the_end(self, scene: Scene, cut: Cut, way: Way, ended: Any) -> None:
+        assert_ended("keapbridge_")
         assert cut.late == [], "it was written after the run knew"
         assert scene.writes == len(cut.admitted), "something was sent without having been let through"
-        busy = [t.name for t in threading.enumerate() if t.name.startswith("keapbridge_") and t.is_alive()]
-        assert not busy, "somebody is at work still"
         if not cut.fired:
             assert ended.complete
         elif way.raises is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-__all__ = ["leaving_no_thread"]
+__all__ = ["assert_ended", "leaving_no_thread"]
+
+PATIENCE = 10.0  # seconds; a thread that has nothing to do any more needs a moment to end
 
 
 @contextmanager
@@ -14,4 +16,12 @@ def leaving_no_thread(of: str = "keapbridge") -> Iterator[None]:
     """None is left at the end whose name begins so and that began meanwhile."""
     before = set(threading.enumerate())
     yield
-    assert not [each for each in threading.enumerate() if each not in before and each.name.startswith(of)]
+    assert_ended(of, before)
+
+
+def assert_ended(of: str, but: Collection[threading.Thread] = ()) -> None:
+    """No thread whose name begins so is at work, but for some."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(of) and thread not in but:
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread.name} is at work still"

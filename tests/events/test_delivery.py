@@ -37,12 +37,15 @@ def test_each_listener_gets_everything_in_order_on_a_thread_that_is_not_the_runs
     assert threading.get_ident() not in threads
 
 
-def test_a_listener_that_fails_is_told_of_once_and_goes_on_being_called(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("a bug of the host's"), GeneratorExit()], ids=repr)
+def test_a_listener_that_fails_is_told_of_once_and_goes_on_being_called(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     called: list[Event] = []
 
     def failing(event: Event) -> None:
         called.append(event)
-        raise RuntimeError("a bug of the host's")
+        raise error
 
     tell = Delivery([failing])
     for number in range(3):

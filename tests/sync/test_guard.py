@@ -128,6 +128,44 @@ def test_a_filter_that_fails_on_one_record_stops_no_other(toys: World) -> None:
     assert len(world.keap_makers.records) == 1
 
 
+OURS = (kb.SyncError("about another session"), kb.LinkStoreError("of another store"), GeneratorExit())
+
+
+@pytest.mark.parametrize("raised", variants(OURS, quick=OURS[-2:]), ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("where", ["filter", "condition", "kind", "rule"])
+def test_what_a_function_of_the_host_raises_is_a_mistake_in_it_whatever_it_is_called(
+    toy_worlds: Callable[..., World], where: str, raised: BaseException
+) -> None:
+    def fails(given: Any, *_: Any) -> Any:
+        if SECRET in str(given):
+            raise raised
+        return given if where == "kind" else True
+
+    class Failing(kb.mapping.Kind):
+        def read(self, raw: Any, side: kb.Side, scope: Canonical, context: Context) -> Canonical:
+            return fails(raw)  # type: ignore[no-any-return]
+
+    mapper = {
+        "filter": TOYS.where(customcrm=fails),
+        "condition": TOYS.where(customcrm={"Colour": fails}),
+        "kind": TOYS.with_lenses(kb.field("Colour", Failing(), keap="colour").build(Toy, Gadget)),
+    }.get(where, TOYS)
+    policy = kb.Policy(conflicts=fails) if where == "rule" else kb.Policy()
+    world = mapped(toy_worlds(policy=policy), mapper)
+    ours, theirs = world.linked_toy()
+    world.toys.put(id=ours, colour=SECRET)
+    world.gadgets.put(id=theirs, colour="green")
+    world.toys.put(name="New", colour="red")
+    report = world.sync()
+    assert "New" in names(world)
+    reasons = [
+        line.reason for line in report.lines if f"unforeseen {type(raised).__name__} (test_guard.py" in line.reason
+    ]
+    assert reasons
+    assert world.gadgets.records[theirs].colour == "green"
+    assert world.sync(full=True).complete, "the lease was not given back"
+
+
 def test_a_linked_record_that_fails_is_not_taken_for_deleted(toys: World) -> None:
     ours, theirs = toys.linked_toy()
     world = mapped(toys, TOYS.where(customcrm=lambda toy: toy.colour.startswith("r")))

@@ -380,7 +380,7 @@ class AdapterResource(Generic[R]):
                     return method(self.object, *arguments)
                 with self.turns:
                     return method(self.object, *arguments)
-            except Exception as error:  # noqa: BLE001 - it is the host's code: anything may come
+            except (Exception, GeneratorExit) as error:  # noqa: BLE001 - it is the host's code: anything may come
                 raise _meant(error, subject) from _cause(error)
 
         at_home = not self.capabilities.parallel_calls
@@ -457,12 +457,12 @@ def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:
             yield Malformed(record.id, problem)
 
 
-def _meant(error: Exception, subject: str) -> Exception:
+def _meant(error: BaseException, subject: str) -> Exception:
     if isinstance(error, KeapbridgeError):
         return error
     remedy = _BOUND if "thread" in str(error).casefold() else ""
     return TransportError(f"{subject}: the adapter failed with {type(error).__name__}{remedy}", sent=True)
 
 
-def _cause(error: Exception) -> BaseException | None:
+def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ if isinstance(error, KeapbridgeError) else error

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from keapbridge.decide.hosts import asked
 from keapbridge.errors import MappingError
 from keapbridge.model.given import checks, count, keywords, optional, share, takes_one
 from keapbridge.model.meant import is_meant
@@ -195,7 +196,7 @@ def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision
 
 def _verdict(rule: HostRule, contest: Contest) -> Verdict:
     """What a host's rule answers, checked: what is no decision must not be written as one."""
-    answer: Any = rule(contest)
+    answer: Any = asked(rule, contest)
     match answer:
         case None | Side() | Value(value=None | str() | bool() | int()):
             return answer

@@ -124,7 +124,7 @@ class _Mailbox:
     def _deliver(self, event: Event, context: Context) -> None:
         try:
             context.run(self.listener, event)
-        except Exception:
+        except (Exception, GeneratorExit):  # the latter would make a flow believe that it is abandoned
             if not self._failed:  # once: it would fail for every event
                 self._failed = True
                 LOGGER.exception(

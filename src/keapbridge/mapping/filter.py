@@ -8,6 +8,7 @@ from typing import Any, Union
 
 import attrs
 
+from keapbridge.decide.hosts import asked
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Context, name_of
 from keapbridge.mapping.lens import Lens
@@ -140,14 +141,14 @@ def _of_record(condition: Callable[[Any], bool]) -> Passes:
     """A condition on the whole record."""
 
     def test(record: Any, values: Values) -> bool:
-        return bool(condition(record))
+        return bool(asked(condition, record))
 
     return test
 
 
 def _of_field(lens: Lens, side: Side, wanted: Wanted) -> Passes:
     """A condition on a mapped field: it is compared by what it means."""
-    name, meets = lens.name, wanted
+    name, meets = lens.name, partial(asked, wanted)
     if not callable(wanted):
         meets = partial(_is_one, tuple(_canonical(lens, side, one) for one in _any_of(wanted)))
 
@@ -164,7 +165,7 @@ def _is_one(wanted: tuple[Canonical, ...], found: Canonical) -> bool:
 
 def _of_place(place: Place, wanted: Wanted) -> Passes:
     """A condition on any other property: it is compared as it is."""
-    get, meets = place.get, wanted if callable(wanted) else partial(_has_one, _any_of(wanted))
+    get, meets = place.get, partial(asked, wanted) if callable(wanted) else partial(_has_one, _any_of(wanted))
 
     def test(record: Any, values: Values) -> bool:
         raw = get(record)

@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from keapbridge.errors import MappingError, UnfitError
+from keapbridge.decide.hosts import HostFunctionError, asked
+from keapbridge.errors import KeapbridgeError, MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.notation import Notation, spelt
@@ -66,6 +67,10 @@ def _understood(
     except (ArithmeticError, ValueError) as error:
         # A number of thousands of digits, say, which Python itself does not turn into a text.
         raise UnfitError(f"not understood ({type(error).__name__})") from None
+    except UnfitError:
+        raise
+    except (KeapbridgeError, GeneratorExit) as error:  # of a kind of the host's; `asked`, without a call of its own
+        raise HostFunctionError(type(error).__name__) from error
 
 
 def _refuse_unreadable(raw: Any) -> None:
@@ -180,7 +185,7 @@ class Lens:
             return record
         if custom is None:
             ours = side is Side.CUSTOMCRM
-            raw = self._spelt(record, value, scope, context) if ours else self.kind.write(value, side, context)
+            raw = self._spelt(record, value, scope, context) if ours else asked(self.kind.write, value, side, context)
             record = self.place(side).put(record, raw)
             if side is Side.KEAP and self.opt_in_reason is not None and value in context.may_opt_in:
                 return self.keap.beside("opt_in_reason").put(record, self.opt_in_reason)
@@ -210,7 +215,7 @@ class Lens:
         """
         if value is None and side in self.required and self.fallback is None:
             raise UnfitError(f"{side.title} needs it")
-        fitting = _carried(self.kind.fit(value, side, self.limits.get(side), context))
+        fitting = _carried(asked(self.kind.fit, value, side, self.limits.get(side), context))
         if side is Side.CUSTOMCRM and self.capacities:
             raw = self._spelt(None, fitting, None, context)
             for part, capacity in zip(raw if isinstance(raw, tuple) else (raw,), self.capacities, strict=False):

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import attrs
 
 from keapbridge._io.effects import Flow
+from keapbridge.decide.hosts import HostFunctionError
 from keapbridge.errors import (
     AuthError,
     KeapbridgeError,
@@ -63,12 +64,14 @@ def is_foreseen(error: Exception) -> bool:
     return isinstance(error, KeapbridgeError) and not isinstance(error, LinkStoreError)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Why it failed, for a person. Of an error that nobody has foreseen only its type and place: its text may show
     what is known of people.
     """
     if isinstance(error, KeapbridgeError):
         return str(error)
+    if isinstance(error, HostFunctionError) and error.__cause__ is not None:
+        error = error.__cause__
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
     return f"{UNFORESEEN}{type(error).__name__}{where}"

@@ -59,7 +59,7 @@ class Made(Kind):
             return function(value)
         except UnfitError:
             raise
-        except Exception as error:  # noqa: BLE001 - the host's function, which one bad value must not let stop a run
+        except (Exception, GeneratorExit) as error:  # noqa: BLE001 - the host's function, which one bad value must not let stop a run
             # Its message may tell of the value.
             raise UnfitError(f"{name_of(function)} does not take it ({type(error).__name__})") from None
 

@@ -285,3 +285,12 @@ def test_all_of_it_in_processes_of_their_own(place: Place) -> None:
     assert "created in Keap              1" in run("sync")
     assert [c["given_name"] for c in place.contacts()] == ["Ada"]
     assert "nothing to write" in run("plan")
+
+
+def test_what_is_done_is_told_to_a_log_with_times_in_utc(place: Place) -> None:
+    said = place.run("sync", "-v")
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ INFO    run \w+: sync of .* done in", said, re.MULTILINE)
+    assert "GET" not in said
+    assert re.search(r"Z DEBUG   run \w+: GET /v2/contacts", place.run("sync", "--full", "-vv"))
+    assert " INFO " not in place.run("sync"), "nobody watches"
+    assert "ada@example.org" not in said

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
+from keapbridge.command.telling import logged, verbose_argument, watched
+
 if TYPE_CHECKING:
     from keapbridge.configuration.file import Schedule
     from keapbridge.sync.session import SyncSession
@@ -33,6 +35,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         help="a function that returns a session, or a context manager of one; also an asynchronous one",
     )
     which.add_argument("--config", metavar="PATH", help=f"the configuration file (./{FILE})")
+    verbose_argument(parser)
 
 
 def wait_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +68,7 @@ def opened(options: argparse.Namespace) -> Iterator[Opened]:
         ConfigurationError: when the file cannot be.
     """
     with ExitStack() as stack:
+        stack.enter_context(logged(options))
         schedule: Schedule | None = None
         if options.session is not None:
             session = _of_the_host(options.session, stack)
@@ -75,7 +79,7 @@ def opened(options: argparse.Namespace) -> Iterator[Opened]:
             _on_the_path(path.parent)
             found = configuration(path)
             schedule = found.schedule
-            session = stack.enter_context(open_session(found, path))
+            session = stack.enter_context(open_session(watched(found, options), path))
         stopped = threading.Event()
         with _stopped_by_signals(session.stop, stopped), _interrupted(stopped):
             yield Opened(session, schedule, stopped)

@@ -44,6 +44,7 @@ CHECKED = "a value that a CHECK does not allow"
             "a column that is never empty would be (born, OSError)",
         ),
         (sqlite3.IntegrityError("CHECK constraint failed: age > 3"), f"{CHECKED} (IntegrityError)"),
+        (sqlite3.IntegrityError("CHECK constraint failed: of_age"), f"{CHECKED} (of_age, IntegrityError)"),
         (
             sqlite3.IntegrityError("NOT NULL constraint failed: people.born"),
             "a column that is never empty would be (people.born, IntegrityError)",
@@ -67,5 +68,5 @@ def test_who_may_only_read_is_told_so(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         file.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)")
     crm = kb.SqlCustomcrm(f"sqlite:///file:{path}?mode=ro&uri=true", contacts=kb.SqlTable("people", id="id"))
-    with pytest.raises(kb.ApiError, match=r"it is read-only \(OperationalError\)"):
+    with pytest.raises(kb.ApiError, match=r"it is read-only \(people, OperationalError\)"):
         crm.create("contacts", {"Email": "ada@example.org"}, "key")

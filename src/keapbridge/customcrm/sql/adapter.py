@@ -255,19 +255,19 @@ class SqlCustomcrm:
         try:
             yield
         except IntegrityError as error:
-            words = words_of_database(error.orig)
+            words = words_of_database(error.orig, error.statement)
             raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
         except OperationalError as error:
-            words = words_of_database(error.orig)
+            words = words_of_database(error.orig, error.statement)
             if is_refusal(error.orig):
                 raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
             kind = NoAnswerError if is_outage(error) else TransportError
             raise kind(f"{subject}: the database failed: {words}", sent=True) from None
         except DBAPIError as error:
-            words = words_of_database(error.orig)
+            words = words_of_database(error.orig, error.statement)
             raise StatusError(f"{subject}: refused by the database: {words}", status=422) from None
         except StatementError as error:
-            words = words_of_database(error.orig)
+            words = words_of_database(error.orig, error.statement)
             raise StatusError(f"{subject}: a value that its column cannot take: {words}", status=422) from None
         except UnicodeError:
             raise StatusError(

@@ -32,6 +32,7 @@ _STATES: Final[Mapping[str, str]] = {  # SQLSTATE, as PostgreSQL and others have
     "53100": "its disk is full",
     "53300": "it has too many connections",
     "55P03": "the row is locked by somebody else",
+    "P0001": "a trigger of the database does not take it",
     "57014": "it took too long, and was cancelled",
     "57P01": "it is being shut down",
     "57P03": "it is starting, or being shut down",
@@ -42,8 +43,8 @@ _NUMBERS: Final[Mapping[int, str]] = {  # of MySQL and MariaDB
     1062: _STATES["23505"],
     1265: _STATES["22P02"],
     1364: _STATES["23502"],
-    1451: _STATES["23503"],
-    1452: _STATES["23503"],
+    1451: "others refer to it",
+    1452: "no row has what it refers to",
     3819: _STATES["23514"],
     4025: _STATES["23514"],
     1045: _STATES["28P01"],
@@ -60,6 +61,7 @@ _NUMBERS: Final[Mapping[int, str]] = {  # of MySQL and MariaDB
     1366: _STATES["22P02"],
     1406: _STATES["22001"],
     1836: _STATES["25006"],
+    1644: _STATES["P0001"],
     2003: "nothing answers at its address",
     2005: "its host is not known",
     2006: "the connection was lost",
@@ -108,10 +110,14 @@ _PLACES: Final[Mapping[int, re.Pattern[str]]] = {
     1364: re.compile(r"Field '(\w+)' doesn't have a default value$"),
     1366: re.compile(r"for column '?`?(?:\w+`\.`)*(\w+)`?'? at row \d+$"),
     1406: re.compile(r"for column '(\w+)' at row \d+$"),
+    1451: re.compile(r"CONSTRAINT `(\w+)` FOREIGN KEY"),
+    1452: re.compile(r"CONSTRAINT `(\w+)` FOREIGN KEY"),
     3819: re.compile(r"Check constraint '(\w+)' is violated\.?$"),
     4025: re.compile(r"CONSTRAINT `([\w.]+)` failed"),
 }
-_OF_SQLITE: Final = re.compile(r"(?:UNIQUE|NOT NULL) constraint failed: ([\w., ]+)$")
+_OF_SQLITE: Final = re.compile(r"(?:UNIQUE|NOT NULL|CHECK) constraint failed: ([\w., ]+)$")
+_BY_TRIGGER: Final = "SQLITE_CONSTRAINT_TRIGGER"  # whose text is the trigger's own
+_TABLE: Final = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) [`\"\[]?([^\s`\"\](]+)")
 
 
 def is_refusal(error: BaseException | None) -> bool:
@@ -133,22 +139,35 @@ def place_in(error: Any) -> str:
     return match[1] if match is not None else ""
 
 
-def words_of_database(error: BaseException | None) -> str:
+def words_of_database(error: BaseException | None, statement: str | None = None) -> str:
     """What is known of a driver's error; the name of its type where nothing is.
 
     Args:
         error: the driver's own.
+        statement: what it refuses, which names the table.
     """
     given: Any = error
     state = getattr(given, "sqlstate", None) or getattr(given, "pgcode", None)
     number = next(iter(getattr(given, "args", ())), None)
-    found = _STATES.get(state) if isinstance(state, str) else None
-    if found is None and type(number) is int:
-        found = _NUMBERS.get(number)
+    # MariaDB's own numbers say more than the states that it sends along.
+    found = _NUMBERS.get(number) if type(number) is int else None
+    if found is None and isinstance(state, str):
+        found = _STATES.get(state)
+    if found is None and getattr(given, "sqlite_errorname", None) == _BY_TRIGGER:
+        found = _STATES["P0001"]
     if found is None:
         said = str(given).casefold()
         found = next((words for part, words in _SAID.items() if part in said), None)
     name = type(given).__name__
-    place = place_in(given)
+    place = _in_table(place_in(given), statement)
     where = f"{place}, " if place else ""
     return f"{where}{name}" if found is None else f"{found} ({where}{name})"
+
+
+def _in_table(place: str, statement: str | None) -> str:
+    """A column or a constraint with the table that was written to."""
+    written = _TABLE.match(statement or "")
+    table = written[1] if written is not None else ""
+    if not table or place.startswith((f"{table}.", f"{table}:")):
+        return place
+    return f"{table}.{place}" if place else table

@@ -267,6 +267,31 @@ def test_repeat_syncs_by_the_schedule_until_it_is_told_to_end(place: Place, monk
     assert threading.current_thread() is threading.main_thread()
 
 
+def test_a_database_is_written_into_a_new_file_and_planned_from_there(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEAP_API_KEY", place.keap.api_key)
+    Path("keapbridge.toml").unlink()
+    columns = "id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, phone TEXT"
+    place.sql(f"CREATE TABLE people ({columns})", database="people.db")
+    row = "'Ida', 'ida@example.org', '0228 123456'"
+    place.sql(f"INSERT INTO people (first_name, email, phone) VALUES ({row})", database="people.db")
+    said = place.run("init", "--database", "sqlite:///people.db", "--region", "DE", "--currency", "EUR")
+    assert "no column tells when a row was changed" in said
+    assert "keapbridge plan" in said
+    written = Path("keapbridge.toml").read_text("utf-8")
+    assert ('default_region = "DE"' in written, 'currency = "EUR"' in written) == (True, True)
+    keys = 'key = {env = "KEAP_API_KEY"}\n'
+    Path("keapbridge.toml").write_text(written.replace(keys, f'{keys}base_url = "{place.keap.base_url}"\n'), "utf-8")
+    assert "create in Keap               1" in place.run("plan")
+    place.run("sync")
+    assert [each["phone_numbers"][0]["number"] for each in place.contacts()] == ["+49228123456"]
+    assert "is there already" in place.run("init", "--database", "sqlite:///people.db", code=2)
+    place.sql("CREATE TABLE things (id INTEGER PRIMARY KEY)", database="empty.db")
+    assert "no table looks like" in place.run("init", "other.toml", "--database", "sqlite:///empty.db", code=2)
+    assert not Path("other.toml").exists()
+
+
 @pytest.mark.thorough
 def test_all_of_it_in_processes_of_their_own(place: Place) -> None:
     def run(*arguments: str) -> str:

@@ -188,7 +188,7 @@ def test_a_row_that_lacks_what_is_never_empty_and_one_that_others_refer_to(
     assert len(rows(url, "firms")) == 1
 
 
-THROUGH_KEAP = {
+THROUGH_KEAP: dict[str, dict[str, Any]] = {
     "Email": {"email_addresses": [{"email": "ada@example.org", "field": "EMAIL1"}]},
     "Phone": {"phone_numbers": [{"number": "+4722222222", "field": "PHONE1"}]},
     "Website": {"website": "https://refused.example.org"},

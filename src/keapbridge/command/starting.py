@@ -6,37 +6,50 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keapbridge.command.codes import CANNOT, OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.sessions import FILE, opened, session_arguments
 from keapbridge.command.verbs import Verb
 
+if TYPE_CHECKING:
+    from keapbridge.inspecting import Proposal
+
 __all__ = ["VERBS"]
 
 
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", default=FILE, metavar="PATH", help="the new file (./%(default)s)")
+    parser.add_argument(
+        "--database", metavar="URL", help="look at this database, as `inspect` does, and write the tables of its CRM"
+    )
+    _database_arguments(parser)
     json_argument(parser)
 
 
 def _init(options: argparse.Namespace) -> int:
-    from keapbridge.configuration.template import TEMPLATE
+    from keapbridge.configuration.template import TEMPLATE, of_database
 
     path = Path(options.path)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
-    except FileExistsError:
-        raise ValueError(f"{path} is there already, and is not overwritten") from None
+    if path.exists():
+        raise ValueError(f"{path} is there already, and is not overwritten")
+    text, found = TEMPLATE, None
+    if options.database is not None:
+        found = _inspected(options.database, options)
+        if not found.tables:
+            raise ValueError("no table looks like contacts, companies or products: declare them by hand")
+        text = of_database(found.as_toml(), default_region=options.region, currency=options.currency)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
     if options.json:
-        print_json({"wrote": str(path)})
+        print_json({"wrote": str(path), **({"findings": list(found.findings)} if found is not None else {})})
         return OK
     config = "" if path == Path(FILE) else f" --config {path}"
-    print(
-        f"wrote {path}: say in it which systems they are, then\n  keapbridge check{config}\n  keapbridge plan{config}"
-    )
+    told = "say in it which systems they are" if found is None else "see whether its tables are what you mean"
+    if found is not None:
+        show(found.findings)
+    print(f"wrote {path}: {told}, then\n  keapbridge check{config}\n  keapbridge plan{config}")
     return OK
 
 
@@ -59,25 +72,32 @@ def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="of the database, as SQLAlchemy has it; $CRM_DATABASE by default"
     )
-    parser.add_argument(
-        "--schema", metavar="NAME", help="the database schema to look into, where it is not the default one"
-    )
-    parser.add_argument("--region", metavar="CC", help="country of phone numbers without a prefix, such as US")
-    parser.add_argument("--currency", metavar="CODE", help="of prices that do not tell theirs, such as EUR")
+    _database_arguments(parser)
     parser.add_argument(
         "--toml", action="store_true", help="print what goes into a configuration file, and nothing else"
     )
     json_argument(parser)
 
 
-def _inspect(options: argparse.Namespace) -> int:
+def _database_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--schema", metavar="NAME", help="the database schema to look into, where it is not the default one"
+    )
+    parser.add_argument("--region", metavar="CC", help="country of phone numbers without a prefix, such as US")
+    parser.add_argument("--currency", metavar="CODE", help="of prices that do not tell theirs, such as EUR")
+
+
+def _inspected(url: str, options: argparse.Namespace) -> Proposal:
     from keapbridge.inspecting import inspect_database
 
+    return inspect_database(url, schema=options.schema, default_region=options.region, currency=options.currency)
+
+
+def _inspect(options: argparse.Namespace) -> int:
     url = options.url or os.environ.get("CRM_DATABASE")
     if not url:
         raise ValueError("say which database: keapbridge inspect sqlite:///crm.db, or put its URL into $CRM_DATABASE")
-    given = {"schema": options.schema, "default_region": options.region, "currency": options.currency}
-    found = inspect_database(url, **given)
+    found = _inspected(url, options)
     if options.json:
         print_json(
             {
@@ -194,7 +214,15 @@ def _probe(options: argparse.Namespace) -> int:
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("init", _init_arguments, _init),
+        Verb(
+            "init",
+            _init_arguments,
+            _init,
+            examples=(
+                ("init", "all that can be said, as comments"),
+                ("init --database sqlite:///crm.db --region DE", "with the tables that look like it"),
+            ),
+        ),
         Verb(
             "check",
             _check_arguments,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["TEMPLATE"]
+import re
 
-TEMPLATE = """\
+__all__ = ["TEMPLATE", "of_database"]
+
+_HEAD = """\
 # One pair of systems that keapbridge keeps in sync. `keapbridge check` tells what is wrong with this file.
 # Paths go from the folder of this file. A secret is named by where it is: {env = "NAME"} or {file = "path"}.
 # `false` stands for nothing.
@@ -18,10 +20,13 @@ store = "sqlite:///bridge.db"
 
 [keap]
 key = {env = "KEAP_API_KEY"}
+# base_url = "https://api.infusionsoft.com/crm/rest"
 # client_id = "…"             # in place of a key: an application that a person has authorized
 # client_secret = {env = "KEAP_CLIENT_SECRET"}
 # tokens = "keap-tokens.json"
 
+"""
+_CUSTOMCRM = """\
 # Your CRM: one of a REST API (url), a database (database), an adapter of your own (adapter).
 [customcrm]
 url = "https://crm.example.com/api"
@@ -43,6 +48,8 @@ auth = {token = {env = "CRM_TOKEN"}}
 # kind = "integer"
 # keap = {custom_field = "Shoe size"}
 
+"""
+_TAIL = """\
 # [policy]
 # conflicts = "newest"        # or "customcrm", "keap", "manual", "my_crm.rules:decide"; or a table: {Phone = "keap"}
 # deletions = "unlink"        # or "delete", "archive", "ignore"; or a table: {keap = "delete"}
@@ -56,3 +63,18 @@ auth = {token = {env = "CRM_TOKEN"}}
 # full_every = "1 day"        # finds deletions, and what lists of changes do not tell
 # deadline = "30 minutes"     # of one run
 """
+TEMPLATE = f"{_HEAD}{_CUSTOMCRM}{_TAIL}"
+
+
+def of_database(tables: str, *, default_region: str | None = None, currency: str | None = None) -> str:
+    """The same, with the tables of a database as the CRM.
+
+    Args:
+        tables: `[customcrm]` and what goes with it, as TOML.
+        default_region, currency: what is known of them.
+    """
+    head = _HEAD
+    for key, value in (("default_region", default_region), ("currency", currency)):
+        if value is not None:
+            head = re.sub(rf'# {key} = "US\w*"  ', f'{key} = "{value}"    ', head)
+    return f"{head}# Your CRM, as it was proposed: what a column is for, you know better.\n{tables}\n{_TAIL}"

@@ -56,12 +56,7 @@ def followed(page: Path, folder: Path) -> str:
         shell = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", "\n".join(block["body"] for block in blocks)],
             cwd=here,
-            env={
-                **kept,
-                **ports,
-                "PATH": os.pathsep.join(programs),
-                "PYTHONPATH": str(Path(keapbridge.__file__).parents[1]),
-            },
+            env=kept | given,
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -56,7 +57,7 @@ class Python:
     def _call(self, value: Any, depth: int) -> str:
         shown: list[str] = []
         by_place = True  # as long as nothing is left out
-        for f in attrs.fields(type(value)):
+        for f in filter(attrgetter("init"), attrs.fields(type(value))):
             held, default = getattr(value, f.name), f.default
             usual = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
             by_place = by_place and not f.kw_only

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tiers import variants
 import keapbridge as kb
 from keapbridge.command import main
 from keapbridge.command.codes import WANTS_A_PERSON
+from keapbridge.configuration import configuration
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator, RequestLog
 from keapbridge.testing._faults import Faults
 from keapbridge.testing._server import LoopbackServer, Recorder
@@ -158,6 +160,36 @@ def test_what_narrows_sorts_and_reads_many_is_found_where_it_is_honoured() -> No
     assert schema.contacts.query == {"sort": "id"}
     assert schema.paging == kb.customcrm.PagePaging(size="limit", total="total")
     assert schema.ids == "integer"
+
+
+def test_a_time_of_change_that_no_record_holds_yet_is_recognised() -> None:
+    people = [each | {"date_created": "2026-03-01T10:00:00Z", "date_updated": None} for each in PEOPLE]
+    schema = found(people).schema
+    assert schema is not None
+    assert (schema.created, schema.modified) == ("date_created", "date_updated|date_created")
+
+
+def test_a_log_in_is_printed_without_its_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def answer(request: Request) -> Response:
+        if request.url.path == "/api/login":
+            return JSONResponse({"data": {"token": "t0ken", "again": "r"}})
+        is_in = request.headers.get("authorization") == "JWT t0ken"
+        return plain(request, PEOPLE) if is_in else JSONResponse({}, 401)
+
+    with served(answer) as (url, _):
+        refresh = kb.customcrm.Refresh(f"{url}/refresh", token="data.again")
+        more: Any = {"token": "data.token", "value": "JWT {token}", "lifetime": None, "refresh": refresh}
+        auth = kb.PasswordLogin(f"{url}/login", "ada", "s3cret-pass", **more)
+        proposal = kb.detect_api(url, auth=auth, contacts="/contacts", customers="/contacts", products="/contacts")
+        assert "s3cret" not in proposal.as_python() + proposal.as_toml()
+        with ran(proposal, monkeypatch, CRM_PASSWORD="s3cret-pass") as crm:
+            assert len(list(crm.contacts.list())) == len(PEOPLE)
+            assert crm.contacts.flows.port.credentials == auth
+        file = tmp_path / "keapbridge.toml"
+        file.write_text(proposal.as_toml() + '[keap]\nkey = {env = "CRM_PASSWORD"}\n')
+        read = configuration(file).customcrm.auth
+        assert read is not None
+        assert read.login == auth
 
 
 def test_a_parameter_that_is_ignored_is_not_taken_for_one() -> None:

@@ -11,6 +11,7 @@ import attrs
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
+from keapbridge.customcrm.log_in import PasswordLogin
 from keapbridge.customcrm.schema import CustomcrmSchema
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.decide.policy import Policy
@@ -68,13 +69,14 @@ class Keap:
 
 @attrs.frozen(kw_only=True)
 class Auth:
-    """How a REST API learns who calls: `token`, `key`, `username` or `token_url`.
+    """How a REST API learns who calls: `token`, `key`, `username`, `token_url` or `login`.
 
     Attributes:
         token: a bearer token.
         key: an API key, in a `header` or in the `query`.
         username: of basic authentication, with its `password`.
         token_url: where tokens of OAuth client credentials are had, with `client_id` and `client_secret`.
+        login: a log-in whose answer has a token; see `PasswordLogin`.
     """
 
     token: Secret | None = None
@@ -88,6 +90,7 @@ class Auth:
     client_secret: Secret | None = None
     scope: str | None = None
     secret_in: Literal["header", "body"] = "header"  # noqa: S105 - where it goes
+    login: PasswordLogin | None = None
 
     def __attrs_post_init__(self) -> None:
         ways = {
@@ -95,6 +98,7 @@ class Auth:
             "key": ("header", "query"),
             "username": ("password",),
             "token_url": ("client_id", "client_secret", "scope"),
+            "login": (),
         }
         given = {f.name for f in attrs.fields(Auth) if getattr(self, f.name) is not None} - {"secret_in"}
         chosen = [way for way in ways if way in given]

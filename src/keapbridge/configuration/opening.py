@@ -198,6 +198,8 @@ def _adapter(given: Customcrm) -> tuple[Any, bool]:
 
 
 def _auth(given: Auth) -> Any:
+    if given.login is not None:
+        return given.login
     if given.token is not None:
         return BearerToken(given.token)
     if given.key is not None:

@@ -41,6 +41,10 @@ _PLAIN: Mapping[str, Any] = {
     "batch": None,
 }
 """What most styles do not have."""
+_SHOWS_WRITTEN: Mapping[str, Request] = dict.fromkeys(
+    ("create", "update"), Request(headers={"Prefer": "return=representation"})
+)
+"""Reads that ask for this are refused by some servers of OData."""
 
 
 def drf(
@@ -151,7 +155,7 @@ def odata(
         conditional=True,
         ids="integer" if keys == "integer" else "text",
         decimals="number",
-        headers={"Prefer": "return=representation"},
+        requests=_SHOWS_WRITTEN,
         envelope=Envelope(items="value"),
         paging=OffsetPaging(parameter="$skip", size="$top", most=most, total="@odata\\.count"),
         changed_since=None if modified is None else ChangedSince("$filter", template=f"{modified} ge {{since}}"),
@@ -208,7 +212,7 @@ def postgrest(
         modified=modified,
         ids="integer",
         decimals="number",
-        headers={"Prefer": "return=representation,count=exact"},
+        requests={**_SHOWS_WRITTEN, "list": Request(headers={"Prefer": "count=exact"})},
         envelope=Envelope(items=None, record="[0]"),
         paging=OffsetPaging(parameter="offset", size="limit", most=most, total_header="Content-Range"),
         changed_since=None if modified is None else ChangedSince(modified, template="gte.{since}"),

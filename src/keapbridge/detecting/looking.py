@@ -22,6 +22,7 @@ from keapbridge.customcrm.schema import (
     OffsetPaging,
     PagePaging,
     Paging,
+    Request,
 )
 from keapbridge.detecting.asking import Asker, Exchange, at
 from keapbridge.detecting.documents import Resource, singular
@@ -68,11 +69,11 @@ def look(asker: Asker, object: str, resource: Resource, first: Exchange, known: 
     if style == PLAIN and not found[1] and known is not None:
         style = known.style
     hint = hints(style, object, resource.path, found[1][0] if found[1] else {})
-    asker.headers = tuple(hint.headers.items()) if hint is not None else ()
+    asker.headers = _headers(hint)
     if hint is not None and style != "hubspot_shape":
         here = getattr(hint, object)
         resource = attrs.evolve(resource, path=here.path, record=resource.record or here.record or "")
-        if here.path != at(first.path)[0] or here.query or hint.headers:
+        if here.path != at(first.path)[0] or here.query or asker.headers:
             again = yield from asker.ask(_with(here.path, here.query))
             shown = list_in(again.body) if again.is_json else None
             first, found = (again, shown) if shown is not None else (first, found)
@@ -98,6 +99,13 @@ def look(asker: Asker, object: str, resource: Resource, first: Exchange, known: 
             seen = yield from _ordered(asker, seen, known)
     asker.headers = ()
     return seen
+
+
+def _headers(hint: CustomcrmSchema | None) -> tuple[tuple[str, str], ...]:
+    """What lists are asked with in the header."""
+    if hint is None:
+        return ()
+    return tuple({**hint.headers, **hint.requests.get("list", Request()).headers}.items())
 
 
 def _with(path: str, query: Any) -> str:
@@ -317,7 +325,7 @@ def _sinces(seen: Looked, modified: str | None, known: Looked | None, form: str)
     if known is not None and known.changed_since is not None:
         found.append(known.changed_since)
     if seen.hint is not None and seen.hint.changed_since is not None:
-        found.append(seen.hint.changed_since)
+        found.append(_of_property(seen.hint.changed_since, seen.hint.modified, modified))
     told = [name for name in seen.resource.query if re.search(r"since|after|gte?|updated|modified|changed", name)]
     found += [ChangedSince(name, each) for name in told for each in (form, "iso8601", "unix")]
     if not told:
@@ -326,6 +334,14 @@ def _sinces(seen: Looked, modified: str | None, known: Looked | None, form: str)
             names[:0] = [f"{modified}__gte", f"{modified}_gte", f"{modified}[gte]", f"{modified}_since"]
         found += [ChangedSince(name, form) for name in names]
     return list(dict.fromkeys(found))[: MOST_TRIES + 2]
+
+
+def _of_property(since: ChangedSince, named: object, found: str | None) -> ChangedSince:
+    """What a style narrows lists with, by the name that the time of change has here."""
+    if not isinstance(named, str) or found is None:
+        return since
+    parameter, template = since.parameter.replace(named, found), since.template.replace(named, found)
+    return attrs.evolve(since, parameter=parameter, template=template)
 
 
 def _batched(asker: Asker, seen: Looked, known: Looked | None) -> Flow[Looked]:

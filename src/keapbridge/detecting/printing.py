@@ -6,9 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
+from keapbridge._io.secret import Secret
 from keapbridge._python import Python, literal
-from keapbridge._toml.writing import dumps
+from keapbridge._toml.writing import dumps, told
 from keapbridge.customcrm.auth import ApiKey, BasicAuth, BearerToken, ClientCredentials
+from keapbridge.customcrm.log_in import PasswordLogin
 from keapbridge.customcrm.schema import CustomcrmSchema
 from keapbridge.detecting.declaring import DEFAULTS, Fields
 from keapbridge.mapping.toml_written import mapper_table
@@ -52,20 +56,24 @@ def _auth(auth: Any) -> str:
             more = "" if scope is None else f", scope={literal(scope)}"
             more += "" if secret_in == "header" else f", secret_in={literal(secret_in)}"  # noqa: S105 - where it goes
             return f'kb.ClientCredentials({literal(url)}, {literal(id)}, os.environ["{SECRET}"]{more})'
+        case PasswordLogin():
+            return Python(_name, lambda value: f'os.environ["{PASSWORD}"]' if isinstance(value, Secret) else None).of(
+                auth
+            )
         case _:
             return "…"
 
 
 def _name(cls: type) -> str:
-    return f"kb.{cls.__name__}" if cls is CustomcrmSchema else f"kb.customcrm.{cls.__name__}"
+    return f"kb.{cls.__name__}" if cls in {CustomcrmSchema, PasswordLogin} else f"kb.customcrm.{cls.__name__}"
 
 
 def as_toml(url: str, auth: Any, schema: CustomcrmSchema, fields: Mapping[str, Fields]) -> str:
     """The same as `[customcrm]` of a configuration file, and the mappings that go with it."""
     held: dict[str, Any] = {"url": url}
-    told = _auth_table(auth)
-    if told:
-        held["auth"] = told
+    opened = _auth_table(auth)
+    if opened:
+        held["auth"] = opened
     table = tomllib.loads(schema.to_toml())
     if table:
         held["schema"] = table
@@ -93,5 +101,7 @@ def _auth_table(auth: Any) -> dict[str, Any]:
                 "secret_in": secret_in,
                 **more,
             }
+        case PasswordLogin():
+            return {"login": {**told(auth), "password": {"env": PASSWORD}}}
         case _:
             return {}

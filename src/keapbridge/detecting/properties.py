@@ -122,7 +122,12 @@ def found_in(object: str, kind: str, parts: Mapping[str, Part], id: str) -> Foun
     wanted = (*PROPERTIES[object], *_ROLES, "inactive", *others)
     seen = looks_of(table)
     scores = scores_of(table, seen, wanted)
-    scores = [each for each in scores if each[1] not in _ROLES or _can_be(each[1], table[each[2]].family)]
+    scores = [
+        (score, name, column)
+        for score, name, column in scores
+        # What no record holds yet may be the time of a first edit.
+        if name not in _ROLES or not seen[column].filled or _can_be(name, table[column].family)
+    ]
     scores += _by_name(object, table, seen)
     scores += _as_numbers(table, {column for _, name, column in scores if name in _ROLES})
     if object != CONTACTS:

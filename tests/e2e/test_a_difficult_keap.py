@@ -41,8 +41,8 @@ class Difficult:
 
     def _refusal(self, scope: Any) -> tuple[int, str] | None:
         query = dict(parse_qsl(scope["query_string"].decode()))
-        if "score_value" in query.get("fields", "").split(","):
-            return 400, "fields: score_value is not a known property"
+        if "suffix" in query.get("fields", "").split(","):
+            return 400, "fields: suffix is not a known property"
         ids = re.search(r"ids==([\d,]+)", query.get("filter", ""))
         if ids and ids[1].count(",") >= 20:
             return 400, "filter: ids takes at most 20 ids"
@@ -86,7 +86,7 @@ def test_the_first_sync_is_complete_all_the_same(tmp_path: Path) -> None:
         titled = [each["given_name"] for each in server.state.contacts.values() if each.get("job_title") == "Boss"]
         assert sorted(titled) == sorted(f"N{n}" for n in range(NUMBER - 60, NUMBER))
         assert layer.refused == {
-            "fields: score_value is not a known property",
+            "fields: suffix is not a known property",
             "filter: ids takes at most 20 ids",
             "no answer in time",
         }

@@ -440,7 +440,7 @@ def test_a_wrong_key_is_an_error_that_does_not_show_it(keap_server: KeapEmulator
     ):
         client.contacts.get("1")
     assert caught.value.status == 401
-    assert "Invalid access token" in str(caught.value)
+    assert "Invalid ApiKey" in str(caught.value)
     assert "somebody" not in str(caught.value) + repr(caught.value)
     assert len(keap_server.requests) == 1
 

@@ -17,11 +17,16 @@ from hypothesis import strategies as st
 from keap_contract import validate_exchange
 from laws import examples
 
+import keapbridge as kb
+from keapbridge.keap.habits import Habits
 from keapbridge.testing import Fault
 from keapbridge.testing.keap import KeapBehaviour, KeapEmulator
 
 Json = dict[str, Any]
 Start = Callable[..., tuple[KeapEmulator, httpx.Client]]
+
+# Most of a contact without `fields`: what tests look at need not be asked for each time.
+ANSWERING = Habits(default_fields="most")
 
 
 def _client(keap: KeapEmulator) -> httpx.Client:
@@ -41,7 +46,7 @@ def start() -> Iterator[Start]:
     started: list[tuple[KeapEmulator, httpx.Client]] = []
 
     def begin(**options: Any) -> tuple[KeapEmulator, httpx.Client]:
-        keap = KeapEmulator(**options).__enter__()
+        keap = KeapEmulator(**{"habits": ANSWERING, **options}).__enter__()
         started.append((keap, _client(keap)))
         return started[-1]
 
@@ -55,7 +60,7 @@ def start() -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[KeapEmulator]:
     """One emulator for the tests that do not mind what others left in it: starting and stopping takes longer."""
-    with KeapEmulator() as keap:
+    with KeapEmulator(habits=ANSWERING) as keap:
         yield keap
     _hold_to_the_contract(keap)
 
@@ -128,6 +133,34 @@ ADA = {
     "social_accounts": [{"type": "LINKED_IN", "name": "ada"}],
 }
 
+@pytest.mark.parametrize(("habit", "more"), [("few", set()), ("most", {"email_addresses", "tag_ids", "update_time"})])
+def test_a_contact_shows_little_or_most_of_itself_unless_it_is_asked(start: Start, habit: Any, more: set[str]) -> None:
+    keap, client = start(habits=Habits(default_fields=habit))
+    id = keap.state.contacts.add({"given_name": "Ada", "family_name": "L", "job_title": "Countess"})
+    for shown in (client.get(f"/contacts/{id}").json(), client.get("/contacts").json()["contacts"][0]):
+        assert shown.keys() >= {"id", "given_name", "family_name"} | more
+        assert shown.keys() <= {"id", "given_name", "family_name"} or habit == "most"
+        assert "job_title" not in shown
+    optional = client.get("/contacts/model").json()["optional_properties"]
+    assert ("email_addresses" in optional, "job_title" in optional) == (habit == "few", True)
+    assert client.get(f"/contacts/{id}", params={"fields": "job_title"}).json() == {"id": id, "job_title": "Countess"}
+
+
+def test_what_a_custom_field_has_not_is_null_where_what_is_empty_is() -> None:
+    with (
+        KeapEmulator(habits=Habits(empty_shown="null")) as keap,
+        _client(keap) as client,
+        kb.KeapClient(auth=kb.KeapApiKey(keap.api_key), base_url=keap.base_url) as read,
+    ):
+        keap.state.contacts.add_custom_field("Shoe size")
+        [field] = client.get("/contacts/model").json()["custom_fields"]
+        assert (field["options"], field["default_value"]) == (None, None)
+        [known] = read.contacts.model().fields
+        assert (known.label, known.options) == ("Shoe size", ())
+        made = read.contacts.create_custom_field(label="Colour", type="DROPDOWN", options=["Red"])
+        assert [option.label for option in made.options] == ["Red"]
+
+
 # --- the gateway ----------------------------------------------------------------------------------------------------
 
 
@@ -137,13 +170,21 @@ def test_either_header_carries_the_key(start: Start, headers: dict[str, str]) ->
     assert httpx.get(f"{keap.base_url}/v2/contacts", headers=headers, verify=False).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Keap-API-Key": "wrong"}, {"Authorization": "Basic KeapAK-emulator"}])
-def test_another_key_gets_the_fault_of_the_gateway(keap: KeapEmulator, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("headers", "words", "code"),
+    [
+        ({}, "Invalid access token", "oauth.v2.InvalidAccessToken"),
+        ({"Authorization": "Basic KeapAK-emulator"}, "Invalid access token", "oauth.v2.InvalidAccessToken"),
+        ({"X-Keap-API-Key": "wrong"}, "Invalid ApiKey", "oauth.v2.InvalidApiKey"),
+        ({"Authorization": "Bearer wrong"}, "Invalid Access Token", "keymanagement.service.invalid_access_token"),
+    ],
+)
+def test_who_is_not_known_gets_the_fault_of_the_gateway(
+    keap: KeapEmulator, headers: dict[str, str], words: str, code: str
+) -> None:
     answer = httpx.get(f"{keap.base_url}/v2/contacts", headers=headers, verify=False)
     assert answer.status_code == 401
-    assert answer.json() == {
-        "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}}
-    }
+    assert answer.json() == {"fault": {"faultstring": words, "detail": {"errorcode": code}}}
 
 
 def test_every_answer_says_what_was_used(start: Start) -> None:
@@ -492,7 +533,7 @@ _NAMES = (
 
 @pytest.fixture(scope="module")
 def fuzzed() -> Iterator[tuple[KeapEmulator, httpx.Client]]:
-    with KeapEmulator() as keap, _client(keap) as client:
+    with KeapEmulator(habits=ANSWERING) as keap, _client(keap) as client:
         for table in (keap.state.contacts, keap.state.companies, keap.state.products):
             table.add({"id": "1"})
         yield keap, client
@@ -526,7 +567,7 @@ def test_nothing_makes_it_fail(
 @pytest.fixture(scope="module")
 def crowd() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     """A client, and contacts by their given name, in the order of their ids."""
-    with KeapEmulator() as keap, _client(keap) as client:
+    with KeapEmulator(habits=ANSWERING) as keap, _client(keap) as client:
         yield client, _people(keap)
     _hold_to_the_contract(keap)
 
@@ -994,7 +1035,7 @@ def test_corruption_is_served_and_survived(keap: KeapEmulator) -> None:
     before = keap.state.contacts[record]["update_time"]
     keap.state.contacts.corrupt(record, family_name=..., **wrong)
     # A client of its own: what is corrupted cannot keep to the contract.
-    with KeapEmulator() as other, _client(other) as client:
+    with KeapEmulator(habits=ANSWERING) as other, _client(other) as client:
         copy = other.state.contacts.add(ADA)
         other.state.contacts.corrupt(copy, family_name=..., **wrong)
         served = client.get(f"/contacts/{copy}").json()

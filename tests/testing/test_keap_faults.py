@@ -10,6 +10,7 @@ import httpx
 import keap_contract
 import pytest
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing import (
     FAULT_KINDS,
     CustomcrmEmulator,
@@ -24,7 +25,7 @@ Outcome = tuple[int, bytes] | str
 
 @pytest.fixture
 def keap() -> Iterator[KeapEmulator]:
-    with KeapEmulator() as keap:
+    with KeapEmulator(habits=Habits(default_fields="most")) as keap:
         yield keap
         for exchange in list(keap.requests)[:20] if keap_contract.AVAILABLE else ():
             keap_contract.validate_exchange(exchange, answer=bool(exchange.status) and _whole(exchange.response_body))
@@ -173,7 +174,7 @@ def test_tokens_expire_and_keys_do_not(keap: KeapEmulator, client: httpx.Client)
     grant = keap.oauth.grant()
     bearer = {"Authorization": f"Bearer {grant.access_token}", "X-Keap-API-Key": ""}
     refused = client.get("/contacts", headers=bearer)
-    assert (refused.status_code, refused.json()["fault"]["faultstring"]) == (401, "Invalid access token")
+    assert (refused.status_code, refused.json()["fault"]["faultstring"]) == (401, "Access Token expired")
     assert keap.faults.played == {"expired_token": 1}
     keap.faults.clear()
     assert client.get("/contacts", headers=bearer).status_code == 401, "it stays expired"

@@ -16,7 +16,16 @@ from keapbridge.testing import KeapBehaviour, KeapEmulator
 
 CALLBACK = "https://host.example/keap/callback?tenant=7"
 INVALID_TOKEN = {
-    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}}
+    "fault": {
+        "faultstring": "Invalid Access Token",
+        "detail": {"errorcode": "keymanagement.service.invalid_access_token"},
+    }
+}
+EXPIRED_TOKEN = {
+    "fault": {
+        "faultstring": "Access Token expired",
+        "detail": {"errorcode": "keymanagement.service.access_token_expired"},
+    }
 }
 
 
@@ -194,7 +203,7 @@ def test_access_tokens_expire(http: httpx.Client) -> None:
         assert ask(keap, http, grant.access_token).status_code == 200
         now[0] = grant.expires_at
         answer = ask(keap, http, grant.access_token)
-        assert (answer.status_code, answer.json()) == (401, INVALID_TOKEN)
+        assert (answer.status_code, answer.json()) == (401, EXPIRED_TOKEN)
         now[0] += timedelta(days=45)
         refused(refresh(keap, http, grant.refresh_token), "invalid_grant")
         assert keap.oauth.reuses == 0

@@ -64,7 +64,8 @@ class Endpoint(Generic[R]):
         singular: for messages.
         codec: reads and writes the records.
         read_only: attributes that are never written.
-        choosable: whether single reads and lists take `fields`; what they ask for is every modelled field.
+        choosable: whether single reads and lists take `fields`.
+        asked: the fields that every read asks for; all that are modelled, where nothing else is said.
         required: attributes that nothing empties.
         answers_all: whether writes take `fields` too.
         since: the list filter for changes since a moment; `None` where there is none.
@@ -89,17 +90,15 @@ class Endpoint(Generic[R]):
     by_id: str | None = None
     at: str | None = None
     longest_page: int = MAX_PAGE
+    asked: tuple[str, ...] = attrs.field(
+        kw_only=True, default=attrs.Factory(lambda self: self.codec.fields, takes_self=True)
+    )
     on_create: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     on_update: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
 
     @property
     def path(self) -> str:
         return f"/v2/{self.at or self.name}"
-
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """The fields that every read asks for: all that are modelled."""
-        return self.codec.fields
 
     @property
     def writable(self) -> frozenset[str]:

@@ -71,7 +71,7 @@ def _ids(lab: Any, _: Mapping[str, Told]) -> Found:
     return {"ids_at_once": Told(None, f"even 20 are refused ({seen.status})")}
 
 
-@tells("emails", "phones", "names", "times", "empty_shown", "unknown_fields")
+@tells("emails", "phones", "names", "times", "empty_shown", "default_fields", "unknown_fields")
 def _notation(lab: Any, _: Mapping[str, Told]) -> Found:
     name = f"Probe.{(yield from new_id())[:12]}@Example.com"
     number = "480-555-1234"
@@ -100,6 +100,9 @@ def _notation(lab: Any, _: Mapping[str, Told]) -> Found:
     told["times"] = Told(
         "milliseconds" if any("." in s and s.partition(".")[2][:3] != "000" for s in stamps) else "seconds", stamps[-1]
     )
+    seen = yield from lab.call("GET", f"contacts/{id}")
+    shows = "email_addresses" in seen.data
+    told["default_fields"] = Told("most" if shows else "few", f"without fields it shows e-mail addresses: {shows}")
     seen = yield from lab.call("GET", f"contacts/{id}", fields="given_name,keapbridge_probe")
     told["unknown_fields"] = Told("refused" if seen.refused else "ignored", f"an unknown name in fields: {seen.status}")
     return told

@@ -58,6 +58,7 @@ class Habits:
         zip_wins: which of the two counts where `postal_code` and `zip_code` contradict each other.
         zip_shown: whether an address that was written with a `postal_code` shows a `zip_code`, too.
         region_wins: which counts where `region_code` and `region` contradict each other.
+        default_fields: what a contact shows where no `fields` are asked for: little more than its name, or most of it.
         unknown_fields: what a name in `fields` does that Keap does not know.
         since: whether a list of changes since a moment shows what was changed at that moment.
         page_tokens: whether a page begins after the record that the last one ended with, or after so many records.
@@ -95,6 +96,9 @@ class Habits:
     )
     region_wins: Literal["code", "name"] | None = _choice(
         of=Literal["code", "name"], assumed="code", says="region_code against another region"
+    )
+    default_fields: Literal["few", "most"] | None = _choice(
+        of=Literal["few", "most"], assumed="few", says="a contact that is asked for without `fields`"
     )
     unknown_fields: Literal["refused", "ignored"] | None = _choice(
         of=Literal["refused", "ignored"], assumed="refused", says="a name in `fields` that Keap does not know"

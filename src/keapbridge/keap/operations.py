@@ -47,6 +47,7 @@ from keapbridge.model.maybe import UNSET
 __all__ = ["KeapResource", "SlotItem"]
 
 _PARALLEL_READS = 4
+_ALWAYS = ("id", "create_time", "update_time")
 
 R = TypeVar("R", bound=KeapRecord)
 SlotItem = EmailAddress | PhoneNumber | FaxNumber | Address | SocialAccount | CustomFieldValue
@@ -71,6 +72,12 @@ class KeapResource(Generic[R]):
     def heard_by(self, ear: Ear) -> KeapResource[R]:
         """The same operations, with somebody who listens to all answers."""
         return attrs.evolve(self, port=self.port.heard_by(ear))
+
+    def asking_for(self, fields: Collection[str]) -> KeapResource[R]:
+        """The same operations, which ask for these fields only, and for what tells which record it is."""
+        wanted = {*fields, *_ALWAYS}
+        asked = tuple(name for name in self.endpoint.asked if name in wanted)
+        return attrs.evolve(self, endpoint=attrs.evolve(self.endpoint, asked=asked))
 
     def touch(self) -> Flow[None]:
         """Have Keap answer: the shortest list that there is."""

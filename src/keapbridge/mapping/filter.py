@@ -107,6 +107,14 @@ class Filter:
         condition = self.conditions.get(side)
         return tuple(condition) if isinstance(condition, Mapping) else ()
 
+    def places(
+        self, side: Side, lenses: Iterable[Lens], place_of: Callable[[Side, str], Place]
+    ) -> tuple[Place, ...] | None:
+        """Where the condition looks beside the mapped fields; `None` where it may look at anything."""
+        if self.is_function(side):
+            return None
+        return tuple(place_of(side, name) for name in self.names(side) if _mapped(lenses, side, name) is None)
+
     def is_function(self, side: Side) -> bool:
         """Whether the condition is a function of the whole record, which may look at anything."""
         return callable(self.conditions.get(side))

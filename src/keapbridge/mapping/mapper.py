@@ -262,6 +262,14 @@ class Mapper:
         places = {side: {lens.name: lens.place(side) for lens in self.lenses} for side in Side}
         return {side: {name: place.roots for name, place in named.items()} for side, named in places.items()}
 
+    @property
+    def keap_attributes(self) -> frozenset[str] | None:
+        """The attributes of Keap's records that are looked at; `None` where a function of the host may look at any."""
+        others = self.taking_part.places(Side.KEAP, self.lenses, self._place_named)
+        if others is None:
+            return None
+        return frozenset(root for place in (*(lens.keap for lens in self.lenses), *others) for root in place.roots)
+
     @cached_property
     def _readers(self) -> Mapping[Side, tuple[tuple[str, str | None, Reader], ...]]:
         return {side: tuple((lens.name, lens.scope, lens.reader(side)) for lens in self.lenses) for side in Side}

@@ -108,7 +108,10 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     belonging = Belonging(opened, _address(options, ours))
     theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
     ours = {each: _remembering(system, opened, each) for each, system in ours.items()}
-    parts = [Part(mapper, ours[each], theirs[each], _THREE[each].traits(theirs)) for each, mapper in narrowed.items()]
+    parts = [
+        Part(mapper, ours[each], theirs[each].reading_for(mapper), _THREE[each].traits(theirs))
+        for each, mapper in narrowed.items()
+    ]
     return assemble(parts, opened, settings, belonging, findings)
 
 
@@ -217,7 +220,7 @@ def _remembering(
     return attrs.evolve(system, flows=flows)
 
 
-def _keap_system(flows: Any, belonging: Belonging) -> System:
+def _keap_system(flows: Any, belonging: Belonging) -> KeapSystem:
     return KeapSystem(by_fields(flows.heard_by(belonging.listen)))
 
 

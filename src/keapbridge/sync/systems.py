@@ -15,6 +15,7 @@ from keapbridge.keap.directory import entries, make_entry
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.operations import KeapResource
 from keapbridge.mapping.custom import NamedField
+from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.checked import usable_moment, usable_version
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import UNKNOWN_LIFE, Life, is_stored_form
@@ -360,6 +361,11 @@ class KeapSystem:
     lists_changes: bool = True
     reading: str = ""
     properties: frozenset[str] | None = None
+
+    def reading_for(self, mapper: Mapper) -> KeapSystem:
+        """The system that is asked for what a mapping looks at; whoever asks for consent needs all."""
+        fields = mapper.keap_attributes
+        return self if fields is None else attrs.evolve(self, flows=self.flows.asking_for(fields))
 
     @property
     def calls_per_minute(self) -> int | None:

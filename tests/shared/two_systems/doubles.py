@@ -54,6 +54,9 @@ class Flowing:
     def heard_by(self, listen: Any) -> Flowing:
         return self
 
+    def asking_for(self, fields: Collection[str]) -> Flowing:
+        return self
+
     def touch(self) -> Flow[None]:
         yield from ()
 

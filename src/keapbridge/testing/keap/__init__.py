@@ -99,7 +99,7 @@ class KeapEmulator:
             application(self.state, behaviour, self.habits, self.hooks),
             self._meter,
             api_key,
-            self.oauth.is_good,
+            self.oauth,
             behaviour,
         )
         self.app: AsgiApp = Recorder(

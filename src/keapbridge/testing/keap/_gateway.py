@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 from starlette.responses import Response
 
 from keapbridge.testing._server import AsgiApp, Message, Receive, Scope, Send
 from keapbridge.testing.keap._behaviour import KeapBehaviour
+from keapbridge.testing.keap._oauth import KeapOAuthServer
 from keapbridge.testing.keap._quota import Caller, Meter, Refusal
 
-INVALID_TOKEN = {
-    "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}},
+Unknown = Literal["nobody", "key", "token", "expired"]
+"""Who is not let in: who says nothing, or gives a key, a token or an expired token."""
+_REFUSED: Final[Mapping[Unknown, tuple[str, str]]] = {
+    "nobody": ("Invalid access token", "oauth.v2.InvalidAccessToken"),
+    "key": ("Invalid ApiKey", "oauth.v2.InvalidApiKey"),
+    "token": ("Invalid Access Token", "keymanagement.service.invalid_access_token"),
+    "expired": ("Access Token expired", "keymanagement.service.access_token_expired"),
 }
 # `code` is a string here, and nowhere else.
 QUOTA_EXCEEDED = {"code": "429", "message": "Quota Exceeded", "status": "Request Throttled", "details": None}
@@ -36,27 +42,29 @@ class Gateway:
         app: What lies behind.
         meter: Counts the calls.
         api_key: The key that is accepted, in a header of its own or as a bearer token.
-        is_token: Whether this is an access token that is good now.
+        oauth: Tells which access tokens are good now.
         behaviour: How a throttled call is answered.
     """
 
     def __init__(
-        self, app: AsgiApp, meter: Meter, api_key: str, is_token: Callable[[str], bool], behaviour: KeapBehaviour
+        self, app: AsgiApp, meter: Meter, api_key: str, oauth: KeapOAuthServer, behaviour: KeapBehaviour
     ) -> None:
         self._app = app
         self._meter = meter
         self._api_key = api_key
-        self._is_token = is_token
+        self._oauth = oauth
         self._behaviour = behaviour
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        caller = self._caller(scope)
+        caller, unknown = self._caller(scope)
         answered: AsgiApp
-        if caller is None:
-            headers, answered = self._meter.look("oauth" if bearer(scope) else "key"), _json(INVALID_TOKEN, 401)
+        if unknown is not None:
+            words, code = _REFUSED[unknown]
+            refused = {"fault": {"faultstring": words, "detail": {"errorcode": code}}}
+            headers, answered = self._meter.look(caller), _json(refused, 401)
         else:
             refusal, headers = self._meter.rule(caller)
             answered = self._app if refusal is None else self._throttled(refusal)
@@ -69,15 +77,17 @@ class Gateway:
 
         await answered(scope, receive, answer)
 
-    def _caller(self, scope: Scope) -> Caller | None:
-        if any(n.lower() == b"x-keap-api-key" and v.decode("latin-1") == self._api_key for n, v in scope["headers"]):
-            return "key"
+    def _caller(self, scope: Scope) -> tuple[Caller, Unknown | None]:
+        """Who calls, and why that is not let in."""
+        keys = [v.decode("latin-1") for n, v in scope["headers"] if n.lower() == b"x-keap-api-key" and v]
         token = bearer(scope)
+        if self._api_key in (*keys, token):
+            return "key", None
         if token is None:
-            return None
-        if token == self._api_key:
-            return "key"
-        return "oauth" if self._is_token(token) else None
+            return "key", "key" if keys else "nobody"
+        if self._oauth.is_good(token):
+            return "oauth", None
+        return "oauth", "expired" if self._oauth.has_expired(token) else "token"
 
     def _throttled(self, refusal: Refusal) -> Response:
         answer = _json(throttled_body(self._behaviour, refusal), 429)

@@ -6,10 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing.keap._checks import InvalidError
 from keapbridge.testing.keap._documents import Document, dicts
 from keapbridge.testing.keap._fields import FIELD_TYPES
 from keapbridge.testing.keap._messages import RefusedError, json_answer, label_of, named, typed_body
+from keapbridge.testing.keap._playing import omitted, shown_field
 from keapbridge.testing.keap._resources import COMPANIES, Resource
 from keapbridge.testing.keap._state import KeapState
 
@@ -19,8 +21,9 @@ __all__ = ["ModelEndpoints"]
 class ModelEndpoints:
     """The endpoints of one object's custom fields; products have none."""
 
-    def __init__(self, state: KeapState, resource: Resource) -> None:
+    def __init__(self, state: KeapState, habits: Habits, resource: Resource) -> None:
         self._state = state
+        self._habits = habits
         self._resource = resource
         self._table = state.table(resource)
 
@@ -39,12 +42,9 @@ class ModelEndpoints:
 
     async def _shown(self, request: Request) -> Response:
         with self._state.lock:
-            return json_answer(
-                {
-                    "custom_fields": list(self._table.custom_fields.values()),
-                    "optional_properties": sorted(self._resource.omitted),
-                }
-            )
+            fields = [shown_field(self._habits, field) for field in self._table.custom_fields.values()]
+        hidden = sorted(omitted(self._habits, self._resource))
+        return json_answer({"custom_fields": fields, "optional_properties": hidden})
 
     async def _create(self, request: Request) -> Response:
         allowed = ("field_type", "label", "options", "group_id", "user_group_id")
@@ -58,7 +58,7 @@ class ModelEndpoints:
         labels = [label_of(option.get("label"), "options.label") for option in options]
         with self._state.lock:
             field_id = self._table.add_custom_field(label, body["field_type"], options=labels, group_id=group)
-            return json_answer(self._table.custom_fields[field_id], 201)
+            return json_answer(shown_field(self._habits, self._table.custom_fields[field_id]), 201)
 
     async def _update(self, request: Request) -> Response:
         names = ("label", "options", "group_id")
@@ -76,7 +76,7 @@ class ModelEndpoints:
                 labels = [label_of(option.get("label"), "options.label") for option in dicts(options)]
                 changes["options"] = [{"id": str(n), "label": label} for n, label in enumerate(labels, start=1)]
             field.update({n: v for n, v in changes.items() if mask is None or n in mask})
-            return json_answer(field)
+            return json_answer(shown_field(self._habits, field))
 
     async def _delete(self, request: Request) -> Response:
         with self._state.lock:

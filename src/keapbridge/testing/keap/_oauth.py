@@ -104,10 +104,11 @@ class KeapOAuthServer:
         self._clock = clock
         self._origin = origin
         self._behaviour = behaviour
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connections = 0
         self._codes: dict[str, _Code] = {}
         self._access: dict[str, _Live] = {}
+        self._expired: set[str] = set()
         self._refresh: dict[str, _Live] = {}
         self._spent: dict[str, int] = {}
         self._app = Starlette(
@@ -139,7 +140,8 @@ class KeapOAuthServer:
     def expire(self) -> None:
         """Ends all access tokens now; refresh tokens stay good."""
         with self._lock:
-            self._access.clear()
+            for token in list(self._access):
+                self.expire_token(token)
 
     def revoke(self) -> None:
         """Ends everything, as an administrator does who removes the application: codes and all tokens of both kinds."""
@@ -156,10 +158,16 @@ class KeapOAuthServer:
             live = self._access.get(token)
             return live is not None and self._clock() < live.expires_at
 
+    def has_expired(self, token: str) -> bool:
+        """Whether this was an access token that was good once."""
+        with self._lock:
+            return token in self._expired or (token in self._access and not self.is_good(token))
+
     def expire_token(self, token: str) -> None:
         """Ends one access token."""
         with self._lock:
-            self._access.pop(token, None)
+            if self._access.pop(token, None) is not None:
+                self._expired.add(token)
 
     def before(self, app: AsgiApp) -> AsgiApp:
         """The application that serves OAuth's paths itself, and leaves all others to `app`."""

@@ -113,14 +113,20 @@ def gone_addresses(before: Document, after: Document) -> Iterator[str]:
             yield item["email"]
 
 
+def omitted(habits: Habits, resource: Resource) -> frozenset[str]:
+    """What an answer leaves out unless it is asked for."""
+    return resource.fields - resource.few if resource.few and habits.default_fields == "few" else resource.omitted
+
+
 # --- showing --------------------------------------------------------------------------------------------------------
 
 
 def shown(habits: Habits, resource: Resource, document: Document, fields: Collection[str] | None) -> None:
     """Bring a document that is to be answered into the form of the habits, in place."""
     if habits.empty_shown != "left_out":
+        hidden = omitted(habits, resource)
         for name in _TEXTS[resource.name]:
-            if name not in document and (name not in resource.omitted if fields is None else name in fields):
+            if name not in document and (name not in hidden if fields is None else name in fields):
                 document[name] = None if habits.empty_shown == "null" else ""
     if habits.zip_shown == "together":
         for address in (*dicts(document.get("addresses")), *dicts([document.get("address")])):
@@ -128,3 +134,8 @@ def shown(habits: Habits, resource: Resource, document: Document, fields: Collec
             if isinstance(code, str) and "zip_code" not in address:
                 match = _ZIP_FOUR.fullmatch(code)
                 address |= {"zip_code": match[1] if match else code, "zip_four": match[2] if match else None}
+
+
+def shown_field(habits: Habits, field: Document) -> Document:
+    """A custom field as a model shows it: what it has not is left out, or `null`."""
+    return field if habits.empty_shown != "null" else {"options": None, "default_value": None, **field}

@@ -49,7 +49,7 @@ class RecordEndpoints:
             Route(f"/{name}", self._list, methods=["GET"]),
             Route(f"/{name}", self._create, methods=["POST"]),
         ]
-        routes += ModelEndpoints(self._state, self._resource).routes()
+        routes += ModelEndpoints(self._state, self._habits, self._resource).routes()
         if self._resource is CONTACTS:
             routes.append(Route("/contacts:merge", self._merge, methods=["POST"]))
         if self._resource is PRODUCTS:
@@ -119,7 +119,7 @@ class RecordEndpoints:
         if fields is not None:
             asked = fields | {"id"}
             shown = [{n: v for n, v in document.items() if n in asked} for document in shown]
-        elif omitted := self._resource.omitted:
+        elif omitted := _playing.omitted(self._habits, self._resource):
             shown = [{n: v for n, v in document.items() if n not in omitted} for document in shown]
         for document in shown:
             _playing.shown(self._habits, self._resource, document, fields)

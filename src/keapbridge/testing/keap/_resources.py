@@ -88,6 +88,7 @@ class Resource:
         read_only: What a body may carry back without effect.
         fields: What `fields` may ask for; empty where there is no such parameter.
         omitted: What an answer leaves out unless `fields` asks for it.
+        few: What it shows without `fields` where Keap shows little of a record; empty where the contract tells what.
         mask: What `update_mask` may name.
         defaults: What an answer shows where nothing is stored.
         keys: The columns of its table: what it may be ordered or searched by, beside the id and the times.
@@ -109,6 +110,7 @@ class Resource:
     orders: Mapping[str, str]
     record_type: str
     first_id: int
+    few: frozenset[str] = frozenset()
 
 
 _names = text(40)
@@ -157,6 +159,7 @@ _CONTACT_ALWAYS = frozenset(
         "score_value tag_ids update_time"
     )
 )
+_CONTACT_FEW = frozenset({"id", "given_name", "family_name"})
 _CONTACT_FIELDS = frozenset(_CONTACT) | _CONTACT_READ_ONLY
 _CONTACT_LISTS = words(
     "addresses custom_fields email_addresses fax_numbers links phone_numbers social_accounts tag_ids utm_parameters"
@@ -179,6 +182,7 @@ CONTACTS = Resource(
     orders={"id": "id", "create_time": "create_time", "email": "email", "update_time": "update_time"},
     record_type="CONTACT",
     first_id=1,
+    few=_CONTACT_FEW,
 )
 
 _COMPANY: dict[str, Check] = {

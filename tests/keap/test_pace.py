@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from keapbridge._io.effects import Now, Sleep
 from keapbridge._io.moments import DAY
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, Window, read_limits
-from keapbridge.keap.pace import KeapPace, MemoryPaceBook, Unpaced, pace_for
+from keapbridge.keap.pace import Heeding, KeapPace, MemoryPaceBook, pace_for
 from keapbridge.keap.turns import (
     API_KEY,
     OAUTH_CLIENT,
@@ -313,12 +313,12 @@ def test_keaps_own_addresses_are_paced_as_published() -> None:
     oauth = kb.KeapOAuth(client_id="c", client_secret="s", tokens=kb.FileTokenStore("t"))
     key, other = kb.KeapApiKey("one"), kb.KeapApiKey("two")
     paces = [pace_for(auth, url, None) for auth in (key, other, oauth)]
-    assert [p.pacing for p in paces if p is not None] == [API_KEY, API_KEY, OAUTH_CLIENT]
-    assert len({p.key for p in paces if p is not None}) == 3
+    assert [p.pacing for p in paces if isinstance(p, KeapPace)] == [API_KEY, API_KEY, OAUTH_CLIENT]
+    assert len({p.key for p in paces if isinstance(p, KeapPace)}) == 3
     assert "one" not in repr(paces)
-    assert isinstance(pace_for(key, "http://127.0.0.1:8801/crm/rest", None), Unpaced)
+    assert isinstance(pace_for(key, "http://127.0.0.1:8801/crm/rest", None), Heeding)
     half = pace_for(key, "http://127.0.0.1:8801/crm/rest", kb.Pacing(share=0.5))
-    assert half is not None
+    assert isinstance(half, KeapPace)
     assert (half.pacing.per_minute, half.pacing.share) == (240, 0.5)
 
 
@@ -342,17 +342,100 @@ def test_a_spent_day_is_an_error_that_says_when_it_is_over(quota_server: KeapEmu
     assert len(quota_server.requests) == 3  # the headers said so before a call was refused
 
 
-def test_without_pacing_a_429_for_the_day_is_told_as_what_it_is(quota_server: KeapEmulator) -> None:
-    with kb.KeapClient(
-        auth=kb.KeapApiKey(quota_server.api_key), base_url=quota_server.base_url, retry=kb.RetryPolicy(base=0.001)
-    ) as keap:
+# --- at other addresses -----------------------------------------------------------------------------------------------
+
+
+def behind(server: KeapEmulator) -> kb.KeapClient:
+    """A client that finds it at an address which is not Keap's, as behind a gateway."""
+    return kb.KeapClient(
+        auth=kb.KeapApiKey(server.api_key), base_url=server.base_url, retry=kb.RetryPolicy(base=0.001)
+    )
+
+
+def test_a_429_for_the_day_is_told_as_what_it_is_at_any_address(quota_server: KeapEmulator) -> None:
+    quota_server.spend(day=3)
+    with behind(quota_server) as keap:
+        for _ in range(2):
+            with pytest.raises(QuotaExhaustedError) as caught:
+                list(keap.contacts.list())
+            assert caught.value.retry_at is not None
+    assert len(quota_server.requests) == 1, "it is not sent again"
+
+
+def test_a_spent_day_is_heeded_at_any_address(quota_server: KeapEmulator) -> None:
+    with behind(quota_server) as keap:
         for _ in range(3):
             list(keap.contacts.list())
-        with pytest.raises(QuotaExhaustedError) as caught:
+        with pytest.raises(QuotaExhaustedError):
             list(keap.contacts.list())
-    assert caught.value.retry_at is not None
-    assert (caught.value.status, caught.value.method) == (429, "GET")
-    assert len(quota_server.requests) == 4  # it is not sent again
+    assert quota_server.throttled == 0, "the headers said so before a call was refused"
+
+
+@attrs.define
+class Clock:
+    """Performs flows with a time of its own, which passes while they wait."""
+
+    now: datetime
+
+    def run(self, flow: Any) -> None:
+        send: Any = None
+        while True:
+            try:
+                effect = flow.send(send)
+            except StopIteration:
+                return
+            if isinstance(effect, Sleep):
+                self.now += timedelta(seconds=effect.ceiling)
+            send = self.now if isinstance(effect, Now) else None
+            if not isinstance(effect, (Now, Sleep)):
+                send = SyncDriver().run(performed(effect))
+
+
+def performed(effect: Any) -> Any:
+    return (yield effect)
+
+
+@pytest.mark.parametrize(
+    ("quota", "used"),
+    [
+        (KeapQuota(per_minute=10), {"minute": 9}),
+        (KeapQuota(per_minute=100, tenant_per_minute=10, tenant_per_day=1000), {"tenant_minute": 9}),
+    ],
+    ids=["of the key", "of the application"],
+)
+def test_a_spent_minute_is_waited_for_at_any_address(quota: KeapQuota, used: dict[str, int]) -> None:
+    clock = Clock(datetime(2026, 3, 1, 12, 0, 20, tzinfo=UTC))
+    with KeapEmulator(quota=quota, clock=lambda: clock.now) as server, behind(server) as keap:
+        server.spend(**used)
+        clock.run(keap.contacts.flows.list())
+        assert clock.now.second == 20, "nothing waits while something is left"
+        clock.run(keap.contacts.flows.list())
+        assert clock.now.minute == 1
+        assert server.throttled == 0
+
+
+def test_a_spent_day_of_the_application_is_heeded_at_any_address() -> None:
+    quota = KeapQuota(per_day=100, tenant_per_minute=100, tenant_per_day=10)
+    with KeapEmulator(quota=quota) as server, behind(server) as keap:
+        server.spend(tenant_day=9)
+        list(keap.contacts.list())
+        with pytest.raises(RateLimitedError):
+            list(keap.contacts.list())
+        assert server.throttled == 0
+
+
+def test_what_another_key_of_the_account_has_used_of_its_minute_counts() -> None:
+    clock = Clock(datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC))
+    auth = kb.KeapApiKey("KeapAK-emulator")
+    with (
+        KeapEmulator(quota=KeapQuota.api_key(), clock=lambda: clock.now) as server,
+        kb.KeapClient(auth=auth, base_url=server.base_url, pacing=kb.Pacing()) as keap,
+    ):
+        server.spend(minute=220)
+        for _ in range(25):
+            clock.run(keap.contacts.flows.list())
+        assert server.throttled == 0
+        assert clock.now.minute == 1
 
 
 def test_a_wait_of_a_year_is_raised_by_this_call_and_the_next_and_nothing_is_slept(keap_server: KeapEmulator) -> None:

@@ -79,7 +79,7 @@ class KeapClient:
         bounds: what it takes from the system at most; see `Bounds`.
         habits: how this Keap behaves where its contract is silent; what is not known of it is not relied on.
         pacing: how much of Keap's limits it may use. Without it, all of what Keap publishes for these credentials; at
-            other addresses than Keap's own, no limit.
+            other addresses than Keap's own, until an answer says that nothing is left.
     """
 
     def __init__(

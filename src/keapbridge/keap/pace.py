@@ -119,29 +119,15 @@ class KeapPace:
             moment = (yield from now()).timestamp()
             verdict = yield from self._ask(moment)
             if isinstance(verdict, Spent):
-                resets_at = datetime.fromtimestamp(verdict.at, UTC)
-                raise QuotaExhaustedError(
-                    f"not sent, the quota of the day is spent; it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC",
-                    resets_at=resets_at,
-                )
+                raise _spent(datetime.fromtimestamp(verdict.at, UTC))
             if isinstance(verdict, Held):
-                raise self._left_alone(verdict.at - moment, moment)
+                raise _left_alone(verdict.at - moment, moment, self.bounds)
             # Asking took its time; and the clock may have been put back meanwhile.
             wait = min(verdict.at - (yield from now()).timestamp(), verdict.at - moment)
             if wait > 0:
                 yield Sleep(wait, why="its turn in the quota of Keap")
             if isinstance(verdict, Granted):
                 return
-
-    def _left_alone(self, seconds: float, moment: float) -> RateLimitedError:
-        until = datetime.fromtimestamp(moment + seconds, UTC)
-        error = RateLimitedError(
-            f"not sent, Keap wants no call before {until:%Y-%m-%d %H:%M:%S} UTC; "
-            f"a client with bounds=Bounds(wait_seconds=…) waits longer than {self.bounds.wait_seconds:g} s",
-            retry_after=seconds,
-        )
-        error.retry_at = until
-        return error
 
     def _ask(self, moment: float) -> Flow[Verdict]:
         news = []
@@ -170,41 +156,102 @@ class KeapPace:
         return _meant(error, seen, moment)
 
 
-class Unpaced:
-    """No pace; but what a refusal means is told all the same."""
+@attrs.define
+class Heeding:
+    """No pace, at an address of which nothing is published; but what its answers say of limits is heeded.
 
-    listens = False
+    A gateway that passes on Keap's headers stands for a quota as Keap itself does.
+
+    Attributes:
+        bounds: how long a call may be made to wait.
+    """
+
+    bounds: Bounds = attrs.field(factory=Bounds)
+    _held_until: float = attrs.field(default=0.0, init=False, repr=False, eq=False)
+    _spent_until: datetime | None = attrs.field(default=None, init=False, repr=False, eq=False)
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants to know what answers say."""
+        return True
 
     def turn(self) -> Flow[None]:
-        """Wait for nothing."""
-        yield from ()
+        """Wait while the last answer said that nothing is left.
+
+        Raises:
+            QuotaExhaustedError: when that is so until the day is over.
+            RateLimitedError: when that is longer than a call may wait.
+        """
+        spent, held = self._spent_until, self._held_until
+        if spent is None and not held:
+            return
+        now_is = yield from now()
+        moment = now_is.timestamp()
+        if spent is not None and now_is < spent:
+            raise _spent(spent)
+        if held - moment > self.bounds.wait_seconds:
+            raise _left_alone(held - moment, moment, self.bounds)
+        if held > moment:
+            yield Sleep(held - moment, why="its turn in the quota of Keap")
 
     def answered(self, headers: Mapping[str, str], moment: datetime) -> None:
-        """Learn nothing."""
+        """Note what an answer said about the limits."""
+        seen = read_limits(headers)
+        is_over = 0 in {each.available for each in (seen.minute, seen.tenant, seen.tenant_day)}
+        entry = learn(Entry(), _NOTHING, seen, moment.timestamp(), refused=False, retry_after=None)
+        self._held_until = entry.held_until if is_over else 0.0
+        self._spent_until = _day_ends(seen, moment)
 
     def refused(self, error: RateLimitedError, moment: datetime) -> ApiError:
-        """The error that a 429 means."""
+        """Note a 429; answers the error that it means."""
+        self.answered(error.headers, moment)
         return _meant(error, read_limits(error.headers), moment)
 
 
-def _meant(error: RateLimitedError, seen: KeapLimits, moment: datetime) -> ApiError:
-    resets_at: datetime | None
+_NOTHING = Pacing()
+
+
+def _spent(resets_at: datetime) -> QuotaExhaustedError:
+    return QuotaExhaustedError(
+        f"not sent, the quota of the day is spent; it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC",
+        resets_at=resets_at,
+    )
+
+
+def _left_alone(seconds: float, moment: float, bounds: Bounds) -> RateLimitedError:
+    until = datetime.fromtimestamp(moment + seconds, UTC)
+    error = RateLimitedError(
+        f"not sent, Keap wants no call before {until:%Y-%m-%d %H:%M:%S} UTC; "
+        f"a client with bounds=Bounds(wait_seconds=…) waits longer than {bounds.wait_seconds:g} s",
+        retry_after=seconds,
+    )
+    error.retry_at = until
+    return error
+
+
+def _day_ends(seen: KeapLimits, moment: datetime) -> datetime | None:
+    """When the quota of the day begins anew, where an answer says that it is spent."""
     if seen.tenant_day.available == 0 and seen.tenant_day.limit:
-        resets_at = datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    elif seen.day.available == 0 and seen.day.limit:
-        resets_at = soon(seen.day.resets_at, moment)
-    else:
+        return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    if seen.day.available == 0 and seen.day.limit:
+        return soon(seen.day.resets_at, moment)
+    return None
+
+
+def _meant(error: RateLimitedError, seen: KeapLimits, moment: datetime) -> ApiError:
+    resets_at = _day_ends(seen, moment)
+    if resets_at is None:
         return error
     meant = QuotaExhaustedError(str(error), status=error.status, request_id=error.request_id, resets_at=resets_at)
     meant.method, meant.url, meant.headers = error.method, error.url, error.headers
     return meant
 
 
-def pace_for(auth: object, base_url: str, pacing: Pacing | None, bounds: Bounds | None = None) -> KeapPace | Unpaced:
+def pace_for(auth: object, base_url: str, pacing: Pacing | None, bounds: Bounds | None = None) -> KeapPace | Heeding:
     """The pace of a client: of its own process, until a session shares it."""
     if pacing is None:
         if urlsplit(base_url).hostname not in HOSTS:
-            return Unpaced()
+            return Heeding(bounds or Bounds())
         pacing = Pacing()
     # Keap counts a key; of OAuth it counts the client, over all the applications that let it in.
     oauth = isinstance(auth, KeapOAuth)

@@ -54,6 +54,9 @@ class Field:
         different = self.currencies and a is not None and b is not None and str(a)[0] != str(b)[0]
         return "two currencies" if different else None
 
+    def combined(self, now: Canonical, other: Canonical, base: Any) -> Any:
+        return UNSET
+
     def encodes(self, value: Canonical, clean: Canonical) -> bool:
         return isinstance(value, str) and value == f"&{clean}"
 

@@ -347,9 +347,7 @@ def test_a_spent_day_is_an_error_that_says_when_it_is_over(quota_server: KeapEmu
 
 def behind(server: KeapEmulator) -> kb.KeapClient:
     """A client that finds it at an address which is not Keap's, as behind a gateway."""
-    return kb.KeapClient(
-        auth=kb.KeapApiKey(server.api_key), base_url=server.base_url, retry=kb.RetryPolicy(base=0.001)
-    )
+    return kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url, retry=kb.RetryPolicy(base=0.001))
 
 
 def test_a_429_for_the_day_is_told_as_what_it_is_at_any_address(quota_server: KeapEmulator) -> None:

@@ -85,6 +85,7 @@ ONCE = {
     "owner": lambda: contacts.with_lenses(kb.owner("OwnerEmail", direction="to_customcrm")),
     "company_name": lambda: contacts.without("CustomerId").with_lenses(kb.company_name("Company", create=True)),
     "lead_source": lambda: contacts.with_lenses(kb.lead_source("LeadSource", create=True)),
+    "tags": lambda: contacts.with_lenses(kb.tags("Tags", separator=",", create=True, direction="to_keap")),
     "region": lambda: contacts.without("Country", "Region", "Phone", "MobilePhone", "Fax").with_lenses(
         kb.country("Land", keap="addresses.BILLING.country_code"),
         kb.region("Region", keap="addresses.BILLING.region_code", scope="Land"),

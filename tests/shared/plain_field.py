@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 
@@ -20,6 +21,9 @@ class Plain:
 
     def incomparable(self, a: Any, b: Any) -> str | None:
         return None
+
+    def combined(self, now: Any, other: Any, base: Any) -> Any:
+        return UNSET
 
     def encodes(self, value: Any, clean: Any) -> bool:
         return False

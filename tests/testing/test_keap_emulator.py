@@ -133,6 +133,7 @@ ADA = {
     "social_accounts": [{"type": "LINKED_IN", "name": "ada"}],
 }
 
+
 @pytest.mark.parametrize(("habit", "more"), [("few", set()), ("most", {"email_addresses", "tag_ids", "update_time"})])
 def test_a_contact_shows_little_or_most_of_itself_unless_it_is_asked(start: Start, habit: Any, more: set[str]) -> None:
     keap, client = start(habits=Habits(default_fields=habit))

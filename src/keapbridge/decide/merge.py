@@ -13,6 +13,9 @@ sides:
 | no         | not both  | one side is empty     | the value is written to the empty side               |
 | no         | not both  | two different values  | conflict                                             |
 
+A value of several parts, such as the tags of a contact, is merged part by part: it is never in conflict, and where no
+base is known both sides get all of them.
+
 A conflict is decided by policy or parked. What is written is the value as the target can hold it; what the target
 cannot hold is held back with the reason, and so are two values that cannot be compared (prices in two currencies). What
 is but the other value in an encoded form does not take its place, and two such values are no conflict. A
@@ -49,7 +52,7 @@ from keapbridge.decide.decided import going_on
 from keapbridge.decide.policy import Contest, Policy, Value, decide
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import RECORD, Change, FieldConflict, Held
-from keapbridge.model.maybe import UNSET
+from keapbridge.model.maybe import UNSET, Maybe
 from keapbridge.model.records import Canonical, Doubt, Pair
 from keapbridge.model.side import Side
 
@@ -80,6 +83,10 @@ class FieldRule(Protocol):
 
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why neither of two values may take the place of the other, if that is so (prices in two currencies)."""
+        ...
+
+    def combined(self, now: Canonical, other: Canonical, base: Maybe[Canonical]) -> Maybe[Canonical]:
+        """What a side is to hold, for a value of several parts that come and go each by itself; `UNSET` for others."""
         ...
 
     def encodes(self, value: Canonical, clean: Canonical) -> bool:
@@ -274,6 +281,9 @@ def merge_field(
     hindrance = rule.incomparable(ours, theirs)
     if hindrance is not None:
         return (Held(rule.name, Side.KEAP, hindrance),)
+    parts = _in_parts(rule, now, base)
+    if parts is not None:
+        return parts
     if UNSET not in base.values():
         edited = [side for side in Side if now[side] != base[side]]
         if not edited:
@@ -283,6 +293,18 @@ def merge_field(
     elif ours is None or theirs is None:
         return (_flow(rule, now, Side.KEAP if ours is None else Side.CUSTOMCRM, "first contact"),)
     return _decide(rule, now, policy, updated_at)
+
+
+def _in_parts(rule: FieldRule, now: Mapping[Side, Any], base: Mapping[Side, Any]) -> tuple[Outcome, ...] | None:
+    """The outcome for a value of several parts: each side gets what the other added and loses what it removed."""
+    wanted: dict[Side, Any] = {side: rule.combined(now[side], now[side.other], base[side.other]) for side in Side}
+    if UNSET in wanted.values():
+        return None
+    if UNSET not in base.values() and all(now[side] == base[side] for side in Side):
+        return ()
+    cause = "first contact" if UNSET in base.values() else "edit"
+    found = [_write(rule, side, now, wanted[side], cause) for side in Side if rule.flows_to(side)]
+    return tuple(each for each in found if not isinstance(each, Settled)) or tuple(found[:1])
 
 
 def _decide(

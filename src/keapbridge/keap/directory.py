@@ -16,7 +16,7 @@ from keapbridge._io.calling import send
 from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.effects import Call, Flow, Page
 from keapbridge._io.port import Port
-from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json
+from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json, load_json
 from keapbridge.errors import KeapbridgeError
 from keapbridge.keap.endpoints import COMPANIES, Endpoint, KeapRecord
 from keapbridge.keap.operations import KeapResource
@@ -165,20 +165,25 @@ class KeapTagging:
 
     port: Port
 
-    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[None]:
+    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[tuple[str, ...]]:
         return self._change("applyTags", one_id("tag_id", tag_id), several_ids("contact_ids", contact_ids))
 
-    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[None]:
+    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> Flow[tuple[str, ...]]:
         return self._change("removeTags", one_id("tag_id", tag_id), several_ids("contact_ids", contact_ids))
 
-    def _change(self, verb: str, tag: str, contacts: Collection[str]) -> Flow[None]:
-        ids = list(contacts)
+    def _change(self, verb: str, tag: str, contacts: Collection[str]) -> Flow[tuple[str, ...]]:
+        """Those of the contacts of which Keap says that it was not done."""
+        ids, failed = list(contacts), []
         for start in range(0, len(ids), _AT_ONCE):
             body = dump_json({"contact_ids": ids[start : start + _AT_ONCE]})
             path = f"{TAGS.path}/{tag}/contacts:{verb}"
             route = f"{TAGS.path}/{{id}}/contacts:{verb}"
-            call: Call[None] = Call("POST", path, lambda _: None, body=body, subject=f"tag {tag}", route=route)
-            yield from send(self.port, call)
+            call: Call[Any] = Call("POST", path, load_json, body=body, subject=f"tag {tag}", route=route)
+            answer = yield from send(self.port, call)
+            results = answer.get("results") if isinstance(answer, dict) else None
+            told = results if isinstance(results, dict) else {}
+            failed += [id for id in ids[start : start + _AT_ONCE] if told.get(id, "SUCCESS") != "SUCCESS"]
+        return tuple(failed)
 
 
 def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]]:
@@ -187,9 +192,10 @@ def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]
     What counts of two with the same name comes first: users who work there still, and older ones.
 
     Args:
-        of: `"users"`, by e-mail address; `"lead_sources"` or `"company_names"`.
+        of: `"users"`, by e-mail address; `"lead_sources"`, `"tags"` or `"company_names"`.
     """
     resource: KeapResource[Any] = KeapResource(flows.port, _LISTS[of], flows.asking)
+    resource = resource.asking_for({"company_name"}) if of == "company_names" else resource
     filters = [("include_inactive", "true")] if of == "users" else []
     found: list[Any] = []
     page: Page[Any] | None = yield from resource.list(filters=filters)
@@ -203,18 +209,24 @@ def entries(flows: KeapResource[Any], of: str) -> Flow[Sequence[tuple[str, str]]
 
 
 def make_entry(flows: KeapResource[Any], of: str, name: str) -> Flow[str]:
-    """Make a lead source or a company of this name, and answer its id."""
+    """Make a lead source, a tag or a company of this name, and answer its id."""
     resource: KeapResource[Any] = KeapResource(flows.port, _LISTS[of], flows.asking)
-    made = yield from resource.create(Company(company_name=name) if of == "company_names" else LeadSource(name=name))
+    record = Company(company_name=name) if of == "company_names" else resource.endpoint.codec.cls(name=name)
+    made = yield from resource.create(record)
     return str(made.id)
 
 
-_LISTS: Mapping[str, Endpoint[Any]] = {"users": USERS, "lead_sources": LEAD_SOURCES, "company_names": COMPANIES}
+_LISTS: Mapping[str, Endpoint[Any]] = {
+    "users": USERS,
+    "lead_sources": LEAD_SOURCES,
+    "tags": TAGS,
+    "company_names": COMPANIES,
+}
 
 
-def _name_of(entry: User | LeadSource | Company) -> str:
+def _name_of(entry: User | LeadSource | Tag | Company) -> str:
     match entry:
-        case LeadSource():
+        case LeadSource() | Tag():
             return entry.name or ""
         case Company():
             return entry.company_name or ""
@@ -222,7 +234,7 @@ def _name_of(entry: User | LeadSource | Company) -> str:
             return next((item.email.lower() for item in entry.email_addresses or () if item.email), "")
 
 
-def _is_inactive(entry: User | LeadSource | Company) -> bool:
+def _is_inactive(entry: User | LeadSource | Tag | Company) -> bool:
     return isinstance(entry, (User, LeadSource)) and (entry.status or "").casefold() == "inactive"
 
 
@@ -295,13 +307,17 @@ class SyncKeapTags(SyncKeapDirectory[Tag, SavedTag]):
         super().__init__(driver, flows)
         self._tagging = KeapTagging(flows.port)
 
-    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
-        """Mark contacts with a tag, 100 with a call."""
-        self._driver.run(self._tagging.apply(tag_id, contact_ids))
+    def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> tuple[str, ...]:
+        """Mark contacts with a tag, 100 with a call.
 
-    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
-        """Take a tag off contacts, 100 with a call."""
-        self._driver.run(self._tagging.remove(tag_id, contact_ids))
+        Returns:
+            The ids of those of which Keap says that it was not done, such as of contacts that there are not.
+        """
+        return self._driver.run(self._tagging.apply(tag_id, contact_ids))
+
+    def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> tuple[str, ...]:
+        """Take a tag off contacts, 100 with a call; returns the same as `apply`."""
+        return self._driver.run(self._tagging.remove(tag_id, contact_ids))
 
 
 @telling_methods
@@ -312,10 +328,10 @@ class AsyncKeapTags(AsyncKeapDirectory[Tag, SavedTag]):
         super().__init__(driver, flows)
         self._tagging = KeapTagging(flows.port)
 
-    async def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+    async def apply(self, tag_id: str | int, contact_ids: Collection[str | int]) -> tuple[str, ...]:
         """See `SyncKeapTags.apply`."""
-        await self._driver.run(self._tagging.apply(tag_id, contact_ids))
+        return await self._driver.run(self._tagging.apply(tag_id, contact_ids))
 
-    async def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> None:
+    async def remove(self, tag_id: str | int, contact_ids: Collection[str | int]) -> tuple[str, ...]:
         """See `SyncKeapTags.remove`."""
-        await self._driver.run(self._tagging.remove(tag_id, contact_ids))
+        return await self._driver.run(self._tagging.remove(tag_id, contact_ids))

@@ -74,7 +74,7 @@ class Declared:
         if isinstance(self.keap, Place):
             return self.keap
         if not isinstance(self.keap, NamedField):
-            return keap_place(keap_type, self.keap)
+            return keap_place(keap_type, self.keap, to_write=not self.kind.is_marked)
         if not self.kind.fits_custom_field:
             raise MappingError(f"a custom field holds no {type(self.kind).__name__.lower()}")
         return custom_place(keap_type, self.keap)

@@ -1,4 +1,4 @@
-"""Keap's users and lead sources by name, as far as a run has been told of them: what their ids mean. Pure but for that.
+"""Keap's users, lead sources and tags by name, as far as a run was told: what their ids mean. Pure but for that.
 
 A name is one however it is spelt: two lead sources whose names nobody can tell apart count as the older one.
 """

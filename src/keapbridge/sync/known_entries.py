@@ -1,11 +1,11 @@
-"""Keap's users and lead sources in a run: asked once when it begins, and made where a mapping wants that.
+"""Keap's users, lead sources and tags in a run: asked once when it begins, and made where a mapping wants that.
 
 It is one call for each of the lists that the mapping refers to, for they are short.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -14,6 +14,7 @@ import msgspec
 from keapbridge._io.effects import Flow
 from keapbridge.mapping.entries import Entries
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.model.records import Canonical
 from keapbridge.store.sql import LinkStore
 
 __all__ = ["HasEntries", "KnownEntries"]
@@ -21,7 +22,7 @@ __all__ = ["HasEntries", "KnownEntries"]
 
 @runtime_checkable
 class HasEntries(Protocol):
-    """A system with lists that its records refer to by id: Keap, with its users and lead sources."""
+    """A system with lists that its records refer to by id: Keap, with its users, lead sources and tags."""
 
     def entries(self, of: str) -> Flow[Sequence[tuple[str, str]]]:
         """Those of a list (`"users"`), as id and name; of two with the same name, the one that counts comes first."""
@@ -67,20 +68,20 @@ class KnownEntries:
             entries.may_make = True
         told = yield from self.store.facts.get(self._fact)
         now = self._told()
-        if told != now:
-            yield from self.store.facts.set(self._fact, now)
-        return told is not None and told != now
+        if told == now:
+            return False
+        yield from self.store.facts.set(self._fact, now)
+        return told is not None and _means_else(msgspec.json.decode(told), msgspec.json.decode(now))
 
-    def make(self, system: object, values: Iterable[Mapping[str, object]]) -> Flow[None]:
+    def make(self, system: object, values: Iterable[Mapping[str, Canonical]]) -> Flow[None]:
         """Make what these values name and Keap does not have, one after the other, after a last look.
 
         What is needed later than that is made by the next run.
         """
         asked = False
         for each in values:
-            for field, of in self.makes.items():
-                name = each.get(field)
-                if not isinstance(name, str) or (of in self.lists and self.lists[of].id_of(name)):
+            for of, name in self._named(each):
+                if of in self.lists and self.lists[of].id_of(name):
                     continue
                 if not asked:
                     yield from self._ask(system)
@@ -93,6 +94,12 @@ class KnownEntries:
             yield from self.known(system)
         for entries in self.lists.values():
             entries.may_make = False
+
+    def _named(self, values: Mapping[str, Canonical]) -> Iterator[tuple[str, str]]:
+        """The lists and names of the entries that some values are made of, as far as they are made."""
+        for field, of in self.makes.items():
+            for name in self.mapper[field].kind.names_in(values.get(field)):
+                yield of, name
 
     def _ask(self, system: object) -> Flow[None]:
         assert isinstance(system, HasEntries)  # a mapping with such fields is made for a system that has them
@@ -115,3 +122,13 @@ def _wanted(mapper: Mapper) -> Collection[str]:
 def _made(mapper: Mapper) -> Mapping[str, str]:
     kinds = {lens.name: lens.kind for lens in mapper.lenses}
     return {name: kind.entries for name, kind in kinds.items() if kind.makes and kind.entries is not None}
+
+
+_Told = Mapping[str, Sequence[tuple[str, str]]]
+
+
+def _means_else(before: _Told, now: _Told) -> bool:
+    """Whether an id of one of the lists means something else than before; a new one was not understood so far."""
+    return any(
+        dict(now.get(name, ())).get(id) != meaning for name, entries in before.items() for id, meaning in entries
+    )

@@ -30,7 +30,7 @@ from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
 from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Missing, RecordKey, Staged
-from keapbridge.model.maybe import Unreadable
+from keapbridge.model.maybe import Maybe, Unreadable
 from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
@@ -452,13 +452,14 @@ class Rule:
     flows_to: Callable[[Side], bool]
     fit: Callable[[Side, Canonical], Canonical]
     incomparable: Callable[[Canonical, Canonical], str | None]
+    combined: Callable[[Canonical, Canonical, Maybe[Canonical]], Maybe[Canonical]]
     encodes: Callable[[Canonical, Canonical], bool]
 
     @classmethod
     def of(cls, lens: Lens, context: Context) -> Rule:
         """The rule of a lens in a context."""
         keeps, fit, kind = lens.on_empty == "keep", partial(lens.fit, context=context), lens.kind
-        own = (lens.flows_to, fit, kind.incomparable, kind.encodes)
+        own = (lens.flows_to, fit, kind.incomparable, kind.combined, kind.encodes)
         return cls(context, lens.name, lens.policy, lens.follows, keeps, *own)
 
 

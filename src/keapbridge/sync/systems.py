@@ -11,7 +11,8 @@ import attrs
 from keapbridge._io.effects import Flow, Page
 from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.operations import CustomcrmResource
-from keapbridge.keap.directory import entries, make_entry
+from keapbridge.errors import ApiError
+from keapbridge.keap.directory import KeapTagging, entries, make_entry
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.keap.operations import KeapResource
 from keapbridge.mapping.custom import NamedField
@@ -29,10 +30,16 @@ __all__ = [
     "HasCustomFields",
     "Identity",
     "KeapSystem",
+    "Marks",
     "System",
     "WritesTogether",
     "by_fields",
+    "update_of",
 ]
+
+
+MARKED = "tag_ids"
+"""What Keap's contacts are marked with."""
 
 
 @attrs.frozen
@@ -180,6 +187,30 @@ class ForeseesRefusals(Protocol):
     def unwritable(self, writes: Sequence[tuple[str | None, Any, frozenset[str]]]) -> Flow[Sequence[Mapping[str, str]]]:
         """What cannot be written, with the reasons, of these properties of records; `None` is a new one."""
         ...
+
+
+@runtime_checkable
+class Marks(Protocol):
+    """A system that marks records by calls of their own: Keap, with its tags."""
+
+    def mark(self, tag: str, ids: Collection[str], *, on: bool) -> Flow[Collection[str]]:
+        """Mark records with a tag, or take it off them; answers those of which that was not done."""
+        ...
+
+    def update_marked(self, id: str, present: Any, changes: Mapping[str, Any]) -> Flow[Any]:
+        """Write to a record what is changed of it as it is, marks among that."""
+        ...
+
+
+def update_of(system: System, id: str, present: Any, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
+    """Write to a record.
+
+    Args:
+        present: the record as it was read: what it is marked with is changed by what is another than there.
+    """
+    if MARKED in changes and isinstance(system, Marks):
+        return system.update_marked(id, present, changes)
+    return system.update(id, changes, version)
 
 
 @attrs.frozen
@@ -398,6 +429,19 @@ class KeapSystem:
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         return self.flows.update(id, dict(changes))
+
+    def mark(self, tag: str, ids: Collection[str], *, on: bool) -> Flow[Collection[str]]:
+        tagging = KeapTagging(self.flows.port)
+        return tagging.apply(tag, ids) if on else tagging.remove(tag, ids)
+
+    def update_marked(self, id: str, present: Any, changes: Mapping[str, Any]) -> Flow[Any]:
+        held, wanted = present.tag_ids or (), changes[MARKED] or ()
+        moved = [(tag, False) for tag in held if tag not in wanted] + [(tag, True) for tag in wanted if tag not in held]
+        for tag, on in moved:
+            if (yield from self.mark(tag, [id], on=on)):
+                raise ApiError(f"Keap has not {'applied' if on else 'removed'} the tag {tag}")
+        rest = {name: value for name, value in changes.items() if name != MARKED}
+        return (yield from self.flows.update(id, rest) if rest else self.flows.get(id))
 
     def delete(self, id: str, version: str | None) -> Flow[None]:
         return self.flows.delete(id)

@@ -24,6 +24,7 @@ from keapbridge.mapping.kinds.choices import Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
 from keapbridge.mapping.kinds.made import Made
 from keapbridge.mapping.kinds.money import Money
+from keapbridge.mapping.kinds.named import Tags
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import FullName
@@ -53,6 +54,7 @@ MADE_OF: dict[type[Kind], list[Kind]] = {
     Money: [Money(), Money("USD"), Money("USD", decimal=",")],
     Number: [Number(), Number(decimal=","), Number(decimal=".")],
     Reference: [Reference("companies")],
+    Tags: [Tags(), Tags(separator=",")],
 }
 KINDS = [kind for cls in CLASSES for kind in MADE_OF.get(cls) or [cls()]]
 # Nobody may write what Keap says of consent, and only the host knows what its functions take.
@@ -61,9 +63,10 @@ LINKS = {
     "companies": (("C1", "11"), ("C2", "12")),
     "users": (("anna@x.org", "71"), ("ben@x.org", "72")),
     "lead_sources": (("Fair", "31"), ("Radio", "32")),
+    "tags": (("VIP", "51"), ("News", "52")),
     "company_names": (("Acme", "11"), ("Zenith", "12")),
 }
-ENTRIES = {name: Entries() for name in ("users", "lead_sources", "company_names")}
+ENTRIES = {name: Entries() for name in ("users", "lead_sources", "tags", "company_names")}
 for _name, _entries in ENTRIES.items():
     _entries.learn((id, told) for told, id in LINKS[_name])
 LINKED = Context(

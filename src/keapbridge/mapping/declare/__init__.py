@@ -20,6 +20,7 @@ from keapbridge.mapping.declare.values import (
     money,
     owner,
     reference,
+    tags,
 )
 from keapbridge.mapping.declared import field
 
@@ -47,6 +48,7 @@ __all__ = [
     "phone",
     "reference",
     "region",
+    "tags",
     "text",
     "url",
 ]

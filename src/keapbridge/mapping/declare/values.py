@@ -12,7 +12,7 @@ from keapbridge.mapping.declared import Declared, LensOptions, checked, field
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.money import Money
-from keapbridge.mapping.kinds.named import CompanyName, LeadSource, Owner
+from keapbridge.mapping.kinds.named import CompanyName, LeadSource, Owner, Tags
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import Text
@@ -36,6 +36,7 @@ __all__ = [
     "money",
     "owner",
     "reference",
+    "tags",
 ]
 
 
@@ -211,6 +212,30 @@ def company_name(
     """
     checked(name, "create", partial(one_of, types=bool, example="create=True"), create)
     return field(name, CompanyName(create), keap=keap, keap_type="string (id of a company)", **options)
+
+
+@keywords()
+def tags(
+    name: str,
+    *,
+    keap: str = "tag_ids",
+    separator: str | None = None,
+    create: bool = False,
+    **options: Unpack[LensOptions],
+) -> Declared:
+    """The tags of a contact, by name. Each comes and goes by itself, whichever side adds or removes it.
+
+    Tags are applied and removed with a call for each tag and a hundred contacts. With `direction="to_keap"`, tags that
+    Customcrm does not name are left as they are. Spellings that nobody can tell apart are one.
+
+    Args:
+        separator: what stands between the names in Customcrm (`","`), where it keeps them in one text; by default it
+            keeps a list.
+        create: make a tag that Keap does not have, when a plan is applied; otherwise the field is held.
+    """
+    checked(name, "separator", optional(partial(one_of, types=str, example="separator=','")), separator)
+    checked(name, "create", partial(one_of, types=bool, example="create=True"), create)
+    return field(name, Tags(separator, create), keap=keap, keap_type="list of strings (ids of tags)", **options)
 
 
 @keywords()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import evolve, field, frozen
@@ -21,6 +21,7 @@ from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField, FieldType
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.entries import Entries
+from keapbridge.model.maybe import UNSET, Maybe
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -144,6 +145,7 @@ class Kind(ABC):
             when one of them is given to many.
         is_named: whether its values have names, each of which a system may write in a way of its own.
         is_text: whether its canonical form is the text that Customcrm holds, so that a length in characters cuts it.
+        is_marked: whether Keap's records are marked with it by calls of their own, and not written to.
     """
 
     fits_custom_field: ClassVar[bool] = True
@@ -154,6 +156,7 @@ class Kind(ABC):
     few_values: ClassVar[bool] = False
     is_named: ClassVar[bool] = False
     is_text: ClassVar[bool] = False
+    is_marked: ClassVar[bool] = False
 
     @property
     def written_as(self) -> str | None:
@@ -237,6 +240,20 @@ class Kind(ABC):
             UnfitError: when it cannot.
         """
         return within(value, limit)
+
+    def combined(self, now: Canonical, other: Canonical, base: Maybe[Canonical]) -> Maybe[Canonical]:
+        """What a side is to hold, for a value of several parts that come and go each by itself; `UNSET` for any other.
+
+        Args:
+            now: what it holds.
+            other: what the other side holds.
+            base: what that was known to hold; `UNSET` where that is not known.
+        """
+        return UNSET
+
+    def names_in(self, value: Canonical) -> Collection[str]:
+        """The names of entries of a list of Keap that a value is made of."""
+        return (str(value),) if self.entries is not None and value is not None else ()
 
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why two values cannot take each other's place, so that no policy chooses between them; mostly they can."""

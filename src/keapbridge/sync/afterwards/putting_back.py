@@ -28,6 +28,7 @@ from keapbridge.sync.afterwards.undo_notes import Attempts
 from keapbridge.sync.afterwards.undo_plan import UNDO, is_only_noted, pair_of
 from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
+from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.pair_state import Sent, stored_of
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.window import Window
@@ -249,18 +250,18 @@ def _write(part: RunPart, sight: Sight, action: Update, changes: Sequence[Change
         yield from remember_restored(part, side, link, changes, ())
         return
     try:
-        answer = yield from _send(sync, side, link, written, seen.whole.version)
+        answer = yield from _send(sync, side, link, written, seen)
     except StatusError as error:
         if action.raw is None or error.status not in {400, 422}:
             raise
         # Some show what they do not take: it is put back by what it meant.
         record, written = as_before(sync, side, seen.record, None, changes, context)
-        answer = yield from _send(sync, side, link, written, seen.whole.version)
+        answer = yield from _send(sync, side, link, written, seen)
     yield from remember_written(part, sight, changes, Sent(record, written, answer), context)
 
 
-def _send(sync: Synchronization, side: Side, link: Link, written: Mapping[str, Any], version: str | None) -> Flow[Any]:
-    update = sync.systems[side].update(link.id(side), written, version)
+def _send(sync: Synchronization, side: Side, link: Link, written: Mapping[str, Any], seen: Seen) -> Flow[Any]:
+    update = update_of(sync.systems[side], link.id(side), seen.record, written, seen.whole.version)
     return (yield from within(update, place=(side.title, link.id(side))))
 
 

@@ -48,13 +48,18 @@ RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough 
 
 @attrs.frozen
 class _Ready:
-    """A record whose counterpart is about to be made."""
+    """A record whose counterpart is about to be made.
+
+    Attributes:
+        later: the fields that it is given once it is there, by calls of their own.
+    """
 
     source: Observation
     intent: Intent
     context: Context
     held: tuple[Held, ...] = ()
     refused: Mapping[str, str] = MappingProxyType({})
+    later: frozenset[str] = frozenset()
     resumed: bool = False
     begun: float = 0.0  # when the intent was about to be written, see `Window`
 
@@ -162,7 +167,10 @@ def _to_make(part: RunPart, side: Side, ids: Sequence[str]) -> Flow[list[_Ready]
             yield from part.report(one_sided(sync.name, "skipped", side, source.id, str(reason)))
             continue
         key, moment = (yield from new_id()), (yield from now())
-        ready.append(_Ready(source, Intent(key, sync.name, side.other, source.id, values, moment), context, held, its))
+        later = {field for field in values if side is Side.CUSTOMCRM and sync.mapper[field].kind.is_marked}
+        at_once = {field: value for field, value in values.items() if field not in later}
+        intent = Intent(key, sync.name, side.other, source.id, at_once, moment)
+        ready.append(_Ready(source, intent, context, held, its, later=frozenset(later)))
     return ready
 
 
@@ -270,7 +278,8 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
         state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:
         state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made)
-    state = _waiting_for_room(state, {item.field for item in ready.held if item.side is side}, made)
+    waits = {item.field for item in ready.held if item.side is side}
+    state = _waiting_for_room(state, waits | ready.later, made)
     state = decide_again(sync, state)
     known = {item.field for item in state.outcome.held}
     held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))

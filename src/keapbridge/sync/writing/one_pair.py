@@ -19,6 +19,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.custom_fields import forget_fields
+from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.pair_state import PairState, Sent, after_write, stored_of, to_commit, to_note
 from keapbridge.sync.writing.rereading import read_again
@@ -188,7 +189,7 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     record, written = put_values(sync.mapper, side, state.records[side], sent, context)
     along = written_along(sync.mapper, side, state.records[side], record, sent, state.context)
     changes = [*changes, *(Change(field, side, *values) for field, values in along.items())]
-    update = sync.systems[side].update(link.id(side), written, seen.version)
+    update = update_of(sync.systems[side], link.id(side), state.records[side], written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
     return (yield from remember_write(part, state, side, changes, Sent(record, written, answer)))
 
@@ -200,7 +201,7 @@ def remember_write(
     sync, link, answer = part.sync, state.pair.link, write.answer
     sent = {change.field: change.after for change in changes}
     moment = yield from now()
-    shown = sync.observe(side, answer, state.context, whole=sync.systems[side].answers_all)
+    shown = sync.observe(side, answer, state.context, whole=write.whole and sync.systems[side].answers_all)
     before = {change.field: change.before for change in changes}
     after = {**sent, **stored_of(shown, sent)}
     raw = write.changes(state.records[side])

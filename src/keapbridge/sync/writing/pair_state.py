@@ -126,11 +126,13 @@ class Sent:
         record: the record with the new values.
         written: what was written of it: attribute → value.
         answer: the record as the system answered it.
+        whole: whether what the answer does not show is not there.
     """
 
     record: Any = attrs.field(repr=False)
     written: Mapping[str, Any] = attrs.field(repr=False)
     answer: Any = attrs.field(repr=False)
+    whole: bool = True
 
     def changes(self, before: Any) -> tuple[RawChange, ...] | None:
         """What it has changed, in the notation of the system; `before` is the record as it was read."""

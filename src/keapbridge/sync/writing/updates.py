@@ -18,6 +18,7 @@ from keapbridge.sync.doubts import RESTORED
 from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
+from keapbridge.sync.writing.marks import write_marks
 from keapbridge.sync.writing.one_pair import commit_of, commit_pair, left_the_filter, remember_write, write_pair
 from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, untaken
 from keapbridge.sync.writing.refused import Refused
@@ -73,7 +74,7 @@ def _prepared(part: RunPart, actions: Sequence[Action], *, progress: int) -> Flo
     def read(some: Sequence[Action]) -> Flow[list[PairState]]:
         states = yield from read_states(part, some)
         rest = [state for state in states if not _is_quiet(state, planned)]
-        ready = yield from read_again(part, rest, planned)
+        ready = yield from write_marks(part, (yield from read_again(part, rest, planned)))
         quiet.extend(state for state in states if _is_quiet(state, planned))
         return ready
 
@@ -170,7 +171,7 @@ def confirm(part: RunPart, states: Sequence[PairState], rounds: int = 2) -> Flow
     if more and rounds > 1:
 
         def read(some: Sequence[PairState]) -> Flow[list[PairState]]:
-            return (yield from read_again(part, some, {}))
+            return (yield from write_marks(part, (yield from read_again(part, some, {}))))
 
         def leave(state: PairState, error: Exception) -> Flow[list[PairState]]:
             yield from part.failed(error, state.line("failed", None, (), ""))

@@ -32,7 +32,7 @@ from laws import FRESH
 from mariadb_server import mariadb, mariadb_url
 from postgresql_server import postgresql, postgresql_store, postgresql_template, postgresql_url
 from quick_stores import compiled_once, store, template
-from random_habits import habits_of_seed
+from random_habits import LAGS, habits_of_seed
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
@@ -171,6 +171,7 @@ def keap_habits(request: pytest.FixtureRequest, keap_behaviour: KeapBehaviour) -
     marks = [mark.kwargs for mark in request.node.iter_markers("habits")]
     assumed, switched = kb.Habits.assumed(), played(None, keap_behaviour)[0]
     fixed = {n: v for n in kb.Habits.fields() if (v := getattr(switched, n)) != getattr(assumed, n)}
+    fixed |= dict.fromkeys(LAGS, "none")  # sessions of tests do not wait for what is shown late
     fixed |= {name: value for kwargs in reversed(marks) for name, value in kwargs.items()}
     print(f"{SEED}={seed} --habits")  # noqa: T201 - shown when the test fails
     return habits_of_seed(seed, **fixed)

@@ -40,7 +40,8 @@ def test_it_finds_exactly_the_habits_that_there_are(seed: int, tmp_path: Path) -
         }
         assert wrong == {}
         assert (left(server), list(tmp_path.iterdir())) == ([], [])
-        assert found.calls < 130
+        late = "some" in (habits.get_lag, habits.list_lag, habits.since_lag)
+        assert found.calls < (900 if late else 140)
     assert kb.Habits.from_toml(found.to_toml()) == habits
     assert str(found).count("\n") == len(habits.fields()) + 1
 

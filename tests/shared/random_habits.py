@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from keapbridge.keap.habits import Habits
 
-__all__ = ["drawn_habits", "habits_of_seed"]
+__all__ = ["LAGS", "drawn_habits", "habits_of_seed"]
+
+LAGS = ("get_lag", "list_lag", "since_lag")
 
 
 def drawn_habits(**fixed: Any) -> st.SearchStrategy[Habits]:

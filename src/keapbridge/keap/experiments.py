@@ -52,6 +52,41 @@ def tells(*names: str) -> Callable[[Any], Any]:
     return add
 
 
+@tells("get_lag", "list_lag", "since_lag")
+def _lags(lab: Any, _: Mapping[str, Told]) -> Found:
+    """First of all, for all others look at what they have written."""
+    id = yield from lab.person()
+
+    def is_listed() -> Flow[bool]:
+        seen = yield from lab.listed_at_once("contacts", fields="id", page_size="100")
+        return any(str(record["id"]) == id for record in seen.data["contacts"])
+
+    told = {"list_lag": (yield from _lag(lab, is_listed, "a list after a POST"))}
+    yield from lab.settle()
+    yield from lab.patch(f"contacts/{id}", {"job_title": "Probe"})
+
+    def is_shown() -> Flow[bool]:
+        seen = yield from lab.call("GET", f"contacts/{id}", fields="job_title")
+        return isinstance(seen.data, dict) and seen.data.get("job_title") == "Probe"
+
+    told["get_lag"] = yield from _lag(lab, is_shown, "a GET after a PATCH")
+    yield from lab.settle()
+    since = moment(datetime.fromisoformat((yield from lab.get(f"contacts/{id}", "update_time"))["update_time"]))
+    id = yield from lab.person()
+
+    def is_new() -> Flow[bool]:
+        seen = yield from lab.listed_at_once("contacts", f";start_update_time=={since}", fields="id", page_size="100")
+        return any(str(record["id"]) == id for record in seen.data["contacts"])
+
+    told["since_lag"] = yield from _lag(lab, is_new, "a list of changes after a POST")
+    return told
+
+
+def _lag(lab: Any, shows: Callable[[], Flow[bool]], what: str) -> Flow[Told]:
+    at_once = yield from lab.is_at_once(shows)
+    return Told("none" if at_once else "some", f"{what} shows it at once: {at_once}")
+
+
 @tells("longest_page")
 def _pages(lab: Any, _: Mapping[str, Told]) -> Found:
     for size in (1000, 200, 100):
@@ -223,6 +258,7 @@ def _lists(lab: Any, _: Mapping[str, Told]) -> Found:
     yield from lab.call("DELETE", f"contacts/{first}")
     onward = (yield from lab.listed("contacts", page_token=str(page["next_page_token"]), **query)).data["contacts"]
     keeps = [int(record["id"]) for record in onward] == [second]
+    yield from lab.settle()
     gone = yield from lab.call("GET", f"contacts/{first}", fields="id")
     return {
         "default_order": Told(order, "a list without order_by"),

@@ -23,6 +23,8 @@ __all__ = ["Cleared", "Habits"]
 
 Cleared = Literal["clears", "ignored", "refused"]
 """What becomes of a value that is written empty."""
+Lag = Literal["none", "some"]
+"""Whether what was before a write is shown for a while after it."""
 
 _TABLE: Final = "habits"
 
@@ -71,6 +73,8 @@ class Habits:
         too_long: what becomes of a text that is too long.
         times: how exact the times are that Keap shows.
         empty_shown: how an empty text is shown.
+        get_lag, list_lag, since_lag: whether a single read, a list, and a list of changes may show for a while what was
+            before a write.
         consent: whether Keap remembers the consent of an address that was removed and is written again.
     """
 
@@ -138,6 +142,9 @@ class Habits:
     empty_shown: Literal["left_out", "null", "empty"] | None = _choice(
         of=Literal["left_out", "null", "empty"], assumed="left_out", says="an empty text in an answer"
     )
+    get_lag: Lag | None = _choice(of=Lag, assumed="none", says="a GET right after a write")  # noqa: RUF009
+    list_lag: Lag | None = _choice(of=Lag, assumed="none", says="a list right after a write")  # noqa: RUF009
+    since_lag: Lag | None = _choice(of=Lag, assumed="none", says="a list of changes right after one")  # noqa: RUF009
     consent: Literal["remembered", "forgotten"] | None = _choice(
         of=Literal["remembered", "forgotten"], assumed="remembered", says="the consent of an address that comes back"
     )

@@ -7,7 +7,7 @@ probe, the next one finds what was left and deletes it first.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,8 @@ from keapbridge.model.given import one_of
 
 __all__ = ["JOURNAL", "Lab", "Probed", "probe_keap"]
 
+READS: Final = 6
+PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 JOURNAL: Final = "keapbridge-probe.json"
 FILTERS: Final[Mapping[str, str]] = {"contacts": "family_name", "companies": "company_name"}
 """What is made, contacts first, and the filter that finds it by its mark."""
@@ -76,16 +78,24 @@ class Lab:
     Attributes:
         mark: what all that is made is called.
         journal: the file that says so.
+        earlier: what it was called by probes that were interrupted.
+        reads, seconds: how long Keap takes to show what was written, in reads and in time; nothing where it does so at
+            once.
     """
 
     keap: KeapClient
     mark: str
     journal: Path
+    earlier: tuple[str, ...] = ()
     calls: int = 0
+    reads: int = 0
+    seconds: float = 0.0
+    _written: bool = False
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Flow[Seen]:
         """One call, and its answer, a refusal too."""
         self.calls += 1
+        self._written = self._written or method != "GET"
         call: Call[Any] = Call(
             method,
             f"/v2/{path}",
@@ -115,7 +125,8 @@ class Lab:
         return (yield from self.make("contacts", email_addresses=[{"email": email, "field": "EMAIL1"}]))
 
     def get(self, path: str, *fields: str) -> Flow[Any]:
-        """A record as it is shown, with these fields."""
+        """A record as it is shown, with these fields, once what was written is."""
+        yield from self.settle()
         seen = yield from self.call("GET", path, fields=",".join(fields))
         if seen.refused:
             raise ShapeError(f"{seen.status} {seen.said}")
@@ -125,8 +136,37 @@ class Lab:
         return self.call("PATCH", path, dict(body), update_mask=",".join(mask or body))
 
     def listed(self, kind: str, more: str = "", **query: str) -> Flow[Seen]:
-        """The records of the probe, in a list."""
+        """The records of the probe, in a list that shows what was written."""
+        yield from self.settle()
+        return (yield from self.listed_at_once(kind, more, **query))
+
+    def listed_at_once(self, kind: str, more: str = "", **query: str) -> Flow[Seen]:
         return self.call("GET", kind, filter=f"{FILTERS[kind]}=={self.mark}{more}", **query)
+
+    def settle(self) -> Flow[None]:
+        """Look away until what was written is shown."""
+        if not self._written or not self.reads:
+            return
+        self._written = False
+        for _ in range(self.reads):
+            yield from self.call("GET", "contacts", page_size="1", fields="id")
+        if self.seconds:
+            yield Sleep(self.seconds, why="Keap to show what was written")
+
+    def is_at_once(self, shows: Callable[[], Flow[bool]]) -> Flow[bool]:
+        """Whether something that was written just now is shown; where not, how long that takes is remembered."""
+        if (yield from shows()):
+            return True
+        self.reads = READS
+        for _ in range(READS):
+            if (yield from shows()):
+                return False
+        for pause in PAUSES:
+            self.seconds = max(self.seconds, 2 * pause)
+            yield Sleep(pause, why="Keap to show what was written")
+            if (yield from shows()):
+                break
+        return False
 
     def pause(self) -> Flow[None]:
         """So long that times of whole seconds differ."""
@@ -136,14 +176,21 @@ class Lab:
 
     def begin(self) -> None:
         """Write down what is about to be made."""
-        content = {"mark": self.mark, "tenant": self.keap.limits.tenant_id}
+        content = {"mark": self.mark, "earlier": self.earlier, "tenant": self.keap.limits.tenant_id}
         self.journal.write_text(json.dumps(content), encoding="utf-8")
 
     def clean(self) -> Flow[None]:
-        """Delete all that carries the mark, and what was written down of it."""
+        """Delete all that carries the mark, or that of an earlier probe, and what was written down of it."""
+        for mark in (self.mark, *self.earlier):
+            yield from self.delete(mark)
+        self.journal.unlink(missing_ok=True)
+
+    def delete(self, mark: str) -> Flow[None]:
+        """Delete all that carries a mark."""
         for kind in FILTERS:
             while True:
-                seen = yield from self.listed(kind, page_size="100")
+                yield from self.settle()
+                seen = yield from self.call("GET", kind, filter=f"{FILTERS[kind]}=={mark}", page_size="100")
                 found = seen.data.get(kind) or [] if isinstance(seen.data, dict) else []
                 if seen.refused:
                     raise ShapeError(f"what the probe has made cannot be found ({seen.status}: {seen.said})")
@@ -153,9 +200,8 @@ class Lab:
                     yield from self.call("DELETE", f"{kind}/{record['id']}")
         seen = yield from self.call("GET", "companies/model")
         for field in (seen.data or {}).get("custom_fields") or []:
-            if str(field.get("label", "")).startswith(self.mark):
+            if str(field.get("label", "")).startswith(mark):
                 yield from self.call("DELETE", f"companies/model/customFields/{field['id']}")
-        self.journal.unlink(missing_ok=True)
 
 
 def probe_keap(keap: KeapClient, *, journal: str | PathLike[str] = JOURNAL, even_if_not_empty: bool = False) -> Probed:
@@ -186,7 +232,10 @@ def probe_keap(keap: KeapClient, *, journal: str | PathLike[str] = JOURNAL, even
             raise ValueError(
                 f"{path} tells of a probe in the application {tenant}: probe that again, or name another file"
             )
-        run(Lab(keap, str(left["mark"]), path).clean())
+        # What it made last may not be shown yet: that is deleted once it is known whether this Keap is late.
+        lab.earlier = (str(left["mark"]), *map(str, left.get("earlier", ())))
+        for mark in lab.earlier:
+            run(lab.delete(mark))
     if not even_if_not_empty:
         run(_is_empty(lab))
     lab.begin()

@@ -64,7 +64,7 @@ class KeapEmulator:
         clock: Says what time it is (aware); the system's clock without it. It dates writes and counts calls.
         behaviour: Oddities that integrators have met, as switches.
         habits: How it behaves where Keap's contract says nothing; what is not known of them is as `behaviour` says, or
-            as is most likely.
+            as is most likely. What lags shows a write from the sixth read after it on.
         quota: How many calls are answered before 429, for each key or OAuth client and for all together. Without it,
             nothing is refused; the headers speak of Keap's own limits, and never of more than half of one as used.
         hook_behaviour: How it delivers REST hooks.
@@ -87,7 +87,8 @@ class KeapEmulator:
         self.api_key = api_key
         self.habits, behaviour = played(habits, behaviour)
         self.behaviour = behaviour
-        self.state = KeapState(currency=currency, clock=clock)
+        lags = (self.habits.get_lag, self.habits.list_lag, self.habits.since_lag)
+        self.state = KeapState(currency=currency, clock=clock, lags="some" in lags)
         self.hooks = KeapHooks(self.state, hook_behaviour or HookBehaviour())
         self.requests = RequestLog()
         self.quota = quota

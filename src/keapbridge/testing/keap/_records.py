@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from keapbridge.keap.habits import Habits
+from keapbridge.keap.habits import Habits, Lag
 from keapbridge.testing.keap import _filters, _playing
 from keapbridge.testing.keap._behaviour import KeapBehaviour
 from keapbridge.testing.keap._checks import InvalidError, Writing
@@ -30,6 +30,8 @@ from keapbridge.testing.keap._writing import write
 
 __all__ = ["RecordEndpoints"]
 
+_CHANGES = ("start_update_time", "since_time")
+_ALL = 1000
 _DUPLICATE_OPTIONS = ("Email", "EmailAndName", "EmailAndNameAndCompany")
 
 
@@ -77,7 +79,8 @@ class RecordEndpoints:
             start = _filters.offset(page_token, asked)
         elif page_token:
             conditions.append(_filters.after(page_token, asked, wanted))
-        with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
+        since = any(name in filters for name in _CHANGES)
+        with self._state.reading(self._hidden(request, self._habits.since_lag if since else self._habits.list_lag)):
             rows = self._table.select(conditions, wanted, start + size + 1)[start:]
             documents = self._answered([document for *_, document in rows[:size]], fields)
         if self._resource is PRODUCTS:
@@ -94,9 +97,13 @@ class RecordEndpoints:
 
     async def _get(self, request: Request) -> Response:
         fields = self._fields(request)
-        with self._state.reading(request.scope.get(HIDDEN_WRITES, 0)):
+        with self._state.reading(self._hidden(request, self._habits.get_lag)):
             found = self._left_of(request.path_params["id"])
             return json_answer(self._answered([found or self._stored(request.path_params["id"])], fields)[0])
+
+    def _hidden(self, request: Request, lag: Lag | None) -> int:
+        """How many of the last writes a read does not see, as far as they are recent."""
+        return _ALL if lag == "some" else request.scope.get(HIDDEN_WRITES, 0)
 
     def _left_of(self, record_id: str) -> Document | None:
         """What a record that was deleted still shows."""

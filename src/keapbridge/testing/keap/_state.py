@@ -36,7 +36,7 @@ class KeapState:
     Beside them are the `users`, `lead_sources` and `tags` that records refer to.
     """
 
-    def __init__(self, *, currency: str, clock: Clock | None) -> None:
+    def __init__(self, *, currency: str, clock: Clock | None, lags: bool = False) -> None:
         self.lock = threading.RLock()
         self.currency = currency
         self.now: Clock = clock or (lambda: datetime.now(UTC))
@@ -55,6 +55,8 @@ class KeapState:
         self.tags = Entries(self.lock, self.tick, 101)
         tables = {resource.name: self.table(resource).rows.columns for resource in RESOURCES}
         self._journal = Journal(self._db, tables, {"contact_emails": ("rowid", "record_id", "email")})
+        self._lags = lags
+        self.keep_journal(False)
 
     def close(self) -> None:
         """Frees the memory; everything after it fails."""
@@ -87,7 +89,7 @@ class KeapState:
     def keep_journal(self, on: bool) -> None:
         """Begins or ends to remember the last writes, so that reads can be stale."""
         with self.lock:
-            (self._journal.start if on else self._journal.stop)()
+            (self._journal.start if on or self._lags else self._journal.stop)()
 
     @property
     def has_news(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -71,6 +74,55 @@ def test_the_same_is_read_of_each_database(url: str) -> None:
     [(other, key)] = schema.referring(schema.find("firms") or people)
     assert (other.name, key.columns, key.remote, key.on_delete) == ("people", ("firm",), ("id",), "CASCADE")
     assert schema.offset in {None, 0}
+
+
+READS = re.compile(r"\s*(SELECT|WITH|PRAGMA|SHOW|SET|EXPLAIN|select)\b")
+
+
+@contextmanager
+def asked() -> Iterator[list[str]]:
+    """What every engine asks of its database meanwhile."""
+    found: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        found.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def test_it_only_reads_and_no_more_of_a_larger_table(url: str) -> None:
+    host = sa.create_engine(url)
+    heard: list[list[str]] = []
+    sizes: list[set[int]] = []
+    for first, last in ((1, 300), (301, 3000)):
+        rows = [{"id": n, "name": f"A{n}", "email": f"a{n}@example.org"} for n in range(first, last + 1)]
+        insert = "INSERT INTO people (id, first_name, email, firm, kind) VALUES (:id, :name, :email, 1, 'a')"
+        with host.begin() as connection:
+            connection.execute(sa.text(insert), rows)
+        before = _content(host)
+        with asked() as statements:
+            proposal = kb.inspect_database(url, sample=100)
+        assert _content(host) == before
+        assert proposal.tables["contacts"].name == "people"
+        heard.append(statements)
+        sizes.append({len(table.rows) for table in proposal.schema.tables})
+    assert heard[0] == heard[1]
+    assert sizes[0] == sizes[1] == {1, 100}
+    assert [statement for statement in heard[0] if not READS.match(statement)] == []
+    # Of the rows themselves it asks for a limited number, or for those that it has the ids of.
+    of_rows = [statement for statement in heard[0] if re.search(r"FROM [`\"]?people\b", statement)]
+    assert [statement for statement in of_rows if " LIMIT " not in statement and " IN (" not in statement] == []
+    host.dispose()
+
+
+def _content(engine: sa.Engine) -> list[Any]:
+    with engine.connect() as connection:
+        tables = (connection.exec_driver_sql(f"SELECT * FROM {name} ORDER BY id").all() for name in ("firms", "people"))
+        return [row for rows in tables for row in rows]
 
 
 def test_a_driver_that_is_missing_and_a_server_that_is_not_there_are_told() -> None:

@@ -42,7 +42,8 @@ TRIGGER = {
 PEOPLE = """CREATE TABLE people (
     id {id}, first_name VARCHAR(40), email VARCHAR(80) UNIQUE, job_title VARCHAR(40), title {title},
     phone VARCHAR(40), birth_date DATE NOT NULL DEFAULT '1900-01-01', size SMALLINT, seen {time}, city {latin},
-    website VARCHAR(80), customer_id INTEGER, CONSTRAINT can_be_dialled CHECK (phone <> '+4722222222'),
+    nick VARCHAR(40), website VARCHAR(80), customer_id INTEGER,
+    CONSTRAINT can_be_dialled CHECK (phone <> '+4722222222'),
     CONSTRAINT of_a_firm FOREIGN KEY (customer_id) REFERENCES firms (id)
 )"""
 TIME = {"sqlite": "DATETIME", "postgresql": "TIMESTAMP", "mariadb": "DATETIME"}
@@ -89,7 +90,7 @@ def rows(url: str, table: str = "people") -> list[dict[str, Any]]:
 
 @pytest.fixture
 def crm(url: str) -> Iterator[kb.SqlCustomcrm]:
-    people = kb.SqlTable("people", id="id", columns={"ShoeSize": "size", "Seen": "seen"})
+    people = kb.SqlTable("people", id="id", columns={"ShoeSize": "size", "Seen": "seen", "Nick": "nick"})
     with kb.SqlCustomcrm(url, contacts=people, customers=kb.SqlTable("firms", id="id")) as opened:
         yield opened
 
@@ -194,6 +195,7 @@ THROUGH_KEAP: dict[str, dict[str, Any]] = {
     "Website": {"website": "https://refused.example.org"},
     "City": {"addresses": [{"field": "BILLING", "locality": "\u6771\u4eac"}]},
     "Title": {"prefix": "King"},
+    "Seen": {"spouse_name": "31.13.2026"},
 }
 
 
@@ -207,6 +209,7 @@ def test_what_is_refused_of_an_edit_waits_and_the_rest_of_it_flows(
     mapper = kb.mapping.contacts.with_lenses(
         kb.integer("ShoeSize", keap=kb.custom_field("Size", create=True, type="WHOLE_NUMBER")),
         kb.text("Seen", keap="spouse_name"),
+        kb.text("Nick", keap="preferred_name"),
     )
     with (
         KeapEmulator() as served,
@@ -220,17 +223,17 @@ def test_what_is_refused_of_an_edit_waits_and_the_rest_of_it_flows(
         theirs = {link.customcrm_id: link.keap_id for link in session.contacts.links()}
         edit = THROUGH_KEAP[case.property]
         kept = {name: served.state.contacts[theirs["2"]].get(name, [] if name.endswith("s") else "") for name in edit}
-        served.state.contacts.edit(theirs["2"], job_title="Boss", **edit)
+        served.state.contacts.edit(theirs["2"], job_title="Boss", preferred_name="Bo", **edit)
         served.state.contacts.edit(theirs["1"], job_title="Chief")
         report = session.sync()
-        assert rows(url) == [before[0] | {"job_title": "Chief"}, before[1] | {"job_title": "Boss"}]
+        assert rows(url) == [before[0] | {"job_title": "Chief"}, before[1] | {"job_title": "Boss", "nick": "Bo"}]
         [told] = [line for line in report.lines if line.outcome in {"held", "failed"} and case.property in line.fields]
         assert told.customcrm_id == "2"
         assert case.place[server] in told.reason or "column title of people" in told.reason
         assert str(case.value) not in str(told)
         # What was refused is told again and written nowhere, until Keap has mended it.
         session.sync()
-        assert rows(url)[1] == before[1] | {"job_title": "Boss"}
+        assert rows(url)[1] == before[1] | {"job_title": "Boss", "nick": "Bo"}
         served.state.contacts.edit(theirs["2"], **kept)
         assert session.sync().ok
         assert session.plan(full=True).is_empty

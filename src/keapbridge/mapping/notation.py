@@ -64,7 +64,7 @@ def spelt(
     plain = kind.write(value, Side.CUSTOMCRM, context)
     usual = kind.usual_style
     if value is None or (usual is None and not isinstance(plain, str)):
-        return plain
+        return plain if present is None else kind.like(plain, present[0])
     style, known = kind.written_as, notation.known if notation is not None else {}
     if present is not None and present[1] is not None:
         text = _text_of(present[0])

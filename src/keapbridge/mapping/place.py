@@ -133,6 +133,11 @@ class Place:
             return ()
         return self.container[:1] or self.attributes
 
+    @property
+    def unit(self) -> tuple[str, ...]:
+        """What a system takes or refuses as a whole: properties of the host's own each by itself."""
+        return ("extra", *self.attributes) if self.in_extra else self.roots
+
     @cached_property
     def raw_paths(self) -> tuple[Path, ...]:
         """Where it is in a record, part by part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import keapbridge as kb
 from keapbridge.errors import MappingError, UnfitError
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
+from keapbridge.mapping.notation import spelt
 
 
 def test_a_table_of_choices_goes_both_ways() -> None:
@@ -49,9 +51,19 @@ def test_a_choice_is_read_by_its_table() -> None:
         *((Choice(TABLE), raw) for raw in ("M", "s", True)),
         (Choice({1: "one"}), True),
         *((Choices(TABLE), raw) for raw in (["S", "M"], 5, [1])),
-        *((Boolean(), raw) for raw in ("yes", 1)),
+        *((Boolean(), raw) for raw in ("yes", "1", 2, 0.5)),
     ],
 )
 def test_what_is_not_in_the_table_is_said_and_not_guessed(kind: Kind, raw: Any) -> None:
     with pytest.raises(UnfitError):
         read(kind, raw)
+
+
+def test_yes_and_no_may_be_numbers_in_customcrm_and_stay_such_there() -> None:
+    assert [read(Boolean(), raw) for raw in (1, 0, Decimal(1), True)] == [True, False, True, True]
+    with pytest.raises(UnfitError):
+        Boolean().read(1, THEIRS, None, NOWHERE)
+    for present, written in ((1, 0), (True, False), (None, False)):
+        there = None if present is None else (present, True)
+        found = spelt(Boolean(), False, None, there, None, NOWHERE)
+        assert (found, type(found)) == (written, type(written))

@@ -204,7 +204,7 @@ class ReadRows:
                     value = None if row is None else dug(row[column.name], part.path(name))
                     if name == REFERENCE and isinstance(value, (bytes, memoryview)):
                         value = id_text((value,))
-                    record[name] = shown(value, self._kinds.get(name), self._zone)
+                    record[name] = shown(value, self._kinds.get(name), self._zone, column)
         content = json.dumps(record, sort_keys=True, default=str)
         modified = [self._raw_stamp(found, part) for part in self.tables.parts[:1]]
         record["ETag"] = hashlib.blake2b(f"{content}{modified}".encode("utf-8", "replace"), digest_size=12).hexdigest()

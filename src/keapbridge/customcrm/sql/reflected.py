@@ -17,7 +17,9 @@ __all__ = [
     "can_be_blank",
     "has_zone",
     "holds_days",
+    "holds_times",
     "is_binary",
+    "is_bit",
     "is_number",
     "reflect",
     "time_column",
@@ -182,6 +184,17 @@ def has_zone(column: Any) -> bool:
 def holds_days(column: Any) -> bool:
     """Whether it is declared to hold dates without a time."""
     return isinstance(column.type, sa.Date) or getattr(column.type, "is_day", False)
+
+
+def holds_times(column: sa.Column[Any]) -> bool:
+    """Whether it is declared to hold days with a time."""
+    is_text = isinstance(column.type, TimeAsText) and not column.type.is_day
+    return is_text or isinstance(column.type, sa.DateTime)
+
+
+def is_bit(column: sa.Column[Any]) -> bool:
+    """Whether it holds bits, which drivers of MySQL and MariaDB show as bytes."""
+    return type(column.type).__name__ == "BIT"
 
 
 def is_number(column: sa.Column[Any]) -> bool:

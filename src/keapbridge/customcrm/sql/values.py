@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 
-from keapbridge.customcrm.sql.reflected import is_number
+from keapbridge.customcrm.sql.reflected import holds_times, is_bit, is_number
 from keapbridge.customcrm.sql.words import said
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.timed import TimedDate
@@ -55,12 +55,20 @@ def property_types(cls: type, wire_names: Mapping[str, str]) -> dict[str, type]:
     return {wire: get_args(hints[name])[0] for name, wire in wire_names.items()}
 
 
-def shown(value: Any, kind: type | None, zone: tzinfo = UTC) -> Any:
-    """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable."""
+def shown(value: Any, kind: type | None, zone: tzinfo = UTC, column: sa.Column[Any] | None = None) -> Any:
+    """A value of a column as the property has it; what cannot be that is left as it is, to be told as unreadable.
+
+    Args:
+        kind: of the property; `None` for one of the host's own.
+    """
     if isinstance(value, memoryview):
         value = bytes(value)
-    if value is None or kind is None or isinstance(value, Unreadable):
+    if isinstance(value, bytes) and column is not None and is_bit(column):
+        value = int.from_bytes(value)
+    if value is None or isinstance(value, Unreadable):
         return value
+    if kind is None:
+        return _in_its_zone(value, zone, column)
     if kind is str:
         return value if isinstance(value, (str, bytes)) else str(value)
     if kind is bool:
@@ -73,6 +81,20 @@ def shown(value: Any, kind: type | None, zone: tzinfo = UTC) -> Any:
     if kind is datetime:
         return zoned(value, zone)
     return value
+
+
+def _in_its_zone(value: Any, zone: tzinfo, column: sa.Column[Any] | None) -> Any:
+    """A time without a zone as one of the table's, where that is not UTC, so that both day and moment can be read."""
+    if str(zone) == "UTC" or column is None or not holds_times(column):
+        return value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    if not isinstance(moment, datetime) or moment.tzinfo is not None:
+        return value
+    there = moment.replace(tzinfo=zone)
+    return f"{value}{there.isoformat()[-_OFFSET:]}" if isinstance(value, str) else there
 
 
 def _day(value: Any, zone: tzinfo) -> Any:
@@ -95,8 +117,31 @@ def _day(value: Any, zone: tzinfo) -> Any:
     return moment.isoformat(" ") if isinstance(value, datetime) else value
 
 
+_OFFSET = len("+01:00")
+
+
+def _moment_in(value: Any, zone: tzinfo) -> Any:
+    """A moment that a text tells with its zone, or the text without the zone that it was shown with."""
+    moment = _read(value)
+    if moment is None or moment.tzinfo is None:
+        return value
+    local = _read(value[:-_OFFSET]) if value[-_OFFSET] in "+-" else None
+    if local is not None and local.replace(tzinfo=zone) == moment:
+        return value[:-_OFFSET]
+    return moment
+
+
+def _read(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+
+
 def converted(column: sa.Column[Any], value: Any, zone: tzinfo = UTC) -> Any:
     kind = column.type
+    if holds_times(column):
+        value = _moment_in(value, zone)
     if isinstance(kind, sa.Boolean):
         return bool(value)
     if is_number(column):

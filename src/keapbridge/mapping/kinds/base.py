@@ -182,6 +182,10 @@ class Kind(ABC):
         """A value for Customcrm, written in a way; `None` where it cannot be."""
         return None
 
+    def like(self, plain: Any, present: Any) -> Any:
+        """A raw value for Customcrm, of the type of what is there by now."""
+        return plain
+
     @property
     def is_told(self) -> bool:
         """Whether its class and its attributes tell all of how it reads.

@@ -21,14 +21,19 @@ __all__ = ["Boolean", "Choice", "Choices"]
 
 @frozen
 class Boolean(Kind):
-    """Yes or no."""
+    """Yes or no. Customcrm may keep it as 1 and 0, and gets it so then."""
 
     few_values: ClassVar[bool] = True
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or isinstance(raw, bool):
             return raw
+        if side is Side.CUSTOMCRM and isinstance(raw, (int, Decimal)) and raw in (0, 1):
+            return bool(raw)
         raise UnfitError("neither true nor false")
+
+    def like(self, plain: Any, present: Any) -> Any:
+        return int(plain) if isinstance(plain, bool) and type(present) is int else plain
 
     def sample(self, asked: Asked) -> Sample | None:
         value = asked.turn == 0

@@ -165,14 +165,14 @@ def _write_accepted(
         link = state.pair.link
         refusal = part.sync.guard.failed(error, f"{state.name} {link.customcrm_id} ↔ {link.keap_id}")
     mapper = part.sync.mapper
-    roots = sorted({mapper[change.field].place(side).roots for change in changes})
-    if ("custom_fields",) in roots:
+    units = sorted({mapper[change.field].place(side).unit for change in changes})
+    if ("custom_fields",) in units:
         yield from forget_fields(part.sync)
-    if len(roots) == 1:
+    if len(units) == 1:
         return _Written(state, (state.line("failed", side, (change.field for change in changes), refusal),))
     written = _Written(state)
-    for root in roots:
-        some = [change for change in changes if mapper[change.field].place(side).roots == root]
+    for unit in units:
+        some = [change for change in changes if mapper[change.field].place(side).unit == unit]
         then = yield from _write_accepted(part, written.state, side, some, refusals)
         written = attrs.evolve(then, refused=(*written.refused, *then.refused))
         if written.error is not None:

@@ -48,35 +48,34 @@ class MatchKeys:
             self._core.database.index_again(c)
             values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
             keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
-            rows = self._sharers(c, name, rank, keys) if keys else []
-            planned = {
-                side.value: self._planned(c, plan_id, name, side, {row.id for row in rows if row.side == side.value})
-                for side in Side
-            }
+            rows = self._rows(c, name, rank, t.match_keys.c.key, keys) if keys else []
+            planned, seen = self._planned_of(c, plan_id, name, rows), {(row.side, row.id) for row in rows}
+            # Who has several keys comes with each of them: decided is it by the first.
+            open_still = {row.key for row in rows if not row.linked and (row.side, row.id) not in planned}
+            rows = self._sharers(c, name, rank, [row for row in rows if row.key in open_still])
+            planned |= self._planned_of(c, plan_id, name, [row for row in rows if (row.side, row.id) not in seen])
         found: dict[tuple[str, str], list[Any]] = {}
         for row in rows:
-            if "skip" not in planned[row.side].get(row.id, ()):
+            if "skip" not in planned.get((row.side, row.id), ()):
                 found.setdefault((row.side, row.id), []).append(row)
-        candidates = [self._candidate(its, planned) for its in found.values()]
+        candidates = [self._candidate(its, planned.get(place, frozenset())) for place, its in found.items()]
         return candidates, keys[-1] if len(keys) == limit else None
 
-    def _candidate(self, rows: Sequence[Any], planned: Mapping[str, Mapping[str, frozenset[str]]]) -> Candidate:
+    def _candidate(self, rows: Sequence[Any], kinds: frozenset[str]) -> Candidate:
         first = rows[0]
-        kinds = planned[first.side].get(first.id, frozenset())
         linked = bool(first.linked) or not kinds.isdisjoint(("adopt", "link"))
         apart, stronger = (tuple(self._core.rows.open(text)) for text in (first.apart, first.stronger))
         spelt = {row.key: row.spelt for row in rows}
         return Candidate(Side(first.side), first.id, apart, stronger, linked=linked, keys=spelt, main=first.key)
 
-    def _sharers(self, c: Connection, name: str, rank: int, keys: Sequence[str]) -> list[Any]:
-        """The rows of all records that share these keys, and of those that share another one with them."""
+    def _sharers(self, c: Connection, name: str, rank: int, new: Sequence[Any]) -> list[Any]:
+        """These rows, which are all of some keys, and those of the records that share another key with theirs."""
         rows: dict[tuple[str, str, int], Any] = {}
         asked: set[str] = set()
         complete: set[tuple[str, str]] = set()
-        while keys:
-            asked.update(keys)
-            new = self._rows(c, name, rank, t.match_keys.c.key, keys)
+        while new:
             sharers = Counter(row.key for row in new)
+            asked |= sharers.keys()
             rows |= {(row.side, row.id, row.slot): row for row in new}
             # Who is of a crowd leads to nobody.
             several = {(row.side, row.id) for row in new if row.slot and sharers[row.key] <= match.CROWD} - complete
@@ -86,6 +85,7 @@ class MatchKeys:
             theirs = self._rows(c, name, rank, t.match_keys.c.id, sorted({id for _, id in several}))
             rows |= {(row.side, row.id, row.slot): row for row in theirs if (row.side, row.id) in several}
             keys = sorted({row.key for row in theirs if (row.side, row.id) in several} - asked)
+            new = self._rows(c, name, rank, t.match_keys.c.key, keys) if keys else []
         return [rows[place] for place in sorted(rows)]
 
     def _rows(self, c: Connection, name: str, rank: int, by: Any, values: Sequence[str]) -> Sequence[Any]:
@@ -94,15 +94,18 @@ class MatchKeys:
         def query() -> Any:
             d = t.tombstones.c
             kept_apart = select(d.id).where(*named(t.tombstones, "bridge", "object"), d.apart.is_(True))
-            its = (*named(t.match_keys, "bridge", "object", "rank"), m.linked.in_([true(), false()]))
-            some = (
+            if by is m.id:
+                # Found by their place in the table. SQLite has not counted the index that was just made, would take the
+                # keys of a rank for a few and read them all; for a sum that index is of no use.
+                side = m.side.in_([literal(side.value) for side in Side])
+                its = (*named(t.match_keys, "bridge", "object"), side, m.rank + 0 == bindparam("rank"))
+            else:
+                its = (*named(t.match_keys, "bridge", "object", "rank"), m.linked.in_([true(), false()]))
+            return (
                 select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
                 .where(*its, self._core.database.among(by, "wanted"))
                 .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(d.side == m.side)))
             )
-            if by is not m.id:
-                return some
-            return some.where(m.side.in_([literal(side.value) for side in Side]))  # so that it is found by its place
 
         given = {
             "bridge": self._core.bridge,
@@ -245,12 +248,21 @@ class MatchKeys:
             self._core.database.upsert(c, t.match_keys, [row for some in keys for row in some])
         return found[-1].id if len(found) == size else None
 
+    def _planned_of(
+        self, c: Connection, plan_id: str, name: str, rows: Sequence[Any]
+    ) -> dict[tuple[str, str], frozenset[str]]:
+        """What kinds of actions a plan has for the records of these rows."""
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for side in Side:
+            ids = {row.id for row in rows if row.side == side.value}
+            planned = self._planned(c, plan_id, name, side, ids) if ids else {}
+            found |= {(side.value, id): kinds for id, kinds in planned.items()}
+        return found
+
     def _planned(
         self, c: Connection, plan_id: str, name: str, side: Side, ids: Collection[str]
     ) -> dict[str, frozenset[str]]:
-        """What kinds of actions a plan has for these records."""
-        if not ids:
-            return {}
+        """The same of some records of a side."""
 
         def query() -> Any:
             a = t.actions.c

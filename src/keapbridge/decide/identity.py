@@ -49,7 +49,11 @@ def who_is_it(signs: Signs, known: Life, base: Values, shown: Life, values: Valu
         values: what it holds now.
         linked: what the record that it is linked to holds now.
     """
-    if not signs or all(base.get(field) == values.get(field) for fields in signs.values() for field in fields):
+    if (
+        not signs
+        or not base
+        or all(base.get(field) == values.get(field) for fields in signs.values() for field in fields)
+    ):
         return Who.SAME
     before, now = _held(signs, base), _held(signs, values)
     others = _held(signs, linked)

@@ -11,6 +11,7 @@ from toys import TOYS
 from toys import World as Toys
 
 import keapbridge as kb
+from keapbridge.store.sql.staging import Staging
 
 if TYPE_CHECKING:
     from conftest import World
@@ -77,6 +78,36 @@ def test_contacts_with_one_email_address_are_linked_whatever_its_case(world: Wor
     assert world.sync().count("linked", "contacts") == 1
     assert world.counts()["contacts"] == (1, 1)
     world.assert_quiet()
+
+
+def test_pairs_that_are_the_same_are_planned_as_if_they_had_been_merged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd: dict[str, tuple[Json, Json]] = {
+        "same": ({}, {}),
+        "other": ({"JobTitle": "Countess"}, {"job_title": "Analyst"}),
+        "one": ({"JobTitle": "Countess"}, {}),
+        "unreadable": ({"Phone": "nonsense"}, {"phone_numbers": [{"number": "nonsense", "field": "PHONE1"}]}),
+        "several": ({"Email2": "z@example.org"}, {}),
+    }
+    for name, (ours, theirs) in odd.items():
+        world.crm.state.contacts.add({"FirstName": name, "Email": f"{name}@example.org", **ours})
+        world.keap.state.contacts.add({"given_name": name, **_email(f"{name}@example.org"), **theirs})
+
+    def planned() -> set[str]:
+        with world.sessions() as session:
+            return set(map(str, session.contacts.plan().actions))
+
+    found = planned()
+    assert sum(action.startswith("link") for action in found) == len(odd)
+    monkeypatch.setattr(Staging, "alike", lambda *_: iter_of(set()))
+    assert planned() == found
+
+
+def iter_of(value: Any) -> Any:
+    """A flow that answers this."""
+    yield from ()
+    return value
 
 
 def test_a_value_beats_an_empty_one_and_nothing_is_cleared(world: World) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from keapbridge._io.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_all
-from keapbridge.decide.merge import merge_field
+from keapbridge.decide.merge import Merge, merge_field
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.kinds import Context
@@ -59,19 +59,28 @@ def _not_adopted(part: PlanPart, ids: tuple[str, str], error: Exception) -> Flow
 
 def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) -> Flow[list[None]]:
     sync = part.sync
-    pairs = yield from read_unlinked(sync, ids)
+    alike = yield from sync.store.staging.alike(sync.name, ids)
+    pairs = yield from read_unlinked(sync, [pair for pair in ids if pair not in alike])
     actions: list[Action] = []
-    failed = yield from waiting(sync, [(s, pair.link.id(s)) for pair in pairs for s in Side])
-    for pair, outcome in (yield from merge_pairs(sync, pairs, part.plan_id)):
-        ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
-        if all((side, pair.link.id(side)) in failed for side in Side):
+    failed = yield from waiting(sync, [(side, id) for pair in ids for side, id in zip(Side, pair, strict=True)])
+    merged = dict.fromkeys(alike, Merge())
+    merged |= {_ids(pair): outcome for pair, outcome in (yield from merge_pairs(sync, pairs, part.plan_id))}
+    for both in ids:
+        if both not in merged:
+            continue
+        ours, theirs = zip(Side, both, strict=True)
+        if ours in failed and theirs in failed:
             actions.append(Skip(sync.name, *ours, failed[ours]))
             continue
-        both = (pair.link.customcrm_id, pair.link.keap_id)
+        outcome = merged[both]
         actions.append(Adopt(sync.name, *both, key, outcome.changes, outcome.held))
         actions += [Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts]
     yield from part.add(actions)
     return []
+
+
+def _ids(pair: Pair) -> tuple[str, str]:
+    return pair.link.customcrm_id, pair.link.keap_id
 
 
 def read_unlinked(sync: Synchronization, ids: Sequence[tuple[str, str]]) -> Flow[list[Pair]]:

@@ -117,6 +117,35 @@ def test_a_session_for_debuggers_does_everything_on_one_thread(filled: KeapEmula
     assert shop.seen == {("nobody", "")}
 
 
+class Round(Shop):
+    """Always answers the same, however it names what follows."""
+
+    def list_changes(self, _object: str, _since: Any, cursor: Any) -> kb.AdapterPage:
+        return kb.AdapterPage(records=self._rows("1"), cursor=f"{cursor} and on")
+
+
+def test_a_list_that_goes_round_in_a_circle_is_ended(filled: KeapEmulator) -> None:
+    shop = Round()
+    for name in ("Ada", "Bob"):
+        shop.create("contacts", {"FirstName": name}, name)
+    with pytest.raises(kb.ShapeError, match="shows a page that it has shown before"):
+        _sync(filled, shop)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this can be told")
+
+
+def test_one_that_cannot_say_what_went_wrong_is_told_by_the_name_of_its_error(filled: KeapEmulator) -> None:
+    class Failing(Shop):
+        def list_changes(self, *_: Any) -> kb.AdapterPage:
+            raise Mute
+
+    with pytest.raises(kb.TransportError, match="the adapter failed with Mute"):
+        _sync(filled, Failing())
+
+
 def test_the_clock_of_a_page_is_a_moment() -> None:
     assert kb.AdapterPage([], as_of=datetime(2026, 1, 2, tzinfo=UTC)).as_of is not None
     with pytest.raises(TypeError, match="as_of"):

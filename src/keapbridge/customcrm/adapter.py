@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -18,6 +19,7 @@ from attrs.validators import instance_of, optional
 
 from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.effects import Await, Flow, Malformed, Page, blocking, gather
+from keapbridge._io.ends import Shown
 from keapbridge._io.moments import plausible
 from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
@@ -257,9 +259,12 @@ class AdapterResource(Generic[R]):
         return None if found is None else frozenset(found)
 
     def list(self, *, updated_since: datetime | None = None) -> Flow[Page[R]]:
-        return self._page(updated_since if self.capabilities.changes_since else None, None, Listing(Bounds()), 1)
+        since = updated_since if self.capabilities.changes_since else None
+        return self._page(since, None, Listing(Bounds()), Shown(), 1)
 
-    def _page(self, since: datetime | None, cursor: str | None, listing: Listing, number: int) -> Flow[Page[R]]:
+    def _page(
+        self, since: datetime | None, cursor: str | None, listing: Listing, before: Shown, number: int
+    ) -> Flow[Page[R]]:
         subject = f"the list of {self.object}"
         page: Any = yield from self._call("list_changes", subject, since, cursor)
         if not isinstance(page, AdapterPage):
@@ -273,13 +278,16 @@ class AdapterResource(Generic[R]):
                 )
             listing.onward(number, str(following))
         records, malformed = self._load_many(_several("AdapterPage(records=)", subject, page.records))
-        return Page(
+        found = Page(
             records,
             malformed=malformed,
             deleted=() if since is None else tuple(str(id) for id in page.deleted),
-            next=None if following is None else lambda: self._page(since, following, listing, number + 1),
+            next=None if following is None else lambda: self._page(since, following, listing, before, number + 1),
             served_at=plausible(page.as_of),
+            shown=_shown(records, malformed),
         )
+        before.add(found)
+        return found
 
     def get(self, id: str) -> Flow[R]:
         found = yield from self.get_many([id])
@@ -411,6 +419,11 @@ class AdapterResource(Generic[R]):
         return good, (*malformed, *problems)
 
 
+def _shown(records: Iterable[Any], malformed: Iterable[Malformed]) -> tuple[str | None, ...]:
+    """The ids on a page, by which it is noticed that a list goes round in a circle."""
+    return (*(str(record.id) for record in records), *(item.id for item in malformed))
+
+
 def _several(what: str, subject: str, answer: Any) -> Sequence[Any]:
     """Records in a list, as an adapter has to answer them."""
     if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
@@ -460,7 +473,9 @@ def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:
 def _meant(error: BaseException, subject: str) -> Exception:
     if isinstance(error, KeapbridgeError):
         return error
-    remedy = _BOUND if "thread" in str(error).casefold() else ""
+    remedy = ""
+    with suppress(Exception):  # it may even fail to say what it is
+        remedy = _BOUND if "thread" in str(error).casefold() else ""
     return TransportError(f"{subject}: the adapter failed with {type(error).__name__}{remedy}", sent=True)
 
 

@@ -132,7 +132,7 @@ def test_a_list_that_goes_round_in_a_circle_is_ended(filled: KeapEmulator) -> No
         _sync(filled, shop)
 
 
-class Mute(Exception):
+class MuteError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("not even this can be told")
 
@@ -140,9 +140,9 @@ class Mute(Exception):
 def test_one_that_cannot_say_what_went_wrong_is_told_by_the_name_of_its_error(filled: KeapEmulator) -> None:
     class Failing(Shop):
         def list_changes(self, *_: Any) -> kb.AdapterPage:
-            raise Mute
+            raise MuteError
 
-    with pytest.raises(kb.TransportError, match="the adapter failed with Mute"):
+    with pytest.raises(kb.TransportError, match="the adapter failed with MuteError"):
         _sync(filled, Failing())
 
 

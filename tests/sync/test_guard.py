@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -128,7 +129,12 @@ def test_a_filter_that_fails_on_one_record_stops_no_other(toys: World) -> None:
     assert len(world.keap_makers.records) == 1
 
 
-OURS = (kb.SyncError("about another session"), kb.LinkStoreError("of another store"), GeneratorExit())
+OURS = (
+    kb.SyncError("about another session"),
+    kb.LinkStoreError("of another store"),
+    asyncio.CancelledError(),
+    GeneratorExit(),
+)
 
 
 @pytest.mark.parametrize("raised", variants(OURS, quick=OURS[-2:]), ids=lambda error: type(error).__name__)

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from keapbridge.decide.hosts import HostFunctionError, asked
-from keapbridge.errors import KeapbridgeError, MappingError, UnfitError
+from keapbridge.decide.hosts import asked, mistake
+from keapbridge.errors import MappingError, UnfitError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.kinds import Context, Kind, carriable, opted_out
 from keapbridge.mapping.notation import Notation, spelt
@@ -67,10 +67,10 @@ def _understood(
     except (ArithmeticError, ValueError) as error:
         # A number of thousands of digits, say, which Python itself does not turn into a text.
         raise UnfitError(f"not understood ({type(error).__name__})") from None
-    except UnfitError:
+    except BaseException as error:  # of a kind of the host's; `asked`, without a call of its own
+        if (found := mistake(error)) is not error:
+            raise found from error
         raise
-    except (KeapbridgeError, GeneratorExit) as error:  # of a kind of the host's; `asked`, without a call of its own
-        raise HostFunctionError(type(error).__name__) from error
 
 
 def _refuse_unreadable(raw: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from attrs import field, frozen
 
+from keapbridge.decide.hosts import HostFunctionError, asked
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds.base import Context, Kind, carriable, within
 from keapbridge.mapping.kinds.text import Text, plain_text
@@ -56,12 +57,13 @@ class Made(Kind):
         if value is None:
             return None
         try:
-            return function(value)
+            return asked(function, value)
         except UnfitError:
             raise
-        except (Exception, GeneratorExit) as error:  # noqa: BLE001 - the host's function, which one bad value must not let stop a run
+        except Exception as error:  # noqa: BLE001 - the host's function, which one bad value must not let stop a run
+            raised = error.__cause__ if isinstance(error, HostFunctionError) else error
             # Its message may tell of the value.
-            raise UnfitError(f"{name_of(function)} does not take it ({type(error).__name__})") from None
+            raise UnfitError(f"{name_of(function)} does not take it ({type(raised).__name__})") from None
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:
         return value if side is Side.CUSTOMCRM else self._call(self.put, value)

@@ -132,6 +132,27 @@ def test_a_list_that_goes_round_in_a_circle_is_ended(filled: KeapEmulator) -> No
         _sync(filled, shop)
 
 
+@pytest.mark.parametrize("answer", [None, [], {}, kb.AdapterPage(records=None)], ids=repr)  # type: ignore[arg-type]
+def test_a_list_that_is_none_is_told_in_words_and_only_that_synchronization_stops(
+    filled: KeapEmulator, answer: Any
+) -> None:
+    class Broken(Shop):
+        objects = ("contacts", "products")  # type: ignore[assignment]
+
+        def list_changes(self, object: str, _since: Any, _cursor: Any) -> Any:
+            return answer if object == "products" else kb.AdapterPage(records=self._rows("1"))
+
+    with (
+        kb.KeapClient(auth=kb.KeapApiKey(filled.api_key), base_url=filled.base_url) as keap,
+        kb.SyncSession(customcrm=Broken(), keap=keap, store="sqlite://") as session,
+    ):
+        report = session.sync()
+        assert report.count("created") == RECORDS
+        [line] = report.failures
+        assert "must " in line.reason
+        assert "the list of products" in line.reason
+
+
 class MuteError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("not even this can be told")

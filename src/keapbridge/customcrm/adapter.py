@@ -268,7 +268,7 @@ class AdapterResource(Generic[R]):
         subject = f"the list of {self.object}"
         page: Any = yield from self._call("list_changes", subject, since, cursor)
         if not isinstance(page, AdapterPage):
-            raise TypeError(f"{subject}: list_changes must return kb.AdapterPage([…]), not {kind(page)}")
+            raise ShapeError(f"{subject}: list_changes must return kb.AdapterPage([…]), not {kind(page)}", paths=["$"])
         following = page.cursor
         if following is not None:
             if following == cursor:
@@ -427,7 +427,7 @@ def _shown(records: Iterable[Any], malformed: Iterable[Malformed]) -> tuple[str 
 def _several(what: str, subject: str, answer: Any) -> Sequence[Any]:
     """Records in a list, as an adapter has to answer them."""
     if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
-        raise TypeError(f"{subject}: {what} must be a list of records, each a dict, not {kind(answer)}")
+        raise ShapeError(f"{subject}: {what} must be a list of records, each a dict, not {kind(answer)}", paths=["$"])
     return answer if isinstance(answer, Sequence) else tuple(answer)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 POLICY = kb.Policy(conflicts={"JobTitle": "manual", "*": "newest"}, deletions="delete")
 WAY = 0.0005  # seconds, so that several calls are under way at a time
 DEADLINE = timedelta(hours=1)
-MOMENTS = 24  # at which a run is interrupted in each way; each begins at another one: together they meet nearly all effects
+MOMENTS = 24  # at which each way interrupts a run, beginning at another one: together they meet nearly all effects
 PATIENCE = 10.0  # seconds until a test gives up
 THREADS, LOOP = "threads", "loop"
 

@@ -33,6 +33,7 @@ from mariadb_server import mariadb, mariadb_url
 from postgresql_server import postgresql, postgresql_store, postgresql_template, postgresql_url
 from quick_stores import compiled_once, store, template
 from random_habits import LAGS, habits_of_seed
+from rewritten import rewrite_share
 
 import keapbridge as kb
 from keapbridge.testing import CustomcrmBehaviour, CustomcrmEmulator, KeapBehaviour, KeapEmulator, Recorded, RequestLog
@@ -73,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(SEED, "1")
     _keep_files_in_memory()
     gc.disable()  # nothing of what is collected becomes garbage
+    rewrite_share(config)
 
 
 def _keep_files_in_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -104,12 +105,21 @@ class NearKey:
     apart: tuple[str, ...] = attrs.field(default=(), converter=_several)
     unless: tuple[str, ...] = attrs.field(default=(), converter=_several)
 
+    @cached_property
+    def _key(self) -> MatchKey:
+        return MatchKey(self.fields)
+
+    @cached_property
+    def _unless(self) -> tuple[MatchKey, ...]:
+        return tuple(MatchKey((field,)) for field in self.unless)
+
     def made(self, rank: int, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> list[RecordKey]:
         """The keys of a record, at a rank that no match key has."""
-        key = MatchKey(self.fields)
-        found = key.keys(values, slots)
-        apart = key.parts(self.apart, values)
-        unless = [ALSO.join(MatchKey((field,)).keys(values, slots)) or None for field in self.unless]
+        found = self._key.keys(values, slots)
+        if not found:
+            return []
+        apart = MatchKey.parts(self.apart, values)
+        unless = [ALSO.join(key.keys(values, slots)) or None for key in self._unless]
         return [RecordKey(rank, key, apart, tuple(unless), slot) for slot, key in enumerate(found, int(len(found) > 1))]
 
 

@@ -79,6 +79,11 @@ class Absences:
     def has_vanished(self, side: Side, field: str) -> bool:
         return self.verdicts.get((side, field)) is Verdict.VANISHED
 
+    @property
+    def doubtful(self) -> dict[Side, set[str]]:
+        """Per side, the fields that need not be empty where a record of which nothing is known does not show them."""
+        return {side: {f for s, f in self.verdicts if s is side} | self.unlisted[side] for side in Side}
+
     def questions(self, pairs: Iterable[Pair]) -> dict[Side, dict[str, list[str]]]:
         """By side and field, the records that do not show it, and were known to hold a value; not yet looked at."""
         found: dict[Side, dict[str, list[str]]] = {}

@@ -414,6 +414,23 @@ class Synchronization:
         """
         return (*self.keys(snapshot), *self.mapper.matching.near_keys_of(snapshot.values, snapshot.aliases))
 
+    def remembered(self, pair: Pair) -> tuple[dict[Side, str], dict[Side, tuple[RecordKey, ...]]]:
+        """The digests and the keys of the records of a pair, as far as they were seen.
+
+        Those that hold the same are known by the same.
+        """
+        digests: dict[Side, str] = {}
+        keys: dict[Side, tuple[RecordKey, ...]] = {}
+        for side in Side:
+            if (seen := pair.seen[side]) is None:
+                continue
+            other = pair.seen[side.other]
+            if keys and other is not None and _content(other.snapshot) == _content(seen.snapshot):
+                digests[side], keys[side] = digests[side.other], keys[side.other]
+            else:
+                digests[side], keys[side] = digest(seen.snapshot), self.keys_of_linked(seen.snapshot)
+        return digests, keys
+
 
 @attrs.frozen
 class Bridge:
@@ -465,6 +482,10 @@ class Rule:
 
 def digest(snapshot: Snapshot) -> str:
     """A short fingerprint of a snapshot; the order of its fields does not matter."""
-    said = [snapshot.values, snapshot.unreadable, *([snapshot.aliases] if snapshot.aliases else [])]
-    content = msgspec.json.encode(said, order="sorted")
+    content = msgspec.json.encode(_content(snapshot), order="sorted")
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _content(snapshot: Snapshot) -> list[Mapping[str, Any]]:
+    """What a record is known to say."""
+    return [snapshot.values, snapshot.unreadable, *([snapshot.aliases] if snapshot.aliases else [])]

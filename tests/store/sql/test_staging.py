@@ -68,8 +68,11 @@ def test_two_records_are_alike_when_they_hold_the_same_and_nothing_of_them_is_op
         stage(toys, attrs.evolve(seen(CUSTOMCRM, id), snapshot=snapshot))
         if theirs is not None:
             stage(toys, theirs)
-    assert run(toys.staging.alike(TOYS, [(id, id) for id in of_keap])) == {("same", "same")}
-    assert run(toys.staging.alike(TOYS, [])) == set()
+    pairs = [(id, id) for id in of_keap]
+    none: dict[Side, set[str]] = {side: set() for side in Side}
+    assert run(toys.staging.alike(TOYS, pairs, none)) == {("same", "same"), ("absent", "absent")}
+    assert run(toys.staging.alike(TOYS, pairs, none | {KEAP: {"phone"}})) == {("same", "same")}
+    assert run(toys.staging.alike(TOYS, [], none)) == set()
 
 
 def test_an_unlinked_record_is_found_by_its_last_keys_only(toys: LinkStore) -> None:

@@ -277,7 +277,7 @@ class MatchKeys:
         return found
 
 
-def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
+def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Sequence[RecordKey]]) -> None:
     """Keep the match keys of linked records. Most are there already: those stay where they are."""
     if not keys:
         return
@@ -292,19 +292,21 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         lambda: select(m.id, m.rank, m.slot, m.key, m.spelt, m.apart, m.stronger, m.linked).where(*its()),
         core.values(name, side, keys),
     )
-    known: dict[str, set[Any]] = {id: set() for id in keys}
+    known: dict[str, dict[tuple[int, int], tuple[Any, ...]]] = {id: {} for id in keys}
     unlinked: set[str] = set()
     for id, rank, slot, key, spelt, apart, stronger, linked in map(tuple, found):
-        known[id].add((rank, slot, key, spelt, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))))
+        known[id][rank, slot] = key, spelt, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))
         if not linked:
             unlinked.add(id)
     others: set[str] = set()
     rows: list[dict[str, Any]] = []
     for id, wanted in keys.items():
-        kept = {_kept(core, key): key for key in wanted}
-        if not known[id] <= kept.keys():
+        there = known[id]
+        same = {(k.rank, k.slot) for k in wanted if (row := there.get((k.rank, k.slot))) and row == _kept(core, k)}
+        if len(same) < len(there):
             others.add(id)
-        new = [key for form, key in kept.items() if id in others or form not in known[id]]
+            same.clear()
+        new = [k for k in wanted if (k.rank, k.slot) not in same]
         rows += core.rows.match_keys(name, side, id, new, linked=True)
     core.delete(c, t.match_keys, name, side, sorted(others))
     core.database.upsert(c, t.match_keys, rows)
@@ -319,6 +321,6 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
 
 
 def _kept(core: Core, k: RecordKey) -> tuple[Any, ...]:
-    """A key as its row is read."""
+    """A key as its row is read, at its place."""
     spelt = None if k.spelt is None else core.rows.key_digest(k.spelt)
-    return (k.rank, k.slot, core.rows.key_digest(k.key), spelt, k.apart, k.stronger)
+    return (core.rows.key_digest(k.key), spelt, k.apart, k.stronger)

@@ -23,7 +23,7 @@ from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remember_gone_back
 from keapbridge.sync.planning.unwritable import unwritable_in
 from keapbridge.sync.reading.absences import judge
-from keapbridge.sync.synchronization import Synchronization, digest
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["held_skips", "merge_pairs", "merged_in", "plan_pairs", "settled_commit", "waiting", "with_references"]
 
@@ -180,12 +180,13 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     if link.decided:
         left = still_decided(pair, {s.field for s in outcome.settled}, all_settled=outcome.is_settled)
         link = attrs.evolve(link, decided=left)
+    # A base does not tell all that a record is known by; what is not seen is as it was.
+    digests, keys = sync.remembered(pair)
     return Commit(
         sync.name,
         link,
-        {side: digest(seen.snapshot) for side in Side if (seen := pair.seen[side]) is not None},
-        # A base does not tell all that a record is known by; what is not seen is as it was.
-        keys={side: sync.keys_of_linked(seen.snapshot) for side in Side if (seen := pair.seen[side]) is not None},
+        digests,
+        keys=keys,
         marks={side: seen.mark for side in Side if (seen := pair.seen[side]) is not None},
     )
 

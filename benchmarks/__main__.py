@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import fleet, imports, lists, syncs, writes
+from benchmarks import chart, fleet, imports, lists, syncs, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -50,6 +50,8 @@ def main() -> int:
     print(table)
     if given.markdown is not None:
         replace_table(given.markdown, table)
+        if given.markdown.resolve() == chart.PAGE:
+            chart.PICTURE.write_text(chart.drawn(chart.ratios(chart.PAGE.read_text("utf-8"))), "utf-8")
     # Small sizes are mostly about what is done once: their targets say nothing.
     return 0 if all(line.passed if counts else not line.is_missing for line in lines) else 1
 

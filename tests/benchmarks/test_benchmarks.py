@@ -14,7 +14,7 @@ from benchmarks.__main__ import ROWS
 from benchmarks.table import Line, at_least, at_most, failed, markdown, replace_table
 
 import keapbridge as kb
-from benchmarks import records
+from benchmarks import chart, records
 from keapbridge.customcrm import endpoints as customcrm_endpoints
 from keapbridge.keap import endpoints as keap_endpoints
 from keapbridge.mapping.kinds import Context
@@ -134,3 +134,17 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no"):
         replace_table(page, "new")
     assert page.read_text("utf-8") == "text\n"
+
+
+def test_the_picture_of_the_figures_is_of_the_table_beside_it() -> None:
+    found = chart.ratios(chart.PAGE.read_text("utf-8"))
+    assert len(found) > 10
+    assert chart.PICTURE.read_text("utf-8") == chart.drawn(found), "python -m benchmarks.chart draws it anew"
+
+
+def test_a_target_that_is_missed_stands_out() -> None:
+    row = "| row | what & why | `x` | 1 | 2 | 0.50× | ≥ 1× | fail |\n"
+    [found] = chart.ratios(row.replace("| row |", "| list |"))
+    assert found == chart.Ratio("what & why: x", 0.5, 1.0, True, False)
+    assert 'class="miss"' in chart.drawn([found])
+    assert "what &amp; why" in chart.drawn([found])

@@ -35,7 +35,7 @@ PAGES = {str(p.relative_to(ROOT)): p for p in sorted([ROOT / "README.md", *(ROOT
 LONG = {
     f"docs/guides/{name}.md"
     for name in (
-        *("adapters", "async", "bad-data", "conflicts", "dataflow", "deletions", "looking-back", "mapping"),
+        *("adapters", "async", "bad-data", "conflicts", "dataflow", "deletions", "logs", "looking-back", "mapping"),
         *("plans", "schedulers", "sql", "stopping", "store", "testing", "watching", "webhooks", "what-happens-when"),
     )
 }

@@ -55,4 +55,4 @@ def test_a_plan_is_shown_though_its_store_is_closed() -> None:
     store = open_store("sqlite://", "display")
     plan = plan_of(store, 0)
     store.close()
-    assert "5 unchanged" in plan._repr_html_()
+    assert "5\u00a0unchanged" in plan._repr_html_()

@@ -229,4 +229,5 @@ class Log:
             return
         under_way = [bar for bar in picture.bars() if not bar.is_over]
         words = [f"{bar.object}: {bar.doing} {bar.words}" for bar in under_way]
-        self._log.info("%s", "; ".join([*words, *filter(None, [picture.waiting])]) or "nothing is being done")
+        if told := [*words, *filter(None, [picture.waiting])]:
+            self._log.info("%s", "; ".join(told))

@@ -24,7 +24,10 @@ _TITLES = {
     "skip": "records that do not take part",
     "hold": "fields that are held",
 }
-_COLOURS = (("create", 0), ("link", 2), ("update", 1), ("delete", 4), ("archive", 4), ("unlink", 3))
+_COLOURS = (
+    *(("create", 0), ("link", 2), ("update", 1), ("delete", 4), ("archive", 4)),
+    *(("unlink", 3), ("conflict", 3), ("held", 3)),
+)
 
 
 def show_plan(plan: Plan, first: Iterable[tuple[int, Action]]) -> str:

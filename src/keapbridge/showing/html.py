@@ -145,7 +145,7 @@ def numbers(
     for name, its, unchanged in counts:
         parts = [(heading, number) for heading, number in sorted(its.items()) if number]
         chosen = [next((colour for word, colour in colours if heading.startswith(word)), 5) for heading, _ in parts]
-        rows.append((name, bars(parts, colours=chosen), _told(parts) or "nothing", f"{unchanged:,} {rest}"))
+        rows.append((name, bars(parts, colours=chosen), _told(parts) or "nothing", f"{unchanged:,}\u00a0{rest}"))
     return table(("", "", "", ""), rows)
 
 

@@ -60,9 +60,9 @@ class Explanation:
         yield from (f"  failed {f.tries} times: {f.reason}" for f in self.failures)
         for entry in self.history:
             where = f"{entry.side.title} {entry.record_id}"
-            fields = ", ".join(entry.after or entry.before)
+            fields = f": {', '.join(entry.after or entry.before)}" if entry.after or entry.before else ""
             by = "" if entry.by is None else f", by {entry.by}"
-            yield f"  {entry.written_at:%Y-%m-%d %H:%M:%S} {entry.kind} {where}: {fields}{by}"
+            yield f"  {entry.written_at:%Y-%m-%d %H:%M:%S} {entry.kind} {where}{fields}{by}"
 
     def _fields(self) -> Iterator[tuple[str, Canonical, Canonical, str]]:
         ours = {} if self.customcrm is None else self.customcrm.values
@@ -95,7 +95,7 @@ def _time_line(entries: Sequence[JournalEntry]) -> Html:
             when = f"{entry.written_at:%Y-%m-%d %H:%M:%S}" if at == 0 else "\u00a0"
             what = f"{entry.kind} in {entry.side.title}" if at == 0 else "\u00a0"
             values = changed(entry.before.get(field), entry.after.get(field)) if field else ("\u00a0", "\u00a0")
-            rows.append((when, what, field, *values, (entry.by or "\u00a0") if at == 0 else "\u00a0"))
+            rows.append((when, what, field or "\u00a0", *values, (entry.by or "\u00a0") if at == 0 else "\u00a0"))
     return table(("", "", "field", "before", "after", "by"), rows)
 
 

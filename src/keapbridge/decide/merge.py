@@ -76,20 +76,20 @@ class FieldRule(Protocol):
         """Whether an empty value leaves the other side's as it is, instead of clearing it."""
         ...
 
-    def flows_to(self, side: Side) -> bool: ...
-    def fit(self, side: Side, value: Canonical) -> Canonical:
+    def flows_to(self, side: Side, /) -> bool: ...
+    def fit(self, side: Side, value: Canonical, /) -> Canonical:
         """The value as the side can hold it; raises `UnfitError`."""
         ...
 
-    def incomparable(self, a: Canonical, b: Canonical) -> str | None:
+    def incomparable(self, a: Canonical, b: Canonical, /) -> str | None:
         """Why neither of two values may take the place of the other, if that is so (prices in two currencies)."""
         ...
 
-    def combined(self, now: Canonical, other: Canonical, base: Maybe[Canonical]) -> Maybe[Canonical]:
+    def combined(self, now: Canonical, other: Canonical, base: Maybe[Canonical], /) -> Maybe[Canonical]:
         """What a side is to hold, for a value of several parts that come and go each by itself; `UNSET` for others."""
         ...
 
-    def encodes(self, value: Canonical, clean: Canonical) -> bool:
+    def encodes(self, value: Canonical, clean: Canonical, /) -> bool:
         """Whether a value is but another one in an encoded form, which is not to take its place."""
         ...
 

@@ -260,9 +260,11 @@ class CutSyncDriver(SyncDriver):
         due = self.cut.is_due(effect)
         if due and not self.cut.way.after:
             self.cut.way.happens(self.cut)
-        result = super().perform(effect)
-        if due and self.cut.way.after:
-            self.cut.way.happens(self.cut)
+        try:
+            result = super().perform(effect)
+        finally:  # an answer that is an error is lost as well
+            if due and self.cut.way.after:
+                self.cut.way.happens(self.cut)
         return result + self.cut.ahead if isinstance(effect, Elapsed) else result
 
     def _admit(self, effect: Effect) -> None:
@@ -280,9 +282,11 @@ class CutAsyncDriver(AsyncDriver):
         due = self.cut.is_due(effect)
         if due and not self.cut.way.after:
             self.cut.way.happens(self.cut)
-        result = await super().perform(effect)
-        if due and self.cut.way.after:
-            self.cut.way.happens(self.cut)
+        try:
+            result = await super().perform(effect)
+        finally:  # an answer that is an error is lost as well
+            if due and self.cut.way.after:
+                self.cut.way.happens(self.cut)
         return result + self.cut.ahead if isinstance(effect, Elapsed) else result
 
     async def _admit(self, effect: Effect) -> None:

@@ -103,6 +103,24 @@ def test_an_error_shows_no_value_of_the_statement(engine: Engine) -> None:
     assert "Lovelace" not in "".join(traceback.format_exception(failed.value))
 
 
+def test_a_row_that_is_broken_is_an_error_of_the_store_that_shows_nothing_of_it(engine: Engine) -> None:
+    database = Database(engine)
+    broken = "CAST(X'ff4c6f76656c616365' AS TEXT)"  # SQLite notices when the row is fetched
+    _write(database, False, f"INSERT INTO keapbridge_facts VALUES ('toys', 'colour', {broken})")
+    for read in (
+        lambda: _facts(database),
+        lambda: _of_statement(database, "value of a fact", select(schema.facts.c.value)),
+    ):
+        with pytest.raises(LinkStoreError, match="Could not decode") as failed:
+            read()
+        assert "ovelace" not in "".join(traceback.format_exception(failed.value))
+
+
+def _of_statement(database: Database, name: str, statement: Any) -> list[Any]:
+    with database.transaction() as connection:
+        return database.execute(connection, name, lambda: statement, {}).all()  # type: ignore[return-value]
+
+
 @pytest.mark.parametrize("holder", ["one", "two", None])
 def test_behind_a_fence_only_the_holder_writes(engine: Engine, holder: str | None) -> None:
     database = Database(engine)

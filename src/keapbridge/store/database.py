@@ -174,7 +174,7 @@ class Database:
         text, ordered = self._prepared(
             ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
         )
-        holder, until = unwrapped.run(connection, text, ordered({"bridge": fence.bridge})).fetchone()
+        holder, until = unwrapped.execute(connection, text, ordered({"bridge": fence.bridge})).one()
         if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops, and what it did stays done",

@@ -153,9 +153,9 @@ def _write_ahead(connection: Any) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What a database or driver says, shortened."""
+    """What a database or driver says, shortened, and without the value that SQLite shows of a column."""
     lines = str(getattr(error, "orig", None) or error).splitlines()
-    return lines[0][:200] if lines else "no reason given"
+    return lines[0].partition(" with text '")[0][:200] if lines else "no reason given"
 
 
 def cannot(why: str) -> LinkStoreError:

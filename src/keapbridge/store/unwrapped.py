@@ -77,7 +77,11 @@ def begin_at_once(connection: Connection) -> None:
 
 def execute(connection: Connection, statement: str, values: Any) -> Found:
     """Execute a statement; see `run`."""
-    return Found(run(connection, statement, values))
+    cursor = run(connection, statement, values)
+    try:
+        return Found(cursor)  # a database may find out only now, row by row, that it is broken
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _wrapped(connection, statement, error) from error
 
 
 def run(connection: Connection, statement: str, values: Any = ()) -> Any:

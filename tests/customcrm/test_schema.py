@@ -19,7 +19,7 @@ import keapbridge as kb
 from keapbridge._io.effects import Answer
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.schema import attribute_of
-from keapbridge.testing import Fault, KeapEmulator
+from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 
 crm = kb.customcrm
 PATIENCE = kb.RetryPolicy(attempts=3, base=0.001)
@@ -636,3 +636,33 @@ def test_runs_without_changes_do_not_write_and_do_not_read_again(pair: Pair) -> 
     assert report.ok
     assert {r.method for r in pair.crm.requests} == {"GET"}
     assert not any(r.path.rstrip("/").endswith(("/1", "/x1")) for r in pair.crm.requests)
+
+
+def test_a_property_that_the_crm_has_not_is_left_out(keap_server: KeapEmulator, keap: kb.KeapClient) -> None:
+    contacts = crm.CustomcrmObject("/contacts", properties={"JobTitle": "Title", "Title": None})
+    schema = kb.CustomcrmSchema(contacts=contacts)
+    assert kb.CustomcrmSchema.from_toml(schema.to_toml()) == schema
+    assert "Title = false" in schema.to_toml()
+    keap_server.state.contacts.add({"given_name": "Ada", "title": "Dr.", "job_title": "Clerk"})
+    with CustomcrmEmulator() as server:
+        auth = kb.BearerToken(server.token)
+        with kb.CustomcrmClient(server.base_url, auth=auth, schema=schema) as client:
+            with kb.SyncSession(customcrm=client, keap=keap, store="sqlite://") as session:
+                assert session.contacts.sync().ok
+            [row] = server.state.contacts.values()
+            assert (row["Title"], row["JobTitle"]) == ("Clerk", None)
+            named = kb.mapping.contacts.with_lenses(kb.text("Title", keap="spouse_name"))
+            with pytest.raises(kb.MappingError, match="Title is declared to be none"):
+                kb.SyncSession(customcrm=client, keap=keap, store="sqlite://", contacts=named)
+
+
+def test_of_what_is_around_a_list_nothing_is_sent_where_parts_are_joined() -> None:
+    held = {"id": "7", "fields": {"Company": ["a", "b"], "Name": "Ada", "Changed": "2026-03-01"}}
+    for nested, wanted in (("merge", {"Company": ["c", "b"]}), ("replace", {**held["fields"], "Company": ["c", "b"]})):
+        there = crm.CustomcrmObject("/c", properties={"CustomerId": "fields.Company[0]"})
+        schema = kb.CustomcrmSchema(id="id", contacts=there, update=crm.Update(nested=nested))  # type: ignore[arg-type]
+        contacts = endpoints.endpoint(crm.Contact, schema)
+        record = crm.Contact(customer_id="c")
+        assert endpoints.reads_before_writing(contacts, record, {"customer_id"})
+        sent = endpoints.update(contacts, "7", record, {"customer_id"}, onto=held).body
+        assert json.loads(sent or b"") == {"fields": wanted}

@@ -47,7 +47,7 @@ class Checks:
     made: int = 0
 
     def __call__(self, found: Any, wanted: Any) -> None:
-        assert found == wanted
+        assert found == wanted, (found, wanted)
         self.made += 1
 
 

@@ -17,7 +17,7 @@ import attrs
 import msgspec
 
 from keapbridge.customcrm.schema import OBJECTS, CustomcrmSchema, Property, attribute_of, date_text, moment_of
-from keapbridge.model.maybe import Unreadable
+from keapbridge.model.maybe import Unreadable, UnsetType
 
 __all__ = ["Form", "forms_of", "zone_of"]
 
@@ -45,8 +45,10 @@ class Form:
 
     def read(self, value: Any) -> Any:
         """A value of the CRM as the codec reads it."""
-        if value is None or isinstance(value, Unreadable):
-            return value
+        if isinstance(value, Unreadable):
+            return None if value.raw is False and self.empty is False else value
+        if value is None:
+            return None
         if value is False and self.empty is False and self.kind != "boolean" and not self._is_yes_or_no:
             return None
         match self.kind:
@@ -128,7 +130,8 @@ def _write_boolean(value: bool, how: str) -> Any:
 
 def zone_of(schema: CustomcrmSchema) -> tzinfo:
     """The zone of times that are written without one."""
-    return UTC if schema.time_zone == "UTC" else ZoneInfo(schema.time_zone)
+    named = schema.time_zone
+    return UTC if isinstance(named, UnsetType) or named == "UTC" else ZoneInfo(named)
 
 
 def forms_of(schema: CustomcrmSchema, object: str) -> Mapping[str, Form]:

@@ -28,7 +28,6 @@ from keapbridge.model.maybe import UNSET
 __all__ = ["CustomcrmResource"]
 
 _PARALLEL_READS = 4
-MAX_LOOKED_AT = 50  # records whose times are looked at as they were written
 _ATTEMPTS = 3  # how often a record that moves while it is written as a whole is read again
 
 R = TypeVar("R")
@@ -78,28 +77,34 @@ class CustomcrmResource(Generic[R]):
         """Whether times of change that tell no zone would be read, as UTC, for no other zone is declared."""
         schema = self.endpoint.schema
         is_text = schema.times == "iso8601" or "%" in schema.times
-        return is_text and schema.time_zone == "UTC" and not self.endpoint.is_plain and self._stamp is not None
+        return is_text and schema.time_zone is UNSET and not self.endpoint.is_plain and self._stamp is not None
 
     @property
     def _stamp(self) -> str | None:
         path = self.endpoint.wire.paths.get("updated_at")
         return None if path is None else alternatives(path)[0]
 
-    def times_as_written(self) -> Flow[tuple[Any, ...]]:
-        """When the records of the first page of the list were changed, as the CRM writes it."""
+    def first_page(self) -> Flow[tuple[Page[R], tuple[Any, ...]]]:
+        """The first page of the list, and when its records were changed, as the CRM writes it."""
+        page = endpoints.list_page(self.endpoint)
 
-        def decode(answer: Answer) -> tuple[Any, ...]:
-            items = dig(load_json(answer), self.endpoint.schema.envelope.items)
-            return tuple(dig(item, self._stamp) for item in items) if isinstance(items, Sequence) else ()
+        def decode(answer: Answer) -> tuple[Page[R], tuple[Any, ...]]:
+            found = page.decode(answer)
+            items = dig(load_json(answer), self.endpoint.schema.envelope.items) if found.items else ()
+            return found, tuple(dig(item, self._stamp) for item in items) if isinstance(items, Sequence) else ()
 
-        page: Call[Any] = endpoints.list_page(self.endpoint, page_size=MAX_LOOKED_AT)
-        call: Call[tuple[Any, ...]] = attrs.evolve(page, decode=decode, parts=None)
-        return send(self.port, call)
+        call: Call[Any] = page
+        return send(self.port, attrs.evolve(call, decode=decode, parts=None))
 
     @property
     def declared(self) -> frozenset[str]:
         """The properties that the schema declares by name, as they are called in mappings."""
         return self.endpoint.declared_names
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """The properties of the profile that the CRM is declared not to have."""
+        return self.endpoint.lacking
 
     def path_of(self, name: str) -> str:
         """Where the API's records have a property, by its name in mappings."""

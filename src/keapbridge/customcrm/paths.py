@@ -6,6 +6,7 @@ backslash takes the next character as it is.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias, Union, cast
@@ -14,7 +15,7 @@ import attrs
 
 from keapbridge.model.maybe import UNSET, Unreadable
 
-__all__ = ["Path", "dig", "has", "is_inside", "last_name", "put", "steps", "take", "top"]
+__all__ = ["Path", "dig", "has", "is_inside", "last_name", "list_on", "put", "steps", "take", "top"]
 
 Json: TypeAlias = dict[str, Any]
 Path: TypeAlias = str
@@ -34,6 +35,7 @@ class _Where:
         return None
 
 
+_OPENING = re.compile(r"(?<!\\)(?=\[)")
 _Step: TypeAlias = Union[str, int, _Where]
 
 
@@ -95,6 +97,12 @@ def is_inside(path: Path) -> bool:
     return len(steps(path)) > 1
 
 
+def list_on(path: Path) -> Path | None:
+    """The path of the first list that it goes into; `None` for none."""
+    found = _OPENING.search(path)
+    return path[: found.start()] or None if found is not None else None
+
+
 def top(path: Path) -> str:
     """The property that it begins with; empty where that is an element of a list."""
     first = steps(path)[0]
@@ -153,7 +161,7 @@ def _set(inside: Any, step: _Step, value: Any) -> None:
     if isinstance(step, _Where):
         number = step.find(inside)
         if isinstance(value, dict):
-            value.setdefault(step.name, step.text)
+            value.setdefault(step.name, {"true": True, "false": False}.get(step.text, step.text))
         if number is None:
             inside.append(value)
             return
@@ -173,7 +181,7 @@ def take(record: Json, path: Path) -> Any:
     for n, (step, following) in enumerate(pairwise(steps(path))):
         inside = _at(inside, step)
         if inside is None or inside is UNSET:
-            return UNSET
+            return inside  # nothing there is nothing in it
         kind = dict if isinstance(following, str) else list
         if not isinstance(inside, kind):
             where = "".join(_shown(each) for each in way[: n + 1])

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from keapbridge.customcrm.forms import Form, forms_of
-from keapbridge.customcrm.paths import dig, is_inside, put, steps, take, top
+from keapbridge.customcrm.paths import dig, has, is_inside, list_on, put, steps, take, top
 from keapbridge.customcrm.schema import (
     OBJECTS,
     SYSTEM,
@@ -73,7 +73,8 @@ class Wire:
         attributes = [f.name for f in attrs.fields(record) if f.name != "extra"]
         paths = {name: path for name in attributes if (path := wire_path(schema, object, name)) is not None}
         declared: Properties = getattr(schema, object).properties
-        named = {name: path_of(each) for name, each in declared.items() if attribute_of(record, name) is None}
+        own = {name: path for name, each in declared.items() if (path := path_of(each)) is not None}
+        named = {name: path for name, path in own.items() if attribute_of(record, name) is None}
         writes: dict[str, str] = {}
         for name, each in declared.items():
             if isinstance(each, Property) and each.write:
@@ -147,7 +148,7 @@ class Wire:
         """What has to be sent of a record that was read, beside what is written to it.
 
         The whole of it where the CRM takes whole records only, without what the CRM decides itself; otherwise the
-        objects inside it of which a part is written, where the CRM would drop their other parts.
+        objects inside it of which a part is written, where the CRM would drop their other parts, or the lists alone.
         """
         update = self.schema.update
         if update.whole:
@@ -156,9 +157,16 @@ class Wire:
                 for path in alternatives(self.paths.get(attribute, "")):
                     take(whole, path)
             return whole
-        paths = map(self._place_of, written)
-        tops = {top(path) for path in paths if self._is_inside(path)}
-        return {name: deepcopy(current[name]) for name in sorted(tops) if isinstance(current.get(name), (dict, list))}
+        paths = [path for path in map(self._place_of, written) if self._is_inside(path)]
+        if update.nested == "merge":  # of a list nothing can be sent but the whole; the objects around it are joined
+            paths = [path for path in map(list_on, paths) if path is not None]
+        else:
+            paths = [_escaped(top(path)) for path in paths]
+        kept: Json = {}
+        for path in sorted(set(paths), key=len):
+            if isinstance(found := dig(current, path), (dict, list)) and not has(kept, path):
+                put(kept, path, deepcopy(found))
+        return kept
 
     def reads_before_writing(self, written: Iterable[str]) -> bool:
         """Whether a write of these names needs the record as it is now."""
@@ -179,6 +187,11 @@ def _zoned(record: Any) -> Any:
             if isinstance(value := record.get(name), str) and _WITHOUT_ZONE.search(value):
                 record = {**record, name: f"{value}Z"}
     return record
+
+
+def _escaped(name: str) -> str:
+    """A name as a path."""
+    return re.sub(r"([.\[\\])", r"\\\1", name)
 
 
 def _is_in_list(path: str) -> bool:

@@ -6,8 +6,6 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from keapbridge._io.secret import Secret
 from keapbridge._python import Python, literal
 from keapbridge._toml.writing import dumps, told

@@ -162,8 +162,8 @@ def _stamps(seen: Looked) -> Iterator[Finding]:
     if told.ahead is not None and A_CLOCK < -told.ahead < ZONES:
         what += f"; the newest is {_hours(-told.ahead)} before the clock of the answer"
     advice = (
-        "edit a record and look again: if its time is hours before the clock, declare the zone, time_zone='America/…', "
-        "or the newest edit is mistaken"
+        "edit a record and look again: if its time is hours before the clock, it is of another zone; declare which, "
+        "time_zone='UTC' too: until then 'newest' decides no conflict"
     )
     yield Finding("warning", place, what, advice)
 

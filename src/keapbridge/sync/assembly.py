@@ -236,10 +236,13 @@ def _address(options: Mapping[str, Any], customcrm: Mapping[str, Any]) -> str:
 def _narrowed(mapper: Mapper, system: System) -> Mapper:
     """The mapping without what this Customcrm cannot hold."""
     held = system.properties
-    if held is None:
+    lacking = system.lacking if isinstance(system, CustomcrmSystem) else frozenset()
+    if held is None and not lacking:
         return mapper
     mapper = _demanding(mapper, system.needs if isinstance(system, AdapterSystem) else ())
-    missing = {lens.name for lens in mapper.lenses if not lens.customcrm.properties <= held}
+    missing = {lens.name for lens in mapper.lenses if not lens.customcrm.properties.isdisjoint(lacking)}
+    if held is not None:
+        missing |= {lens.name for lens in mapper.lenses if not lens.customcrm.properties <= held}
     # A region means something in its country only; a phone number can do without.
     missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
     freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]

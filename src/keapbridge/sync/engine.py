@@ -113,6 +113,7 @@ class Engine:
 
     def _once_checked(self, those: Sequence[Synchronization], flow: Flow[T]) -> Flow[T]:
         yield from check_first(self.bridge, self.checked, those)
+        self.checked.heed(self.bridge)
         return (yield from flow)
 
     def conflicts(self, names: Sequence[str] = ()) -> Flow[Rows[OpenConflict]]:

@@ -233,8 +233,12 @@ class Synchronization:
         absent = self.mapper.absent(side, record, values, unreadable) if whole else frozenset()
         aliases = self.mapper.matching.aliases(side, record, values, context)
         snapshot = Snapshot({**values, **dict.fromkeys(absent)} if absent else values, unreadable, absent, aliases)
-        moment, version = identity.updated_at, identity.version
+        moment, version = None if self.is_undated(side) else identity.updated_at, identity.version
         return Observation(side, identity.id, snapshot, moment, version, seen_in=plan_id, life=identity.life)
+
+    def is_undated(self, side: Side) -> bool:
+        """Whether the times of a side are not believed, for they may be of another zone."""
+        return side is Side.CUSTOMCRM and self.name in self.guard.undated
 
     def _placed(self, side: Side, reasons: Mapping[str, str]) -> dict[str, str]:
         """Why fields cannot be understood, with the place where a person finds the value."""

@@ -230,6 +230,11 @@ class CustomcrmSystem:
         return self.flows.declared
 
     @property
+    def lacking(self) -> frozenset[str]:
+        """The properties of the profile that it is declared not to have."""
+        return self.flows.lacking
+
+    @property
     def deletes(self) -> bool:
         """Whether its records can be deleted."""
         return self.flows.capabilities.deletes is not None

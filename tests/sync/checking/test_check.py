@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def declared(crm_server: CustomcrmEmulator) -> Iterator[Callable[[kb.CustomcrmSc
 
 def test_a_check_tells_of_times_that_tell_no_zone_and_of_none_that_do(keap: kb.KeapClient) -> None:
     told: dict[str, list[str]] = {}
-    for style, zone in (("offset", "UTC"), ("offset", "America/New_York"), ("page", "UTC")):
+    zones: list[Any] = [kb.UNSET, "UTC", "America/New_York"]
+    for style, zone in [*(("offset", zone) for zone in zones), ("page", kb.UNSET)]:
         schema = attrs.evolve(SCHEMAS[style], time_zone=zone)
         with (
             variant(style, schema) as server,
@@ -49,10 +51,82 @@ def test_a_check_tells_of_times_that_tell_no_zone_and_of_none_that_do(keap: kb.K
             told[f"{style} {zone}"] = [each.what for each in session.check() if "tells no zone" in each.what]
             assert not server.writes
     assert told == {
-        "offset UTC": ["UpdatedAt of 1 of 1 records tells no zone, and is taken for UTC"],
+        "offset UNSET": ["UpdatedAt of 1 of 1 records tells no zone, and is taken for UTC"],
+        "offset UTC": [],
         "offset America/New_York": [],
-        "page UTC": [],
+        "page UNSET": [],
     }
+
+
+@pytest.mark.parametrize("zone", [kb.UNSET, "UTC"], ids=str)
+def test_times_whose_zone_nobody_knows_decide_no_conflict(
+    keap: kb.KeapClient, keap_server: KeapEmulator, tmp_path: Path, zone: Any
+) -> None:
+    schema = attrs.evolve(SCHEMAS["offset"], time_zone=zone)
+    is_known = zone == "UTC"
+    with (
+        variant("offset", schema) as server,
+        kb.CustomcrmClient(server.base_url, auth=auth_of("offset", server), schema=schema) as crm,
+    ):
+        id = server.add("contacts", {"FirstName": "Ada", "Email": "ada@example.org", "JobTitle": "Clerk"})
+        for number in range(2):  # a second process has it from the store
+            with kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{tmp_path / 'store.db'}") as session:
+                assert session.contacts.sync().ok
+                [theirs] = keap_server.state.contacts
+                server.edit("contacts", id, JobTitle=f"Earl {number}")
+                keap_server.state.contacts.edit(theirs, job_title=f"Countess {number}")
+                report = session.contacts.sync()
+                assert [each.what for each in report.warnings if "no zone" in each.what] == (
+                    [] if is_known else ["UpdatedAt of 1 of 1 records tells no zone, and is taken for UTC"]
+                )
+                held = server.rows("contacts")[id]["JobTitle"], keap_server.state.contacts[theirs]["job_title"]
+                assert (len(session.conflicts()), len(set(held))) == ((0, 1) if is_known else (1, 2))
+                for conflict in session.conflicts():
+                    assert "could not tell" in str(conflict.reason)
+                    session.resolve(conflict, "keap")
+
+
+def test_times_that_are_still_to_come_decide_no_conflict(keap: kb.KeapClient, keap_server: KeapEmulator) -> None:
+    schema = attrs.evolve(SCHEMAS["offset"], time_zone="UTC")
+    with (
+        variant("offset", schema) as server,
+        kb.CustomcrmClient(server.base_url, auth=auth_of("offset", server), schema=schema) as crm,
+        kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://") as session,
+    ):
+        server._now = lambda: datetime.now(UTC) + timedelta(hours=9)
+        id = server.add("contacts", {"FirstName": "Ada", "Email": "ada@example.org", "JobTitle": "Clerk"})
+        assert session.contacts.sync().ok
+        [theirs] = keap_server.state.contacts
+        server.edit("contacts", id, JobTitle="Earl")
+        keap_server.state.contacts.edit(theirs, job_title="Countess")
+        report = session.contacts.sync()
+        assert any("9.0 h later than the clock" in each.what for each in report.warnings)
+        assert (server.rows("contacts")[id]["JobTitle"], keap_server.state.contacts[theirs]["job_title"]) == (
+            "Earl",
+            "Countess",
+        )
+        assert len(session.conflicts()) == 1
+
+
+def test_a_name_that_may_be_another_holds_its_field_until_a_record_shows_it(
+    sessions: Any, keap_server: KeapEmulator, crm_server: CustomcrmEmulator, declared: Any
+) -> None:
+    id = crm_server.state.contacts.add({**ADA, "JobTitle": "Clerk"})
+    keap_server.state.contacts.add({**HAS_ADA, "job_title": "Countess"})
+    keap_server.state.contacts.add({"given_name": "Bo", "job_title": "Baron"})
+    titel = kb.customcrm.CustomcrmObject("/contacts", properties={"JobTitle": "JobTitel"})
+    with sessions(customcrm=declared(kb.CustomcrmSchema(contacts=titel))) as session:
+        for _ in range(2):
+            report = session.contacts.sync()
+            [held] = [line for line in report.lines if line.outcome == "held"]
+            assert "they show 'JobTitle', which is not mapped" in held.reason
+        rows = {row["FirstName"]: row for row in crm_server.state.contacts.values()}
+        assert not any("JobTitel" in row for row in rows.values())
+        assert (rows["Ada"]["JobTitle"], rows.keys()) == ("Clerk", {"Ada", "Bo"})
+        assert {c["job_title"] for c in keap_server.state.contacts.values()} == {"Countess", "Baron"}
+        crm_server.state.contacts.edit(id, JobTitel="Clerk of works")
+        report = session.contacts.sync(full=True)
+        assert not [line for line in report.lines if line.outcome == "held"], str(report)
 
 
 def test_a_property_that_records_show_otherwise_is_refused_before_anything_is_planned(

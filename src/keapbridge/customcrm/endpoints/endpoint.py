@@ -48,8 +48,14 @@ class Endpoint(Generic[R]):
     @property
     def declared_names(self) -> frozenset[str]:
         """The properties that are declared for it by name, as they are called in mappings."""
-        attributes = {name: attribute_of(self.codec.cls, name) for name in self.declared.properties}
+        there = [name for name, each in self.declared.properties.items() if each is not None]
+        attributes = {name: attribute_of(self.codec.cls, name) for name in there}
         return frozenset(name if found is None else records.wire_name(found) for name, found in attributes.items())
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """The properties of the profile that the CRM is declared not to have."""
+        return frozenset(records.wire_name(name) for name in self.writable - self.wire.paths.keys())
 
     def path_of(self, name: str) -> str:
         """Where records have a property, by its name in mappings."""

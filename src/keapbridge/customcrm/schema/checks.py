@@ -119,6 +119,8 @@ def moment(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 
 def zone(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is UNSET:
+        return
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):

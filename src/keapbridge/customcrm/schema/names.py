@@ -71,7 +71,9 @@ def check_names(schema: Schema, object: str) -> None:
     for f in attrs.fields(cls):
         path = None if f.name == "extra" else wire_path(schema, object, f.name)
         if path is not None and path in taken:
-            raise ValueError(f"properties: {path} is both {taken[path]} and {records.wire_name(f.name)}")
+            one, other = taken[path], records.wire_name(f.name)
+            advice = f"{one} = None (false in TOML) says that the CRM has none"
+            raise ValueError(f"properties: {path} is both {one} and {other}; declare both; {advice}")
         if path is not None:
             taken[path] = records.wire_name(f.name)
     names: dict[str, str] = {}
@@ -80,13 +82,16 @@ def check_names(schema: Schema, object: str) -> None:
         attribute = attribute_of(cls, name)
         if attribute is not None and attribute in SYSTEM:
             raise ValueError(f"properties.{name}: is declared by the key {SYSTEM[attribute]!r} of the schema")
+        if attribute is None and path is None:
+            raise ValueError(f"properties.{name}: None is for a property of the profile that the CRM has not")
         if attribute is None and path in taken:
             raise ValueError(f"properties.{name}: {path} is {taken[path]} already")
         same = attribute or name
         if same in names:
             raise ValueError(f"properties.{name}: is declared twice, as {names[same]} too")
         names[same] = name
-        taken.setdefault(path, name)
+        if path is not None:
+            taken.setdefault(path, name)
     for name in declared.find:
         if attribute_of(cls, name) is None and name not in declared.properties:
             raise ValueError(f"find.{name}: is no property of {object}")

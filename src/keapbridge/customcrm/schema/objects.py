@@ -27,7 +27,7 @@ class CustomcrmObject:
         properties: property of the default profile (`"FirstName"` or `first_name`), or any further name, → property of
             the CRM; names joined by dots go into objects (`"name.given"`), brackets into lists (`"emails[0].value"`,
             `"emails[type=work].value"`), a backslash takes a dot as it is. A `Property` says more. What is not here
-            follows `names`.
+            follows `names`; `None` says that the CRM has it not, so that the mapping leaves it out.
         find: property → parameter of the list that looks for its value, the most telling one first.
         query: what every list is asked with: `{"sort": "id"}`.
         requests: operations that are asked for otherwise than the schema says; see `Request`.
@@ -36,7 +36,7 @@ class CustomcrmObject:
 
     path: str = field(validator=below_base)
     record: str | None = field(default=None, validator=below_base, kw_only=True)
-    properties: Mapping[str, str | Property] = field(factory=dict, validator=properties, kw_only=True)
+    properties: Mapping[str, str | Property | None] = field(factory=dict, validator=properties, kw_only=True)
     find: Mapping[str, str] = field(factory=dict, validator=texts, kw_only=True)
     query: Mapping[str, str] = field(factory=dict, validator=texts, kw_only=True)
     requests: Operations = field(factory=dict, validator=operations, kw_only=True)

@@ -47,11 +47,11 @@ class Property:
     )
 
 
-Properties: TypeAlias = Mapping[str, Union[str, Property]]
+Properties: TypeAlias = Mapping[str, Union[str, Property, None]]
 
 
-def path_of(declared: str | Property) -> str:
-    """Where a property is read."""
+def path_of(declared: str | Property | None) -> str | None:
+    """Where a property is read; `None` where there is none."""
     return declared.path if isinstance(declared, Property) else declared
 
 
@@ -60,8 +60,10 @@ def properties(_: Any, attribute: attrs.Attribute[Any], value: Properties) -> No
         wanted = "names with their paths, {'Email': 'mail'}"
         raise ValueError(f"{attribute.name}: must be {wanted}, not {kind(value)}")  # noqa: TRY004 - as all of a schema
     for name, declared in value.items():
+        if declared is None and isinstance(name, str) and name:
+            continue
         if not isinstance(name, str) or not name or not isinstance(declared, (str, Property)) or not declared:
             what = "a text that is not empty, or a Property(…)"
             raise ValueError(f"{attribute.name}.{name}: must be {what}, not {declared!r}")
-        if not is_path(path_of(declared)):
+        if not is_path(path_of(declared) or ""):
             raise ValueError(f"{attribute.name}.{name}: must be {PATH}, not {declared!r}")

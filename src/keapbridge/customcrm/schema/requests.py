@@ -24,7 +24,8 @@ class Request:
 
     Attributes:
         method: `"POST"`; a list or a batch that is sent with a body has its parameters in the body, under their paths.
-        path: with `{id}` in it, where it is about one record; a query may follow: `"/contacts?id=eq.{id}"`.
+        path: with `{id}` in it or in the body, where it is about one record; a query may follow:
+            `"/contacts?id=eq.{id}"`.
         query: what goes along in the query.
         headers: what goes along in the headers.
         body: what is sent, as a template of tables, lists and texts. `"{record}"` stands for the record, `"{ids}"` for
@@ -69,5 +70,6 @@ def operations(_: Any, attribute: Any, value: Operations) -> None:
             raise ValueError(f"{attribute.name}.{unknown(name, OPERATIONS)}")
         if not isinstance(request, Request):
             raise ValueError(f"{attribute.name}.{name}: must be a Request(…), not {request!r}")  # noqa: TRY004 - a wrong value
-        if request.path is not None and name in {"get", "update", "delete"} and "{id}" not in request.path:
-            raise ValueError(f"{attribute.name}.{name}.path: must have {{id}} in it")
+        names_one = "{id}" in f"{request.path} {request.query} {request.body}"
+        if request.path is not None and name in {"get", "update", "delete"} and not names_one:
+            raise ValueError(f"{attribute.name}.{name}.path: must have {{id}} in it, or the body must")

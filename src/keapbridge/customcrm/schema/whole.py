@@ -63,7 +63,8 @@ class CustomcrmSchema:
             record has it, or nothing.
         times: how these times are written: `"iso8601"`, `"unix"` (seconds), `"unix_ms"`, `"rfc1123"`, `"dotnet"`
             (`/Date(1234567890000)/`), or a pattern for `strptime`.
-        time_zone: what times without a zone are of.
+        time_zone: what times without a zone are of. Where it is not given they are taken for UTC, and decide no
+            conflict: nobody knows which of two edits was the newest.
         dates: how days are written: as times are, `"datetime"` (`1990-02-03T00:00:00Z`), or a pattern.
         booleans: how yes and no are written: as `"boolean"`, as an `"integer"`, or in two words (`"Y/N"`).
         empty: how empty is written: as `"null"`; `"text"`: texts as an empty text; `"everything"` as an empty text;
@@ -96,7 +97,7 @@ class CustomcrmSchema:
     modified: str | UnsetType | None = field(default=UNSET, validator=moment)
     version: str | UnsetType | None = field(default=UNSET, validator=path)
     times: str = field(default="iso8601", validator=format_of(*FORMATS[:-1]))
-    time_zone: str = field(default="UTC", validator=zone)
+    time_zone: str | UnsetType = field(default=UNSET, validator=zone)
     dates: str = field(default="iso8601", validator=format_of(*FORMATS))
     booleans: str = field(default="boolean", validator=words("boolean", "integer"))
     empty: Literal["null", "text", "everything", "false"] = field(

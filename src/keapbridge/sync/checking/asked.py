@@ -17,6 +17,7 @@ from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField
 from keapbridge.mapping.custom import NamedField, resolve
+from keapbridge.mapping.lens import Lens
 from keapbridge.mapping.place import customcrm_place
 from keapbridge.model.checked import usable_moment
 from keapbridge.model.finding import Finding
@@ -31,10 +32,11 @@ __all__ = [
     "asks_for_custom_fields",
     "asks_for_records",
     "custom_fields",
+    "first_page",
+    "misspelt",
     "shown",
     "stamped",
     "takes_times_for_utc",
-    "times_as_written",
     "undated",
     "zoneless",
 ]
@@ -88,7 +90,7 @@ def asks_for_records(sync: Synchronization) -> bool:
     system = sync.systems[Side.CUSTOMCRM]
     if system.properties is not None:
         return False  # it has told them
-    own = any(lens.customcrm.in_extra for lens in sync.mapper.lenses)
+    own = any(lens.customcrm.in_extra for lens in sync.mapper.lenses) or takes_times_for_utc(sync)
     return own or bool(_own_conditions(sync)) or (isinstance(system, CustomcrmSystem) and bool(system.declared))
 
 
@@ -104,22 +106,20 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
         return
     system = sync.systems[Side.CUSTOMCRM]
     declared = _declared(system)
-    mapped = {name for lens in sync.mapper.lenses if lens.customcrm.in_extra for name in lens.customcrm.properties}
+    mapped = _own_names(sync)
     conditions = _own_conditions(sync)
-    others = {name for record in records for name in _names(record.extra)} - mapped - set(conditions)
+    others = _others(sync, page)
     seen = f"none of {len(records)} records shows" if len(records) > 1 else "the one record does not show"
-    vital = {name for key in sync.mapper.keys[:1] for name in key.fields}
-    vital |= {lens.name for lens in sync.mapper.lenses if lens.required}
     for lens in sync.mapper.lenses:
         if any(lens.customcrm.shows(record) for record in records):
             continue
         paths = _paths(system, lens.customcrm.properties)
-        slip = next(filter(None, (slip_of(path, others) for path in sorted(paths))), None)
+        slip = _slip(paths, others)
         what = f"{seen} {', '.join(sorted(paths))}"
         place = f"{sync.name}.{lens.name}"
         if slip is not None:
-            sure = lens.name in vital or any(is_spelling_of(path, slip) for path in paths)
-            advice = f"they show {slip!r}, which is not mapped"
+            sure = _is_sure(sync, lens, paths, slip)
+            advice = f"they show {slip!r}, which is not mapped{'' if sure else '; held until one shows it'}"
             yield Finding("error" if sure else "warning", place, f"{what}; is {slip!r} meant?", advice)
         elif lens.customcrm.in_extra or lens.customcrm.properties & declared:
             advice = "right where it is empty everywhere; else correct the name"
@@ -131,6 +131,38 @@ def shown(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
             what = f"{seen} {name!r}, which the filter wants{is_meant(name, known)}"
             place = f"{sync.name}.where(customcrm=)"
             yield Finding("error" if slip else "warning", place, what, "what does not show it takes no part")
+
+
+def misspelt(sync: Synchronization, page: Page[Any]) -> Iterator[tuple[str, str]]:
+    """The fields that no record of a page shows, where another name may be meant, each with why it is held."""
+    system, others = sync.systems[Side.CUSTOMCRM], _others(sync, page)
+    for lens in sync.mapper.lenses if page.items else ():
+        if not any(lens.customcrm.shows(record) for record in page.items):
+            paths = _paths(system, lens.customcrm.properties)
+            slip = _slip(paths, others)
+            if slip is not None and not _is_sure(sync, lens, paths, slip):
+                what = f"no record of Customcrm shows {', '.join(sorted(paths))}, and they show {slip!r}, which is not"
+                yield lens.name, f"{what} mapped: nothing is written or cleared, until one shows it, or both are mapped"
+
+
+def _own_names(sync: Synchronization) -> set[str]:
+    return {name for lens in sync.mapper.lenses if lens.customcrm.in_extra for name in lens.customcrm.properties}
+
+
+def _others(sync: Synchronization, page: Page[Any]) -> set[str]:
+    """What the records of a page show, and nothing asks for."""
+    shown = {name for record in page.items for name in _names(record.extra)}
+    return shown - _own_names(sync) - set(_own_conditions(sync))
+
+
+def _slip(paths: Collection[str], others: Collection[str]) -> str | None:
+    return next(filter(None, (slip_of(path, others) for path in sorted(paths))), None)
+
+
+def _is_sure(sync: Synchronization, lens: Lens, paths: Collection[str], slip: str) -> bool:
+    """Whether a slip is none that could be a name of its own, or would do too much harm."""
+    vital = {name for key in sync.mapper.keys[:1] for name in key.fields}
+    return bool(lens.required) or lens.name in vital or any(is_spelling_of(path, slip) for path in paths)
 
 
 def undated(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
@@ -153,7 +185,8 @@ def stamped(sync: Synchronization, page: Page[Any]) -> Iterator[Finding]:
         number = sum(each > A_CLOCK for each in ahead)
         what = f"UpdatedAt of {number} of {len(page.items)} records is up to {round(most / timedelta(hours=1), 1)} h"
         advice = (
-            "times that tell no zone are taken for UTC: declare theirs (time_zone=), or the newest edit is mistaken"
+            "declare the zone of times that tell none (time_zone=), or set the clocks; until then 'newest' decides no "
+            "conflict, and each waits for a person"
         )
         yield Finding("warning", f"{sync.name}.UpdatedAt", f"{what} later than the clock of the answer", advice)
 
@@ -164,10 +197,12 @@ def takes_times_for_utc(sync: Synchronization) -> bool:
     return isinstance(system, CustomcrmSystem) and system.flows.takes_times_for_utc
 
 
-def times_as_written(sync: Synchronization) -> Flow[tuple[Any, ...]]:
-    """When records of Customcrm were changed, as it writes it."""
-    system = sync.systems[Side.CUSTOMCRM]
-    return (yield from system.flows.times_as_written()) if isinstance(system, CustomcrmSystem) else ()
+def first_page(sync: Synchronization, side: Side) -> Flow[tuple[Page[Any], tuple[Any, ...]]]:
+    """The first page of a system's list, and when its records were changed, as it writes it where that is asked for."""
+    system = sync.systems[side]
+    if isinstance(system, CustomcrmSystem) and takes_times_for_utc(sync):
+        return (yield from system.flows.first_page())
+    return (yield from system.list(None)), ()
 
 
 def zoneless(sync: Synchronization, written: Sequence[Any]) -> Iterator[Finding]:
@@ -176,8 +211,8 @@ def zoneless(sync: Synchronization, written: Sequence[Any]) -> Iterator[Finding]
     if naive:
         what = f"UpdatedAt of {len(naive)} of {len(written)} records tells no zone, and is taken for UTC"
         advice = (
-            "right where the CRM means UTC; else declare its zone, time_zone='America/New_York': the newest edit is "
-            "mistaken, and with a zone behind UTC nothing else shows it"
+            "declare which it is, time_zone='UTC' or 'America/New_York': until then 'newest' decides no conflict, and "
+            "each waits for a person"
         )
         yield Finding("warning", f"{sync.name}.UpdatedAt", what, advice)
 

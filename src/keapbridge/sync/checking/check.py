@@ -7,7 +7,7 @@ mapping, or of what is declared of Customcrm, it asks again. `session.check()` a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import attrs
@@ -24,16 +24,17 @@ from keapbridge.sync.checking.asked import (
     asks_for_custom_fields,
     asks_for_records,
     custom_fields,
+    first_page,
+    misspelt,
     shown,
     stamped,
-    takes_times_for_utc,
-    times_as_written,
     undated,
     zoneless,
 )
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.recognition import moved_customcrm
+from keapbridge.sync.reading.vanished import hold_unseen
 from keapbridge.sync.synchronization import Bridge, Synchronization
 
 __all__ = ["Checked", "check", "check_first"]
@@ -47,9 +48,19 @@ class Checked:
 
     Attributes:
         findings: of the last check; `None` before the first run.
+        held: synchronization, field and reason of what is held until records show it.
+        undated: the synchronizations whose times of Customcrm are not believed.
     """
 
     findings: Findings | None = None
+    held: Sequence[tuple[str, str, str]] = ()
+    undated: Collection[str] = ()
+
+    def heed(self, bridge: Bridge) -> None:
+        """Let a run keep to it."""
+        for name, field, reason in self.held:
+            hold_unseen(bridge[name], Side.CUSTOMCRM, field, reason)
+        bridge.guard.undated.update(self.undated)
 
 
 def check(bridge: Bridge) -> Flow[Findings]:
@@ -63,15 +74,13 @@ def check(bridge: Bridge) -> Flow[Findings]:
     found: list[Finding] = list(bridge.findings)
     for sync in bridge.synchronizations.values():
         for side in Side:
-            page = yield from _tried(sync, side, sync.systems[side].list(None), found)
-            if side is Side.CUSTOMCRM and page is not None and asks_for_records(sync):
+            told = yield from _tried(sync, side, first_page(sync, side), found)
+            if side is Side.KEAP or told is None:
+                continue
+            page, written = told
+            if asks_for_records(sync):
                 found += shown(sync, page)
-            if side is Side.CUSTOMCRM and page is not None:
-                found += stamped(sync, page)
-                found += undated(sync, page)
-                if takes_times_for_utc(sync):
-                    written = yield from _tried(sync, side, times_as_written(sync), found)
-                    found += zoneless(sync, written or ())
+            found += [*stamped(sync, page), *undated(sync, page), *zoneless(sync, written)]
         found += (yield from _tried(sync, Side.KEAP, custom_fields(sync, again=True), found)) or ()
     found += yield from _moved(bridge)
     return Findings(found)
@@ -90,7 +99,7 @@ def check_first(bridge: Bridge, checked: Checked, those: Sequence[Synchronizatio
         MappingError: with all that cannot work, before anything is planned.
         TryLaterError: when a system does not answer.
     """
-    if checked.findings is not None:
+    if checked.findings is not None and not checked.held:
         return checked.findings
     found: list[Finding] = list(bridge.findings)
     for sync in _contacts_first(those):
@@ -99,24 +108,34 @@ def check_first(bridge: Bridge, checked: Checked, those: Sequence[Synchronizatio
             break
     asked = [sync for sync in bridge.synchronizations.values() if asks_for_records(sync)]
     if asked:
-        found += yield from _remembered(bridge, asked)
+        found += yield from _remembered(bridge, checked, asked)
     refuse(found)
     checked.findings = Findings(found)
     return checked.findings
 
 
-def _remembered(bridge: Bridge, asked: Sequence[Synchronization]) -> Flow[list[Finding]]:
-    """What records show, as of the time when that was asked of the same declaration."""
+def _remembered(bridge: Bridge, checked: Checked, asked: Sequence[Synchronization]) -> Flow[list[Finding]]:
+    """What records show, as of the time when that was asked of the same declaration.
+
+    What is held for it is asked again with every run: any record may show it by now.
+    """
     mark = _mark(asked)
     text = yield from bridge.store.facts.get(FACT)
     known = load(text) if text else {}
     if known.get("of") == mark:
+        checked.undated = known.get("undated", ())
         return [Finding(*each) for each in known["found"]]
     first = _contacts_first(asked)[0]
-    page = yield from _for_a_run(_page(first))
-    found = [*shown(first, page[0]), *stamped(first, page[0])] if page else []
-    if page and page[0].items and Findings(found).ok:
-        said = {"of": mark, "found": [attrs.astuple(each) for each in found]}
+    told = yield from _for_a_run(_page(first))
+    if not told:
+        return []
+    page, written = told[0]
+    times = [*stamped(first, page), *zoneless(first, written)]
+    found = [*shown(first, page), *times]
+    checked.held = [(first.name, field, why) for field, why in misspelt(first, page)]
+    checked.undated = [sync.name for sync in asked] if times else []  # of one API, all have the same clock
+    if page.items and Findings(found).ok and not checked.held:
+        said = {"of": mark, "found": [attrs.astuple(each) for each in found], "undated": checked.undated}
         yield from bridge.store.facts.set(FACT, msgspec.json.encode(said).decode())
     return found
 
@@ -126,8 +145,8 @@ def _contacts_first(those: Sequence[Synchronization]) -> Sequence[Synchronizatio
     return sorted(those, key=lambda sync: sync.name != CONTACTS)
 
 
-def _page(sync: Synchronization) -> Flow[list[Page[Any]]]:
-    return [(yield from sync.systems[Side.CUSTOMCRM].list(None))]
+def _page(sync: Synchronization) -> Flow[list[tuple[Page[Any], tuple[Any, ...]]]]:
+    return [(yield from first_page(sync, Side.CUSTOMCRM))]
 
 
 def _mark(asked: Sequence[Synchronization]) -> str:

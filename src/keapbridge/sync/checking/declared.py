@@ -162,6 +162,13 @@ def _named(declaration: Declaration, policy: Policy) -> frozenset[str]:
 def _without_place(declaration: Declaration) -> Iterator[Finding]:
     """What the host itself has mapped, and this Customcrm has nowhere to keep."""
     held = declaration.customcrm.properties
+    lacking = declaration.customcrm.lacking if isinstance(declaration.customcrm, CustomcrmSystem) else frozenset()
+    for lens in declaration.given.lenses:
+        if lens not in _usual(declaration) and (none := sorted(lens.customcrm.properties & lacking)):
+            what = f"{none[0]} is declared to be none of this Customcrm"
+            yield Finding(
+                "error", f"{declaration.name}.{lens.name}", what, f"declare where it is, or leave out {lens.name}"
+            )
     if held is None:
         return
     usual = _usual(declaration)

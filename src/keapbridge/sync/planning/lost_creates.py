@@ -25,6 +25,7 @@ from keapbridge.sync.systems import System
 __all__ = ["certain_at", "find_made", "plan_lost_creates", "sent_within"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+A_ZONE = timedelta(hours=14)  # how far times may be off whose zone nobody knows
 LEAST = timedelta(seconds=5)  # for what happens between an intent and its call
 
 
@@ -86,7 +87,7 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     there = (lens for lens in sync.mapper.lenses if lens.is_there(side, context))
     rules = [Rule.of(lens, context) for lens in there]
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.values.get(r.name))) is not None}
-    since = intent.created_at - CLOCK_TOLERANCE
+    since = intent.created_at - (A_ZONE if sync.is_undated(side) else CLOCK_TOLERANCE)
     cursor = yield from sync.store.staging.cursor(sync.name, side)
     if cursor is not None:
         # It was read before the create was sent, by the clocks of both: that of the intent may be ahead.

@@ -13,7 +13,7 @@ from keapbridge.store.sql.rows import load
 from keapbridge.sync.reading.anew import mapping_fact
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["NOT_SHOWN", "hold_all", "learn_vanished", "note_not_shown", "remember_vanished"]
+__all__ = ["NOT_SHOWN", "hold_all", "hold_unseen", "learn_vanished", "note_not_shown", "remember_vanished"]
 
 NOT_SHOWN = ", some of it not shown"  # what the fact of the mapping is told with
 
@@ -24,6 +24,12 @@ def hold_all(sync: Synchronization, side: Side, fields: Sequence[str]) -> Flow[N
         _hold(sync, side, field)
     if fields:
         yield from remember_vanished(sync)
+
+
+def hold_unseen(sync: Synchronization, side: Side, field: str, reason: str) -> None:
+    """Hold a field that nothing has ever shown, for this run: nothing of it is written, not to new records either."""
+    sync.absences.verdicts[side, field] = Verdict.VANISHED
+    sync.guard.hold(sync.name, field, side, reason)
 
 
 def learn_vanished(sync: Synchronization) -> Flow[None]:

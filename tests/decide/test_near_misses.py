@@ -1,0 +1,193 @@
+"""Records that may be the same, and records that only share what near misses are found by. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import examples
+
+from keapbridge.decide.match import CROWD, Unmatched, apart_by_name, near_appeared, near_misses
+from keapbridge.model.candidate import Candidate
+from keapbridge.model.kept import RecordKey
+from keapbridge.model.side import Side
+
+LAWS = examples(120)
+OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
+REASON = "may be a record that is linked to nothing either"
+
+KEYS = st.sets(st.sampled_from("pqr"), min_size=1, max_size=2).map(lambda keys: dict.fromkeys(sorted(keys)))
+RECORDS = st.builds(
+    Candidate,
+    side=st.sampled_from(Side),
+    id=st.sampled_from(("1", "2", "9", "10")),
+    apart=st.tuples(st.sampled_from((None, "ada", "adam", "bob"))),
+    stronger=st.tuples(st.sampled_from((None, None, "x", "y"))),
+    linked=st.sampled_from((False, False, False, True)),
+    keys=KEYS,
+)
+SOME = st.lists(RECORDS, min_size=1, max_size=7, unique_by=lambda c: c.name)
+
+
+def one(side: Side, id: str, *keys: str, **more: Any) -> Candidate:
+    return Candidate(side, id, keys=dict.fromkeys(keys or ("p",)), **more)
+
+
+def named(*names: tuple[Side, str]) -> tuple[tuple[Side, str], ...]:
+    return names
+
+
+def share(a: Candidate, b: Candidate) -> bool:
+    return bool(a.keys.keys() & b.keys.keys())
+
+
+# --- near misses ----------------------------------------------------------------------------------------------------
+
+
+def test_two_that_share_a_key_may_be_one_and_each_is_told_with_the_other() -> None:
+    a, b = one(OURS, "1", "p", "q"), one(THEIRS, "2", "q")
+    found = (Unmatched(OURS, "1", REASON, named((THEIRS, "2"))), Unmatched(THEIRS, "2", REASON, named((OURS, "1"))))
+    assert near_misses([b, a]) == found
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [one(OURS, "2")],
+        [one(THEIRS, "2", "q")],
+        [one(THEIRS, "2", linked=True)],
+        [one(THEIRS, "2", "q"), one(OURS, "3", "q", linked=True)],
+    ],
+    ids=["of one side", "of another key", "linked", "nothing in common"],
+)
+def test_who_has_no_free_record_of_the_other_side_near_is_near_to_nobody(others: list[Candidate]) -> None:
+    assert near_misses([one(OURS, "1"), *others]) == ()
+
+
+def test_those_it_may_be_stand_in_the_order_of_their_numbers() -> None:
+    [ours, *_] = near_misses([one(OURS, "1"), one(THEIRS, "10"), one(THEIRS, "9")])
+    assert ours.candidates == named((THEIRS, "9"), (THEIRS, "10"))
+
+
+@given(SOME)
+@LAWS
+def test_near_is_mutual_across_the_sides_and_by_a_shared_key(some: list[Candidate]) -> None:
+    by_name = {c.name: c for c in some}
+    found = {(u.side, u.id): set(u.candidates) for u in near_misses(some)}
+    for name, others in found.items():
+        assert others
+        for other in others:
+            assert name in found[other]
+            assert other[0] is not name[0]
+            assert share(by_name[name], by_name[other])
+            assert not by_name[other].linked
+
+
+@given(SOME, st.randoms(use_true_random=False))
+@LAWS
+def test_the_order_does_not_matter(some: list[Candidate], random: Any) -> None:
+    mixed = list(some)
+    random.shuffle(mixed)
+    assert Counter(near_misses(mixed)) == Counter(near_misses(some))
+    assert Counter(apart_by_name(mixed)) == Counter(apart_by_name(some))
+
+
+@pytest.mark.parametrize(("crowd", "near"), [(CROWD - 1, 2), (CROWD, 0)], ids=["as many as may be", "one more"])
+def test_what_a_crowd_shares_says_nothing(crowd: int, near: int) -> None:
+    linked = [one(OURS, f"l{n}", linked=True) for n in range(crowd - 1)]
+    pair = [one(OURS, "1"), one(THEIRS, "2")]
+    assert len(near_misses([*pair, *linked])) == near
+    names = [attrs.evolve(c, apart=(name,)) for c, name in zip(pair, ("ada", "bob"), strict=True)]
+    assert len(apart_by_name([*names, *linked])) == near // 2
+
+
+def test_who_shares_another_key_with_a_crowd_is_left_out_of_it() -> None:
+    crowd = [one(OURS, f"l{n}", "p", linked=True) for n in range(CROWD)]
+    assert near_misses([*crowd, one(OURS, "1", "p", "q"), one(THEIRS, "2", "q")]) == ()
+    near = near_misses([*crowd, one(OURS, "1", "q"), one(THEIRS, "2", "q")])
+    assert [(u.side, u.id) for u in near] == [(OURS, "1"), (THEIRS, "2")]
+
+
+# --- clearly another ------------------------------------------------------------------------------------------------
+
+
+def test_colleagues_with_one_number_are_told_as_a_group() -> None:
+    ada, bob = one(OURS, "1", apart=("ada",)), one(THEIRS, "2", apart=("bob",))
+    assert apart_by_name([bob, ada]) == (named((OURS, "1"), (THEIRS, "2")),)
+    assert near_misses([ada, bob]) == ()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [one(THEIRS, "2", apart=("ada",))],
+        [one(THEIRS, "2", apart=("adam",))],
+        [one(THEIRS, "2", apart=("bob",)), one(THEIRS, "3", apart=("ada",))],
+        [one(THEIRS, "2", "q", apart=("bob",))],
+        [one(OURS, "2", apart=("bob",))],
+        [one(THEIRS, "2", apart=("bob",), linked=True)],
+        [one(THEIRS, "2", apart=("bob",), stronger=("y",))],
+    ],
+    ids=["one name", "alike", "one of them", "another key", "of one side", "linked", "a stronger key"],
+)
+def test_who_may_be_the_same_or_shares_nothing_makes_no_such_group(others: list[Candidate]) -> None:
+    others = [other if other.stronger else attrs.evolve(other, stronger=("x",)) for other in others]
+    assert apart_by_name([one(OURS, "1", apart=("ada",), stronger=("x",)), *others]) == ()
+
+
+def test_only_those_who_share_across_the_sides_are_of_the_group() -> None:
+    some = [one(OURS, "1", apart=("ada",)), one(OURS, "2", "p", "q", apart=("eve",)), one(THEIRS, "3", apart=("bob",))]
+    chained = one(OURS, "4", "q", apart=("kim",))  # reached through a record of its own side
+    assert apart_by_name([*some, chained]) == (named((OURS, "1"), (OURS, "2"), (THEIRS, "3")),)
+
+
+@given(SOME)
+@LAWS
+def test_nobody_is_told_apart_from_whom_it_may_be(some: list[Candidate]) -> None:
+    told = [name for group in apart_by_name(some) for name in group]
+    assert len(set(told)) == len(told)
+    by_name = {c.name: c for c in some}
+    near = {(u.side, u.id) for u in near_misses(some)}
+    for name in told:
+        assert not by_name[name].linked
+    # One that may be another record is near to it; a group has none of these.
+    for group in apart_by_name(some):
+        if all(not any(c.stronger) for c in some):
+            assert not near.intersection(group)
+
+
+# --- among those that were made meanwhile -----------------------------------------------------------------------------
+
+
+def key(rank: int, text: str) -> RecordKey:
+    return RecordKey(rank, text, (), ())
+
+
+def appeared(keys: dict[tuple[Side, str], Sequence[RecordKey]], *ranks: int) -> dict[tuple[Side, str], tuple[int, Any]]:
+    return {(u.side, u.id): (rank, u.candidates) for rank, u in near_appeared(keys, ranks)}
+
+
+def test_the_first_key_that_two_are_near_by_tells() -> None:
+    keys = {
+        (OURS, "1"): [key(3, "phone"), key(4, "name")],
+        (THEIRS, "2"): [key(4, "name"), key(3, "phone")],
+        (THEIRS, "5"): [key(4, "name")],
+    }
+    both, all_three = named((THEIRS, "2")), named((OURS, "1"))
+    assert appeared(keys, 3, 4) == {
+        (OURS, "1"): (3, both),
+        (THEIRS, "2"): (3, all_three),
+        (THEIRS, "5"): (4, all_three),
+    }
+    assert appeared(keys, 4) == {
+        (OURS, "1"): (4, named((THEIRS, "2"), (THEIRS, "5"))),
+        (THEIRS, "2"): (4, all_three),
+        (THEIRS, "5"): (4, all_three),
+    }
+    assert appeared(keys) == {}
+    assert appeared(keys, 7) == {}

@@ -39,7 +39,7 @@ POLICY = kb.Policy(conflicts={"JobTitle": "manual", "*": "newest"}, deletions="d
 WAY = 0.0005  # seconds, so that several calls are under way at a time
 DEADLINE = timedelta(hours=1)
 MOMENTS = 24  # at which each way interrupts a run, beginning at another one: together they meet nearly all effects
-PATIENCE = 10.0  # seconds until a test gives up
+PATIENCE = 60.0  # seconds until a test gives up
 THREADS, LOOP = "threads", "loop"
 
 Snapshot = dict[str, Counter[str]]

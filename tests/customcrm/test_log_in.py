@@ -123,7 +123,7 @@ def test_concurrent_callers_share_one(server: SmallServer, gate: Gatekeeper, beg
             gate.good = "another"
 
         def call(_: int) -> int:
-            at_once.wait(30)
+            at_once.wait(120)
             return len(list(crm.contacts.list()))
 
         with ThreadPoolExecutor(callers) as pool:

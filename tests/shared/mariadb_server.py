@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ports import reserved_port
 
 PATIENCE = 60.0
 EXTRACTED = "KEAPBRIDGE_MARIADB"
@@ -44,18 +44,15 @@ def _program() -> tuple[Path, Path]:
     return found, root / "usr"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[str]:
     """The address of a server, as a SQLAlchemy URL without a database. Its time zone is UTC."""
     pytest.importorskip("pymysql")
     program, installed = _program()
-    with tempfile.TemporaryDirectory(prefix="keapbridge-mariadb-", ignore_cleanup_errors=True) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="keapbridge-mariadb-", ignore_cleanup_errors=True) as name,
+        reserved_port() as port,
+    ):
         data = Path(name, "data")
         data.mkdir(mode=0o700)
         user = None
@@ -63,7 +60,6 @@ def mariadb() -> Iterator[str]:
             Path(name).chmod(0o711)
             shutil.chown(data, "nobody")
             user = "nobody"
-        port = _free_port()
         own = (
             f"--basedir={installed}",
             f"--lc-messages-dir={installed / 'share' / 'mysql'}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, ClassVar
 import attrs
 import httpx
 import pytest
+from ports import reserved_port
 
 APPS = Path(__file__).parent / "others"
 OBJECTS = ("contacts", "customers", "products")
@@ -247,12 +247,6 @@ def packages(name: str, *specs: str) -> Path:
     return kept / "node_modules"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def of_node(
     kind: type[Other], command: Sequence[str], folder: Path, env: Mapping[str, str], url: str, asked: str
@@ -282,10 +276,18 @@ def json_server(folder: Path) -> Iterator[Other]:
     """json-server over one file."""
     modules = packages("json-server", "json-server@0.17.4")
     (folder / "db.json").write_text('{"contacts": [], "customers": [], "products": []}')
-    port = str(free_port())
     command = ["node", str(modules / "json-server" / "lib" / "cli" / "bin.js"), "--quiet", "--host", "127.0.0.1"]
-    command += ["--port", port, "db.json"]
-    with of_node(JsonServer, command, folder, {}, f"http://127.0.0.1:{port}", "/contacts") as other:
+    with (
+        reserved_port() as port,
+        of_node(
+            JsonServer,
+            [*command, "--port", str(port), "db.json"],
+            folder,
+            {},
+            f"http://127.0.0.1:{port}",
+            "/contacts",
+        ) as other,
+    ):
         yield other
 
 
@@ -318,10 +320,13 @@ def cap(folder: Path) -> Iterator[Other]:
     (folder / "srv" / "crm.cds").write_text(MODEL)
     (folder / "package.json").write_text(CAP)
     (folder / "node_modules").symlink_to(modules)
-    port = str(free_port())
     command = ["node", str(modules / "@sap" / "cds" / "bin" / "serve.js"), "all", "--in-memory"]
-    url = f"http://127.0.0.1:{port}/odata/v4/crm"
-    with of_node(Cap, command, folder, {"PORT": port}, url, "/Contacts") as other:
+    with (
+        reserved_port() as port,
+        of_node(
+            Cap, command, folder, {"PORT": str(port)}, f"http://127.0.0.1:{port}/odata/v4/crm", "/Contacts"
+        ) as other,
+    ):
         yield other
 
 
@@ -331,8 +336,13 @@ ADMIN, PASSWORD = "admin@example.com", "pass-w0rd"
 @contextmanager
 def directus(folder: Path) -> Iterator[Other]:
     """Directus over one SQLite file, with the collections of a CRM."""
+    with reserved_port() as port, _directus(folder, str(port)) as other:
+        yield other
+
+
+@contextmanager
+def _directus(folder: Path, port: str) -> Iterator[Other]:
     modules = packages("directus", "directus@11.3.5")
-    port = str(free_port())
     env = {
         "DB_CLIENT": "sqlite3",
         "DB_FILENAME": str(folder / "crm.db"),

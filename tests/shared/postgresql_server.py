@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from ports import reserved_port
 
 PATIENCE = 60.0
 
@@ -38,12 +38,6 @@ def _copied(programs: Path, folder: Path) -> Path:
     if libraries.exists():
         shutil.copytree(libraries, folder / libraries.name, symlinks=True)
     return folder / package.name / installed.name / programs.name
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
@@ -92,7 +86,10 @@ def running_server(*settings: str) -> Iterator[Server]:
     """A server of one's own."""
     pytest.importorskip("psycopg")
     programs = _binaries()
-    with tempfile.TemporaryDirectory(prefix="keapbridge-pg-", ignore_cleanup_errors=True) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="keapbridge-pg-", ignore_cleanup_errors=True) as name,
+        reserved_port() as port,
+    ):
         data = Path(name, "data")
         data.mkdir(mode=0o700)
         user = None
@@ -106,7 +103,6 @@ def running_server(*settings: str) -> Iterator[Server]:
             _run([programs / "initdb", "-D", data, "-U", "keapbridge", "--auth=trust", "--no-sync", "-E", "UTF8"])
         except (PermissionError, subprocess.CalledProcessError) as error:
             pytest.skip(f"PostgreSQL cannot be started here: {error}")
-        port = _free_port()
         given = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}", *settings)
         command: list[str | Path] = [programs / "postgres", "-D", data]
         command += [part for setting in given for part in ("-c", setting)]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 __all__ = ["assert_ended", "leaving_no_thread"]
 
-PATIENCE = 10.0  # seconds; a thread that has nothing to do any more needs a moment to end
+PATIENCE = 60.0  # seconds; a thread that has nothing to do any more needs a moment to end
 
 
 @contextmanager

@@ -150,10 +150,10 @@ class TestPostgresql:
         _admin(postgresql_url, f"ALTER DATABASE {name} SET idle_session_timeout = '300ms'")
         _end_connections(postgresql_url)
         assert run(opened.facts.get("colour")) == "green"
-        time.sleep(0.6)
+        _wait_for_no_connection(postgresql_url)
         run(opened.facts.set("colour", "blue"))
         with pytest.raises(PassingError):
-            _take_a_rest(opened.database)
+            _take_a_rest(opened.database, postgresql_url)
         assert run(opened.facts.get("colour")) == "blue"
         opened.close()
 
@@ -190,10 +190,10 @@ class TestPostgresql:
             Database(postgresql_store)
 
 
-def _take_a_rest(database: Database) -> None:
+def _take_a_rest(database: Database, url: str) -> None:
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE keapbridge_facts SET value = 'lost'")
-        time.sleep(0.4)
+        _wait_for_no_connection(url)
 
 
 def _look(engine: Engine, query: str) -> list[Any]:

@@ -30,6 +30,7 @@ Sessions = Callable[..., kb.SyncSession]
 
 QUICK: dict[str, Any] = {"delay": 0.01, "reread_after": 0.05, "retry": 0.05}
 JSON = {"content-type": "application/json"}
+LONG = 120.0  # seconds, for what takes none
 
 
 def contact(name: str) -> dict[str, Any]:
@@ -253,8 +254,8 @@ def test_an_acknowledgement_waits_for_no_sync_of_others(
     hanging, let_go = threading.Barrier(4), threading.Event()
 
     def hang(*_: object, **__: object) -> None:
-        hanging.wait(30)
-        let_go.wait(30)
+        hanging.wait(LONG)
+        let_go.wait(LONG)
 
     for verb in ("sync", "sync_ids"):
         monkeypatch.setattr(ObjectSync, verb, hang)
@@ -277,9 +278,9 @@ def test_an_acknowledgement_waits_for_no_sync_of_others(
     host = Starlette(routes=[Mount(f"/{n}", app) for n, app in enumerate(apps)], lifespan=lifespan)
     with serving(host) as url:
         for n, app in enumerate(slow_ones):
-            assert post(f"{url}/{n}{app.keap_path}", JSON, delivery("contact.edit", 12), 30).status == 200
-        hanging.wait(30)  # all three are in the middle of a sync
-        assert post(f"{url}/3{quick.keap_path}", JSON, delivery("contact.edit", 12), 30).status == 200
+            assert post(f"{url}/{n}{app.keap_path}", JSON, delivery("contact.edit", 12), LONG).status == 200
+        hanging.wait(LONG)  # all three are in the middle of a sync
+        assert post(f"{url}/3{quick.keap_path}", JSON, delivery("contact.edit", 12), LONG).status == 200
         assert quick.pending == 1
         let_go.set()
         hanging.abort()  # what is synced after that need not wait for anybody

@@ -159,8 +159,10 @@ def _guess(object: str, table: Table, seen: Mapping[str, Looks]) -> Guess:
         scores = [each for each in scores if each[1] != "FullName" or not _is_name_of_all(table, each[2])]
     elif object == PRODUCTS:
         scores = [each for each in scores if each[1] != "FullName"]
-    if len(table.key) == 1 and table[table.key[0]].family != "text":
-        scores = [each for each in scores if each[2] != table.key[0]]
+    if len(table.key) == 1:  # an article's number may be its key: where nothing else is
+        elsewhere = {property for _, property, column in scores if column != table.key[0]}
+        is_number = table[table.key[0]].family != "text"
+        scores = [each for each in scores if each[2] != table.key[0] or not (is_number or each[1] in elsewhere)]
     found = assigned(scores)
     roles = {name: column for name, (column, _) in found.items() if name not in PROPERTIES[object]}
     columns = {name: found[name][0] for name in PROPERTIES[object] if name in found}

@@ -25,6 +25,7 @@ __all__ = [
     "region_name",
     "region_of",
     "regions",
+    "sign",
 ]
 
 
@@ -84,6 +85,16 @@ def alpha2(alpha3: str) -> str | None:
 def alpha3(alpha2: str) -> str | None:
     country = _country(alpha2.upper())
     return country.alpha_3 if country and country.alpha_2 == alpha2.upper() else None
+
+
+@lru_cache(maxsize=1)
+def _signs() -> Mapping[str, str]:
+    return {code: name.upper() for name, code in countries().items() if len(name) == 1}
+
+
+def sign(alpha3: str) -> str | None:
+    """The single letter by which a country's vehicles are known abroad; `None` where it has none."""
+    return _signs().get(alpha3)
 
 
 @lru_cache(maxsize=512)

@@ -247,7 +247,7 @@ def _kinds(alpha2: str) -> frozenset[str]:
 
     known = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
     words = {word for region in known for word in plain(region.type).split()}
-    return frozenset(words | set(_places()["kinds"].get(alpha2, "").split()))
+    return frozenset(words | set(plain(_places()["kinds"].get(alpha2, "")).split()))
 
 
 @lru_cache(maxsize=64)
@@ -278,4 +278,5 @@ def region_of(alpha2: str, name: str) -> str | None:
     if exact is not None or not name.strip():
         return exact
     others = everyday_regions(alpha2)
-    return others.get(plain(name)) or others.get(_everyday(name, _kinds(alpha2)))
+    bare = _everyday(name, _kinds(alpha2))
+    return others.get(plain(name)) or others.get(bare) or regions(alpha2).get(bare)

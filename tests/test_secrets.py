@@ -6,11 +6,12 @@ import json
 import logging
 import traceback
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from tiers import variants
 
 import keapbridge as kb
@@ -210,6 +211,44 @@ def test_a_broken_store_shows_nothing(
             session.sync()
     _assert_clean("".join(traceback.format_exception(caught.value)))
     _assert_clean(everything.text)
+
+
+def test_an_encrypted_store_holds_nothing_of_anybody_whatever_was_done(
+    keap_server: KeapEmulator,
+    crm_server: CustomcrmEmulator,
+    keap: kb.KeapClient,
+    crm: kb.CustomcrmClient,
+    tmp_path: Path,
+    everything: pytest.LogCaptureFixture,
+) -> None:
+    store, keys = f"sqlite:///{tmp_path / 'bridge.db'}", [Fernet.generate_key()]
+    ours, theirs = _people(keap_server, crm_server)
+    twin = {"given_name": "Twin", "email_addresses": [{"email": "twin.planted@example.com", "field": "EMAIL1"}]}
+    keap_server.state.contacts.add_many([twin, twin])
+    keap_server.state.contacts.add({"phone_numbers": [{"number": "12 planted", "field": "PHONE1"}], "job_title": "J"})
+    keap_server.faults.add(FAULTS[0], method="POST", times=1)
+    policy = kb.Policy(conflicts="manual", deletions="delete")
+    with kb.SyncSession(
+        customcrm=crm, keap=keap, store=store, encryption_keys=keys, lag=timedelta(0), policy=policy
+    ) as session:
+        report = session.sync(by=PEOPLE[2])
+        assert {line.outcome for line in report.lines} >= {"created", "failed", "held", "skipped"}
+        session.contacts.retry(customcrm=[ours])
+        session.sync()
+        crm_server.state.contacts.edit(ours, JobTitle="Planted contest")
+        keap_server.state.contacts.edit(str(max(map(int, keap_server.state.contacts))), job_title="Planted answer")
+        session.sync()
+        [conflict] = session.conflicts()
+        session.resolve(conflict, value="Planted decision", by=PEOPLE[2])
+        keap_server.state.contacts.delete(theirs)
+        session.undo(session.sync(full=True).run_id, by=PEOPLE[2])
+        session.plan(full=True)
+        token = kb.webhooks.asgi_app(session).keap_path.rpartition("/")[2]
+        tokens = kb.keap.OAuthTokens.lasting("PLANTED-A", "PLANTED-R", timedelta(days=1), datetime.now(UTC))
+        kb.SqlTokenStore(store, encryption_keys=keys).save(tokens)
+        held = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.glob("bridge.db*"))
+    _assert_clean(held, "planted", "twin", "1 602", token)
+    _assert_clean(everything.text, "planted", "twin", token)
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent / "cassettes").rglob("*.yaml")), ids=lambda p: p.stem)

@@ -589,5 +589,28 @@ def test_a_process_that_gets_a_signal_writes_nothing_more_and_the_next_one_goes_
     office.assert_in_step()
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize(("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped")], ids=str)
+def test_a_process_that_gets_a_signal_at_every_nth_effect_leaves_all_to_the_next(
+    office: Office, start: Callable[..., Runner], sent: signal.Signals, word: str
+) -> None:
+    runner, other = start(), start()
+    assert (runner.listen(), other.listen()) == ("ready", "ready")
+    said = set()
+    for at in range(0, 200, 12):
+        for n in range(4):
+            office._add_to_customcrm("contact", f"R{at + n}")
+        office.edit(3)
+        runner.tell(f"changes {sent.value} {at}")
+        said.add(runner.listen())
+        other.tell("changes")  # at once: nobody keeps it waiting
+        assert other.listen() == "done", at
+    assert word in said <= {word, "done"}
+    for what in ("changes", "full"):
+        other.tell(what)
+        assert other.listen() == "done"
+    office.assert_in_step()
+
+
 def _written(office: Office) -> int:
     return len(office.keap.requests.writes) + len(office.crm.requests.writes)

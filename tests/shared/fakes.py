@@ -33,7 +33,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 from keapbridge.sync.systems import Identity
 
-__all__ = ["FakeAdapter", "FakeCustomcrm", "FakeKeap", "Fault", "Habits", "no_faults"]
+__all__ = ["FakeAdapter", "FakeCustomcrm", "FakeDatabase", "FakeKeap", "Fault", "Habits", "no_faults"]
 
 Clock = Callable[[], datetime]
 PAGE = 2
@@ -190,6 +190,7 @@ class FakeTable:
         limits: attribute → characters that it may have.
         hidden: attributes that are not shown.
         deaf: attributes whose new values are answered with success, and not kept.
+        unique: attributes whose values only one record may have.
         fields: Keap's custom fields.
     """
 
@@ -208,6 +209,7 @@ class FakeTable:
         self.limits: dict[str, int] = {}
         self.hidden: set[str] = set()
         self.deaf: set[str] = set()
+        self.unique: set[str] = set()
         self._numbers = itertools.count(first_id)
         self._history: list[tuple[datetime, State]] = []
         system.tables[name] = self
@@ -372,8 +374,12 @@ class FakeTable:
             raise kb.ShapeError(f"{self.name} {id} is odd", paths=["$.id"], method=method, url=f"/{self.name}/{id}")
         return records[id]
 
-    def check(self, changes: Mapping[str, Any]) -> None:
-        """Refuse what cannot be stored."""
+    def check(self, changes: Mapping[str, Any], id: str | None = None) -> None:
+        """Refuse what cannot be stored, in a record or a new one."""
+        others = [record for other, record in self.state.records.items() if other != id]
+        taken = [n for n in self.unique if changes.get(n) and any(getattr(o, n) == changes[n] for o in others)]
+        if taken:
+            raise kb.StatusError(f"taken: {', '.join(taken)}", method="PATCH", url=f"/{self.name}", status=409)
         bad = [name for name, values in self.refused.items() if changes.get(name) in values]
         if not self.system.cuts:
             bad += [name for name, limit in self.limits.items() if len(changes.get(name) or "") > limit]
@@ -419,7 +425,7 @@ class FakeTable:
         unknown = changes.keys() - set(allowed)
         if unknown:
             raise TypeError(f"{self.name} have no writable field {', '.join(sorted(unknown))}")
-        self.check(changes)
+        self.check(changes, id)
         return self._change(
             id, {name: value for name, value in changes.items() if value is not UNSET and name not in self.deaf}
         )
@@ -622,15 +628,19 @@ class FakeAdapter:
         return self._plain(object, self._asks(object, "POST", f"/{object}", work))
 
     def update(self, object: str, id: str, changes: Mapping[str, Any], version: str | None) -> dict[str, Any]:
-        read = ENDPOINTS[object].codec.load({"Id": id, **changes})
-        names = [f.name for f in attrs.fields(type(read)) if wire_name(f.name) in changes]
-        new = {name: getattr(read, name) for name in names} | ({"extra": read.extra} if read.extra else {})
+        new = self._wire(object, id, changes)
         table, path = FakeCustomcrmRecords(self.system.tables[object]), f"/{object}/{id}"
         return self._plain(object, self._asks(object, "PATCH", path, lambda _: table.changed(id, new, version)))
 
     def delete(self, object: str, id: str, version: str | None) -> None:
         table = FakeCustomcrmRecords(self.system.tables[object])
         self._asks(object, "DELETE", f"/{object}/{id}", lambda _: table.removed(id, version))
+
+    def _wire(self, object: str, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """What is written, by attributes."""
+        read = ENDPOINTS[object].codec.load({"Id": id, **changes})
+        names = [f.name for f in attrs.fields(type(read)) if wire_name(f.name) in changes]
+        return {name: getattr(read, name) for name in names} | ({"extra": read.extra} if read.extra else {})
 
     def _asks(self, object: str, method: str, path: str, work: Callable[[State], Any]) -> Any:
         reads = method == "LIST"  # a record by its id is what it is now: that is what proves a deletion
@@ -640,6 +650,34 @@ class FakeAdapter:
         shown = self.system.tables[object].without_hidden(record)
         found = {k: v for k, v in ENDPOINTS[object].codec.dump(shown).items() if k not in self.silent}
         return {**found, "UpdatedAt": "some day"} if record.id in self.system.tables[object].spoiled else found
+
+
+@attrs.frozen
+class FakeDatabase(FakeAdapter):
+    """One that can write to several records at once, all or none: they may swap what only one of them may have."""
+
+    def update_together(
+        self, object: str, writes: Sequence[tuple[str, Mapping[str, Any], str | None]]
+    ) -> list[dict[str, Any]]:
+        table = self.system.tables[object]
+        records = FakeCustomcrmRecords(table)
+
+        def work(_: State) -> list[Any]:
+            before, unique = table.state, table.unique
+            table.unique = set()
+            try:
+                done = [records.changed(id, self._wire(object, id, its), version) for id, its, version in writes]
+                table.unique = unique
+                for record in done:
+                    table.check({name: getattr(record, name) for name in unique}, record.id)
+            except kb.ApiError:
+                table.state = before
+                raise
+            finally:
+                table.unique = unique
+            return done
+
+        return [self._plain(object, each) for each in self._asks(object, "PATCH", f"/{object}/{writes[0][0]}", work)]
 
 
 # --- Keap -----------------------------------------------------------------------------------------------------------

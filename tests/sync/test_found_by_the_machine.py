@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 from fakes import Fault, no_faults
 from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
+from wired import TwoWiredSystems
+from wired.world import CONTACTS, HOST, POISON
 
 import keapbridge as kb
 
@@ -18,6 +20,14 @@ def two() -> Iterator[TwoSystems]:
     systems = TwoSystems()
     yield systems
     systems.engine.dispose()
+
+
+@pytest.fixture
+def wired() -> Iterator[TwoWiredSystems]:
+    """Two systems and real clients, as soon as they are built."""
+    systems = TwoWiredSystems()
+    yield systems
+    systems.end()
 
 
 def _people(two: TwoSystems, *names: str) -> list[str]:
@@ -138,3 +148,33 @@ def test_a_lost_create_is_found_when_the_custom_fields_were_forgotten_after_a_re
     report = two.session().sync()
     assert [(line.outcome, line.customcrm_id) for line in report.lines] == [("linked", bob), ("failed", cy)]
     assert [record.given_name for record in two.keap.contacts.state.records.values()] == ["Bob"]
+
+
+@pytest.mark.parametrize("how", ["changes", "full", "ids"])
+def test_what_lists_leave_out_and_single_reads_do_not_show_any_more_is_not_cleared(two: TwoSystems, how: str) -> None:
+    """Those that were read do not show it, and nobody else could: they are enough to tell that it has vanished."""
+    two.list_it_no_more("companies", how, many=4, cleared=False, hides=True, typed=None)
+    for side, name in ((CUSTOMCRM, "description"), (KEAP, "notes")):
+        table = two.table("companies", side)
+        assert [getattr(table[id], name) for id in table] == ["Red"] * 4
+
+
+@pytest.mark.parametrize("kind", ["database", "towns", "declared"])
+def test_a_function_of_the_hosts_that_fails_for_an_example_holds_its_field_only(
+    wired: TwoWiredSystems, kind: str
+) -> None:
+    """A database tells how its values are written by some of its rows, when a session is opened."""
+    wired.build(kind, kb.Habits.assumed(), known=True, mapping="delicate")
+    wired.add(CONTACTS, CUSTOMCRM, FirstName="Ada", Email="ada@example.org", JobTitle=POISON)
+    wired.add(CONTACTS, CUSTOMCRM, FirstName="Bob", Email="bob@example.org", JobTitle="Clerk")
+    HOST.fails = True
+    report = wired.session().contacts.sync()
+    assert [(line.outcome, line.fields) for line in report.lines if line.fields == ("JobTitle",)] == [
+        ("held", ("JobTitle",))
+    ]
+    titles = {row["FirstName"]: row.get("JobTitle") for row in wired.rows(CONTACTS, KEAP).values()}
+    assert titles == {"Ada": None, "Bob": "Clerk"}
+    HOST.fails = False
+    wired.pass_by(days=1)
+    wired.session().contacts.sync(full=True)
+    assert {row.get("JobTitle") for row in wired.rows(CONTACTS, KEAP).values()} == {POISON, "Clerk"}

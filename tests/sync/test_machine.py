@@ -16,6 +16,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from laws import examples
 from two_systems import STEPS, TwoSystems
 from two_systems.doubles import OnPostgresql
+from wired import TwoWiredSystems
+from wired.game import STEPS as WIRED_STEPS
 
 import keapbridge
 from keapbridge.model.plan import Action
@@ -23,12 +25,16 @@ from keapbridge.model.plan import Action
 SEED = int(os.environ.get("KEAPBRIDGE_TEST_SEED", "1"))
 SHARED = Path(__file__).parents[1] / "shared"
 SOURCE = Path(keapbridge.__file__).parents[1]
-PROCESSES, GAMES = 2, 120
+PROCESSES, GAMES, WIRED_GAMES = 2, 120, 60
 ENOUGH = 95  # percent of the branches of the engine, and of its statements and branches together
 
 TestTwoSystems = TwoSystems.TestCase
 TestTwoSystems.settings = examples(2, *HealthCheck, stateful_step_count=STEPS)
 TestTwoSystems.pytestmark = [pytest.mark.timeout(3000)]  # a game that fails takes minutes to be made short
+
+TestTwoWiredSystems = TwoWiredSystems.TestCase
+TestTwoWiredSystems.settings = examples(2, *HealthCheck, stateful_step_count=WIRED_STEPS)
+TestTwoWiredSystems.pytestmark = [pytest.mark.timeout(3000), pytest.mark.thorough]
 
 
 @pytest.mark.thorough
@@ -55,7 +61,7 @@ def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_en
     ]  # a pipe that nobody reads holds a process up once it is full
     processes = [
         subprocess.Popen(
-            [*coverage, "run", *measured, "-m", "two_systems", str(GAMES), str(SEED + n), tmp_path / f"{n}.json"],
+            [*coverage, "run", *measured, "-m", "wired", str(GAMES), str(WIRED_GAMES), str(SEED + n), f"{n}.json"],
             env=environment,
             cwd=tmp_path,
             stdout=logs[n].open("w"),

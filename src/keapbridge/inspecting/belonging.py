@@ -202,11 +202,7 @@ def _join(schema: Schema, table: Table, columns: Mapping[str, str], given: Mappi
 def _where(table: Table, key: ForeignKey) -> dict[str, Any] | None:
     """What picks one row for each record: nothing is needed, a column and its value, or `None` where nothing does."""
     owner = key.columns[0]
-    if owner in table.single_keys:
-        return {}
-    if (flag := _flag_of_main(table, owner)) is not None:
-        return flag
-    if _are_one_each(table, owner, None):
+    if owner in table.single_keys or _are_one_each(table, owner, None):
         return {}
     for column in table.columns:
         values = {value for value in table.values(column.name) if value is not None}
@@ -216,18 +212,6 @@ def _where(table: Table, key: ForeignKey) -> dict[str, Any] | None:
             is_main = isinstance(value, str) and not value_words("main").isdisjoint(words_of(value.lower()))
             if is_main and _are_one_each(table, owner, (column.name, value)):
                 return {column.name: value}
-    return None
-
-
-def _flag_of_main(table: Table, owner: str) -> dict[str, Any] | None:
-    """A column such as `is_primary`, where it is set in one row for each record."""
-    for column in table.columns:
-        is_flag = column.family in {"boolean", "integer"} and table.foreign_key_of(column.name) is None
-        if not is_flag or value_words("main").isdisjoint(words_of(column.name)) or column.name == owner:
-            continue
-        values = {value for value in table.values(column.name) if value is not None}
-        if 1 in values <= {0, 1} and _are_one_each(table, owner, (column.name, 1)):
-            return {column.name: True if column.family == "boolean" else 1}
     return None
 
 

@@ -144,7 +144,8 @@ class Engine:
 
     def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Rows[JournalEntry]]:
         self._check_open()
-        return Rows((yield from history(self.bridge[name], _one_id(keap, customcrm))))
+        one = _one_id(keap, customcrm)
+        return Rows((yield from history(self.bridge[name], one)))
 
     def plan_undo(self, run: str | Report) -> Flow[Plan]:
         self._check_open()

@@ -14,7 +14,7 @@ import keapbridge as kb
 from keapbridge._io.effects import Effect, Send
 from keapbridge.mapping.writing import new_record
 from keapbridge.sync.lease import TERM
-from two_systems.drivers import Dying, Interrupted, value_of
+from two_systems.drivers import Dying, Forgetful, Interrupted, value_of
 from two_systems.pools import (
     AFTER_THE_TERM,
     CUSTOMCRM,
@@ -73,6 +73,18 @@ class Cuts(Running):
             self.watched(self.session().sync, may_fail=[kb.SessionBusyError])
         if not soon:
             self.watched(lambda: self.session().sync(wait=TERM.total_seconds() + 5))
+
+    @rule(events=events, how=ways, n=number, at=moments, times=st.integers(1, 3), refused=st.booleans())
+    def lose_the_store(self, events: Any, how: str, n: int, at: int, times: int, refused: bool) -> None:
+        """The database of the store does not work for a moment: what was not remembered is found out."""
+        self._all_happen(events)
+        for object in self.objects:
+            self._add(object, KEAP if n % 2 else CUSTOMCRM, NEWCOMER)
+        self.clock.pass_by(AFTER_THE_TERM)
+        driver = Forgetful(self.clock, at=at, times=times, refused=refused)
+        self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=[kb.SyncError, kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
 
     @rule(events=events, how=ways, n=number, side=sides, at=st.integers(0, 30), fault=troubles, times=st.integers(1, 8))
     def trouble(self, events: Any, how: str, n: int, side: kb.Side, at: int, fault: Fault, times: int) -> None:

@@ -49,6 +49,8 @@ class Flowing:
     capabilities: kb.customcrm.Capabilities = attrs.field(factory=kb.customcrm.Capabilities)
     endpoint: Records = Records()
     declared: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()
+    takes_times_for_utc: bool = False
     address: str = ""
 
     def heard_by(self, listen: Any) -> Flowing:

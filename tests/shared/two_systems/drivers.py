@@ -10,6 +10,7 @@ from fakes import FakeSystem
 from stopping import Clock, CountingDriver
 
 from keapbridge._io.effects import Blocking, Effect, Flow, Send
+from keapbridge.errors import LinkStoreError
 
 
 def asks_the_store(effect: Effect) -> bool:
@@ -78,6 +79,28 @@ class Dying(CountingDriver):
 
     def _written(self) -> int:
         return sum(len(system.writes) for system in self._systems)
+
+
+class Forgetful(CountingDriver):
+    """The database of the store does not work for a moment, or refuses what it is to keep.
+
+    Args:
+        at: from which effect on.
+        times: how often.
+        refused: whether it would keep something else.
+    """
+
+    def __init__(self, clock: Clock, *, at: int, times: int, refused: bool) -> None:
+        super().__init__(clock)
+        self._from, self._left, self._refused = at, times, refused
+
+    def _counted(self, effect: Send | Blocking) -> Any:
+        is_store = isinstance(effect, Blocking) and not effect.outward
+        if is_store and self._left and len(self.log) >= self._from:
+            self._left -= 1
+            self.log.append(f"{effect.label} fails")
+            raise LinkStoreError("the store does not work", refused=self._refused)
+        return super()._counted(effect)
 
 
 class Awaitable:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 import keapbridge as kb
-from two_systems.accidents import Accidents
 from two_systems.hosts import Hosts
 from two_systems.planning import Planning
 from two_systems.pools import (
@@ -33,10 +32,10 @@ from two_systems.pools import (
 )
 from two_systems.rare import Rare
 from two_systems.resolving import Resolving
-from two_systems.undoing import Undoing
+from two_systems.second_thoughts import SecondThoughts
 
 
-class TwoSystems(Accidents, Rare, Planning, Resolving, Undoing, Hosts):
+class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
     """Two systems and what happens to them."""
 
     @initialize(

@@ -14,6 +14,7 @@ from two_systems.pools import (
     CUSTOMCRM,
     DELETION_RULES,
     KEAP,
+    NEWCOMER,
     OBJECTS,
     POOLS,
     events,
@@ -53,6 +54,29 @@ class Planning(Users):
         assert isinstance(result, kb.StalePlanError) or plan != "no-such-plan"
         if isinstance(result, kb.Report):
             again = self.watched(lambda: self.session().apply(plan), may_fail=[kb.StalePlanError])
+            assert isinstance(again, kb.StalePlanError), "a plan was applied twice"
+
+    @rule(events=events, later=events, side=sides, every=st.integers(1, 4), n=number, asynchronous=st.booleans())
+    def approve_a_part(self, events: Any, later: Any, side: kb.Side, every: int, n: int, asynchronous: bool) -> None:
+        """A person ticks some actions of a plan: nothing else is done, and who needs somebody else waits."""
+        self._all_happen(events)
+        for object in self.objects:
+            self._add(object, side, NEWCOMER + 4 * n)
+        if {"companies", "contacts"} <= set(self.objects):
+            self._join_a_company(side, -1, -1)
+            self._join_a_company(side, n, -1)
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(asynchronous=asynchronous)
+        plan = self.watched(session.plan, may_fail=[kb.ApiError])
+        numbers = [row["action"] for row in plan.to_dicts() if row["action"] % every] if every > 1 else []
+        self._all_happen(later)
+        self.clock.pass_by(AFTER_THE_TERM)
+        before = len(self.crm.writes), len(self.keap.writes)
+        report = self.watched(lambda: session.apply(plan, only=numbers), may_fail=[kb.ApiError, kb.BrakeError])
+        if not numbers:
+            assert (len(self.crm.writes), len(self.keap.writes)) == before, "written, and nobody approved it"
+        if isinstance(report, kb.Report):
+            again = self.watched(lambda: self.session().apply(plan, only=numbers), may_fail=[kb.StalePlanError])
             assert isinstance(again, kb.StalePlanError), "a plan was applied twice"
 
     @rule(object=objects, side=sides, n=number, deletions=st.sampled_from(DELETION_RULES))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 import attrs
-from fakes import FakeAdapter, FakeCustomcrm, FakeKeap, FakeSystem, FakeTable
+from fakes import FakeAdapter, FakeCustomcrm, FakeDatabase, FakeKeap, FakeSystem, FakeTable
 from hypothesis.stateful import RuleBasedStateMachine
 from stopping import Clock, CountingDriver, shares
 
@@ -234,7 +234,8 @@ class World(RuleBasedStateMachine):
     def _behind_an_adapter(self) -> Any:
         silent = ("UpdatedAt",) if self.adapter == "of few words" else ()
         lacks = LACKS if self.adapter == "of few words" and not self.larger else {}
-        return FakeAdapter(self.crm, ADAPTERS[str(self.adapter)], lacks, silent)
+        kind = FakeDatabase if self.adapter == "of its word" else FakeAdapter
+        return kind(self.crm, ADAPTERS[str(self.adapter)], lacks, silent)
 
     def _listen(self, store: Any) -> None:
         """Learn which creates come from which records, and what is planned."""

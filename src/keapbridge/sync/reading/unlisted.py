@@ -200,7 +200,7 @@ def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: 
     shown |= more
     left = {field for id in told for field in current[id].whole.snapshot.absent & told[id]}
     for field in sorted(left - shown):
-        yield from _look_for_witness(sync, side, field, due)
+        yield from _look_for_witness(sync, side, field, due, {id for id, fields in told.items() if field in fields})
     return [
         one
         if one is before[id] and id not in told
@@ -213,14 +213,21 @@ def _readable(found: Mapping[str, Seen]) -> dict[str, Seen]:
     return {id: one for id, one in found.items() if one.whole.problem is None}
 
 
-def _look_for_witness(sync: Synchronization, side: Side, field: str, besides: Collection[str]) -> Flow[None]:
-    """Whether a field that no read by id of this run has shown is empty, or is not shown at all any more."""
+def _look_for_witness(
+    sync: Synchronization, side: Side, field: str, besides: Collection[str], silent: Collection[str]
+) -> Flow[None]:
+    """Whether a field that no read by id of this run has shown is empty, or is not shown at all any more.
+
+    Args:
+        besides: the records that it is asked for.
+        silent: those of them that were read by id, and did not show it.
+    """
     absences = sync.absences
     if absences.has_vanished(side, field):
         return
     known = yield from sync.store.bases.holding(sync.name, side, [field], ENOUGH + len(besides))
     others = [id for id in known[field] if id not in besides][:ENOUGH]
-    readable = 0
+    readable = sum(id in silent for id in known[field])
     for id in others:
         found = yield from read_alone(sync, side, id)
         readable += len(found)

@@ -1,0 +1,20 @@
+"""Plays both games, for a process of its own: `python -m wired 120 60 1 actions.json`."""
+
+from __future__ import annotations
+
+import sys
+
+from two_systems.__main__ import main as play
+from two_systems.playing import play_games
+
+from wired.game import STEPS, TwoWiredSystems
+
+
+def main(games: int, wired: int, number: int, actions: str) -> None:
+    """Play so many games of each kind, always the same ones for a seed."""
+    play_games(TwoWiredSystems, wired, number, STEPS)
+    play(games, number, actions)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:4]), sys.argv[4])

@@ -1,0 +1,205 @@
+"""The laws of the wired game."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any
+
+from hypothesis.stateful import precondition, rule
+from two_systems.checks import UNTOLD
+
+import keapbridge as kb
+from keapbridge.decide.awaited import MOST_WRITES
+from keapbridge.model.plan import Conflict, Skip, Update
+from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, KINDS, MARKS, Name, World
+
+WEAR = 4  # things that happen before it is worth while to look whether the laws hold
+ROUNDS = 4  # full runs after which nothing may be left to do
+EXPECTED = (kb.ApiError, kb.BrakeError, kb.SyncError)
+
+
+def alike(field: str, a: Any, b: Any) -> bool:
+    """Whether two values are the same, as far as any Keap keeps what it is given."""
+    if a is None or b is None:
+        return a is b
+    if field == "Phone":
+        return re.sub(r"\D", "", str(a))[-8:] == re.sub(r"\D", "", str(b))[-8:]
+    return " ".join(str(a).split()).casefold() == " ".join(str(b).split()).casefold()
+
+
+class Checks(World):
+    """Holds the engine to its laws."""
+
+    def watched(
+        self,
+        work: Callable[[], Any],
+        *,
+        may_fail: Collection[type[BaseException]] = (),
+        deletes: str = "policy",
+    ) -> Any:
+        """Let the engine work, and check what it did, whether it came to its end or not."""
+        self.happened += 1
+        before = self.ids()
+        pairs = list(self.links())
+        try:
+            result = work()
+        except tuple(may_fail) as error:
+            result = error
+        now = self.ids()
+        gone = [(k, s, id) for (k, s), ids in before.items() for id in ids - now[k, s]]
+        for kind, side, id in gone:
+            self.own.pop((kind, side, id), None)
+            if deletes == "policy":
+                assert self.policy.deletion(side, kind) == "delete", f"{(kind, side, id)} was deleted against policy"
+                partners = [
+                    (ours, theirs)[side is CUSTOMCRM]
+                    for o, ours, theirs in pairs
+                    if o == kind and (ours, theirs)[side is KEAP] == id
+                ]
+                there = [p for p in partners if p in before[kind, side.other] and p in now[kind, side.other]]
+                assert not there, f"{(kind, side, id)} was deleted, its partner {there} is there"
+        self._nothing_is_made_twice()
+        if isinstance(result, kb.Report):
+            self.runs.append(result.run_id)
+            lines = list(result.lines)
+            told = sum(n for counts in result.counts.values() for what, n in counts.items() if what not in UNTOLD)
+            assert told == len(lines), f"{result.counts} for {len(lines)} lines"
+            assert result.ok is (not result.failures)
+        return result
+
+    def _nothing_is_made_twice(self) -> None:
+        for side in kb.Side:
+            marks = Counter(row.get(MARKS[CONTACTS]) for row in self.rows(CONTACTS, side).values())
+            twice = {mark: n for mark, n in marks.items() if mark and n > 1}
+            assert self.twice or not twice, f"{side.title} has twice: {twice}"
+        here = self.ids()
+        for name, mine in self.own.items():
+            if name[2] in here[name[:2]]:
+                assert self.unmapped(name) == mine, f"{name} lost what is not mapped"
+
+    def all_is_well(self) -> None:
+        """No request meets with trouble any more, nothing is hidden, and the host has mended what it wrote."""
+        for way in self.ways.values():
+            way.fault = way.shown = way.taken = way.replica = None
+        HOST.fails = False
+
+    @precondition(lambda self: self.happened > WEAR)
+    @rule()
+    def heal(self) -> None:
+        """All trouble ends, some complete runs follow, and all laws hold."""
+        self.all_is_well()
+        plan: Any = None
+        for n in range(ROUNDS + MOST_WRITES):
+            self.clock.pass_by(timedelta(days=1))
+            session = self.session()
+            for failure in session.failures():
+                if failure.next_try_at is None:
+                    getattr(session, failure.object).retry(**{failure.side.value: [failure.id]})
+            self.watched(lambda s=session: s.sync(full=True))
+            self.clock.pass_by(timedelta(days=1))
+            plan = session.plan(full=True)
+            if plan.is_empty or (n >= ROUNDS - 1 and not self._is_written_again(plan)):
+                break
+        if not plan.is_empty and all(map(self._is_about_nobody, plan.actions)):
+            return
+        assert plan.is_empty, "not quiet:\n" + "\n".join(map(str, plan.actions))
+        session = self.session()
+        before = self.writes()
+        report = self.watched(lambda: session.apply(plan))
+        self.watched(session.sync)
+        assert self.writes() == before, "something was written though all is settled"
+        self._check(session, list(report.lines))
+
+    def _is_about_nobody(self, action: Any) -> bool:
+        """Whether it is for a record that is gone, and that Keap shows all the same: a known limit."""
+        if isinstance(action, (Conflict, Skip)):
+            return True
+        id = getattr(action, "keap_id", None)
+        return self.plays.deleted == "shown" and id is not None and id not in self.ids()[action.object, KEAP]
+
+    def _is_written_again(self, plan: kb.Plan) -> bool:
+        """Whether a plan does no more than write what was not taken: it gives up some time, and says so."""
+        links = {(kind, ours): x for (kind, ours, _), x in self.links().items()}
+        awaited = {
+            (*name, side, field) for name, x in links.items() for side, its in x.awaited.items() for field in its
+        }
+        return all(
+            isinstance(action, (Update, Conflict, Skip))
+            and (
+                not isinstance(action, Update)
+                or all((action.object, action.customcrm_id, c.side, c.field) in awaited for c in action.changes)
+            )
+            for action in plan.actions
+        )
+
+    def _check(self, session: kb.SyncSession, lines: list[Any]) -> None:
+        waiting = {(c.object, c.customcrm_id, c.field) for c in session.conflicts()}
+        words = "\n".join(f"{line} {line.customcrm_id} {line.keap_id}" for line in lines)
+        told = {
+            (line.object, field, id)
+            for line in lines
+            for field in line.fields
+            for id in (line.customcrm_id, line.keap_id)
+        }
+        linked = {
+            name for kind, ours, theirs in self.links() for name in ((kind, CUSTOMCRM, ours), (kind, KEAP, theirs))
+        }
+        for kind in KINDS:
+            for side in kb.Side:
+                for id in self.rows(kind, side):
+                    seen = (kind, side, id) in linked | self.forgotten or re.search(rf"(?<!\w){id}(?!\w)", words)
+                    assert seen or self._is_outside((kind, side, id)), f"{kind} {side} {id} is neither linked nor told"
+        settled: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = {}
+        for link in self.links():
+            kind, ours, theirs = link
+            names: tuple[Name, Name] = ((kind, CUSTOMCRM, ours), (kind, KEAP, theirs))
+            values = [self.row(name) for name in names]
+            if not all(values) or any(map(self._is_outside, names)):
+                continue
+            fields = [lens.name for lens in self.mappers[kind].lenses if lens.name in self._compared(kind)]
+            settled[link] = {field: (values[0].get(field), values[1].get(field)) for field in fields}
+            for field, pair in settled[link].items():
+                asked = {(kind, ours, field), (kind, ours, "*")} & waiting
+                held = {(kind, field, id) for id in (ours, theirs, "*")} & told
+                if asked or held:
+                    self.typed[names[0], field].append(pair[0])
+                    self.blurred |= set(names)
+                    continue
+                assert self.anything_goes or alike(field, *pair), f"{link}: {field} differs: {pair}"
+                known = field in self.settled.get(link, {}) and not self.blurred & set(names)
+                if known and not self.anything_goes:
+                    self._no_edit_was_lost(link, field, self.settled[link][field], pair)
+        self.settled, self.happened = settled, 0
+        self.blurred.clear()
+        self.typed.clear()
+
+    def _compared(self, kind: str) -> tuple[str, ...]:
+        """The fields that both systems show in the same words."""
+        contacts = ("Email", "FirstName", "LastName", "Phone", "JobTitle", "City", "Country", "Website", "Status")
+        return (*contacts, "StreetAddress1") if kind == CONTACTS else ("Name", "Sku", "Price", "ShortDescription")
+
+    def _is_outside(self, name: Name) -> bool:
+        """Whether a record takes no part."""
+        if name[0] != CONTACTS or name[1] is KEAP:
+            return False
+        row = self.row(name)
+        return {"filtered": row.get("JobTitle") == "Nobody", "chosen": row.get("Status") == "Former"}.get(
+            self.mapping, False
+        )
+
+    def _no_edit_was_lost(
+        self, link: tuple[str, str, str], field: str, before: tuple[Any, Any], now: tuple[Any, Any]
+    ) -> None:
+        kind, ours, theirs = link
+        edits = [self.typed.get((name, field), []) for name in ((kind, CUSTOMCRM, ours), (kind, KEAP, theirs))]
+        if not edits[0] and not edits[1]:
+            assert alike(field, now[0], before[0]), f"{link}: nobody edited {field}: {before} → {now}"
+        elif not (edits[0] and edits[1]):
+            wanted = (edits[0] or edits[1])[-1]
+            assert alike(field, now[0], wanted), f"{link}: {field} was edited to {wanted!r} and is {now}"
+        else:
+            known = [*before, *edits[0], *edits[1]]
+            assert any(alike(field, now[0], value) for value in known), f"{link}: {field} is {now}, none of {known}"

@@ -1,0 +1,141 @@
+"""The two systems of a wired game, and what lies between them and the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import httpx
+from histories.systems import CONTACTS, PRODUCTS, DeclaredCrm, EmulatedCrm, Keap, SqlCrm, Values
+from histories.wire import Wire
+
+import keapbridge as kb
+from keapbridge.testing import KeapEmulator
+
+__all__ = ["CRMS", "NAMED", "OWN", "TOWNS", "Line", "LivelyKeap", "OwnSqlCrm", "ids_of", "own_of"]
+
+TOWNS = ("Oslo", "Tempe")  # all that the database knows
+NAMED = ("LeadSource", "Keeper", "Shoes")  # by other names in Keap: entries of its lists, and a custom field
+OWN = "Own"  # a property of the CRM that nobody maps
+
+
+class LivelyKeap(Keap):
+    """Keap's emulator with habits, and always the same application."""
+
+    def __init__(self, clock: Callable[[], Any], habits: kb.Habits, tenant: str = "em1") -> None:
+        self.emulator = KeapEmulator(clock=clock, habits=habits, tenant=tenant)
+
+
+class Line(Wire):
+    """The way to a system, which may be cut.
+
+    Attributes:
+        fault: what happens to a request in place of what should: a status, `"lost"` (it arrives, its answer does not),
+            `"unsent"`, or `None`.
+    """
+
+    fault: Callable[[httpx.Request], int | str | None] | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        match self.fault(request) if self.fault is not None else None:
+            case None:
+                return super().handle_request(request)
+            case int(status):
+                return httpx.Response(status, stream=httpx.ByteStream(b"no"), headers={"retry-after": "1"})
+            case "lost":
+                super().handle_request(request).read()
+                raise httpx.ReadError("the answer was lost", request=request)
+            case _:
+                raise httpx.ConnectError("no connection", request=request)
+
+
+class OwnSqlCrm(SqlCrm):
+    """A database with a column that nobody maps."""
+
+    def __init__(self, clock: Callable[[], Any], **options: Any) -> None:
+        super().__init__(clock, **options)
+        for kind in (CONTACTS, PRODUCTS):
+            self.run(f"ALTER TABLE {kind} ADD COLUMN {OWN} TEXT")
+        for column in NAMED:
+            self.run(f"ALTER TABLE {CONTACTS} ADD COLUMN {column} TEXT")
+        self.stamp(CONTACTS)
+
+    def declare(self, *columns: str) -> None:
+        """Tell of columns that the default mapping has no name for."""
+        names = {name: name for name in ("Status", *columns)}
+        self.tables[CONTACTS] = attrs.evolve(self.tables[CONTACTS], columns=names)
+
+
+class TownCrm(OwnSqlCrm):
+    """A database that has each address once, keeps towns in a table of their own, and tells no time of a change."""
+
+    def __init__(self, clock: Callable[[], Any], **_: Any) -> None:
+        super().__init__(clock, modified=False)
+        self.run(f"DROP TRIGGER {CONTACTS}_touch")
+        self.run(f"ALTER TABLE {CONTACTS} DROP COLUMN City")
+        self.run("CREATE TABLE town (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+        self.run(f"ALTER TABLE {CONTACTS} ADD COLUMN town_id INTEGER REFERENCES town")
+        self.run(f"CREATE UNIQUE INDEX one_address ON {CONTACTS} (Email)")
+        for town in TOWNS:
+            self.run("INSERT INTO town (name) VALUES (?)", town)
+        self.stamp(CONTACTS)
+        self.tables[CONTACTS] = kb.SqlTable(
+            CONTACTS,
+            id="id",
+            lookups=[kb.SqlLookup("town", local="town_id", columns={"City": "name"})],
+            created="created_at",
+            touch=False,
+        )
+
+    def _towned(self, values: Values) -> dict[str, Any]:
+        found = dict(values)
+        if "City" in found:
+            [*ids] = self.run("SELECT id FROM town WHERE name = ?", found.pop("City"))
+            found["town_id"] = ids[0][0] if ids else None
+        return found
+
+    def add(self, kind: str, values: Values) -> str:
+        return super().add(kind, self._towned(values))
+
+    def edit(self, kind: str, id: str, values: Values, **rest: Any) -> None:
+        super().edit(kind, id, self._towned(values), **rest)
+
+    def rows(self, kind: str) -> dict[str, dict[str, Any]]:
+        shown = super().rows(kind)
+        if kind == CONTACTS:
+            towns = dict(self.run(f"SELECT {kind}.id, town.name FROM {kind} JOIN town ON town.id = town_id"))
+            for id in shown:
+                shown[id] |= {"City": towns[int(id)]} if int(id) in towns else {}
+        return shown
+
+
+def own_of(crm: Any, kind: str, id: str) -> Any:
+    """What a record of the CRM holds that nobody maps."""
+    match crm:
+        case SqlCrm():
+            return crm.run(f"SELECT {OWN} FROM {kind} WHERE id = ?", int(id))[0][0]
+        case DeclaredCrm():
+            return crm.server.raw(kind, id).get(OWN)
+        case _:
+            return crm._table(kind)[id].get(OWN)
+
+
+def ids_of(crm: Any, kind: str) -> set[str]:
+    """Those of the records that are there."""
+    match crm:
+        case SqlCrm():
+            return {str(row[0]) for row in crm.run(f"SELECT id FROM {kind}")}
+        case DeclaredCrm():
+            return {id for id, row in crm.server._rows[kind].items() if not row.deleted}
+        case _:
+            return set(crm._table(kind))
+
+
+CRMS: dict[str, Callable[..., Any]] = {
+    "emulator": EmulatedCrm,
+    "database": OwnSqlCrm,
+    "towns": TownCrm,
+    "declared": DeclaredCrm,
+    "blind": lambda clock: DeclaredCrm(clock, modified=False),
+}

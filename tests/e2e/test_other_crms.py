@@ -141,6 +141,59 @@ def test_an_encoded_text_replaces_no_clean_one(make: Worlds, crm: str, side: str
     assert row.items() >= {**clean, "City": "Bergen"}.items()
 
 
+@OTHERS
+@pytest.mark.parametrize(
+    ("field", "odd", "sound"),
+    [("Country", "Atlantis", "NO"), ("Phone", "call me", "+4722334455")],
+    ids=["country", "phone"],
+)
+@EITHER
+def test_a_value_that_nobody_understands_holds_its_field_and_the_person_arrives(
+    make: Worlds, crm: str, side: str, field: str, odd: str, sound: str
+) -> None:
+    world = opened(make, crm)
+    id = world.system(side).add(CONTACTS, values(CONTACTS, 1))
+    world.system(side).edit(CONTACTS, id, {field: odd})
+    report = world.run()
+    assert [line.fields for line in report.lines if line.outcome == "held"] == [(field,)]
+    [row] = world.rows()[other(side)].values()
+    assert row == values(CONTACTS, 1)
+    world.wait(days=1)
+    world.system(side).edit(CONTACTS, id, {field: sound, "City": "Bergen"})
+    world.run()
+    [row] = world.rows()[other(side)].values()
+    assert (row[field], row["City"]) == (sound, "Bergen")
+
+
+@OTHERS
+@EITHER
+def test_who_must_be_forgotten_is_not_made_anew(make: Worlds, crm: str, side: str) -> None:
+    world = opened(make, crm)
+    for number in range(2):
+        world.crm.add(CONTACTS, values(CONTACTS, number))
+    world.run()
+    world.wait(days=1)
+    known = world.by(CONTACTS, side, FirstName="P0")
+    told = world.session.forget(CONTACTS, **{side: known})
+    assert {side: getattr(told, side)} == {side: (known,)}
+    before = world.rows()
+    for each in BOTH:  # nothing of it flows any more, and all else does
+        for number in range(2):
+            id = world.by(CONTACTS, each, FirstName=f"P{number}")
+            world.system(each).edit(CONTACTS, id, {"JobTitle" if each == "keap" else "LastName": f"New {number}"})
+    world.system(other(side)).delete(CONTACTS, world.by(CONTACTS, other(side), FirstName="P0"))
+    for full in (False, True):
+        world.wait(days=1)
+        world.run(full=full)
+    rows = world.rows()
+    assert known in rows[side]
+    assert {each: len(its) for each, its in rows.items()} == {side: 2, other(side): 1}
+    for each in BOTH:
+        [other_one] = [row for row in rows[each].values() if row["FirstName"] == "P1"]
+        assert (other_one["JobTitle"], other_one["LastName"]) == ("New 1", "New 1")
+    assert rows[side][known].keys() == before[side][known].keys() | {"JobTitle" if side == "keap" else "LastName"}
+
+
 @pytest.mark.parametrize(("crm", "kind"), [("database", PRODUCTS), ("declared", CONTACTS)])
 def test_the_first_contact_is_judged_by_the_smaller_side(make: Worlds, crm: str, kind: str) -> None:
     for ours, theirs, alike in ((70, 50, 9), (50, 70, 10), (70, 3, 0)):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
-import pytest
 from read_tables import PEOPLE, PERSON, contacts, table
 
 import keapbridge as kb
@@ -28,13 +25,6 @@ def test_of_several_rows_the_main_one_is_picked_by_its_kind() -> None:
     place = table("place", "place_id# city kind person#", *rows, refers={"person": "person"})
     found, _ = contacts(table("person", PERSON, *PEOPLE), place)
     assert list(found.joins) == [kb.SqlJoin("place", remote="person", columns={"City": "city"}, where={"kind": "home"})]
-
-
-@pytest.mark.parametrize("rows", [[(1, "Oslo", 1, 1), (2, "Moss", 0, 1), (3, "Bergen", 1, 2)], [(1, "Oslo", 1, 1)]])
-def test_of_several_rows_the_one_that_is_marked_is_picked_also_where_there_is_but_one_by_now(rows: list[Any]) -> None:
-    place = table("place", "place_id# city is_primary# person#", *rows, refers={"person": "person"})
-    found, _ = contacts(table("person", PERSON, *PEOPLE), place)
-    assert [join.where for join in found.joins] == [{"is_primary": 1}]
 
 
 def test_of_several_rows_that_nothing_tells_apart_none_is_taken_and_that_is_told() -> None:

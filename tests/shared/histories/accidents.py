@@ -456,6 +456,11 @@ def two_automations_choose_a_phone(world: World) -> Iterator[str]:
     yield from _to_and_fro(world, "Phone", "+4722100500", "+4722100600")
 
 
+@accident("declared", "conflict", "City", "to and fro|in turn|again and again|each other")
+def two_automations_write_a_town(world: World) -> Iterator[str]:
+    yield from _to_and_fro(world, "City", "Oslo N", "OSLO")
+
+
 def _is_not_taken(world: World, side: str, field: str, value: str) -> Iterator[str]:
     other = "keap" if side == "customcrm" else "customcrm"
     ids = _settle(world, 8)

@@ -18,8 +18,9 @@ from keapbridge.testing import KeapEmulator
 from keapbridge.testing.keap import KeapState
 
 Query = dict[str, str]
-Rule = Callable[[str, str, Query], str | None]
-"""Of a method, a path and a query: why it is refused; it may change the query."""
+Refusal = str | tuple[int, str]
+Rule = Callable[[str, str, Query], Refusal | None]
+"""Of a method, a path and a query: why it is refused (with 400, unless it says so); it may change the query."""
 
 PERSON = {"given_name": "Ada", "email_addresses": [{"email": "ada@example.org", "field": "EMAIL1"}]}
 
@@ -30,6 +31,7 @@ class Stubborn:
     def __init__(self, app: Any, rule: Rule) -> None:
         self.app, self.rule = app, rule
         self.asked: list[tuple[str, str, Query]] = []
+        self.instead: dict[str, str] = {}  # what is answered for a path
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -38,10 +40,13 @@ class Stubborn:
             self.asked.append((method, path, dict(query)))
             said = self.rule(method, path, query)
             scope = {**scope, "query_string": urlencode(query).encode()}
+            if path in self.instead:
+                scope["path"] = scope["path"].replace(path, self.instead[path])
             if said is not None:
-                body = json.dumps({"code": 400, "message": said, "status": "Bad Request", "details": []}).encode()
+                status, said = (400, said) if isinstance(said, str) else said
+                body = json.dumps({"code": status, "message": said, "status": "-", "details": []}).encode()
                 head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-                await send({"type": "http.response.start", "status": 400, "headers": head})
+                await send({"type": "http.response.start", "status": status, "headers": head})
                 await send({"type": "http.response.body", "body": body})
                 return
         await self.app(scope, receive, send)
@@ -153,6 +158,26 @@ def test_ids_that_no_filter_takes_are_read_one_by_one() -> None:
     with opened(rule) as (state, keap, _):
         ids = state.contacts.add_many(PERSON for _ in range(3))
         assert {contact.id for contact in keap.contacts.get_many([*ids, "77777"])} == set(ids)
+
+
+def test_where_one_id_that_is_gone_fails_them_all_the_others_are_read() -> None:
+    def rule(method: str, path: str, query: Query) -> Refusal | None:
+        found = re.search(r"ids==([\d,]+)", query.get("filter", ""))
+        return (404, "there is no such contact") if found and "77777" in found[1].split(",") else None
+
+    with opened(rule) as (state, keap, _):
+        ids = state.contacts.add_many(PERSON for _ in range(9))
+        assert {contact.id for contact in keap.contacts.get_many([*ids, "77777"])} == set(ids)
+        assert keap.habits.ids_at_once is None, "that says nothing of how many it takes"
+
+
+def test_a_record_that_is_answered_in_the_place_of_another_is_not_that_one() -> None:
+    with opened(says(None)) as (state, keap, layer):
+        winner, loser = state.contacts.add_many([PERSON, PERSON])
+        layer.instead[f"contacts/{loser}"] = f"contacts/{winner}"  # they were merged
+        assert keap.contacts.get(winner).id == winner
+        with pytest.raises(kb.NotFoundError, match=f"{winner} is answered in its place"):
+            keap.contacts.get(loser)
 
 
 def test_pages_are_as_long_as_keap_takes() -> None:

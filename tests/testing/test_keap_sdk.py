@@ -10,6 +10,7 @@ from typing import Any
 import keap_contract
 import pytest
 
+from keapbridge.keap.habits import Habits
 from keapbridge.testing.keap import KeapEmulator
 
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("sdk")]  # its import takes seconds: once is enough
@@ -23,7 +24,7 @@ def sdk() -> ModuleType:
 
 @pytest.fixture
 def keap() -> Iterator[KeapEmulator]:
-    with KeapEmulator() as keap:
+    with KeapEmulator(habits=Habits(default_fields="most")) as keap:
         yield keap
         for exchange in keap.requests if keap_contract.AVAILABLE else ():
             keap_contract.validate_exchange(exchange)

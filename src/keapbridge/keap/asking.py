@@ -90,6 +90,12 @@ class Asking:
                 _log.warning("%s of %s is not cleared by %s (%s)", name, resource, _WORDS[way], effect)
         self.habits = as_told(self.habits, told)
 
+    def remember_taken(self, resource: str) -> None:
+        """A new record was answered as a write to one that was there."""
+        if self.habits.same_email != "same":
+            self.habits = attrs.evolve(self.habits, same_email="same")
+            _log.warning("a new record of %s was taken for one that is there", resource)
+
     def remember_fields(self, kind: str, names: frozenset[str]) -> None:
         """A call without these names was answered, after one with them was refused."""
         new = names - self.fields.get(kind, frozenset())

@@ -62,7 +62,7 @@ def is_empty(value: Any) -> bool:
     if not attrs.has(type(value)):
         return value is None or value == ""
     parts = (field.name for field in attrs.fields(type(value)) if field.name not in {"extra", "field", "company_name"})
-    return all(getattr(value, name) in (None, UNSET, "") for name in parts)
+    return all(getattr(value, name) in (None, UNSET, "", "0") for name in parts)
 
 
 def as_told(habits: Habits, told: Mapping[tuple[str, Way], Cleared]) -> Habits:

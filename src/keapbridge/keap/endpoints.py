@@ -236,7 +236,7 @@ def create(endpoint: Endpoint[R], record: Any, asking: Asking | None = None) -> 
     call = Call(
         "POST",
         endpoint.path,
-        _decode_one(endpoint),
+        _decode_new(endpoint, asking),
         body=dump_json(endpoint.on_create({k: v for k, v in body.items() if v is not None})),
         subject=f"a new {endpoint.singular}",
         repeatable=False,
@@ -347,3 +347,15 @@ def _with_fields(
 
 def _decode_one(endpoint: Endpoint[R]) -> Callable[[Answer], R]:
     return lambda answer: endpoint.codec.load(load_json(answer))
+
+
+def _decode_new(endpoint: Endpoint[R], asking: Asking | None) -> Callable[[Answer], R]:
+    """A new record; Keap says with 200 in the place of 201 that it was none."""
+
+    def decode(answer: Answer) -> R:
+        record = endpoint.codec.load(load_json(answer))
+        if answer.status == 200 and asking is not None:
+            asking.remember_taken(endpoint.name)
+        return record
+
+    return decode

@@ -202,6 +202,19 @@ def _companies(lab: Any, _: Mapping[str, Told]) -> Found:
     }
 
 
+@tells("arrays")
+def _arrays(lab: Any, _: Mapping[str, Told]) -> Found:
+    path = f"contacts/{yield from lab.person()}"
+    first = (yield from lab.get(path, "email_addresses"))["email_addresses"]
+    kept = [{"email": each["email"], "field": each["field"]} for each in first]
+    other = {"email": f"probe-{(yield from new_id())[:12]}@example.com", "field": "EMAIL2"}
+    yield from lab.patch(path, {"email_addresses": [*kept, other]})
+    yield from lab.patch(path, {"email_addresses": kept})
+    left = len((yield from lab.get(path, "email_addresses"))["email_addresses"])
+    said = f"one of two addresses is written, and {left} are there"
+    return {"arrays": Told({1: "replace", 2: "merge"}.get(left), said)}
+
+
 @tells("company_custom_fields")
 def _custom_fields(lab: Any, _: Mapping[str, Told]) -> Found:
     ids = []
@@ -306,6 +319,18 @@ def _since(lab: Any, id: str, at: str, *, whole: bool) -> Flow[Told]:
             high = middle
     inclusive = yield from shows("end_update_time", low)
     return Told("inclusive" if inclusive else "exclusive", f"the last moment that shows it is its own: {inclusive}")
+
+
+@tells("same_email")
+def _same_email(lab: Any, _: Mapping[str, Told]) -> Found:
+    address = [{"email": f"probe-{(yield from new_id())[:12]}@example.com", "field": "EMAIL1"}]
+    first = yield from lab.make("contacts", email_addresses=address)
+    yield from lab.settle()
+    second = yield from lab.make("contacts", email_addresses=address)
+    same = first == second
+    return {
+        "same_email": Told("same" if same else "second", f"a POST of an address that is there: another id {not same}")
+    }
 
 
 @tells("consent")

@@ -55,6 +55,7 @@ class Habits:
         mask_alone: what a property does that `update_mask` names and the body leaves out.
         empty_text, empty_date, empty_object, empty_link: what `""` does for a text and for a date, `{}` for an object
             such as an address, and `{"id": ""}` for the company of a contact.
+        arrays: whether a PATCH of a contact replaces all of an array (its e-mail addresses), or those that it lists.
         company_custom_fields: whether a PATCH of a company replaces all custom fields, or those that it lists.
         company_answers: how much the answer to a write of a company shows.
         zip_wins: which of the two counts where `postal_code` and `zip_code` contradict each other.
@@ -73,6 +74,7 @@ class Habits:
         too_long: what becomes of a text that is too long.
         times: how exact the times are that Keap shows.
         empty_shown: how an empty text is shown.
+        same_email: whether a new contact with the address of another one is a second contact, or a write to that one.
         get_lag, list_lag, since_lag: whether a single read, a list, and a list of changes may show for a while what was
             before a write.
         consent: whether Keap remembers the consent of an address that was removed and is written again.
@@ -86,6 +88,11 @@ class Habits:
     empty_date: Cleared | None = _choice(of=Cleared, assumed="clears", says='`""` for a date')  # noqa: RUF009
     empty_object: Cleared | None = _choice(of=Cleared, assumed="clears", says="`{}` for an address, a phone number")  # noqa: RUF009
     empty_link: Cleared | None = _choice(of=Cleared, assumed="clears", says='`{"id": ""}` for the company of a contact')  # noqa: RUF009
+    arrays: Literal["replace", "merge"] | None = _choice(
+        of=Literal["replace", "merge"],
+        assumed="replace",
+        says="e-mail addresses that a PATCH of a contact does not list",
+    )
     company_custom_fields: Literal["replace", "merge"] | None = _choice(
         of=Literal["replace", "merge"], assumed="replace", says="custom fields that a PATCH of a company does not list"
     )
@@ -141,6 +148,9 @@ class Habits:
     )
     empty_shown: Literal["left_out", "null", "empty"] | None = _choice(
         of=Literal["left_out", "null", "empty"], assumed="left_out", says="an empty text in an answer"
+    )
+    same_email: Literal["second", "same"] | None = _choice(
+        of=Literal["second", "same"], assumed="second", says="a new contact with the address of another one"
     )
     get_lag: Lag | None = _choice(of=Lag, assumed="none", says="a GET right after a write")  # noqa: RUF009
     list_lag: Lag | None = _choice(of=Lag, assumed="none", says="a list right after a write")  # noqa: RUF009

@@ -13,7 +13,7 @@ from keapbridge._io.calling import send
 from keapbridge._io.effects import Call, Flow, Page, gather
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Ear, Port
-from keapbridge.errors import ApiError, NotFoundError, StatusError
+from keapbridge.errors import ApiError, ConflictError, NotFoundError, StatusError
 from keapbridge.keap import endpoints, field_endpoints, lists
 from keapbridge.keap.asking import Asking, is_named, is_refusal
 from keapbridge.keap.by_id import ById
@@ -137,7 +137,12 @@ class KeapResource(Generic[R]):
         return fetch(self.port, past.after(past.last), past)
 
     def get(self, id: str | int) -> Flow[R]:
-        return send(self.port, endpoints.get(self.endpoint, one_id("id", id), self.asking))
+        wanted = one_id("id", id)
+        record = yield from send(self.port, endpoints.get(self.endpoint, wanted, self.asking))
+        if isinstance(record.id, str) and record.id != wanted:
+            # It was merged into that one: what is answered is no longer it.
+            raise NotFoundError(f"{self.endpoint.singular} {wanted} is not there: {record.id} is answered in its place")
+        return record
 
     def get_many(self, ids: Collection[str | int]) -> Flow[tuple[R, ...]]:
         wanted = set(several_ids("ids", ids))
@@ -153,7 +158,7 @@ class KeapResource(Generic[R]):
             try:
                 page = yield from send(self.port, call)
             except StatusError as error:
-                if found or not is_refusal(error):
+                if found or not (is_refusal(error) or error.status == 404):
                     raise
                 return (yield from self._fewer(part, wanted, error))
             for item in page.malformed:
@@ -179,7 +184,8 @@ class KeapResource(Generic[R]):
         for some in (ids[:half], ids[half:]):
             for smaller in lists.of_ids(self.endpoint, some, self.asking):
                 found += yield from self._of_ids(smaller, wanted)
-        self.asking.remember_ids(self.endpoint.name, half)
+        if is_refusal(error):  # and not for one of them that is not there
+            self.asking.remember_ids(self.endpoint.name, half)
         return found
 
     def find_like(self, record: R, *, since: datetime | None = None) -> Flow[tuple[R, ...]]:
@@ -193,7 +199,23 @@ class KeapResource(Generic[R]):
 
     def create(self, record: Any) -> Flow[R]:
         self._check_record(record)
-        return send(self.port, endpoints.create(self.endpoint, record, self.asking))
+        if self.asking.habits.same_email == "same":
+            yield from self._check_new(record)
+        return (yield from send(self.port, endpoints.create(self.endpoint, record, self.asking)))
+
+    def _check_new(self, record: Any) -> Flow[None]:
+        """Refuse a contact that would be written over the one that has its address."""
+        first = next(
+            (item.email for item in getattr(record, "email_addresses", None) or () if item.field == "EMAIL1"), None
+        )
+        if not first or ";" in first or "*" in first:
+            return
+        found = yield from send(self.port, lists.list_page(self.endpoint, self.asking, filters=[("email", first)]))
+        if found.items:
+            raise ConflictError(
+                f"not made: contact {found.items[0].id} has the same e-mail address, and Keap would write to that one",
+                status=409,
+            )
 
     def _check_record(self, record: R) -> None:
         kind = self.endpoint.codec.cls

@@ -248,6 +248,9 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     side, sent = intent.side, intent.values
     moment = yield from now()
     made = sync.observe(side, answer, ready.context, whole=sync.systems[side].answers_all)
+    linked = yield from sync.store.links.partners(sync.name, side, [made.id])
+    if linked.get(made.id, source.id) != source.id:
+        return (yield from _taken_for(part, ready, made, linked[made.id], moment))
     state = yield from commit_pair(
         part,
         _after_create(sync, ready, made, moment),
@@ -255,6 +258,30 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
         intent.id,
     )
     return state if state.is_unconfirmed or state.outcome.changes else None
+
+
+def _taken_for(
+    part: RunPart, ready: _Ready, made: Observation, partner: str, moment: datetime
+) -> Flow[PairState | None]:
+    """What was to be a new record has been written over one that is linked already: that one gets its values back."""
+    sync, source, side = part.sync, ready.source, made.side
+    [pair] = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
+    before = pair.current[side].values
+    written = {f: v for f, v in made.snapshot.values.items() if f in before and before[f] != v}
+    kept = pair.seen[side.other] or Observation(side.other, partner, pair.current[side.other])
+    # As if both had held it: what the partner holds is an edit then.
+    link = pair.link.based_on(side, written).based_on(side.other, written)
+    pair = attrs.evolve(pair.seeing(kept).seeing(made), link=link)
+    context = yield from sync.context([kept.snapshot, made.snapshot])
+    state = decide_again(sync, PairState(sync.name, pair, context, Merge(), moment=moment))
+    entry = JournalEntry(sync.name, side, made.id, "update", {f: before[f] for f in written}, written, moment, partner)
+    state = yield from commit_pair(part, state, (entry,), ready.intent.id)
+    reason = (
+        f"{side.title} has written it to {made.id}, which is linked with {side.other.title} {partner}, and made no "
+        "other; what that one held is put back"
+    )
+    yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason))
+    return state
 
 
 def _after_create(sync: Synchronization, ready: _Ready, made: Observation, moment: datetime) -> PairState:

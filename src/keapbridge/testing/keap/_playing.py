@@ -72,6 +72,19 @@ def heard(
     return kept, silent & (resource.update.keys() - resource.required)
 
 
+_SLOTTED = frozenset(words("addresses email_addresses fax_numbers phone_numbers"))
+
+
+def completed(habits: Habits, before: Document, after: Document) -> Document:
+    """A contact after a write, with the items of its arrays that were not listed, where they stay."""
+    if habits.arrays != "merge":
+        return after
+    for name in _SLOTTED & before.keys() & after.keys():
+        listed = {item.get("field") for item in dicts(after[name])}
+        after = {**after, name: [*after[name], *(i for i in dicts(before[name]) if i.get("field") not in listed)]}
+    return after
+
+
 def _effect(habits: Habits, name: str, value: Any) -> str | None:
     """What becomes of a value that is empty; `None` where it is not."""
     if value is None:

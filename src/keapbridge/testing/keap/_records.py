@@ -148,6 +148,8 @@ class RecordEndpoints:
         with self._state.lock:
             body, _ = _playing.heard(self._habits, self._resource, body, None, new=True)
             new = write(self._resource, {}, body, self._writing(), new=True)
+            if option is None and self._resource is CONTACTS and self._habits.same_email == "same":
+                option = "Email"
             known = self._duplicate_of(new, option) if option else None
             if known is None:
                 if isinstance(new.get("origin"), dict):
@@ -167,6 +169,7 @@ class RecordEndpoints:
             body, emptied = _playing.heard(self._habits, self._resource, body, mask, new=False)
             after = write(self._resource, before, body, self._writing(), new=False, mask=mask)
             after = {name: value for name, value in after.items() if name not in emptied}
+            after = _playing.completed(self._habits, before, after)
             if self._habits.no_change == "moves":
                 after["update_time"] = ""
             self._table.replace(record_id, after)

@@ -569,3 +569,28 @@ def test_a_wrong_mapping_and_a_wrong_store_are_found_when_they_are_made(
         kb.Policy(conflicts="oldest")
     with pytest.raises(kb.LinkStoreError):
         kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:////no/such/folder/bridge.db")
+
+
+# --- show -----------------------------------------------------------------------------------------------------------
+
+
+def test_plans_and_runs_are_shown_as_tables_and_approved_row_by_row(
+    crm: kb.CustomcrmClient, keap: kb.KeapClient
+) -> None:
+    for name in ("ada", "bo"):
+        crm.contacts.create(kb.customcrm.Contact(first_name=name, email=f"{name}@example.org"))
+    with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as session:
+        plan = session.plan()
+        assert [row["action"] for row in plan.to_dicts()] == [0, 1]
+        plan.to_csv("plan.csv")
+        first, rest = Path("plan.csv").read_text("utf-8-sig").split("\n", 1)
+        Path("plan.csv").write_text(f"{first}\nyes{rest}", "utf-8")
+        report = session.apply(plan, only=kb.read_approvals("plan.csv"), accept=["first-creates"], by="anna")
+        assert (report.count("created"), report.by) == (1, "anna")
+        assert [each.id for each in session.plans()] == [plan.id]
+        assert [each.run_id for each in session.runs()] == [report.run_id]
+        assert session.saved_plan(plan.id).counts == plan.counts
+        assert session.report(report.run_id).counts == report.counts
+        for shown in (plan, report, session.conflicts(), session.failures(), session.runs()):
+            assert isinstance(shown.to_dicts(), list)
+        assert [each["given_name"] for each in kb.to_dicts(keap.contacts.list())] == ["ada"]

@@ -60,3 +60,8 @@ def test_what_was_counted_is_coloured_by_what_it_is() -> None:
 @given(st.text())
 def test_words_stay_as_they_are(text: str) -> None:
     assert plain(painted(text)) == plain(text)
+
+
+def test_a_claim_is_green_or_red() -> None:
+    assert painted("  ✓ it is so") == "\x1b[32m  ✓\x1b[0m it is so"
+    assert painted("  ✗ NOT SO: it is so") == "\x1b[31m  ✗ NOT SO:\x1b[0m it is so"

@@ -101,7 +101,7 @@ def test_the_help_of_every_verb_can_be_shown(capsys: pytest.CaptureFixture[str])
 def test_an_error_is_one_line_unless_it_is_to_be_debugged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: Any) -> int:
+    def fail(*_: Any, **__: Any) -> int:
         raise error
 
     monkeypatch.setattr(demo, "run", fail)
@@ -124,7 +124,7 @@ def test_an_error_is_one_line_unless_it_is_to_be_debugged(
 def test_the_demo_gets_its_numbers_and_gives_its_exit_code(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     asked: dict[str, Any] = {}
 
-    def run(**options: Any) -> int:
+    def run(_: Any, **options: Any) -> int:
         asked.update(options)
         return code
 
@@ -135,7 +135,7 @@ def test_the_demo_gets_its_numbers_and_gives_its_exit_code(monkeypatch: pytest.M
 
 def test_the_demo_has_200_customers_1000_contacts_and_150_products_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(demo, "run", lambda **options: asked.update(options) or 0)
+    monkeypatch.setattr(demo, "run", lambda _, **options: asked.update(options) or 0)
     assert main(["demo"]) == 0
     assert asked == {"seed": demo.SEED, "customers": 200, "contacts": 1000, "products": 150}
 

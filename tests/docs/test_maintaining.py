@@ -82,3 +82,14 @@ def test_the_forms_for_issues_ask_for_something() -> None:
     forms = {path.name: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / ".github").rglob("*.yml")}
     asking = {name: [item for item in form["body"] if "id" in item] for name, form in forms.items() if "body" in form}
     assert {name for name, items in asking.items() if items} == {"bug.yml", "idea.yml"}
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_small_and_each_is_shown_somewhere() -> None:
+    shown = "\n".join(path.read_text("utf-8") for path in [ROOT / "README.md", *DOCS.rglob("*.md")])
+    pictures = [path for path in (DOCS / "assets").iterdir() if path.suffix in {".webp", ".svg", ".png"}]
+    assert len(pictures) > 8
+    assert [path.name for path in pictures if path.stat().st_size >= 100_000] == []
+    assert [path.name for path in pictures if f"assets/{path.name}" not in shown] == []

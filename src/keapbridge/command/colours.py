@@ -16,8 +16,9 @@ _OF_WORDS: Final = {
     **dict.fromkeys(("create", "created"), _GREEN),
     **dict.fromkeys(("unchanged", "info"), _DIM),
 }
-_TITLE: Final = re.compile(r"^(?:Plan|Run) \w+|^[a-z][a-z ,]*:$|^keapbridge:", re.MULTILINE)
-_COUNT: Final = re.compile(r"^(?P<before> {2}\w+ {2,})(?P<what>[a-z][\w ]*?)(?P<number> +[\d,]+)$", re.MULTILINE)
+_TITLE: Final = re.compile(r"^ *(?:Plan|Run) \w+|^[a-z][a-z ,]*:$|^keapbridge:", re.MULTILINE)
+_MARK: Final = re.compile(r"^ +(?:✓|✗ NOT SO:)", re.MULTILINE)
+_COUNT: Final = re.compile(r"^(?P<before> {2,4}\w+ {2,})(?P<what>[a-z][\w ]*?)(?P<number> +[\d,]+)$", re.MULTILINE)
 _SEVERITY: Final = re.compile(r"^(?P<before> {2})(?P<what>error|warning|info)(?P<number> +)", re.MULTILINE)
 
 
@@ -33,6 +34,7 @@ def wants_colours(stream: TextIO) -> bool:
 def painted(text: str) -> str:
     """A text with its titles, counts and severities in colours. Without them it is the text as it was."""
     text = _TITLE.sub(lambda found: _in(_BOLD, found[0]), text)
+    text = _MARK.sub(lambda found: _in(_GREEN if "✓" in found[0] else _RED, found[0]), text)
     for pattern in (_COUNT, _SEVERITY):
         text = pattern.sub(_counted, text)
     return text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keapbridge.command.codes import CANNOT, OK
-from keapbridge.command.printing import json_argument, print_json
+from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.verbs import Verb
 
 __all__ = ["VERBS"]
@@ -72,7 +72,7 @@ def _demo(options: argparse.Namespace) -> int:
     from keapbridge.demo import SEED, run
 
     seed = SEED if options.seed is None else options.seed
-    return run(seed=seed, customers=options.customers, contacts=options.contacts, products=options.products)
+    return run(show, seed=seed, customers=options.customers, contacts=options.contacts, products=options.products)
 
 
 def _dataflow_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,14 +8,16 @@ asked; if anything is not so, it says what, and fails. It needs no service and n
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -69,6 +71,7 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
     clocks = _Clock(timedelta(hours=2)), _Clock(timedelta(hours=1))
     invented = invent(seed, customers=customers, contacts=contacts, products=products)
     with (
+        _quiet_log(),
         CustomcrmEmulator(clock=clocks[0]) as crm_server,
         KeapEmulator(currency=CURRENCY, clock=clocks[1]) as keap_server,
         CustomcrmClient(crm_server.base_url, auth=BearerToken(crm_server.token)) as crm,
@@ -93,6 +96,17 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
     return _verdict(show, time.monotonic() - started)
 
 
+@contextmanager
+def _quiet_log() -> Iterator[None]:
+    """Python prints warnings of a library that nobody has given a log; what they are about is shown here anyway."""
+    logger, handler = logging.getLogger("keapbridge"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 @attrs.define
 class _Clock:
     """The time of a system, so much behind."""
@@ -112,6 +126,7 @@ class _Show:
         made: the requests of the first sync, by which records were made.
         figures: what → side → how often a method was used, and how many seconds it took.
         contradicted: the claims that are not so.
+        compared: what came of comparing pairs.
     """
 
     out: Out
@@ -122,6 +137,7 @@ class _Show:
     made: claims.Asked = attrs.field(factory=dict)
     figures: list[tuple[str, float, Mapping[Side, Counter[str]]]] = attrs.field(factory=list)
     contradicted: list[str] = attrs.field(factory=list)
+    compared: dict[Any, Any] = attrs.field(factory=dict)
 
     def heading(self, text: str) -> None:
         self.out(f"\n{text}\n{'-' * len(text)}")
@@ -195,7 +211,7 @@ def _first_sync(show: _Show) -> None:
         claims.recognised(show.things, links, lines),
         claims.made_once(before, after, links, report, show.made),
         claims.accounted_for(after, links, lines),
-        claims.agree(after, links, lines, show.made, MAPPERS, CURRENCY),
+        claims.agree(after, links, lines, show.made, MAPPERS, CURRENCY, show.compared),
         claims.unmapped_kept(before, after, MAPPERS),
         claims.consent_kept(before, after),
     )
@@ -225,7 +241,7 @@ def _second_sync(show: _Show) -> None:
         edits.written_exactly(planned, asked),
         edits.decided(planned, lines),
         claims.unchanged(before, after, apart_from=edits.edited_records(planned)),
-        claims.agree(after, links, lines, show.made, MAPPERS, CURRENCY),
+        claims.agree(after, links, lines, show.made, MAPPERS, CURRENCY, show.compared),
         claims.unmapped_kept(before, after, MAPPERS),
         claims.consent_kept(before, after),
     )

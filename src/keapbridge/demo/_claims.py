@@ -152,14 +152,23 @@ def _pair(link: Link) -> str:
 
 
 def agree(
-    documents: Documents, links: Links, lines: Iterable[Line], made: Asked, mappers: Mappers, currency: str
+    documents: Documents,
+    links: Links,
+    lines: Iterable[Line],
+    made: Asked,
+    mappers: Mappers,
+    currency: str,
+    compared: dict[Any, Any] | None = None,
 ) -> Claim:
     """Every linked pair means the same in every mapped field, as far as both sides can hold it.
 
     Args:
         made: the requests by which records were made: what was not in them, their system has filled in by itself.
+        compared: what came of earlier comparisons; a pair that is as it was is not compared again.
     """
     context = reading(links, currency)
+    known = {} if compared is None or compared.get("context") != context else compared
+    found: dict[Any, Any] = {"context": context}
     open_fields = {(line.object, side, id, f) for line in lines for side, id in _ids(line) for f in _fields(line)}
     bodies = {(object, side, id): body for side, object, id, body in _creates(made)}
     against: list[str] = []
@@ -167,7 +176,11 @@ def agree(
     for object, mapper in mappers.items():
         for link in links[object]:
             tally["pairs"] += 1
-            values = alike(mapper, link, documents, context)
+            held = [documents[object, side].get(link.id(side)) for side in Side]
+            before, values = known.get((object, link.customcrm_id, link.keap_id), (None, None))
+            if before != held:
+                values = alike(mapper, link, documents, context)
+            found[object, link.customcrm_id, link.keap_id] = held, values
             for lens in mapper.lenses:
                 how = values[lens.name][0]
                 if how == "not" and any(
@@ -182,6 +195,9 @@ def agree(
                 if how == "not":
                     _, ours, theirs = values[lens.name]
                     against.append(f"{object} {_pair(link)}: {lens.name} is {ours!r} in Customcrm, {theirs!r} in Keap")
+    if compared is not None:
+        compared.clear()
+        compared.update(found)
     pairs = tally.pop("pairs", 0)
     return Claim(
         f"{pairs:,} linked pairs agree in all {tally.total():,} fields, apart from {tally['reported']:,} that the "

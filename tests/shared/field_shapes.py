@@ -15,6 +15,7 @@ from small_server import UNSAID, Asked, Said, SmallServer
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
+from keapbridge import presets
 
 Json = dict[str, Any]
 NUMBERED = {"contacts": 1000, "customers": 2000, "products": 3000}
@@ -617,8 +618,194 @@ class AirtableLike(Shape):
         return Said(200, self._shown(object, path[1], table[path[1]]))
 
 
+class HubSpotLike(Shape):
+    """Properties in an object, shown by name only; null is refused, and what is emptied is an empty text."""
+
+    root = "/crm/v3/objects"
+    cleared = ""
+    resources: ClassVar = {"contacts": "contacts", "customers": "companies", "products": "products"}
+    spelled: ClassVar = {
+        "contacts": {
+            **{name: name.replace("_", "") for name in ("first_name", "last_name", "email", "phone", "job_title")},
+            "city": "city", "country": "country", "birth_date": "date_of_birth", "customer_id": "company_id",
+        },
+        "customers": {name: name for name in ("name", "city", "country", "phone")},
+        "products": {
+            "name": "name", "sku": "hs_sku", "price": "price",
+            "short_description": "short_description", "currency": "currency",
+        },
+    }
+    usual: ClassVar = {"contacts": {"firstname", "lastname", "email"}, "customers": {"name"}, "products": {"name"}}
+
+    def schema(self) -> kb.CustomcrmSchema:
+        there = {
+            name: {dict(zip(NEUTRAL[name], NAMES[name], strict=True))[ours]: theirs for ours, theirs in own.items()}
+            for name, own in self.spelled.items()
+        }
+        return presets.hubspot_shape(**there, most=PAGE)
+
+    def _shown(self, object: str, id: str, row: Json, asked: str | None) -> Json:
+        names = set(asked.split(",")) if asked else self.usual[object]
+        own = {theirs: row[ours] for ours, theirs in self.spelled[object].items() if theirs in names}
+        texts = {name: value if value is None else str(value) for name, value in own.items()}
+        stamps = {"createdAt": row["created"], "updatedAt": row["updated"]}
+        told = {name: moment.strftime("%Y-%m-%dT%H:%M:%S.000Z") for name, moment in stamps.items()}
+        return {"id": id, "properties": {**texts, "hs_object_id": id}, **told, "archived": False}
+
+    def say(self, asked: Asked, path: list[str]) -> Said:
+        object = self.object_of(path[0])
+        table = self.tables[object]
+        shown = asked.query.get("properties")
+        if path[1:] == ["batch", "read"]:
+            ids = [each["id"] for each in asked.body["inputs"]]
+            names = ",".join(asked.body["properties"])
+            return Said(200, {"results": [self._shown(object, id, table[id], names) for id in ids if id in table]})
+        if len(path) == 1 and asked.method == "GET":
+            size = min(int(asked.query.get("limit", 10)), PAGE)
+            found = [each for each in self.ordered(object) if each[0] > asked.query.get("after", "")]
+            body: Json = {"results": [self._shown(object, *each, shown) for each in found[:size]]}
+            if len(found) > size:
+                body["paging"] = {"next": {"after": found[size - 1][0], "link": "?"}}
+            return Said(200, body)
+        if len(path) > 1 and path[1] not in table:
+            return Said(404, {"status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND"})
+        if asked.method == "GET":
+            return Said(200, self._shown(object, path[1], table[path[1]], shown))
+        if asked.method == "DELETE":
+            self.remove(object, path[1])
+            return Said(204, UNSAID)
+        given = asked.body["properties"]
+        if any(value is None for value in given.values()):
+            return Said(400, {"status": "error", "message": 'null is not allowed, use "" to clear'})
+        by_theirs = {theirs: ours for ours, theirs in self.spelled[object].items()}
+        values = clean({by_theirs[name]: value for name, value in given.items()})
+        id = path[1] if len(path) > 1 else self.add(object, **values)
+        self.edit(object, id, **values)
+        return Said(201 if len(path) == 1 else 200, self._shown(object, id, table[id], ",".join(given)))
+
+
+class StrapiLike(Shape):
+    """Strapi 5: records by their `documentId` in `data`, filters in brackets."""
+
+    root = "/api"
+
+    def schema(self) -> kb.CustomcrmSchema:
+        return presets.strapi(most=PAGE)
+
+    def _shown(self, object: str, id: str, row: Json) -> Json:
+        own = {_camel(name): row[name] for name in NEUTRAL[object]}
+        stamps = {"createdAt": row["created"], "updatedAt": row["updated"]}
+        told = {name: moment.strftime("%Y-%m-%dT%H:%M:%S.000Z") for name, moment in stamps.items()}
+        return {"id": int(id), "documentId": f"doc{id}", **own, **told}
+
+    def say(self, asked: Asked, path: list[str]) -> Said:
+        object = next((name for name in self.tables if name == path[0]), None)
+        if object is None:
+            return Said(404, {"data": None, "error": {"status": 404, "message": "Not Found"}})
+        table = self.tables[object]
+        names = {_camel(name): name for name in NEUTRAL[object]}
+        given = (asked.body or {}).get("data", {})
+        values = {names[name]: value for name, value in given.items()}
+        if len(path) == 1 and asked.method == "GET":
+            found = self.ordered(object)
+            if since := asked.query.get("filters[updatedAt][$gte]"):
+                found = [each for each in found if each[1]["updated"] >= datetime.fromisoformat(since)]
+            if ids := asked.queries.get("filters[documentId][$in]"):
+                found = [each for each in found if f"doc{each[0]}" in ids]
+            if asked.query.get("sort", "").startswith("-") or asked.query.get("sort") == "id:desc":
+                found.reverse()
+            page = int(asked.query.get("pagination[page]", 1))
+            size = min(int(asked.query.get("pagination[pageSize]", 2)), PAGE)
+            meta = {"page": page, "pageSize": size, "pageCount": -(-len(found) // size), "total": len(found)}
+            here = found[(page - 1) * size : page * size]
+            return Said(200, {"data": [self._shown(object, *each) for each in here], "meta": {"pagination": meta}})
+        id = path[1].removeprefix("doc") if len(path) > 1 else ""
+        if id and id not in table:
+            return Said(404, {"data": None, "error": {"status": 404, "message": "Not Found"}})
+        if asked.method == "DELETE":
+            self.remove(object, id)
+            return Said(204, UNSAID)
+        if asked.method == "POST":
+            id = self.add(object, **values).removeprefix("doc")
+        elif asked.method == "PUT":
+            self.edit(object, id, **values)
+        status = 201 if asked.method == "POST" else 200
+        return Said(status, {"data": self._shown(object, id, table[id]), "meta": {}})
+
+    def rows(self, object: str) -> dict[str, Json]:
+        return {f"doc{id}": row for id, row in super().rows(object).items()}
+
+    def add(self, object: str, **values: Any) -> str:
+        return f"doc{super().add(object, **values)}"
+
+    def edit(self, object: str, id: str, **values: Any) -> None:
+        super().edit(object, id.removeprefix("doc"), **values)
+
+    def remove(self, object: str, id: str) -> None:
+        super().remove(object, id.removeprefix("doc"))
+
+
+class PostgrestLike(Shape):
+    """PostgREST: rows in an array, filters in the query, also for one row; what changes is shown if it is asked for."""
+
+    def schema(self) -> kb.CustomcrmSchema:
+        return presets.postgrest(most=PAGE)
+
+    def _shown(self, object: str, id: str, row: Json) -> Json:
+        own = {name: row[name] for name in NEUTRAL[object]}
+        if own.get("customer_id"):
+            own["customer_id"] = int(own["customer_id"])
+        stamps = {"created_at": row["created"], "updated_at": row["updated"]}
+        return {"id": int(id), **own, **{name: moment.isoformat() for name, moment in stamps.items()}}
+
+    def say(self, asked: Asked, path: list[str]) -> Said:
+        object = path[0]
+        if object not in self.tables:
+            return Said(404, {"message": "relation does not exist", "code": "42P01"})
+        prefer = asked.headers.get("prefer", "")
+        table, found = self.tables[object], self.ordered(object)
+        if unknown := asked.query.keys() - {"order", "limit", "offset", "select", "id", "updated_at"}:
+            return Said(400, {"code": "PGRST100", "message": f"failed to parse filter ({min(unknown)})"})
+        if (text := asked.query.get("id")) is not None:
+            ids = re.findall(r"\d+", text)
+            found = [each for each in found if each[0] in ids]
+        if (text := asked.query.get("updated_at")) is not None:
+            since = datetime.fromisoformat(text.removeprefix("gte."))
+            found = [each for each in found if each[1]["updated"] >= since]
+        if asked.query.get("order", "").endswith(".desc"):
+            found.reverse()
+        if asked.method == "GET":
+            start, size = int(asked.query.get("offset", 0)), min(int(asked.query.get("limit", PAGE)), PAGE)
+            here = found[start : start + size]
+            total = str(len(found)) if "count=exact" in prefer else "*"
+            span = f"{start}-{start + len(here) - 1}" if here else "*"
+            return Said(200, [self._shown(object, *each) for each in here], {"Content-Range": f"{span}/{total}"})
+        values = dict(asked.body or {})
+        if values.get("customer_id"):
+            values["customer_id"] = str(values["customer_id"])
+        done = [id for id, _ in found]
+        if asked.method == "POST":
+            done = [self.add(object, **values)]
+        for id in done if asked.method in {"PATCH", "DELETE"} else ():
+            if asked.method == "PATCH":
+                self.edit(object, id, **values)
+            else:
+                self.remove(object, id)
+        if asked.method == "DELETE" or "return=representation" not in prefer:
+            return Said(204, UNSAID)
+        return Said(201 if asked.method == "POST" else 200, [self._shown(object, id, table[id]) for id in done])
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
 def _spaced(name: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", r" \1", name)
 
 
 SHAPES: tuple[type[Shape], ...] = (PipedriveLike, ZohoLike, SalesforceLike, OdooLike, AirtableLike)
+
+IMITATED: tuple[type[Shape], ...] = (HubSpotLike, StrapiLike, PostgrestLike)
+"""What presets are for, and cannot be had here."""

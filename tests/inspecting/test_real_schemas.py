@@ -46,7 +46,8 @@ def _cells(url: str, but: frozenset[str]) -> Rows:
             if table.endswith("_seq"):
                 continue  # the numbers of rows that are made
             keys = look.get_pk_constraint(table)["constrained_columns"]
-            for row in connection.execute(sa.text(f"SELECT * FROM {table}")).mappings():
+            every = sa.select(sa.text("*")).select_from(sa.table(table))
+            for row in connection.execute(every).mappings():
                 key = tuple(row[name] for name in keys)
                 found |= {(table, name, key): repr(cell) for name, cell in row.items() if name not in but}
     engine.dispose()
@@ -129,7 +130,7 @@ def test_a_schema_of_others_is_connected_from_what_is_printed(case: RealSchema, 
             getattr(server.state, name).edit(link.keap_id, **case.changes)
             run = session.sync()
             assert _changed(untouched, _cells(url, case.stamps) | _stamps(untouched, case.stamps)) == {(table, column)}
-            assert _run_one(url, f"SELECT {column} FROM {table} WHERE {key} = {id!r}") == value
+            assert _cell(url, table, column, key, id) == value
             quiet()
             session.undo(run.run_id)
             assert _cells(url, case.stamps) == {k: v for k, v in untouched.items() if k[1] not in case.stamps}
@@ -201,10 +202,11 @@ def _stamps(cells: Rows, stamps: frozenset[str]) -> Rows:
     return {key: value for key, value in cells.items() if key[1] in stamps}
 
 
-def _run_one(url: str, statement: str) -> Any:
+def _cell(url: str, table: str, column: str, key: str, id: Any) -> Any:
     engine = sa.create_engine(url)
+    query = sa.select(sa.column(column)).select_from(sa.table(table)).where(sa.column(key) == id)
     with engine.connect() as connection:
-        found = connection.exec_driver_sql(statement).scalar()
+        found = connection.execute(query).scalar()
     engine.dispose()
     return found
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from real_schemas import django, dolibarr, espocrm, northwind, odoo, sakila, suitecrm, vtiger, woocommerce
+from real_schemas import (
+    access,
+    django,
+    dolibarr,
+    espocrm,
+    northwind,
+    odoo,
+    rails,
+    sakila,
+    suitecrm,
+    vtiger,
+    woocommerce,
+)
 
 __all__ = ["CASES"]
 
-_ALL = (northwind, django, dolibarr, espocrm, odoo, sakila, suitecrm, vtiger, woocommerce)
+_ALL = (northwind, access, django, dolibarr, espocrm, odoo, rails, sakila, suitecrm, vtiger, woocommerce)
 CASES = {module.CASE.name: module.CASE for module in _ALL}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -15,6 +16,9 @@ from keapbridge.model.maybe import Unreadable
 from keapbridge.model.timed import TimedDate
 
 __all__ = ["converted", "place_text", "property_types", "shown", "stamp_of"]
+
+
+_OFFSET = re.compile(r"[+-]\d\d:\d\d(:\d\d)?$")  # from UTC, at the end of a time
 
 
 def place_text(value: Any) -> str:
@@ -94,7 +98,8 @@ def _in_its_zone(value: Any, zone: tzinfo, column: sa.Column[Any] | None) -> Any
     if not isinstance(moment, datetime) or moment.tzinfo is not None:
         return value
     there = moment.replace(tzinfo=zone)
-    return f"{value}{there.isoformat()[-_OFFSET:]}" if isinstance(value, str) else there
+    offset = _OFFSET.search(there.isoformat())
+    return f"{value}{offset[0]}" if isinstance(value, str) and offset is not None else there
 
 
 def _day(value: Any, zone: tzinfo) -> Any:
@@ -117,18 +122,14 @@ def _day(value: Any, zone: tzinfo) -> Any:
     return moment.isoformat(" ") if isinstance(value, datetime) else value
 
 
-_OFFSET = len("+01:00")
-
-
 def _moment_in(value: Any, zone: tzinfo) -> Any:
     """A moment that a text tells with its zone, or the text without the zone that it was shown with."""
     moment = _read(value)
     if moment is None or moment.tzinfo is None:
         return value
-    local = _read(value[:-_OFFSET]) if value[-_OFFSET] in "+-" else None
-    if local is not None and local.replace(tzinfo=zone) == moment:
-        return value[:-_OFFSET]
-    return moment
+    bare = _OFFSET.sub("", value)
+    local = _read(bare)
+    return bare if local is not None and local.tzinfo is None and local.replace(tzinfo=zone) == moment else moment
 
 
 def _read(value: Any) -> datetime | None:

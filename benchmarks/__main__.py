@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import chart, fleet, imports, lists, syncs, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
-from benchmarks.table import Line, failed, machine, markdown, replace_table
+from benchmarks.table import Line, as_json, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
 
 Row = Callable[[Sizes, Workspace], Iterator[Line]]
@@ -20,8 +20,12 @@ Row = Callable[[Sizes, Workspace], Iterator[Line]]
 ROWS: dict[str, Row] = {
     "list-sdk": lists.list_sdk,
     "list-untyped": lists.list_untyped,
+    "list-small": lists.list_small,
+    "list-odd": lists.list_odd,
     "reconcile": syncs.reconcile,
     "first-match": syncs.first_match,
+    "linking": syncs.linking,
+    "store-bytes": syncs.store_bytes,
     "rss": syncs.rss,
     "incremental": syncs.incremental,
     "overhead": syncs.overhead,
@@ -52,6 +56,8 @@ def main() -> int:
         replace_table(given.markdown, table)
         if given.markdown.resolve() == chart.PAGE:
             chart.PICTURE.write_text(chart.drawn(chart.ratios(chart.PAGE.read_text("utf-8"))), "utf-8")
+    if given.json is not None:
+        given.json.write_text(as_json(lines, remarks), "utf-8")
     # Small sizes are mostly about what is done once: their targets say nothing.
     return 0 if all(line.passed if counts else not line.is_missing for line in lines) else 1
 
@@ -63,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--records", type=int, help="the most records a side has; 1,000,000 without it")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="put the table into this page, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines with their figures there, too")
     parser.add_argument("--folder", type=Path, help="where stores are kept meanwhile: some gigabytes")
     parser.set_defaults(sizes="full")
     return parser.parse_args()

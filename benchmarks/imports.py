@@ -32,7 +32,7 @@ def imports(sizes: Sizes, work: Workspace) -> Iterator[Line]:
         loaded.update(modules)
     time = statistics.median(taken)
     found = [name for name in HEAVY if name in loaded]
-    yield Line("import", "`import keapbridge`", "–", f"{time:.3f} s", "–", time, at_most(0.3, " s"), is_ratio=False)
+    yield Line("import", "`import keapbridge`", "–", f"{time:.3f} s", "–", time, at_most(0.2, " s"), is_ratio=False)
     yield Line(
         "import", f"heavy parts that it imports, of {', '.join(HEAVY)}", "–", ", ".join(found) or "none", "–",
         len(found), at_most(0, ""), is_ratio=False,

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Emulators", "Pages", "emulators", "fresh_python", "measure", "page_servers"]
+__all__ = ["Emulators", "Pages", "contract_server", "emulators", "fresh_python", "measure", "page_servers"]
 
 ROOT = Path(__file__).parents[1]
 SEED = 1
@@ -83,6 +83,13 @@ def page_servers(records: int, *, changed: int = 0) -> Iterator[Pages]:
     size = ("--records", str(records), "--seed", str(SEED), "--changed", str(changed))
     with running("server", "keap", *size) as (_, keap), running("server", "customcrm", *size) as (_, customcrm):
         yield Pages(f"http://127.0.0.1:{keap['port']}/crm/rest", f"http://127.0.0.1:{customcrm['port']}/api")
+
+
+@contextmanager
+def contract_server(records: int, *, odd: bool = False) -> Iterator[str]:
+    """The base URL of a page server of strange contacts; with `odd` one record of each page is read with patience."""
+    with running("contract_server", "--records", str(records), *(["--odd"] if odd else [])) as (_, told):
+        yield f"http://127.0.0.1:{told['port']}/crm/rest"
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Line", "Target", "at_least", "at_most", "failed", "machine", "markdown", "replace_table"]
+__all__ = ["Line", "Target", "as_json", "at_least", "at_most", "failed", "machine", "markdown", "replace_table"]
 
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 _HEADINGS = ("row", "what", "against", "measured", "the other", "ratio", "target", "result")
@@ -88,6 +89,27 @@ def markdown(lines: Iterable[Line], remarks: Sequence[str]) -> str:
     rows = [_HEADINGS, tuple("---" for _ in _HEADINGS), *(line.cells for line in lines)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
     return f"{table}\n\n" + "\n".join(f"- {remark}" for remark in remarks) + "\n"
+
+
+def as_json(lines: Iterable[Line], remarks: Sequence[str]) -> str:
+    """The same as JSON: each line with its figure, its target and whether it is met."""
+    told = [
+        {
+            "row": line.row,
+            "what": line.what,
+            "against": line.against,
+            "measured": line.measured,
+            "other": line.other,
+            "figure": None if line.is_missing else line.figure,
+            "is_ratio": line.is_ratio,
+            "target": None if line.target is None else line.target.limit,
+            "at_least": None if line.target is None else line.target.least,
+            "unit": None if line.target is None else line.target.unit,
+            "passed": line.passed,
+        }
+        for line in lines
+    ]
+    return json.dumps({"lines": told, "remarks": list(remarks)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def replace_table(page: Path, table: str) -> None:

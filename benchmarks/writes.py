@@ -125,7 +125,7 @@ def writes(sizes: Sizes, work: Workspace) -> Iterator[Line]:
             f"{rate:.0f} writes/s ({whole:.0f} with planning)",
             f"{most:.0f} writes/s",
             rate / most,
-            at_least(0.9),
+            at_least(0.93),
         )
 
 

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from benchmarks.__main__ import ROWS
-from benchmarks.table import Line, at_least, at_most, failed, markdown, replace_table
+from benchmarks.table import Line, as_json, at_least, at_most, failed, markdown, replace_table
 
 import keapbridge as kb
-from benchmarks import chart, records
+from benchmarks import chart, records, strangers
 from keapbridge.customcrm import endpoints as customcrm_endpoints
 from keapbridge.keap import endpoints as keap_endpoints
 from keapbridge.mapping.kinds import Context
@@ -96,6 +97,20 @@ def test_no_two_contacts_have_an_address_or_an_id_in_common() -> None:
     assert [records.customcrm_index(records.customcrm_id(index)) for index in range(50)] == list(range(50))
 
 
+def test_strange_contacts_are_read_and_the_odd_ones_among_them_too() -> None:
+    """Whatever is read quickly is read the same with patience, and nothing is lost."""
+    codec = keap_endpoints.CONTACTS.codec
+    for first in (0, 300):
+        for odd in (False, True):
+            page = strangers.page(first, first + 300, 1, odd=odd)
+            items = json.loads(page)
+            assert page == strangers.page(first, first + 300, 1, odd=odd)
+            records, malformed = codec.read_many(msgspec.Raw(page))
+            assert (records, malformed) == codec.load_many(items)
+            assert [record.id for record in records] == [item["id"] for item in items]
+            assert {"lifecycle", "engagement_score", "preferences"} == {name for r in records for name in r.extra}
+
+
 # --- the table --------------------------------------------------------------------------------------------------
 
 
@@ -111,6 +126,16 @@ def test_no_two_contacts_have_an_address_or_an_id_in_common() -> None:
 )
 def test_a_figure_is_held_to_its_target(figure: float, target: Any, passed: bool) -> None:
     assert Line("row", "what", "against", "1 s", "2 s", figure, target).passed is passed
+
+
+def test_lines_are_told_as_json() -> None:
+    lines = [Line("row", "what", "against", "1 s", "2 s", 0.5, at_most(1)), failed("other", ValueError("no"))]
+    told = json.loads(as_json(lines, ["on a machine"]))
+    assert told["remarks"] == ["on a machine"]
+    assert [(line["row"], line["figure"], line["target"], line["passed"]) for line in told["lines"]] == [
+        ("row", 0.5, 1, True),
+        ("other", None, None, False),
+    ]
 
 
 def test_what_could_not_be_measured_has_failed() -> None:

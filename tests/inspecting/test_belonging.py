@@ -27,6 +27,17 @@ def test_of_several_rows_the_main_one_is_picked_by_its_kind() -> None:
     assert list(found.joins) == [kb.SqlJoin("place", remote="person", columns={"City": "city"}, where={"kind": "home"})]
 
 
+def test_what_is_called_as_the_key_of_a_person_refers_to_it_where_the_database_does_not_say_so() -> None:
+    rows = [(1, "Gate 1", "Oslo", 1, 1), (2, "Gate 2", "Moss", 0, 1), (3, "Gate 3", "Bergen", 1, 2)]
+    columns = {"StreetAddress1": "address", "City": "city"}
+    for key, found_there in (("person_id", 1), ("id", 0)):
+        person = table("person", PERSON.replace("person_id", key), *PEOPLE)
+        place = table("place", f"place_id# address city is_default# {key}#", *rows)
+        found, _ = contacts(person, place)
+        joined = [kb.SqlJoin("place", remote=key, columns=columns, where={"is_default": 1})]
+        assert list(found.joins) == joined[:found_there]
+
+
 def test_of_several_rows_that_nothing_tells_apart_none_is_taken_and_that_is_told() -> None:
     place = table("place", "place_id# city person#", (1, "Oslo", 1), (2, "Moss", 1), refers={"person": "person"})
     found, told = contacts(table("person", PERSON, *PEOPLE), place)

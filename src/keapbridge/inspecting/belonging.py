@@ -22,6 +22,7 @@ from keapbridge.model.finding import Finding
 __all__ = ["Belonging", "belonging"]
 
 _LOOKED_UP = ("Country", "Region", "City")
+_LEAST_WORDS = 2  # of the name of a key that says whose it is: `customer_id`
 _LEAST_BEFORE = 2  # properties of a row that is one record's own, and made before it
 _SURE = 0.6  # of a score in another table than the main one
 _SHORT = 2  # letters of a country's code
@@ -163,12 +164,12 @@ def _after(
     schema: Schema, guess: Guess, wanted: list[str], others: Collection[str], findings: list[Finding]
 ) -> Iterator[tuple[SqlJoin, Table]]:
     """Rows that refer to a record, and of which it has one: a profile, an address of a kind."""
-    for table, key in schema.referring(guess.table):
+    for table, key in (*schema.referring(guess.table), *_called_alike(schema, guess.table)):
         is_none = "none" in table_scores(table.name) and table.key != key.columns  # with its key it goes on with it
         if len(key.columns) != 1 or is_none or table.name in others or table.is_view or len(table.foreign_keys) > 2:
             continue
         found = _parts(table, wanted, {*key.columns, *table.key})
-        if not found:
+        if len(found) < (_LEAST_BEFORE if key not in table.foreign_keys else 1):
             continue
         where = _where(table, key)
         if where is None:
@@ -180,6 +181,19 @@ def _after(
         if _goes_with_all(table, key, guess.table):
             given["always"] = True
         yield _join(schema, table, _taken(found, wanted), given | ({"where": where} if where else {})), table
+
+
+def _called_alike(schema: Schema, main: Table) -> Iterator[tuple[Table, ForeignKey]]:
+    """Tables with a column that is called as the key of a table is, where no key of the database says so."""
+    if len(main.key) != 1 or len(words_of(main.key[0])) < _LEAST_WORDS:
+        return
+    [name] = main.key
+    known = set(main.values(name))
+    for table in schema.tables:
+        if table is main or name not in table or table.key == (name,) or table.foreign_key_of(name) is not None:
+            continue
+        if table[name].family == main[name].family and known.intersection(table.values(name)):
+            yield table, ForeignKey(columns=(name,), table=main.name, remote=(name,), schema=main.schema)
 
 
 def _goes_with_all(table: Table, key: ForeignKey, main: Table) -> bool:
@@ -202,7 +216,11 @@ def _join(schema: Schema, table: Table, columns: Mapping[str, str], given: Mappi
 def _where(table: Table, key: ForeignKey) -> dict[str, Any] | None:
     """What picks one row for each record: nothing is needed, a column and its value, or `None` where nothing does."""
     owner = key.columns[0]
-    if owner in table.single_keys or _are_one_each(table, owner, None):
+    if owner in table.single_keys:
+        return {}
+    if (flag := _flag_of_main(table, owner)) is not None:
+        return flag
+    if _are_one_each(table, owner, None):
         return {}
     for column in table.columns:
         values = {value for value in table.values(column.name) if value is not None}
@@ -212,6 +230,18 @@ def _where(table: Table, key: ForeignKey) -> dict[str, Any] | None:
             is_main = isinstance(value, str) and not value_words("main").isdisjoint(words_of(value.lower()))
             if is_main and _are_one_each(table, owner, (column.name, value)):
                 return {column.name: value}
+    return None
+
+
+def _flag_of_main(table: Table, owner: str) -> dict[str, Any] | None:
+    """A column such as `is_primary`, where it is set in one row for each record."""
+    for column in table.columns:
+        is_flag = column.family in {"boolean", "integer"} and table.foreign_key_of(column.name) is None
+        if not is_flag or value_words("main").isdisjoint(words_of(column.name)) or column.name == owner:
+            continue
+        values = {value for value in table.values(column.name) if value is not None}
+        if 1 in values <= {0, 1} and _are_one_each(table, owner, (column.name, 1)):
+            return {column.name: True if column.family == "boolean" else 1}
     return None
 
 

@@ -30,8 +30,16 @@ SHORTEST_INSIDE = 5  # letters of a word that is looked for within another
 
 @attrs.frozen
 class _Word:
+    """A word of a vocabulary.
+
+    Attributes:
+        whole_only: whether it is no end of another one.
+        is_other: whether it only seems to end with one: `voicemail` is no mail.
+    """
+
     text: str
     whole_only: bool
+    is_other: bool = False
 
 
 @lru_cache(maxsize=8192)
@@ -64,7 +72,7 @@ def _split(by_language: Mapping[str, str]) -> Iterable[str]:
 @cache
 def _vocabulary(section: str) -> Mapping[str, tuple[_Word, ...]]:
     return {
-        name: tuple({_Word(letters(word), word.startswith("=")) for word in _split(by_language)})
+        name: tuple({_Word(letters(word), word[:1] == "=", word[:1] == "!") for word in _split(by_language)})
         for name, by_language in _data()[section].items()
     }
 
@@ -85,13 +93,16 @@ def _scored(words: tuple[str, ...], vocabulary: Iterable[_Word], whole: float) -
     joined = "".join(words)
     ends = {"".join(words[i:]) for i in range(1, len(words))}
     best = 0.0
+    is_other = any(joined.endswith(word.text) for word in vocabulary if word.is_other)
     for word in vocabulary:
+        if word.is_other:
+            continue
         if joined == word.text:
             return whole
         if not word.whole_only:
             if word.text in ends:
                 best = max(best, END)
-            elif len(word.text) >= SHORTEST_INSIDE and joined.endswith(word.text):
+            elif len(word.text) >= SHORTEST_INSIDE and joined.endswith(word.text) and not is_other:
                 best = max(best, INSIDE)
     return best
 

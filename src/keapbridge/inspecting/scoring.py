@@ -159,8 +159,10 @@ def _guess(object: str, table: Table, seen: Mapping[str, Looks]) -> Guess:
         scores = [each for each in scores if each[1] != "FullName" or not _is_name_of_all(table, each[2])]
     elif object == PRODUCTS:
         scores = [each for each in scores if each[1] != "FullName"]
-    if len(table.key) == 1 and table[table.key[0]].family != "text":
-        scores = [each for each in scores if each[2] != table.key[0]]
+    if len(table.key) == 1:  # an article's number may be its key: where nothing else is
+        elsewhere = {property for _, property, column in scores if column != table.key[0]}
+        is_number = table[table.key[0]].family != "text"
+        scores = [each for each in scores if each[2] != table.key[0] or not (is_number or each[1] in elsewhere)]
     found = assigned(scores)
     roles = {name: column for name, (column, _) in found.items() if name not in PROPERTIES[object]}
     columns = {name: found[name][0] for name in PROPERTIES[object] if name in found}
@@ -226,6 +228,38 @@ def _by_flag(table: Table, flag: str) -> Iterator[Guess]:
         yield attrs.evolve(_guess(object, some, looks_of(some)), where={flag: told})
 
 
+_SORTS = 6  # values of a column that tells sorts of rows apart
+
+
+def _sorts(table: Table) -> tuple[str, Mapping[str, list[str]]] | None:
+    """The column that tells people from companies by a word for either, with its values for each of them."""
+    for column in table.columns:
+        if column.family != "text" or column.name in table.single_keys:
+            continue
+        texts = {value for value in table.values(column.name) if isinstance(value, str) and value.strip()}
+        if not 1 < len(texts) <= _SORTS:
+            continue
+        found: dict[str, list[str]] = {CONTACTS: [], CUSTOMERS: []}
+        for text in sorted(texts):
+            said = table_scores(text)
+            person, company = said.get(CONTACTS, 0.0), said.get(CUSTOMERS, 0.0)
+            if person != company:
+                found[CONTACTS if person > company else CUSTOMERS].append(text)
+        if all(found.values()):
+            return column.name, found
+    return None
+
+
+def _by_sort(table: Table, column: str, sorts: Mapping[str, list[str]]) -> Iterator[Guess]:
+    values = table.values(column)
+    for object, wanted in sorts.items():
+        rows = tuple(row for row, value in zip(table.rows, values, strict=True) if value in wanted)
+        some = attrs.evolve(table, rows=rows)
+        told: Any = wanted[0] if len(wanted) == 1 else wanted
+        guess = _guess(object, some, looks_of(some))
+        yield attrs.evolve(guess, score=guess.score + BY_NAME, where={column: told})
+
+
 def _rank(guess: Guess) -> float:
     return guess.score - (_LESSER if "lesser" in table_scores(guess.table.name) else 0.0)
 
@@ -243,6 +277,12 @@ def guesses(schema: Schema) -> dict[str, list[Guess]]:
         if flag is not None:
             made += filter(lambda guess: guess.is_likely, _by_flag(table, flag))
             continue
+        sorts = _sorts(table)
+        if sorts is not None:
+            apart = list(_by_sort(table, *sorts))
+            if all(guess.is_likely for guess in apart):
+                made += apart
+                continue
         contact, customer = own[0], own[1]
         if {"FirstName", "LastName"} & contact.columns.keys():
             own.remove(customer)

@@ -25,6 +25,7 @@ __all__ = [
     "region_name",
     "region_of",
     "regions",
+    "sign",
 ]
 
 
@@ -84,6 +85,16 @@ def alpha2(alpha3: str) -> str | None:
 def alpha3(alpha2: str) -> str | None:
     country = _country(alpha2.upper())
     return country.alpha_3 if country and country.alpha_2 == alpha2.upper() else None
+
+
+@lru_cache(maxsize=1)
+def _signs() -> Mapping[str, str]:
+    return {code: name.upper() for name, code in countries().items() if len(name) == 1}
+
+
+def sign(alpha3: str) -> str | None:
+    """The single letter by which a country's vehicles are known abroad; `None` where it has none."""
+    return _signs().get(alpha3)
 
 
 @lru_cache(maxsize=512)
@@ -236,7 +247,7 @@ def _kinds(alpha2: str) -> frozenset[str]:
 
     known = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
     words = {word for region in known for word in plain(region.type).split()}
-    return frozenset(words | set(_places()["kinds"].get(alpha2, "").split()))
+    return frozenset(words | set(plain(_places()["kinds"].get(alpha2, "")).split()))
 
 
 @lru_cache(maxsize=64)
@@ -267,4 +278,5 @@ def region_of(alpha2: str, name: str) -> str | None:
     if exact is not None or not name.strip():
         return exact
     others = everyday_regions(alpha2)
-    return others.get(plain(name)) or others.get(_everyday(name, _kinds(alpha2)))
+    bare = _everyday(name, _kinds(alpha2))
+    return others.get(plain(name)) or others.get(bare) or regions(alpha2).get(bare)

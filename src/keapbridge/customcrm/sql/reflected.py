@@ -75,9 +75,13 @@ def reflect(
     key = () if is_view else tuple(look.get_pk_constraint(name, schema)["constrained_columns"])
     on_sqlite = engine.dialect.name == "sqlite"
     primary = set(ids or key)
-    columns: list[Any] = [
-        sa.Column(c["name"], _kind(c["type"], on_sqlite), primary_key=c["name"] in primary) for c in found
-    ]
+    columns: list[Any] = []
+    for c in found:
+        type_, is_key = _kind(c["type"], on_sqlite), c["name"] in primary
+        # A key that the database makes, and that is no number, is to be asked for when a row is made.
+        made_there = is_key and c.get("default") is not None and not isinstance(type_, sa.Integer)
+        given = sa.FetchedValue() if made_there else None
+        columns.append(sa.Column(c["name"], type_, primary_key=is_key, server_default=given))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     if is_view:
         _check_view(engine, table, what)

@@ -35,6 +35,7 @@ def refuse_harm(engine: sa.Engine, tables: Tables, key: Key, given: SqlTable, ob
     _refuse_one_row_twice(tables, key, object)
     _refuse_marks_that_say_nothing(engine, tables, object)
     yield from _shared_ids(engine, tables, key, object)
+    yield from _rows_without_id(engine, tables, key, object)
     if tables.modified is not None:
         part, column = tables.modified
         place = f"{object}: {part.table.name}.{column.name}"
@@ -155,6 +156,19 @@ def _shared_ids(engine: sa.Engine, tables: Tables, key: Key, object: str) -> Ite
     if not main.seen.is_view:
         what = f"no key of the database keeps rows of {main.table.name} from sharing one {called}"
         yield Finding("warning", object, what, "give it a UNIQUE index; every complete run looks at it")
+
+
+def _rows_without_id(engine: sa.Engine, tables: Tables, key: Key, object: str) -> Iterator[Finding]:
+    main = tables.main
+    may_lack = [column.is_(None) for column in key.columns if column.name not in main.seen.required]
+    if not may_lack or main.seen.is_view:
+        return
+    lacking = sa.select(sa.literal(1)).select_from(main.table).where(*main.where, sa.or_(*may_lack)).limit(1)
+    with engine.connect() as connection:
+        if connection.execute(lacking).first() is not None:
+            called = " and ".join(column.name for column in key.columns)
+            what = f"rows of {main.table.name} without {called} take no part"
+            yield Finding("warning", object, what, "nothing tells them apart: give each of them one")
 
 
 def _zone_of(engine: sa.Engine, table: str) -> str:

@@ -16,6 +16,7 @@ from keapbridge.mapping.geography import (
     language_of,
     region_name,
     region_of,
+    sign,
 )
 from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, line, within
 from keapbridge.model.records import Canonical
@@ -69,6 +70,8 @@ class Country(Kind):
         text, code = raw.strip(), str(value)
         if text.upper() == code:
             return "alpha-3"
+        if len(text) == 1:
+            return "sign"
         return "alpha-2" if text.upper() == alpha2(code) else f"name {language_of(text, code)}".strip()
 
     def spell(self, value: Canonical, style: str, scope: Canonical, context: Context) -> Any:
@@ -78,6 +81,8 @@ class Country(Kind):
                 return value
             case "name":
                 return country_name(str(value), language)
+            case "sign":
+                return sign(str(value)) or alpha2(str(value))
             case _:
                 return alpha2(str(value))
 

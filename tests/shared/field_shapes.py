@@ -627,12 +627,18 @@ class HubSpotLike(Shape):
     spelled: ClassVar = {
         "contacts": {
             **{name: name.replace("_", "") for name in ("first_name", "last_name", "email", "phone", "job_title")},
-            "city": "city", "country": "country", "birth_date": "date_of_birth", "customer_id": "company_id",
+            "city": "city",
+            "country": "country",
+            "birth_date": "date_of_birth",
+            "customer_id": "company_id",
         },
         "customers": {name: name for name in ("name", "city", "country", "phone")},
         "products": {
-            "name": "name", "sku": "hs_sku", "price": "price",
-            "short_description": "short_description", "currency": "currency",
+            "name": "name",
+            "sku": "hs_sku",
+            "price": "price",
+            "short_description": "short_description",
+            "currency": "currency",
         },
     }
     usual: ClassVar = {"contacts": {"firstname", "lastname", "email"}, "customers": {"name"}, "products": {"name"}}

@@ -1,4 +1,4 @@
-"""The machine's other game: the same laws over the library's own clients, Keap's emulator and four kinds of Customcrm.
+"""The machine's other game: the same laws over the library's own clients, Keap's emulator and five kinds of Customcrm.
 
 What `two_systems` plays with fakes is played here with all that lies between them and a host: HTTP, JSON, databases, an
 API that was declared, a Keap whose habits are drawn, and which its client knows or has to find out. So it comes to
@@ -7,9 +7,10 @@ what only real clients have: lists that go on, rows that are written together, l
 places      the systems, and what lies between them and the library
 world       one pair of systems, the sessions over them, and what is known of what people typed
 checks      the laws, after each piece of work and once all has healed
-people      what people and hosts do, in any order
+people      what people do, and runs while they go on
 hosts       what a host asks a session for, and says to it
 accidents   what no person types
+slips       what a host gets wrong
 game        all of it as one machine; `python -m wired` plays both games
 """
 

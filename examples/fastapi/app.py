@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import keapbridge as kb
+from keapbridge.keap.client import BASE_URL
 
 # --- the application, as it is without keapbridge -------------------------------------------------------------------
 
@@ -65,8 +66,8 @@ def shown(person: Person) -> dict[str, Any]:
 
 def open_session(stack: contextlib.ExitStack) -> kb.SyncSession:
     """The session of this process. Clients, CRM and session are closed with the stack, in the right order."""
-    options = {"base_url": os.environ["KEAP_URL"]} if "KEAP_URL" in os.environ else {}
-    keap = stack.enter_context(kb.KeapClient(auth=kb.KeapApiKey(os.environ["KEAP_API_KEY"]), **options))
+    url = os.environ.get("KEAP_URL", BASE_URL)  # the emulator's, to try it
+    keap = stack.enter_context(kb.KeapClient(auth=kb.KeapApiKey(os.environ["KEAP_API_KEY"]), base_url=url))
     crm = kb.SqlCustomcrm(
         engine,
         contacts=kb.SqlTable(

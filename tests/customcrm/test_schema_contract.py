@@ -28,7 +28,7 @@ class _Bench(contract.Bench):
             self._server.remove(self.object, id)
 
 
-@pytest.fixture(scope="module", params=variants(SCHEMAS, quick=("cursor", "next_url")))
+@pytest.fixture(scope="module", params=variants(SCHEMAS, quick=("next_url",)))
 def style(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -14,7 +14,6 @@ from histories.months import MONTHS, Month
 from histories.world import World, worlds
 
 SEED = os.environ.get("KEAPBRIDGE_TEST_SEED", "1")
-QUICK_MONTHS = {7}
 QUICK_ACCIDENTS = {"a column is emptied", "an id of an api is reissued"}
 
 
@@ -24,9 +23,10 @@ def make() -> Iterator[Callable[..., World]]:
         yield make
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "number",
-    [n if n in QUICK_MONTHS else pytest.param(n, marks=pytest.mark.thorough) for n in range(len(MONTHS))],
+    range(len(MONTHS)),
     ids=lambda n: f"{n}: {MONTHS[n]}",
 )
 def test_an_ordinary_month_raises_no_alarm_and_both_systems_hold_what_was_typed(

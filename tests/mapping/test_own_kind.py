@@ -135,7 +135,7 @@ def test_its_lines_of_the_checklist_are_executed_by_its_samples() -> None:
     with_own = kb.field(
         "Third", Unsampled(), keap="suffix", samples=[(ADA, "NO93 8601 1117 947"), ("NO0000000000", "NO00 0000 0000")]
     )
-    mapper = MAPPER.without("Account").with_lenses(FIELD, by_hand, with_own)
+    mapper = MAPPER.only("FirstName", "Email").with_lenses(FIELD, by_hand, with_own)
     found = {(result.check.field, result.check.to): result for result in results(mapper)}
     assert [str(result) for result in found.values() if result.passed is False] == []
     assert all(found["Account", side].passed and found["Third", side].passed for side in kb.Side)

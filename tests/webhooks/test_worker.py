@@ -447,7 +447,7 @@ def test_two_receivers_share_an_inbox(
 # --- many -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [150, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [50, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_of_many_deliveries_none_is_lost(
     number: int,
     sessions: Sessions,

@@ -80,9 +80,10 @@ class Core:
         conditions = [table.c.bridge == self.bridge, table.c.object == name]
         return conditions if side is None else [*conditions, table.c.side == side.value]
 
-    def values(self, name: str, side: Side, ids: Collection[str] = ()) -> dict[str, Any]:
+    def values(self, name: str, side: Side, ids: Collection[str] | None = None) -> dict[str, Any]:
         """What the parameters of a statement with `named`, and perhaps a list of ids, stand for."""
-        return {"bridge": self.bridge, "object": name, "side": side.value, "ids": self.database.listed(ids)}
+        values = {"bridge": self.bridge, "object": name, "side": side.value}
+        return values if ids is None else {**values, "ids": self.database.listed(ids)}
 
     def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:
         """Delete the rows of these records; most tables have none of most records."""

@@ -238,6 +238,8 @@ class ZohoLike(Shape):
             there: Any = {by_neutral[ours]: theirs for ours, theirs in self.spelled[name].items()}
             if name == "contacts":
                 there |= {"CustomerId": crm.Property("Account_Name.id", write="Account_Name.id"), "Title": None}
+            if name == "products":
+                there["Description"] = None
             return crm.CustomcrmObject(f"/{self.resources[name]}", query={"sort_by": "id"}, properties=there)
 
         return kb.CustomcrmSchema(

@@ -34,7 +34,7 @@ _TOTAL = re.compile(
     r"(^|[._@])(count|total|total_?count|total_?items|total_?results|filter_?count|item_?count|items)$", re.IGNORECASE
 )
 _PAGES = re.compile(r"(^|[._@])(pages|total_?pages|page_?count|last_?page)$", re.IGNORECASE)
-_MORE = re.compile(r"(^|[._@])(has_?more|has_?next(_?page)?|more)$", re.IGNORECASE)
+_MORE = re.compile(r"(^|[._@])(has_?more\w*|has_?next(_?page)?|more(_\w+)?)$", re.IGNORECASE)
 _HEADERS = ("x-total-count", "x-total", "total-count", "x-wp-total", "content-range")
 
 
@@ -47,6 +47,7 @@ class Said:
         url: the property with an address, and the address.
         cursor: the property with a cursor, and the cursor.
         total: the property with the number of records.
+        count: that number.
         header: the header with it.
         pages: the property with the number of pages.
         more: the property that says whether it goes on.
@@ -56,6 +57,7 @@ class Said:
     url: tuple[str, str] | None = None
     cursor: tuple[str, str] | None = None
     total: str | None = None
+    count: int | None = None
     header: str | None = None
     pages: str | None = None
     more: str | None = None
@@ -86,12 +88,12 @@ def said_of(seen: Exchange, items: str | None, shown: int) -> Said:
     """
     beside = scalars(seen.body, items) if items is not None else {}
     links = "link" in seen.headers
-    url = cursor = total = pages = more = None
+    url = cursor = total = count = pages = more = None
     for path, value in beside.items():
         if isinstance(value, bool):
             more = more or (path if _MORE.search(path) else None)
         elif isinstance(value, int) and _TOTAL.search(path) and value >= shown:
-            total = total or path
+            total, count = (total, count) if total else (path, value)
         elif isinstance(value, int) and _PAGES.search(path):
             pages = pages or path
         elif isinstance(value, (str, int)) and value != "" and _NEXT.search(path):
@@ -99,12 +101,15 @@ def said_of(seen: Exchange, items: str | None, shown: int) -> Said:
                 url = url or (path, value)
             else:
                 cursor = cursor or (path, str(value))
+        elif isinstance(value, str) and re.search(r"(^|[._@])offset$", path) and not value.isdecimal():
+            cursor = cursor or (path, value)
     header = next((name for name in _HEADERS if _number(seen.headers.get(name, "")) is not None), None)
     return Said(
         link=(next_link(seen.headers["link"]) or "") if links else None,
         url=url,
         cursor=cursor,
         total=total,
+        count=count,
         header=header,
         pages=pages,
         more=more,
@@ -139,6 +144,8 @@ def ways(said: Said, told: Sequence[str], hint: Paging | None, size: str | None,
         told: the parameters that a document has.
         shown: how many records a page has.
     """
+    if said.count is not None and said.count <= shown:  # it counts the records of the page
+        said = attrs.evolve(said, total=None, count=None)
     if said.link:
         yield Way(LinkPaging(size=size), address=said.link)
     if said.url is not None:
@@ -152,7 +159,7 @@ def ways(said: Said, told: Sequence[str], hint: Paging | None, size: str | None,
         last = re.split(r"[._@]", following)[-1]
         for name in _known(told, (*_hinted(hint, CursorPaging), last, *_CURSORS)):
             yield Way(CursorPaging(following=following, parameter=name, size=size), ((name, value),))
-    for name in _known(told, (*_hinted(hint, OffsetPaging), *(_OFFSETS if _says_offset(said) else ()))):
+    for name in _known(told, (*_hinted(hint, OffsetPaging), *_said_offsets(said))):
         yield _offset(name, said, size, shown)
     for name in _known(told, (*_hinted(hint, PagePaging), *_NUMBERS)):
         yield Way(_page(name, said, size), ((name, "2"),))
@@ -164,8 +171,12 @@ def _hinted(hint: Paging | None, style: type) -> tuple[str, ...]:
     return (getattr(hint, "parameter", ""),) if isinstance(hint, style) else ()
 
 
-def _says_offset(said: Said) -> bool:
-    return any(re.search(r"offset|skip", name, re.IGNORECASE) for name in said.names)
+def _said_offsets(said: Said) -> tuple[str, ...]:
+    """The parameters that may count records, where an answer says that they are counted: those by its name first."""
+    last = {re.split(r"[._@]", name)[-1] for name in said.names}
+    if own := tuple(name for name in _OFFSETS if name in last):
+        return own
+    return _OFFSETS if any(re.search(r"offset|skip", name, re.IGNORECASE) for name in said.names) else ()
 
 
 def _known(told: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from keapbridge.customcrm.paths import has
+from keapbridge.customcrm.paths import has, last_name
 from keapbridge.detecting.records import leaves
 from keapbridge.detecting.values import family_of, stamps_of
 from keapbridge.inspecting.naming import column_scores, letters
@@ -128,6 +128,8 @@ def found_in(object: str, kind: str, parts: Mapping[str, Part], id: str) -> Foun
         # What no record holds yet may be the time of a first edit.
         if name not in _ROLES or not seen[column].filled or _can_be(name, table[column].family)
     ]
+    # The id of something inside a record refers to another one, or to nothing.
+    scores = [each for each in scores if each[1] == "CustomerId" or last_name(columns[each[2]].path) != "id"]
     scores += _by_name(object, table, seen)
     scores += _as_numbers(table, {column for _, name, column in scores if name in _ROLES})
     if object != CONTACTS:

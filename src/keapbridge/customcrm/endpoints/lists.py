@@ -16,7 +16,7 @@ from keapbridge.customcrm.endpoints.asking import listed
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
 from keapbridge.customcrm.endpoints.items import Listing, listing
 from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of, total_of
-from keapbridge.customcrm.endpoints.proofs import is_told, says_where
+from keapbridge.customcrm.endpoints.proofs import is_told, refuse_another_way, says_where
 from keapbridge.customcrm.endpoints.refused import refuse_in_body, says_yes
 from keapbridge.customcrm.forms import zone_of
 from keapbridge.customcrm.paths import steps
@@ -172,9 +172,10 @@ def _proof(
     name = None if paging is None else paging.size
     half = len(ids) // 2
     start = attrs.evolve(start_of(endpoint), changes=place.changes, headers=place.headers)
-    if name is None or place != start or not half:
+    if place != start or says_where(endpoint, shown.rest, shown.answer, ids):
         return None
-    if says_where(endpoint, shown.rest, shown.answer, ids):
+    refuse_another_way(endpoint, shown.rest)
+    if name is None or not half:
         return None
     asked = dict(query).get(name)
 

@@ -5,6 +5,7 @@ A list that ends where there is more would be taken for all there is: the rest w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,9 +17,12 @@ from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging,
 from keapbridge.errors import ShapeError
 from keapbridge.model.meant import is_meant
 
-__all__ = ["is_told", "says_where"]
+__all__ = ["is_told", "refuse_another_way", "says_where"]
 
 DEPTH = 3  # of objects around a list whose names are looked at
+_ONWARD = re.compile(
+    r"(^|[._@])(next\w*|offset|cursor|after|continuation\w*|\w*page_?token|has_?more\w*|more_\w+)$", re.IGNORECASE
+)
 
 
 def says_where(endpoint: Endpoint[Any], body: Any, answer: Answer, ids: Sequence[str | None]) -> bool:
@@ -37,6 +41,38 @@ def says_where(endpoint: Endpoint[Any], body: Any, answer: Answer, ids: Sequence
             return not ids or (told_total(paging, body, answer) is None and pages is None)
         case None:
             return True
+
+
+def refuse_another_way(endpoint: Endpoint[Any], body: Any) -> None:
+    """Refuse a first page that ends a list by what is declared, and names in other words where it goes on.
+
+    Raises:
+        ShapeError: naming the words.
+    """
+    paging = endpoint.schema.paging
+    match paging:
+        case CursorPaging(following=name) | NextUrlPaging(following=name):
+            declared = f"{name!r}{_meant(name, body)}"
+        case LinkPaging():
+            declared = "Link header"
+        case _:
+            return
+    other = next((name for name, value in _members(body) if _ONWARD.search(name) and _leads_on(value)), None)
+    if other is not None:
+        what = f"the answer has no {declared}{'' if declared.endswith('?') else ','} and has {other!r}"
+        raise ShapeError(f"{what}, as if the list went on: look at paging= of the schema", paths=["$"])
+
+
+def _leads_on(value: Any) -> bool:
+    """Whether a value can be a cursor, an address, or a yes."""
+    return value is True or (isinstance(value, str) and bool(value.strip()))
+
+
+def _members(body: Any, above: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
+    for name, value in body.items() if isinstance(body, dict) else ():
+        yield f"{above}{name}", value
+        if depth:
+            yield from _members(value, f"{above}{name}.", depth - 1)
 
 
 def is_told(

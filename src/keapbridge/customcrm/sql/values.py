@@ -71,8 +71,11 @@ def shown(value: Any, kind: type | None, zone: tzinfo = UTC, column: sa.Column[A
         value = int.from_bytes(value)
     if value is None or isinstance(value, Unreadable):
         return value
-    if kind is None:
-        return _in_its_zone(value, zone, column)
+    if kind is None or kind is date or kind is datetime:
+        try:
+            return _of_time(value, kind, zone, column)
+        except OverflowError:  # a change of zone leads beyond the years that there are
+            return value
     if kind is str:
         return value if isinstance(value, (str, bytes)) else str(value)
     if kind is bool:
@@ -80,11 +83,13 @@ def shown(value: Any, kind: type | None, zone: tzinfo = UTC, column: sa.Column[A
         return bool(known) if isinstance(known, (int, float, Decimal)) and known in (0, 1) else known
     if kind is Decimal:
         return str(value) if isinstance(value, float) else value
-    if kind is date:
-        return _day(value, zone)
-    if kind is datetime:
-        return zoned(value, zone)
     return value
+
+
+def _of_time(value: Any, kind: type | None, zone: tzinfo, column: sa.Column[Any] | None) -> Any:
+    if kind is None:
+        return _in_its_zone(value, zone, column)
+    return _day(value, zone) if kind is date else zoned(value, zone)
 
 
 def _in_its_zone(value: Any, zone: tzinfo, column: sa.Column[Any] | None) -> Any:

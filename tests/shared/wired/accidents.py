@@ -146,7 +146,7 @@ class Accidents(Hosts):
     def go_back(self, side: kb.Side, many: int, full: bool, says: str) -> None:
         """A side is restored: what was typed on the other side since is not undone, and somebody is asked."""
         self.clock.pass_by(AFTER_THE_TERM)
-        if side is CUSTOMCRM and self.kind in {"towns", "blind"}:
+        if not self._has_a_past(side):
             return
         pairs = self._pairs_with("Cook", many)
         if not pairs:
@@ -181,6 +181,12 @@ class Accidents(Hosts):
                         deletes="resolve",
                     )
         self._resolve_all("customcrm")
+
+    def _has_a_past(self, side: kb.Side) -> bool:
+        """Whether a system tells what was earlier, and can be put back: not where lists lag, whose writes wait."""
+        if side is CUSTOMCRM:
+            return self.kind not in {"towns", "blind"}
+        return "some" not in {self.plays.list_lag, self.plays.since_lag}
 
     def _resolve_all(self, decision: str) -> None:
         """What is left is decided, so that the rest of a game can go on."""
@@ -303,7 +309,7 @@ class Accidents(Hosts):
     def lag_behind_the_sync(self, side: kb.Side) -> None:
         """A replica shows what was: what was typed and written meanwhile is not undone."""
         self.clock.pass_by(AFTER_THE_TERM)
-        if side not in self.ways or (side is CUSTOMCRM and self.kind == "blind"):
+        if side not in self.ways or not self._has_a_past(side):
             return
         pairs = self._pairs_with("Cook", 2)
         replica = self.system(side).backup()

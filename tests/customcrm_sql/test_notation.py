@@ -94,3 +94,44 @@ def test_the_name_of_a_company_in_the_row_of_a_contact_flows_both_ways(tmp_path:
         assert session.plan(full=True).is_empty
         session.undo(run.run_id)
         assert rows(database, "people") == before
+
+
+COUNTIES = """
+    CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT, email TEXT, region TEXT, city TEXT, country TEXT);
+    INSERT INTO people (first_name, email, region, city, country) VALUES
+        ('Ada', 'ada@example.org', 'Merseyside', 'Liverpool', 'UK'), ('Ben', 'ben@example.org', 'kent', NULL, 'UK');
+"""
+
+
+def test_a_county_that_no_standard_has_is_held_and_stays_as_it_is(tmp_path: Path) -> None:
+    tables = {"contacts": kb.SqlTable("people", id="id")}
+    with opened(tmp_path, COUNTIES, tables) as (database, session, keap):
+        before = rows(database, "people")
+        assert [(line.customcrm_id, line.fields) for line in session.sync().lines if line.outcome == "held"] == [
+            ("1", ("Region",))
+        ]
+        [ada, ben] = sorted(keap.contacts.values(), key=lambda each: each["given_name"])
+        assert (ada["addresses"][0].get("region_code"), ben["addresses"][0]["region_code"]) == (None, "GB-KEN")
+        keap.contacts.edit(ada["id"], addresses=[ada["addresses"][0] | {"locality": "Bootle", "region_code": "GB-LND"}])
+        run = session.sync()
+        # Nobody knows whether London is another county than the one here: it waits, and nothing is written over.
+        assert [row[3:5] for row in rows(database, "people")] == [("Merseyside", "Bootle"), ("kent", None)]
+        session.undo(run.run_id)
+        assert rows(database, "people") == before
+
+
+def test_a_county_is_carried_as_a_text_where_the_mapping_says_so(tmp_path: Path) -> None:
+    mapper = kb.mapping.contacts.with_lenses(kb.text("Region", keap="addresses.BILLING.region"))
+    tables = {"contacts": kb.SqlTable("people", id="id")}
+    with opened(tmp_path, COUNTIES, tables, contacts=mapper) as (database, session, keap):
+        before = rows(database, "people")
+        assert session.sync().ok
+        held = sorted(each["addresses"][0]["region"].casefold() for each in keap.contacts.values())
+        assert held == ["kent", "merseyside"]
+        assert rows(database, "people") == before
+        assert session.plan(full=True).is_empty
+        [ada] = [each for each in keap.contacts.values() if each["given_name"] == "Ada"]
+        keap.contacts.edit(ada["id"], addresses=[ada["addresses"][0] | {"region": "Lancs"}])
+        session.sync()
+        assert [row[3] for row in rows(database, "people")] == ["Lancs", "kent"]
+        assert session.plan(full=True).is_empty

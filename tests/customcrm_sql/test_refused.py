@@ -107,6 +107,18 @@ def test_doubles_that_come_later_end_a_complete_run(file: Files) -> None:
             crm.list_changes("products", None, None)
 
 
+def test_rows_without_an_id_are_told_of_and_take_no_part(file: Files) -> None:
+    rows = "('a', 'A'), (NULL, 'B'), ('', 'C'), ('  ', 'D'), (NULL, 'E')"
+    url = file(f"CREATE TABLE p (code TEXT UNIQUE, name TEXT, price TEXT); INSERT INTO p (code, name) VALUES {rows}")
+    with kb.SqlCustomcrm(url, products=kb.SqlTable("p", id="code")) as crm:
+        assert [found.what for found in crm.findings("products")] == ["rows of p without code take no part"]
+        page = crm.list_changes("products", None, None)
+        assert [record["Name"] for record in page.records if record["Id"].strip()] == ["A"]
+    url = file("DELETE FROM p WHERE code IS NULL")
+    with kb.SqlCustomcrm(url, products=kb.SqlTable("p", id="code")) as crm:
+        assert list(crm.findings("products")) == []
+
+
 def test_days_are_read_from_the_day_before_and_decide_nothing(file: Files) -> None:
     url = file(
         "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT, day DATE);"

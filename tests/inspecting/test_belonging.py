@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
+import pytest
 from read_tables import PEOPLE, PERSON, contacts, table
 
 import keapbridge as kb
@@ -36,6 +39,13 @@ def test_what_is_called_as_the_key_of_a_person_refers_to_it_where_the_database_d
         found, _ = contacts(person, place)
         joined = [kb.SqlJoin("place", remote=key, columns=columns, where={"is_default": 1})]
         assert list(found.joins) == joined[:found_there]
+
+
+@pytest.mark.parametrize("rows", [[(1, "Oslo", 1, 1), (2, "Moss", 0, 1), (3, "Bergen", 1, 2)], [(1, "Oslo", 1, 1)]])
+def test_of_several_rows_the_one_that_is_marked_is_picked_also_where_there_is_but_one_by_now(rows: list[Any]) -> None:
+    place = table("place", "place_id# city is_primary# person#", *rows, refers={"person": "person"})
+    found, _ = contacts(table("person", PERSON, *PEOPLE), place)
+    assert [join.where for join in found.joins] == [{"is_primary": 1}]
 
 
 def test_of_several_rows_that_nothing_tells_apart_none_is_taken_and_that_is_told() -> None:

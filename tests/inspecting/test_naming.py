@@ -55,6 +55,23 @@ def test_what_is_something_else_is_taken_for_nothing(column: str) -> None:
     assert column_scores(column) == {}
 
 
+@pytest.mark.parametrize(
+    ("column", "property"),
+    [
+        ("designation", "Country"),
+        ("destination", "Country"),
+        ("voicemail", "Email"),
+        ("real_estate", "Region"),
+        ("birthplace", "City"),
+        ("ethnicity", "City"),
+        ("interactive", "Active"),
+        ("inactive", "Active"),
+    ],
+)
+def test_what_only_seems_to_end_with_a_word_is_not_taken_for_it(column: str, property: str) -> None:
+    assert property not in column_scores(column)
+
+
 def test_what_stands_for_another_one_than_the_first_comes_behind() -> None:
     assert column_scores("alt_address_street")["StreetAddress1"] < column_scores("address_street")["StreetAddress1"]
 

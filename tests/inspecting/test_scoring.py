@@ -100,3 +100,21 @@ def test_logs_details_and_settings_come_behind_or_are_nothing() -> None:
     assert guesses(Schema(dialect="sqlite", tables=tables))["contacts"][0].table.name == "contacts"
     settings = a_table("settings", *((i, "x", "y") for i in range(5)), columns="id name value")
     assert not any(guesses(Schema(dialect="sqlite", tables=(settings,))).values())
+
+
+def test_people_and_companies_of_one_table_are_told_apart_by_a_word_for_either() -> None:
+    rows = [
+        (1, "Company", None, None, "Acme", "post@example.org", None),
+        (2, "Contact", "Ada", "Berg", None, "ada@example.org", 1),
+        (3, "Individual", "Bo", "Dahl", None, "bo@example.org", None),
+        (4, "Robot", "Cy", "Ek", None, "cy@example.org", None),
+    ]
+    names = "id type first_name last_name name email company_id"
+    found = guesses(Schema(dialect="sqlite", tables=(a_table("people", *rows, columns=names),)))
+    [people], [firms] = found["contacts"], found["customers"]
+    assert (people.where, firms.where) == ({"type": ["Contact", "Individual"]}, {"type": "Company"})
+    assert (firms.columns["Name"], people.columns["FirstName"]) == ("name", "first_name")
+    # Jobs or states of people are no sorts of them.
+    rows = [(*row[:1], ("Manager", "Clerk", "Boss", "Cook")[n], *row[2:]) for n, row in enumerate(rows)]
+    found = guesses(Schema(dialect="sqlite", tables=(a_table("people", *rows, columns=names),)))
+    assert [guess.where for guess in found["contacts"]] == [{}]

@@ -48,6 +48,8 @@ def test_writing_back_what_a_record_means_changes_none_of_its_bytes(raws: dict[s
         ("Country", ["NOR", "SWE", "DE"], "FRA", None, "FRA"),
         ("Country", ["UK", "Norway", "Sweden"], "GBR", None, "UK"),
         ("Country", [], "DEU", None, "DE"),
+        ("Country", ["D", "A", "CH"], "FRA", None, "F"),
+        ("Country", ["D", "A", "CH"], "NLD", None, "NL"),
         ("Region", ["Oslo"], "NO-46", "NOR", "Vestland"),
         ("Region", ["03"], "NO-46", "NOR", "46"),
         ("Phone", ["22 22 22 22", "22 22 22 23"], "+4733333333", "NOR", "33 33 33 33"),

@@ -90,7 +90,7 @@ class Office:
                 state.products.add({"Name": name, "Price": "1.50", "Currency": "USD"})
             case _:
                 companies = list(state.customers)
-                reach = {"Email": f"{name.lower()}@example.org"} if kind == "contact" else {"Phone": "+1 602 555 0143"}
+                reach = {"Email": f"{name.lower()}@example.org"} if kind == "contact" else {"Phone": _phone(name)}
                 company = self.rng.choice(companies) if companies else None
                 state.contacts.add({"FirstName": name, "LastName": "L" * 50, "CustomerId": company, **reach})
 
@@ -105,7 +105,7 @@ class Office:
                 address = {"email": f"{name.lower()}@example.org", "field": "EMAIL1"}
                 state.contacts.add({"given_name": name, "email_addresses": [address]})
             case _:
-                number = {"number": "(602) 555-0143", "field": "PHONE1"}
+                number = {"number": _phone(name).removeprefix("+1 "), "field": "PHONE1"}
                 state.contacts.add({"given_name": name, "family_name": "Quiet", "phone_numbers": [number]})
 
     def edit(self, number: int) -> None:
@@ -175,6 +175,11 @@ class Office:
         assert {key: held[key[:2]][key[2]] for key in self.wanted} == self.wanted
         shown = {(table, r[n]): r for table, (_, theirs_, n) in sides.items() for r in theirs[theirs_].values()}
         assert {key: _in_keap(shown[key[:2]], key[2]) for key in self.wanted} == self.wanted
+
+
+def _phone(name: str) -> str:
+    """Of one person only: who shares it and comes later is not made."""
+    return f"+1 602 2{int(name[1:]) // 10_000:02}-{int(name[1:]) % 10_000:04}"
 
 
 def _in_keap(record: dict[str, Any], field: str) -> Any:

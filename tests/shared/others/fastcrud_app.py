@@ -1,4 +1,4 @@
-"""A CRM whose API FastCRUD has made: `python fastcrud_app.py`.
+"""A CRM whose API FastCRUD has made: `python fastcrud_app.py FOLDER`.
 
 It tells its port in its first line, and serves until it is ended. It speaks FastAPI's dialect: a document of OpenAPI,
 `{"data": […], "total_count": …}`, and answers to changes that hold nothing.
@@ -21,7 +21,6 @@ from pydantic import create_model
 from sqlalchemy import Date, DateTime, Float, Integer, String
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, mapped_column
-from sqlalchemy.pool import StaticPool
 
 
 class Base(DeclarativeBase):
@@ -51,7 +50,8 @@ def _model(name: str, fields: dict[str, Any]) -> Any:
     return type(name, (Base,), {"__tablename__": name, **own, **columns})
 
 
-engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+# A file: requests that come at once must not end each other's transactions, as on the one connection of a memory.
+engine = create_async_engine(f"sqlite+aiosqlite:///{sys.argv[1]}/crm.db", connect_args={"timeout": 60})
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 

@@ -62,11 +62,22 @@ class Dying:
         await self.app(scope, receive, send)
 
 
+LATE = kb.Habits(get_lag="some", list_lag="some", since_lag="some")
+
+
 @pytest.mark.parametrize(
-    "calls", [30, *(pytest.param(n, marks=pytest.mark.thorough) for n in (5, 9, 15, 22, 45, 55, 65, 75, 85))]
+    ("habits", "calls"),
+    [
+        (None, 30),
+        (LATE, 32),
+        *(pytest.param(None, n, marks=pytest.mark.thorough) for n in (5, 9, 15, 22, 45, 55, 65, 75, 85)),
+        *(pytest.param(LATE, n, marks=pytest.mark.thorough) for n in (5, 6, 14, 60, 110, 200)),
+    ],
 )
-def test_what_an_interrupted_one_has_left_is_deleted_by_the_next(calls: int, tmp_path: Path) -> None:
-    server = KeapEmulator()
+def test_what_an_interrupted_one_has_left_is_deleted_by_the_next(
+    habits: kb.Habits | None, calls: int, tmp_path: Path
+) -> None:
+    server = KeapEmulator(habits=habits)
     app, journal = server.app, tmp_path / "probe.json"
     server.app = Dying(app, calls)
     with server, client_of(server) as keap:

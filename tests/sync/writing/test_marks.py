@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import keapbridge as kb
-from keapbridge.testing import Fault
+from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 
 if TYPE_CHECKING:
     from conftest import World
@@ -228,3 +232,56 @@ def test_of_two_tags_with_one_name_the_one_that_is_there_stays(world: World) -> 
     world.sync(contacts=TAGGED)
     assert theirs(world, "Ada") == {"Fair"}
     assert first in world.keap.state.tags
+
+
+# --- games ----------------------------------------------------------------------------------------------------------
+
+LATE = kb.Habits(get_lag="some", list_lag="some", since_lag="some")
+NAMES = ("A", "B", "C", "D")
+
+
+@contextmanager
+def playing(habits: kb.Habits | None, store: Path) -> Iterator[tuple[KeapEmulator, CustomcrmEmulator, kb.SyncSession]]:
+    with (
+        KeapEmulator(habits=habits) as keap_server,
+        CustomcrmEmulator() as crm_server,
+        kb.KeapClient(auth=kb.KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
+        kb.CustomcrmClient(crm_server.base_url, auth=kb.BearerToken(crm_server.token)) as crm,
+        kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{store / 'bridge.db'}", contacts=MAKING) as session,
+    ):
+        yield keap_server, crm_server, session
+
+
+@pytest.mark.parametrize("habits", [None, LATE], ids=["at once", "late"])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(2, 6))])
+def test_whatever_either_side_adds_and_removes_both_end_with_the_same(
+    seed: int, habits: kb.Habits | None, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    with playing(habits, tmp_path) as (keap, crm, session):
+        for name in NAMES[:3]:  # the fourth is made when it is needed
+            keap.state.tags.add({"name": name})
+        meant = {f"P{n}": set(chance.sample(NAMES, 2)) for n in range(3)}
+        for name, tags in meant.items():
+            person = {"FirstName": name, "Email": f"{name}@example.org", "Tags": sorted(tags)}
+            crm.state.contacts.add(person)
+        for _round in range(3):
+            for _ in range(7 if habits else 2):  # what is late is shown to a later run
+                session.sync()
+            known = {id: document["name"] for id, document in keap.state.tags.items()}
+            contacts = {each["given_name"]: each for each in keap.state.contacts.values()}
+            assert {name: {known[id] for id in each["tag_ids"]} for name, each in contacts.items()} == meant
+            assert {each["FirstName"]: set(each.get("Tags") or ()) for each in crm.state.contacts.values()} == meant
+            for id, each in crm.state.contacts.items():
+                name, touched = each["FirstName"], chance.sample(NAMES, chance.randint(0, 4))
+                here, there = set(touched[::2]), {tag for tag in touched[1::2] if tag in known.values()}
+                held = meant[name]
+                crm.state.contacts.edit(id, Tags=sorted(held ^ here) or None)
+                wanted = [tag_id for tag_id, tag in known.items() if tag in held ^ there]
+                keap.state.contacts.edit(contacts[name]["id"], tag_ids=wanted)
+                meant[name] = held ^ here ^ there
+        for _ in range(7 if habits else 2):
+            session.sync()
+        written = len(keap.requests.writes)
+        session.sync(full=True)
+        assert len(keap.requests.writes) == written

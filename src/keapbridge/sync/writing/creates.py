@@ -257,6 +257,8 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
         (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id),),
         intent.id,
     )
+    if ready.later:  # it need not be read again for that, and may not be shown yet
+        state = attrs.evolve(state, records={**state.records, side: answer})
     return state if state.is_unconfirmed or state.outcome.changes else None
 
 

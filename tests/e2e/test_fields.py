@@ -228,8 +228,8 @@ def _settled_form(document: Json) -> Json:
             names = derived - ({"company_name"} if top else set())
             # A long name without a code is somebody's, not the system's.
             names -= {"country"} if "country_code" not in value else set()
-            # The other names of a postal code are written along with it where Keap shows them.
-            names |= {"zip_code", "zip_four"} if value.get("zip_code") == value.get("postal_code") else set()
+            # The other names of a postal code are written along with it where Keap shows them; see the random habits.
+            names |= {"zip_code", "zip_four"} if "postal_code" in value else set()
             return {k: stripped(v) for k, v in value.items() if k not in names}
         return [stripped(v) for v in value] if isinstance(value, list) else value
 

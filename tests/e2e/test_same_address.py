@@ -32,7 +32,11 @@ def test_who_was_written_over_gets_the_own_values_back_in_the_same_run(world: Wo
     world.crm.state.contacts.add(ADA)
     world.sync()
     world.crm.state.contacts.add(BOB)
-    with world.sessions() as session:
+    auth = kb.KeapApiKey(world.keap.api_key)
+    with (
+        kb.KeapClient(auth=auth, base_url=world.keap.base_url) as unknowing,
+        world.sessions(keap=unknowing) as session,
+    ):
         report = session.sync()
         [line] = report.failures
         assert "which is linked with Customcrm A1" in line.reason

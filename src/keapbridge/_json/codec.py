@@ -36,7 +36,6 @@ from keapbridge._json.quick import (
     WRITE_ONLY,
     NotQuickError,
     QuickReader,
-    array,
     id_text,
     in_parts,
     split,
@@ -238,9 +237,6 @@ class Codec(Generic[R]):
         """`load_many` for a list that may still be text."""
         if isinstance(items, msgspec.Raw):
             with contextlib.suppress(NotQuickError):
-                if not self._quick.meets_odd:
-                    return self.read_quickly(items), ()
-            with contextlib.suppress(NotQuickError):
                 texts = texts_of(items)
                 return self.read_texts(texts, range(len(texts)), path)
             items = parsed(items)
@@ -285,29 +281,22 @@ class Codec(Generic[R]):
             positions: where in the list at `path` the texts were found.
             prepared: what makes of an item, where one holds anything unusual, what is read.
         """
-        with contextlib.suppress(NotQuickError):
-            if not self._quick.meets_odd:
-                return self.read_quickly(array(texts)), ()
         records: list[R] = []
         malformed: list[Malformed] = []
-        is_odd = False
 
         def read(text: bytes) -> None:
             records.extend(self.read_quickly(text))
 
         def patiently(start: int, end: int) -> bool:
-            nonlocal is_odd
             items = [prepared(parsed(text)) for text in texts[start:end]]
             if self._quick.learn(itertools.chain.from_iterable(map(self._shape.unknown, items))):
                 return True
-            is_odd = True
             read, wrong = self.load_many(items, path=path, positions=positions[start:end])
             records.extend(read)
             malformed.extend(wrong)
             return False
 
         in_parts(texts, read, patiently)
-        self._quick.meets_odd = is_odd
         return tuple(records), tuple(malformed)
 
     def load_many(

@@ -32,7 +32,6 @@ __all__ = [
     "WRITE_ONLY",
     "NotQuickError",
     "QuickReader",
-    "array",
     "id_text",
     "in_parts",
     "record_type",
@@ -46,8 +45,8 @@ EXTRA = "extra"
 MOST_LEARNT = 256
 """Names that a reader learns, for each of which every record is looked at. Where there are more, they are no properties
 but values, and records that have others are read with patience."""
-PART = 32
-"""Records of a list with anything unusual in it that are read at once."""
+PART = 16
+"""Records that are read at once: their structs are still in the processor's cache when they are moved over."""
 WRITE_ONLY: Mapping[str, bool] = {"write_only": True}
 """Metadata of a field that is never taken from an answer: read and written back it would be said again."""
 
@@ -96,16 +95,12 @@ class QuickReader(Generic[R]):
     Args:
         cls: an attrs class with slots whose fields default to `UNSET`, with an `extra` mapping.
         wire_name: attribute name → property name on the wire.
-
-    Attributes:
-        meets_odd: whether the last list held a record that was not read here: the next one is read in parts.
     """
 
     def __init__(self, cls: type[R], wire_name: Callable[[str], str]) -> None:
         self._cls = cls
         self._wire_name = wire_name
         self._learnt: frozenset[tuple[type, str]] = frozenset()
-        self.meets_odd = False
         self._made: tuple[msgspec.json.Decoder[list[Any]], Callable[[Any], R]] | None = None
 
     def learn(self, unknown: Iterable[tuple[type, str]]) -> bool:
@@ -183,7 +178,7 @@ def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[
                     pass
                 return
             try:
-                read(array(texts[start:end]))
+                read(b"[%b]" % b",".join(texts[start:end]))
             except NotQuickError:
                 middle = (start + end) // 2
                 if middle > start:
@@ -192,11 +187,6 @@ def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[
                     parts.append((start, end))
                 else:
                     odds += 1
-
-
-def array(texts: Iterable[Any]) -> bytes:
-    """The text of a list of these."""
-    return b"[%b]" % b",".join(texts)
 
 
 def texts_of(text: msgspec.Raw) -> list[msgspec.Raw]:

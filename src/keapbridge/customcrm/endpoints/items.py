@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import attrs
 import msgspec
@@ -31,9 +31,6 @@ class Listing(Generic[R]):
 def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Listing[R]:
     if isinstance(items, msgspec.Raw):
         with contextlib.suppress(NotQuickError):
-            if endpoint.is_plain and not unread:
-                return _quick_listing(endpoint, items)
-        with contextlib.suppress(NotQuickError):
             if endpoint.can_split:
                 return _split_listing(endpoint, items, path, unread=unread)
         items = parsed(items)
@@ -48,13 +45,6 @@ def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Li
         return Page(records, malformed, deleted)
 
     return Listing(tuple(id_of(endpoint, item) for item in items), page)
-
-
-def _quick_listing(endpoint: Endpoint[R], items: msgspec.Raw) -> Listing[R]:
-    records = endpoint.codec.read_quickly(items)
-    if any(is_deleted(endpoint, cast("Any", record).extra) for record in records):
-        raise NotQuickError
-    return Listing(tuple(record.id for record in cast("Any", records)), lambda start: Page(records[start:]))
 
 
 def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str, *, unread: bool) -> Listing[R]:

@@ -245,3 +245,49 @@ def test_a_value_for_both_sides_is_written_to_both_or_to_neither() -> None:
 def test_where_emptiness_does_not_flow_it_is_settled() -> None:
     assert merge(edited(None), [Field(keeps=True)], Policy()) == Merge(settled=(Settled("F", None, "old"),))
     assert merge(edited(None), [Field()], Policy()).changes == (Change("F", THEIRS, "old", None),)
+
+
+# --- values of several parts ------------------------------------------------------------------------------------------
+
+
+class Parts(Field):
+    """A field that holds several values: each side gets what the other added, and loses what it removed."""
+
+    def combined(self, now: Any, other: Any, base: Any) -> Any:
+        before = set() if base is UNSET else set(base)
+        return tuple(sorted((set(now) | (set(other) - before)) - (before - set(other))))
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "found"),
+    [
+        ((("a",), ("a",)), ("a", "b"), ("a",), Merge(changes=(Change("F", THEIRS, ("a",), ("a", "b")),))),
+        ((("a",), ("a",)), ("a",), (), Merge(changes=(Change("F", OURS, ("a",), ()),))),
+        (
+            (("a",), ("a",)),
+            ("a", "b"),
+            ("a", "c"),
+            Merge(
+                changes=(
+                    Change("F", OURS, ("a", "b"), ("a", "b", "c")),
+                    Change("F", THEIRS, ("a", "c"), ("a", "b", "c")),
+                )
+            ),
+        ),
+        ((("a",), ("b",)), ("a",), ("b",), Merge()),
+        (None, ("a",), (), Merge(changes=(Change("F", THEIRS, (), ("a",), "first contact"),))),
+    ],
+    ids=["added", "removed", "both", "known", "first contact"],
+)
+def test_each_part_goes_its_own_way(base: Any, ours: Any, theirs: Any, found: Merge) -> None:
+    known = ({}, {}) if base is None else ({"F": base[0]}, {"F": base[1]})
+    assert merge(pair({"F": ours}, {"F": theirs}, known), [Parts()], MANUAL) == found
+
+
+def test_of_parts_that_flow_one_way_only_those_of_the_source_go() -> None:
+    one_way = Parts(to=frozenset({THEIRS}))
+    known = ({"F": ("a",)}, {"F": ("a",)})
+    found = merge(pair({"F": ("a", "b")}, {"F": ("a", "c")}, known), [one_way], MANUAL)
+    assert found == Merge(changes=(Change("F", THEIRS, ("a", "c"), ("a", "b", "c")),))
+    back = merge(pair({"F": ("a",)}, {"F": ("a", "c")}, known), [one_way], MANUAL)
+    assert back == Merge(settled=(Settled("F", ("a",), ("a", "c")),))

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.match import CROWD, Unmatched, apart_by_name, near_appeared, near_misses
+from keapbridge.decide.match import (
+    CROWD,
+    Unmatched,
+    apart_by_name,
+    match_all,
+    match_appeared,
+    near_appeared,
+    near_linked,
+    near_misses,
+)
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
@@ -191,3 +200,66 @@ def test_the_first_key_that_two_are_near_by_tells() -> None:
     }
     assert appeared(keys) == {}
     assert appeared(keys, 7) == {}
+
+
+def test_a_new_record_that_may_be_a_linked_one_is_told_why_in_the_order_of_numbers() -> None:
+    keys = {(side, id): [key(3, "phone")] for side, id in ((THEIRS, "10"), (THEIRS, "9"), (OURS, "2"))}
+    linked = [(3, one(OURS, "7", "phone", linked=True))]
+    found = near_linked(keys, linked)
+    assert [(u.side, u.id) for _, u in found] == [(OURS, "2"), (THEIRS, "9"), (THEIRS, "10")]
+    assert {u.reason for _, u in found} == {"may be a record that is linked already"}
+    crowd = [(3, one(OURS, f"l{n}", "phone", linked=True)) for n in range(CROWD)]
+    assert len(near_linked(keys, crowd)) == 3
+    assert near_linked(keys, [*crowd, (3, one(OURS, "l", "phone", linked=True))]) == ()
+
+
+# --- all groups of a rank, and of what appeared -----------------------------------------------------------------------
+
+
+def test_a_key_of_exactly_a_crowd_still_counts() -> None:
+    some = [one(OURS, str(n), "p", apart=(str(n),)) for n in range(CROWD - 1)]
+    assert match_all([*some, one(THEIRS, "x", "p", apart=("7",))]).pairs == (("7", "x"),)
+    over = match_all([*some, one(OURS, "q", "p", apart=("q",)), one(THEIRS, "x", "p", apart=("7",))])
+    assert over.pairs == ()
+    assert {u.candidates for u in over.unmatched} == {()}
+    assert {u.reason for u in over.unmatched} == {f"{CROWD + 1} records share it"}
+
+
+def test_what_a_crowd_does_not_share_is_as_it_was() -> None:
+    crowd = [one(OURS, str(n), "p", apart=("ada",)) for n in range(CROWD + 1)]
+    a, b = one(OURS, "a", "q", apart=("ada",), main="q"), one(THEIRS, "b", "q", apart=("ada",), main="q")
+    assert match_all([*crowd, a, b]).pairs == (("a", "b"),)
+
+
+@pytest.mark.parametrize(("strict", "pairs"), [(True, ()), (False, (("1", "2"),))])
+def test_a_weak_key_looks_at_what_tells_apart_in_all_groups(strict: bool, pairs: Any) -> None:
+    some = [one(OURS, "1", apart=("ada", "x")), one(THEIRS, "2", apart=("ada", "y"))]
+    assert match_all(some, strict=strict).pairs == pairs
+    assert match_all(some).pairs == (("1", "2"),)
+    names = {(OURS, "1"): [RecordKey(0, "p", ("ada", "x"), ())], (THEIRS, "2"): [RecordKey(0, "p", ("ada", "y"), ())]}
+    assert tuple(pair for _, pair in match_appeared(names, [strict]).pairs) == pairs
+
+
+def test_every_group_of_what_appeared_is_decided_once_by_its_strongest_key() -> None:
+    def known(*texts: str) -> list[RecordKey]:
+        return [key(rank, text) for rank, text in enumerate(texts)]
+
+    names = {
+        (OURS, "0"): known("alone", "none"),
+        (OURS, "10"): known("b", "z"),
+        (OURS, "9"): known("a", "z"),
+        (THEIRS, "1"): known("a", "z"),
+        (THEIRS, "2"): known("b", "z"),
+        (OURS, "3"): known("c", "y"),
+        (OURS, "4"): known("c", "y"),
+        (THEIRS, "5"): known("c", "y"),
+        (OURS, "6"): known("d", "y"),
+        (OURS, "7"): known("d", "y"),
+        (THEIRS, "8"): known("d", "y"),
+    }
+    found = match_appeared(names, [False, False])
+    assert found.pairs == ((0, ("9", "1")), (0, ("10", "2")))
+    told = [(rank, u.side, u.id) for rank, u in found.unmatched]
+    assert told == [
+        (0, side, id) for side, id in ((OURS, "3"), (OURS, "4"), (THEIRS, "5"), (OURS, "6"), (OURS, "7"), (THEIRS, "8"))
+    ]

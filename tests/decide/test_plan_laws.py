@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +33,10 @@ from keapbridge.model.plan import (
     Update,
     describe,
     headings,
+    kind_of,
 )
+from keapbridge.model.plan_rows import flat_action, row_of_action
+from keapbridge.model.raw import RawChange
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, open_store
 
@@ -556,3 +560,34 @@ def test_an_estimate_says_how_long_the_limits_make_it_last() -> None:
     assert str(estimate(counts, 240)) == "about 2 calls to Customcrm and 703 to Keap, 3 minutes"
     assert estimate(counts, 1000).minutes == 1
     assert estimate({}, 240) == Estimate(dict.fromkeys(Side, 0), 0)
+
+
+# --- what kinds of work there are, and what a plan is elsewhere -------------------------------------------------------
+
+
+def test_an_adoption_that_writes_nothing_is_a_link_and_all_else_goes_by_its_name() -> None:
+    change = (Change("Title", Side.KEAP, "a", "b"),)
+    assert kind_of(Adopt("contacts", "1", "2", "Email")) == "link"
+    assert kind_of(Adopt("contacts", "1", "2", "Email", change)) == "adopt"
+    assert kind_of(Update("contacts", "1", "2", change)) == "update"
+
+
+def test_taking_back_is_the_same_the_other_way_round() -> None:
+    raw = (RawChange(("title",), "a", "b"), RawChange(("name",), None, "c"))
+    turned = (RawChange(("title",), "b", "a"), RawChange(("name",), "c", None))
+    assert Update("contacts", "1", "2", (), raw=raw).turned() == turned
+    assert Update("contacts", "1", "2", ()).turned() is None
+
+
+def test_the_rows_of_a_plan_are_its_numbered_actions() -> None:
+    some = plan(actions=(Unlink("contacts", "1", "2", Side.KEAP, "gone"), Delete("contacts", Side.KEAP, "3", "4")))
+    rows = some.to_dicts()
+    assert rows == [dict(row_of_action("p<1>", n, action)) for n, action in enumerate(some.actions)]
+    assert [len(row) for row in some._table()] == [len(flat_action(row)) for row in some._dicts()]
+
+
+def test_a_plan_that_was_passed_on_tells_how_to_have_its_actions() -> None:
+    there = pickle.loads(pickle.dumps(plan(actions=(Unlink("contacts", "1", "2", Side.KEAP, "gone"),))))
+    assert there.id == "p<1>"
+    with pytest.raises(Exception, match=r"session\.saved_plan\('p<1>'\)"):
+        list(there.actions)

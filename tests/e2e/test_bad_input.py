@@ -294,6 +294,7 @@ def test_a_create_whose_answer_has_no_id_does_not_stop_the_others(world: World, 
     world.assert_quiet()
 
 
+@pytest.mark.habits(times="milliseconds")  # it edits within the second of a write
 @either_side
 @pytest.mark.parametrize("edited", variants(["source", "made"], quick=["made"]))
 def test_an_edit_between_a_lost_answer_and_the_rerun_is_not_lost(world: World, side: kb.Side, edited: str) -> None:
@@ -426,6 +427,7 @@ def test_an_update_that_keeps_failing_is_a_failed_line_and_the_rest_is_synced(
     world.assert_quiet()
 
 
+@pytest.mark.habits(times="milliseconds")  # it edits within the second of a write
 @either_side
 def test_a_lost_answer_to_an_update_and_an_edit_after_it_both_count(world: World, side: kb.Side) -> None:
     _linked(world, 1)

@@ -101,6 +101,7 @@ def test_an_edit_of_another_field_between_plan_and_apply_survives(world: World) 
     world.assert_quiet()
 
 
+@pytest.mark.habits(times="milliseconds")  # it edits within the second of a write
 @pytest.mark.parametrize("policy", ["newest", "manual"])
 def test_an_edit_of_the_same_field_between_plan_and_apply_is_a_conflict_not_overwritten(
     world: World, policy: str

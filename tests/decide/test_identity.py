@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.identity import Who, same_birth, who_is_it
+from keapbridge.decide.identity import Who, is_newborn, same_birth, who_is_it
 from keapbridge.model.records import UNKNOWN_LIFE, Canonical, Life
 
 LAWS = examples(100)
@@ -119,3 +119,22 @@ def test_what_is_no_time_is_the_same_as_itself_only() -> None:
     assert same_birth("the first of May", "the first of May")
     assert not same_birth("the first of May", "the second of May")
     assert not same_birth("2026-01-01T00:00:00", "2026-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("age", "lag", "new"),
+    [
+        (timedelta(seconds=46), timedelta(minutes=1), True),
+        (timedelta(seconds=60), timedelta(minutes=1), False),
+        (-timedelta(minutes=10), timedelta(minutes=1), True),  # by the system's clock, which is ahead
+        (-timedelta(days=2), timedelta(minutes=1), False),  # by a wrong one
+        (-timedelta(seconds=1), timedelta(0), False),
+    ],
+)
+def test_what_was_made_within_the_lag_is_new(age: timedelta, lag: timedelta, new: bool) -> None:
+    assert is_newborn(Life((MADE - age).isoformat()), MADE, lag) is new
+
+
+@pytest.mark.parametrize("born", [None, "", "the first of May", "2026-01-01T00:00:00"])
+def test_what_does_not_tell_when_it_was_made_is_not_new(born: str | None) -> None:
+    assert not is_newborn(Life(born), MADE, timedelta(minutes=1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import keapbridge as kb
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def company_of(world: World, name: str) -> str | None:
     return companies(world)[id] if id else None
 
 
+@pytest.mark.habits(list_lag="none")  # it looks for a new name of a company at once
 def test_names_are_companies_in_keap_made_once_and_flow_both_ways(world: World) -> None:
     acme = world.keap.state.companies.add({"company_name": "Acme"})
     ada, ben = person(world, "Ada", "ACME "), person(world, "Ben", "Zenith")

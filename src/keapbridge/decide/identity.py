@@ -20,7 +20,7 @@ from enum import Enum
 
 from keapbridge.model.records import Life, Values
 
-__all__ = ["Signs", "Who", "same_birth", "who_is_it"]
+__all__ = ["Signs", "Who", "is_newborn", "same_birth", "who_is_it"]
 
 Signs = Mapping[str, tuple[str, ...]]
 """What a person is known by (`"email"`, `"name"`, `"phone"`), each with the fields that hold it."""
@@ -78,6 +78,18 @@ def same_birth(a: str, b: str) -> bool:
         return abs(first - second) < step
     except (TypeError, ValueError):
         return False
+
+
+def is_newborn(life: Life, moment: datetime, lag: timedelta) -> bool:
+    """Whether a record was made so short a time ago that its system may not show it everywhere yet.
+
+    One from the future is as new: the two clocks differ. One from more than a day ahead is not believed.
+    """
+    try:
+        age = moment - datetime.fromisoformat(life.born or "")
+    except (TypeError, ValueError):
+        return False
+    return bool(lag) and -timedelta(days=1) < age < lag
 
 
 def _step(microsecond: int) -> int:

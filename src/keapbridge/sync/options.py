@@ -37,7 +37,8 @@ class SessionOptions(TypedDict, total=False):
         overlap: how far before the newest change that was seen changes are looked for again, for lists that lag;
             five minutes.
         lag: how long Keap may take to show a new record; one minute. A create whose answer was lost is looked for that
-            long, and sent again only if it is not found.
+            long, and sent again only if it is not found. What is not there so soon after it was made is not taken
+            for deleted.
         retention: how long plans, reports and the journal (and with it the ability to undo) are kept; 90 days, `None`:
             for ever.
         encryption_keys: encrypt what the store knows of people (the `encryption` extra); the first key encrypts, all

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._io.effects import Unread
+from keapbridge._io.effects import Page
 
 if TYPE_CHECKING:
     from conftest import World
@@ -18,15 +18,16 @@ PLACE = {"Country": "US", "Region": "US-AZ", "City": "Chandler"}
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many records of pages were read, call by call."""
+    """How many records of pages that came unread were read, call by call."""
     numbers: list[int] = []
-    original = Unread.read
+    original = Page.read
 
-    def read(self: Unread[Any]) -> Any:
-        numbers.append(len(self.texts))
+    def read(self: Page[Any]) -> Page[Any]:
+        if self.unread is not None:
+            numbers.append(len(self.unread.texts))
         return original(self)
 
-    monkeypatch.setattr(Unread, "read", read)
+    monkeypatch.setattr(Page, "read", read)
     return numbers
 
 

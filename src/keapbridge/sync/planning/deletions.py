@@ -1,5 +1,7 @@
 """Deletions, planned: a linked record that was not shown is looked up, and only a 404 proves that it is gone.
 
+Not that of a record which Keap made within `lag`: if its reads lag, it answers so for what it has only just taken.
+
 What then happens is decided by policy, except that nothing is deleted that could be a record that people merged into
 another in Keap: there the link moves to the survivor of the merge.
 """
@@ -10,7 +12,8 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, stop_point
+from keapbridge._io.effects import Flow, gather, now, stop_point
+from keapbridge.decide.identity import is_newborn
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.change import RECORD, FieldConflict
@@ -23,6 +26,7 @@ from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["is_edited", "plan_deletions"]
 
+NOT_YET = "answers 404, but was made a moment ago and may not be shown everywhere yet; the next run asks again"
 BATCH = 500
 LOOK_UPS = 4
 
@@ -77,27 +81,32 @@ def _allowed(sync: Synchronization) -> Flow[int]:
     return int(min(limits)) + 1 if limits else 1_000_000_000
 
 
-def _looked_up(part: PlanPart, item: Missing, failed: list[Action]) -> Flow[bool]:
+def _looked_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
     """Whether a record is gone; one that cannot be looked up is not."""
     try:
-        return (yield from _look_up(part.sync, item, part.plan_id))
+        return (yield from _look_up(part, item, told))
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are looked up
-        failed.append(part.skip(item.side, item.id, error))
+        told.append(part.skip(item.side, item.id, error))
         return False
 
 
-def _look_up(sync: Synchronization, item: Missing, plan_id: str) -> Flow[bool]:
+def _look_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
+    sync = part.sync
     system = sync.systems[item.side]
     try:
         record = yield from system.get(item.id)
     except NotFoundError:
+        moment = yield from now()
+        if item.side is Side.KEAP and is_newborn(item.pair.link.keap_life, moment, sync.settings.lag):
+            told.append(Skip(sync.name, item.side, item.id, NOT_YET))
+            return False
         yield from sync.store.staging.prove_missing(sync.name, item.side, [item.id])
         return True
     except ShapeError:
         # It is there, in a form that the next scan will tell of.
         yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])
         return False
-    seen = yield from sync.see(item.side, [record], plan_id=plan_id)
+    seen = yield from sync.see(item.side, [record], plan_id=part.plan_id)
     rows = [sync.staged(one.observation) for one in seen]
     yield from sync.store.staging.stage(sync.name, item.side, rows, complete=False)
     yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])

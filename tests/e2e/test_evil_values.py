@@ -181,7 +181,7 @@ KINDS = (
 )
 OUR_OWN = ("Id", "CreatedAt", "UpdatedAt", "ETag")
 THEIR_OWN = ("id", "create_time", "update_time")
-OF_CONTACTS = ("company", "custom_fields", "tag_ids", "origin", "leadsource_id")
+OF_CONTACTS = ("company",)  # of what no mapping looks at Keap is not asked
 
 
 def _cases(known: Mapping[str, Any], own: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

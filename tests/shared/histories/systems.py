@@ -329,6 +329,7 @@ SCHEMAS = {
     # Able to list changes, with versions, in words of its own.
     "able": kb.customcrm.CustomcrmSchema(
         names="camelCase",
+        time_zone="UTC",
         version="revision",
         envelope=kb.customcrm.Envelope(items="data.rows", record="data", sends="data"),
         paging=kb.customcrm.CursorPaging(following="data.after", parameter="after", size="pageSize", most=500),

@@ -264,6 +264,7 @@ class Accidents(Hosts):
                 self.type((CONTACTS, side, pair[side]), JobTitle="Nurse")
         self.clock.pass_by(AFTER_THE_TERM)
 
+    @precondition(lambda self: self._has_a_past(KEAP))  # the emulator's lists lag by reads, however long that is
     @rule(first=sides)
     def answer_each_other(self, first: kb.Side) -> None:
         """Two machines change each other's value: it comes to rest, and somebody is asked."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 import keapbridge as kb
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ def company_of(world: World, name: str) -> str | None:
     return companies(world)[id] if id else None
 
 
-@pytest.mark.habits(list_lag="none")  # it looks for a new name of a company at once
 def test_names_are_companies_in_keap_made_once_and_flow_both_ways(world: World) -> None:
     acme = world.keap.state.companies.add({"company_name": "Acme"})
     ada, ben = person(world, "Ada", "ACME "), person(world, "Ben", "Zenith")
@@ -69,6 +66,19 @@ def test_names_are_companies_in_keap_made_once_and_flow_both_ways(world: World) 
         session.undo(run.run_id)
         assert (company_of(world, "Ada"), company_of(world, "Ben")) == ("Acme Ltd", "Acme Ltd")
         assert {id: world.crm.state.contacts[id]["Company"] for id in (ada, ben)} == {ada: "Zenith", ben: "Nova"}
+
+
+def test_a_company_that_is_renamed_is_renamed_here_though_it_was_spelt_otherwise_and_edited_later(world: World) -> None:
+    acme = world.keap.state.companies.add({"company_name": "Acme"})
+    ada = person(world, "Ada", " ACME")
+    world.sync(contacts=BY_NAME)
+    world.let_time_pass()
+    world.crm.state.contacts.edit(ada, Title="Dr.")  # later than anything that Keap shows of her
+    world.keap.state.companies.edit(acme, company_name="Acme Ltd")
+    world.sync(contacts=BY_NAME, policy=kb.Policy(conflicts="newest"))
+    assert world.crm.state.contacts[ada]["Company"] == "Acme Ltd"
+    assert companies(world) == {acme: "Acme Ltd"}
+    assert company_of(world, "Ada") == "Acme Ltd"
 
 
 def test_a_name_that_keap_does_not_have_is_held_until_it_has(world: World) -> None:

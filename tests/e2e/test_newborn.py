@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 import keapbridge as kb
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 DELETE = kb.Policy(deletions="delete")
 
 
+@pytest.mark.habits(deleted="404")
 def test_the_source_of_a_contact_of_a_moment_ago_stays_until_the_lag_has_passed(world: World) -> None:
     world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org"})
     world.sync(policy=DELETE)

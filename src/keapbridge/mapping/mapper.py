@@ -284,6 +284,11 @@ class Mapper:
         """The fields whose text is read by another one, and whose value means the same without that."""
         return tuple(lens for lens in self.lenses if lens.scope is not None and lens.kind.means_alone)
 
+    @cached_property
+    def by_entries(self) -> tuple[Lens, ...]:
+        """The fields whose text is read by a list of Keap."""
+        return tuple(lens for lens in self.lenses if lens.kind.entries is not None)
+
     def keap_references(self, records: Iterable[Any]) -> dict[str, set[str]]:
         """The Keap ids that these Keap records refer to, by object."""
         found: dict[str, set[str]] = {}

@@ -101,18 +101,17 @@ def written_along(
 
 
 def same_texts(mapper: Mapper, side: Side, base: Values, now: Values, context: Context) -> dict[str, Canonical]:
-    """Fields that are read as another value only because the one that they are read by has changed.
+    """Fields that are read as another value only because the field or Keap's list that they are read by has changed.
 
     Returns:
         Each with the value that it was known to have.
     """
     found: dict[str, Canonical] = {}
-    for lens in mapper.by_scope:
+    for lens in (*mapper.by_scope, *mapper.by_entries):
         name, scope = lens.name, lens.scope or ""
         if name not in base or name not in now or base[name] == now[name] or base[name] is None:
             continue
-        if base.get(scope) != now.get(scope) and lens.kind.is_same_text(
-            (now[name], now.get(scope)), (base[name], base.get(scope)), context
-        ):
+        is_moved = base.get(scope) != now.get(scope) or lens.kind.entries is not None
+        if is_moved and lens.kind.is_same_text((now[name], now.get(scope)), (base[name], base.get(scope)), context):
             found[name] = base[name]
     return found

@@ -364,7 +364,7 @@ class Synchronization:
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 
     def _as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
-        """The pair in which no text means another value only because its country has changed.
+        """The pair in which no text means another value only because its country has changed, or a name in Keap.
 
         Returns:
             That, and what must be written so that it stays so.
@@ -378,7 +378,9 @@ class Synchronization:
             same = same_texts(self.mapper, side, base, now, rules[0].context)
             same = {field: value for field, value in same.items() if self.mapper[field].flows_to(side)}
             if same:
-                rewrites += [Change(field, side, now[field], value) for field, value in same.items()]
+                # What is read by a field of its own record is written so that it stays what it is.
+                scoped = {field: value for field, value in same.items() if self.mapper[field].scope is not None}
+                rewrites += [Change(field, side, now[field], value) for field, value in scoped.items()]
                 snapshot = attrs.evolve(seen.snapshot, values={**now, **same})
                 pair = pair.seeing(attrs.evolve(seen, snapshot=snapshot))
         return pair, rewrites

@@ -266,7 +266,10 @@ class Kind(ABC):
     def is_same_text(
         self, now: tuple[Canonical, Canonical], before: tuple[Canonical, Canonical], context: Context
     ) -> bool:
-        """Whether two values are one text, read by two values of the field that it depends on; each comes with that."""
+        """Whether two values are one text, read by two values of the field that it depends on; each comes with that.
+
+        Or by two states of the list of Keap that it names an entry of.
+        """
         return False
 
     def encodes(self, value: Canonical, clean: Canonical) -> bool:

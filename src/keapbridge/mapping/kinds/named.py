@@ -64,6 +64,12 @@ class _Named(Kind):
             raise UnfitError(f"Keap has no {self.what.removeprefix('a ')} of that name")
         return value
 
+    def is_same_text(
+        self, now: tuple[Canonical, Canonical], before: tuple[Canonical, Canonical], context: Context
+    ) -> bool:
+        # Customcrm's spelling stands alone once the entry is called otherwise in Keap.
+        return now[0] is not None and blind(str(now[0])) == blind(str(before[0]))
+
     def sample(self, asked: Asked) -> Sample | None:
         known = asked.links.get(self.listed, ())
         return Sample(*known[asked.turn]) if len(known) > 1 else None

@@ -7,6 +7,7 @@ import inspect
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine
@@ -15,6 +16,9 @@ from tiers import variants
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 from keapbridge.testing._server import LoopbackServer
+
+if TYPE_CHECKING:
+    from conftest import World
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
@@ -348,14 +352,16 @@ def test_archiving_is_for_records_that_have_the_attribute(
 
 
 @pytest.mark.parametrize("rule", variants(["newest", "customcrm", "keap", "manual"], quick=["newest"]))
-def test_a_policy_for_conflicts(rule: str, crm: kb.CustomcrmClient, keap: kb.KeapClient) -> None:
+def test_a_policy_for_conflicts(rule: str, crm: kb.CustomcrmClient, keap: kb.KeapClient, world: World) -> None:
     with kb.SyncSession(
         customcrm=crm, keap=keap, store="sqlite:///bridge.db", policy=kb.Policy(conflicts=rule)
     ) as session:
         ada = crm.contacts.create(kb.customcrm.Contact(first_name="Ada", email="ada@example.org"))
         session.contacts.sync()
         [contact] = keap.contacts.list()
+        world.let_time_pass()
         crm.contacts.update(ada.id, job_title="Engineer")
+        world.let_time_pass()
         keap.contacts.update(contact.id, job_title="Manager")
         report = session.contacts.sync()
         held = (crm.contacts.get(ada.id).job_title, keap.contacts.get(contact.id).job_title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePath
@@ -56,17 +56,29 @@ class Decision:
     by: str
 
 
-def _one_of(names: tuple[str, ...], *, or_function: bool) -> Callable[[object, Any, object], None]:
-    def check(_: object, attribute: Any, value: object) -> None:
-        for rule in value.values() if isinstance(value, Mapping) else (value,):
-            if rule not in names and not (or_function and callable(rule)):
-                raise MappingError(
-                    f"Policy({attribute.name}=…): {rule!r} is not one of {', '.join(names)}{is_meant(rule, names)}"
-                )
-            if callable(rule):
-                takes_one(f"Policy({attribute.name}=…)", rule, "a kb.Contest")
+def _is_rule(_: object, attribute: Any, value: object) -> None:
+    """One of the named rules or a host's own, for all fields or by field."""
+    for rule in _each(value):
+        if callable(rule):
+            takes_one(f"Policy({attribute.name}=…)", rule, "a kb.Contest")
+        else:
+            _is_one_of(get_args(Rule), attribute, rule)
 
-    return check
+
+def _is_deletion(_: object, attribute: Any, value: object) -> None:
+    """What a deletion does, on both sides or by side."""
+    for deletion in _each(value):
+        _is_one_of(get_args(Deletions), attribute, deletion)
+
+
+def _each(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, Mapping) else (value,)
+
+
+def _is_one_of(names: tuple[str, ...], attribute: Any, value: object) -> None:
+    if value not in names:
+        known = ", ".join(names)
+        raise MappingError(f"Policy({attribute.name}=…): {value!r} is not one of {known}{is_meant(value, names)}")
 
 
 def _sides_only(_: object, attribute: Any, value: object) -> None:
@@ -117,11 +129,9 @@ class Policy:
             the same two values, before it becomes a conflict; `None` for no limit.
     """
 
-    conflicts: Rule | HostRule | Mapping[str, Rule | HostRule] = attrs.field(
-        default="newest", validator=_one_of(get_args(Rule), or_function=True)
-    )
+    conflicts: Rule | HostRule | Mapping[str, Rule | HostRule] = attrs.field(default="newest", validator=_is_rule)
     deletions: Deletions | Mapping[str, Deletions] = attrs.field(
-        default="unlink", validator=[_one_of(get_args(Deletions), or_function=False), _sides_only]
+        default="unlink", validator=[_is_deletion, _sides_only]
     )
     archive: Mapping[str, Mapping[str, Mapping[str, Any]]] = attrs.field(
         factory=dict, validator=[_sides_only, _is_archive]

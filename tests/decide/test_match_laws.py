@@ -340,8 +340,15 @@ def test_the_key_of_a_crowd_counts_for_nobody() -> None:
 
 @pytest.mark.parametrize(("theirs", "same"), [("mail\x1ehome", True), ("home", True), ("other\x1ethird", False)])
 def test_stronger_keys_tell_apart_where_none_is_shared(theirs: str, same: bool) -> None:
-    found = match_group([Candidate(OURS, "1", (), ("work\x1ehome",)), Candidate(THEIRS, "2", (), (theirs,))])
-    assert bool(found.pairs) is same
+    for mine, other in ((OURS, THEIRS), (THEIRS, OURS)):
+        found = match_group([Candidate(mine, "1", (), ("work\x1ehome",)), Candidate(other, "2", (), (theirs,))])
+        assert bool(found.pairs) is same
+
+
+def test_a_lonely_pair_is_judged_as_one_beside_records_of_several_keys() -> None:
+    lonely = [known_by(OURS, "1", "x", apart=("ada", "u")), known_by(THEIRS, "2", "x", apart=("ada", "v"))]
+    others = [known_by(side, "5", "y", "z", apart=("bob", None)) for side in Side]
+    assert set(match_all([*lonely, *others]).pairs) == {("1", "2"), ("5", "5")}
 
 
 SEVERAL = st.builds(

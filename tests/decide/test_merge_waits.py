@@ -14,7 +14,7 @@ from keapbridge.decide.policy import Policy, Value
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import RECORD, Change, FieldConflict, Held
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import Doubt, Link, Observation, Pair, Snapshot
+from keapbridge.model.records import Decided, Doubt, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 
 OURS, THEIRS = Side.CUSTOMCRM, Side.KEAP
@@ -25,7 +25,12 @@ Values = Mapping[str, Any]
 
 @attrs.frozen
 class Field:
-    """A field of up to ten characters, of which `!` fits nowhere."""
+    """A field of which `!` fits nowhere.
+
+    Attributes:
+        apart: why no two of its values can be compared.
+        short: the side that holds no more than ten characters.
+    """
 
     name: str = "F"
     policy: str | None = None
@@ -33,6 +38,7 @@ class Field:
     keeps: bool = False
     to: frozenset[Side] = frozenset(Side)
     apart: str | None = None
+    short: Side | None = None
 
     def flows_to(self, side: Side) -> bool:
         return side in self.to
@@ -40,10 +46,10 @@ class Field:
     def fit(self, side: Side, value: Any) -> Any:
         if value == "!":
             raise UnfitError(f"{side.title} takes no !")
-        return value
+        return value[:10] if isinstance(value, str) and side is self.short else value
 
     def incomparable(self, a: Any, b: Any) -> str | None:
-        return self.apart
+        return self.apart if None not in (a, b) else None
 
     def combined(self, now: Any, other: Any, base: Any) -> Any:
         return UNSET
@@ -208,6 +214,55 @@ def test_a_follower_is_no_rival_that_was_not_edited_to_another_value(ours: Any, 
     assert not found.conflicts
 
 
+def test_a_follower_is_a_rival_only_if_it_was_known_before() -> None:
+    known = {"F": "old"}
+    found = merge(pair({"F": "new", "R": "r"}, {"F": "old", "R": "s"}, (known, known)), [LEADER, FOLLOWER], MANUAL)
+    assert found.changes == (Change("F", THEIRS, "old", "new"), Change("R", THEIRS, "s", "r"))
+
+
+def test_what_follows_something_else_is_no_rival() -> None:
+    stranger = Field("S", follows="T")
+    known = {"F": "old", "S": "old"}
+    found = merge(pair({"F": "new", "S": "a"}, {"F": "old", "S": "b"}, (known, known)), [LEADER, stranger], MANUAL)
+    assert found.changes == (Change("F", THEIRS, "old", "new"),)
+    assert [conflict.field for conflict in found.conflicts] == ["S"]
+
+
+def test_a_follower_that_one_side_does_not_show_stays_as_it_is() -> None:
+    found = merge(pair({"F": "new", "R": "s"}, {"F": "old"}, (OLD, OLD)), [LEADER, FOLLOWER], Policy())
+    assert found == Merge(changes=(Change("F", THEIRS, "old", "new"),))
+
+
+@pytest.mark.parametrize(
+    ("known", "changes"),
+    [
+        ({}, (Change("F", THEIRS, None, "x", "first contact"), Change("R", THEIRS, "s", "r", "first contact"))),
+        ({"R": "s"}, (Change("F", THEIRS, None, "x", "first contact"), Change("R", THEIRS, "s", "r", "first contact"))),
+        ({"R": "r"}, (Change("F", THEIRS, None, "x", "first contact"), Change("R", OURS, "r", "s"))),
+    ],
+    ids=["new", "not edited", "edited there"],
+)
+def test_at_first_contact_of_its_leader_a_follower_that_was_edited_goes_its_own_way(
+    known: Values, changes: tuple[Change, ...]
+) -> None:
+    found = merge(pair({"F": "x", "R": "r"}, {"F": None, "R": "s"}, (known, known)), [LEADER, FOLLOWER], MANUAL)
+    assert found.changes == changes
+
+
+# --- a decision that was cut off --------------------------------------------------------------------------------------
+
+
+def test_a_decision_that_both_sides_hold_by_now_is_settled_and_one_that_one_side_lacks_goes_on() -> None:
+    decided = Decided("somebody", {OURS: "a", THEIRS: "b"}, {OURS: "c", THEIRS: "d"})
+
+    def now(ours: str, theirs: str) -> Pair:
+        link = Link("1", "2", {"F": "old"}, {"F": "old"}, decided={"F": decided})
+        return attrs.evolve(pair({"F": ours}, {"F": theirs}), link=link)
+
+    assert merge(now("c", "d"), [Field()], MANUAL) == Merge(settled=(Settled("F", "c", "d"),))
+    assert merge(now("c", "b"), [Field()], MANUAL) == Merge(changes=(Change("F", THEIRS, "b", "d", "somebody"),))
+
+
 # --- conflicts --------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +295,20 @@ def test_a_value_for_both_sides_is_written_to_both_or_to_neither() -> None:
     assert unfit == Merge(held=(Held("F", OURS, "Customcrm takes no !"), Held("F", THEIRS, "Keap takes no !")))
     one = merge(both_edited("c", "b"), [Field()], third)
     assert one == Merge(changes=(Change("F", THEIRS, "b", "c", "the host's own rule"),))
+
+
+def test_an_empty_value_for_both_sides_is_settled_once_where_emptiness_does_not_flow() -> None:
+    nothing = Policy(conflicts=lambda _: Value(None))
+    assert merge(both_edited("a", "b"), [Field(keeps=True)], nothing) == Merge(settled=(Settled("F", "a", "b"),))
+
+
+@pytest.mark.parametrize("short", Side)
+def test_two_values_agree_of_which_one_is_what_its_side_can_hold_of_the_other(short: Side) -> None:
+    values = {short: "0123456789", short.other: "0123456789abc"}
+    both = both_edited(values[OURS], values[THEIRS])
+    expected = Merge(settled=(Settled("F", values[OURS], values[THEIRS]),))
+    assert merge(both, [Field(short=short)], MANUAL) == expected
+    assert merge(both, [Field(short=short.other)], MANUAL).conflicts
 
 
 def test_where_emptiness_does_not_flow_it_is_settled() -> None:
@@ -291,3 +360,13 @@ def test_of_parts_that_flow_one_way_only_those_of_the_source_go() -> None:
     assert found == Merge(changes=(Change("F", THEIRS, ("a", "c"), ("a", "b", "c")),))
     back = merge(pair({"F": ("a",)}, {"F": ("a", "c")}, known), [one_way], MANUAL)
     assert back == Merge(settled=(Settled("F", ("a",), ("a", "c")),))
+
+
+def test_parts_that_would_leave_neither_side_with_anything_are_settled_once() -> None:
+    class Gone(Field):
+        def combined(self, now: Any, other: Any, base: Any) -> Any:
+            return None
+
+    known = ({"F": "old"}, {"F": "old"})
+    found = merge(pair({"F": "a"}, {"F": "b"}, known), [Gone(keeps=True)], MANUAL)
+    assert found == Merge(settled=(Settled("F", "a", "b"),))

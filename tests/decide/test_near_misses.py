@@ -198,8 +198,24 @@ def test_the_first_key_that_two_are_near_by_tells() -> None:
         (THEIRS, "2"): (4, all_three),
         (THEIRS, "5"): (4, all_three),
     }
+    assert [u.id for _, u in near_appeared(dict(reversed(keys.items())), [4])] == ["1", "2", "5"]
     assert appeared(keys) == {}
     assert appeared(keys, 7) == {}
+
+
+def test_what_appeared_is_told_in_the_order_of_numbers() -> None:
+    keys = {(side, id): [key(3, "phone")] for side, id in ((THEIRS, "10"), (THEIRS, "9"), (OURS, "2"))}
+    assert [u.id for _, u in near_appeared(keys, [3])] == ["2", "9", "10"]
+    twice = {**keys, (OURS, "11"): [key(4, "fax")], (THEIRS, "8"): [key(4, "fax")]}
+    assert [u.id for _, u in near_appeared(twice, [3, 4])] == ["2", "9", "10", "11", "8"]
+
+
+def test_those_whose_main_key_is_the_same_find_each_other_among_what_appeared() -> None:
+    def family(its: str) -> list[RecordKey]:
+        return [RecordKey(0, text, (None,), (), slot=slot) for slot, text in enumerate((its, "home"))]
+
+    names = {(side, its): family(its) for side in Side for its in ("ada", "bob")}
+    assert [pair for _, pair in match_appeared(names, [False]).pairs] == [("ada", "ada"), ("bob", "bob")]
 
 
 def test_a_new_record_that_may_be_a_linked_one_is_told_why_in_the_order_of_numbers() -> None:

@@ -22,6 +22,7 @@ from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.estimate import Estimate, estimate
 from keapbridge.model.plan import (
     HELD,
+    LOOKED_AT,
     Action,
     Adopt,
     Conflict,
@@ -35,6 +36,7 @@ from keapbridge.model.plan import (
     headings,
     kind_of,
 )
+from keapbridge.model.plan_display import SHOWN
 from keapbridge.model.plan_rows import flat_action, row_of_action
 from keapbridge.model.raw import RawChange
 from keapbridge.model.side import Side
@@ -140,6 +142,11 @@ DESCRIBED: list[tuple[Action, str, tuple[str, ...]]] = [
         ("create in Keap",),
     ),
     (
+        Create("contacts", THEIRS, "A1", {"City": "x"}, changes=CHANGED[1:]),
+        "create in Keap: contacts A1 (City); Email in Customcrm: 'a' → 'b' (newest)",
+        ("create in Keap", "update in Customcrm"),
+    ),
+    (
         Update(*LINK, CHANGED),
         "update contacts A1 ↔ 7: City in Keap: None → 'Oslo'; Email in Customcrm: 'a' → 'b' (newest)",
         ("update in Customcrm", "update in Keap"),
@@ -222,6 +229,15 @@ def test_a_plan_shows_its_counts_and_nothing_of_its_records() -> None:
     assert "Oslo" not in repr(shown)
 
 
+def test_a_plan_tells_which_fields_a_brake_holds_and_of_no_others() -> None:
+    braked = Skip("contacts", THEIRS, "*", "30 of 40 would be emptied", field="City", accept="emptied:City")
+    held = Skip("contacts", OURS, "*", "no record shows it", field="Fax")
+    shown = attrs.evolve(plan({"update in Keap": 1}), findings=(held, braked))
+    assert str(shown).splitlines()[-1] == "  contacts   City is not written to Keap: 30 of 40 would be emptied"
+    assert "Fax" not in str(shown)
+    assert str(attrs.evolve(shown, findings=(held,))) == str(plan({"update in Keap": 1}))
+
+
 @pytest.mark.parametrize("heading", ["conflict", "skip", HELD])
 def test_a_plan_that_writes_nothing_says_so(heading: str) -> None:
     assert plan({heading: 3}).is_empty
@@ -253,6 +269,27 @@ def test_the_html_of_a_plan_is_escaped_and_short() -> None:
     assert html.count("&lt;") == 1 + 15
     assert len(html) < 10_000
     assert "nothing to write" in plan({"skip": 1})._repr_html_()
+
+
+def test_the_html_of_a_plan_reads_no_more_actions_than_it_shows() -> None:
+    asked: list[int] = []
+
+    def some(number: int) -> list[tuple[int, Action]]:
+        asked.append(number)
+        return [(0, Update(*LINK, CHANGED))]
+
+    html = attrs.evolve(plan({"update in Keap": 1}), some=some)._repr_html_()
+    assert asked == [SHOWN]
+    assert "records that are changed: 1" in html
+    read: list[int] = []
+
+    def load() -> Iterator[tuple[int, Action]]:
+        for number in range(LOOKED_AT + 10):
+            read.append(number)
+            yield number, Skip("contacts", OURS, str(number), "why")
+
+    attrs.evolve(plan({"skip": LOOKED_AT + 10}), load=load)._repr_html_()
+    assert len(read) == LOOKED_AT
 
 
 def test_the_html_of_a_plan_shows_what_changes() -> None:
@@ -356,6 +393,15 @@ def test_records_outside_the_filter_have_no_counterpart_to_find() -> None:
         found, totals={"contacts": {**totals, "customcrm": 50_000}}, counts={"contacts": {**counts, "link": 1}}
     )
     assert len(exceeded(few, Policy())) == 1
+    [reason] = exceeded(attrs.evolve(few, counts={"contacts": {"create in Keap": 10}}), Policy())
+    assert reason.startswith("50 of 50 contacts of Customcrm have no counterpart among 60 of Keap: ")
+
+
+def test_without_anything_accepted_every_brake_holds_and_each_has_the_name_that_releases_it() -> None:
+    many = plan({"create in Keap": 100, "delete in Keap": 100}, ours=100, theirs=100)
+    policy = Policy(max_deletes=1, max_creates=1)
+    assert [found.brake for found in brakes.exceeded(many, policy)] == ["deletes", "creates", "first-creates"]
+    assert brakes.exceeded(many, policy, Accepted(brakes=frozenset(BRAKES))) == []
 
 
 def test_deletions_are_summed_over_all_synchronizations_and_creates_too() -> None:

@@ -42,9 +42,11 @@ def test_all_choices_are_shown_and_which_were_made() -> None:
     assert usual["conflicts"][0] == "newest"
     assert usual["archive"][0] == "–"
     assert usual["max_updates_share"][0] == "no limit"
-    assert all("chosen" not in cell for cell in usual.values())
+    assert {chosen for _, chosen in usual.values()} == {"–"}
     assert shown.keys() == usual.keys() >= {"sweep_from", "max_turns"}
-    assert "Policy" in Policy()._repr_html_()
+    assert "<h4>Policy</h4>" in Policy()._repr_html_()
+    by_field = cells(Policy(conflicts={"City": "keap", "*": "manual"}))
+    assert by_field["conflicts"][0] == "City: keap, *: manual"
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
         for shares in (_main_alike, _same_main):
             found = _clear_pairs(group, shares)
             pairs += found
-            linked = {(side, id) for pair in found for side, id in zip(Side, pair, strict=True)}
+            linked = {name for pair in found for name in _both(pair)}
             group = [attrs.evolve(c, linked=True) if c.name in linked else c for c in group]
     view = _View.of(group, _share, could_be)
     unmatched: list[Unmatched] = []
@@ -312,7 +312,7 @@ def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict:
             outcome = match_group(group, strict=is_weak)
             pairs += [(rank, pair) for pair in outcome.pairs]
             unmatched += [(rank, record) for record in outcome.unmatched]
-            decided |= {(side, id) for pair in outcome.pairs for side, id in zip(Side, pair, strict=True)}
+            decided |= {name for pair in outcome.pairs for name in _both(pair)}
             decided |= {(record.side, record.id) for record in outcome.unmatched}
     return Appeared(tuple(pairs), tuple(unmatched))
 
@@ -370,6 +370,12 @@ def _looks_different(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bo
 def _same_start(x: str, y: str) -> bool:
     x, y = x.rstrip("."), y.rstrip(".")
     return x.startswith(y) or y.startswith(x)
+
+
+def _both(pair: tuple[str, str]) -> tuple[tuple[Side, str], tuple[Side, str]]:
+    """The names of the two records of a pair."""
+    ours, theirs = pair
+    return (Side.CUSTOMCRM, ours), (Side.KEAP, theirs)
 
 
 def _names(candidates: Sequence[Candidate]) -> tuple[tuple[Side, str], ...]:

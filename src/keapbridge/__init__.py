@@ -68,7 +68,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
 
 if TYPE_CHECKING:
-    from keapbridge import webhooks
+    from keapbridge import console, webhooks
     from keapbridge.configuration.opening import load, load_async
     from keapbridge.customcrm import presets
     from keapbridge.customcrm.sql import SqlCustomcrm, SqlJoin, SqlLookup, SqlTable
@@ -167,6 +167,7 @@ __all__ = [
     "UnfitError",
     "Value",
     "__version__",
+    "console",
     "custom_field",
     "customcrm",
     "detect_api",
@@ -233,8 +234,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "webhooks":
-        return importlib.import_module("keapbridge.webhooks")
+    if name in {"console", "webhooks"}:
+        return importlib.import_module(f"keapbridge.{name}")
     if name == "presets":
         return importlib.import_module("keapbridge.customcrm.presets")
     if name not in _LATER:

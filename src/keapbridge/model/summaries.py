@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-__all__ = ["PlanSummary", "RunSummary"]
+__all__ = ["PlanSummary", "RunSummary", "UnderWay"]
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -63,6 +63,29 @@ class RunSummary:
         ending = "not ended" if self.ended_at is None else "" if self.complete else "stopped before its end"
         words = ": ".join(filter(None, (ending, _told(self.counts))))
         return f"{self.run_id}  {self.started_at:%Y-%m-%d %H:%M:%S}  {self.purpose:<8}  {words}"
+
+
+@attrs.frozen
+class UnderWay:
+    """What a runner of this session is doing at the moment, here or anywhere else.
+
+    Attributes:
+        holder: who: an id of its run, its process and its machine.
+        until: as of when another one may take over, unless that is prolonged (UTC, by the clock of the database).
+        run_id: the run that it writes; `None` while it reads and plans.
+        plan_id: the plan of that run.
+        started_at: when that run began.
+        done: how many lines its report has so far.
+        total: how many actions its plan has.
+    """
+
+    holder: str
+    until: datetime
+    run_id: str | None = None
+    plan_id: str | None = None
+    started_at: datetime | None = None
+    done: int = 0
+    total: int = 0
 
 
 def _told(counts: Counts) -> str:

@@ -88,11 +88,15 @@ class SqlInbox:
 
     store: LinkStore
 
-    @insistent
     def token(self, candidate: str) -> str:
         """The secret part of this bridge's address: the candidate, unless there is one already."""
-        row = self.store.rows.fact(TOKEN, candidate)
-        query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == TOKEN)
+        return self.once(TOKEN, candidate)
+
+    @insistent
+    def once(self, name: str, candidate: str) -> str:
+        """A fact that is the same for all processes for ever: the candidate, unless there is one already."""
+        row = self.store.rows.fact(name, candidate)
+        query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == name)
         with self.store.database.transaction(durable=True) as c:
             c.execute(self.store.database.insert(t.facts).on_conflict_do_nothing(), [row])
             return self.store.rows.seal.open(c.execute(query).scalar_one())

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import AsyncDriver
+from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
@@ -20,7 +21,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.model.summaries import PlanSummary, RunSummary
+from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -210,6 +211,14 @@ class AsyncSyncSession:
     async def report(self, run_id: str) -> Report:
         """See `SyncSession.report`."""
         return await self._driver.run(self._engine.report(run_id))
+
+    async def brakes(self, plan: Plan) -> Rows[Exceeded]:
+        """See `SyncSession.brakes`."""
+        return Rows(self._engine.brakes(plan))
+
+    async def under_way(self) -> UnderWay | None:
+        """See `SyncSession.under_way`."""
+        return await self._driver.run(self._engine.under_way())
 
     async def plan_undo(self, run_id: str | Report) -> Plan:
         """See `SyncSession.plan_undo`."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import attrs
 
 from keapbridge._io.effects import Flow, Halt, new_id, now, within
-from keapbridge.decide.brakes import exceeded
+from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
@@ -22,7 +22,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.model.summaries import PlanSummary, RunSummary
+from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.showing.html import display, table
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
@@ -177,6 +177,18 @@ class Engine:
         if found is None:
             raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
         return found
+
+    def brakes(self, plan: Plan) -> list[Exceeded]:
+        if not isinstance(plan, Plan):
+            raise TypeError("brakes: a plan, such as brakes(session.plan())")
+        if plan.purpose == UNDO:
+            return []
+        restored = (Exceeded("restored", reason) for reason in stops(plan).values())
+        return [*exceeded(plan, self.bridge.settings.policy), *restored]
+
+    def under_way(self) -> Flow[UnderWay | None]:
+        self._check_open()
+        return self.bridge.store.runs.under_way()
 
     def failures(self, names: Sequence[str] = ()) -> Flow[Rows[Failure]]:
         self._check_open()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._io.drivers import SyncDriver
+from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
 from keapbridge.model.finding import Findings
@@ -20,7 +21,7 @@ from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
-from keapbridge.model.summaries import PlanSummary, RunSummary
+from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -289,6 +290,20 @@ class SyncSession:
             StalePlanError: when there is no such run in this session's store (any more).
         """
         return self._driver.run(self._engine.report(run_id))
+
+    def brakes(self, plan: Plan) -> Rows[Exceeded]:
+        """Why `apply` would refuse a plan, as a whole: brakes by the name that `accept` takes, each with its reason.
+
+        A field that a brake holds is in `plan.findings` instead. Nothing is read or called for it.
+
+        Raises:
+            TypeError: for what is no plan.
+        """
+        return Rows(self._engine.brakes(plan))
+
+    def under_way(self) -> UnderWay | None:
+        """What a runner of this session is doing, in this process or another; `None` when none is at work."""
+        return self._driver.run(self._engine.under_way())
 
     def plan_undo(self, run_id: str | Report) -> Plan:
         """What taking a run back would do; `apply` does it.

@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import attrs
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, select, update
 
 from keapbridge._io.effects import Flow
 from keapbridge.model.report import Line, Report
-from keapbridge.model.summaries import RunSummary
+from keapbridge.model.summaries import RunSummary, UnderWay
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.lease import clock_of
 from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
 
 __all__ = ["FORGOTTEN", "Runs"]
@@ -138,6 +140,26 @@ class Runs:
         query = self._kept().order_by(t.runs.c.started_at.desc(), t.runs.c.id).limit(limit)
         with self._core.transaction() as c:
             return [_summary(row) for row in c.execute(query)]
+
+    @flow
+    def under_way(self) -> UnderWay | None:
+        """What the holder of the lease is doing; `None` when nobody has it."""
+        k, r, a = t.leases.c, t.runs.c, t.actions.c
+        lease = select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)
+        newest = self._kept().order_by(r.started_at.desc(), r.id).limit(1)
+        with self._core.transaction() as c:
+            held = c.execute(lease).first()
+            if held is None or held.holder is None or moment_of(held.expires_at) <= clock_of(self._core.database)(c):
+                return None
+            found = UnderWay(held.holder, moment_of(held.expires_at))
+            run = c.execute(newest).first()
+            if run is None or run.ended_at is not None:
+                return found
+            done = c.execute(select(func.count()).where(t.lines.c.run_id == run.id)).scalar_one()
+            last = c.execute(select(func.max(a.seq)).where(a.plan_id == run.plan_id)).scalar_one()
+            total = 0 if last is None else last + 1
+        started = moment_of(run.started_at)
+        return attrs.evolve(found, run_id=run.id, plan_id=run.plan_id, started_at=started, done=done, total=total)
 
     @flow
     def report(self, run_id: str) -> Report | None:

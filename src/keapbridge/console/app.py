@@ -1,0 +1,242 @@
+"""The application: which pages there are, who may see them, and what becomes of what they raise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from keapbridge._io.drivers import SyncDriver
+from keapbridge._io.effects import new_id
+from keapbridge.console.desk import Desk, Desks, HasDesks, session_of
+from keapbridge.console.pages import FLEET, SESSION, Page
+from keapbridge.console.rendering import render
+from keapbridge.console.security import HEADERS, Tokens, is_of_this_site
+from keapbridge.console.threads import on_a_thread
+from keapbridge.console.user import Authorize, User, user_of
+from keapbridge.console.visit import Form, UrlFor, Visit, missing, read_form
+from keapbridge.console.works import Works
+from keapbridge.errors import ApiError, KeapbridgeError, StalePlanError, TryLaterError
+from keapbridge.model.given import keywords, text, wrong
+
+__all__ = ["ConsoleApp", "asgi_app"]
+
+_log = logging.getLogger("keapbridge.console")
+STATIC = Path(__file__).parent / "static"
+FILES: Mapping[str, str] = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "htmx.min.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+BROWSER = "keapbridge-console"  # the cookie that tells browsers apart
+HOME = "keapbridge.console.home"
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@keywords({"auth": "authorize", "fleet": "session"})
+def asgi_app(
+    session: object,
+    *,
+    authorize: Authorize | None = None,
+    url_for: UrlFor | None = None,
+    title: str = "keapbridge",
+) -> ConsoleApp:
+    """Make the console, for a session or a fleet: an ASGI application, to be mounted under any path.
+
+    Args:
+        session: a `SyncSession`, an `AsyncSyncSession` (of the event loop that serves the application), or a `Fleet`.
+            It must stay open while the application runs.
+        authorize: your function, asked for every request: `authorize(request)` gives a `kb.console.User` for whoever
+            may see the pages, and `None` for everybody else. It may be asynchronous. The request is one of Starlette's;
+            what a framework has found out before is in `request.scope`.
+        url_for: your function, where people can open records: `url_for(side, object, id)` gives the address at which
+            the system shows it, or `None`. Of a fleet it is called with the tenant's name behind these.
+        title: what stands at the top of every page.
+
+    Raises:
+        TypeError: without `authorize`, and for what is no session and no fleet.
+    """
+    if authorize is None or not callable(authorize):
+        raise TypeError(
+            "asgi_app: who may see the pages? They show personal data, and change both systems: "
+            "asgi_app(session, authorize=your_function), which gives kb.console.User(name, can_decide=…) or None"
+        )
+    if url_for is not None and not callable(url_for):
+        raise wrong("url_for", "a function of yours, such as url_for=lambda side, object, id: …", url_for)
+    desk = session_of(session)
+    if desk is None and not isinstance(session, HasDesks):
+        raise wrong(
+            "session", "a kb.SyncSession, a kb.AsyncSyncSession or a Fleet, such as asgi_app(session, …)", session
+        )
+    of = Desk(desk) if desk is not None else None
+    desks = session.desks() if of is None and isinstance(session, HasDesks) else None
+    return ConsoleApp(of, desks, authorize, url_for, text("title", title, example="Acme sync"))
+
+
+class ConsoleApp:
+    """An ASGI application that shows the pages; made by `asgi_app`. It needs no lifespan."""
+
+    def __init__(
+        self, desk: Desk | None, desks: Desks | None, authorize: Authorize, url_for: UrlFor | None, title: str
+    ) -> None:
+        self._desk = desk
+        self._desks = desks
+        self._authorize = authorize
+        self._url_for = url_for
+        self._title = title
+        self._tokens: Tokens | None = None
+        self._works: dict[str, Works] = {}
+        routes: list[BaseRoute] = [Route("/static/{name}", _static, methods=["GET"])]
+        if desk is not None:
+            routes += self._routes(SESSION)
+        else:
+            routes += [*self._routes(FLEET), Mount("/tenants/{tenant}", routes=self._routes(SESSION))]
+        self._app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+
+    def __repr__(self) -> str:
+        return f"<ConsoleApp for {'a fleet' if self._desk is None else repr(self._desk.name)}>"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        if scope["type"] == "http":
+            scope[HOME] = scope.get("root_path", "").rstrip("/")
+        await self._app(scope, receive, _with_headers(send))
+
+    def _routes(self, pages: Mapping[str, Page]) -> list[BaseRoute]:
+        return [Route(path, self._answering(page), methods=list(page.methods)) for path, page in pages.items()]
+
+    def _answering(self, page: Page) -> Answer:
+        async def answer(request: Request) -> Response:
+            user = await self._user(request)
+            if user is None:
+                raise HTTPException(403, "You may not see this page.")
+            browser = request.cookies.get(BROWSER, "")
+            moment = datetime.now(UTC)
+            tokens = await self._known_tokens()
+            form = Form()
+            if request.method == "POST":
+                form = await read_form(request)
+                if not is_of_this_site(request.headers):
+                    raise HTTPException(403, "This was sent by another site.")
+                if not browser or not tokens.holds(form.one("token"), user.name, browser, moment):
+                    raise HTTPException(403, "This page was too old, or not yours. Go back, load it again, and repeat.")
+                if page.decides and not user.can_decide:
+                    raise HTTPException(403, "You may look at everything here, and decide nothing.")
+            is_new = not browser
+            browser = browser or SyncDriver().run(new_id())
+            async with self._desk_of(request) as (desk, tenant):
+                home = request.scope[HOME]
+                base = home if tenant is None else f"{home}/tenants/{tenant}"
+                token = tokens.make(user.name, browser, moment)
+                visit = Visit(
+                    request, user, self._title, home, base, token, form, desk, self._desks, tenant, self._url_for
+                )
+                response = await _answered(page, visit)
+            if is_new:
+                is_secure = request.url.scheme == "https"
+                response.set_cookie(
+                    BROWSER, browser, path=f"{home}/", secure=is_secure, httponly=True, samesite="strict"
+                )
+            return response
+
+        return answer
+
+    async def _user(self, request: Request) -> User | None:
+        try:
+            return await user_of(self._authorize, request)
+        except HTTPException:
+            raise
+        except Exception as error:
+            _log.exception("the host's function failed that tells who may see the console")
+            raise HTTPException(500, "Who you are could not be found out.") from error
+
+    async def _known_tokens(self) -> Tokens:
+        if self._tokens is None:
+            candidate = SyncDriver().run(new_id())
+            if self._desk is not None:
+                key = await self._desk.secret(candidate)
+            else:
+                assert self._desks is not None
+                key = await on_a_thread(self._desks.secret, candidate)
+            self._tokens = Tokens(key)
+        return self._tokens
+
+    @asynccontextmanager
+    async def _desk_of(self, request: Request) -> AsyncIterator[tuple[Desk | None, str | None]]:
+        tenant: str | None = request.path_params.get("tenant")
+        if tenant is None or self._desks is None:
+            yield self._desk, None
+            return
+        try:
+            opened = self._desks.of(tenant)
+            session = await opened.__aenter__()
+        except LookupError:
+            raise missing("tenant") from None
+        try:
+            yield Desk(session, self._works.setdefault(tenant, Works())), tenant
+        finally:
+            await opened.__aexit__(None, None, None)
+
+
+async def _answered(page: Page, visit: Visit) -> Response:
+    """What a page answers, or why it cannot, in words."""
+    try:
+        return await page.answer(visit)
+    except StalePlanError as error:
+        return _told(visit, 409, "This has moved on", error)
+    except TryLaterError as error:
+        return _told(visit, 503, "Not at the moment", error)
+    except ApiError as error:
+        return _told(visit, 502, "One of the two systems does not answer as it should", error)
+    except (KeapbridgeError, ValueError, TypeError, LookupError) as error:
+        return _told(visit, 422, "This cannot be done", error)
+
+
+def _told(visit: Visit, status: int, title: str, error: Exception) -> Response:
+    return visit.show(
+        "told.html", title, {"why": str(error), "retry_at": getattr(error, "retry_at", None)}, status=status
+    )
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = {403: "Not for you", 404: "Nothing here", 405: "Not like this"}.get(
+        error.status_code, "This cannot be done"
+    )
+    home = request.scope.get(HOME, "")
+    page = render("refused.html", title=title, why=error.detail, home=home)
+    return HTMLResponse(page, error.status_code, error.headers)
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in FILES:
+        return PlainTextResponse("no such file", 404)
+    return FileResponse(STATIC / name, media_type=FILES[name], headers={"cache-control": "public, max-age=3600"})
+
+
+def _with_headers(send: Send) -> Send:
+    """With what every answer has: also those of errors."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            given = {name.lower() for name, _ in message.get("headers", [])}
+            ours = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in given]
+            message = {**message, "headers": [*message.get("headers", []), *ours]}
+        await send(message)
+
+    return sending

@@ -1,0 +1,25 @@
+"""The pages: a module for each. It makes a value of what is shown, which a template lays out."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from keapbridge.console.pages import overview, plans, progress, records, runs
+from keapbridge.console.pages.page import Page
+
+__all__ = ["FLEET", "SESSION", "Page"]
+
+SESSION: Final[Mapping[str, Page]] = {
+    "/": Page(overview.show),
+    "/progress": Page(progress.show),
+    "/plans": Page(plans.show, plans.make),
+    "/plans/{plan_id}": Page(plans.show_one, plans.show_one, decides=False),
+    "/plans/{plan_id}/apply": Page(post=plans.apply),
+    "/records": Page(records.ask, records.find, decides=False),
+    "/records/{object}/{side}/{id}": Page(records.show),
+    "/runs": Page(runs.show),
+    "/runs/{run_id}": Page(runs.show_one),
+}
+"""The pages of a session by their addresses."""
+
+FLEET: Final[Mapping[str, Page]] = {}
+"""Those of a fleet that are about no tenant."""

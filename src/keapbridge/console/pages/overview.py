@@ -1,0 +1,158 @@
+"""The overview: whether all is in step, and what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import attrs
+
+from keapbridge.console.pages.runs import ARun, run_shown
+from keapbridge.console.visit import Visit
+from keapbridge.keap.limits import KeapLimits
+from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
+from keapbridge.store.inbox import Counts
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+__all__ = ["show"]
+
+RUNS = 5
+PLANS = 5
+
+
+@attrs.frozen
+class Waits:
+    """Something that waits for a person, or is not as it should be.
+
+    Attributes:
+        link: the page about it, below that of the session.
+    """
+
+    words: str
+    link: str = ""
+
+
+@attrs.frozen
+class Gauge:
+    """A limit of Keap's, and what is left of it."""
+
+    name: str
+    left: int
+    limit: int
+
+
+@attrs.frozen
+class Working:
+    """What a runner does now."""
+
+    words: str
+
+
+@attrs.frozen
+class Overview:
+    """What is shown.
+
+    Attributes:
+        reasons: why not all is in step.
+        tenant: when it is due, where it is one of a fleet.
+    """
+
+    verdict: str
+    is_in_step: bool
+    reasons: Sequence[Waits]
+    under_way: Working | None
+    runs: Sequence[ARun]
+    gauges: Sequence[Gauge]
+    deliveries: Counts | None
+    tenant: Due | None = None
+
+
+@attrs.frozen
+class Due:
+    """When a tenant is due."""
+
+    due_at: datetime | None
+    full_at: datetime | None
+
+
+def overview(
+    runs: Sequence[RunSummary],
+    plans: Sequence[PlanSummary],
+    open_: Sequence[Waits],
+    under_way: UnderWay | None,
+    limits: KeapLimits | None,
+    deliveries: Counts,
+) -> Overview:
+    """The overview."""
+    reasons = [*open_, *_of_runs(runs, under_way), *_of_plans(plans)]
+    verdict = "Both systems are in step" if not reasons else "Something waits for you"
+    waits = deliveries if deliveries.waiting or deliveries.failing else None
+    now = None if under_way is None else Working(_words(under_way))
+    return Overview(
+        verdict, not reasons, reasons, now, [run_shown(run) for run in runs[:RUNS]], list(_gauges(limits)), waits
+    )
+
+
+def _words(found: UnderWay) -> str:
+    if found.run_id is None:
+        return "A runner reads both systems and plans."
+    return f"A runner writes: {found.done:,} of about {found.total:,} are done."
+
+
+def _of_runs(runs: Sequence[RunSummary], under_way: UnderWay | None) -> Iterator[Waits]:
+    if not runs:
+        yield Waits("There was no run yet, so nothing is known: make a plan, and apply it", "plans")
+        return
+    last = runs[0]
+    if last.ended_at is None and under_way is None:
+        yield Waits("The last run was cut off; the next one goes on", f"runs/{last.run_id}")
+    elif last.ended_at is not None and not last.complete:
+        yield Waits("The last run was stopped before its end; the next one goes on", f"runs/{last.run_id}")
+
+
+def _of_plans(plans: Sequence[PlanSummary]) -> Iterator[Waits]:
+    waiting = [plan for plan in plans[:1] if plan.applied_at is None and any(plan.counts.values())]
+    for plan in waiting:
+        yield Waits("The newest plan was not applied", f"plans/{plan.id}")
+
+
+def _gauges(limits: KeapLimits | None) -> Iterator[Gauge]:
+    if limits is None:
+        return
+    windows = {
+        "This key, in a minute": limits.minute,
+        "This key, in a day": limits.day,
+        "The application, in a minute": limits.tenant,
+        "The application, in a day": limits.tenant_day,
+    }
+    for name, window in windows.items():
+        if window.limit is not None and window.available is not None:
+            yield Gauge(name, window.available, window.limit)
+
+
+async def show(visit: Visit) -> Response:
+    """The overview of a session."""
+    desk = visit.desk
+    shown = overview(
+        await desk.ask(desk.session.runs, limit=RUNS),
+        await desk.ask(desk.session.plans, limit=PLANS),
+        await _open(visit),
+        await desk.ask(desk.session.under_way),
+        desk.limits(),
+        await desk.deliveries(),
+    )
+    return visit.show("overview.html", "Overview", shown)
+
+
+async def _open(visit: Visit) -> list[Waits]:
+    """What waits for a decision."""
+    desk = visit.desk
+    failures = len(await desk.ask(desk.session.failures))
+    return [Waits(_plural(failures, "record has failed", "records have failed"), "failures")] if failures else []
+
+
+def _plural(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

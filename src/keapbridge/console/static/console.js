@@ -1,0 +1,31 @@
+// Times in the zone of who looks, and the focus on what has come. Without this, all pages work as well.
+"use strict";
+(() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const shown = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
+
+  const tell = () => {
+    for (const each of document.querySelectorAll("time[datetime]:not([data-told])")) {
+      const moment = new Date(each.dateTime);
+      if (!Number.isNaN(moment.valueOf())) {
+        each.title = each.textContent;
+        each.textContent = shown.format(moment);
+        each.dataset.told = "";
+      }
+    }
+    for (const each of document.querySelectorAll(".zone")) each.textContent = `in the zone ${zone}`;
+  };
+
+  // A box above a column ticks all boxes below it.
+  document.addEventListener("change", (event) => {
+    const of = event.target.dataset?.all;
+    if (of) for (const each of event.target.form.querySelectorAll(`input[name="${of}"][type=checkbox]`)) each.checked = event.target.checked;
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    tell();
+    const source = event.detail?.ctx?.sourceElement;
+    if (source?.matches?.("a, form, button")) document.getElementById("main")?.focus({preventScroll: false});
+  });
+  tell();
+})();

@@ -155,6 +155,7 @@ CASES: Mapping[tuple[str, int], tuple[Callable[[Place], Any], list[str]]] = {
     ("inspect", 3): (nothing, ["sqlite://"]),
 }
 INTERRUPTED: Mapping[str, tuple[Callable[[Place], Any], list[str]]] = {
+    "check": (nothing, []),
     "plan": (nothing, []),
     "apply": (planned(nothing), ["PLAN"]),
     "sync": (nothing, []),

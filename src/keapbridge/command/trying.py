@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from keapbridge.command.codes import OK, WANTS_A_PERSON
+from keapbridge.command.codes import OK, STOPPED, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.sessions import opened, session_arguments
 from keapbridge.command.verbs import Verb
@@ -42,6 +42,8 @@ def _kit(options: argparse.Namespace) -> int:
             outcomes.append(outcome)
             if not options.json:
                 print(outcome)
+            if here.stopped.is_set():
+                return STOPPED
     broken = sum(outcome.kept == "no" for outcome in outcomes)
     if options.json:
         print_json(outcomes)

@@ -63,7 +63,10 @@ class Places:
         match value:
             case {"env": str(name), **rest} if not rest:
                 if name not in self.environment:
-                    raise ValueError(f"{where}: the environment variable {name} is not set")
+                    raise ValueError(
+                        f"{where}: the environment variable {name} is not set: set it (`export {name}=…`), or name a "
+                        'file with what it would hold, {file = "path"}'
+                    )
                 return _filled(self.environment[name], where, f"the environment variable {name}")
             case {"file": str(name), **rest} if not rest:
                 path = self.path(name)

@@ -65,8 +65,7 @@ class Engine:
     )
 
     def check(self) -> Flow[Findings]:
-        self._check_open()
-        return check(self.bridge)
+        return self._asking(check(self.bridge))
 
     def plan(
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
@@ -138,9 +137,8 @@ class Engine:
         return self._run("resolve", [sync], flow, wait)
 
     def explain(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Explanation]:
-        self._check_open()
         one = _one_id(keap, customcrm)
-        return explain(self.bridge[name], one)
+        return self._asking(explain(self.bridge[name], one))
 
     def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Rows[JournalEntry]]:
         self._check_open()
@@ -148,8 +146,7 @@ class Engine:
         return Rows((yield from history(self.bridge[name], one)))
 
     def plan_undo(self, run: str | Report) -> Flow[Plan]:
-        self._check_open()
-        return plan_undo(self.bridge, _run_id(run))
+        return self._asking(plan_undo(self.bridge, _run_id(run)))
 
     def undo(
         self, run: str | Report, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
@@ -272,6 +269,11 @@ class Engine:
         alone = gate.around(holding(self.bridge.store, self._informed(flow, is_bound), wait, term=term))
         watched = settings.watch.run(doing, [sync.name for sync in those], alone)
         return self.closing.around(watched, self._check_open)
+
+    def _asking(self, flow: Flow[T]) -> Flow[T]:
+        """Whatever only reads, from the systems too: it is stopped like a run."""
+        self._check_open()
+        return self.closing.around(self.stopping.gate().around(flow), self._check_open)
 
     def _informed(self, flow: Flow[T], is_bound: bool) -> Flow[T]:
         self.bridge.guard.begin()

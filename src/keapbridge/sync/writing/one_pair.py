@@ -58,10 +58,8 @@ def write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
 
 def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
     if state.gone is not None:
-        reason = (
-            f"could not be read again in {state.gone.title}: it was deleted, or has an unexpected form; "
-            "a later run looks again"
-        )
+        why = state.unread or "it is not there any more"
+        reason = f"could not be read again in {state.gone.title}: {why}; a later run looks again"
         yield from part.fail(state.line("failed", state.gone, (), reason))
         return state
     if (left := left_the_filter(state.pair)) is not None:

@@ -68,6 +68,7 @@ class PairState:
         records: the records as they were read again; a write needs the record that it changes.
         unconfirmed: fields that were written and that the answer did not show, with what was sent.
         gone: the side whose record could not be read again.
+        unread: why it could not be; empty where it is not there any more.
         replaces: the Keap record that the Customcrm record was linked to before.
         is_new: whether the link is about to be made.
         told: the held fields that were reported.
@@ -83,6 +84,7 @@ class PairState:
     records: Mapping[Side, Any] = attrs.field(factory=dict, repr=False)
     unconfirmed: Mapping[Side, Values] = attrs.field(factory=dict, repr=False)
     gone: Side | None = None
+    unread: str = ""
     replaces: str | None = None
     is_new: bool = False
     told: frozenset[str] = frozenset()
@@ -162,10 +164,10 @@ def decide_again(sync: Synchronization, state: PairState) -> PairState:
     )
 
 
-def reread(state: PairState, side: Side, seen: Seen | None) -> PairState:
-    """A record was read again; `None`: it could not be."""
+def reread(state: PairState, side: Side, seen: Seen | None, unread: str = "") -> PairState:
+    """A record was read again; `None`: it could not be, for this reason, or is not there any more."""
     if seen is None:
-        return attrs.evolve(state, gone=side)
+        return attrs.evolve(state, gone=side, unread=unread)
     state = attrs.evolve(state, records={**state.records, side: seen.record})
     return _see(state, _with_edit_time(seen.observation, state.pair.seen[side]))
 

@@ -108,14 +108,15 @@ def _doubted(part: RunPart, states: Sequence[PairState]) -> Flow[list[PairState]
 
 def _reread_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flow[list[PairState]]:
     sync = part.sync
-    found, _ = yield from sync.read(side, [state.pair.link.id(side) for state in states])
+    found, odd = yield from sync.read(side, [state.pair.link.id(side) for state in states])
     for state in states:
         seen = found.get(state.pair.link.id(side))
         fields = [change.field for change in state.outcome.changes if change.side is side]
         if seen is not None and sync.absences.to_be_read_singly(side, seen.whole, fields):
             found.update((yield from read_singly(sync, side, seen)))
     found = {one.whole.id: one for one in (yield from whole(sync, side, list(found.values()), by_ids=False))}
-    again = [reread(state, side, found.get(state.pair.link.id(side))) for state in states]
+    ids = [state.pair.link.id(side) for state in states]
+    again = [reread(s, side, found.get(id), odd.get(id, "")) for s, id in zip(states, ids, strict=True)]
     held = {item.field for item in sync.guard.holds(sync.name)}
     both = [(before.pair, state.pair) for before, state in zip(states, again, strict=True)]
     pairs = yield from judge_read(sync, side, both)

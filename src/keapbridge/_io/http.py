@@ -155,62 +155,38 @@ class _Http:
     """What the two ports share: everything but the exchange itself."""
 
     def __init__(self, settings: HttpSettings) -> None:
-        self.settings = settings
-        self.memory = _Memory.blank(settings.retry)
+        self._take(settings, _Memory.blank(settings.retry))
         self.door = Door(settings.base_url)
         logging.getLogger("httpx").addFilter(_without_queries)
         for name in ("http11", "http2", "connection", "proxy", "socks"):
             logging.getLogger(f"httpcore.{name}").addFilter(_without_answers)
 
-    @property
-    def circuit(self) -> Circuit:
-        return self.memory.circuit
+    def _take(self, settings: HttpSettings, memory: _Memory) -> None:
+        """What calls ask for, side by side."""
+        self.settings, self.memory = settings, memory
+        self.base_url, self.retry, self.bounds = settings.base_url, settings.retry, settings.bounds
+        self.credentials, self.pace, self.ear = settings.credentials, settings.pace, settings.ear
+        self.circuit = memory.circuit
 
     @property
     def last_headers(self) -> Mapping[str, str]:
         return self.memory.last_headers
 
-    @property
-    def base_url(self) -> str:
-        return self.settings.base_url
-
-    @property
-    def bounds(self) -> Bounds:
-        return self.settings.bounds
-
-    @property
-    def retry(self) -> RetryPolicy:
-        return self.settings.retry
-
-    @property
-    def credentials(self) -> Credentials | Renewable | None:
-        return self.settings.credentials
-
-    @property
-    def pace(self) -> Pace | None:
-        return self.settings.pace
-
-    @property
-    def ear(self) -> Ear | None:
-        return self.settings.ear
-
     def elsewhere(self, base_url: str) -> Self:
         """The same connections to another address, without credentials, pace and ear."""
-        other = copy(self)
-        other.settings = attrs.evolve(self.settings, base_url=base_url, credentials=None, pace=None, ear=None)
-        other.memory = _Memory.blank(self.retry)
-        return other
+        return self._with(_Memory.blank(self.retry), base_url=base_url, credentials=None, pace=None, ear=None)
 
     def heard_by(self, ear: Ear) -> Self:
         """The same connections to the same system, with somebody who listens."""
-        other = copy(self)
-        other.settings = attrs.evolve(self.settings, ear=ear)
-        return other
+        return self._with(self.memory, ear=ear)
 
     def paced(self, pace: Pace | None) -> Self:
         """The same connections to the same system, at another pace."""
+        return self._with(self.memory, pace=pace)
+
+    def _with(self, memory: _Memory, **changes: Any) -> Self:
         other = copy(self)
-        other.settings = attrs.evolve(self.settings, pace=pace)
+        other._take(attrs.evolve(self.settings, **changes), memory)  # noqa: SLF001 - of its own kind
         return other
 
     def _options(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -38,8 +39,7 @@ current_run: ContextVar[str] = ContextVar("keapbridge_run", default="")
 current_tenant: ContextVar[str] = ContextVar("keapbridge_tenant", default="")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+_now = partial(datetime.now, UTC)
 
 
 @attrs.frozen

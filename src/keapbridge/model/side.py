@@ -14,10 +14,21 @@ SideName = Literal["customcrm", "keap"]
 
 
 class Side(StrEnum):
-    """One of the two systems. It equals its name: `line.side == "keap"`."""
+    """One of the two systems. It equals its name: `line.side == "keap"`.
+
+    Attributes:
+        other: the opposite side.
+        title: its name, for people.
+    """
 
     CUSTOMCRM = "customcrm"
     KEAP = "keap"
+
+    other: Side
+    title: str  # type: ignore[assignment]
+
+    def __init__(self, value: str) -> None:
+        self.title = value.capitalize()
 
     @classmethod
     def of(cls, given: Any, what: str) -> Side:
@@ -41,12 +52,5 @@ class Side(StrEnum):
                 shown = type(given).__name__
         raise ValueError(f"{what}: a side is 'customcrm' or 'keap', not {shown}")
 
-    @property
-    def other(self) -> Side:
-        """The opposite side."""
-        return Side.KEAP if self is Side.CUSTOMCRM else Side.CUSTOMCRM
 
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """Its name, for people."""
-        return self.value.capitalize()
+Side.CUSTOMCRM.other, Side.KEAP.other = Side.KEAP, Side.CUSTOMCRM

@@ -17,16 +17,10 @@ from keapbridge.customcrm.schema import Request
 from keapbridge.model.checked import asked_id
 from keapbridge.model.timed import as_sent
 
-__all__ = ["about_one", "created", "listed", "request_of"]
+__all__ = ["about_one", "created", "listed"]
 
 ID, IDS, RECORD = "{id}", "{ids}", "{record}"
 _with_numbers = msgspec.json.Encoder(decimal_format="number", enc_hook=as_sent).encode
-
-
-def request_of(endpoint: Endpoint[Any], operation: str) -> Request:
-    """How an operation is asked for, as far as it is declared."""
-    common = endpoint.schema.requests.get(operation, Request())
-    return endpoint.declared.requests.get(operation, Request()).over(common)
 
 
 def about_one(
@@ -40,7 +34,7 @@ def about_one(
     record: Json | None = None,
 ) -> Call[Any]:
     """A call about one record, which it may send."""
-    request, id = request_of(endpoint, operation), asked_id(id)
+    request, id = endpoint.requests[operation], asked_id(id)
     template = request.path or endpoint.declared.one
     path, query = _address(template, id)
     body = _body(endpoint, request, record, id)
@@ -62,7 +56,7 @@ def created(
     endpoint: Endpoint[Any], decode: Callable[[Answer], Any], record: Json, *, headers: Query, repeatable: bool
 ) -> Call[Any]:
     """A call that makes a record."""
-    request = request_of(endpoint, "create")
+    request = endpoint.requests["create"]
     path, query = _address(request.path or endpoint.path, "")
     return Call(
         request.method or "POST",
@@ -91,7 +85,7 @@ def listed(
     Args:
         path: what an answer named as the next page, with its query; `None` for the list itself.
     """
-    request = request_of(endpoint, "list" if ids is None else "batch")
+    request = endpoint.requests["list" if ids is None else "batch"]
     start, own = _address(request.path or endpoint.declared.path, "")
     method = request.method or "GET"
     in_body = method != "GET" and (path is None or request.body is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -11,7 +12,8 @@ import attrs
 from keapbridge._json.codec import Codec, id_text
 from keapbridge.customcrm import records
 from keapbridge.customcrm.paths import dig, is_inside
-from keapbridge.customcrm.schema import OBJECTS, CustomcrmObject, CustomcrmSchema, attribute_of
+from keapbridge.customcrm.schema import OBJECTS, CustomcrmObject, CustomcrmSchema, Request, attribute_of
+from keapbridge.customcrm.schema.requests import OPERATIONS
 from keapbridge.customcrm.wire import Wire
 
 __all__ = ["CONTACTS", "CUSTOMERS", "PRODUCTS", "Endpoint", "Json", "Query", "endpoint", "id_of", "is_deleted"]
@@ -23,6 +25,11 @@ Json = dict[str, Any]
 _READ_ONLY = frozenset({"id", "created_at", "updated_at", "etag"})
 
 
+def _requests(endpoint: Endpoint[Any]) -> Mapping[str, Request]:
+    own, common = endpoint.declared.requests, endpoint.schema.requests
+    return {name: own.get(name, Request()).over(common.get(name, Request())) for name in OPERATIONS}
+
+
 @attrs.frozen
 class Endpoint(Generic[R]):
     """One of the three objects: its schema, its name in messages, its records.
@@ -30,6 +37,8 @@ class Endpoint(Generic[R]):
     Attributes:
         schema: what is declared, as it is for this object.
         base_path: the path of the base URL, which the addresses of next pages have, too.
+        declared: what is declared for this object alone.
+        requests: by operation: how it is asked for, as far as that is declared.
     """
 
     object: str
@@ -38,12 +47,15 @@ class Endpoint(Generic[R]):
     schema: CustomcrmSchema
     wire: Wire
     base_path: str = ""
-
-    @property
-    def declared(self) -> CustomcrmObject:
-        """What is declared for this object alone."""
-        declared: CustomcrmObject = getattr(self.schema, self.object)
-        return declared
+    declared: CustomcrmObject = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda self: getattr(self.schema, self.object), takes_self=True),
+    )
+    requests: Mapping[str, Request] = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_requests, takes_self=True)
+    )
 
     @property
     def declared_names(self) -> frozenset[str]:

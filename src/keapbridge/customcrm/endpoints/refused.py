@@ -9,7 +9,6 @@ import msgspec
 from keapbridge._io.effects import Answer
 from keapbridge._io.scrub import scrub
 from keapbridge._io.words import words_of
-from keapbridge.customcrm.endpoints.asking import request_of
 from keapbridge.customcrm.endpoints.endpoint import Endpoint
 from keapbridge.customcrm.paths import dig, has
 from keapbridge.errors import StatusError
@@ -42,7 +41,7 @@ def says_yes(endpoint: Endpoint[Any], operation: str, body: Any) -> bool:
 
 
 def _flag(endpoint: Endpoint[Any], operation: str) -> str | None:
-    return request_of(endpoint, operation).success or endpoint.schema.envelope.success
+    return endpoint.requests[operation].success or endpoint.schema.envelope.success
 
 
 def _says_no(body: Any, flag: str) -> bool:

@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Answer, Call
 from keapbridge._json.codec import id_text, load_json
-from keapbridge.customcrm.endpoints.asking import about_one, created, request_of
+from keapbridge.customcrm.endpoints.asking import about_one, created
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
 from keapbridge.customcrm.endpoints.refused import refuse_in_body
 from keapbridge.customcrm.forms import zone_of
@@ -224,7 +224,7 @@ def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer],
         body = load_json(answer) if answer.body.strip() else None
         refuse_in_body(endpoint, operation, answer, body)
         shows = dig(body, endpoint.schema.envelope.record) is not None
-        if endpoint.schema.envelope.written == "record" and shows and (id or not request_of(endpoint, "create").id):
+        if endpoint.schema.envelope.written == "record" and shows and (id or not endpoint.requests["create"].id):
             return whole(answer)
         values: Json = {"id": id or _new_id(endpoint, answer)}
         return endpoint.codec.cls(**values)
@@ -234,7 +234,7 @@ def _decode_written(endpoint: Endpoint[R], id: str | None) -> Callable[[Answer],
 
 def _new_id(endpoint: Endpoint[Any], answer: Answer) -> str:
     body = load_json(answer) if answer.body.strip() else None
-    told = id_text(dig(body, request_of(endpoint, "create").id))
+    told = id_text(dig(body, endpoint.requests["create"].id))
     if found := told or id_of(endpoint, dig(body, endpoint.schema.envelope.record)) or id_of(endpoint, body):
         return found
     address = answer.headers.get("location") or answer.headers.get("odata-entityid") or ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from keapbridge._io.effects import Flow
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
@@ -22,18 +23,19 @@ class Facts:
         self._core = core
         self._turns = threading.Lock()
 
-    @flow
-    def get(self, name: str) -> str | None:
+    def get(self, name: str) -> Flow[str | None]:
         known = self._core.known
         if self._core.lease is None or name in known.fickle:
-            return self._core.rows.open_text(self._read([name]).get(name))
+            found = yield from self._read([name])
+            return self._core.rows.open_text(found.get(name))
         if name not in known.facts:
             names = known.names_with(name)
-            found = self._read(names)
+            found = yield from self._read(names)
             for each in names:
                 known.facts.setdefault(each, found.get(each))
         return self._core.rows.open_text(known.facts[name])
 
+    @flow
     def _read(self, names: Sequence[str]) -> dict[str, str]:
         def query() -> Any:
             wanted = self._core.database.among(t.facts.c.name, "names")

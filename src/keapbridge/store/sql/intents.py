@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from keapbridge._io.effects import Flow
 from keapbridge.model.kept import Intent
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
@@ -23,33 +24,36 @@ class Intents:
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    def open(self, name: str) -> Flow[list[Intent]]:
+        known = self._core.known
+        if self._core.lease is not None:
+            if known.with_intents is None:
+                known.with_intents = yield from self._with_some()
+            if name not in known.with_intents | known.intended:
+                return []
+        return (yield from self._read(name))
+
     @flow
-    def open(self, name: str) -> list[Intent]:
+    def _read(self, name: str) -> list[Intent]:
         def query() -> Any:
             its = named(t.intents, "bridge", "object")
             return select(t.intents).where(*its).order_by(t.intents.c.created_at, t.intents.c.id)
 
-        if self._core.lease is not None and name not in self._with_some():
-            return []
         with self._core.reading() as c:
             values = {"bridge": self._core.bridge, "object": name}
             rows = self._core.database.execute(c, "intents", query, values).all()
         return [self._core.rows.to_intent(row) for row in rows]
 
+    @flow
     def _with_some(self) -> set[str]:
-        """The synchronizations that have had intents since the lease was taken: in most runs none."""
+        """The synchronizations that have intents: in most runs none."""
 
         def query() -> Any:
             return select(t.intents.c.object).distinct().where(*named(t.intents, "bridge"))
 
-        known = self._core.known
-        if known.with_intents is None:
-            with self._core.reading() as c:
-                names = self._core.database.execute(
-                    c, "who has intents", query, {"bridge": self._core.bridge}
-                ).scalars()
-                known.with_intents = set(names)
-        return known.with_intents | known.intended
+        with self._core.reading() as c:
+            names = self._core.database.execute(c, "who has intents", query, {"bridge": self._core.bridge}).scalars()
+            return set(names)
 
     @flow
     def intend(self, intents: Sequence[Intent]) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from keapbridge._io.effects import Flow
 from keapbridge.decide.restored import is_no_newer
 from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
@@ -56,15 +57,15 @@ class Staging:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    @flow
-    def cursor(self, name: str, side: Side) -> Cursor | None:
+    def cursor(self, name: str, side: Side) -> Flow[Cursor | None]:
         """Up to when a side's changes were read and applied; `None` before that."""
         known = self._core.known
         cursors = known.cursors if self._core.lease is not None else None
         if cursors is None:
-            cursors = known.cursors = self._cursors()
+            cursors = known.cursors = yield from self._cursors()
         return cursors.get((name, side))
 
+    @flow
     def _cursors(self) -> dict[tuple[str, Side], Cursor]:
         def query() -> Any:
             return select(t.cursors).where(*named(t.cursors, "bridge"))

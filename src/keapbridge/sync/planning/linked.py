@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -105,13 +106,18 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     pairs = yield from doubted(sync, pairs)
     snapshots = [pair.current[side] for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
-    return (yield from merged_in(sync, pairs, context))
+    return (yield from merged_in(sync, pairs, context, (yield from now())))
 
 
-def merged_in(sync: Synchronization, pairs: Sequence[Pair], context: Context) -> Flow[list[tuple[Pair, Merge]]]:
-    """Merge pairs in a context. A field that goes to and fro between two automations is in conflict."""
+def merged_in(
+    sync: Synchronization, pairs: Sequence[Pair], context: Context, moment: datetime
+) -> Flow[list[tuple[Pair, Merge]]]:
+    """Merge pairs in a context. A field that goes to and fro between two automations is in conflict.
+
+    Args:
+        moment: that of the merge.
+    """
     rules = sync.rules(context)
-    moment = yield from now()
     ready = [with_references(sync, pair, context) for pair in pairs]
     if any(pair.link.aside for pair in ready):
         mapped = {lens.name for lens in sync.mapper.lenses}

@@ -88,20 +88,17 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     part.complete = all(scan.complete for scan in scans)
     part.cursors = {scan.side.value: scan.cursor for scan in scans if scan.cursor is not None}
     yield from sync.assured()
-    if news := sync.belonging.news:
-        sync.belonging.news = None  # told once
-        yield from part.add([Skip(sync.name, Side.CUSTOMCRM, EVERY_RECORD, news)])
-    yield from part.add([Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless])
-    moved = [scan.side for scan in scans if scan.moved]
-    yield from part.add([Skip(sync.name, side, EVERY_RECORD, MOVED) for side in moved])
+    news, sync.belonging.news = sync.belonging.news, None  # told once
+    found = [Skip(sync.name, Side.CUSTOMCRM, EVERY_RECORD, news)] if news else []
+    found += [Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless]
+    yield from part.add([*found, *(Skip(sync.name, s.side, EVERY_RECORD, MOVED) for s in scans if s.moved)])
     if (yield from sync.store.staging.is_anything_open(sync.name)):
         yield from _plan_records(part)
         yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
-    yield from part.add([Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held])
-    yield from part.add((yield from tell_unlisted(sync)))
-    if part.wants_currency:
-        yield from part.add([Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)])
+    found = [Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held]
+    found += yield from tell_unlisted(sync)
+    yield from part.add([*found, Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)] if part.wants_currency else found)
     yield from _count(part, scans)
 
 

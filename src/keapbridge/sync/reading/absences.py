@@ -32,7 +32,8 @@ def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """
     for side in Side:
         new = [f for f in _without_place(sync, side) if not sync.absences.has_vanished(side, f)]
-        yield from hold_all(sync, side, new)
+        if new:
+            yield from hold_all(sync, side, new)
     found = sync.absences.questions(pairs)
     for side, questions in found.items():
         yield from _judge(sync, side, questions)

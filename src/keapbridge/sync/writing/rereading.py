@@ -42,7 +42,7 @@ def read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState
     moment = yield from now()
     pairs = yield from judge(sync, pairs)
     states = []
-    for pair, outcome in (yield from merged_in(sync, pairs, context)):
+    for pair, outcome in (yield from merged_in(sync, pairs, context, moment)):
         state = PairState(sync.name, pair, context, outcome, moment=moment)
         adoption = adoptions.get((pair.link.customcrm_id, pair.link.keap_id))
         states.append(state if adoption is None else _adopted(state, adoption))

@@ -176,7 +176,10 @@ def test_everything_is_read(write: Write, host: Any) -> None:
         (f'stroe = "x"\n{KEAP}{REST}', "stroe: there is no such key; is 'store' meant?"),
         (f"{KEAP}base_ulr = 'x'\n{REST}", "keap.base_ulr: there is no such key; is 'base_url' meant?"),
         ("[keap]\nkey = 5\n" + REST, 'keap.key: must be {env = "NAME"} or {file = "path"}'),
-        ('[keap]\nkey = {env = "NOWHERE"}\n' + REST, "keap.key: the environment variable NOWHERE is not set: set it (`export NOWHERE=…`), or "),
+        (
+            '[keap]\nkey = {env = "NOWHERE"}\n' + REST,
+            "keap.key: the environment variable NOWHERE is not set: set it (`export NOWHERE=…`), or ",
+        ),
         ('[keap]\nkey = {file = "none.txt"}\n' + REST, "none.txt cannot be read: FileNotFoundError"),
         ("[keap]\n" + REST, "keap.key: say who calls"),
         ('[keap]\nclient_id = "x"\n' + REST, "keap.client_secret: is missing"),

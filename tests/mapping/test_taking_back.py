@@ -102,3 +102,15 @@ def test_an_object_that_was_not_there_goes_unless_there_is_something_else_in_it(
     edited = attrs.evolve(sent, address=attrs.evolve(sent.address, line2="Yard"))
     again, _ = taken_back(kb.mapping.companies, KEAP, edited, changes, ["City"], Context())
     assert again.address == keap.Address(line2="Yard")
+
+
+def test_a_country_that_was_written_along_where_no_address_was_shown_goes_with_what_it_was_written_for() -> None:
+    mapper, context = kb.mapping.contacts, Context(default_region="AF")
+    record = keap.Contact(id="7")
+    sent, written = put_values(mapper, KEAP, record, {"Region": "AF-BAL"}, context)
+    assert [(address.country_code, address.region_code) for address in sent.addresses] == [("AFG", "AF-BAL")]
+    assert written_along(mapper, KEAP, record, sent, ["Region"], context) == {"Country": (None, "AFG")}
+    changes = raw_changes(record, sent, written, sent) or ()
+    again, _ = taken_back(mapper, KEAP, sent, changes, ["Region"], context)
+    again, _ = taken_back(mapper, KEAP, again, changes, ["Country"], context)
+    assert not again.addresses

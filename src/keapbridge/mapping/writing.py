@@ -96,8 +96,8 @@ def written_along(
         return {}
     old, _ = mapper.read(side, before, context)
     new, _ = mapper.read(side, after, context)
-    others = [name for name in new if name in near and name not in values and name in old]
-    return {name: (old[name], new[name]) for name in others if old[name] != new[name]}
+    others = [name for name in new if name in near and name not in values]  # what was not shown held nothing
+    return {name: (old.get(name), new[name]) for name in others if old.get(name) != new[name]}
 
 
 def same_texts(mapper: Mapper, side: Side, base: Values, now: Values, context: Context) -> dict[str, Canonical]:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from keapbridge._json.codec import Codec
+from keapbridge._io.effects import Answer
+from keapbridge._json.codec import Codec, open_list
+from keapbridge._json.quick import texts_of
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import ShapeError
 from keapbridge.keap import records as keap
@@ -23,7 +25,7 @@ def _one(data: dict[str, Any], codec: Codec[Any] = CONTACTS) -> Any:
     """As a page has it, between two others."""
     id = codec.wire_names["id"]
     page = msgspec.json.encode([{id: "1"}, {id: "2", **data}, {id: "3"}])
-    records, malformed = codec.read_many(msgspec.Raw(page))
+    records, malformed = codec.read_many(texts_of(page))
     assert malformed == ()
     assert [record.id for record in records] == ["1", "2", "3"]
     return records[1]
@@ -104,7 +106,8 @@ def test_what_is_no_object_or_has_no_id_is_still_refused(item: Any) -> None:
 @pytest.mark.parametrize(("name", "reason"), [("birth_date", "not a date"), ("update_time", "not a moment")])
 def test_half_a_surrogate_pair_is_no_value_of_any_type(name: str, reason: str) -> None:
     page = b'[{"id": "1"}, {"id": "2", "given_name": "a\\ud800", "%s": "\\udfff"}]' % name.encode()
-    (_, two), malformed = CONTACTS.read_many(msgspec.Raw(page))
+    items, _ = open_list(Answer(200, {}, page), None)
+    (_, two), malformed = CONTACTS.read_many(items)
     assert malformed == ()
     assert getattr(two, name).reason == f"{reason} ($.{name})"
     assert two.given_name == "a\ud800"  # what that means is told where it is mapped

@@ -11,7 +11,6 @@ import typing
 from typing import Any
 
 import attrs
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +19,8 @@ from tiers import variants
 
 import keapbridge as kb
 from keapbridge._io.effects import Answer
-from keapbridge._json.codec import Codec, NotQuickError, load_json
-from keapbridge._json.quick import record_type
+from keapbridge._json.codec import Codec, NotQuickError, load_json, open_list, parsed
+from keapbridge._json.quick import record_type, texts_of
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.endpoints import PRODUCTS as CRM_PRODUCTS
@@ -95,6 +94,10 @@ def record_of(cls: type, wire_names: Any, inner: bool = False) -> st.SearchStrat
     return st.one_of(whole, whole, whole, strange)
 
 
+def as_json(items: list[dict[str, Any]]) -> bytes:
+    return json.dumps(items).encode()
+
+
 @functools.cache
 def lists_of(codec: Codec[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(record_of(codec.cls, codec.wire_names), max_size=4)
@@ -109,8 +112,7 @@ def codec(request: pytest.FixtureRequest) -> Codec[Any]:
 @given(data=st.data())
 def test_a_list_is_read_the_same_quickly_and_patiently(codec: Codec[Any], data: st.DataObject) -> None:
     items = data.draw(lists_of(codec))
-    text = msgspec.Raw(json.dumps(items).encode())
-    records, malformed = codec.read_many(text)
+    records, malformed = codec.read_many(texts_of(as_json(items)))
     expected, wrong = codec.load_many(items)
     assert records == expected
     assert [(m.id, str(m.error)) for m in malformed] == [(m.id, str(m.error)) for m in wrong]
@@ -123,7 +125,7 @@ def test_records_that_were_left_unread_are_read_the_same_later(codec: Codec[Any]
     items = data.draw(lists_of(codec))
     which = data.draw(st.lists(st.sampled_from(range(len(items))), unique=True).map(sorted)) if items else []
     try:
-        unread = codec.split(msgspec.Raw(json.dumps(items).encode()), path="$.items", stamp=stamp_of(codec))
+        unread = codec.split(texts_of(as_json(items)), path="$.items", stamp=stamp_of(codec))
     except NotQuickError:
         return  # an id that is no id
     found = [item.get(codec.wire_names["id"]) for item in items]
@@ -150,7 +152,7 @@ ids = pytest.mark.parametrize(
 def test_an_id_is_the_same_however_it_is_read(codec: Codec[Any], raw: Any, id: str | None) -> None:
     """Zero is an id like any other; an empty one and `false` are none."""
     item = {codec.wire_names["id"]: raw}
-    text = msgspec.Raw(json.dumps([item]).encode())
+    text = texts_of(as_json([item]))
     for records, malformed in (codec.load_many([item]), codec.read_many(text)):
         assert [record.id for record in records] == ([] if id is None else [id])
         assert [m.id for m in malformed] == ([None] if id is None else [])
@@ -192,19 +194,15 @@ def test_nothing_is_read_quickly_where_something_could_get_lost(odd: dict[str, A
         Codec(kb.keap.Contact).read_quickly(json.dumps([{"id": "2"}, odd]).encode())
 
 
-def texts_of(items: list[dict[str, Any]]) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps(items).encode())
-
-
 def test_properties_that_no_class_has_are_learnt_and_kept() -> None:
     """The next list that has them is read quickly; so is one without them."""
     codec = Codec(kb.keap.Contact)
     item = {"id": "1", "colour": "blue", "email_addresses": [{"email": "ada@example.org", "checked": None}]}
-    assert codec.read_many(texts_of([{"id": "2"}, item])) == codec.load_many([{"id": "2"}, item])
-    _, read = codec.read_quickly(texts_of([{"id": "2"}, item]))
+    assert codec.read_many(texts_of(as_json([{"id": "2"}, item]))) == codec.load_many([{"id": "2"}, item])
+    _, read = codec.read_quickly(as_json([{"id": "2"}, item]))
     assert read.extra == {"colour": "blue"}
     assert read.email_addresses[0].extra == {"checked": None}
-    (bare,) = codec.read_quickly(texts_of([{"id": "2"}]))
+    (bare,) = codec.read_quickly(as_json([{"id": "2"}]))
     assert bare == kb.keap.Contact(id="2")
     assert codec.dump(read) == item
 
@@ -212,12 +210,12 @@ def test_properties_that_no_class_has_are_learnt_and_kept() -> None:
 def test_names_that_go_on_being_new_are_not_learnt_for_ever() -> None:
     codec = Codec(kb.keap.Contact)
     items = [{"id": str(n), f"p{n}": n} for n in range(1, 400)]
-    records, malformed = codec.read_many(texts_of(items))
+    records, malformed = codec.read_many(texts_of(as_json(items)))
     assert not malformed
     assert [dict(record.extra) for record in records] == [{f"p{n}": n} for n in range(1, 400)]
-    codec.read_quickly(texts_of([{"id": "1", "p1": 1}]))
+    codec.read_quickly(as_json([{"id": "1", "p1": 1}]))
     with pytest.raises(NotQuickError):
-        codec.read_quickly(texts_of([{"id": "1", "p399": 1}]))
+        codec.read_quickly(as_json([{"id": "1", "p399": 1}]))
 
 
 def test_an_odd_record_is_read_with_patience_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +233,7 @@ def test_an_odd_record_is_read_with_patience_and_no_other(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(codec, "load_many", noted)
     for _ in range(2):
-        records, [malformed] = codec.read_many(texts_of(items), path="$.contacts")
+        records, [malformed] = codec.read_many(texts_of(as_json(items)), path="$.contacts")
         assert records == expected
         assert str(malformed.error) == "unexpected data at $.contacts[500].given_name (expected str)"
     assert [item["id"] for item in patient] == ["77", "501"] * 2
@@ -245,7 +243,7 @@ def test_a_list_of_odd_records_is_read_as_one() -> None:
     """Records of which most are odd are not tried one by one."""
     codec = Codec(kb.keap.Contact)
     items = [{"id": str(n), "birth_date": "1980-05-17T00:00:00Z", f"p{n // 20}": n} for n in range(1, 201)]
-    assert codec.read_many(texts_of(items)) == codec.load_many(items)
+    assert codec.read_many(texts_of(as_json(items))) == codec.load_many(items)
 
 
 @pytest.mark.parametrize("unread", [True, False])
@@ -298,6 +296,41 @@ def test_the_garbage_collector_is_left_as_it_was(is_on: bool) -> None:
         assert gc.isenabled() is is_on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+LIST, ABOVE = [{"id": "1"}], {"n": 10**20, "r": 1.5, "s": "x", "b": True, "z": None, "l": [1, [2]], "o": {"l": [3]}}
+
+
+@pytest.mark.parametrize("last", [LIST, [], None, 7, "x", {"id": "1"}, [None, 1, "x", [LIST]]], ids=repr)
+@pytest.mark.parametrize("names", [["items"], ["data", "items"], ["data", 0, "items"], ["data", -1], None], ids=repr)
+def test_a_list_is_found_where_it_is_and_nothing_else_is_lost(names: list[Any] | None, last: Any) -> None:
+    body = last
+    for name in reversed(names or []):
+        body = ABOVE | {name: body} if isinstance(name, str) else [body]
+    found, rest = open_list(Answer(200, {}, json.dumps(body).encode()), names)
+    items = [parsed(text) for text in found] if type(found) is tuple else found
+    if names is not None and -1 in names:
+        assert items == [last][-1]
+    assert items == last
+    if names is not None and type(found) is tuple:
+        assert rest == body | {"data": ABOVE} if len(names) > 1 else ABOVE
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b"{}", ["items"]),
+        (b'{"data":{}}', ["data", "items"]),
+        (b'{"data":null}', ["data", "items"]),
+        (b'{"items":[]}', ["data", "items"]),
+        (b"[]", ["items"]),
+        (b"7", ["items"]),
+        (b'{"data":[]}', ["data", 0]),
+        (b'{"data":{}}', ["data", 0]),
+    ],
+)
+def test_a_list_that_is_not_there_is_not_an_empty_one(body: bytes, names: list[Any]) -> None:
+    assert open_list(Answer(200, {}, body), names)[0] is kb.UNSET
 
 
 @pytest.mark.parametrize(

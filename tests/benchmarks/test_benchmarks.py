@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from benchmarks.__main__ import ROWS
 from benchmarks.table import Line, as_json, at_least, at_most, failed, markdown, replace_table
 
 import keapbridge as kb
 from benchmarks import chart, records, strangers
+from keapbridge._json.quick import texts_of
 from keapbridge.customcrm import endpoints as customcrm_endpoints
 from keapbridge.keap import endpoints as keap_endpoints
 from keapbridge.mapping.kinds import Context
@@ -105,7 +105,7 @@ def test_strange_contacts_are_read_and_the_odd_ones_among_them_too() -> None:
             page = strangers.page(first, first + 300, 1, odd=odd)
             items = json.loads(page)
             assert page == strangers.page(first, first + 300, 1, odd=odd)
-            records, malformed = codec.read_many(msgspec.Raw(page))
+            records, malformed = codec.read_many(texts_of(page))
             assert (records, malformed) == codec.load_many(items)
             assert [record.id for record in records] == [item["id"] for item in items]
             assert {"lifecycle", "engagement_score", "preferences"} == {name for r in records for name in r.extra}

@@ -36,6 +36,9 @@ from keapbridge._json.quick import (
     WRITE_ONLY,
     NotQuickError,
     QuickReader,
+    Text,
+    Texts,
+    cut_out,
     id_text,
     in_parts,
     split,
@@ -52,6 +55,7 @@ __all__ = [
     "WRITE_ONLY",
     "Codec",
     "NotQuickError",
+    "Texts",
     "brief",
     "dump_json",
     "id_text",
@@ -81,7 +85,7 @@ def load_json(answer: Answer) -> Any:
         raise ShapeError(f"the answer is not JSON ({kind}){meant}", status=answer.status) from error.__cause__
 
 
-def parsed(text: bytes | msgspec.Raw) -> Any:
+def parsed(text: bytes | Text) -> Any:
     """What a part of an answer says; a `ShapeError` without paths when it is no JSON."""
     try:
         return msgspec.json.decode(text)
@@ -93,7 +97,10 @@ def parsed(text: bytes | msgspec.Raw) -> Any:
 
 
 def open_list(answer: Answer, where: Sequence[Any] | None) -> tuple[Any, Any]:
-    """The list at a path in an answer, as text where that is possible, and the answer without it.
+    """The list at a path in an answer, and the answer without it.
+
+    The list is a tuple of the texts of its items where that is possible, and decoded otherwise; `UNSET` where there is
+    nothing.
 
     Args:
         where: the names on the way, and the numbers of elements; `None` where the answer is the list.
@@ -102,29 +109,19 @@ def open_list(answer: Answer, where: Sequence[Any] | None) -> tuple[Any, Any]:
         ShapeError: when the answer is no JSON.
     """
     if where is None:
-        return (msgspec.Raw(answer.body), None) if answer.body.lstrip()[:1] == b"[" else (load_json(answer), None)
+        with contextlib.suppress(NotQuickError):
+            return texts_of(answer.body), None
+        return load_json(answer), None
     if all(isinstance(step, str) for step in where):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _cut_out(answer.body, where)
+        with contextlib.suppress(NotQuickError):
+            return cut_out(answer.body, where)
     found = rest = load_json(answer)
     for step in where:
         if isinstance(step, str):
-            found = found.get(step) if isinstance(found, dict) else None
+            found = found.get(step, UNSET) if isinstance(found, dict) else UNSET
         else:
-            found = found[step] if isinstance(found, list) and isinstance(step, int) and step < len(found) else None
+            found = found[step] if isinstance(found, list) and isinstance(step, int) and step < len(found) else UNSET
     return found, rest
-
-
-def _cut_out(text: bytes | msgspec.Raw, names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
-    members = _members.decode(text)
-    found: Any = members.pop(names[0], None)
-    rest = {name: msgspec.json.decode(value) for name, value in members.items()}
-    if len(names) > 1 and found is not None:
-        found, rest[names[0]] = _cut_out(found, names[1:])
-    return found, rest
-
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _no_number(text: str) -> None:
@@ -234,15 +231,12 @@ class Codec(Generic[R]):
         return ID not in self.wire_names or usable_id(getattr(record, ID))
 
     def read_many(self, items: Any, *, path: str = "$") -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
-        """`load_many` for a list that may still be text."""
-        if isinstance(items, msgspec.Raw):
-            with contextlib.suppress(NotQuickError):
-                texts = texts_of(items)
-                return self.read_texts(texts, range(len(texts)), path)
-            items = parsed(items)
+        """`load_many` for what `open_list` found."""
+        if type(items) is tuple:
+            return self.read_texts(items, range(len(items)), path)
         return self.load_many(items, path=path)
 
-    def read_quickly(self, items: bytes | msgspec.Raw) -> tuple[R, ...]:
+    def read_quickly(self, items: bytes) -> tuple[R, ...]:
         """The records of a list.
 
         Raises:
@@ -253,24 +247,24 @@ class Codec(Generic[R]):
             raise NotQuickError
         return records
 
-    def split(self, items: msgspec.Raw, *, path: str, stamp: str) -> Unread[R]:
+    def split(self, texts: Texts, *, path: str, stamp: str) -> Unread[R]:
         """The records of a list, unread.
 
         Args:
             stamp: the attribute that tells when a record was changed.
 
         Raises:
-            NotQuickError: when it is no list of objects.
+            NotQuickError: when one of them is no object.
         """
 
-        def read(texts: Sequence[msgspec.Raw], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+        def read(texts: Sequence[Text], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
             return self.read_texts(texts, positions, path)
 
-        return split(items, self.wire_names[ID], None, read, self.wire_names[stamp], _itself)[0]
+        return split(texts, self.wire_names[ID], None, read, self.wire_names[stamp], _itself)[0]
 
     def read_texts(
         self,
-        texts: Sequence[msgspec.Raw],
+        texts: Sequence[Text],
         positions: Sequence[int],
         path: str,
         prepared: Callable[[Any], Any] = _itself,

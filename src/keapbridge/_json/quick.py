@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 import msgspec
@@ -32,6 +32,9 @@ __all__ = [
     "WRITE_ONLY",
     "NotQuickError",
     "QuickReader",
+    "Text",
+    "Texts",
+    "cut_out",
     "id_text",
     "in_parts",
     "record_type",
@@ -40,6 +43,10 @@ __all__ = [
 ]
 
 R = TypeVar("R")
+Text: TypeAlias = msgspec.Raw
+"""A part of an answer that is not decoded."""
+Texts: TypeAlias = tuple[Text, ...]
+"""The items of a JSON array, each as text."""
 
 EXTRA = "extra"
 MOST_LEARNT = 256
@@ -121,7 +128,7 @@ class QuickReader(Generic[R]):
         twin, move = _twin(self._cls, self._wire_name, self._learnt)
         self._made = msgspec.json.Decoder(list[twin]), move  # type: ignore[valid-type]
 
-    def read(self, text: bytes | msgspec.Raw) -> tuple[R, ...]:
+    def read(self, text: bytes) -> tuple[R, ...]:
         """The records in the text of a JSON array.
 
         Raises:
@@ -160,7 +167,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[int, int], bool]) -> None:
+def _as_list(texts: Sequence[Text]) -> bytes:
+    return b"[%b]" % b",".join(texts)
+
+
+def in_parts(texts: Sequence[Text], read: Callable[[bytes], Any], odd: Callable[[int, int], bool]) -> None:
     """Read texts some at a time, and less where there is anything unusual in them.
 
     Args:
@@ -178,7 +189,7 @@ def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[
                     pass
                 return
             try:
-                read(b"[%b]" % b",".join(texts[start:end]))
+                read(_as_list(texts[start:end]))
             except NotQuickError:
                 middle = (start + end) // 2
                 if middle > start:
@@ -189,7 +200,7 @@ def in_parts(texts: Sequence[Any], read: Callable[[bytes], Any], odd: Callable[[
                     odds += 1
 
 
-def texts_of(text: msgspec.Raw) -> list[msgspec.Raw]:
+def texts_of(text: bytes) -> Texts:
     """The items of a JSON array, as texts.
 
     Raises:
@@ -201,15 +212,40 @@ def texts_of(text: msgspec.Raw) -> list[msgspec.Raw]:
         raise NotQuickError from error
 
 
+def cut_out(text: bytes | Text, names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """What is by these names in a JSON object, and the object without it.
+
+    A list is given as the texts of its items, anything else decoded; `UNSET` where there is nothing.
+
+    Raises:
+        NotQuickError: when the text is no object, or one of the names leads through anything else.
+    """
+    name, *further = names
+    try:
+        if not further:  # a page is long: its items are cut as it is read for the first time
+            members: dict[str, Any] = _members.decode(text)
+            found = members.pop(name, UNSET)
+            return found, {n: [*map(_any.decode, m)] if type(m) is tuple else m for n, m in members.items()}
+        unread = _unread_members.decode(text)
+        inner = unread.pop(name, None)
+        rest = {n: _any.decode(member) for n, member in unread.items()}
+    except _UNUSUAL as error:
+        raise NotQuickError from error
+    if inner is None:
+        return UNSET, rest
+    found, rest[name] = cut_out(inner, further)
+    return found, rest
+
+
 def split(
-    text: msgspec.Raw,
+    texts: Texts,
     id: str,
     also: str | None,
     decode: Callable[[Sequence[Any], Sequence[int]], tuple[tuple[R, ...], tuple[Malformed, ...]]],
     stamp: str | None,
     moment: Callable[[Any], Any],
 ) -> tuple[Unread[R], list[Any]]:
-    """The records of a JSON array, unread, and what each has in the property `also` (`None`: nothing).
+    """The records of some texts, unread, and what each has in the property `also` (`None`: nothing).
 
     Args:
         id: the property that has the id.
@@ -218,16 +254,15 @@ def split(
         moment: reads that.
 
     Raises:
-        NotQuickError: when it is no list of objects.
+        NotQuickError: when one of them is no object.
     """
     try:
-        probes = _probing(id, also, stamp).decode(text)
-        texts = texts_of(text)
+        probes = _probing(id, also, stamp).decode(_as_list(texts))
     except _UNUSUAL as error:
         raise NotQuickError from error
     ids = tuple([id_text(probe.id) for probe in probes])
     stamps = [_moment(probe.stamp, moment) for probe in probes]
-    return Unread(ids, tuple(texts), range(len(ids)), stamps, decode), [probe.also for probe in probes]
+    return Unread(ids, texts, range(len(ids)), stamps, decode), [probe.also for probe in probes]
 
 
 def _moment(raw: Any, read: Callable[[Any], Any]) -> datetime | None:
@@ -240,7 +275,10 @@ def _moment(raw: Any, read: Callable[[Any], Any]) -> datetime | None:
 
 _WITH_ZONE = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone is not read here
 _UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_texts = msgspec.json.Decoder(list[msgspec.Raw])
+_texts = msgspec.json.Decoder(Texts)
+_members = msgspec.json.Decoder(dict[str, Union[Texts, dict[str, Any], str, int, float, bool, None]])
+_unread_members = msgspec.json.Decoder(dict[str, Text])
+_any = msgspec.json.Decoder()
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import attrs
-from msgspec import Raw
 
 from keapbridge._io.effects import Answer, Call, InTurn, Page
 from keapbridge._json.codec import NotQuickError, open_list
@@ -170,7 +169,7 @@ class Wanted(Generic[R]):
         path = f"$.{self.endpoint.name}"
         token = rest.get("next_page_token") if isinstance(rest, dict) else None  # refused where records are read
         token = str(token) if token else None
-        if self.unread and isinstance(found, Raw):
+        if self.unread and type(found) is tuple:
             with suppress(NotQuickError):
                 unread = self.endpoint.codec.split(found, path=path, stamp="update_time")
                 return self._page(answer, token, unread.ids, unread=unread)

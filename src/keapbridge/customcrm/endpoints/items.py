@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
-import msgspec
 
 from keapbridge._io.effects import Malformed, Page
-from keapbridge._json.codec import NotQuickError, parsed, split
+from keapbridge._json.codec import NotQuickError, Texts, parsed, split
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, id_of, is_deleted
 from keapbridge.customcrm.paths import top
 from keapbridge.errors import ShapeError
@@ -29,11 +28,11 @@ class Listing(Generic[R]):
 
 
 def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Listing[R]:
-    if isinstance(items, msgspec.Raw):
+    if type(items) is tuple:
         with contextlib.suppress(NotQuickError):
             if endpoint.can_split:
                 return _split_listing(endpoint, items, path, unread=unread)
-        items = parsed(items)
+        items = [parsed(text) for text in items]
     if not isinstance(items, list):
         raise ShapeError(f"{path} is not a list", paths=[path])
 
@@ -47,7 +46,7 @@ def listing(endpoint: Endpoint[R], items: Any, path: str, *, unread: bool) -> Li
     return Listing(tuple(id_of(endpoint, item) for item in items), page)
 
 
-def _split_listing(endpoint: Endpoint[R], items: msgspec.Raw, path: str, *, unread: bool) -> Listing[R]:
+def _split_listing(endpoint: Endpoint[R], items: Texts, path: str, *, unread: bool) -> Listing[R]:
     mark = endpoint.schema.deleted
 
     def read(texts: Sequence[Any], positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:

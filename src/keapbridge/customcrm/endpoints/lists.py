@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
-import msgspec
 
 from keapbridge._io.effects import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
@@ -132,7 +131,7 @@ def _shown(endpoint: Endpoint[R], answer: Answer, *, unread: bool, operation: st
         return _Shown(listing(endpoint, [], "$", unread=unread), {}, answer)  # nothing, and said so
     items, rest = open_list(answer, None if where is None else steps(where))
     refuse_in_body(endpoint, operation, answer, rest)
-    if isinstance(items, msgspec.Raw) and bytes(items) == b"null" and says_yes(endpoint, operation, rest):
+    if items is None and says_yes(endpoint, operation, rest):
         items = []
     return _Shown(listing(endpoint, items, f"$.{where}" if where else "$", unread=unread), rest, answer)
 

@@ -74,7 +74,8 @@ def browse(session: kb.SyncSession) -> Iterator[Callable[..., Browser]]:
     opened: list[TestClient] = []
 
     def browse(name: str = "anna", *, can_decide: bool = True, **options: Any) -> Browser:
-        app = kb.console.asgi_app(session, authorize=lambda _: User(name, can_decide=can_decide), **options)
+        of = options.pop("session", session)
+        app = kb.console.asgi_app(of, authorize=lambda _: User(name, can_decide=can_decide), **options)
         client = TestClient(app, base_url="http://console.example")
         client.__enter__()
         opened.append(client)

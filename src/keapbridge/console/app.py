@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -140,7 +141,7 @@ class ConsoleApp:
             browser = browser or SyncDriver().run(new_id())
             async with self._desk_of(request) as (desk, tenant):
                 home = request.scope[HOME]
-                base = home if tenant is None else f"{home}/tenants/{tenant}"
+                base = home if tenant is None else f"{home}/tenants/{quote(tenant, safe='')}"
                 token = tokens.make(user.name, browser, moment)
                 visit = Visit(
                     request, user, self._title, home, base, token, form, desk, self._desks, tenant, self._url_for
@@ -178,18 +179,17 @@ class ConsoleApp:
     @asynccontextmanager
     async def _desk_of(self, request: Request) -> AsyncIterator[tuple[Desk | None, str | None]]:
         tenant: str | None = request.path_params.get("tenant")
-        if tenant is None or self._desks is None:
+        desks = self._desks
+        if tenant is None or desks is None:
             yield self._desk, None
             return
-        try:
-            opened = self._desks.of(tenant)
-            session = await opened.__aenter__()
-        except LookupError:
-            raise missing("tenant") from None
-        try:
-            yield Desk(session, self._works.setdefault(tenant, Works())), tenant
-        finally:
-            await opened.__aexit__(None, None, None)
+        async with AsyncExitStack() as stack:
+            try:
+                session = await stack.enter_async_context(desks.of(tenant))
+            except LookupError:
+                raise missing("tenant") from None
+            works = self._works.setdefault(tenant, Works())
+            yield Desk(session, works, lambda: desks.of(tenant)), tenant
 
 
 async def _answered(page: Page, visit: Visit) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import attrs
@@ -30,10 +30,12 @@ class Desk:
 
     Attributes:
         works: what is under way for people in this process.
+        hold: keeps the session open while something is under way.
     """
 
     session: Session
     works: Works = attrs.field(factory=Works)
+    hold: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
 
     @property
     def name(self) -> str:
@@ -100,7 +102,7 @@ class Desks(Protocol):
         """
         ...
 
-    def secret(self, name: str, candidate: str) -> str:
+    def secret(self, candidate: str) -> str:
         """A secret that all processes share: the candidate, unless there is one already."""
         ...
 

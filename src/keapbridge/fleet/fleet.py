@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from keapbridge.decide.shares import Quota, Stretch, stretched
+from keapbridge.fleet.desks import FleetDesks
 from keapbridge.fleet.doors import FleetDoors
 from keapbridge.fleet.jobs import Jobs
 from keapbridge.fleet.kept import KeptSessions, Opens, called
@@ -103,6 +104,7 @@ class Fleet:
         self._rows = SqlTenants(self.database)
         self.tenants = Tenants(self._rows)
         self._address = address
+        self._opens, self._store, self._keep = open, store, keep
         self._kept = KeptSessions(open, store, self.database, keep)
         self._jobs = Jobs(
             self._rows,
@@ -189,6 +191,11 @@ class Fleet:
     def doors(self) -> FleetDoors:
         """What `kb.webhooks.asgi_app(fleet)` needs of it."""
         return FleetDoors(self._rows, self._defer, self.pauses.delay)
+
+    def desks(self) -> FleetDesks:
+        """What `kb.console.asgi_app(fleet)` needs of it: sessions of its own, for the event loop that serves it."""
+        kept = KeptSessions(self._opens, self._store, self.database, self._keep)
+        return FleetDesks(self.tenants, kept, self.status)
 
     # --- what keeps it going
 

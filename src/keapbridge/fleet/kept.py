@@ -61,6 +61,11 @@ class KeptSessions:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._opening: dict[str, asyncio.Lock] = {}
 
+    @property
+    def database(self) -> Database:
+        """That of all of them."""
+        return self._database
+
     def __len__(self) -> int:
         return len(self._kept)
 

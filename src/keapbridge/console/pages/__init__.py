@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
-from keapbridge.console.pages import overview, plans, progress, records, runs
+from keapbridge.console.pages import (
+    check,
+    conflicts,
+    dataflow,
+    failures,
+    overview,
+    plans,
+    progress,
+    records,
+    runs,
+    tenants,
+    undo,
+)
 from keapbridge.console.pages.page import Page
 
 __all__ = ["FLEET", "SESSION", "Page"]
@@ -11,6 +23,13 @@ __all__ = ["FLEET", "SESSION", "Page"]
 SESSION: Final[Mapping[str, Page]] = {
     "/": Page(overview.show),
     "/progress": Page(progress.show),
+    "/check": Page(check.show, check.look, decides=False),
+    "/conflicts": Page(conflicts.show, conflicts.decide),
+    "/conflicts/many": Page(post=conflicts.decide_many),
+    "/conflicts/{token}": Page(conflicts.show_one),
+    "/dataflow": Page(dataflow.show),
+    "/dataflow/{format}": Page(dataflow.download),
+    "/failures": Page(failures.show, failures.retry),
     "/plans": Page(plans.show, plans.make),
     "/plans/{plan_id}": Page(plans.show_one, plans.show_one, decides=False),
     "/plans/{plan_id}/apply": Page(post=plans.apply),
@@ -18,8 +37,12 @@ SESSION: Final[Mapping[str, Page]] = {
     "/records/{object}/{side}/{id}": Page(records.show),
     "/runs": Page(runs.show),
     "/runs/{run_id}": Page(runs.show_one),
+    "/runs/{run_id}/undo": Page(undo.preview, undo.undo),
 }
 """The pages of a session by their addresses."""
 
-FLEET: Final[Mapping[str, Page]] = {}
+FLEET: Final[Mapping[str, Page]] = {
+    "/": Page(tenants.show, tenants.change),
+    "/find": Page(post=tenants.find, decides=False),
+}
 """Those of a fleet that are about no tenant."""

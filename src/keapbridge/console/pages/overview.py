@@ -150,8 +150,13 @@ async def show(visit: Visit) -> Response:
 async def _open(visit: Visit) -> list[Waits]:
     """What waits for a decision."""
     desk = visit.desk
+    conflicts = len(await desk.ask(desk.session.conflicts))
     failures = len(await desk.ask(desk.session.failures))
-    return [Waits(_plural(failures, "record has failed", "records have failed"), "failures")] if failures else []
+    waits = (
+        (conflicts, "conflict waits for a decision", "conflicts wait for a decision", "conflicts"),
+        (failures, "record has failed", "records have failed", "failures"),
+    )
+    return [Waits(_plural(number, one, many), link) for number, one, many, link in waits if number]
 
 
 def _plural(number: int, one: str, many: str) -> str:

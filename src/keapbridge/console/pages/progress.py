@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -43,8 +44,14 @@ async def begun(visit: Visit, about: str, what: str, doing: Awaitable[str]) -> R
         about: which one it is, for who asks how far it is.
         doing: does it, and gives the address of its outcome.
     """
-    work = visit.desk.works.begin(about, what, visit.user.name, doing)
-    await visit.desk.works.wait(work, AT_ONCE)
+    desk = visit.desk
+
+    async def held() -> str:
+        async with desk.hold():
+            return await doing
+
+    work = desk.works.begin(about, what, visit.user.name, held())
+    await desk.works.wait(work, AT_ONCE)
     if work.error is not None:
         raise work.error
     return visit.go("progress", about=about) if not work.is_over else _to(visit, work.result)
@@ -83,4 +90,5 @@ async def _of_another_process(visit: Visit, about: str, again: str) -> Response:
 
 
 def _to(visit: Visit, result: str) -> Response:
-    return visit.go(*result.split("/"))
+    path, _, query = result.partition("?")
+    return visit.go(*path.split("/"), **dict(parse_qsl(query)))

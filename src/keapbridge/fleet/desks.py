@@ -1,0 +1,44 @@
+"""What the console does with a fleet: it looks at all tenants, and opens the session of one that somebody looks at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+
+from keapbridge.fleet.kept import KeptSessions, Session
+from keapbridge.fleet.status import FleetStatus
+from keapbridge.fleet.tenants import Tenants
+from keapbridge.store.inbox import inbox_of
+
+__all__ = ["FleetDesks"]
+
+SECRET = "console_secret"  # noqa: S105 - the name of a fact
+
+
+@attrs.frozen
+class FleetDesks:
+    """The desks of a fleet. Its sessions are of the event loop that serves the console."""
+
+    tenants: Tenants
+    kept: KeptSessions
+    how: Callable[[], FleetStatus]
+
+    def status(self) -> FleetStatus:
+        """How all tenants stand."""
+        return self.how()
+
+    def change(self, name: str, what: str) -> None:
+        """`pause`, `resume` or `sync_soon` a tenant."""
+        getattr(self.tenants[name], what)()
+
+    @asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[Session]:
+        """The session of a tenant."""
+        async with self.kept.of(self.tenants[name].tenant) as session:
+            yield session
+
+    def secret(self, candidate: str) -> str:
+        """A secret that all processes share: the candidate, unless there is one already."""
+        return inbox_of(self.kept.database, "").once(SECRET, candidate)

@@ -153,8 +153,8 @@ def _paths() -> dict[str, str]:
 
 
 VERBS = [name for verbs in FAMILIES.values() for name in verbs]
-NO_DATA = {"demo", "dataflow", "completion", "fleet"}
-"""They print documents, or (the fleet) have what takes `--json` one word further on."""
+NO_DATA = {"console", "demo", "dataflow", "completion", "fleet"}
+"""They print documents, serve pages, or (the fleet) have what takes `--json` one word further on."""
 
 
 def _parsed(line: str) -> argparse.Namespace:

@@ -235,7 +235,7 @@ def test_a_run_is_taken_back_after_a_look_at_what_that_does(
 def test_a_record_tells_its_pair_its_fields_and_its_history(
     conflict: str, keap_server: KeapEmulator, browse: Browse
 ) -> None:
-    anna = browse(url_for=lambda side, object, id: f"https://{side.value}.example/{object}/{id}")
+    anna = browse(url_for=lambda *of: f"https://{of[0].value}.example/{of[1]}/{of[2]}")
     [theirs] = keap_server.state.contacts
     anna.look("/records")
     said = anna.send("/records", object="contacts", side="keap", id=str(theirs))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keapbridge.command.codes import CANNOT, OK
+from keapbridge.command.consoles import port_argument, tell_link, this_person
 from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.verbs import Verb
 
@@ -61,6 +62,9 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{what}", type=_number, default=number, metavar="N", help=f"how many {what} (%(default)s)"
         )
 
+    parser.add_argument("--console", action="store_true", help="then open the console on this data")
+    port_argument(parser)
+
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
@@ -72,7 +76,13 @@ def _demo(options: argparse.Namespace) -> int:
     from keapbridge.demo import SEED, run
 
     seed = SEED if options.seed is None else options.seed
-    return run(show, seed=seed, customers=options.customers, contacts=options.contacts, products=options.products)
+    numbers = {"customers": options.customers, "contacts": options.contacts, "products": options.products}
+    if not options.console:
+        return run(show, seed=seed, **numbers)
+    from keapbridge.console import serving
+
+    name, port = this_person(None), options.port
+    return run(show, seed=seed, **numbers, then=lambda session: serving.run(session, name, port, tell_link))
 
 
 def _dataflow_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keapbridge.configuration.file import Schedule
     from keapbridge.sync.session import SyncSession
 
-__all__ = ["Opened", "opened", "session_arguments", "wait_arguments"]
+__all__ = ["Opened", "opened", "served", "session_arguments", "wait_arguments"]
 
 FILE = "keapbridge.toml"
 
@@ -156,6 +156,14 @@ def _of_the_host(name: str, stack: ExitStack) -> SyncSession:
     return found
 
 
+def served(session: SyncSession, serve: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+    """Serve something of a session, in the event loop that it belongs to, where it does to one."""
+    if isinstance(session, _Driven):
+        session.runner.run(serve(session.target))
+    else:
+        asyncio.run(serve(session))
+
+
 class _Runner:
     """An event loop for all of a command, made when it is needed."""
 
@@ -179,13 +187,13 @@ class _Driven:
     """An asynchronous session as a plain one: each call runs its event loop until it is done."""
 
     def __init__(self, target: Any, runner: _Runner) -> None:
-        self._target = target
-        self._runner = runner
+        self.target = target
+        self.runner = runner
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._target, name)
+        found = getattr(self.target, name)
         if name in {"contacts", "companies", "products"}:
-            return _Driven(found, self._runner)
+            return _Driven(found, self.runner)
         if not inspect.iscoroutinefunction(found):
             return found
-        return lambda *args, **options: self._runner.run(found(*args, **options))
+        return lambda *args, **options: self.runner.run(found(*args, **options))

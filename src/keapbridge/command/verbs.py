@@ -82,6 +82,9 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "forget": "erase what the store knows of a person",
         "rebind": "let the store belong to other systems",
     },
+    "consoles": {
+        "console": "open pages in a browser, on which a person looks and decides",
+    },
     "documents": {
         "demo": "show the three synchronizations between two emulators",
         "dataflow": "print the dataflow document",
@@ -106,6 +109,7 @@ TITLES: Mapping[str, str] = {
     "running": "to sync",
     "looking": "to look",
     "deciding": "to decide",
+    "consoles": "to look and decide in a browser",
     "documents": "to show, and to check",
     "trying": "to try a CRM",
     "storing": "to keep the store",

@@ -49,13 +49,22 @@ Out = Callable[[str], object]
 T = TypeVar("T")
 
 
-def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: int = 1000, products: int = 150) -> int:
+def run(
+    out: Out = print,
+    *,
+    seed: int = SEED,
+    customers: int = 200,
+    contacts: int = 1000,
+    products: int = 150,
+    then: Callable[[SyncSession], object] | None = None,
+) -> int:
     """Show the three synchronizations.
 
     Args:
         out: where the lines go.
         seed: the same data for the same seed.
         customers, contacts, products: how many companies, people and products there are, in both systems together.
+        then: is called with the session before all of it is gone.
 
     Returns:
         0 when everything it said is so, 1 when something is not, 2 when it cannot run.
@@ -93,7 +102,10 @@ def run(out: Out = print, *, seed: int = SEED, customers: int = 200, contacts: i
         except KeapbridgeError as error:
             show.contradicted.append(f"it stopped: {type(error).__name__}: {error}")
         _figures(show)
-    return _verdict(show, time.monotonic() - started)
+        verdict = _verdict(show, time.monotonic() - started)
+        if then is not None:
+            then(session)
+    return verdict
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from keapbridge.customcrm.adapter import AdapterPage, resources
 from keapbridge.testing import KeapEmulator
 
 
-@pytest.mark.parametrize("name", ["answer_bytes", "pages", "call_seconds", "wait_seconds"])
+@pytest.mark.parametrize("name", ["answer_bytes", "pages", "empty_pages", "call_seconds", "wait_seconds"])
 @pytest.mark.parametrize("value", [0, -1, math.nan, True, "9", None])
 def test_a_bound_is_more_than_nothing(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
@@ -49,12 +49,23 @@ def test_a_list_has_so_many_pages_at_most() -> None:
     assert caught.value.bound == "pages"
 
 
+def test_a_list_has_so_many_empty_pages_in_a_row_at_most() -> None:
+    listing = Listing(Bounds(empty_pages=2))
+    listing.onward(1, "b", empty=True)
+    listing.onward(2, "c")
+    for _ in range(3):  # the same page, asked for again
+        listing.onward(3, "d", empty=True)
+    with pytest.raises(kb.BoundError, match=r"after 2 empty pages.*Bounds\(empty_pages=…\)") as caught:
+        listing.onward(4, "e", empty=True)
+    assert caught.value.bound == "empty_pages"
+
+
 class Endless(SyncDriver):
     """Has Keap name another next page, or the same few again and again."""
 
-    def __init__(self, tokens: Iterator[str]) -> None:
+    def __init__(self, tokens: Iterator[str], empty_from: int = 1000) -> None:
         super().__init__()
-        self.tokens, self.calls = tokens, 0
+        self.tokens, self.empty_from, self.calls = tokens, empty_from, 0
 
     def perform(self, effect: Effect) -> Any:
         if not isinstance(effect, Send):
@@ -64,6 +75,8 @@ class Endless(SyncDriver):
         from attrs import evolve
 
         answer = effect.port.exchange(evolve(effect.call, query=query))
+        if self.calls > self.empty_from:
+            answer = evolve(answer, body=b'{"contacts": []}')
         return evolve(answer, body=answer.body.rstrip()[:-1] + f', "next_page_token": "{next(self.tokens)}"}}'.encode())
 
 
@@ -86,6 +99,20 @@ def test_a_list_that_always_names_another_page_ends_at_the_bound() -> None:
         with pytest.raises(kb.BoundError) as caught:
             list(driver.iterate(keap.contacts.flows.list()))
         assert (driver.calls, caught.value.bound, caught.value.method) == (4, "pages", "GET")
+
+
+@pytest.mark.parametrize("there", [0, 2])
+def test_a_list_that_shows_nothing_more_and_never_ends_is_an_error_long_before_that(there: int) -> None:
+    bounds = kb.Bounds(empty_pages=3)
+    with (
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url, bounds=bounds) as keap,
+    ):
+        server.state.contacts.add_many({"given_name": f"N{n}"} for n in range(there))
+        driver = Endless(map(str, range(100)), empty_from=1)
+        with pytest.raises(kb.BoundError) as caught:
+            list(driver.iterate(keap.contacts.flows.list()))
+        assert (driver.calls, caught.value.bound) == (3 + bool(there), "empty_pages")
 
 
 def test_an_adapter_that_leads_in_a_circle_is_told_so() -> None:

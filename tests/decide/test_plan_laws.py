@@ -482,6 +482,36 @@ def test_who_wins(rule: str, ours: datetime | None, theirs: datetime | None, exp
     assert decide(Policy(conflicts=lambda _: OURS), contest, rule) == expected
 
 
+WITHIN = "newest could not tell: the time stamps differ by less than the coarser one tells"
+
+
+def parts(fine: int, coarse: int) -> list[datetime]:
+    """One o'clock and so many microseconds, twice."""
+    return [NOON.replace(microsecond=each) for each in (fine, coarse)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("stamps", "told"),
+    [
+        (parts(999_999, 0), WITHIN),
+        (parts(200_000, 0), WITHIN),
+        (parts(123_456, 123_000), WITHIN),
+        (parts(123_456, 124_000), "newest"),
+        (parts(123_456, 123_457), "newest"),
+        ([NOON.replace(microsecond=999_999), NOON + timedelta(seconds=1)], "newest"),
+    ],
+)
+def test_stamps_are_compared_as_finely_as_the_coarser_one_is_told(
+    stamps: list[datetime], told: str, turned: bool
+) -> None:
+    older, newer = stamps
+    sides = {OURS: newer, THEIRS: older} if turned else {OURS: older, THEIRS: newer}
+    winner = None if "could not" in told else (OURS if turned else THEIRS)
+    contest = Contest("City", "a", "b", sides[OURS], sides[THEIRS])
+    assert decide(Policy(), contest) == Decision(winner, told)
+
+
 @pytest.mark.parametrize("verdict", [OURS, THEIRS, "customcrm", "keap", None, Value("c"), Value(None)])
 def test_a_host_decides_for_itself(verdict: Any) -> None:
     asked: list[Contest] = []

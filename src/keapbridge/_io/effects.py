@@ -246,6 +246,11 @@ class Page(Generic[T]):
             served_at=pages[0].served_at,
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it shows nothing, not even what cannot be read."""
+        return not (self.items or self.malformed or self.deleted or (self.unread is not None and self.unread.ids))
+
     def read(self) -> Page[T]:
         """The page with all its records read."""
         if self.unread is None:

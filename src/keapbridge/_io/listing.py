@@ -47,7 +47,7 @@ def fetch(port: Port, call: Call[Page[T]], past: Past[T] | None = None, ends: En
 
     Raises:
         ShapeError: when the list leads back to a page that was read already, or ends where there is more.
-        BoundError: when it has more pages than the port takes.
+        BoundError: when it has more pages, or empty ones in a row, than the port takes.
     """
     return (yield from _page(_Way(port, call, past, ends, Listing(port.bounds)), call, 1))
 
@@ -66,7 +66,7 @@ def _page(way: _Way, call: Call[Page[T]], number: int) -> Flow[Page[T]]:
             way.shown.add(page)
         following = page.following
         if following is not None:
-            way.listing.onward(number, page.token)
+            way.listing.onward(number, page.token, empty=page.is_empty)
     except ApiError as error:
         locate(error, port, call)
         raise

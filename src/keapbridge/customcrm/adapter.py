@@ -270,13 +270,11 @@ class AdapterResource(Generic[R]):
         if not isinstance(page, AdapterPage):
             raise ShapeError(f"{subject}: list_changes must return kb.AdapterPage([…]), not {kind(page)}", paths=["$"])
         following = page.cursor
-        if following is not None:
-            if following == cursor:
-                raise ShapeError(
-                    f"{subject}: a page of list_changes names itself as the next one; its last page has cursor=None",
-                    paths=["cursor"],
-                )
-            listing.onward(number, str(following))
+        if following is not None and following == cursor:
+            raise ShapeError(
+                f"{subject}: a page of list_changes names itself as the next one; its last page has cursor=None",
+                paths=["cursor"],
+            )
         records, malformed = self._load_many(_several("AdapterPage(records=)", subject, page.records))
         found = Page(
             records,
@@ -286,6 +284,8 @@ class AdapterResource(Generic[R]):
             served_at=plausible(page.as_of),
             shown=_shown(records, malformed),
         )
+        if following is not None:
+            listing.onward(number, str(following), empty=found.is_empty)
         before.add(found)
         return found
 

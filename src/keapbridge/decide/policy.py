@@ -20,6 +20,7 @@ from keapbridge.showing.html import display, table
 
 __all__ = ["Contest", "Decision", "Deletions", "Policy", "Value", "Verdict", "decide"]
 
+_SECOND = 1_000_000  # microseconds
 Rule = Literal["newest", "customcrm", "keap", "manual"]
 Deletions = Literal["unlink", "delete", "archive", "ignore"]
 
@@ -105,9 +106,10 @@ class Policy:
     """What a session does where it has a choice.
 
     Attributes:
-        conflicts: who wins a field that was edited on both sides: `"newest"` (by the systems' own time stamps; parked
-            when they do not tell), `"customcrm"`, `"keap"`, `"manual"` (parked until somebody decides), a function of
-            the host; or a mapping from field to one of these, with `"*"` for all others.
+        conflicts: who wins a field that was edited on both sides: `"newest"` (by the systems' own time stamps, as fine
+            as the coarser of the two is; parked when they do not tell), `"customcrm"`, `"keap"`, `"manual"` (parked
+            until somebody decides), a function of the host; or a mapping from field to one of these, with `"*"` for all
+            others.
         deletions: what the deletion of a record does to its counterpart: `"unlink"` (it is kept, and not linked any
             more), `"delete"`, `"archive"` (it is changed as `archive` says) or `"ignore"`; or a mapping from the side
             of the counterpart (`"customcrm"`, `"keap"`) to one of these.
@@ -238,4 +240,13 @@ def _newest(ours: datetime | None, theirs: datetime | None) -> Decision:
         return Decision(None, "newest could not tell: a time stamp is missing")
     if ours == theirs:
         return Decision(None, "newest could not tell: the time stamps are equal")
+    step = max(_step(ours), _step(theirs))
+    ours, theirs = (stamp.replace(microsecond=stamp.microsecond // step * step) for stamp in (ours, theirs))
+    if ours == theirs:
+        return Decision(None, "newest could not tell: the time stamps differ by less than the coarser one tells")
     return Decision(Side.CUSTOMCRM if ours > theirs else Side.KEAP, "newest")
+
+
+def _step(stamp: datetime) -> int:
+    """How fine a system tells a time, in microseconds, going by one that it has told: seconds, or parts of them."""
+    return next(step for step in (_SECOND, 1_000, 1) if stamp.microsecond % step == 0)

@@ -15,7 +15,7 @@ from keapbridge.errors import LinkStoreError
 
 def asks_the_store(effect: Effect) -> bool:
     """A runner that stands still is noticed by the store; nobody could call back a request that was just begun."""
-    return isinstance(effect, Blocking)
+    return isinstance(effect, Blocking) and not effect.label.startswith("events.")  # these come after the lease
 
 
 def updates_something(effect: Effect) -> bool:

@@ -7,10 +7,11 @@ from itertools import product
 import pytest
 from leaving import Leaving, colours, leaving, made
 from tiers import variants
-from toys import Box, World
+from toys import TOYS, Box, World
 
 import keapbridge as kb
 from keapbridge.decide.absence import SAMPLE
+from keapbridge.model.plan import Update
 from keapbridge.sync.reading import unlisted
 
 CRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -168,6 +169,23 @@ def test_who_was_linked_before_it_was_known_is_read_some_in_each_run(
 
 def _held(record: object) -> dict[str, object]:
     return {name: getattr(record, name) for name in ("id", "title", "maker_id", "price", "updated_at")}
+
+
+def test_who_leaves_the_filter_by_it_is_left_alone_by_the_plan_already(toys: World) -> None:
+    box, other = secretive(toys, KEAP)
+    toys.remap("toys", TOYS.where(keap={"Colour": ("red", None)}))
+    made(toys, 2)
+    toys.toys.put(name="bare", colour=None)
+    for _ in range(3):
+        toys.sync()
+    bare = next(id for id, record in box.records.items() if record.title == "bare")
+    ours = next(id for id, record in other.records.items() if record.name == "bare")
+    box.put(id=bare, colour="blue")
+    other.put(id=ours, name="Kite")
+    for full in (False, True, True):
+        toys.sync(full=full)
+    assert (box.records[bare].title, box.records[bare].colour) == ("bare", "blue")
+    assert not any(isinstance(action, Update) for action in toys.plan(full=True).actions)
 
 
 def test_what_lists_show_again_is_taken_at_their_word(toys: World) -> None:

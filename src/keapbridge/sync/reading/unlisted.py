@@ -286,7 +286,8 @@ def brought_up(sync: Synchronization, side: Side, listed: Sequence[Seen], *, cha
     known = {pair.link.id(side): (pair.link.life(side), pair.link.base(side)) for pair in pairs}
     staged = yield from sync.store.staging.observations(sync.name, side, list(due))
     for id, one in staged.items():
-        if one.snapshot.absent.isdisjoint(hidden):
+        left_out = due[id].whole.snapshot.absent & hidden
+        if left_out <= one.snapshot.values.keys() - one.snapshot.absent:
             known[id] = (one.life, one.snapshot.values)
     filled: dict[str, Seen | None] = dict.fromkeys(due)
     for id, (life, values) in known.items():

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import chart, fleet, imports, lists, syncs, writes
+from benchmarks import chart, fleet, imports, lists, spread, syncs, tenants, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, as_json, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -32,6 +32,7 @@ ROWS: dict[str, Row] = {
     "calls": writes.calls,
     "writes": writes.writes,
     "undo": writes.undo,
+    "tenant": tenants.tenant,
     "import": imports.imports,
 }
 
@@ -40,6 +41,8 @@ def main() -> int:
     """Measure what was asked for."""
     if sys.argv[1:2] == ["fleet"]:
         return fleet.main(sys.argv[2:])
+    if sys.argv[1:2] == ["spread"]:
+        return spread.main(sys.argv[2:])
     given = _arguments()
     sizes: Sizes = {"full": FULL, "quick": QUICK, "tiny": TINY}[given.sizes]
     if given.records is not None:

@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -302,6 +302,53 @@ def undo(keap: str, customcrm: str, key: str, token: str, store: str, run_id: st
     return {"counts": counts, "wall": clock.wall, "cpu": clock.cpu}
 
 
+def tenant(worlds: list[dict[str, str]], stores: list[str], rounds: int) -> Found:
+    """Quiet syncs of one tenant in kept sessions, one on each store, in turns; the statements are of the first one."""
+    import keapbridge as kb
+
+    with ExitStack() as opened:
+        sessions = []
+        for at, store in zip(worlds, stores, strict=True):
+            keap = opened.enter_context(kb.KeapClient(auth=kb.KeapApiKey(at["key"]), base_url=at["keap"]))
+            crm = opened.enter_context(kb.CustomcrmClient(at["customcrm"], auth=kb.BearerToken(at["token"])))
+            session = kb.SyncSession(customcrm=crm, keap=keap, store=store, overlap=timedelta(0))
+            sessions.append(opened.enter_context(session))
+        for session in sessions * 3:
+            session.sync()
+        clocks: list[list[_Clock]] = [[] for _ in sessions]
+        for _ in range(rounds):
+            for its, session in zip(clocks, sessions, strict=True):
+                with _Clock() as clock:
+                    report = session.sync()
+                its.append(clock)
+                assert report.counts["contacts"] == {"unchanged": 1}, report  # the newest
+        told = _statements(sessions[0])
+    cpu = [statistics.median(clock.cpu for clock in its) for its in clocks]
+    return {"cpu": cpu, "statements": told}
+
+
+def _statements(session: Any) -> int:
+    """How many statements a sync gives to psycopg; those that begin and end transactions come besides."""
+    import psycopg
+
+    told: list[object] = []
+    kept = {name: getattr(psycopg.Cursor, name) for name in ("execute", "executemany")}
+
+    def noted(name: str) -> Callable[..., Any]:
+        def execute(*given: Any, **further: Any) -> Any:
+            told.append(given[1])
+            return kept[name](*given, **further)
+
+        return execute
+
+    for name in kept:
+        setattr(psycopg.Cursor, name, noted(name))
+    session.sync()
+    for name, method in kept.items():
+        setattr(psycopg.Cursor, name, method)
+    return len(told)
+
+
 TASKS: dict[str, Callable[..., Found]] = {
     "list-typed": list_typed,
     "list-untyped": list_untyped,
@@ -314,6 +361,7 @@ TASKS: dict[str, Callable[..., Found]] = {
     "overhead": overhead,
     "write": write,
     "undo": undo,
+    "tenant": tenant,
 }
 
 

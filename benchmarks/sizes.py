@@ -18,6 +18,7 @@ class Sizes:
         many: the most records a side has.
         some: what `many` is compared with, and what is reconciled.
         few: links that an incremental sync is compared with.
+        overhead: contacts of the many first syncs that are compared with themselves.
         syncs: incremental syncs in each round.
         writes: records that are written against latency.
         matched: contacts in the row that counts calls.
@@ -25,14 +26,15 @@ class Sizes:
         turns: rounds of what differs by a few percent only.
     """
 
-    pages: int = 100
-    sdk_pages: int = 10
+    pages: int = 50
+    sdk_pages: int = 5
     rounds: int = 3
     many: int = 1_000_000
     some: int = 100_000
     few: int = 10_000
+    overhead: int = 4_000
     syncs: int = 9
-    writes: int = 1_600
+    writes: int = 800
     matched: int = 2_300
     imports: int = 11
     turns: int = 15
@@ -44,8 +46,19 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    pages=20, sdk_pages=2, many=10_000, some=2_000, few=500, syncs=5, writes=160, matched=1_200, imports=7, turns=15
+    pages=10, sdk_pages=1, many=5_000, some=2_000, few=500, overhead=250, syncs=5, writes=160, matched=1_200, imports=5
 )
 TINY = Sizes(
-    pages=1, sdk_pages=1, rounds=1, many=400, some=200, few=100, syncs=2, writes=16, matched=60, imports=1, turns=1
+    pages=1,
+    sdk_pages=1,
+    rounds=1,
+    many=400,
+    some=200,
+    few=100,
+    overhead=100,
+    syncs=2,
+    writes=16,
+    matched=60,
+    imports=1,
+    turns=1,
 )

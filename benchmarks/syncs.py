@@ -70,7 +70,7 @@ def incremental(sizes: Sizes, work: Workspace) -> Iterator[Line]:
 
 def overhead(sizes: Sizes, work: Workspace) -> Iterator[Line]:
     """What events and guards cost: a first sync as it is, against one without."""
-    records = sizes.few
+    records = sizes.overhead
     with page_servers(records) as pages:
         found = measure("overhead", **pages.urls(), store=str(work.fresh("overhead")), rounds=sizes.turns)
     if found["linked"] != [records]:

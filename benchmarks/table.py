@@ -13,7 +13,6 @@ import attrs
 
 __all__ = ["Line", "Target", "as_json", "at_least", "at_most", "failed", "machine", "markdown", "replace_table"]
 
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 _HEADINGS = ("row", "what", "against", "measured", "the other", "ratio", "target", "result")
 
 
@@ -112,14 +111,15 @@ def as_json(lines: Iterable[Line], remarks: Sequence[str]) -> str:
     return json.dumps({"lines": told, "remarks": list(remarks)}, indent=1, ensure_ascii=False) + "\n"
 
 
-def replace_table(page: Path, table: str) -> None:
-    """Put the table into a page, between its markers; a page without them becomes the table alone."""
-    old = page.read_text("utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {BEGIN} … {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", "utf-8")
+def replace_table(page: Path, table: str, name: str = "table") -> None:
+    """Put the table into a page, between the markers of its name; where there is no page it becomes one."""
+    begin, end = (f"<!-- {name}: {which} -->" for which in ("begin", "end"))
+    old = page.read_text("utf-8") if page.exists() else f"{begin}\n{end}\n"
+    before, found, rest = old.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page} has no {begin} … {end}")
+    page.write_text(f"{before}{begin}\n\n{table}\n{end}{after}", "utf-8")
 
 
 def machine() -> str:

@@ -1,8 +1,12 @@
-"""What a sync of a tenant costs on a real PostgreSQL, and whether the model says what a loop of kept sessions does."""
+"""What a sync of a tenant costs on a real PostgreSQL, and whether the model says what a loop of kept sessions does.
+
+The row `tenant` begins a PostgreSQL of its own, from the binaries of a wheel, as the tests do.
+"""
 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +17,16 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 
 import keapbridge as kb
-from benchmarks.processes import Emulators, emulators
+from benchmarks.processes import ROOT, Emulators, emulators, measure
 from benchmarks.simulator import Costs, Setting, play
+from benchmarks.sizes import Sizes
+from benchmarks.table import Line, at_most
+from benchmarks.workspace import Workspace
+from benchmarks.writes import TICK
 
-__all__ = ["checked"]
+__all__ = ["checked", "tenant"]
 
+RECORDS = 20  # a side
 ROUNDS, AT_ONCE = 20, 4
 TICKS = 100.0  # of /proc, a second
 
@@ -57,7 +66,7 @@ def _costs(session: kb.SyncSession, engine: Engine, world: Emulators, *, edits: 
     waits: list[float] = []
     for n in range(ROUNDS):
         if edits:
-            world.tell("edit", side="customcrm", first=n % 20, count=1, job=f"Job {n} {time.time()}")
+            world.tell("edit", side="customcrm", first=n % RECORDS, count=1, job=f"Job {n} {time.time()}")
         began, spent = time.perf_counter(), time.process_time()
         session.sync()
         cpu.append(time.process_time() - spent)
@@ -70,7 +79,7 @@ def _costs(session: kb.SyncSession, engine: Engine, world: Emulators, *, edits: 
 def checked(url: str) -> str:
     """Measure, play the same, and say both."""
     with emulators() as world, ExitStack() as opened:
-        world.tell("add", first=0, count=20, side="both")
+        world.tell("add", first=0, count=RECORDS, side="both")
         engine: Any = create_engine(url)
         opened.callback(engine.dispose)
         session = opened.enter_context(_kept(url, world, "one"))
@@ -86,3 +95,28 @@ def checked(url: str) -> str:
     lines = [f"{name}: {costs}" for name, costs in (("quiet", quiet), ("one edit", edited))]
     lines.append(f"{AT_ONCE} at once in one process: {real:.1f} syncs/s here, {model:.1f} played ({model / real:.2f}×)")
     return "\n".join(lines)
+
+
+def tenant(sizes: Sizes, work: Workspace) -> Iterator[Line]:
+    """A quiet sync of all three kinds of records with a store in PostgreSQL, against one in SQLite."""
+    sys.path.append(str(ROOT / "tests" / "shared"))
+    from postgresql_server import running_server
+
+    with running_server() as server, emulators() as ours, emulators() as other:
+        for world in (ours, other):
+            world.tell("add", first=0, count=RECORDS - 1, side="both")
+        time.sleep(TICK)
+        for world in (ours, other):  # what is newest is shown again each time
+            world.tell("add", first=RECORDS - 1, count=1, side="both")
+        stores = [f"{server.url}/postgres", f"sqlite:///{work.fresh('tenant')}"]
+        kb.migrate(stores[0])
+        found = measure("tenant", worlds=[ours.urls, other.urls], stores=stores, rounds=10 * sizes.rounds)
+    (cpu, other_cpu), statements = found["cpu"], found["statements"]
+    what = f"quiet sync of one tenant with {RECORDS} contacts, store in PostgreSQL"
+    against = "the same, store in SQLite"
+    cells = (f"{cpu * 1000:.1f} ms of CPU", f"{other_cpu * 1000:.1f} ms of CPU")
+    yield Line("tenant", what, against, *cells, cpu / other_cpu, at_most(1.3))
+    yield Line("tenant", what, "–", cells[0], "–", cpu * 1000, at_most(25, " ms"), is_ratio=False)
+    yield Line(
+        "tenant", f"statements of a {what}", "–", str(statements), "–", statements, at_most(40, ""), is_ratio=False
+    )

@@ -21,7 +21,7 @@ _NEW = 100  # contacts that only one side has at first
 _POORER = 50  # contacts of which the Customcrm knows less at first
 _EDITED = 30
 _SINGLY = 3  # records that are read alone at first contact: do they show what the list leaves out?
-_TICK = 1.1  # what was made so long ago has another second than what follows
+TICK = 1.1  # what was made so long ago has another second than what follows
 
 Calls = dict[str, dict[str, int]]
 
@@ -42,7 +42,7 @@ def calls(sizes: Sizes, work: Workspace) -> Iterator[Line]:
                 "customcrm": _kinds(page=pages, changes=1, batch=1, write=_NEW + _POORER),
             },
         )
-        time.sleep(_TICK)
+        time.sleep(TICK)
         unchanged = {"unchanged": sizes.matched + 2 * _NEW}
         systems.tell("edit", side="keap", first=0, count=_EDITED, job="Countess")
         systems.tell("edit", side="customcrm", first=_EDITED, count=_EDITED, job="Analyst")
@@ -57,7 +57,7 @@ def calls(sizes: Sizes, work: Workspace) -> Iterator[Line]:
             _synced(systems, store, unchanged, full=True),
             {side: _kinds(page=all_pages) for side in ("keap", "customcrm")},
         )
-        time.sleep(_TICK)
+        time.sleep(TICK)
         yield _counted(
             "sync without changes",
             _synced(systems, store, {}),
@@ -71,7 +71,7 @@ def _load(systems: Emulators, matched: int) -> None:
     systems.tell("add", side="keap", first=matched, count=_NEW)
     systems.tell("add", side="customcrm", first=matched + _NEW, count=_NEW)
     systems.tell("calls")
-    time.sleep(_TICK)
+    time.sleep(TICK)
 
 
 def _synced(systems: Emulators, store: Path, expected: Mapping[str, int], *, full: bool = False) -> Calls:
@@ -114,10 +114,10 @@ def writes(sizes: Sizes, work: Workspace) -> Iterator[Line]:
         for turn in range(sizes.rounds):
             systems.tell("add", side="customcrm", first=turn * number, count=number)
             created.append(_written(systems, store, "created in Keap", number))
-            time.sleep(_TICK)
+            time.sleep(TICK)
             systems.tell("edit", side="keap", first=turn * number, count=number, job=f"Countess {turn}")
             updated.append(_written(systems, store, "updated in Customcrm", number))
-            time.sleep(_TICK)
+            time.sleep(TICK)
     most = CONNECTIONS / LATENCY
     for what, found in (("creates in Keap", created), ("updates in the Customcrm", updated)):
         rate = statistics.median(number / each["apply_wall"] for each in found)
@@ -150,11 +150,11 @@ def undo(sizes: Sizes, work: Workspace) -> Iterator[Line]:
         systems.tell("add", side="both", first=0, count=number)
         measure("write", **systems.urls, store=str(store))
         for turn in range(sizes.rounds):
-            time.sleep(_TICK)
+            time.sleep(TICK)
             systems.tell("edit", side="keap", first=0, count=number, job=f"Countess {turn}")
             edited = _written(systems, store, "updated in Customcrm", number)
             runs["updates in the Customcrm"].append(_undone(systems, store, edited, "updated in Customcrm", number))
-            time.sleep(_TICK)
+            time.sleep(TICK)
             systems.tell("add", side="customcrm", first=(turn + 1) * number, count=number)
             made = _written(systems, store, "created in Keap", number)
             runs["creates in Keap"].append(_undone(systems, store, made, "deleted in Keap", number))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from benchmarks.__main__ import ROWS
+from benchmarks.spread import spread
 from benchmarks.table import Line, as_json, at_least, at_most, failed, markdown, replace_table
 
 import keapbridge as kb
@@ -109,6 +110,26 @@ def test_strange_contacts_are_read_and_the_odd_ones_among_them_too() -> None:
             assert (records, malformed) == codec.load_many(items)
             assert [record.id for record in records] == [item["id"] for item in items]
             assert {"lifecycle", "engagement_score", "preferences"} == {name for r in records for name in r.extra}
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_told_apart_by_the_least_and_the_most_of_each_figure() -> None:
+    def told(*lines: Line) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(as_json(lines, []))["lines"]
+        return found
+
+    def line(figure: float) -> Line:
+        return Line("row", "what", "against", "1 s", "2 s", figure, at_most(1.2))
+
+    shown = Line("shown", "what", "against", "1 s", "2 s", 1.0, None)
+    runs = [told(line(1.1), shown), told(line(1.25), shown)]
+    *_, row = spread(runs).splitlines()
+    assert row == "| row | what | 1.10× | 1.18× | 1.25× | ≤ 1.2× | 1 of 2 |"
+    assert "shown" not in spread(runs), "it is held to nothing"
+    once = [*runs, told(failed("row", ValueError("no")))]
+    assert len(spread(once).splitlines()) == 2, "not all have measured it"
 
 
 # --- the table --------------------------------------------------------------------------------------------------

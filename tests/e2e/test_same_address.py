@@ -64,6 +64,30 @@ def test_who_knows_it_does_not_even_try(world: World) -> None:
     assert world.writes == []
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_what_somebody_holds_who_is_written_over_and_linked_with_nobody_comes_along(world: World, known: bool) -> None:
+    """Two of Keap have one address, so that neither is linked with who is new; a new contact is taken for the first."""
+    where = [{"field": "BILLING", "locality": "Oslo", "country_code": "NOR"}]
+    mails = [{"field": "EMAIL1", "email": "office@example.org"}]
+    held = {"job_title": "Clerk", "website": "https://old.example.org", "addresses": where, "email_addresses": mails}
+    world.keap.state.contacts.add({"given_name": "Eve", **held})
+    world.keap.state.contacts.add({"given_name": "Kim", "email_addresses": mails})
+    world.crm.state.contacts.add({"FirstName": "Ada", "LastName": "Lovelace", "Email": "office@example.org"})
+    habits = kb.Habits(same_email="same") if known else None
+    auth = kb.KeapApiKey(world.keap.api_key)
+    with kb.KeapClient(auth=auth, base_url=world.keap.base_url, habits=habits) as keap:
+        for _ in range(2):
+            world.sync(keap=keap)
+    [ada, *_] = world.crm.state.contacts.values()
+    theirs = next(iter(world.keap.state.contacts.values()))
+    assert (theirs["job_title"], theirs["website"]) == ("Clerk", "https://old.example.org")
+    linked = theirs["given_name"] == "Ada"
+    assert (ada.get("JobTitle"), ada.get("Website"), ada.get("City")) == (
+        ("Clerk", "https://old.example.org", "Oslo") if linked else (None, None, None)
+    )
+    assert linked is not known
+
+
 def test_people_with_addresses_of_their_own_are_made_as_ever(world: World) -> None:
     world.crm.state.contacts.add(ADA)
     world.sync()

@@ -186,7 +186,7 @@ class Accidents(Hosts):
         """Whether a system tells what was earlier, and can be put back: not where lists lag, whose writes wait."""
         if side is CUSTOMCRM:
             return self.kind not in {"towns", "blind"}
-        return "some" not in {self.plays.list_lag, self.plays.since_lag}
+        return not self.lists_lag()
 
     def _resolve_all(self, decision: str) -> None:
         """What is left is decided, so that the rest of a game can go on."""

@@ -251,9 +251,12 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     linked = yield from sync.store.links.partners(sync.name, side, [made.id])
     if linked.get(made.id, source.id) != source.id:
         return (yield from _taken_for(part, ready, made, linked[made.id], moment))
+    # Where a system takes a new record for one that it has, what that one holds is no default.
+    was_there = bool((yield from sync.store.staging.observations(sync.name, side, [made.id])))
+    defaults = {} if was_there else _defaults(sync.mapper, source, made, sent)
     state = yield from commit_pair(
         part,
-        _after_create(sync, ready, made, moment),
+        _after_create(sync, ready, made, moment, defaults),
         (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id),),
         intent.id,
     )
@@ -286,8 +289,14 @@ def _taken_for(
     return state
 
 
-def _after_create(sync: Synchronization, ready: _Ready, made: Observation, moment: datetime) -> PairState:
-    """The pair of a record and the counterpart that was made for it."""
+def _after_create(
+    sync: Synchronization, ready: _Ready, made: Observation, moment: datetime, defaults: Values
+) -> PairState:
+    """The pair of a record and the counterpart that was made for it.
+
+    Args:
+        defaults: what the system has filled in by itself.
+    """
     source, side, sent = ready.source, made.side, ready.intent.values
     stored = stored_of(made, sent)
     # What is shown as empty was not taken, or is not shown yet: that is looked at again, as after any write.
@@ -306,7 +315,7 @@ def _after_create(sync: Synchronization, ready: _Ready, made: Observation, momen
     if ready.resumed:
         state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:
-        state = remember(state, side, {**_defaults(sync.mapper, source, made, sent), **stored}, made)
+        state = remember(state, side, {**defaults, **stored}, made)
     waits = {item.field for item in ready.held if item.side is side}
     state = _waiting_for_room(state, waits | ready.later, made)
     state = decide_again(sync, state)

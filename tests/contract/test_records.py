@@ -29,7 +29,8 @@ from keapbridge.customcrm.records import wire_name
 from keapbridge.keap.operations import KeapResource
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.side import Side
-from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System
+from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem
+from keapbridge.sync.systems import System
 from keapbridge.testing import KeapBehaviour
 from keapbridge.testing.contract.bench import paged
 

@@ -1,4 +1,7 @@
-"""Few calls: as many list calls as there are pages, one write for each record that must change, and nothing more."""
+"""Few calls: as many list calls as there are pages, one write for each record that must change, and nothing more.
+
+At the first scan a few records of Keap are read by their ids, too: its lists may leave out what no record has shown.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import keapbridge as kb
+from keapbridge.decide.absence import SAMPLE
+from keapbridge.sync.reading.unlisted import PROBED
 
 if TYPE_CHECKING:
     from conftest import World
@@ -38,10 +43,12 @@ def test_many_contacts_take_a_call_for_each_page_and_each_record(world: World, s
     pages = math.ceil(number / 1000)
     keap, crm = _by_method(world, "keap"), _by_method(world, "customcrm")
     if source is kb.Side.CUSTOMCRM:
+        probed = 0
         assert (keap, crm) == ({"GET": 1, "POST": number}, {"GET": pages})
     else:
-        assert (keap, crm) == ({"GET": pages}, {"GET": 1, "POST": number})
-    assert len(world.keap.requests) + len(world.crm.requests) == pages + 1 + number + 4
+        probed = PROBED
+        assert (keap, crm) == ({"GET": pages + probed}, {"GET": 1, "POST": number})
+    assert len(world.keap.requests) + len(world.crm.requests) == pages + probed + 1 + number + 4
 
 
 def _by_method(world: World, side: str) -> Counter[str]:
@@ -58,13 +65,13 @@ def test_linking_takes_the_pages_only_and_edits_take_batch_reads_and_a_write_eac
         for n in range(number)
     )
     assert world.sync(overlap=NO_OVERLAP).count("linked") == number
-    assert (_by_method(world, "keap"), _by_method(world, "customcrm")) == ({"GET": 2}, {"GET": 2})
+    assert (_by_method(world, "keap"), _by_method(world, "customcrm")) == ({"GET": 2 + PROBED}, {"GET": 2})
     world.forget_requests()
     for n in range(1, edited + 1):
         world.crm.state.contacts.edit(f"A{n}", JobTitle="Countess")
     assert world.sync(overlap=NO_OVERLAP).count("updated") == edited
     keap, crm = _by_method(world, "keap"), _by_method(world, "customcrm")
     assert keap["PATCH"] == edited
-    assert keap["GET"] <= 4
+    assert keap["GET"] <= 4 + SAMPLE  # the first ones alone: its lists have shown no job title yet
     assert crm == {"GET": crm["GET"]}
     assert crm["GET"] <= 3

@@ -32,12 +32,13 @@ from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
+from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem, by_fields
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.listings import EndsRemembered
 from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import Steps
 from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
-from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, KeapSystem, System, by_fields
+from keapbridge.sync.systems import System
 from keapbridge.sync.watching import Watch
 
 __all__ = ["Part", "assemble", "open_bridge"]

@@ -18,8 +18,8 @@ from keapbridge._io.effects import Flow
 from keapbridge.mapping.custom import NamedField
 from keapbridge.store.opening import memory_engine
 from keapbridge.store.sql import open_store
+from keapbridge.sync.clients import KeapSystem
 from keapbridge.sync.synchronization import Synchronization
-from keapbridge.sync.systems import KeapSystem
 from two_systems.pools import KEAP
 
 

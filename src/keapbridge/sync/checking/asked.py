@@ -24,9 +24,10 @@ from keapbridge.model.finding import Finding
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant, is_spelling_of, slip_of
 from keapbridge.model.side import Side
+from keapbridge.sync.clients import CustomcrmSystem
 from keapbridge.sync.known_fields import had_fields, no_such_field, remember
 from keapbridge.sync.synchronization import Synchronization
-from keapbridge.sync.systems import CustomcrmSystem, HasCustomFields
+from keapbridge.sync.systems import HasCustomFields
 
 __all__ = [
     "asks_for_custom_fields",

@@ -19,7 +19,7 @@ from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.meant import is_meant, slip_of
 from keapbridge.model.side import Side
-from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem
+from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem
 
 __all__ = ["Declaration", "declared", "refuse"]
 

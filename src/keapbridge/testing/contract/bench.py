@@ -21,7 +21,8 @@ from keapbridge.customcrm.schema import Capabilities
 from keapbridge.errors import ShapeError, StatusError
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.maybe import UNSET
-from keapbridge.sync.systems import AdapterSystem, CustomcrmSystem, System
+from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem
+from keapbridge.sync.systems import System
 from keapbridge.testing.contract.samples import CLEARED, EDITS, MAKERS, samples
 
 __all__ = ["LONG_AGO", "OTHER_FORM", "Bench", "absent", "differences", "first_shown", "needs", "paged", "takes"]

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from keapbridge.detecting import ApiProposal, detect_api
     from keapbridge.inspecting import Proposal, inspect_database
     from keapbridge.keap.probe import probe_keap
+    from keapbridge.model.doubt import PairInDoubt
     from keapbridge.model.finding import Finding, Findings
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
@@ -135,6 +136,7 @@ __all__ = [
     "OpenConflict",
     "OtherSystemError",
     "Pacing",
+    "PairInDoubt",
     "PasswordLogin",
     "Plan",
     "PlanSummary",
@@ -202,6 +204,7 @@ _LATER = {
     "Contest": "decide.policy",
     "Finding": "model.finding",
     "Findings": "model.finding",
+    "PairInDoubt": "model.doubt",
     "OpenConflict": "sync.afterwards.resolve",
     "Plan": "model.plan",
     "PlanSummary": "model.summaries",

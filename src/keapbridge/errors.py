@@ -318,7 +318,21 @@ class OtherSystemError(SyncError):
 
 
 class StalePlanError(SyncError):
-    """The plan is unknown, was applied already, or belongs to another session."""
+    """The plan is unknown, was applied already, or belongs to another session; or what was to be decided has changed.
+
+    Attributes:
+        run_id: the run that did what somebody else has decided meanwhile; `None` where that is not the reason.
+        by: who decided it, where that is known. The message does not tell it, for it may be logged.
+        meanwhile: what that run has written, as `JournalEntry` values.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, by: str | None = None, meanwhile: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.by = by
+        self.meanwhile = tuple(meanwhile)
 
 
 class SessionBusyError(SyncError, TryLaterError):

@@ -20,7 +20,7 @@ from keapbridge.model.maybe import UnsetType
 from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
-from keapbridge.tables import Rows
+from keapbridge.tables import Page, Rows
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapBehaviour, KeapEmulator, Recorded
 
 # --- clients ----------------------------------------------------------------------------------------------------
@@ -248,7 +248,18 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
         session.resolve(conflict, "same")
         session.resolve(conflict, value="a value of its own", wait=30)
         session.resolve(conflict, "a value of its own")  # type: ignore[arg-type]
-    assert_type(session.contacts.conflicts(), Rows[kb.OpenConflict])
+    assert_type(session.contacts.conflicts(), Page[kb.OpenConflict])
+    assert_type(session.conflicts(limit=50, after=session.conflicts(limit=50).next)[0].token, str)
+    for pair in session.pairs_in_doubt():
+        assert_type(pair, kb.PairInDoubt)
+        assert_type(session.same(pair, by="anna"), kb.Report)
+        assert_type(session.different(pair.token), kb.Report)
+    assert_type(session.told_apart()[0].by, str | None)
+    assert_type(session.waiting()[0].conflicts, int)
+    for row in session.actions("1", object="contacts", kind="update", matching="ada"):
+        session.apply("1", only=[row.number])
+    assert_type(session.lines(report, outcome="failed"), Page[Line])
+    session.pairs_in_doubt(after=2)  # type: ignore[arg-type]
     assert_type(session.audit(wait=30).is_empty, bool)
     explanation = session.explain("contacts", keap="12")
     assert_type(explanation.link, Link | None)
@@ -363,8 +374,8 @@ def mapping() -> None:
     assert_type(Mapper.from_toml(mapper.to_toml()), Mapper)
     assert_type(kb.SqlTable.from_toml(kb.SqlTable("people").to_toml()), kb.SqlTable)
     assert_type(kb.load("keapbridge.toml"), kb.SyncSession)
-    assert_type(kb.load().runs(), Rows[kb.RunSummary])
-    assert_type(kb.load().plans(limit=5), Rows[kb.PlanSummary])
+    assert_type(kb.load().runs(), Page[kb.RunSummary])
+    assert_type(kb.load().plans(limit=5), Page[kb.PlanSummary])
     assert_type(kb.load().saved_plan("1"), kb.Plan)
     assert_type(kb.load().report("1"), kb.Report)
     assert_type(mapper, Mapper)

@@ -12,12 +12,15 @@ one of them by a key that two have in common. The rules, for the records of one 
    alone.
 4. Several on one side that nothing tells apart are duplicates: reported, never multiplied.
 5. All others go on to the next key, and in the end are created on the other side.
+
+What a person has told apart is never the same, whatever they share.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
 
@@ -41,6 +44,9 @@ __all__ = [
 
 CROWD = 200  # a key that more records share says nothing about who they are
 _Shares = Callable[[Candidate, Candidate], bool]
+ToldOf = Mapping[tuple[Side, str], frozenset[tuple[Side, str]]]
+"""Of records those that they are not, as a person has said."""
+NOBODY: ToldOf = MappingProxyType({})
 
 
 @attrs.frozen
@@ -145,13 +151,16 @@ def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
 
 
 def near_linked(
-    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], linked: Iterable[tuple[int, Candidate]]
+    keys: Mapping[tuple[Side, str], Sequence[RecordKey]],
+    linked: Iterable[tuple[int, Candidate]],
+    told: ToldOf = NOBODY,
 ) -> tuple[tuple[int, Unmatched], ...]:
     """Records that are about to be given a counterpart, and may be ones that are linked already, of whichever side.
 
     Args:
         keys: of each new record, those that near misses are found by.
         linked: linked records that share one of them, each with its rank.
+        told: of each new record those that it is not, as a person has said.
 
     Returns:
         Each with the rank of the first key that it is near by.
@@ -163,7 +172,7 @@ def near_linked(
     found: list[tuple[int, Unmatched]] = []
     for name, its in sorted(keys.items(), key=_name):
         for rank in sorted({key.rank for key in its}):
-            new = _candidate(name, [key for key in its if key.rank == rank])
+            new = _candidate(name, [key for key in its if key.rank == rank], told)
             groups = [sharers.get((rank, key), []) for key in new.keys]
             others = {o.name: o for group in groups if len(group) <= CROWD for o in group if _may_be(new, o)}
             if others:
@@ -190,7 +199,7 @@ def apart_by_name(candidates: Sequence[Candidate]) -> tuple[tuple[tuple[Side, st
 
 
 def near_appeared(
-    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], ranks: Sequence[int]
+    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], ranks: Sequence[int], told: ToldOf = NOBODY
 ) -> tuple[tuple[int, Unmatched], ...]:
     """`near_misses` among records that are about to be given a counterpart, and those that were made meanwhile."""
     found: dict[tuple[Side, str], tuple[int, Unmatched]] = {}
@@ -198,7 +207,7 @@ def near_appeared(
         its = {
             name: [key for key in all_keys if key.rank == rank] for name, all_keys in sorted(keys.items(), key=_name)
         }
-        for near in near_misses([_candidate(name, some) for name, some in its.items() if some]):
+        for near in near_misses([_candidate(name, some, told) for name, some in its.items() if some]):
             found.setdefault((near.side, near.id), (rank, near))
     return tuple(found.values())
 
@@ -291,12 +300,15 @@ class Appeared:
     unmatched: tuple[tuple[int, Unmatched], ...] = ()
 
 
-def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict: Sequence[bool]) -> Appeared:
+def match_appeared(
+    keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict: Sequence[bool], told: ToldOf = NOBODY
+) -> Appeared:
     """Decide records of both sides by the keys that they share across them; the strongest key decides.
 
     Args:
         keys: of each record.
         strict: of each rank, whether its key is weak.
+        told: of each record those that it is not, as a person has said.
     """
     pairs: list[tuple[int, tuple[str, str]]] = []
     unmatched: list[tuple[int, Unmatched]] = []
@@ -305,7 +317,7 @@ def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict:
         its = {
             name: [key for key in all_keys if key.rank == rank] for name, all_keys in sorted(keys.items(), key=_name)
         }
-        free = [_candidate(name, some) for name, some in its.items() if some and name not in decided]
+        free = [_candidate(name, some, told) for name, some in its.items() if some and name not in decided]
         for group in _groups(free):
             if {candidate.side for candidate in group} != set(Side):
                 continue
@@ -317,10 +329,11 @@ def match_appeared(keys: Mapping[tuple[Side, str], Sequence[RecordKey]], strict:
     return Appeared(tuple(pairs), tuple(unmatched))
 
 
-def _candidate(name: tuple[Side, str], keys: Sequence[RecordKey]) -> Candidate:
+def _candidate(name: tuple[Side, str], keys: Sequence[RecordKey], told: ToldOf = NOBODY) -> Candidate:
     keys = sorted(keys, key=lambda key: key.slot)
     spelt = {key.key: key.spelt for key in keys}
-    return Candidate(*name, keys[0].apart, keys[0].stronger, keys=spelt, main=keys[0].key)
+    others = told.get(name, frozenset())
+    return Candidate(*name, keys[0].apart, keys[0].stronger, keys=spelt, main=keys[0].key, others=others)
 
 
 def _name(item: tuple[tuple[Side, str], Sequence[RecordKey]]) -> tuple[str, int, str]:
@@ -341,6 +354,8 @@ def _main_alike(a: Candidate, b: Candidate) -> bool:
 
 
 def _same_key(a: Candidate, b: Candidate) -> bool:
+    if b.name in a.others or a.name in b.others:
+        return False
     return not any(_differ(x, y) for x, y in zip(a.stronger, b.stronger, strict=True))
 
 

@@ -23,6 +23,7 @@ class Candidate:
         linked: whether it has a partner already.
         keys: its keys, each with how it is spelt; `None`: as the key itself.
         main: the key that comes before its others.
+        others: the records that it is not, as a person has said.
     """
 
     side: Side
@@ -32,6 +33,7 @@ class Candidate:
     linked: bool = False
     keys: Mapping[str, str | None] = attrs.field(factory=lambda: {"": None})
     main: str = ""
+    others: frozenset[tuple[Side, str]] = frozenset()
 
     @property
     def name(self) -> tuple[Side, str]:

@@ -9,6 +9,7 @@
 | Unlink   | a link, one record proven gone  | link gone, the other record kept                              |
 | Conflict | a field edited on both sides    | as before, until somebody decides                             |
 | Skip     | a record that cannot take part  | as before, with the reason                                    |
+| TellApart| two records in doubt            | never taken for the same; or, taken back, in doubt again      |
 """
 
 from __future__ import annotations
@@ -35,14 +36,17 @@ __all__ = [
     "DECISION",
     "EVERY_RECORD",
     "HELD",
+    "KINDS",
     "SYNC",
     "Action",
     "Adopt",
     "Conflict",
     "Create",
     "Delete",
+    "NumberedAction",
     "Plan",
     "Skip",
+    "TellApart",
     "Unlink",
     "Update",
     "kind_of",
@@ -187,14 +191,62 @@ class Skip:
         return describe(self)
 
 
-Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip
+@attrs.frozen
+class TellApart:
+    """Two records that are not the same, as a person says.
+
+    Attributes:
+        one, other: each its side and its id there.
+        back: whether that is taken back, so that they are in doubt again.
+    """
+
+    object: Told = attrs.field(converter=as_name)
+    one: tuple[Side, str]
+    other: tuple[Side, str]
+    back: bool = False
+
+    @property
+    def side(self) -> Side:
+        """The side of the first one."""
+        return self.one[0]
+
+    @property
+    def id(self) -> str:
+        """The id of the first one."""
+        return self.one[1]
+
+    @property
+    def reason(self) -> str:
+        """What is said of the first one."""
+        side, id = self.other
+        return f"it {'may be' if self.back else 'is not'} {side.title} {id}"
+
+    def __str__(self) -> str:
+        return describe(self)
+
+
+Action = Create | Update | Adopt | Delete | Unlink | Conflict | Skip | TellApart
 HELD = "held field"
+KINDS = ("create", "link", "adopt", "update", "delete", "unlink", "conflict", "skip", "doubt", "tellapart")
+"""See `kind_of`."""
+
+
+@attrs.frozen
+class NumberedAction:
+    """An action with its place in its plan: the number by which it is approved."""
+
+    number: int
+    action: Action
 
 
 def kind_of(action: Action) -> str:
-    """What kind of work an action is: its name, or `link` for an adoption that writes nothing."""
+    """What kind of work an action is: its name, `link` for an adoption that writes nothing, `doubt` where a record may
+    be another one.
+    """
     if isinstance(action, Adopt) and not action.changes:
         return "link"
+    if isinstance(action, Skip) and action.candidates:
+        return "doubt"
     return type(action).__name__.lower()
 
 
@@ -222,6 +274,10 @@ def describe(action: Action) -> str:
             if c.reason and c.customcrm is None and c.keap is None:
                 return f"conflict in {where}: {c.reason}"
             return f"conflict in {where}: {c.field} is {c.customcrm!r} in Customcrm, {c.keap!r} in Keap"
+        case TellApart():
+            what = "take back that" if action.back else "remember that"
+            (side, id), (other, other_id) = action.one, action.other
+            return f"{what} {action.object} {side.title} {id} is not {other.title} {other_id}"
         case _:
             others = f" ({', '.join(f'{s.title} {i}' for s, i in action.candidates)})" if action.candidates else ""
             what = "skip" if action.field is None else f"hold {action.field} of"
@@ -265,6 +321,8 @@ def headings(action: Action) -> tuple[str, ...]:
             return ("unlink",)
         case Conflict():
             return ("conflict",)
+        case TellApart():
+            return ("in doubt again" if action.back else "told apart",)
         case _:
             return ("skip",) if action.field is None else (HELD,)
 
@@ -288,7 +346,7 @@ class Plan(Tabular):
     Attributes:
         counts: heading (`"create in Keap"`) → number, for each synchronization.
         unchanged: linked pairs that were looked at and need nothing, for each synchronization.
-        purpose: `"sync"`, `"undo"` for a plan that takes a run back, or `"decision"` for one that settles a conflict.
+        purpose: `"sync"`, `"undo"` for a plan that takes a run back, or `"decision"` for one that a person decided.
         totals: for each synchronization, how many records were seen on each side, how many links there were, and how
             many calls Keap allows in a minute.
         findings: fields that are held for all records, with the reason; the changes that a brake holds are in the plan,

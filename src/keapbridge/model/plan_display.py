@@ -23,6 +23,8 @@ _TITLES = {
     "conflict": "conflicts, which wait for a decision",
     "skip": "records that do not take part",
     "hold": "fields that are held",
+    "tell apart": "records that are not the same",
+    "in doubt again": "records that may be the same",
 }
 _COLOURS = (
     *(("create", 0), ("link", 2), ("update", 1), ("delete", 4), ("archive", 4)),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keapbridge.model.change import Change, Held
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.side import Side
 from keapbridge.tables.values import Cell, text_of
 
-__all__ = ["flat_action", "row_of_action"]
+__all__ = ["flat_action", "row_of_action", "says"]
 
 
 def row_of_action(plan_id: str, number: int, action: Action) -> dict[str, Any]:
@@ -47,6 +47,19 @@ def row_of_action(plan_id: str, number: int, action: Action) -> dict[str, Any]:
             reason = f"{action.reason}: {others}" if others else action.reason
             held = () if action.field is None else (Held(action.field, action.side, action.reason),)
             return row | _told("skip" if action.field is None else "hold", action.side, ours, theirs, (), held, reason)
+        case TellApart():
+            ours, theirs = _ids(action.side, action.id)
+            what = "in doubt again" if action.back else "tell apart"
+            return row | _told(what, None, ours, theirs, reason=action.reason)
+
+
+def says(action: Action, text: str) -> bool:
+    """Whether a text is part of an id, a field's name, a value or the reason of an action, whatever its case."""
+    row, wanted = row_of_action("", 0, action), text.casefold()
+    fields = [each for change in row["changes"] for each in (change["field"], change["before"], change["after"])]
+    held = [each for item in row["held"] for each in (item["field"], item["reason"])]
+    told = (row["customcrm_id"], row["keap_id"], row["reason"], *fields, *held)
+    return any(wanted in text_of(each).casefold() for each in told if each is not None)
 
 
 def _ids(side: Side, id: str, partner: str | None = None) -> tuple[str | None, str | None]:

@@ -43,6 +43,7 @@ class RunSummary:
         ended_at: `None` for one that is under way, or was cut off.
         counts: outcome (`"created in Keap"`) → number, for each synchronization; empty for one that has not ended.
         complete: whether it came to its end.
+        by: who decided it, where somebody said so.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class RunSummary:
     counts: Counts
     purpose: str
     complete: bool
+    by: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -61,8 +63,9 @@ class RunSummary:
 
     def __str__(self) -> str:
         ending = "not ended" if self.ended_at is None else "" if self.complete else "stopped before its end"
+        by = "" if self.by is None else f", by {self.by}"
         words = ": ".join(filter(None, (ending, _told(self.counts))))
-        return f"{self.run_id}  {self.started_at:%Y-%m-%d %H:%M:%S}  {self.purpose:<8}  {words}"
+        return f"{self.run_id}  {self.started_at:%Y-%m-%d %H:%M:%S}  {self.purpose:<8}  {words}{by}"
 
 
 @attrs.frozen

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0017"
+HEAD = "0018"
 
 metadata = MetaData()
 
@@ -155,6 +155,22 @@ tombstones = Table(
     Column("apart", Boolean, nullable=False),
 )
 
+# Two records that a person has told apart: a row for each of the two, which names the other one.
+told_apart = Table(
+    "keapbridge_told_apart",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("object", String(30), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("other_side", String(10), primary_key=True),
+    Column("other_id", String(255), primary_key=True),
+    Column("run_id", String(40), nullable=False),
+    Column("told_at", String(40), nullable=False),
+    # The name of a person; NULL where nobody has said it.
+    Column("decided_by", Text),
+)
+
 failures = Table(
     "keapbridge_failures",
     metadata,
@@ -249,7 +265,15 @@ lines = Table(
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("run_id", String(40), nullable=False),
     Column("body", Text, nullable=False),
+    # Where it is one that people look for; NULL for all that went well, and for lines of earlier versions.
+    Column("outcome", String(20)),
     Index("ix_keapbridge_lines_run", "run_id", "seq"),
+    Index(
+        "ix_keapbridge_lines_outcome",
+        *("run_id", "outcome", "seq"),
+        sqlite_where=text("outcome IS NOT NULL"),
+        postgresql_where=text("outcome IS NOT NULL"),
+    ),
 )
 
 intents = Table(

@@ -12,16 +12,18 @@ from keapbridge._io.drivers import AsyncDriver
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
+from keapbridge.model.doubt import PairInDoubt, ToldApart
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import telling_methods
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
-from keapbridge.model.plan import Plan
+from keapbridge.model.plan import NumberedAction, Plan
 from keapbridge.model.records import Link
-from keapbridge.model.report import Report
+from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
+from keapbridge.model.waiting import Waiting
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -29,7 +31,7 @@ from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine, shown
 from keapbridge.sync.options import SessionOptions
 from keapbridge.tables.approvals import Approvals
-from keapbridge.tables.tabular import Rows
+from keapbridge.tables.tabular import Page, Rows
 
 if TYPE_CHECKING:
     from keapbridge.customcrm.adapter import CustomcrmAdapter
@@ -82,17 +84,36 @@ class AsyncObjectSync:
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
-    async def conflicts(self) -> Rows[OpenConflict]:
+    async def conflicts(
+        self,
+        *,
+        keap: str | int | None = None,
+        customcrm: str | int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Page[OpenConflict]:
         """See `SyncSession.conflicts`."""
-        return await self._driver.run(self._engine.conflicts((self._name,)))
+        return await self._driver.run(
+            self._engine.conflicts((self._name,), keap=keap, customcrm=customcrm, after=after, limit=limit)
+        )
 
-    async def failures(self) -> Rows[Failure]:
+    async def pairs_in_doubt(self, *, after: str | None = None, limit: int | None = None) -> Page[PairInDoubt]:
+        """See `SyncSession.pairs_in_doubt`."""
+        return await self._driver.run(self._engine.pairs_in_doubt((self._name,), after=after, limit=limit))
+
+    async def told_apart(self, *, after: str | None = None, limit: int | None = None) -> Page[ToldApart]:
+        """See `SyncSession.told_apart`."""
+        return await self._driver.run(self._engine.told_apart((self._name,), after=after, limit=limit))
+
+    async def failures(self, *, after: str | None = None, limit: int | None = None) -> Page[Failure]:
         """See `SyncSession.failures`."""
-        return await self._driver.run(self._engine.failures((self._name,)))
+        return await self._driver.run(self._engine.failures((self._name,), after=after, limit=limit))
 
-    async def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> int:
+    async def retry(
+        self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = (), by: str | None = None
+    ) -> int:
         """See `ObjectSync.retry`."""
-        return await self._driver.run(self._engine.retry(self._name, keap, customcrm))
+        return await self._driver.run(self._engine.retry(self._name, keap, customcrm, by))
 
     def links(self) -> Iterator[Link]:
         """See `ObjectSync.links`."""
@@ -160,17 +181,44 @@ class AsyncSyncSession:
         """See `SyncSession.sync`."""
         return await self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
-    async def conflicts(self) -> Rows[OpenConflict]:
+    async def conflicts(
+        self,
+        *,
+        keap: str | int | None = None,
+        customcrm: str | int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Page[OpenConflict]:
         """See `SyncSession.conflicts`."""
-        return await self._driver.run(self._engine.conflicts())
+        return await self._driver.run(self._engine.conflicts(keap=keap, customcrm=customcrm, after=after, limit=limit))
 
-    async def failures(self) -> Rows[Failure]:
+    async def pairs_in_doubt(self, *, after: str | None = None, limit: int | None = None) -> Page[PairInDoubt]:
+        """See `SyncSession.pairs_in_doubt`."""
+        return await self._driver.run(self._engine.pairs_in_doubt(after=after, limit=limit))
+
+    async def same(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Report:
+        """See `SyncSession.same`."""
+        return await self._driver.run(self._engine.same(pair, by=by, wait=wait))
+
+    async def different(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Report:
+        """See `SyncSession.different`."""
+        return await self._driver.run(self._engine.different(pair, by=by, wait=wait))
+
+    async def told_apart(self, *, after: str | None = None, limit: int | None = None) -> Page[ToldApart]:
+        """See `SyncSession.told_apart`."""
+        return await self._driver.run(self._engine.told_apart(after=after, limit=limit))
+
+    async def failures(self, *, after: str | None = None, limit: int | None = None) -> Page[Failure]:
         """See `SyncSession.failures`."""
-        return await self._driver.run(self._engine.failures())
+        return await self._driver.run(self._engine.failures(after=after, limit=limit))
+
+    async def waiting(self, *, most: int = 100) -> Rows[Waiting]:
+        """See `SyncSession.waiting`."""
+        return await self._driver.run(self._engine.waiting(most))
 
     async def resolve(
         self,
-        conflict: OpenConflict,
+        conflict: OpenConflict | str,
         decision: Given | None = None,
         *,
         value: Any = UNSET,
@@ -196,13 +244,13 @@ class AsyncSyncSession:
         """See `SyncSession.history`."""
         return await self._driver.run(self._engine.history(name, keap, customcrm))
 
-    async def plans(self, *, limit: int = 50) -> Rows[PlanSummary]:
+    async def plans(self, *, limit: int = 50, after: str | None = None) -> Page[PlanSummary]:
         """See `SyncSession.plans`."""
-        return await self._driver.run(self._engine.plans(limit))
+        return await self._driver.run(self._engine.plans(limit, after))
 
-    async def runs(self, *, limit: int = 50) -> Rows[RunSummary]:
+    async def runs(self, *, limit: int = 50, after: str | None = None) -> Page[RunSummary]:
         """See `SyncSession.runs`."""
-        return await self._driver.run(self._engine.runs(limit))
+        return await self._driver.run(self._engine.runs(limit, after))
 
     async def saved_plan(self, plan_id: str) -> Plan:
         """See `SyncSession.saved_plan`."""
@@ -219,6 +267,35 @@ class AsyncSyncSession:
     async def under_way(self) -> UnderWay | None:
         """See `SyncSession.under_way`."""
         return await self._driver.run(self._engine.under_way())
+
+    async def actions(
+        self,
+        plan_id: str,
+        *,
+        object: Name | None = None,
+        kind: str | None = None,
+        matching: str = "",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[NumberedAction]:
+        """See `SyncSession.actions`."""
+        return await self._driver.run(
+            self._engine.actions(plan_id, object=object, kind=kind, matching=matching, after=after, limit=limit)
+        )
+
+    async def lines(
+        self,
+        run_id: str | Report,
+        *,
+        object: Name | None = None,
+        outcome: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Line]:
+        """See `SyncSession.lines`."""
+        return await self._driver.run(
+            self._engine.lines(run_id, object=object, outcome=outcome, after=after, limit=limit)
+        )
 
     async def plan_undo(self, run_id: str | Report) -> Plan:
         """See `SyncSession.plan_undo`."""

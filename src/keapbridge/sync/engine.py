@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,20 +14,38 @@ from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
+from keapbridge.model.doubt import PairInDoubt, ToldApart
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.given import flag, one_id, one_of, optional, seconds, several_ids, span, text
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Plan
+from keapbridge.model.meant import is_meant
+from keapbridge.model.plan import KINDS, NumberedAction, Plan
 from keapbridge.model.records import Link
-from keapbridge.model.report import Report
+from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
+from keapbridge.model.token import read_token, token_of
+from keapbridge.model.waiting import Waiting
 from keapbridge.showing.html import display, table
+from keapbridge.store.sql.rows import to_text
 from keapbridge.sync.afterwards.cut_off import finish_undo
+from keapbridge.sync.afterwards.doubts import FIRST as NO_DOUBT
+from keapbridge.sync.afterwards.doubts import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.rebind import rebind
-from keapbridge.sync.afterwards.resolve import Given, OpenConflict, conflicts, decision_of, resolve
+from keapbridge.sync.afterwards.resolve import (
+    FIRST,
+    Decision,
+    Given,
+    OpenConflict,
+    as_seen,
+    conflicts,
+    conflicts_of,
+    decision_of,
+    named_by,
+    resolve,
+)
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
@@ -39,14 +57,16 @@ from keapbridge.sync.stopping import Closing, Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 from keapbridge.sync.writing.approved import approvals_of
+from keapbridge.sync.writing.run import one_sided
 from keapbridge.tables.approvals import Approvals
-from keapbridge.tables.tabular import Rows
+from keapbridge.tables.tabular import Page, Rows
 
 __all__ = ["Engine", "Ids", "shown"]
 
 Ids = Mapping[Side, Collection[str | int]]
 T = TypeVar("T")
 
+AFTER = "after takes the `next` of the part before, after=page.next"
 _OTHER_PLANS = "; session.plans() lists those that are kept, session.plan() makes a new one"
 
 
@@ -115,26 +135,133 @@ class Engine:
         self.checked.heed(self.bridge)
         return (yield from flow)
 
-    def conflicts(self, names: Sequence[str] = ()) -> Flow[Rows[OpenConflict]]:
+    def conflicts(
+        self,
+        names: Sequence[str] = (),
+        *,
+        keap: str | int | None = None,
+        customcrm: str | int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Flow[Page[OpenConflict]]:
         self._check_open()
-        found: Rows[OpenConflict] = Rows()
-        for sync in self._those(names):
-            found += yield from conflicts(sync)
+        those = self._those(names)
+        if keap is not None or customcrm is not None:
+            [(side, id)] = _one_id(keap, customcrm).items()
+            return Page((yield from self._conflicts_of(those, side, id)))
+        name, *place = (None, *FIRST) if after is None else read_token(AFTER, after, (str, int, str, str))
+        return (yield from _in_parts(those, name, tuple(place), FIRST, conflicts, _most(limit)))
+
+    def _conflicts_of(self, those: Sequence[Synchronization], side: Side, id: str) -> Flow[list[OpenConflict]]:
+        found: list[OpenConflict] = []
+        for sync in those:
+            partner = (yield from sync.store.links.partners(sync.name, side, [id])).get(id)
+            if partner is not None:
+                found += yield from conflicts_of(sync, {side: id, side.other: partner})
         return found
+
+    def pairs_in_doubt(
+        self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
+    ) -> Flow[Page[PairInDoubt]]:
+        self._check_open()
+        those = self._those(names)
+        plans = yield from self.bridge.store.plans.last_of({sync.name for sync in those})
+        name, *place = (None, *NO_DOUBT) if after is None else read_token(AFTER, after, (str, str, int, int))
+        if name is not None and place[0]:
+            plans[name] = str(place[0])  # the list goes on in the plan in which it began
+
+        def some(sync: Synchronization, at: Any, most: int | None) -> Flow[tuple[list[PairInDoubt], Any]]:
+            if sync.name not in plans:
+                return [], None
+            return (yield from pairs_in_doubt(sync, plans[sync.name], at, most))
+
+        return (yield from _in_parts(those, name, tuple(place), NO_DOUBT, some, _most(limit)))
+
+    def told_apart(
+        self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
+    ) -> Flow[Page[ToldApart]]:
+        self._check_open()
+        wanted = [sync.name for sync in self._those(names)]
+        place = () if after is None else read_token(AFTER, after, (str,) * 5)
+        most = _most(limit)
+        found = yield from self.bridge.store.told_apart.page(wanted, place, None if most is None else most + 1)
+        return _part(found, most, lambda t: (t.object, t.side.value, t.id, t.other_side.value, t.other_id))
+
+    def same(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Flow[Report]:
+        return self._tell(same, "same", pair, by, wait)
+
+    def different(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Flow[Report]:
+        return self._tell(different, "different", pair, by, wait)
+
+    def _tell(
+        self,
+        tell: Callable[[Synchronization, tuple[Side, str], tuple[Side, str], str | None], Flow[Report]],
+        doing: str,
+        pair: PairInDoubt | str,
+        by: str | None,
+        wait: float,
+    ) -> Flow[Report]:
+        one_of("pair", pair, (PairInDoubt, str), "one of session.pairs_in_doubt(), or its token")
+        name, one, other = named(pair)
+        sync = self.bridge[name]
+        return self._run(doing, [sync], tell(sync, one, other, person(by)), wait)
+
+    def waiting(self, most: int) -> Flow[Rows[Waiting]]:
+        self._check_open()
+        most = _positive(most, "most")
+        those = self._those(())
+        failures = yield from self.bridge.store.failures.count()
+        found: Rows[Waiting] = Rows()
+        for sync in those:
+            open_ = yield from self.conflicts((sync.name,), limit=most)
+            doubts = yield from self.pairs_in_doubt((sync.name,), limit=most)
+            more = {what for what, page in (("conflicts", open_), ("pairs_in_doubt", doubts)) if page.next is not None}
+            numbers = (len(open_), len(doubts), failures.get(sync.name, 0))
+            found.append(Waiting(sync.name, *numbers, frozenset(more)))
+        return found
+
+    def actions(
+        self, plan_id: str, *, object: str | None, kind: str | None, matching: str, after: str | None, limit: int
+    ) -> Flow[Page[NumberedAction]]:
+        plan = yield from self.saved_plan(plan_id)
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"kind: one of {', '.join(KINDS)}, not {kind!r}{is_meant(kind, KINDS)}")
+        names = plan.objects if object is None else (self.bridge[object].name,)
+        one_of("matching", matching, str, "a text that an action says, or the id of a record")
+        [place] = [-1] if after is None else read_token(AFTER, after, (int,))
+        page = self.bridge.store.plans.page(plan.id, names, kind, matching.strip(), place, _positive(limit))
+        found, last = yield from page
+        return Page(found, None if last is None else token_of(last))
+
+    def lines(
+        self, run_id: str | Report, *, object: str | None, outcome: str | None, after: str | None, limit: int
+    ) -> Flow[Page[Line]]:
+        self._check_open()
+        name = None if object is None else self.bridge[object].name
+        [place] = [0] if after is None else read_token(AFTER, after, (int,))
+        page = self.bridge.store.runs.page(_run_id(run_id), name, outcome, place, _positive(limit))
+        found, last = yield from page
+        return Page(found, None if last is None else token_of(last))
 
     def resolve(
         self,
-        conflict: OpenConflict,
+        conflict: OpenConflict | str,
         decision: Given | None = None,
         *,
         value: Any = UNSET,
         by: str | None = None,
         wait: float = 0.0,
     ) -> Flow[Report]:
-        one_of("conflict", conflict, OpenConflict, "one of session.conflicts()")
-        sync = self.bridge[conflict.object]
-        flow = resolve(sync, conflict, decision_of(decision, value), person(by))
+        one_of("conflict", conflict, (OpenConflict, str), "one of session.conflicts(), or its token")
+        sync = self.bridge[conflict.object if isinstance(conflict, OpenConflict) else named_by(conflict)]
+        flow = self._resolve(sync, conflict, decision_of(decision, value), person(by))
         return self._run("resolve", [sync], flow, wait)
+
+    def _resolve(
+        self, sync: Synchronization, conflict: OpenConflict | str, decision: Decision, by: str | None
+    ) -> Flow[Report]:
+        seen = (yield from as_seen(sync, conflict)) if isinstance(conflict, str) else conflict
+        return (yield from resolve(sync, seen, decision, by))
 
     def explain(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Explanation]:
         one = _one_id(keap, customcrm)
@@ -153,13 +280,17 @@ class Engine:
     ) -> Flow[Report]:
         return self._run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
 
-    def plans(self, limit: int) -> Flow[Rows[PlanSummary]]:
+    def plans(self, limit: int, after: str | None) -> Flow[Page[PlanSummary]]:
         self._check_open()
-        return Rows((yield from self.bridge.store.plans.newest(_positive(limit))))
+        most = _positive(limit)
+        found = yield from self.bridge.store.plans.newest(most + 1, _behind(after))
+        return _part(found, most, lambda plan: (to_text(plan.created_at), plan.id))
 
-    def runs(self, limit: int) -> Flow[Rows[RunSummary]]:
+    def runs(self, limit: int, after: str | None) -> Flow[Page[RunSummary]]:
         self._check_open()
-        return Rows((yield from self.bridge.store.runs.newest(_positive(limit))))
+        most = _positive(limit)
+        found = yield from self.bridge.store.runs.newest(most + 1, _behind(after))
+        return _part(found, most, lambda run: (to_text(run.started_at), run.run_id))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
         self._check_open()
@@ -187,22 +318,32 @@ class Engine:
         self._check_open()
         return self.bridge.store.runs.under_way()
 
-    def failures(self, names: Sequence[str] = ()) -> Flow[Rows[Failure]]:
+    def failures(
+        self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
+    ) -> Flow[Page[Failure]]:
         self._check_open()
-        wanted = {sync.name for sync in self._those(names)}
-        found: list[Failure] = yield from self.bridge.store.failures.all()
-        return Rows(failure for failure in found if failure.object in wanted)
+        wanted = [sync.name for sync in self._those(names)]
+        place = () if after is None else read_token(AFTER, after, (str, str, str))
+        most = _most(limit)
+        found = yield from self.bridge.store.failures.page(wanted, place, None if most is None else most + 1)
+        return _part(found, most, lambda failure: (failure.object, failure.side.value, failure.id))
 
-    def retry(self, name: str, keap: Collection[str | int], customcrm: Collection[str | int]) -> Flow[int]:
+    def retry(
+        self, name: str, keap: Collection[str | int], customcrm: Collection[str | int], by: str | None = None
+    ) -> Flow[int]:
         self._check_open()
-        sync = self.bridge[name]
+        sync, who = self.bridge[name], person(by)
         waited = 0
         for side, ids in (
             (Side.KEAP, several_ids("keap", keap)),
             (Side.CUSTOMCRM, several_ids("customcrm", customcrm)),
         ):
             for id in ids:
-                waited += yield from self.bridge.store.failures.clear(sync.name, side, id)
+                has_waited = yield from self.bridge.store.failures.clear(sync.name, side, id)
+                waited += has_waited
+                if has_waited and who is not None:
+                    told = one_sided(sync.name, "retried", side, id, f"as {who} said")
+                    yield from self.bridge.store.runs.tell_next([told])
         return waited
 
     def forget(
@@ -401,10 +542,59 @@ def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Ac
     return Accepted.of(accept, {sync.name: [lens.name for lens in sync.mapper.lenses] for sync in synchronizations})
 
 
-def _positive(limit: Any) -> int:
+def _positive(limit: Any, name: str = "limit") -> int:
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise ValueError(f"limit: a number from 1 on, limit=50, not {limit!r}")
+        raise ValueError(f"{name}: a number from 1 on, {name}=50, not {limit!r}")
     return limit
+
+
+def _most(limit: Any) -> int | None:
+    return None if limit is None else _positive(limit)
+
+
+def _behind(after: str | None) -> tuple[str, str] | None:
+    """Behind which row a list of the newest first goes on."""
+    if after is None:
+        return None
+    at, id = read_token(AFTER, after, (str, str))
+    return at, id
+
+
+def _part(found: Sequence[T], most: int | None, key: Callable[[T], Sequence[Any]]) -> Page[T]:
+    """The first of what was found, where one more was asked for than is wanted."""
+    if most is None or len(found) <= most:
+        return Page(found)
+    return Page(found[:most], token_of(*key(found[most - 1])))
+
+
+def _in_parts(
+    those: Sequence[Synchronization],
+    name: str | None,
+    place: Any,
+    first: Any,
+    some: Callable[[Synchronization, Any, int | None], Flow[tuple[list[T], Any]]],
+    most: int | None,
+) -> Flow[Page[T]]:
+    """A part of a list that goes through several synchronizations.
+
+    Args:
+        name: that with which to begin; `None` for the first.
+        place: where to begin in it.
+        first: where each of the others begins.
+        some: finds so many at most from a place on, and where to go on.
+    """
+    found: list[T] = []
+    names = [sync.name for sync in those]
+    begin = 0 if name is None else names.index(name) if name in names else len(names)
+    for n, sync in enumerate(those[begin:], begin):
+        left = None if most is None else most - len(found)
+        if left is not None and left <= 0:
+            return Page(found, token_of(sync.name, *first))
+        its, last = yield from some(sync, place if n == begin else first, left)
+        found += its
+        if last is not None:
+            return Page(found, token_of(sync.name, *last))
+    return Page(found)
 
 
 def _one_id(keap: str | int | None, customcrm: str | int | None) -> dict[Side, str]:

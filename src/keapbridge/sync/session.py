@@ -12,16 +12,18 @@ from keapbridge._io.drivers import SyncDriver
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
+from keapbridge.model.doubt import PairInDoubt, ToldApart
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import telling_methods
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
-from keapbridge.model.plan import Plan
+from keapbridge.model.plan import NumberedAction, Plan
 from keapbridge.model.records import Link
-from keapbridge.model.report import Report
+from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
+from keapbridge.model.waiting import Waiting
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
 from keapbridge.sync.afterwards.resolve import Given, OpenConflict
@@ -29,7 +31,7 @@ from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine, shown
 from keapbridge.sync.options import SessionOptions
 from keapbridge.tables.approvals import Approvals
-from keapbridge.tables.tabular import Rows
+from keapbridge.tables.tabular import Page, Rows
 
 if TYPE_CHECKING:
     from keapbridge.customcrm.adapter import CustomcrmAdapter
@@ -85,17 +87,40 @@ class ObjectSync:
             self._engine.sync((self._name,), ids=ids, wait=wait, deadline=deadline, accept=accept, by=by)
         )
 
-    def conflicts(self) -> Rows[OpenConflict]:
+    def conflicts(
+        self,
+        *,
+        keap: str | int | None = None,
+        customcrm: str | int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Page[OpenConflict]:
         """See `SyncSession.conflicts`."""
-        return self._driver.run(self._engine.conflicts((self._name,)))
+        return self._driver.run(
+            self._engine.conflicts((self._name,), keap=keap, customcrm=customcrm, after=after, limit=limit)
+        )
 
-    def failures(self) -> Rows[Failure]:
+    def pairs_in_doubt(self, *, after: str | None = None, limit: int | None = None) -> Page[PairInDoubt]:
+        """See `SyncSession.pairs_in_doubt`."""
+        return self._driver.run(self._engine.pairs_in_doubt((self._name,), after=after, limit=limit))
+
+    def told_apart(self, *, after: str | None = None, limit: int | None = None) -> Page[ToldApart]:
+        """See `SyncSession.told_apart`."""
+        return self._driver.run(self._engine.told_apart((self._name,), after=after, limit=limit))
+
+    def failures(self, *, after: str | None = None, limit: int | None = None) -> Page[Failure]:
         """See `SyncSession.failures`."""
-        return self._driver.run(self._engine.failures((self._name,)))
+        return self._driver.run(self._engine.failures((self._name,), after=after, limit=limit))
 
-    def retry(self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = ()) -> int:
-        """Let records take part again that failed or were unlinked for a deletion; answers how many had to wait."""
-        return self._driver.run(self._engine.retry(self._name, keap, customcrm))
+    def retry(
+        self, *, keap: Collection[str | int] = (), customcrm: Collection[str | int] = (), by: str | None = None
+    ) -> int:
+        """Let records take part again that failed or were unlinked for a deletion; answers how many had to wait.
+
+        Args:
+            by: who wants it; the report of the next run tells it.
+        """
+        return self._driver.run(self._engine.retry(self._name, keap, customcrm, by))
 
     def links(self) -> Iterator[Link]:
         """The linked pairs, with what both sides held after the last sync."""
@@ -212,17 +237,96 @@ class SyncSession:
         """`apply(plan())`: companies, then products, then contacts. See `apply` for a deadline, `accept` and `by`."""
         return self._driver.run(self._engine.sync(full=full, wait=wait, deadline=deadline, accept=accept, by=by))
 
-    def conflicts(self) -> Rows[OpenConflict]:
-        """What waits for a decision, as far as the systems have been read. Calls neither of them."""
-        return self._driver.run(self._engine.conflicts())
+    def conflicts(
+        self,
+        *,
+        keap: str | int | None = None,
+        customcrm: str | int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Page[OpenConflict]:
+        """What waits for a decision, as far as the systems have been read. Calls neither of them.
 
-    def failures(self) -> Rows[Failure]:
-        """The records that failed and are not done yet: why, how often, and when they are tried again."""
-        return self._driver.run(self._engine.failures())
+        Args:
+            keap, customcrm: the id of a record, for what is about that one alone.
+            after: where a list goes on: the `next` of the part before.
+            limit: how many at most; what is about one pair stays together. A part may have fewer, even none, and go on
+                all the same: `next` is `None` at the end of the list. Without a limit it is all of them.
+        """
+        return self._driver.run(self._engine.conflicts(keap=keap, customcrm=customcrm, after=after, limit=limit))
+
+    def pairs_in_doubt(self, *, after: str | None = None, limit: int | None = None) -> Page[PairInDoubt]:
+        """Records that may be the same, which `same` and `different` decide. Calls neither system.
+
+        It is what the last plan has found, without what was decided since. Neither record of two that are linked to
+        nothing is given a counterpart meanwhile.
+
+        Args:
+            after, limit: see `conflicts`.
+        """
+        return self._driver.run(self._engine.pairs_in_doubt(after=after, limit=limit))
+
+    def same(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Report:
+        """Say that two records are the same: they are linked, and what differs is merged as at any first contact.
+
+        So nothing is overwritten that the policy does not decide: what it leaves open is a conflict. `undo` of the
+        report ends the link.
+
+        Args:
+            pair: one of `pairs_in_doubt`, or its token.
+            by: who decides. It stands in the report, and in the history of what was written.
+            wait: seconds to wait for another runner of this session.
+
+        Raises:
+            ValueError: for a text that is no token of a pair.
+            StalePlanError: when somebody has decided it meanwhile, or one of them is not there any more.
+            UnfitError: for two records of one system, and when one of them is linked to another.
+        """
+        return self._driver.run(self._engine.same(pair, by=by, wait=wait))
+
+    def different(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Report:
+        """Say that two records are not the same. That is remembered: they are never matched, nor asked about again.
+
+        With nothing else in doubt the next sync gives each of them its counterpart. `undo` of the report takes it back.
+
+        Args:
+            pair: one of `pairs_in_doubt`, or its token.
+            by: who decides; `told_apart` tells it, and the report.
+            wait: seconds to wait for another runner of this session.
+
+        Raises:
+            ValueError: for a text that is no token of a pair.
+            StalePlanError: when somebody has decided it meanwhile.
+        """
+        return self._driver.run(self._engine.different(pair, by=by, wait=wait))
+
+    def told_apart(self, *, after: str | None = None, limit: int | None = None) -> Page[ToldApart]:
+        """The records that somebody has told apart.
+
+        Args:
+            after, limit: see `conflicts`.
+        """
+        return self._driver.run(self._engine.told_apart(after=after, limit=limit))
+
+    def failures(self, *, after: str | None = None, limit: int | None = None) -> Page[Failure]:
+        """The records that failed and are not done yet: why, how often, and when they are tried again.
+
+        Args:
+            after, limit: see `conflicts`.
+        """
+        return self._driver.run(self._engine.failures(after=after, limit=limit))
+
+    def waiting(self, *, most: int = 100) -> Rows[Waiting]:
+        """How much waits for a person, by synchronization, without reading all of it.
+
+        Args:
+            most: how many conflicts, and pairs in doubt, are counted of each; `more` names what there is more of.
+        """
+        return self._driver.run(self._engine.waiting(most))
 
     def resolve(
         self,
-        conflict: OpenConflict,
+        conflict: OpenConflict | str,
         decision: Given | None = None,
         *,
         value: Any = UNSET,
@@ -232,6 +336,7 @@ class SyncSession:
         """Settle a conflict at once, in both systems.
 
         Args:
+            conflict: one of `conflicts`, or its token, for a page that gives it back.
             decision: the side whose value wins: `"keap"` or `"customcrm"`. Whether a record is still the same is
                 decided with `"same"` or `"different"`.
             value: in place of a side, a value that both sides shall hold, as Customcrm has it; `None` clears it.
@@ -240,7 +345,8 @@ class SyncSession:
 
         Raises:
             ValueError, TypeError: for what is no decision, before anything is done.
-            StalePlanError: when the record has moved on since the conflict was listed.
+            StalePlanError: when the record has moved on since the conflict was listed. Where somebody else has decided
+                it meanwhile, it says who, and its `meanwhile` what was written.
             UnfitError: when the field cannot hold the value.
         """
         return self._driver.run(self._engine.resolve(conflict, decision, value=value, by=by, wait=wait))
@@ -259,21 +365,23 @@ class SyncSession:
         """What this session has written to a record, newest first."""
         return self._driver.run(self._engine.history(name, keap, customcrm))
 
-    def plans(self, *, limit: int = 50) -> Rows[PlanSummary]:
+    def plans(self, *, limit: int = 50, after: str | None = None) -> Page[PlanSummary]:
         """The plans that the store keeps, newest first; `saved_plan` has all of one.
 
         Args:
             limit: how many at most.
+            after: where the list goes on: the `next` of the part before.
         """
-        return self._driver.run(self._engine.plans(limit))
+        return self._driver.run(self._engine.plans(limit, after))
 
-    def runs(self, *, limit: int = 50) -> Rows[RunSummary]:
+    def runs(self, *, limit: int = 50, after: str | None = None) -> Page[RunSummary]:
         """The runs that the store keeps, newest first; `report` has all of one.
 
         Args:
             limit: how many at most.
+            after: where the list goes on: the `next` of the part before.
         """
-        return self._driver.run(self._engine.runs(limit))
+        return self._driver.run(self._engine.runs(limit, after))
 
     def saved_plan(self, plan_id: str) -> Plan:
         """The plan of this id, as long as the store keeps it; `apply` takes it, or the id.
@@ -304,6 +412,52 @@ class SyncSession:
     def under_way(self) -> UnderWay | None:
         """What a runner of this session is doing, in this process or another; `None` when none is at work."""
         return self._driver.run(self._engine.under_way())
+
+    def actions(
+        self,
+        plan_id: str,
+        *,
+        object: Name | None = None,
+        kind: str | None = None,
+        matching: str = "",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[NumberedAction]:
+        """A part of the actions of a plan that is kept, each with the number by which `apply(only=…)` takes it.
+
+        Args:
+            object: the synchronization; `None` for all.
+            kind: `"create"`, `"update"`, `"adopt"` (links that write), `"link"` (that write nothing), `"delete"`,
+                `"unlink"`, `"conflict"`, `"skip"`, `"doubt"` (records that may be others) or `"tellapart"`; `None` for
+                all.
+            matching: the id of a record, or a text in what an action says, whatever its case.
+            after, limit: see `conflicts`.
+
+        Raises:
+            StalePlanError: when there is no such plan in this session's store (any more).
+        """
+        return self._driver.run(
+            self._engine.actions(plan_id, object=object, kind=kind, matching=matching, after=after, limit=limit)
+        )
+
+    def lines(
+        self,
+        run_id: str | Report,
+        *,
+        object: Name | None = None,
+        outcome: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Line]:
+        """A part of the lines of a report that is kept.
+
+        Args:
+            run_id: of the run, or its report.
+            object: the synchronization; `None` for all.
+            outcome: see `Line`; `None` for all.
+            after, limit: see `conflicts`.
+        """
+        return self._driver.run(self._engine.lines(run_id, object=object, outcome=outcome, after=after, limit=limit))
 
     def plan_undo(self, run_id: str | Report) -> Plan:
         """What taking a run back would do; `apply` does it.

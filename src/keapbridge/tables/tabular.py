@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["Rows", "Tabular", "to_csv", "to_dicts", "to_excel", "to_pandas", "to_polars"]
+__all__ = ["Page", "Rows", "Tabular", "to_csv", "to_dicts", "to_excel", "to_pandas", "to_polars"]
 
 T = TypeVar("T")
 
@@ -128,6 +128,20 @@ class Rows(list[T], Tabular):
         kinds = {type(each).__name__ for each in self}
         of = kinds.pop() if len(kinds) == 1 else "rows"
         return show_rows([cells(row_of(each)) for each in self[:ROWS]], len(self), of)
+
+
+class Page(Rows[T]):
+    """A part of a longer list.
+
+    Attributes:
+        next: after what the list goes on: `after=page.next` asks for the next part; `None` at the end of the list.
+    """
+
+    __slots__ = ("next",)
+
+    def __init__(self, rows: Iterable[T] = (), next: str | None = None) -> None:
+        super().__init__(rows)
+        self.next = next
 
 
 def _tabular(values: Tabular | Iterable[Any]) -> Tabular:

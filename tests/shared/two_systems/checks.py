@@ -179,7 +179,7 @@ class Checks(World):
     def _let_everything_take_part(self) -> None:
         """What failed so often that it is not tried by itself any more."""
         session = self.session()
-        for failure in SyncDriver().run(session._engine.bridge.store.failures.all()):
+        for failure in SyncDriver().run(session._engine.bridge.store.failures.page()):
             if failure.next_try_at is None:
                 getattr(session, failure.object).retry(**{failure.side.value: [failure.id]})
 

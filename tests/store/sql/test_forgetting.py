@@ -18,7 +18,7 @@ from keapbridge.store.sql import forgetting
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 SECRETS = (b"Zebulon", b"zebulon", b"Quagmire", b"Xylograph", b"4155550123", b"Unfit")
-SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones"}
+SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones", "told_apart"}
 OF_NOBODY = {"leases", "cursors", "facts", "plans", "runs", "tokens", "paces", "messages", "tenants"}
 
 

@@ -49,6 +49,7 @@ def keep_all(store: LinkStore) -> None:
     survivor = Observation(KEAP, "B", Snapshot(VALUES))
     run(store.links.remove("run", Removal(TOYS, Link("b", "B", VALUES, VALUES), survivor, (), f"{PERSON} went")))
     run(store.failures.note(Failure(TOYS, KEAP, "A", f"{PERSON} was refused", 1, None)))
+    run(store.told_apart.note(TOYS, (CUSTOMCRM, "1"), (KEAP, "1"), "run", NOON, PERSON))
     run(store.facts.set("undoing", PERSON))
     SqlInbox(store).token(f"token of {PERSON}")
 
@@ -64,7 +65,8 @@ def all_kept(store: LinkStore) -> list[Any]:
         run(store.intents.open(TOYS)),
         run(store.journal.of_run("run")),
         run(store.links.tombstones(TOYS, KEAP, ["B"])),
-        run(store.failures.all()),
+        run(store.failures.page()),
+        run(store.told_apart.page([TOYS], (), None)),
         run(store.facts.get("undoing")),
         SqlInbox(store).token("another"),
         list(store.runs._all_lines("run")),

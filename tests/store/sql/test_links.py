@@ -61,7 +61,7 @@ def test_a_commit_keeps_all_of_a_write_and_drops_its_intent(toys: LinkStore) -> 
     assert run(toys.journal.of_run("run")) == [written]
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [told]
     assert run(toys.intents.open(TOYS)) == []
-    assert run(toys.failures.all()) == []
+    assert run(toys.failures.page()) == []
     assert run(toys.match_keys.same_key(TOYS, KEAP, [key("ada@example.org")])) == [("A", True)]
 
 
@@ -138,7 +138,7 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     assert run(toys.match_keys.same_key(TOYS, CUSTOMCRM, keys)) == [("a", False)]
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "its partner is gone"}
     assert run(toys.staging.missing(TOYS, ("", ""), 10)) == []
-    assert run(toys.failures.all()) == []
+    assert run(toys.failures.page()) == []
     assert run(toys.journal.of_run("run")) == [entry(KEAP, "A", "")]
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [line("a")]
     assert run(toys.facts.get(moved_fact(TOYS))) != before

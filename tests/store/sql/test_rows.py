@@ -13,7 +13,7 @@ from keapbridge._seal import seal_for
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Commit
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
 from keapbridge.store.sql.rows import CHUNK, Rows, chunks, is_keyed, key_digest, keyed_digest, to_moment, to_text
@@ -33,6 +33,9 @@ ACTIONS: list[Action] = [
     Unlink(TOYS, "a", "A", KEAP, "it is gone", anew=True),
     Conflict(TOYS, "a", "A", FieldConflict("name", PERSON, None, "both were edited")),
     Skip(TOYS, CUSTOMCRM, "a", "it has twins", ((KEAP, "A"), (KEAP, "B")), "name"),
+    Skip(TOYS, CUSTOMCRM, "a", "it is not allowed"),
+    TellApart(TOYS, (CUSTOMCRM, "a"), (KEAP, "A")),
+    TellApart(TOYS, (KEAP, "A"), (KEAP, "B"), back=True),
 ]
 
 
@@ -57,7 +60,10 @@ def test_an_action_is_found_by_the_records_it_is_about(rows: Rows) -> None:
         ("delete", None, "A"),
         ("unlink", *both),
         ("conflict", *both),
+        ("doubt", "a", None),
         ("skip", "a", None),
+        ("tellapart", *both),
+        ("tellapart", None, "A"),
     ]
 
 

@@ -160,7 +160,7 @@ def test_who_was_to_be_made_by_a_run_before_is_made_whoever_was_made_meanwhile(t
     toys.gadgets.before = once
     if how == "is refused":
         assert toys.sync().count("failed") == 1
-        [failure] = toys.run(toys.store.failures.all())
+        [failure] = toys.run(toys.store.failures.page())
         toys.run(toys.store.failures.note(attrs.evolve(failure, next_try_at=failure.next_try_at - timedelta(days=1))))
     else:
         with pytest.raises(kb.AuthError):

@@ -26,6 +26,7 @@ from keapbridge.store.sql.plans import Plans
 from keapbridge.store.sql.rows import Rows
 from keapbridge.store.sql.runs import Runs
 from keapbridge.store.sql.staging import Staging
+from keapbridge.store.sql.told_apart import TellsApart
 
 __all__ = ["LinkStore", "open_store"]
 
@@ -44,6 +45,7 @@ class LinkStore:
         self.links = Links(core)
         self.bases = Bases(core)
         self.belongings = Belongings(core)
+        self.told_apart = TellsApart(core)
         self.failures = Failures(core)
         self.forgetting = Forgetting(core)
         self.plans = Plans(core)

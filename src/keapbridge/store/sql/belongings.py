@@ -18,7 +18,7 @@ from keapbridge.store.sql.keys import KEYS
 __all__ = ["Belongings"]
 
 OF_TWO_SYSTEMS: Sequence[Table] = (
-    *(t.links, t.observed, t.match_keys, t.seen, t.missing, t.tombstones, t.failures, t.cursors),
+    *(t.links, t.observed, t.match_keys, t.seen, t.missing, t.tombstones, t.told_apart, t.failures, t.cursors),
     *(t.intents, t.overwrites, t.inbox, t.messages),
 )
 """What means nothing, or something else, in other systems; runs and plans are dealt with apart."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, literal, select, tuple_
 
 from keapbridge.model.kept import Failure
 from keapbridge.model.side import Side
@@ -51,11 +51,33 @@ class Failures:
         return found
 
     @flow
-    def all(self) -> list[Failure]:
+    def page(
+        self, names: Collection[str] | None = None, after: Sequence[str] = (), limit: int | None = None
+    ) -> list[Failure]:
+        """The failures by synchronization, side and id.
+
+        Args:
+            names: of some synchronizations; `None` for all.
+            after: name, side and id of the one behind which to begin; empty for the first.
+            limit: how many at most; `None` for all.
+        """
         f = t.failures.c
-        query = select(t.failures).where(f.bridge == self._core.bridge).order_by(f.object, f.side, f.id)
+        query = select(t.failures).where(f.bridge == self._core.bridge)
+        if names is not None:
+            query = query.where(f.object.in_(names))
+        if after:
+            query = query.where(tuple_(f.object, f.side, f.id) > tuple_(*map(literal, after)))
+        query = query.order_by(f.object, f.side, f.id).limit(limit)
         with self._core.reading() as c:
             return [self._core.rows.to_failure(row) for row in c.execute(query)]
+
+    @flow
+    def count(self) -> dict[str, int]:
+        """How many there are, by synchronization."""
+        f = t.failures.c
+        query = select(f.object, func.count()).where(f.bridge == self._core.bridge).group_by(f.object)
+        with self._core.reading() as c:
+            return {name: int(number) for name, number in c.execute(query)}
 
     @flow
     def clear(self, name: str, side: Side, id: str) -> bool:

@@ -55,6 +55,7 @@ class Forgetting:
             counts["lines"] = self._delete_lines(c, name, ids)
             for s in Side:
                 self._delete_of(c, t.tombstones, name, s, ids[s])
+                self._delete_told_apart(c, name, s, ids[s])
                 row = {"bridge": self._core.bridge, "object": name, "side": s.value, "apart": True}
                 reason = self._core.rows.close_text(FORGOTTEN)
                 self._core.database.upsert(
@@ -101,6 +102,11 @@ class Forgetting:
 
     def _delete_of(self, c: Connection, table: Table, name: str, side: Side, ids: Collection[str]) -> int:
         return int(c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id.in_(ids))).rowcount)
+
+    def _delete_told_apart(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> None:
+        k = t.told_apart.c
+        its = or_((k.side == side.value) & k.id.in_(ids), (k.other_side == side.value) & k.other_id.in_(ids))
+        c.execute(delete(t.told_apart).where(*self._core.of(t.told_apart, name), its))
 
     def _delete_journal(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> int:
         j = t.journal.c

@@ -30,6 +30,7 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.observed: ("snapshot", "unreadable", "aliases", "problem"),
     t.match_keys: ("apart", "stronger"),
     t.tombstones: ("reason",),
+    t.told_apart: ("decided_by",),
     t.failures: ("reason",),
     t.facts: ("value",),
     t.actions: ("body",),

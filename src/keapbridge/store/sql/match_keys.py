@@ -17,6 +17,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import link_columns
+from keapbridge.store.sql.told_apart import ToldOf, told_apart
 from keapbridge.store.unwrapped import Found
 
 __all__ = ["MatchKeys", "settle_keys"]
@@ -54,19 +55,23 @@ class MatchKeys:
             open_still = {row.key for row in rows if not row.linked and (row.side, row.id) not in planned}
             rows = self._sharers(c, name, rank, [row for row in rows if row.key in open_still])
             planned |= self._planned_of(c, plan_id, name, [row for row in rows if (row.side, row.id) not in seen])
+            apart = told_apart(self._core, c, name, {row.id for row in rows})
         found: dict[tuple[str, str], list[Any]] = {}
         for row in rows:
-            if "skip" not in planned.get((row.side, row.id), ()):
+            if planned.get((row.side, row.id), frozenset()).isdisjoint(("skip", "doubt")):
                 found.setdefault((row.side, row.id), []).append(row)
-        candidates = [self._candidate(its, planned.get(place, frozenset())) for place, its in found.items()]
+        nothing: frozenset[str] = frozenset()
+        candidates = [self._candidate(its, planned.get(place, nothing), apart) for place, its in found.items()]
         return candidates, keys[-1] if len(keys) == limit else None
 
-    def _candidate(self, rows: Sequence[Any], kinds: frozenset[str]) -> Candidate:
+    def _candidate(self, rows: Sequence[Any], kinds: frozenset[str], told: ToldOf) -> Candidate:
         first = rows[0]
         linked = bool(first.linked) or not kinds.isdisjoint(("adopt", "link"))
         apart, stronger = (tuple(self._core.rows.open(text)) for text in (first.apart, first.stronger))
         spelt = {row.key: row.spelt for row in rows}
-        return Candidate(Side(first.side), first.id, apart, stronger, linked=linked, keys=spelt, main=first.key)
+        side = Side(first.side)
+        its = told.get((side, first.id), frozenset())
+        return Candidate(side, first.id, apart, stronger, linked=linked, keys=spelt, main=first.key, others=its)
 
     def _sharers(self, c: Connection, name: str, rank: int, new: Sequence[Any]) -> list[Any]:
         """These rows, which are all of some keys, and those of the records that share another key with theirs."""

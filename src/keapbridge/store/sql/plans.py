@@ -10,17 +10,20 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 
 from keapbridge.model.kept import Cursor
-from keapbridge.model.plan import EVERY_RECORD, HELD, Action, Plan, Skip
+from keapbridge.model.plan import DECISION, EVERY_RECORD, HELD, KINDS, SYNC, Action, NumberedAction, Plan, Skip
+from keapbridge.model.plan_rows import says
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
-from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, to_moment, to_text
+from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, older, to_moment, to_text
 
 __all__ = ["Plans"]
 
-KINDS = ("create", "link", "adopt", "update", "delete", "unlink", "conflict", "skip")  # see `kind_of`
+FEW = 20  # plans that are looked at at once
+QUIET = frozenset({"failed", "skipped", "unchanged"})  # outcomes of a decision that came too late
+LOOKED_AT = 2_000  # actions that are looked through in one step for a text
 
 
 class Plans:
@@ -87,11 +90,16 @@ class Plans:
             return self._read(c, plan_id)
 
     @flow
-    def newest(self, limit: int) -> list[PlanSummary]:
-        """The plans that are kept, newest first."""
+    def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[PlanSummary]:
+        """The plans that are kept, newest first.
+
+        Args:
+            after: when the plan was made behind which the list goes on, and its id.
+        """
         p = t.plans.c
         columns = (p.id, p.created_at, p.objects, p.counts, p.purpose, p.applied_at)
-        query = select(*columns).where(p.bridge == self._core.bridge).order_by(p.created_at.desc(), p.id).limit(limit)
+        query = select(*columns).where(p.bridge == self._core.bridge, *older(p.created_at, p.id, after))
+        query = query.order_by(p.created_at.desc(), p.id).limit(limit)
         with self._core.transaction() as c:
             return [
                 PlanSummary(
@@ -130,6 +138,108 @@ class Plans:
         with self._core.reading() as c:
             rows = self._core.database.execute(c, f"actions of {len(wanted)} kinds", query, values | named_kinds)
             return [(row.seq, self._core.rows.to_action(row.body)) for row in rows]
+
+    @flow
+    def page(
+        self, plan_id: str, names: Sequence[str], kind: str | None, matching: str, after: int, limit: int
+    ) -> tuple[list[NumberedAction], int | None]:
+        """The next actions of a plan, and after which place to go on; `None` at the end.
+
+        Args:
+            names: of the synchronizations.
+            kind: see `kind_of`; `None` for all.
+            matching: an id of theirs, or a text that they say. So many are looked through that a part may have few.
+            after: the place behind which to begin; -1 for the first.
+        """
+        kinds = KINDS if kind is None else (kind,)
+        with self._core.reading() as c:
+            if matching:
+                if known := self._with_id(c, plan_id, names, kinds, matching, after, limit + 1):
+                    return _part(known, limit)
+                rows = self._next(c, plan_id, names, kinds, after, LOOKED_AT)
+                found = [row for row in rows if says(row.action, matching)]
+                if len(found) > limit or len(rows) < LOOKED_AT:
+                    return _part(found, limit)
+                return found, rows[-1].number
+            return _part(self._next(c, plan_id, names, kinds, after, limit + 1), limit)
+
+    def _next(
+        self, c: Connection, plan_id: str, names: Sequence[str], kinds: Sequence[str], after: int, limit: int
+    ) -> list[NumberedAction]:
+        """Each kind by its place in the index: of a hundred thousand of another kind none is looked at."""
+        a = t.actions.c
+        places: list[int] = []
+        for name, kind in itertools.product(names, kinds):
+            its = (a.plan_id == plan_id, a.object == name, a.kind == kind, a.seq > after)
+            places += c.execute(select(a.seq).where(*its).order_by(a.seq).limit(limit)).scalars()
+        first = sorted(places)[:limit]
+        found: list[NumberedAction] = []
+        for chunk in chunks(first):
+            query = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq.in_(chunk)).order_by(a.seq)
+            found += [NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
+        return found
+
+    def _with_id(
+        self,
+        c: Connection,
+        plan_id: str,
+        names: Sequence[str],
+        kinds: Sequence[str],
+        id: str,
+        after: int,
+        limit: int,
+    ) -> list[NumberedAction]:
+        a = t.actions.c
+        found: dict[int, NumberedAction] = {}
+        for its_id in (a.customcrm_id, a.keap_id):
+            its = (a.plan_id == plan_id, a.object.in_(names), its_id == id, a.kind.in_(kinds), a.seq > after)
+            query = select(a.seq, a.body).where(*its).order_by(a.seq).limit(limit)
+            found |= {row.seq: NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)}
+        return [found[seq] for seq in sorted(found)]
+
+    @flow
+    def actions_of(self, plan_id: str, name: str, side: Side, ids: Collection[str]) -> list[Action]:
+        """The actions of a plan that are about these records of a side."""
+        a = t.actions.c
+        its_id = a[link_columns(side).id.name]
+        query = select(a.body).where(a.plan_id == plan_id, a.object == name, self._core.database.among(its_id, "ids"))
+        with self._core.reading() as c:
+            return [self._core.rows.to_action(body) for body in c.execute(query, {"ids": sorted(ids)}).scalars()]
+
+    @flow
+    def last_of(self, names: Collection[str]) -> dict[str, str]:
+        """The newest plan that is finished and was made of what both systems hold, for each synchronization."""
+        p = t.plans.c
+        query = (
+            select(p.id, p.objects)
+            .where(p.bridge == self._core.bridge, p.purpose == SYNC, p.totals != "{}")
+            .order_by(p.created_at.desc(), p.id)
+        )
+        found: dict[str, str] = {}
+        with self._core.reading() as c:
+            for row in c.execute(query).yield_per(FEW):
+                found = {name: row.id for name in load(row.objects) if name in names} | found
+                if len(found) == len(names):
+                    break
+        return found
+
+    @flow
+    def decisions(self, name: str, ids: Mapping[Side, str], since: datetime) -> list[tuple[str, str | None]]:
+        """Runs that did something a person had decided of a pair, newest first: their ids, and who it was."""
+        p, r, a = t.plans.c, t.runs.c, t.actions.c
+        about = or_(*(a[link_columns(side).id.name] == id for side, id in ids.items()))
+        query = (
+            select(r.id, r.counts, r.decided_by)
+            .join(t.plans, p.id == r.plan_id)
+            .join(t.actions, a.plan_id == p.id)
+            .where(r.bridge == self._core.bridge, p.purpose == DECISION, r.started_at >= to_text(since))
+            .where(a.object == name, about)
+            .order_by(r.started_at.desc(), r.id)
+        )
+        with self._core.reading() as c:
+            rows = {row.id: row for row in c.execute(query)}.values()
+        done = [row for row in rows if any(its.keys() - QUIET for its in load(row.counts or "{}").values())]
+        return [(row.id, self._core.rows.open_text(row.decided_by)) for row in done]
 
     @flow
     def actions_at(self, plan_id: str, seqs: Collection[int]) -> dict[int, Action]:
@@ -216,3 +326,8 @@ class Plans:
     def _all_actions(self, plan_id: str) -> Iterator[tuple[int, Action]]:
         query = select(t.actions.c.seq, t.actions.c.body).where(t.actions.c.plan_id == plan_id)
         return ((row.seq, self._core.rows.to_action(row.body)) for row in self._core.paged(query, t.actions.c.seq, -1))
+
+
+def _part(found: list[NumberedAction], limit: int) -> tuple[list[NumberedAction], int | None]:
+    """The first of them, and after which place the list goes on."""
+    return found[:limit], found[limit - 1].number if len(found) > limit else None

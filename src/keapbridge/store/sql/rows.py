@@ -11,12 +11,12 @@ import attrs
 import cattrs
 import msgspec
 from cattrs.strategies import configure_tagged_union
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row, and_, or_
 
 from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
-from keapbridge.model.plan import Action, Create, Delete, Skip, kind_of
+from keapbridge.model.plan import Action, Create, Delete, Skip, TellApart, kind_of
 from keapbridge.model.raw import RawChange, from_plain, to_plain
 from keapbridge.model.records import Awaited, Canonical, Decided, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line
@@ -26,6 +26,7 @@ from keapbridge.store import schema as t
 __all__ = [
     "AS_IT_IS",
     "CHUNK",
+    "LOOKED_FOR",
     "Rows",
     "broken",
     "chunks",
@@ -36,11 +37,14 @@ __all__ = [
     "link_columns",
     "load",
     "moment_of",
+    "older",
     "to_moment",
     "to_text",
 ]
 
 AS_IT_IS = "="  # in place of a digest: the one that is there
+LOOKED_FOR = frozenset({"failed", "held", "conflict", "skipped"})
+"""Outcomes of lines that are found by an index."""
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
 T = TypeVar("T")
@@ -215,7 +219,8 @@ class Rows:
         return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw, by)
 
     def line(self, run_id: str, line: Line) -> dict[str, Any]:
-        return {"run_id": run_id, "body": self.close(_converter.unstructure(line))}
+        outcome = line.outcome if line.outcome in LOOKED_FOR else None
+        return {"run_id": run_id, "body": self.close(_converter.unstructure(line)), "outcome": outcome}
 
     def to_line(self, body: str) -> Line:
         line: Line = _structure(self.open(body), Line)
@@ -315,6 +320,13 @@ def is_keyed(digest: str) -> bool:
     return digest.startswith("k")
 
 
+def older(at: ColumnElement[Any], id: ColumnElement[Any], after: tuple[str, str] | None) -> Sequence[Any]:
+    """What comes behind a row in a list of the newest first."""
+    if after is None:
+        return ()
+    return (or_(at < after[0], and_(at == after[0], id > after[1])),)
+
+
 def to_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
 
@@ -359,6 +371,8 @@ def _ids(action: Action) -> dict[Side, str]:
             return {action.side.other: action.source_id}
         case Skip() | Delete():
             return {action.side: action.id}
+        case TellApart():
+            return dict((action.other, action.one))
         case _:
             return {Side.CUSTOMCRM: action.customcrm_id, Side.KEAP: action.keap_id}
 

@@ -17,7 +17,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.lease import clock_of
-from keapbridge.store.sql.rows import chunks, dump, load, moment_of, to_moment, to_text
+from keapbridge.store.sql.rows import LOOKED_FOR, chunks, dump, load, moment_of, older, to_moment, to_text
 
 __all__ = ["FORGOTTEN", "Runs"]
 
@@ -27,6 +27,7 @@ EVERY = timedelta(hours=1)
 MANY = 200  # plans and runs that are forgotten in one step,
 ROWS = 2_000  # with so many of their rows,
 STEPS = 50  # and so many steps at the end of a run
+LOOKED_AT = 2_000  # lines that are looked through in one step
 FORGOTTEN = ""  # in place of the plan of a run that is being forgotten
 BELIEVED = timedelta(days=31)  # that nobody ran a session; when it is longer, what is old is forgotten a run later
 
@@ -64,6 +65,13 @@ class Runs:
     def add_lines(self, run_id: str, lines: Sequence[Line]) -> None:
         with self._core.transaction() as c:
             self._core.database.append(c, t.lines, [self._core.rows.line(run_id, line) for line in lines])
+
+    @flow
+    def tell_next(self, lines: Sequence[Line]) -> None:
+        """Keep lines of what was done without a run for the report of the next one."""
+        with self._core.transaction() as c:
+            rows = [self._core.rows.line(self._core.next_run, line) for line in lines]
+            self._core.database.append(c, t.lines, rows)
 
     @flow
     def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
@@ -135,11 +143,44 @@ class Runs:
         )
 
     @flow
-    def newest(self, limit: int) -> list[RunSummary]:
-        """The runs that are kept, newest first."""
-        query = self._kept().order_by(t.runs.c.started_at.desc(), t.runs.c.id).limit(limit)
+    def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[RunSummary]:
+        """The runs that are kept, newest first.
+
+        Args:
+            after: when the run began behind which the list goes on, and its id.
+        """
+        r = t.runs.c
+        query = self._kept().where(*older(r.started_at, r.id, after)).order_by(r.started_at.desc(), r.id).limit(limit)
         with self._core.transaction() as c:
-            return [_summary(row) for row in c.execute(query)]
+            return [self._summary(row) for row in c.execute(query)]
+
+    @flow
+    def page(
+        self, run_id: str, object: str | None, outcome: str | None, after: int, limit: int
+    ) -> tuple[list[Line], int | None]:
+        """The next lines of a run, and after which to go on; `None` at the end.
+
+        Args:
+            after: the number of the line behind which to begin; 0 for the first.
+        """
+        k = t.lines.c
+        query = select(k.seq, k.body).where(k.run_id == run_id, k.seq > after).order_by(k.seq).limit(LOOKED_AT)
+        with self._core.reading() as c:
+            mine = select(t.runs.c.id).where(t.runs.c.id == run_id, t.runs.c.bridge == self._core.bridge)
+            if c.execute(mine).first() is None:
+                return [], None
+            rows = c.execute(query.where(k.outcome == outcome)).all() if outcome in LOOKED_FOR else []
+            rows = rows or c.execute(query).all()  # those of earlier versions are not found by their outcome
+            found: list[Line] = []
+            last = after
+            for row in rows:
+                line = self._core.rows.to_line(row.body)
+                if object in {None, line.object} and outcome in {None, line.outcome}:
+                    if len(found) == limit:
+                        return found, last
+                    found.append(line)
+                last = row.seq
+        return found, last if len(rows) == LOOKED_AT else None
 
     @flow
     def under_way(self) -> UnderWay | None:
@@ -168,12 +209,25 @@ class Runs:
             row = c.execute(self._kept().where(t.runs.c.id == run_id)).first()
         if row is None:
             return None
-        kept = _summary(row)
+        kept = self._summary(row)
         counts = kept.counts if row.counts is not None else _counted(self._all_lines(run_id))
         by = self._core.rows.open_text(row.decided_by)
         lines = lambda: self._all_lines(run_id)  # noqa: E731 - as it is read in one place
         ids = (run_id, kept.plan_id, kept.started_at, kept.ended_at)
         return Report(*ids, kept.objects or tuple(counts), counts, lines, kept.complete, by)
+
+    def _summary(self, row: Row[Any]) -> RunSummary:
+        return RunSummary(
+            row.id,
+            row.plan_id,
+            moment_of(row.started_at),
+            to_moment(row.ended_at),
+            tuple(load(row.objects)) if row.objects else (),
+            load(row.counts) if row.counts else {},
+            row.purpose or "",
+            row.ended_at is not None if row.complete is None else bool(row.complete),
+            self._core.rows.open_text(row.decided_by),
+        )
 
     def _kept(self) -> Any:
         r, p = t.runs.c, t.plans.c
@@ -258,19 +312,6 @@ def _with_plan() -> Any:
     r, p = t.runs.c, t.plans.c
     columns = (r.started_at, r.decided_by, p.id, p.objects, p.watermarks, p.newest)
     return select(*columns).join(t.plans, p.id == r.plan_id).where(r.id == bindparam("its_id"))
-
-
-def _summary(row: Row[Any]) -> RunSummary:
-    return RunSummary(
-        row.id,
-        row.plan_id,
-        moment_of(row.started_at),
-        to_moment(row.ended_at),
-        tuple(load(row.objects)) if row.objects else (),
-        load(row.counts) if row.counts else {},
-        row.purpose or "",
-        row.ended_at is not None if row.complete is None else bool(row.complete),
-    )
 
 
 def _counted(lines: Iterable[Line]) -> dict[str, dict[str, int]]:

@@ -232,6 +232,19 @@ class Staging:
         return [Missing(Side(side), pairs[side, id], bool(proven)) for side, id, proven in rows if (side, id) in pairs]
 
     @flow
+    def missing_of(self, name: str, ids: Mapping[Side, str]) -> list[Missing]:
+        """Those of the two records of a pair that are missing."""
+        m = t.missing.c
+        found: list[Missing] = []
+        with self._core.reading() as c:
+            for side, id in ids.items():
+                its = (*self._core.of(t.missing, name, side), m.id == id)
+                proven = c.execute(select(m.proven).where(*its)).scalar()
+                pairs = [] if proven is None else pairs_by(self._core, c, name, side, [id])
+                found += [Missing(side, pair, bool(proven)) for pair in pairs]
+        return found
+
+    @flow
     def prove_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
         self._mark(t.missing, name, side, ids, proven=True)
 

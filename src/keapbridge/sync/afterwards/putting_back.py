@@ -19,7 +19,7 @@ from keapbridge.mapping.writing import put_values
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Action, Create, Delete, Unlink, Update
+from keapbridge.model.plan import Action, Create, Delete, TellApart, Unlink, Update
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, Values, is_stored_form
 from keapbridge.model.report import Line
@@ -122,7 +122,7 @@ def look(part: RunPart, actions: Sequence[Action], *, through_outages: bool = Tr
 
 def _ids(action: Action) -> tuple[str, str] | None:
     """The ids of the pair that an action is about; `None` where it is about one record."""
-    ids = dict(pair_of(action))
+    ids = {} if isinstance(action, TellApart) else dict(pair_of(action))
     return (ids[Side.CUSTOMCRM], ids[Side.KEAP]) if len(ids) == len(Side) else None
 
 
@@ -176,6 +176,11 @@ def put_back(part: RunPart, attempts: Attempts, step: Step, sight: Sight, contex
             return (yield from _delete_made(part, attempts, step.seq, step.action, sight))
         case Create():
             return (yield from _make_anew(part, attempts, step.seq, step.action, context))
+        case TellApart():
+            if not (yield from part.sync.store.told_apart.drop(step.action.object, step.action.one, step.action.other)):
+                return (yield from _skip(part, step.action, "they are not told apart any more"))
+            yield from part.report(line_of(step.action, "in doubt again", step.action.reason))
+            return True
         case _:
             yield from part.report(line_of(step.action, "skipped", getattr(step.action, "reason", "")))
             return False

@@ -44,7 +44,7 @@ from keapbridge.sync.writing.run import BATCH, WRITERS, Run, RunPart, ending, fl
 
 __all__ = ["undo"]
 
-KINDS = ("create", "update", "delete", "unlink", "skip")
+KINDS = ("create", "update", "delete", "unlink", "skip", "tellapart")
 Group = list[Step]
 """All that is undone of one pair, in its order."""
 

@@ -11,7 +11,7 @@ from keapbridge._io.effects import Flow, new_id, now
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.plan import DECISION, Action, Create, Delete, Plan, Skip, Unlink, Update, headings
+from keapbridge.model.plan import DECISION, Action, Create, Delete, Plan, Skip, TellApart, Unlink, Update, headings
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge
@@ -35,7 +35,12 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
         raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
     plan_id = (yield from new_id())[:12]
     moment = yield from now()
-    actions = [*_by_pair(map(_reverse, reversed(entries))), *(yield from _only_noted(bridge, run_id, entries))]
+    told = yield from bridge.store.told_apart.of_run(run_id)
+    actions = [
+        *_by_pair(map(_reverse, reversed(entries))),
+        *(yield from _only_noted(bridge, run_id, entries)),
+        *(TellApart(each.object, (each.side, each.id), (each.other_side, each.other_id), back=True) for each in told),
+    ]
     objects = tuple(dict.fromkeys(action.object for action in actions))
     counts: dict[str, Counter[str]] = {name: Counter() for name in objects}
     for action in actions:
@@ -131,6 +136,8 @@ def pair_of(action: Action) -> frozenset[tuple[Side, str]]:
             ids = {action.side: action.id, action.side.other: action.partner_id}
         case Create():
             ids = {action.side.other: action.source_id}
+        case TellApart():
+            return frozenset((action.one, action.other))
         case _:
             ids = {getattr(action, "side", Side.KEAP): getattr(action, "id", "")}
     return frozenset((side, id) for side, id in ids.items() if id)

@@ -153,7 +153,10 @@ def _plan_survivor(
     link = pair.link
     keys = sync.keys(Snapshot(link.keap_base))
     found = yield from sync.store.match_keys.same_key(sync.name, Side.KEAP, keys)
-    others = {id: linked for id, linked in found if id != link.keap_id}
+    told = (yield from sync.store.told_apart.of(sync.name, [link.customcrm_id])).get(
+        (Side.CUSTOMCRM, link.customcrm_id), frozenset()
+    )
+    others = {id: linked for id, linked in found if id != link.keap_id and (Side.KEAP, id) not in told}
     free = [id for id, linked in others.items() if not linked and id not in claimed]
     known = yield from sync.store.staging.observations(sync.name, Side.KEAP, free)
     recent = [o for o in known.values() if since is None or (o.updated_at is not None and o.updated_at >= since)]

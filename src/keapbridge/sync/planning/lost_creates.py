@@ -98,12 +98,15 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     else:
         records = yield from system.find_like(probe, since)
     found = []
+    apart = yield from sync.store.told_apart.of(sync.name, [intent.source_id])
+    others = apart.get((side.other, intent.source_id), frozenset())
     for one in (yield from sync.see(side, records)):
         made, seen = system.identify(one.record).created_at, one.whole
         # What cannot be understood (a number in national form, without a country) does not tell them apart.
         told = {field: value for field, value in known.items() if field not in seen.snapshot.unreadable}
         unread = [sync.mapper[field].place(side) for field in known.keys() - told.keys()]
         same = bool(told) or any(_same_digits(place.get(probe), place.get(one.record)) for place in unread)
+        same = same and (side, seen.id) not in others
         same = same and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
         if same and (made is None or made >= since) and not (yield from _is_linked(sync, side, seen.id)):
             found.append(seen)

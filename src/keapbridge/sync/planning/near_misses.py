@@ -55,11 +55,11 @@ def near_to_linked(part: PlanPart, found: Sequence[Observation]) -> Flow[dict[st
     keys = {(o.side, o.id): sync.mapper.matching.near_keys_of(o.snapshot.values, o.snapshot.aliases) for o in found}
     every = [key for its in keys.values() for key in its]
     linked = yield from sync.store.match_keys.linked_sharers(sync.name, every)
+    told = yield from sync.store.told_apart.of(sync.name, [o.id for o in found])
     names = ["+".join(near.fields) for near in sync.mapper.near]
     first = len(sync.mapper.keys)
-    near = {
-        unmatched.id: _told(sync.name, names[rank - first], unmatched) for rank, unmatched in near_linked(keys, linked)
-    }
+    found_near = near_linked(keys, linked, told)
+    near = {unmatched.id: _told(sync.name, names[rank - first], unmatched) for rank, unmatched in found_near}
     begun = (yield from _was_to_be_made(part, found[0].side, near)) if near else frozenset()
     return {id: told for id, told in near.items() if id not in begun}
 

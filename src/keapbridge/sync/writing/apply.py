@@ -14,7 +14,7 @@ from types import MappingProxyType
 from keapbridge._io.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
 from keapbridge.model.accepted import Accepted
-from keapbridge.model.plan import Action, Conflict, Plan, Skip
+from keapbridge.model.plan import Action, Conflict, Plan, Skip, TellApart
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.doubts import RESTORED
@@ -66,7 +66,7 @@ def apply(
     started = yield from now()
     if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
-    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh, those)
+    run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh, those, by=by)
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
     return (yield from run.to_its_end(within(doing, place=("run", name))))
 
@@ -106,6 +106,7 @@ def _apply_part(part: RunPart) -> Flow[None]:
     yield from apply_pairs(part)
     yield from apply_creates(part)
     yield from apply_removals(part)
+    yield from _tell_apart(part)
     yield from _list_rest(part)
     part.run.counts.setdefault(part.sync.name, Counter())["unchanged"] += part.unchanged
 
@@ -126,8 +127,18 @@ def _brake(part: RunPart) -> Flow[None]:
             sync.guard.braked[sync.name, found.field, found.side] = found.reason
 
 
+def _tell_apart(part: RunPart) -> Flow[None]:
+    for batch in part.batches(("tellapart",)):
+        for action in (yield from batch):
+            assert isinstance(action, TellApart)  # the batch has no others
+            moment = yield from now()
+            its = (action.object, action.one, action.other, part.run.run_id, moment, part.run.by)
+            yield from part.sync.store.told_apart.note(*its)
+            yield from part.report(one_sided(action.object, "told apart", action.side, action.id, action.reason))
+
+
 def _list_rest(part: RunPart) -> Flow[None]:
-    for batch in part.told(("conflict", "skip")):
+    for batch in part.told(("conflict", "skip", "doubt")):
         actions = yield from batch
         told = [action for action in actions if not _is_decided(part, action)]
         yield from part.report(*(_line_of(action) for action in told))

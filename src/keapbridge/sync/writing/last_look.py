@@ -124,7 +124,8 @@ class LastLook:
             if not any((key.rank, key.key) in ours for key in sync.keys(observation.snapshot)):
                 seen[target, id] = observation.snapshot
         keys = {name: sync.keys(snapshot) for name, snapshot in seen.items()}
-        found = match_appeared(keys, [key.strict for key in sync.mapper.keys])
+        told = yield from sync.store.told_apart.of(sync.name, {id for _, id in seen})
+        found = match_appeared(keys, [key.strict for key in sync.mapper.keys], told)
         fields = [*(key.fields for key in sync.mapper.keys), *(near.fields for near in sync.mapper.near)]
         names = ["+".join(some) for some in fields]
         adoptions = [Adopt(sync.name, a, b, f"{names[rank]}, made meanwhile") for rank, (a, b) in found.pairs]
@@ -132,7 +133,8 @@ class LastLook:
         linked = {(side, id) for _, pair in found.pairs for side, id in zip(Side, pair, strict=True)}
         free = {} if self.part.run.accepted.near_misses else {n: s for n, s in seen.items() if n not in linked}
         near = {name: sync.mapper.matching.near_keys_of(s.values, s.aliases) for name, s in free.items()}
-        for rank, unmatched in (*found.unmatched, *near_appeared(near, range(len(sync.mapper.keys), len(names)))):
+        nearly = near_appeared(near, range(len(sync.mapper.keys), len(names)), told)
+        for rank, unmatched in (*found.unmatched, *nearly):
             if unmatched.side is source and unmatched.id not in done:
                 done.add(unmatched.id)
                 others = "; ".join(f"{side.title} {id}" for side, id in unmatched.candidates)

@@ -52,6 +52,7 @@ class Run:
         accepted: what a person accepts for this run.
         is_fresh: whether the plan was made by the same call, so that nobody has looked at it since.
         approved: the actions that are done; `None` for all.
+        by: who wants it.
     """
 
     store: LinkStore
@@ -61,6 +62,7 @@ class Run:
     accepted: Accepted = attrs.field(factory=Accepted)
     is_fresh: bool = False
     approved: Approved | None = None
+    by: str | None = None
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 

@@ -26,6 +26,7 @@ from keapbridge.store.migrations.versions import (
     v0015_complete,
     v0016_aside,
     v0017_tenants,
+    v0018_told_apart,
 )
 
 __all__ = ["SCRIPTS"]
@@ -48,4 +49,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0015_complete,
     v0016_aside,
     v0017_tenants,
+    v0018_told_apart,
 )

@@ -28,7 +28,7 @@ class Side(StrEnum):
     title: str  # type: ignore[assignment]
 
     def __init__(self, value: str) -> None:
-        self.title = value.capitalize()
+        self.title = value.capitalize()  # pyright: ignore[reportIncompatibleMethodOverride]
 
     @classmethod
     def of(cls, given: Any, what: str) -> Side:

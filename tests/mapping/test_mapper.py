@@ -195,3 +195,12 @@ def test_a_mapping_flows_one_way_and_leaves_out_what_only_flows_back(direction: 
     assert [lens.name for lens in mapper.lenses] == [lens.name for lens in contacts.lenses]
     with pytest.raises(MappingError, match="is 'to_keap' meant"):
         contacts.one_way("to_kaep")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("odd", ["a\ud800", "\udfff", "a\x00b", "a\u202eb"])
+def test_a_reason_that_quotes_what_no_store_can_keep_can_be_kept(odd: str) -> None:
+    mapper = kb.mapping.contacts.with_lenses(kb.tags("Labels"), kb.lead_source("Source"))
+    values, unreadable = mapper.read(Side.KEAP, keap.Contact(tag_ids=(odd,), leadsource_id=odd), CONTEXT)
+    assert unreadable.keys() >= {"Labels", "Source"}
+    assert all(reason.isprintable() for reason in unreadable.values())
+    digest(Snapshot(values, unreadable))

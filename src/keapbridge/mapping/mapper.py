@@ -229,7 +229,8 @@ class Mapper:
             try:
                 value = get(record, values.get(scope) if scope else None, here)
             except UnfitError as reason:
-                unreadable[name] = str(reason)
+                # It may quote the value, of which no store can keep a NUL or half of a surrogate pair.
+                unreadable[name] = "".join(sign if sign.isprintable() else "?" for sign in str(reason))
             except Exception as error:  # noqa: BLE001 - a field that fails must not stop the others
                 unreadable[name] = astray(name, error)
             else:

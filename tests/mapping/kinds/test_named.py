@@ -76,6 +76,9 @@ def test_tags_that_keap_does_not_have_or_show_are_held() -> None:
     known = context(*TAGS)
     with pytest.raises(UnfitError, match="a tag with the id 9"):
         Tags().read(["9"], THEIRS, None, known)
+    for odd in ("", None, 0):
+        with pytest.raises(UnfitError, match="a tag with the id"):
+            Tags().read(["1", odd], THEIRS, None, known)
     for raw in ("1", {"1": 2}):
         with pytest.raises(UnfitError):
             Tags().read(raw, THEIRS, None, known)

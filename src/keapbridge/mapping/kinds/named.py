@@ -150,8 +150,8 @@ class Tags(Kind):
         if not isinstance(raw, (list, tuple)):
             raise UnfitError("not a list")
         ids = [line(id) for id in raw]
-        if unknown := next((id for id in ids if id not in entries.names), None):
-            raise UnfitError(f"Keap does not show a tag with the id {unknown}")
+        if unknown := [id for id in ids if id not in entries.names]:
+            raise UnfitError(f"Keap does not show a tag with the id {unknown[0]}")
         return _joined(entries.names[id] for id in ids)
 
     def write(self, value: Canonical, side: Side, context: Context) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
+from keapbridge.decide import match
 from keapbridge.decide.match import GroupOutcome, Unmatched, match_all, match_appeared, match_group, near_linked
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
@@ -381,6 +382,34 @@ def test_with_several_keys_too_it_is_one_to_one_and_in_any_order(
     again = match_all(shuffled, strict=strict)
     assert set(again.pairs) == set(found.pairs)
     assert {(u.side, u.id, u.reason) for u in again.unmatched} == {(u.side, u.id, u.reason) for u in found.unmatched}
+
+
+@LAWS
+@given(st.lists(SEVERAL, max_size=8, unique_by=lambda c: c.name), STRICT, st.randoms(use_true_random=False))
+def test_keys_that_a_crowd_shares_count_for_nobody_in_any_order(
+    candidates: list[Candidate], strict: bool, random: Any
+) -> None:
+    """Neither the order of records nor that of the keys of each decides anything."""
+
+    def turned(candidate: Candidate) -> Candidate:
+        keys = list(candidate.keys.items())
+        random.shuffle(keys)
+        return attrs.evolve(candidate, keys=dict(keys))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(match, "CROWD", 2)
+        found = match_all(candidates, strict=strict)
+        shuffled = list(map(turned, candidates))
+        random.shuffle(shuffled)
+        again = match_all(shuffled, strict=strict)
+    assert set(again.pairs) == set(found.pairs)
+    told = [{(u.side, u.id, u.reason, frozenset(u.candidates)) for u in each.unmatched} for each in (found, again)]
+    assert told[0] == told[1]
+    sharers = Counter(key for c in candidates for key in c.keys)
+    by_name = {c.name: c for c in candidates}
+    for ours, theirs in found.pairs:
+        shared = by_name[OURS, ours].keys.keys() & by_name[THEIRS, theirs].keys.keys()
+        assert any(sharers[key] <= 2 for key in shared)
 
 
 # --- near to records that are linked ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a sync of a tenant costs on a real PostgreSQL, and whether the model says what a loop of kept sessions does.
+"""What a sync of a tenant costs on a real PostgreSQL, in a kept session.
 
 The row `tenant` begins a PostgreSQL of its own, from the binaries of a wheel, as the tests do.
 """
@@ -9,7 +9,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,16 @@ from sqlalchemy import Engine, create_engine
 
 import keapbridge as kb
 from benchmarks.processes import ROOT, Emulators, emulators, measure
-from benchmarks.simulator import Costs, Setting, play
+from benchmarks.simulator import Costs
 from benchmarks.sizes import Sizes
 from benchmarks.table import Line, at_most
 from benchmarks.workspace import Workspace
 from benchmarks.writes import TICK
 
-__all__ = ["checked", "tenant"]
+__all__ = ["measured", "tenant"]
 
 RECORDS = 20  # a side
-ROUNDS, AT_ONCE = 20, 4
+ROUNDS = 20
 TICKS = 100.0  # of /proc, a second
 
 
@@ -76,25 +75,14 @@ def _costs(session: kb.SyncSession, engine: Engine, world: Emulators, *, edits: 
     return Costs(statistics.median(cpu), database, wal, calls, max(0.0, statistics.median(waits) - database))
 
 
-def checked(url: str) -> str:
-    """Measure, play the same, and say both."""
+def measured(url: str) -> tuple[Costs, Costs]:
+    """What a quiet sync costs in a kept session, and one with an edit; on an empty database of this machine."""
     with emulators() as world, ExitStack() as opened:
         world.tell("add", first=0, count=RECORDS, side="both")
         engine: Any = create_engine(url)
         opened.callback(engine.dispose)
         session = opened.enter_context(_kept(url, world, "one"))
-        quiet = _costs(session, engine, world, edits=False)
-        edited = _costs(session, engine, world, edits=True)
-        many = [opened.enter_context(_kept(url, world, f"t{n}")) for n in range(2 * AT_ONCE)]
-        began = time.perf_counter()
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda n: many[n % len(many)].sync(), range(ROUNDS)))
-        real = ROUNDS / (time.perf_counter() - began)
-    # As many tenants as keep one process at work all the time.
-    model = play(Setting(2_000, quiet, quiet, busy=0.0, concurrency=AT_ONCE, minutes=10)).syncs / 600
-    lines = [f"{name}: {costs}" for name, costs in (("quiet", quiet), ("one edit", edited))]
-    lines.append(f"{AT_ONCE} at once in one process: {real:.1f} syncs/s here, {model:.1f} played ({model / real:.2f}×)")
-    return "\n".join(lines)
+        return _costs(session, engine, world, edits=False), _costs(session, engine, world, edits=True)
 
 
 def tenant(sizes: Sizes, work: Workspace) -> Iterator[Line]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Text,
+    bindparam,
     cast,
     column,
     delete,
@@ -205,8 +206,9 @@ class SqlTenants:
             claims = [_claim(lane, row, now) for row in c.execute(query)]
             if claims:
                 numbers = defer(_driver(c), claims)
-                for claim, number in zip(claims, numbers, strict=True):
-                    c.execute(update(t.tenants).where(_c.bridge == claim.name).values({job.name: number}))
+                # All at once: whoever delivers for one of these waits for it meanwhile.
+                its = update(t.tenants).where(_c.bridge == bindparam("name")).values({job.name: bindparam("number")})
+                c.execute(its, [{"name": a.name, "number": n} for a, n in zip(claims, numbers, strict=True)])
             return claims
 
     @insistent

@@ -1,7 +1,7 @@
-"""A process that works for a fleet: `python fleet_worker.py URL ORIGIN WHAT [SCHEMA]`.
+"""A process that works for a fleet: `python -m benchmarks.fleet_worker URL ORIGIN WHAT [SCHEMA]`.
 
-Its tenants have their systems at ORIGIN, where `FleetSystems` serves them. With SCHEMA it is a later version, whose
-store has that schema.
+Its tenants have their systems at ORIGIN, where `FleetSystems` serves them. WHAT is `worker`, or the port of a
+receiver. With SCHEMA it is a later version, whose store has that schema.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ import keapbridge as kb
 from keapbridge.fleet import Fleet
 from keapbridge.store import schema
 
+__all__ = ["AT_ONCE", "fleet_at"]
 
-def fleet_at(url: str, origin: str) -> Fleet:
+AT_ONCE = 6  # tenants of a worker
+
+
+def fleet_at(url: str, origin: str, *, keep: int = 200) -> Fleet:
+    """A fleet whose tenants have their systems at an address."""
+
     @contextmanager
     def open_session(tenant: Any, store: str) -> Iterator[kb.SyncSession]:
         where = f"{origin}/{tenant.name}"
@@ -37,7 +43,7 @@ def fleet_at(url: str, origin: str) -> Fleet:
         ):
             yield session
 
-    return Fleet(url, open=open_session, delay=0.2, deadline=timedelta(seconds=60))
+    return Fleet(url, open=open_session, delay=0.2, deadline=timedelta(seconds=60), keep=keep)
 
 
 if __name__ == "__main__":
@@ -49,7 +55,7 @@ if __name__ == "__main__":
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         if what == "worker":
-            fleet.run_worker(concurrency=6)
+            fleet.run_worker(concurrency=AT_ONCE)
         else:
             import uvicorn
 

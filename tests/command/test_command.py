@@ -88,6 +88,25 @@ def test_a_verb_that_there_is_not_is_told_with_what_is_meant(capsys: pytest.Capt
     assert "there is no 'kontacts'; is 'contacts' meant?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("fleet statsu", "there is no 'statsu'; is 'status' meant?"),
+        ("fleet bogus", "there is no 'bogus' (status, add,"),
+        ("completion bahs", "there is no 'bahs'; is 'bash' meant?"),
+        ("sync --fail-on nwe", "there is no 'nwe'; is 'new' meant?"),
+        ("report --lnies", "it takes no --lnies; is '--lines' meant?"),
+    ],
+)
+def test_any_other_word_that_there_is_not_is_told_so_too(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(line.split())
+    assert stop.value.code == 2
+    assert told in capsys.readouterr().err
+
+
 def test_the_help_of_every_verb_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for family, verbs in FAMILIES.items():
         assert set(importlib.import_module(f"keapbridge.command.{family}").VERBS) == set(verbs)

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     options, unknown = _parser({} if verb is None else {verb.name: verb}).parse_known_args(given)
     if unknown:
-        options.its.error(f"it takes no {' '.join(unknown)}")
+        options.its.error(f"it takes no {' '.join(unknown)}{is_meant(unknown[0], options.its.options())}")
     assert verb is not None  # the parser has ended the process for any other word
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -129,13 +129,27 @@ def _verbs() -> list[str]:
     return [name for verbs in FAMILIES.values() for name in verbs]
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells which word is meant by one that there is not; those of its parts are such parsers, too."""
+
+    def options(self) -> list[str]:
+        """The names of its options."""
+        return list(self._option_string_actions)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            words = [str(each) for each in action.choices]
+            hint = is_meant(value, words) or f" ({', '.join(words)})"
+            raise argparse.ArgumentError(action, f"there is no {value!r}{hint}")
+
+
 def _parser(complete: dict[str, Verb], *, verbs: str = argparse.SUPPRESS) -> argparse.ArgumentParser:
     """The parser, with the arguments of those verbs that are complete.
 
     Args:
         verbs: what argparse's own list of verbs is headed with; by default there is ours alone.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keapbridge",
         usage="keapbridge [--version] VERB …",
         description=f"Keeps a CRM and Keap in sync.\n\n{_listed()}",

@@ -28,9 +28,9 @@ BUSY = 0.8  # of anything, at most
 SECONDS = 60.0  # that the slowest of a hundred syncs may come late; or a fifth of what a quota lets `every` be
 WAITS = 1.2  # seconds: six calls to systems that answer after 0.2; supposed, while all else is measured
 
-# Of `--measure`, on two cores that were busy with other work.
-QUIET = Costs(cpu=0.068, database=0.018, wal=3_700, calls=3, waits=WAITS)
-EDITED = Costs(cpu=0.132, database=0.052, wal=9_600, calls=5, waits=1.8 * WAITS)
+# Of `--measure`, on two cores that were busy with other work; with the queue's part.
+QUIET = Costs(cpu=0.041, database=0.015, wal=8_500, calls=3, waits=WAITS)
+EDITED = Costs(cpu=0.069, database=0.025, wal=15_000, calls=5, waits=1.8 * WAITS)
 
 _HEADINGS = (
     *("tenants", "keys", "every", "workers", "processors of the database", "WAL"),

@@ -14,19 +14,20 @@ import time
 
 import httpx
 
+AT_ONCE = 32  # as many are under way: whoever waits for its turn has not been sent
 AGAIN = 0.2  # seconds until what was not acknowledged is sent again
 
 
-async def _deliver(http: httpx.AsyncClient, moment: float, path: str, body: str) -> None:
-    await asyncio.sleep(moment - time.monotonic())
+async def _deliver(http: httpx.AsyncClient, turn: asyncio.Semaphore, path: str, body: str) -> None:
     tries = 0
     while True:
         tries += 1
-        sent = time.monotonic()
-        try:
-            answer = await http.post(path, content=body, headers={"content-type": "application/json"})
-        except httpx.TransportError:
-            answer = None
+        async with turn:
+            sent = time.monotonic()
+            try:
+                answer = await http.post(path, content=body, headers={"content-type": "application/json"})
+            except httpx.TransportError:
+                answer = None
         if answer is not None and answer.status_code == 200:
             print(json.dumps((sent, time.monotonic() - sent, tries)), flush=True)
             return
@@ -36,13 +37,11 @@ async def _deliver(http: httpx.AsyncClient, moment: float, path: str, body: str)
 async def _deliver_all(origin: str, per_second: float) -> None:
     deliveries = [json.loads(line) for line in sys.stdin]
     begun = time.monotonic()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-    async with (
-        httpx.AsyncClient(base_url=origin, timeout=30.0, limits=limits) as http,
-        asyncio.TaskGroup() as all_of_them,
-    ):
+    turn = asyncio.Semaphore(AT_ONCE)
+    async with httpx.AsyncClient(base_url=origin, timeout=30.0) as http, asyncio.TaskGroup() as group:
         for number, (path, body) in enumerate(deliveries):
-            all_of_them.create_task(_deliver(http, begun + number / per_second, path, body))
+            await asyncio.sleep(begun + number / per_second - time.monotonic())
+            group.create_task(_deliver(http, turn, path, body))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from hypothesis import is_hypothesis_test, settings
 from in_process import ServedCustomcrm, ServedKeap, without_sockets
 from laws import FRESH
 from mariadb_server import mariadb, mariadb_url
-from postgresql_server import postgresql, postgresql_store, postgresql_template, postgresql_url
+from postgresql_server import postgresql, postgresql_store, postgresql_template, postgresql_url, rows_only
 from quick_stores import compiled_once, store, template
 from random_habits import LAGS, habits_of_seed
 from rewritten import rewrite_share
@@ -47,6 +47,7 @@ __all__ = [
     "postgresql_store",
     "postgresql_template",
     "postgresql_url",
+    "rows_only",
     "store",
     "template",
 ]  # fixtures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy import text
 
 import keapbridge as kb
 from keapbridge.fleet import Fleet, Quota, Tenant
+from keapbridge.testing._server import LoopbackServer
 
 pytest.importorskip("procrastinate")
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]
@@ -23,7 +26,8 @@ def fleet(postgresql_store: str, host: Any) -> Any:
 
 def due_now(fleet: Fleet) -> None:
     with fleet.database.transaction() as c:
-        c.execute(text("UPDATE keapbridge_tenants SET sync_at = '2026-01-01T00:00:00+00:00'"))
+        long_ago = "2026-01-01T00:00:00+00:00"
+        c.execute(text("UPDATE keapbridge_tenants SET sync_at = :at, watch_at = :at"), {"at": long_ago})
 
 
 def jobs(fleet: Fleet) -> list[Any]:
@@ -128,3 +132,60 @@ def test_a_shared_quota_stretches_every_and_status_says_so(postgresql_store: str
         status = fleet.status()
         assert "is stretched to 0:18:00 for a weight of 1" in str(status)
         assert status["t1"].every == timedelta(minutes=18)
+
+
+class Mounted:
+    """Where the receiver is reached, before there is one: a fleet is told its address when it is made."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(params=["owner", "rows only"])
+def role(request: pytest.FixtureRequest, postgresql_url: str) -> str:
+    """Whose fleet it is; the tables are the owner's."""
+    rows_only: str = request.getfixturevalue("rows_only")
+    kb.migrate(postgresql_url, queue=True)
+    return postgresql_url if request.param == "owner" else rows_only
+
+
+def test_a_tenant_lives_from_its_first_sync_to_its_removal(role: str, host: Any) -> None:
+    """What Keap tells of comes by its hooks alone, for which nobody but the fleet has subscribed."""
+    crm, keap = host.add("acme")
+    host.edit("acme", "ada@example.org")
+    mounted = Mounted()
+    with (
+        LoopbackServer(mounted) as server,
+        Fleet(role, open=host.open, receiver=f"http://127.0.0.1:{server.port}", delay=0.0) as fleet,
+    ):
+        mounted.app = kb.webhooks.asgi_app(fleet)
+        acme = fleet.tenants.add(Tenant("acme", every=timedelta(days=1)))
+        due_now(fleet)
+        fleet.run_once()
+        assert host.in_keap("acme") == ["ada@example.org"]
+
+        [ada] = keap.state.snapshot()["contacts"]
+        keap.state.contacts.edit(ada, job_title="Countess")
+        deadline = time.monotonic() + 60.0
+        while [each.get("JobTitle") for each in crm.state.snapshot()["contacts"].values()] != ["Countess"]:
+            assert time.monotonic() < deadline, "nothing was delivered"
+            fleet.run_once()
+
+        acme.pause()
+        host.edit("acme", "grace@example.org")
+        due_now(fleet)
+        assert fleet.run_once() == 0
+        acme.change(every=timedelta(minutes=1), weight=2.0)
+        acme.resume()
+        fleet.run_once()
+        assert host.in_keap("acme") == ["ada@example.org", "grace@example.org"]
+        asyncio.run(pruned(fleet))
+        acme.remove()
+        assert len(fleet.tenants) == 0
+
+
+async def pruned(fleet: Fleet) -> None:
+    async with fleet.app.open_async():
+        await fleet.prune()

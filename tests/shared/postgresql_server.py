@@ -17,6 +17,7 @@ import pytest
 from ports import reserved_port
 
 PATIENCE = 60.0
+ROLE = "keapbridge_rows"
 
 
 def _binaries() -> Path:
@@ -157,6 +158,24 @@ def postgresql_store(postgresql: str, postgresql_template: str, request: pytest.
     """A store of the test's own: a copy, which takes a tenth of the time of the migrations."""
     with _database(postgresql, request, postgresql_template) as url:
         yield url
+
+
+@pytest.fixture
+def rows_only(postgresql_url: str) -> Iterator[str]:
+    """The address of a role that may read and write rows, of tables that are there now or later."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    admin = create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {ROLE} LOGIN")
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        for what in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE ON SEQUENCES"):
+            connection.exec_driver_sql(f"ALTER DEFAULT PRIVILEGES GRANT {what} TO {ROLE}")
+    yield postgresql_url.replace("keapbridge@", f"{ROLE}@")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {ROLE}")
+        connection.exec_driver_sql(f"DROP ROLE {ROLE}")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -130,9 +130,10 @@ class TenantHandle:
 
 
 def _first(tenant: Tenant, now: datetime) -> Mapping[str, datetime | None]:
+    begins = first_at(tenant.name, now, tenant.every)
     return {
-        "sync_at": first_at(tenant.name, now, tenant.every),
-        "watch_at": now + timedelta(hours=1) * place(tenant.name),
+        "sync_at": begins,
+        "watch_at": begins,  # what webhooks tell of is not to wait for the second look
         "full_at": _full(tenant, now),
     }
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from keapbridge.console.asked import conflict_of, conflicts, token_of
 from keapbridge.console.pages.progress import begun
 from keapbridge.console.pages.records import Entry, entries
 from keapbridge.console.visit import Visit, missing
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import RECORD
 from keapbridge.model.checked import usable_id
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.names import as_name
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.resolve import OpenConflict
@@ -26,18 +26,26 @@ if TYPE_CHECKING:
 __all__ = ["AConflict", "decide", "decide_many", "show", "show_one"]
 
 MANY = 50
-MOST = 100_000  # that one rule decides
+AT_ONCE = 200  # that are listed at once, to be decided by a rule
 HISTORY = 20
-WRITES = 5  # that tell what somebody else did
-WHOLE: Mapping[str, Sequence[tuple[str, str]]] = {
-    "": (("customcrm", "Customcrm is right"), ("keap", "Keap is right")),
-    RESTORED: (("customcrm", "What Customcrm holds is right"), ("keap", "What Keap holds is right")),
-}
+SIDES = (("customcrm", "Customcrm is right"), ("keap", "Keap is right"))
+WENT_BACK = (("customcrm", "What Customcrm holds is right"), ("keap", "What Keap holds is right"))
 IDENTITY = (
     ("same", "It is the same record: its values are edits"),
     ("different", "It is another record: end the link"),
 )
-"""How a conflict is decided that is about a whole record."""
+"""How a conflict is decided: the decision, and what it means."""
+
+
+@attrs.frozen
+class AValue:
+    """What a side holds in a field, what it was known to hold, and when its record was changed last."""
+
+    side: Side
+    id: str
+    now: Canonical
+    before: Canonical
+    updated_at: datetime | None
 
 
 @attrs.frozen
@@ -45,60 +53,50 @@ class AConflict:
     """A conflict.
 
     Attributes:
-        choices: how it is decided: the decision, and what it means.
-        takes_value: whether a value of one's own will do.
+        token: names it, with the values that are shown.
+        is_field: whether it is about a field, for which a value of one's own will do.
     """
 
     token: str
     object: str
-    customcrm_id: str
-    keap_id: str
     field: str
-    customcrm: Canonical
-    keap: Canonical
     reason: str
+    values: Sequence[AValue]
     choices: Sequence[tuple[str, str]]
-    takes_value: bool
-
-    @property
-    def ids(self) -> Sequence[tuple[Side, str]]:
-        return ((Side.CUSTOMCRM, self.customcrm_id), (Side.KEAP, self.keap_id))
-
-    @property
-    def values(self) -> Sequence[tuple[Side, Canonical]]:
-        return ((Side.CUSTOMCRM, self.customcrm), (Side.KEAP, self.keap))
+    is_field: bool
 
 
 def conflict_shown(found: OpenConflict) -> AConflict:
     """A conflict as it is shown."""
+    values = (
+        AValue(Side.CUSTOMCRM, found.customcrm_id, found.customcrm, found.customcrm_base, found.customcrm_updated_at),
+        AValue(Side.KEAP, found.keap_id, found.keap, found.keap_base, found.keap_updated_at),
+    )
     is_field = found.field != RECORD
+    of_record = {"": SIDES, RESTORED: WENT_BACK}
     return AConflict(
-        token_of(found),
+        found.token,
         found.object,
-        found.customcrm_id,
-        found.keap_id,
         found.field if is_field else "the whole record",
-        found.customcrm,
-        found.keap,
         found.reason,
-        WHOLE[""] if is_field else WHOLE.get(found.about, IDENTITY),
+        values,
+        SIDES if is_field else of_record.get(found.about, IDENTITY),
         is_field,
     )
 
 
 async def show(visit: Visit) -> Response:
     """The conflicts."""
-    session = visit.desk.session
-    object = _object(visit, visit.query("object"))
-    found = await conflicts(visit.desk, object, visit.query("after"), MANY)
+    object, after = _object(visit, visit.query("object")), visit.query("after")
+    found = await visit.desk.ask(_of(visit, object).conflicts, after=after or None, limit=MANY)
     shown = {
-        "conflicts": [conflict_shown(each) for each in found.rows],
-        "fields": sorted({each.field for each in found.rows if each.field != RECORD}),
-        "objects": list(session.mappers),
+        "conflicts": [conflict_shown(each) for each in found],
+        "fields": sorted({each.field for each in found if each.field != RECORD}),
+        "objects": list(visit.desk.session.mappers),
         "object": object,
         "more": visit.url("conflicts", object=object, after=found.next) if found.next else "",
         "done": visit.query("done"),
-        "is_first": not visit.query("after"),
+        "is_first": not after,
     }
     return visit.show("conflicts.html", "Conflicts", shown)
 
@@ -109,20 +107,34 @@ def _object(visit: Visit, given: str) -> str:
     return given
 
 
+def _of(visit: Visit, object: str) -> Any:
+    """The session, or one of its synchronizations."""
+    return getattr(visit.desk.session, object) if object else visit.desk.session
+
+
 async def show_one(visit: Visit) -> Response:
-    """One of them, with what was written to its field."""
-    found = await conflict_of(visit.desk, visit.path["token"])
-    if found is None:
+    """What is in conflict of one pair, with what was written to it."""
+    object, id, session = _object(visit, visit.path["object"]), visit.path["id"], visit.desk.session
+    if not usable_id(id):
         raise missing("conflict")
-    session = visit.desk.session
-    explained = await visit.desk.ask(session.explain, found.object, customcrm=found.customcrm_id)
-    bases = [] if explained.link is None else [(side, explained.link.base(side).get(found.field)) for side in Side]
+    found = await visit.desk.ask(_of(visit, object).conflicts, customcrm=id)
+    if not found:
+        raise missing("conflict")
+    history = [
+        entry
+        for side, its in ((Side.CUSTOMCRM, id), (Side.KEAP, found[0].keap_id))
+        for entry in await visit.desk.ask(session.history, as_name(object), **_id(side, its))
+    ]
+    newest = entries(sorted(history, key=lambda each: each.written_at, reverse=True))
     shown = {
-        "conflict": conflict_shown(found),
-        "bases": bases if found.field != RECORD else [],
-        "history": _of_field(entries(explained.history), found.field),
+        "conflicts": [(conflict_shown(each), _of_field(newest, each.field)) for each in found],
+        "object": object,
     }
-    return visit.show("conflict.html", f"Conflict: {found.object}, {conflict_shown(found).field}", shown)
+    return visit.show("conflict.html", f"Conflicts of {object}, Customcrm {id}", shown)
+
+
+def _id(side: Side, id: str) -> Mapping[str, Any]:
+    return {side.value: id}
 
 
 def _of_field(found: Sequence[Entry], field: str) -> list[Entry]:
@@ -134,59 +146,58 @@ def _of_field(found: Sequence[Entry], field: str) -> list[Entry]:
 
 
 async def decide(visit: Visit) -> Response:
-    """Decide one: for a side, or for a value."""
-    found = await conflict_of(visit.desk, visit.form.one("conflict"))
-    if found is None:
-        return await _moved(visit)
-    desk, decision = visit.desk, visit.form.one("decision")
+    """Decide one: for a side, for a value, or what a record is."""
+    desk, decision, token = visit.desk, visit.form.one("decision"), visit.form.one("conflict")
     given: dict[str, Any] = {"decision": decision}
     if decision == "value":
         given = {"value": visit.form.one("value")}
     elif decision == "empty":
         given = {"value": None}
-    elif decision not in {name for name, _ in conflict_shown(found).choices}:
+    elif decision not in {name for name, _ in (*SIDES, *IDENTITY)}:
         raise ValueError("Say what is right.")
 
     async def doing() -> str:
-        report = await desk.work(desk.session.resolve, found, by=visit.user.name, **given)
+        report = await desk.work(desk.session.resolve, token, by=visit.user.name, **given)
         return f"conflicts?done={report.run_id}"
 
-    return await begun(visit, f"decision-{visit.form.one('conflict')}", "The decision is being written", doing())
+    try:
+        return await begun(visit, f"decision-{token}", "The decision is being written", doing)
+    except StalePlanError as error:
+        return moved(visit, error, "conflicts")
 
 
-async def _moved(visit: Visit) -> Response:
-    """What became of a conflict that is not open any more: who decided it, and what was written."""
-    form, session = visit.form, visit.desk.session
-    object = form.one("object")
-    ids = {side.value: form.one(side.value) for side in Side if usable_id(form.one(side.value))}
-    if object not in session.mappers or not ids:
-        raise missing("conflict")
-    history: list[JournalEntry] = []
-    for side, id in ids.items():
-        which: dict[str, Any] = {side: id}
-        history += await visit.desk.ask(session.history, object, **which)
-    newest = sorted(history, key=lambda each: each.written_at, reverse=True)
-    shown = {"history": entries(newest)[:WRITES], "object": object, "ids": list(ids.items())}
-    return visit.show("moved.html", "Somebody was quicker", shown, status=409)
+def moved(visit: Visit, error: StalePlanError, place: str) -> Response:
+    """What somebody else has decided meanwhile, and what was written."""
+    shown = {
+        "why": str(error),
+        "by": error.by,
+        "run_id": error.run_id,
+        "history": entries(error.meanwhile),
+        "place": place,
+    }
+    return visit.show("moved.html", "Somebody was quicker" if error.run_id else "This has moved on", shown, status=409)
 
 
 async def decide_many(visit: Visit) -> Response:
     """Decide all of a field, or of a synchronization, by one rule."""
     desk, form = visit.desk, visit.form
     side = Side.of(form.one("side"), "the side that is right")
-    object, field = _object(visit, form.one("object")), form.one("field")
+    of, field = _of(visit, _object(visit, form.one("object"))), form.one("field")
     if form.one("sure") != "1":
         raise ValueError("Tick that you are sure: this decides all of them, also those on other pages.")
 
     async def doing() -> str:
-        runs: list[str] = []
-        for each in (await conflicts(desk, object, "", MOST)).rows:
-            if each.field != RECORD and field in ("", each.field):
-                try:
-                    report = await desk.work(desk.session.resolve, each, side, by=visit.user.name)
-                except StalePlanError:
-                    continue  # somebody was quicker
-                runs.append(report.run_id)
-        return f"conflicts?done={runs[-1]}" if runs else "conflicts"
+        done, after = "", None
+        while True:
+            page = await desk.work(of.conflicts, after=after, limit=AT_ONCE)
+            for each in page:
+                if each.field != RECORD and field in ("", each.field):
+                    try:
+                        done = (await desk.work(desk.session.resolve, each, side, by=visit.user.name)).run_id
+                    except StalePlanError:
+                        continue  # somebody was quicker
+            after = page.next
+            if after is None:
+                return f"conflicts?done={done}" if done else "conflicts"
 
-    return await begun(visit, "decisions", "The decisions are being written", doing())
+    return await begun(visit, "decisions", "The decisions are being written", doing)

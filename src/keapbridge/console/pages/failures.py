@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keapbridge.console.asked import failures
 from keapbridge.console.visit import Visit
 from keapbridge.model.side import Side
 
@@ -18,8 +17,8 @@ MANY = 50
 
 async def show(visit: Visit) -> Response:
     """The failures."""
-    found = await failures(visit.desk, visit.query("after"), MANY)
-    shown = {"failures": found.rows, "more": visit.url("failures", after=found.next) if found.next else ""}
+    found = await visit.desk.ask(visit.desk.session.failures, after=visit.query("after") or None, limit=MANY)
+    shown = {"failures": found, "more": visit.url("failures", after=found.next) if found.next else ""}
     return visit.show("failures.html", "Failures", shown)
 
 
@@ -40,4 +39,4 @@ async def retry(visit: Visit) -> Response:
 async def _again(visit: Visit, object: str, side: Side, id: str) -> None:
     of: Any = getattr(visit.desk.session, object)
     which: dict[str, Any] = {side.value: [id]}
-    await visit.desk.ask(of.retry, **which)
+    await visit.desk.ask(of.retry, **which, by=visit.user.name)

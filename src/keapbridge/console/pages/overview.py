@@ -12,6 +12,7 @@ from keapbridge.console.pages.runs import ARun, run_shown
 from keapbridge.console.visit import Visit
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
+from keapbridge.model.waiting import Waiting
 from keapbridge.store.inbox import Counts
 
 if TYPE_CHECKING:
@@ -149,14 +150,19 @@ async def show(visit: Visit) -> Response:
 
 async def _open(visit: Visit) -> list[Waits]:
     """What waits for a decision."""
-    desk = visit.desk
-    conflicts = len(await desk.ask(desk.session.conflicts))
-    failures = len(await desk.ask(desk.session.failures))
-    waits = (
-        (conflicts, "conflict waits for a decision", "conflicts wait for a decision", "conflicts"),
-        (failures, "record has failed", "records have failed", "failures"),
+    found: Sequence[Waiting] = await visit.desk.ask(visit.desk.session.waiting)
+    sums = {name: sum(getattr(each, name) for each in found) for name in ("conflicts", "pairs_in_doubt", "failures")}
+    more = frozenset().union(*(each.more for each in found))
+    told = (
+        ("conflicts", "conflict waits for a decision", "conflicts wait for a decision", "conflicts"),
+        ("pairs_in_doubt", "pair of records is in doubt", "pairs of records are in doubt", "pairs"),
+        ("failures", "record has failed", "records have failed", "failures"),
     )
-    return [Waits(_plural(number, one, many), link) for number, one, many, link in waits if number]
+    return [
+        Waits(f"{'More than ' if name in more else ''}{_plural(sums[name], one, many)}", link)
+        for name, one, many, link in told
+        if sums[name]
+    ]
 
 
 def _plural(number: int, one: str, many: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
+from keapbridge.console.desk import Desk
 from keapbridge.console.pages.progress import begun
 from keapbridge.console.pages.runs import CountRow, count_rows
 from keapbridge.console.visit import Form, Visit, missing
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "ARow", "apply", "make", "row_shown", "show", "show_one", "the_plan"]
 
 MANY = 25
+PLANS = 500  # among which one is looked for at once
 ROWS = 50
 FIELDS = 40  # of a row
-LOOKED_AT = 20_000  # actions that one search looks at
+AT_ONCE = 2_000  # actions that are found at once, to be applied
 MOST_TICKS = 5_000
+LONGEST = 200  # characters of a search
 KINDS: Mapping[str, str] = {
     "create": "make a record",
     "update": "write edits",
@@ -38,10 +41,11 @@ KINDS: Mapping[str, str] = {
     "unlink": "forget a link",
     "conflict": "wait for a decision",
     "skip": "leave alone",
+    "doubt": "in doubt: may be another record",
+    "tellapart": "tell apart",
 }
 """Kinds of actions, in words."""
 PURPOSES: Mapping[str, str] = {"undo": "to take a run back", "decision": "what somebody decided"}
-ANNOUNCED = "near-misses"
 
 
 @attrs.frozen
@@ -103,31 +107,24 @@ class Held:
 
 @attrs.frozen
 class Wanted:
-    """Which actions are looked at."""
+    """Which actions are looked at.
+
+    Attributes:
+        after: where the list goes on.
+    """
 
     object: str = ""
     kind: str = ""
     find: str = ""
-    after: int = -1
-
-    def fits(self, action: Action) -> bool:
-        """Whether an action is among them."""
-        return self.object in ("", action.object) and self.kind in ("", kind_of(action)) and self._is_found(action)
-
-    def _is_found(self, action: Action) -> bool:
-        if not self.find:
-            return True
-        row = row_of_action("", 0, action)
-        texts = [row["customcrm_id"], row["keap_id"], row["reason"]]
-        for change in row["changes"]:
-            texts += [change["field"], change["before"], change["after"]]
-        texts += [held["field"] for held in row["held"]]
-        wanted = self.find.casefold()
-        return any(wanted in str(text).casefold() for text in texts if text is not None)
+    after: str = ""
 
     @property
     def is_everything(self) -> bool:
         return not (self.object or self.kind or self.find)
+
+    def asked(self) -> dict[str, Any]:
+        """What a session is asked for them."""
+        return {"object": self.object or None, "kind": self.kind or None, "matching": self.find}
 
 
 def plan_shown(plan: PlanSummary) -> APlan:
@@ -151,7 +148,7 @@ def row_shown(number: int, action: Action, ticked: frozenset[int] = frozenset())
     ids = [(side, row[f"{side.value}_id"]) for side in Side]
     if EVERY_RECORD in (row["customcrm_id"], row["keap_id"]):
         ids = []
-    elif kind in {"skip", "delete"}:
+    elif kind in {"skip", "doubt", "delete", "tellapart"}:
         ids = [(side, id) for side, id in ids if id is not None]
     notes = [f"{held['field']} is left out: {held['reason']}" for held in row["held"]]
     if row["reason"] and not isinstance(action, Skip):
@@ -164,18 +161,16 @@ def row_shown(number: int, action: Action, ticked: frozenset[int] = frozenset())
             notes = ["; ".join(f"{side.title} {id}" for side, id in action.candidates)]
     elif row["side"] and kind in {"create", "delete"}:
         words = f"{'archive' if row['what'] == 'archive' else words} in {Side(row['side']).title}"
-    can = kind not in {"conflict", "skip"}
+    can = kind not in {"conflict", "skip", "doubt"}
     more = max(0, len(cells) - FIELDS)
     return ARow(number, action.object, kind, words, ids, cells[:FIELDS], notes, can, number in ticked, more)
 
 
 async def show(visit: Visit) -> Response:
     """The plans, newest first."""
-    return visit.show("plans.html", "Plans", {"plans": await _listed(visit, MANY)})
-
-
-async def _listed(visit: Visit, limit: int) -> list[APlan]:
-    return [plan_shown(plan) for plan in await visit.desk.ask(visit.desk.session.plans, limit=limit)]
+    plans = await visit.desk.ask(visit.desk.session.plans, limit=MANY, after=visit.query("after") or None)
+    older = visit.url("plans", after=plans.next) if plans.next else ""
+    return visit.show("plans.html", "Plans", {"plans": [plan_shown(plan) for plan in plans], "older": older})
 
 
 async def make(visit: Visit) -> Response:
@@ -187,7 +182,7 @@ async def make(visit: Visit) -> Response:
         plan: Plan = await desk.work(desk.session.plan, full=full)
         return f"plans/{plan.id}"
 
-    return await begun(visit, "planning", "A plan is being made", doing())
+    return await begun(visit, "planning", "A plan is being made", doing)
 
 
 async def the_plan(visit: Visit) -> Plan:
@@ -199,13 +194,16 @@ async def the_plan(visit: Visit) -> Plan:
     return found
 
 
-def _wanted(form: Form, query: Mapping[str, str]) -> Wanted:
+def _wanted(plan: Plan, form: Form, query: Mapping[str, str]) -> Wanted:
     """What a person wants to see: of a form, or of an address, which says nothing personal."""
-    given = {name: form.one(name) or query.get(name, "") for name in ("object", "kind")}
-    kind = given["kind"] if given["kind"] in KINDS else ""
-    after = form.one("after")
-    place = int(after) if after.isascii() and after.isdigit() and form.one("go") == "next" else -1
-    return Wanted(given["object"], kind, form.one("find").strip()[:200], place)
+    object, kind = (form.one(name) or query.get(name, "") for name in ("object", "kind"))
+    after = form.one("after") if form.one("go") == "next" else ""
+    return Wanted(
+        object if object in plan.objects else "",
+        kind if kind in KINDS else "",
+        form.one("find").strip()[:LONGEST],
+        after,
+    )
 
 
 def _ticked(form: Form) -> frozenset[int]:
@@ -216,20 +214,21 @@ def _ticked(form: Form) -> frozenset[int]:
 async def show_one(visit: Visit) -> Response:
     """A plan as a diff; a form filters it, looks for something in it, goes on, and keeps what is ticked."""
     plan = await the_plan(visit)
-    wanted = _wanted(visit.form, visit.request.query_params)
+    wanted = _wanted(plan, visit.form, visit.request.query_params)
     return visit.show("plan.html", f"Plan {plan.id}", await _shown(visit, plan, wanted, _ticked(visit.form)))
 
 
 async def _shown(visit: Visit, plan: Plan, wanted: Wanted, ticked: frozenset[int]) -> Mapping[str, Any]:
-    rows, last, is_over = await visit.desk.read(lambda: _page(plan, wanted))
-    known = {number for number, _ in rows}
-    summary = next((p for p in await visit.desk.ask(visit.desk.session.plans, limit=1000) if p.id == plan.id), None)
+    desk = visit.desk
+    after = wanted.after or None
+    rows = await desk.ask(desk.session.actions, plan.id, **wanted.asked(), after=after, limit=ROWS)
+    known = {each.number for each in rows}
     braked = list(_braked(plan, await visit.desk.ask(visit.desk.session.brakes, plan)))
     return {
         "id": plan.id,
         "created_at": plan.created_at,
         "purpose": PURPOSES.get(plan.purpose, ""),
-        "applied_at": None if summary is None else summary.applied_at,
+        "applied_at": await _applied_at(visit, plan.id),
         "is_empty": plan.is_empty,
         "outlook": "Nothing is to be written." if plan.is_empty else f"{str(plan.estimate).capitalize()}.",
         "objects": plan.objects,
@@ -238,11 +237,10 @@ async def _shown(visit: Visit, plan: Plan, wanted: Wanted, ticked: frozenset[int
         "warnings": [str(warning) for warning in plan.warnings],
         "kinds": KINDS,
         "wanted": wanted,
-        "rows": [row_shown(number, action, ticked) for number, action in rows],
+        "rows": [row_shown(each.number, each.action, ticked) for each in rows],
         "kept": sorted(ticked - known),
         "ticked": len(ticked),
-        "last": last,
-        "is_over": is_over,
+        "next": rows.next,
         "can_choose": plan.purpose == "sync",
     }
 
@@ -261,20 +259,29 @@ def _braked(plan: Plan, whole: Sequence[Exceeded]) -> Iterator[Held]:
             )
 
 
-def _page(plan: Plan, wanted: Wanted) -> tuple[list[tuple[int, Action]], int, bool]:
-    """Some actions, how far was looked, and whether that is the end."""
-    found: list[tuple[int, Action]] = []
-    place = wanted.after
-    for looked, (place, action) in enumerate(_from(plan, wanted.after), 1):
-        if wanted.fits(action):
-            found.append((place, action))
-        if len(found) == ROWS or looked == LOOKED_AT:
-            return found, place, False
-    return found, place, True
+async def _numbers(desk: Desk, plan: Plan, wanted: Wanted) -> list[int]:
+    """All actions like that, on every page."""
+    found: list[int] = []
+    after: str | None = None
+    while True:
+        page = await desk.ask(desk.session.actions, plan.id, **wanted.asked(), after=after, limit=AT_ONCE)
+        found += [each.number for each in page]
+        after = page.next
+        if after is None:
+            return found
 
 
-def _from(plan: Plan, after: int) -> Iterator[tuple[int, Action]]:
-    return ((number, action) for number, action in enumerate(plan.actions) if number > after)
+async def _applied_at(visit: Visit, plan_id: str) -> datetime | None:
+    """When a run began to apply it."""
+    after: str | None = None
+    while True:
+        page = await visit.desk.ask(visit.desk.session.plans, limit=PLANS, after=after)
+        for each in page:
+            if each.id == plan_id:
+                return cast("datetime | None", each.applied_at)
+        after = page.next
+        if after is None:
+            return None
 
 
 async def apply(visit: Visit) -> Response:
@@ -288,8 +295,7 @@ async def apply(visit: Visit) -> Response:
         if not only:
             raise ValueError("Nothing is ticked: tick what is right, or apply all of it.")
     elif which == "found":
-        wanted = attrs.evolve(_wanted(form, {}), after=-1)
-        only = await desk.work(lambda: [n for n, a in _from(plan, -1) if wanted.fits(a)])
+        only = await _numbers(desk, plan, _wanted(plan, form, {}))
     elif which != "all":
         raise ValueError("Say what is right of the plan: all of it, what is ticked, or what the search shows.")
     accept: list[Any] = [{"restored": form.one("restored")}] if form.one("restored") else []
@@ -299,4 +305,4 @@ async def apply(visit: Visit) -> Response:
         report = await desk.work(desk.session.apply, plan, only=only, accept=accept, by=visit.user.name)
         return f"runs/{report.run_id}"
 
-    return await begun(visit, plan.id, "The plan is being applied", doing())
+    return await begun(visit, plan.id, "The plan is being applied", doing)

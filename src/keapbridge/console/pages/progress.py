@@ -11,7 +11,7 @@ from keapbridge.console.visit import Visit
 from keapbridge.model.summaries import UnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from starlette.responses import Response
 
@@ -37,7 +37,7 @@ class Progress:
     error: str = ""
 
 
-async def begun(visit: Visit, about: str, what: str, doing: Awaitable[str]) -> Response:
+async def begun(visit: Visit, about: str, what: str, doing: Callable[[], Awaitable[str]]) -> Response:
     """Begin what takes a while, and show its outcome if it is there at once.
 
     Args:
@@ -48,7 +48,7 @@ async def begun(visit: Visit, about: str, what: str, doing: Awaitable[str]) -> R
 
     async def held() -> str:
         async with desk.hold():
-            return await doing
+            return await doing()
 
     work = desk.works.begin(about, what, visit.user.name, held())
     await desk.works.wait(work, AT_ONCE)

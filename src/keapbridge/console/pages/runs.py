@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import attrs
 
+from keapbridge.console.desk import Desk
 from keapbridge.console.visit import Visit, missing
 from keapbridge.errors import StalePlanError
 from keapbridge.model.report import TROUBLE, Line, Report
@@ -23,8 +23,9 @@ __all__ = ["ARun", "CountRow", "count_rows", "run_shown", "show", "show_one", "t
 
 MANY = 25
 LINES = 50
-LOOKED_AT = 5_000  # lines whose reasons are counted, and among which those of an outcome are looked for
-DIFFERENT = 20  # reasons
+LOOKED_AT = 1_000  # lines of an outcome whose reasons are counted
+DIFFERENT = 10  # reasons of an outcome
+UNDONE = ("created", "updated", "deleted", "archived", "linked", "told apart")  # what can be taken back
 PURPOSES: Mapping[str, str] = {"undo": "took a run back", "decision": "did what somebody decided"}
 
 
@@ -66,11 +67,12 @@ class ALine:
 
 @attrs.frozen
 class Reason:
-    """Why something did not go through, and how often."""
+    """Why something did not go through, and how often; `more`: at least so often."""
 
     outcome: str
     why: str
     number: int
+    more: bool
 
 
 def _ending(ended: bool, complete: bool, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, str]:
@@ -106,14 +108,9 @@ def count_rows(
 
 async def show(visit: Visit) -> Response:
     """The runs, newest first."""
-    limit = _whole(visit.query("limit"), MANY, 1000)
-    runs = await visit.desk.ask(visit.desk.session.runs, limit=limit + 1)
-    older = visit.url("runs", limit=limit + MANY) if len(runs) > limit else ""
-    return visit.show("runs.html", "Runs", {"runs": [run_shown(run) for run in runs[:limit]], "older": older})
-
-
-def _whole(text: str, default: int, most: int) -> int:
-    return min(int(text), most) if text.isascii() and text.isdigit() and int(text[:9]) else default
+    runs = await visit.desk.ask(visit.desk.session.runs, limit=MANY, after=visit.query("after") or None)
+    older = visit.url("runs", after=runs.next) if runs.next else ""
+    return visit.show("runs.html", "Runs", {"runs": [run_shown(run) for run in runs], "older": older})
 
 
 async def the_report(visit: Visit) -> Report:
@@ -127,12 +124,12 @@ async def the_report(visit: Visit) -> Report:
 
 async def show_one(visit: Visit) -> Response:
     """What a run did."""
-    report = await the_report(visit)
-    outcome, after = visit.query("outcome"), _whole(visit.query("after"), 0, 10**9)
-    reasons, looked_at = await visit.desk.read(lambda: _reasons(report))
-    lines, more = await visit.desk.read(lambda: _lines(report, outcome, after))
+    report, desk = await the_report(visit), visit.desk
+    outcomes = sorted({heading.partition(" in ")[0] for its in report.counts.values() for heading in its})
+    outcome = visit.query("outcome") if visit.query("outcome") in outcomes else ""
+    after = visit.query("after") or None
+    lines = await desk.ask(desk.session.lines, report, outcome=outcome or None, after=after, limit=LINES)
     ending, mood = _ending(report.ended_at is not None, report.complete, report.counts)
-    outcomes = sorted({heading for its in report.counts.values() for heading in its} - {"unchanged"})
     shown = {
         "run_id": report.run_id,
         "plan_id": report.plan_id,
@@ -141,43 +138,27 @@ async def show_one(visit: Visit) -> Response:
         "ended_at": report.ended_at,
         "ending": ending,
         "mood": mood,
-        "reasons": reasons,
-        "looked_at": looked_at,
-        "is_partly_read": looked_at == LOOKED_AT,
+        "reasons": await _reasons(desk, report),
         "counts": count_rows(report.counts, report.objects),
         "objects": report.objects,
-        "outcome": outcome if outcome in outcomes else "",
-        "outcomes": outcomes,
-        "lines": lines,
-        "more": visit.url("runs", report.run_id, outcome=outcome, after=more) if more else "",
-        "can_be_undone": any(report.count(done) for done in ("created", "updated", "deleted", "archived", "linked")),
+        "outcome": outcome,
+        "outcomes": [each for each in outcomes if each != "unchanged"],
+        "lines": [_line(line) for line in lines],
+        "more": visit.url("runs", report.run_id, outcome=outcome, after=lines.next) if lines.next else "",
+        "can_be_undone": any(report.count(done) for done in UNDONE),
     }
     return visit.show("run.html", f"Run {report.run_id}", shown)
 
 
-def _reasons(report: Report) -> tuple[list[Reason], int]:
-    """The reasons that come most often, the worst first."""
-    wanted = {outcome for outcome in (*TROUBLE, "skipped") if report.count(outcome)}
-    found: Counter[tuple[str, str]] = Counter()
-    number = 0
-    for line in islice(report.lines, LOOKED_AT if wanted else 0):
-        number += 1
-        if line.outcome in wanted:
-            found[line.outcome, line.reason] += 1
-    order = (*TROUBLE, "skipped")
-    ranked = sorted(found.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
-    return [Reason(outcome, why, times) for (outcome, why), times in ranked[:DIFFERENT]], number
-
-
-def _lines(report: Report, outcome: str, after: int) -> tuple[list[ALine], int | None]:
-    """Some lines, and from where to go on."""
-    found: list[ALine] = []
-    for place, line in enumerate(islice(report.lines, after, after + LOOKED_AT), after + 1):
-        if not outcome or line.heading == outcome:
-            found.append(_line(line))
-        if len(found) == LINES:
-            return found, place
-    return found, None
+async def _reasons(desk: Desk, report: Report) -> list[Reason]:
+    """The reasons that come most often, the worst first; counted among the first lines of each outcome."""
+    found: list[Reason] = []
+    for outcome in (*TROUBLE, "skipped"):
+        if report.count(outcome):
+            lines = await desk.ask(desk.session.lines, report, outcome=outcome, limit=LOOKED_AT)
+            its = Counter(line.reason for line in lines)
+            found += [Reason(outcome, why, number, bool(lines.next)) for why, number in its.most_common(DIFFERENT)]
+    return found
 
 
 def _line(line: Line) -> ALine:

@@ -45,4 +45,4 @@ async def undo(visit: Visit) -> Response:
         done = await desk.work(desk.session.undo, report.run_id, by=visit.user.name)
         return f"runs/{done.run_id}"
 
-    return await begun(visit, f"undo-{report.run_id}", "The run is being taken back", doing())
+    return await begun(visit, f"undo-{report.run_id}", "The run is being taken back", doing)

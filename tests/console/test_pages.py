@@ -151,7 +151,7 @@ def test_a_conflict_is_decided(
     assert "Writer" in said
     assert "Engineer" in said
     [token] = re.findall(r'name="conflict" value="([^"]+)"', anna.page.text)
-    said = anna.send("/conflicts", conflict=token, object="contacts", customcrm=conflict, **decision)
+    said = anna.send("/conflicts", conflict=token, **decision)
     assert "It is decided" in said
     assert {title or None for title in titles(crm_server, keap_server)} == {both}
     assert {each.by for each in session.explain("contacts", customcrm=conflict).history[:1]} == {"anna"}
@@ -160,8 +160,7 @@ def test_a_conflict_is_decided(
 def test_a_conflict_shows_what_was_known_before_and_what_was_written(conflict: str, browse: Browse) -> None:
     anna = browse()
     anna.look("/conflicts")
-    [link] = re.findall(r'href="(/conflicts/[^"?]+)"', anna.page.text)
-    said = anna.look(link)
+    said = anna.look(f"/conflicts/contacts/{conflict}")
     for value in ("Writer", "Engineer", "Countess"):
         assert value in said
 
@@ -173,12 +172,7 @@ def test_of_two_who_decide_at_once_the_second_sees_what_the_first_did(
     for each in (anna, bert):
         each.look("/conflicts")
     [token] = re.findall(r'name="conflict" value="([^"]+)"', bert.page.text)
-    its = {
-        "conflict": token,
-        "object": "contacts",
-        "customcrm": conflict,
-        "keap": str(next(iter(keap_server.state.contacts))),
-    }
+    its = {"conflict": token}
     anna.send("/conflicts", decision="keap", **its)
     said = bert.send("/conflicts", decision="customcrm", **its, status=409)
     assert "decided by anna" in said
@@ -198,7 +192,7 @@ def test_a_decision_about_other_values_than_those_seen_is_not_taken(
     [token] = re.findall(r'name="conflict" value="([^"]+)"', anna.page.text)
     crm.contacts.update(conflict, job_title="Poet")
     session.sync()
-    anna.send("/conflicts", conflict=token, object="contacts", customcrm=conflict, decision="customcrm", status=409)
+    anna.send("/conflicts", conflict=token, decision="customcrm", status=409)
     assert titles(crm_server, keap_server) == ("Poet", "Engineer")
 
 
@@ -322,3 +316,52 @@ def test_everybody_else_goes_on_where_a_session_is_busy(
     anna.look("/plans")
     assert session.under_way() is None
     assert "Nobody is at work" in anna.look("/progress")
+
+
+# --- pairs in doubt -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubt(session: kb.SyncSession, crm_server: CustomcrmEmulator, keap_server: KeapEmulator) -> None:
+    """One e-mail address, and two quite different names."""
+    crm_server.state.contacts.add({"FirstName": "Ada", "LastName": "Berg", "Email": "shared@example.org"})
+    address = {"email": "shared@example.org", "field": "EMAIL1"}
+    keap_server.state.contacts.add({"given_name": "Zoe", "family_name": "Kim", "email_addresses": [address]})
+    session.sync()
+
+
+@pytest.mark.parametrize(("decision", "linked", "number"), [("same", 1, 1), ("different", 2, 2)])
+def test_two_candidates_are_linked_or_told_apart(
+    session: kb.SyncSession,
+    keap_server: KeapEmulator,
+    doubt: None,
+    browse: Browse,
+    decision: str,
+    linked: int,
+    number: int,
+) -> None:
+    anna = browse()
+    assert "1 pair of records is in doubt" in anna.look("/")
+    said = anna.look("/pairs")
+    for words in ("Ada", "Zoe", "Berg", "Kim", "same Email"):
+        assert words in said
+    [token] = re.findall(r'name="pair" value="([^"]+)"', anna.page.text)
+    said = anna.send("/pairs", pair=token, decision=decision)
+    assert "It is decided" in said
+    assert ("Told apart" in said and "by anna" in said) is (decision == "different")
+    session.sync()
+    assert len(list(session.contacts.links())) == linked
+    assert len(keap_server.state.contacts) == number
+    assert not session.pairs_in_doubt()
+
+
+def test_of_two_who_tell_apart_at_once_the_second_sees_what_the_first_did(
+    session: kb.SyncSession, doubt: None, browse: Browse
+) -> None:
+    anna, bert = browse("anna"), browse("bert")
+    for each in (anna, bert):
+        each.look("/pairs")
+    [token] = re.findall(r'name="pair" value="([^"]+)"', bert.page.text)
+    anna.send("/pairs", pair=token, decision="different")
+    assert "Nothing was done now" in bert.send("/pairs", pair=token, decision="same", status=409)
+    assert not list(session.contacts.links())

@@ -230,7 +230,7 @@ async def _shown(visit: Visit, plan: Plan, wanted: Wanted, ticked: frozenset[int
         "purpose": PURPOSES.get(plan.purpose, ""),
         "applied_at": await _applied_at(visit, plan.id),
         "is_empty": plan.is_empty,
-        "outlook": "Nothing is to be written." if plan.is_empty else f"{str(plan.estimate).capitalize()}.",
+        "outlook": "Nothing is to be written." if plan.is_empty else f"It takes {plan.estimate}.",
         "objects": plan.objects,
         "counts": [*count_rows(plan.counts, plan.objects), _unchanged(plan)],
         "braked": braked,

@@ -33,6 +33,11 @@ class AField:
     differs: bool
     why: str
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be told of it."""
+        return not self.why and all(value is None for _, value in (*self.values, *self.base))
+
 
 @attrs.frozen
 class Entry:
@@ -83,12 +88,14 @@ async def show(visit: Visit) -> Response:
     if found.link is None and found.keap is None and found.customcrm is None and not found.history:
         raise missing("record")
     ids = {each: found.link.id(each) if found.link else id if each is side else None for each in Side}
+    fields = list(_fields(found))
     shown: dict[str, Any] = {
         "object": object,
         "there": [There(s, i, visit.outside(s, object, i) if i is not None else None) for s, i in ids.items()],
         "is_linked": found.link is not None,
         "why": found.why,
-        "fields": list(_fields(found)),
+        "fields": [field for field in fields if not field.is_empty],
+        "empty": [field.name for field in fields if field.is_empty],
         "failures": [f"{f.side.title} {f.id} failed {f.tries} times: {f.reason}" for f in found.failures],
         "entries": entries(found.history),
         "conflicts": bool(found.conflicts),

@@ -13,7 +13,7 @@ from two_systems.checks import UNTOLD
 
 import keapbridge as kb
 from keapbridge.decide.awaited import MOST_WRITES
-from keapbridge.model.plan import Conflict, Skip, Update
+from keapbridge.model.plan import Conflict, Create, Skip, Update
 from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, KINDS, MARKS, Name, World
 
 WEAR = 4  # things that happen before it is worth while to look whether the laws hold
@@ -129,8 +129,14 @@ class Checks(World):
     def _is_refused(self, action: Any, report: kb.Report) -> bool:
         """Whether it gives a row what another row has, where that is unique: each run tries, and tells that.
 
-        So it ends when two people were merged in Keap of whom the CRM keeps both.
+        So it ends when Keap has merged two whom the CRM keeps both, and when a person is new to a Keap that
+        would write them over another one with the same address.
         """
+        if isinstance(action, Create) and self.plays.same_email == "same" and action.object == CONTACTS:
+            address = self.row((CONTACTS, action.side.other, action.source_id)).get("Email")
+            there = [row.get("Email") for row in self.rows(CONTACTS, KEAP).values()]
+            told = action.source_id in {line.customcrm_id for line in report.failures}
+            return action.side is KEAP and told and any(alike("Email", address, each) for each in there)
         if self.kind != "towns" or not isinstance(action, Update):
             return False
         taken = {row.get("Email"): id for id, row in self.rows(CONTACTS, CUSTOMCRM).items()}

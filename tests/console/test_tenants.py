@@ -1,0 +1,89 @@
+"""The tenants of a fleet: the worst first, found by name, paused, and each with the pages of its session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from starlette.testclient import TestClient
+
+import keapbridge as kb
+from keapbridge.fleet.status import FleetStatus, TenantStatus
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def tenant(name: str, **more: object) -> TenantStatus:
+    quiet = TenantStatus(name, "idle", NOON, "complete", "", 0, timedelta(0), timedelta(minutes=5), 9, 0, 0, 0)
+    return attrs.evolve(quiet, **more)  # type: ignore[arg-type]
+
+
+@attrs.define
+class Fleet:
+    """A fleet as the console knows it, all of whose tenants have one session."""
+
+    session: kb.SyncSession
+    tenants: list[TenantStatus]
+    changed: list[tuple[str, str]] = attrs.field(factory=list)
+
+    def desks(self) -> Fleet:
+        return self
+
+    def status(self) -> FleetStatus:
+        return FleetStatus(tuple(self.tenants), NOON)
+
+    def change(self, name: str, what: str) -> None:
+        self.status()[name]
+        self.changed.append((name, what))
+
+    @asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[kb.SyncSession]:
+        self.status()[name]
+        yield self.session
+
+    def secret(self, candidate: str) -> str:
+        return candidate
+
+
+@pytest.fixture
+def fleet(session: kb.SyncSession) -> Fleet:
+    crowd = [tenant(f"quiet{number:04}") for number in range(2000)]
+    return Fleet(session, [*crowd, tenant("zulu", outcome="failed", in_row=3), tenant("asks", conflicts=2)])
+
+
+@pytest.fixture
+def client(fleet: Fleet) -> TestClient:
+    app = kb.console.asgi_app(fleet, authorize=lambda _: kb.console.User("anna", can_decide=True))
+    return TestClient(app, base_url="http://console.example")
+
+
+def test_the_worst_stand_first_and_a_page_has_some(client: TestClient) -> None:
+    page = client.get("/").text
+    names = re.findall(r'href="/tenants/([^/]+)/"', page)
+    assert names[:3] == ["zulu", "asks", "quiet0000"]
+    assert len(names) == 50
+    assert "2,002 tenants" in page
+
+
+def test_one_is_found_and_paused(fleet: Fleet, client: TestClient) -> None:
+    [token, *_] = re.findall(r'name="token" value="([^"]+)"', client.get("/").text)
+    found = client.post("/find", data={"token": token, "name": "quiet1999"}).text
+    assert re.findall(r'href="/tenants/([^/]+)/"', found) == ["quiet1999"]
+    client.post("/", data={"token": token, "tenant": "quiet1999", "what": "pause"})
+    assert fleet.changed == [("quiet1999", "pause")]
+    assert client.post("/", data={"token": token, "tenant": "nobody", "what": "pause"}).status_code == 404
+    assert client.post("/", data={"token": token, "tenant": "zulu", "what": "remove"}).status_code == 422
+
+
+def test_each_has_the_pages_of_its_session(client: TestClient, crm: kb.CustomcrmClient) -> None:
+    crm.contacts.create(kb.customcrm.Contact(first_name="Ada", email="ada@example.org"))
+    page = client.get("/tenants/zulu/plans").text
+    [token, *_] = re.findall(r'name="token" value="([^"]+)"', page)
+    plan = client.post("/tenants/zulu/plans", data={"token": token})
+    assert "Ada" in plan.text
+    assert plan.url.path.startswith("/tenants/zulu/plans/")
+    assert client.get("/tenants/nobody/plans").status_code == 404

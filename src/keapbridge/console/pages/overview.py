@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import attrs
@@ -58,7 +57,6 @@ class Overview:
 
     Attributes:
         reasons: why not all is in step.
-        tenant: when it is due, where it is one of a fleet.
     """
 
     verdict: str
@@ -68,15 +66,6 @@ class Overview:
     runs: Sequence[ARun]
     gauges: Sequence[Gauge]
     deliveries: Counts | None
-    tenant: Due | None = None
-
-
-@attrs.frozen
-class Due:
-    """When a tenant is due."""
-
-    due_at: datetime | None
-    full_at: datetime | None
 
 
 def overview(

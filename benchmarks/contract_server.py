@@ -31,9 +31,10 @@ class Listing:
         self._made = lru_cache(KEPT)(self._make)
 
     def page(self, query: dict[str, list[str]]) -> bytes:
-        """The body for a query; `page_token` says how many were shown already."""
+        """The body for a query; `page_token` says how many were shown already, and so does `contact_id>`."""
         size = min(MOST, int(query.get("page_size", [str(USUAL)])[0]))
-        return self._made(int(query.get("page_token", ["0"])[0]), size)
+        above = query.get("filter", [""])[0].rpartition("contact_id>")[2]
+        return self._made(int(query.get("page_token", [above or "0"])[0]), size)
 
     def _make(self, first: int, size: int) -> bytes:
         end = min(first + size, self._records)

@@ -59,8 +59,10 @@ class Dialect:
 
 
 def _read_keap(query: Query) -> Asked:
-    terms = dict(term.split("==", 1) for term in query.get("filter", "").split(";") if "==" in term)
-    first, size = int(query.get("page_token", 0)), int(query.get("page_size", 1000))
+    terms = dict(
+        term.split(sign, 1) for term in query.get("filter", "").split(";") for sign in ("==", ">") if sign in term
+    )
+    first, size = int(query.get("page_token", terms.get("contact_id", 0))), int(query.get("page_size", 1000))
     if "ids" in terms:
         return Asked("batch", indices=tuple(int(id) - 1 for id in terms["ids"].split(",")))
     return Asked("changes" if "start_update_time" in terms else "page", first, size)

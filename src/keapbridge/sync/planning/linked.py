@@ -164,9 +164,12 @@ def with_references(sync: Synchronization, pair: Pair, context: Context) -> Pair
     def ready(seen: Observation | None) -> Observation | None:
         if seen is None:
             return None
-        return attrs.evolve(seen, snapshot=sync.follow_references(seen.snapshot, context))
+        followed = sync.follow_references(seen.snapshot, context)
+        return seen if followed is seen.snapshot else attrs.evolve(seen, snapshot=followed)
 
-    return attrs.evolve(pair, customcrm=ready(pair.customcrm), keap=ready(pair.keap))
+    ours, theirs = ready(pair.customcrm), ready(pair.keap)
+    is_same = ours is pair.customcrm and theirs is pair.keap  # as most are
+    return pair if is_same else attrs.evolve(pair, customcrm=ours, keap=theirs)
 
 
 def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:

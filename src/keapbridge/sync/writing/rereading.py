@@ -63,8 +63,8 @@ def _read_moved(part: RunPart, moved: Mapping[str, str]) -> Flow[list[Pair]]:
 
 def _adopted(state: PairState, adoption: Adopt) -> PairState:
     reason = adoption.key if adoption.replaces else f"same {adoption.key}"
-    new = attrs.evolve(state, replaces=adoption.replaces, is_new=True)
-    return new.saying(new.line("linked", None, (), reason))
+    line = state.line("linked", None, (), reason)
+    return attrs.evolve(state, replaces=adoption.replaces, is_new=True, lines=(*state.lines, line))
 
 
 def planned_targets(part: RunPart, actions: Sequence[Action]) -> dict[str, frozenset[Side]]:

@@ -11,14 +11,19 @@ from two_systems.playing import play_games
 from two_systems.pools import ACTIONS, STEPS
 
 
-def main(examples: int, number: int, actions: str) -> None:
+def main(examples: int, number: int, actions: str) -> int:
     """Play so many games, always the same ones for a seed, and write down which actions were planned.
 
     A process of its own does this, so that the coverage of nothing else is counted.
+
+    Returns:
+        How many games failed.
     """
-    play_games(TwoSystems, examples, number, STEPS)
+    failed = play_games(TwoSystems, examples, number, STEPS)
     Path(actions).write_text(json.dumps(sorted(ACTIONS)))
+    return failed
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    failed = main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    sys.exit(f"{failed} games failed" if failed else 0)

@@ -10,11 +10,11 @@ from two_systems.playing import play_games
 from wired.game import STEPS, TwoWiredSystems
 
 
-def main(games: int, wired: int, number: int, actions: str) -> None:
-    """Play so many games of each kind, always the same ones for a seed."""
-    play_games(TwoWiredSystems, wired, number, STEPS)
-    play(games, number, actions)
+def main(games: int, wired: int, number: int, actions: str) -> int:
+    """Play so many games of each kind, always the same ones for a seed, and tell how many failed."""
+    return play_games(TwoWiredSystems, wired, number, STEPS) + play(games, number, actions)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), sys.argv[4])
+    failed = main(*map(int, sys.argv[1:4]), sys.argv[4])
+    sys.exit(f"{failed} games failed" if failed else 0)

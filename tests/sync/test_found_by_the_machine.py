@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+import attrs
 import pytest
 from fakes import Fault, no_faults
 from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
@@ -178,3 +179,16 @@ def test_a_function_of_the_hosts_that_fails_for_an_example_holds_its_field_only(
     wired.pass_by(days=1)
     wired.session().contacts.sync(full=True)
     assert {row.get("JobTitle") for row in wired.rows(CONTACTS, KEAP).values()} == {POISON, "Clerk"}
+
+
+def test_a_read_that_lags_behind_the_list_is_not_taken_for_what_the_list_leaves_out(wired: TwoWiredSystems) -> None:
+    """Else the old value is taken for what the record holds now, and that somebody emptied it is never seen."""
+    habits = attrs.evolve(kb.Habits.assumed(), list_lag="some", empty_shown="left_out")
+    wired.build("emulator", habits, known=False, mapping="plain")
+    people = ({"FirstName": "Ada", "LastName": name, "JobTitle": "Clerk"} for name in ("One", "Two", "Three"))
+    for person in people:
+        wired.add(CONTACTS, KEAP, **person)
+    wired.watched(lambda: wired.session().sync(full=True))
+    wired.lose_sight_of_a_property(side=KEAP, how="ids", many=1, edited=False, listed_only=True, back="emptied")
+    wired.heal()
+    assert all(row.get("JobTitle") != "Cook" for side in kb.Side for row in wired.rows(CONTACTS, side).values())

@@ -15,6 +15,7 @@ import msgspec
 
 from keapbridge._io.effects import Flow, gather
 from keapbridge.decide.absence import ENOUGH, Verdict, shows
+from keapbridge.decide.restored import is_older
 from keapbridge.errors import ApiError
 from keapbridge.model.plan import Skip
 from keapbridge.model.records import Observation, Pair, Values
@@ -164,7 +165,8 @@ def _fact(name: str) -> str:
 def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: bool = True) -> Flow[list[Seen]]:
     """These records as reads by id show them: in few calls where that shows all, else each alone.
 
-    What a record leaves out then is empty, if any other one shows it so.
+    What a record leaves out then is empty, if any other one shows it so. A read whose stamp is older than that of the
+    list lags behind it, and tells nothing.
 
     Args:
         by_ids: whether they come from a list, and not from a read of several ids.
@@ -177,7 +179,7 @@ def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: 
         return list(listed)
     batch = {id: current[id] for id in due}
     if by_ids:
-        batch = _readable((yield from sync.read(side, due))[0])
+        batch = _readable((yield from sync.read(side, due))[0], before)
         current |= batch
     in_batch = _shown(batch.values(), hidden)
     told = dict.fromkeys(batch, in_batch)
@@ -186,9 +188,10 @@ def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: 
             (read_alone(sync, side, id) for id in due if _leaves_out(current[id], hidden - in_batch)), AT_ONCE
         )
     ):
-        current |= _readable(found)
-        shown |= _shown(found.values(), hidden)
-        told |= dict.fromkeys(_readable(found), hidden)
+        readable = _readable(found, before)
+        current |= readable
+        shown |= _shown(readable.values(), hidden)
+        told |= dict.fromkeys(readable, hidden)
     shown |= in_batch
     more = {
         field
@@ -209,8 +212,13 @@ def whole(sync: Synchronization, side: Side, listed: Sequence[Seen], *, by_ids: 
     ]
 
 
-def _readable(found: Mapping[str, Seen]) -> dict[str, Seen]:
-    return {id: one for id, one in found.items() if one.whole.problem is None}
+def _readable(found: Mapping[str, Seen], listed: Mapping[str, Seen]) -> dict[str, Seen]:
+    """Those that can be understood, and are no older than a list has shown them."""
+
+    def tells(id: str, one: Seen) -> bool:
+        return one.whole.problem is None and not is_older(listed[id].whole.life.changed, one.whole.life.changed)
+
+    return {id: one for id, one in found.items() if tells(id, one)}
 
 
 def _look_for_witness(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from starlette.testclient import TestClient
 
 import keapbridge as kb
 from keapbridge.console.app import BROWSER
+from keapbridge.console.desk import Desk
 from keapbridge.console.pages import SESSION
+from keapbridge.console.security import LASTING, Tokens
 
 User = kb.console.User
 Browse = Callable[..., Any]
@@ -192,6 +196,32 @@ def test_a_reader_decides_nothing(session: kb.SyncSession, browse: Browse, path:
     sent = reader.client.post(path.replace("{", "").replace("}", ""), data={"token": reader.token})
     assert sent.status_code == 403
     assert plans(session) == 0
+
+
+def test_why_a_form_is_refused_is_told_apart(session: kb.SyncSession, browse: Browse) -> None:
+    """A right token of who may not decide, a wrong one and an old one of who may, and a right one from elsewhere."""
+    decider, reader = browse("anna"), browse("rita", can_decide=False)
+    for each in (decider, reader):
+        each.look("/records")
+    tokens, now = Tokens(asyncio.run(Desk(session).secret("no other one"))), datetime.now(UTC)
+    own = tokens.make("anna", decider.client.cookies[BROWSER], now)
+    old = tokens.make("anna", decider.client.cookies[BROWSER], now - LASTING - timedelta(minutes=1))
+
+    def why(browser: Any, token: str | None, **headers: str) -> str:
+        sent = browser.client.post(
+            "/plans", data={"full": "1", **({} if token is None else {"token": token})}, headers=headers
+        )
+        assert sent.status_code == 403
+        return str(sent.text)
+
+    assert "decide nothing" in why(reader, reader.token)
+    for wrong in (None, "guessed", old, reader.token):
+        assert "too old, or not yours" in why(decider, wrong)
+    assert "too old, or not yours" in why(reader, decider.token)
+    assert "another site" in why(decider, own, origin="https://evil.example")
+    assert plans(session) == 0
+    assert decider.client.post("/plans", data={"token": own}).status_code == 200
+    assert plans(session) == 1
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from browsers import serve
 
 import keapbridge as kb
+from keapbridge.testing import KeapEmulator, Recorded
 
 if TYPE_CHECKING:
     from conftest import World
@@ -26,6 +33,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("browser")]
 MANUAL = kb.Policy(conflicts="manual")
 WIDTHS = {"phone": 390, "desk": 1280}
 PATIENCE = 60_000  # milliseconds until something is not going to happen any more
+RUNNER = Path(__file__).parents[1] / "crash" / "one_run.py"
 PAGES = ("", "plans", "conflicts", "pairs", "failures", "runs", "records", "dataflow", "check")
 EVIL = '"><img src=x onerror="window.ran=1"><script>window.ran=1</script>{{7*7}}'
 
@@ -95,6 +103,11 @@ def _titles(world: World) -> set[Any]:
     }
 
 
+def _id(world: World, name: str) -> Any:
+    [id] = [id for id, contact in world.keap.state.contacts.items() if contact["given_name"] == name]
+    return id
+
+
 def _go(page: Any, name: str) -> None:
     """Go to a page, and wait for it: what is clicked before is clicked on the page before."""
     page.get_by_role("link", name=name, exact=True).click()
@@ -126,6 +139,18 @@ def test_the_whole_story_is_done_in_both_systems(
     page.get_by_role("button", name="Keap", exact=False).first.click()
     expect(page.get_by_role("status")).to_contain_text("It is decided")
     assert _titles(world) == {"Manager"}
+
+    _go(page, "A record")
+    page.locator('select[name="object"]').select_option("contacts")
+    page.locator('select[name="side"]').select_option("keap")
+    page.locator('input[name="id"]').fill(str(_id(world, "Ada")))
+    page.get_by_role("button", name="Show it").click()
+    row = page.locator("main tbody tr", has=page.get_by_role("rowheader", name="JobTitle", exact=True))
+    expect(row).to_contain_text("in step")
+    expect(row.get_by_text("Manager")).to_have_count(3)  # in both systems now, and known from the last sync
+    written = page.locator(".timeline li", has_text="decided by anna").first
+    expect(written).to_contain_text("JobTitle")
+    expect(written.locator("ins")).to_contain_text("Manager")
 
     _go(page, "Pairs in doubt")
     page.get_by_role("button", name="These are not the same").click()
@@ -313,6 +338,84 @@ def test_no_address_and_no_line_of_a_log_says_anything_of_people(
     for text in (*asked, *(record.getMessage() for record in caplog.records)):
         for planted in ("Engineer", "Manager", "Berg", "Holm", "shared@", "ada@", "Zoe"):
             assert planted not in text, text
+
+
+@attrs.define
+class Gate:
+    """Holds the answers to some of the records that Keap is to make, until they are let go."""
+
+    held: int = 0
+    come: threading.Event = attrs.field(factory=threading.Event)
+    go: threading.Event = attrs.field(factory=threading.Event)
+
+    def see(self, request: Recorded, after: int) -> None:
+        """Called in the emulator, after what was asked was done."""
+        self.held += (request.method, request.path.endswith("/contacts")) == ("POST", True)
+        if self.held == after:
+            self.come.set()
+            self.go.wait()
+
+
+@contextmanager
+def gate(keap: KeapEmulator, after: int) -> Iterator[Gate]:
+    found, note = Gate(), keap.requests.add
+
+    def noted(request: Recorded) -> None:
+        note(request)
+        found.see(request, after)
+
+    keap.requests.add = noted  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        found.go.set()
+        keap.requests.add = note  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with-a-script", "without"])
+def test_how_far_a_sync_of_another_process_is_can_be_seen_while_it_writes(
+    world: World, browse: Callable[..., Any], store: str, script: bool
+) -> None:
+    for n in range(6):
+        world.crm.state.contacts.add({"FirstName": f"P{n}", "LastName": "Holm", "Email": f"p{n}@example.org"})
+    page = browse(java_script_enabled=script)
+    options = {
+        "keap_url": world.keap.base_url,
+        "keap_key": world.keap.api_key,
+        "crm_url": world.crm.base_url,
+        "crm_token": world.crm.token,
+        "store": store,
+        "term": None,
+        "wait": 0.0,
+    }
+    command = [sys.executable, str(RUNNER), json.dumps(options)]
+    with (
+        gate(world.keap, after=4) as shut,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as runner,
+    ):
+        assert runner.stdout is not None
+        assert runner.stdin is not None
+        runner.stdin.write("changes\n")
+        runner.stdin.close()
+        assert shut.come.wait(60)
+        page.reload()
+        page.get_by_role("link", name="See how far it is").click()
+        expect(page.get_by_role("status")).to_contain_text("Writing")
+        bar = page.get_by_role("progressbar")
+        done, total = (int(bar.get_attribute(name)) for name in ("value", "max"))
+        assert 0 < done < total
+        for other in ("plans", "conflicts", "runs"):
+            page.goto(f"/{other}")
+        page.goto("/plans")
+        page.get_by_role("button", name="Make a plan").click()
+        expect(page.get_by_role("alert")).to_be_visible()  # the session is busy
+        page.goto("/progress")
+        expect(page.get_by_role("status")).to_contain_text("Writing")
+        shut.go.set()
+        assert [line.strip() for line in runner.stdout] == ["ready", "done"]
+        expect(page).to_have_url(re.compile(r"/runs/\w+$"))
+        expect(page.locator("main")).to_contain_text("Done")
+    assert len(world.keap.state.contacts) == 6
 
 
 def test_a_console_that_is_served_again_goes_on_where_it_was(world: World, chromium: Any) -> None:

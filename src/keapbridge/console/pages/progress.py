@@ -70,6 +70,8 @@ async def show(visit: Visit) -> Response:
     found: UnderWay | None = await visit.desk.ask(visit.desk.session.under_way)
     if work is None and found is None:
         return await _of_another_process(visit, about, again)
+    if not about and found is not None and found.run_id is not None:
+        again = visit.url("progress", about=found.run_id)  # at its end it leads to the report
     title = "At work" if work is None else work.what
     by = "" if work is None else f", for {work.by}"
     if found is None or found.run_id is None:

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from keapbridge.customcrm import BearerToken, CustomcrmClient
+from keapbridge.decide.policy import Policy
 from keapbridge.demo import _claims as claims
 from keapbridge.demo import _edits as edits
 from keapbridge.demo._invented import Things, invent, load
+from keapbridge.demo._left import leave
 from keapbridge.errors import KeapbridgeError
 from keapbridge.keap import KeapApiKey, KeapClient
 from keapbridge.mapping import Mapper, companies, contacts, products
@@ -64,7 +66,8 @@ def run(
         out: where the lines go.
         seed: the same data for the same seed.
         customers, contacts, products: how many companies, people and products there are, in both systems together.
-        then: is called with the session before all of it is gone.
+        then: is called with a session before all of it is gone: one that leaves conflicts to people, and after which
+            something waits for them.
 
     Returns:
         0 when everything it said is so, 1 when something is not, 2 when it cannot run.
@@ -86,9 +89,7 @@ def run(
         CustomcrmClient(crm_server.base_url, auth=BearerToken(crm_server.token)) as crm,
         KeapClient(auth=KeapApiKey(keap_server.api_key), base_url=keap_server.base_url) as keap,
         tempfile.TemporaryDirectory(prefix="keapbridge-demo-") as folder,
-        SyncSession(
-            customcrm=crm, keap=keap, store=f"sqlite:///{Path(folder) / 'bridge.db'}", progress=True
-        ) as session,
+        SyncSession(customcrm=crm, keap=keap, store=_store(folder), progress=True) as session,
     ):
         things = load(invented, crm_server, keap_server)
         for clock in clocks:
@@ -104,8 +105,15 @@ def run(
         _figures(show)
         verdict = _verdict(show, time.monotonic() - started)
         if then is not None:
-            then(session)
+            asks = Policy(conflicts="manual")
+            with SyncSession(customcrm=crm, keap=keap, store=_store(folder), policy=asks) as for_people:
+                leave(for_people, crm_server, keap_server)
+                then(for_people)
     return verdict
+
+
+def _store(folder: str) -> str:
+    return f"sqlite:///{Path(folder) / 'bridge.db'}"
 
 
 @contextmanager

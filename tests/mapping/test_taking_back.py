@@ -114,3 +114,12 @@ def test_a_country_that_was_written_along_where_no_address_was_shown_goes_with_w
     again, _ = taken_back(mapper, KEAP, sent, changes, ["Region"], context)
     again, _ = taken_back(mapper, KEAP, again, changes, ["Country"], context)
     assert not again.addresses
+
+
+def test_what_is_understood_only_since_a_country_was_written_was_not_written_along() -> None:
+    mapper, context = kb.mapping.contacts, Context()
+    record = keap.Contact(id="7", phone_numbers=(keap.PhoneNumber("030 23125334", field="PHONE1"),))
+    assert "Phone" in mapper.read(KEAP, record, context)[1]
+    sent, _ = put_values(mapper, KEAP, record, {"Country": "DEU"}, context)
+    assert mapper.read(KEAP, sent, context)[0]["Phone"] == "+493023125334"
+    assert written_along(mapper, KEAP, record, sent, ["Country"], context) == {}

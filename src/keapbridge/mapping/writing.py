@@ -94,9 +94,11 @@ def written_along(
             near.add(lens.name)
     if near <= set(values):
         return {}
-    old, _ = mapper.read(side, before, context)
+    old, unreadable = mapper.read(side, before, context)
     new, _ = mapper.read(side, after, context)
-    others = [name for name in new if name in near and name not in values]  # what was not shown held nothing
+    # What was not shown held nothing. What was not understood, as a phone number without its country, held something:
+    # that it is understood now is no write, and it still has to reach the other side.
+    others = [name for name in new if name in near and name not in values and name not in unreadable]
     return {name: (old.get(name), new[name]) for name in others if old.get(name) != new[name]}
 
 

@@ -263,6 +263,28 @@ def test_a_failure_is_shown_and_tried_again(
     assert len(keap_server.state.contacts) == 1
 
 
+def test_what_a_run_has_held_is_not_called_in_step(
+    session: kb.SyncSession, crm: kb.CustomcrmClient, browse: Browse
+) -> None:
+    ada(crm, job_title="Chair")
+    session.sync()
+    anna = browse()
+    assert "Both systems are in step" in anna.look("/")
+    crm.contacts.create(kb.customcrm.Contact(first_name="Bo", email="bo@example.org", country="nowhere at all"))
+    assert session.sync().count("held")
+    session.sync()
+    assert "Both systems are in step" not in anna.look("/")
+    assert "held by a run" in anna.look("/")
+
+
+def test_an_id_may_have_a_slash(session: kb.SyncSession, browse: Browse) -> None:
+    anna = browse()
+    anna.look("/records")
+    anna.send("/records", object="contacts", side="customcrm", id="a/b", status=404)
+    assert anna.page.url.raw_path == b"/records/contacts/customcrm/a~2Fb"
+    assert "There is no record here" in anna.page.text
+
+
 def test_the_check_asks_only_when_somebody_says_so(browse: Browse, keap_server: KeapEmulator) -> None:
     anna = browse()
     anna.look("/check")

@@ -79,6 +79,16 @@ def test_one_is_found_and_paused(fleet: Fleet, client: TestClient) -> None:
     assert client.post("/", data={"token": token, "tenant": "zulu", "what": "remove"}).status_code == 422
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "50% off", "%2F", "ümlaut ?#&", "~2F~", "../../static/console.css"])
+def test_a_name_may_be_anything(fleet: Fleet, client: TestClient, name: str) -> None:
+    fleet.tenants = [tenant(name), tenant("other")]
+    [link] = [link for link in re.findall(r'href="(/tenants/[^"]+/)"', client.get("/").text) if "other" not in link]
+    page = client.get(link)
+    assert page.status_code == 200
+    assert f'action="{link}plans"' in page.text
+    assert client.get(f"{link}plans").status_code == 200
+
+
 def test_each_has_the_pages_of_its_session(client: TestClient, crm: kb.CustomcrmClient) -> None:
     crm.contacts.create(kb.customcrm.Contact(first_name="Ada", email="ada@example.org"))
     page = client.get("/tenants/zulu/plans").text

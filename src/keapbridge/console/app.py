@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,7 +24,7 @@ from keapbridge.console.rendering import render
 from keapbridge.console.security import HEADERS, Tokens, is_of_this_site
 from keapbridge.console.threads import on_a_thread
 from keapbridge.console.user import Authorize, User, user_of
-from keapbridge.console.visit import Form, UrlFor, Visit, missing, read_form
+from keapbridge.console.visit import Form, UrlFor, Visit, missing, read_form, read_segment, segment
 from keapbridge.console.works import Works
 from keapbridge.errors import ApiError, KeapbridgeError, StalePlanError, TryLaterError
 from keapbridge.model.given import keywords, text, wrong
@@ -141,7 +140,7 @@ class ConsoleApp:
             browser = browser or SyncDriver().run(new_id())
             async with self._desk_of(request) as (desk, tenant):
                 home = request.scope[HOME]
-                base = home if tenant is None else f"{home}/tenants/{quote(tenant, safe='')}"
+                base = home if tenant is None else f"{home}/tenants/{segment(tenant)}"
                 token = tokens.make(user.name, browser, moment)
                 visit = Visit(
                     request, user, self._title, home, base, token, form, desk, self._desks, tenant, self._url_for
@@ -178,11 +177,11 @@ class ConsoleApp:
 
     @asynccontextmanager
     async def _desk_of(self, request: Request) -> AsyncIterator[tuple[Desk | None, str | None]]:
-        tenant: str | None = request.path_params.get("tenant")
-        desks = self._desks
-        if tenant is None or desks is None:
+        given, desks = request.path_params.get("tenant"), self._desks
+        if given is None or desks is None:
             yield self._desk, None
             return
+        tenant = read_segment(given)
         async with AsyncExitStack() as stack:
             try:
                 session = await stack.enter_async_context(desks.of(tenant))

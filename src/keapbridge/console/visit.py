@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import attrs
 from starlette.exceptions import HTTPException
@@ -18,7 +18,7 @@ from keapbridge.model.side import Side
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Form", "UrlFor", "Visit", "missing", "read_form"]
+__all__ = ["Form", "UrlFor", "Visit", "missing", "read_form", "read_segment", "segment"]
 
 MOST_BYTES = 2 * 1024 * 1024  # of a form
 MOST_FIELDS = 20_000
@@ -30,6 +30,20 @@ UrlFor = Callable[..., "str | None"]
 def missing(what: str) -> HTTPException:
     """Nothing is there; what was asked for is not repeated."""
     return HTTPException(404, f"There is no {what} here (any more).")
+
+
+def segment(part: object) -> str:
+    """A part of a path that may hold anything: `~2F` for a slash. `read_segment` reads it again.
+
+    Servers and proxies take `%2F` for a slash, refuse it, or read it twice; and dots alone would lead upwards.
+    """
+    quoted = quote(str(part), safe="").replace("~", "~7E").replace("%", "~")
+    return quoted if quoted.strip(".") else quoted.replace(".", "~2E")
+
+
+def read_segment(given: str) -> str:
+    """What `segment` has made a part of a path of."""
+    return unquote(given.replace("~", "%"))
 
 
 @attrs.frozen
@@ -101,7 +115,7 @@ class Visit:
     @property
     def path(self) -> Mapping[str, str]:
         """The variable parts of the address."""
-        return self.request.path_params
+        return {name: read_segment(part) for name, part in self.request.path_params.items()}
 
     def query(self, name: str, default: str = "") -> str:
         """A part of the address behind the question mark."""
@@ -109,9 +123,13 @@ class Visit:
 
     def url(self, *parts: object, **query: object) -> str:
         """The address of a page of this session."""
-        path = "/".join([self.base, *(quote(str(part), safe="") for part in parts)]) if parts else f"{self.base}/"
+        path = "/".join([self.base, *map(segment, parts)]) if parts else f"{self.base}/"
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return f"{path}?{urlencode(given)}" if given else path
+
+    def of_tenant(self, name: str) -> str:
+        """The address of the overview of a tenant."""
+        return f"{self.home}/tenants/{segment(name)}/"
 
     def outside(self, side: Side, object: str, id: str) -> str | None:
         """Where a record is to be seen in its own system, as the host tells."""

@@ -280,13 +280,13 @@ class Engine:
     ) -> Flow[Report]:
         return self._run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
 
-    def plans(self, limit: int, after: str | None) -> Flow[Page[PlanSummary]]:
+    def plans(self, limit: int, after: str | None = None) -> Flow[Page[PlanSummary]]:
         self._check_open()
         most = _positive(limit)
         found = yield from self.bridge.store.plans.newest(most + 1, _behind(after))
         return _part(found, most, lambda plan: (to_text(plan.created_at), plan.id))
 
-    def runs(self, limit: int, after: str | None) -> Flow[Page[RunSummary]]:
+    def runs(self, limit: int, after: str | None = None) -> Flow[Page[RunSummary]]:
         self._check_open()
         most = _positive(limit)
         found = yield from self.bridge.store.runs.newest(most + 1, _behind(after))

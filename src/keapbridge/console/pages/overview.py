@@ -101,6 +101,12 @@ def _of_runs(runs: Sequence[RunSummary], under_way: UnderWay | None) -> Iterator
         yield Waits("The last run was cut off; the next one goes on", f"runs/{last.run_id}")
     elif last.ended_at is not None and not last.complete:
         yield Waits("The last run was stopped before its end; the next one goes on", f"runs/{last.run_id}")
+    # A later run says nothing of what it did not read again, so that what one of them held is told for a while.
+    for run in runs[:RUNS]:
+        if number := sum(its.get("held", 0) for its in run.counts.values()):
+            words = _plural(number, "field was held by a run", "fields were held by a run")
+            yield Waits(f"{words}, and flows when what it says of them is mended", f"runs/{run.run_id}")
+            break
 
 
 def _of_plans(plans: Sequence[PlanSummary]) -> Iterator[Waits]:

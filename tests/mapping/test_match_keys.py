@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from keapbridge.mapping import MatchKey
-from keapbridge.mapping.match_keys import made_keys
+from keapbridge.mapping.match_keys import Spellings, made_keys
 
 EMAIL = MatchKey(("Email",))
 SLOTS = {"Email": ("Email2", "email_addresses.EMAIL3")}
 
 
 def keys(**values: Any) -> list[tuple[int, str]]:
-    return [(key.slot, key.key) for key in made_keys([EMAIL], values, SLOTS)]
+    return [(key.slot, key.key) for key in made_keys([EMAIL], Spellings(values, SLOTS))]
 
 
 def test_the_only_key_has_no_others_beside_it() -> None:
@@ -27,5 +27,5 @@ def test_of_several_keys_the_main_one_is_the_first() -> None:
 
 
 def test_how_it_is_spelt_is_kept_where_that_is_not_as_the_key() -> None:
-    spelt = [key.spelt for key in made_keys([EMAIL], {"Email": "A@x.org", "Email2": "b@x.org"}, SLOTS)]
+    spelt = [key.spelt for key in made_keys([EMAIL], Spellings({"Email": "A@x.org", "Email2": "b@x.org"}, SLOTS))]
     assert spelt == ["A@x.org", None]

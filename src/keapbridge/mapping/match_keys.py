@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -16,7 +15,7 @@ from keapbridge.model.given import flag, keywords, kind, one_of
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.records import Canonical
 
-__all__ = ["MatchKey", "NearKey", "made_keys", "match_key"]
+__all__ = ["MatchKey", "NearKey", "Spellings", "made_keys", "made_near_keys", "match_key"]
 
 _BETWEEN = "\x1f"  # the parts of a key
 
@@ -55,38 +54,6 @@ class MatchKey:
     apart: tuple[str, ...] = attrs.field(default=(), converter=_several)
     strict: bool = False
 
-    def key(self, values: Mapping[str, Canonical]) -> str | None:
-        """The key of a record, in one spelling; `None` when a part is missing."""
-        parts = self.parts(self.fields, values)
-        return None if None in parts else _BETWEEN.join(part or "" for part in parts)
-
-    @staticmethod
-    def parts(fields: Iterable[str], values: Mapping[str, Canonical]) -> tuple[str | None, ...]:
-        """Values made comparable: in one spelling. What nothing is to be seen of is not there."""
-        found = (values.get(name) for name in fields)
-        return tuple(None if value is None else blind(str(value)) or None for value in found)
-
-    def keys(self, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """All keys of a record, the main one first, each with how it is spelt.
-
-        Args:
-            slots: for some of the fields: those that a value may be in, too.
-        """
-        found: dict[str, str] = {}
-        for fields in self._ways(values, slots):
-            key = self.parts(fields, values)
-            if None not in key:
-                spelt = _BETWEEN.join(str(values[name]) for name in fields)
-                found.setdefault(_BETWEEN.join(part or "" for part in key), spelt)
-        return found
-
-    def _ways(self, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:
-        """The fields that a key may be made of."""
-        held = [
-            [name for name in (field, *slots.get(field, ())) if values.get(name) is not None] for field in self.fields
-        ]
-        return iter(product(*held))
-
 
 @keywords()
 @attrs.frozen
@@ -105,37 +72,77 @@ class NearKey:
     apart: tuple[str, ...] = attrs.field(default=(), converter=_several)
     unless: tuple[str, ...] = attrs.field(default=(), converter=_several)
 
-    @cached_property
-    def _key(self) -> MatchKey:
-        return MatchKey(self.fields)
 
-    @cached_property
-    def _unless(self) -> tuple[MatchKey, ...]:
-        return tuple(MatchKey((field,)) for field in self.unless)
+@attrs.frozen(eq=False)
+class Spellings:
+    """The values of a record that keys are made of, each brought into one spelling once, however many keys ask for it.
 
-    def made(self, rank: int, values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]) -> list[RecordKey]:
-        """The keys of a record, at a rank that no match key has."""
-        found = self._key.keys(values, slots)
-        if not found:
-            return []
-        apart = MatchKey.parts(self.apart, values)
-        unless = [ALSO.join(key.keys(values, slots)) or None for key in self._unless]
-        return [RecordKey(rank, key, apart, tuple(unless), slot) for slot, key in enumerate(found, int(len(found) > 1))]
+    Attributes:
+        values: as both sides can hold them.
+        slots: for some of the fields: those that a value may be in, too.
+    """
+
+    values: Mapping[str, Canonical] = attrs.field(repr=False)
+    slots: Mapping[str, Sequence[str]]
+    _blind: dict[str, str | None] = attrs.field(init=False, factory=dict, repr=False)
+    _keys: dict[tuple[str, ...], dict[str, str]] = attrs.field(init=False, factory=dict, repr=False)
+
+    def parts(self, fields: Iterable[str]) -> tuple[str | None, ...]:
+        """Values made comparable: in one spelling. What nothing is to be seen of is not there."""
+        return tuple([self._part(name) for name in fields])
+
+    def keys(self, fields: tuple[str, ...]) -> Mapping[str, str]:
+        """All keys of these fields, the main one first, each with how it is spelt."""
+        found = self._keys.get(fields)
+        if found is None:
+            found = self._keys[fields] = {}
+            for names in product(*map(self._held, fields)):
+                key = self.parts(names)
+                if None not in key:
+                    spelt = _BETWEEN.join([str(self.values[name]) for name in names])
+                    found.setdefault(_BETWEEN.join([part or "" for part in key]), spelt)
+        return found
+
+    def _held(self, field: str) -> list[str]:
+        """The places of a field in which there is a value."""
+        return [name for name in (field, *self.slots.get(field, ())) if self.values.get(name) is not None]
+
+    def _part(self, name: str) -> str | None:
+        if name not in self._blind:
+            value = self.values.get(name)
+            self._blind[name] = None if value is None else blind(str(value)) or None
+        return self._blind[name]
 
 
-def made_keys(
-    keys: Iterable[MatchKey], values: Mapping[str, Canonical], slots: Mapping[str, Sequence[str]]
-) -> tuple[RecordKey, ...]:
-    """The keys of a record, strongest first; see `MatchKey.keys`."""
+def made_keys(keys: Iterable[MatchKey], held: Spellings) -> tuple[RecordKey, ...]:
+    """The keys of a record, strongest first."""
     stronger: list[str | None] = []
     found: list[RecordKey] = []
     for rank, each in enumerate(keys):
-        its = each.keys(values, slots)
+        its = held.keys(each.fields)
         if its:
-            apart = each.parts(each.apart, values)
-            first = 1 if len(its) > 1 else 0
-            for slot, (key, spelt) in enumerate(its.items(), first):
+            apart = held.parts(each.apart)
+            for slot, (key, spelt) in enumerate(its.items(), _first_slot(its)):
                 other = None if spelt == key else spelt
                 found.append(RecordKey(rank, key, apart, tuple(stronger), slot, other))
-        stronger.append(ALSO.join(its) or None)
+        stronger.append(_all_of(its))
     return tuple(found)
+
+
+def made_near_keys(keys: Iterable[NearKey], first: int, held: Spellings) -> tuple[RecordKey, ...]:
+    """The keys by which a record is near to others, at the ranks from `first` on: those that no match key has."""
+    found: list[RecordKey] = []
+    for rank, each in enumerate(keys, first):
+        its = held.keys(each.fields)
+        if its:
+            apart, unless = held.parts(each.apart), tuple([_all_of(held.keys((field,))) for field in each.unless])
+            found += [RecordKey(rank, key, apart, unless, slot) for slot, key in enumerate(its, _first_slot(its))]
+    return tuple(found)
+
+
+def _first_slot(keys: Mapping[str, str]) -> int:
+    return 1 if len(keys) > 1 else 0
+
+
+def _all_of(keys: Mapping[str, str]) -> str | None:
+    return ALSO.join(keys) or None

@@ -11,7 +11,7 @@ import attrs
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens
-from keapbridge.mapping.match_keys import MatchKey, NearKey, made_keys
+from keapbridge.mapping.match_keys import MatchKey, NearKey, Spellings, made_keys, made_near_keys
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
@@ -73,13 +73,19 @@ class Matching:
 
     def keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first: of its values as both sides can hold them."""
-        return made_keys(self.keys, {**aliases, **self.values_of(values)}, self._slots)
+        return made_keys(self.keys, self._held(values, aliases))
 
     def near_keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
         """The keys by which a record is near to others, at the ranks behind those of the match keys."""
-        held = {**aliases, **self.values_of(values)}
-        ranked = enumerate(self.near, len(self.keys))
-        return tuple(key for rank, near in ranked for key in near.made(rank, held, self._slots))
+        return made_near_keys(self.near, len(self.keys), self._held(values, aliases))
+
+    def all_keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """Both of them."""
+        held = self._held(values, aliases)
+        return (*made_keys(self.keys, held), *made_near_keys(self.near, len(self.keys), held))
+
+    def _held(self, values: Values, aliases: Values) -> Spellings:
+        return Spellings({**aliases, **self.values_of(values)}, self._slots)
 
     def values_of(self, values: Mapping[str, Canonical]) -> dict[str, Canonical]:
         """The values that match keys are made of, as the side that holds less can hold them.

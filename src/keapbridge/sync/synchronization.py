@@ -418,7 +418,7 @@ class Synchronization:
 
         They are kept with its link, so that they need not be made of all links whenever a record comes new.
         """
-        return (*self.keys(snapshot), *self.mapper.matching.near_keys_of(snapshot.values, snapshot.aliases))
+        return self.mapper.matching.all_keys_of(snapshot.values, snapshot.aliases)
 
     def remembered(self, pair: Pair) -> tuple[dict[Side, str], dict[Side, tuple[RecordKey, ...]]]:
         """The digests and the keys of the records of a pair, as far as they were seen.

@@ -159,6 +159,8 @@ def _is_abroad(value: str, scope: Canonical, context: Context) -> bool:
 def _parse_phone(text: str, region: str | None) -> str | None:
     import phonenumbers
 
+    if _is_e164(text):
+        return text
     try:
         parsed = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -169,3 +171,34 @@ def _parse_phone(text: str, region: str | None) -> str | None:
         return None
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return f"{number};ext={parsed.extension}" if parsed.extension else number
+
+
+def _is_e164(text: str) -> bool:
+    """Whether a text is a number that would be read as itself, as far as its beginning and its length tell.
+
+    So most that a system writes in E.164 need not be taken apart, which takes twenty times as long.
+    """
+    if _DIGITS.fullmatch(text) is None:
+        return False
+    for end in (2, 3, 4):
+        if (numbers := _numbers_of(int(text[1:end]))) is not None:
+            prefix, lengths = numbers
+            rest = text[end:]
+            return len(rest) in lengths and rest[0] != "0" and (prefix is None or prefix.match(rest) is None)
+    return False
+
+
+_DIGITS = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+@lru_cache(maxsize=1024)
+def _numbers_of(code: int) -> tuple[re.Pattern[str] | None, frozenset[int]] | None:
+    """What is dialled before numbers of a country calling code and is no part of them, and how long they can be."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+
+    main, *_ = COUNTRY_CODE_TO_REGION_CODE.get(code, ("",))
+    known = PhoneMetadata.metadata_for_region_or_calling_code(code, main)
+    if known is None or known.general_desc is None:
+        return None
+    prefix = known.national_prefix_for_parsing
+    return re.compile(prefix) if prefix else None, frozenset(known.general_desc.possible_length)

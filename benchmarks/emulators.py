@@ -12,6 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks import records
@@ -42,12 +43,29 @@ def _late(app: App, latency: float) -> App:
     return answer
 
 
+class _Clock:
+    """The time in both systems; what is made while it is behind is old afterwards."""
+
+    def __init__(self) -> None:
+        self.behind = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - self.behind
+
+
 class _World:
     """What can be told to the emulators."""
 
-    def __init__(self, keap: KeapEmulator, customcrm: CustomcrmEmulator, seed: int) -> None:
-        self._keap, self._customcrm, self._seed = keap, customcrm, seed
-        self.commands: dict[str, Callable[..., Found]] = {"add": self.add, "edit": self.edit, "calls": self.calls}
+    def __init__(self, keap: KeapEmulator, customcrm: CustomcrmEmulator, seed: int, clock: _Clock) -> None:
+        self._keap, self._customcrm, self._seed, self._clock = keap, customcrm, seed, clock
+        self.commands: dict[str, Callable[..., Found]] = {
+            "add": self.add, "edit": self.edit, "calls": self.calls, "clock": self.clock,
+        }  # fmt: skip
+
+    def clock(self, behind: float) -> Found:
+        """Set the clock of both systems so many seconds behind."""
+        self._clock.behind = timedelta(seconds=behind)
+        return {}
 
     def add(self, first: int, count: int, side: str, without: str | None = None) -> Found:
         """Add contacts of the data set: to a side or to `both`; `without` a property in the Customcrm."""
@@ -102,11 +120,12 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    keap, customcrm = KeapEmulator(), CustomcrmEmulator()
+    clock = _Clock()
+    keap, customcrm = KeapEmulator(clock=clock), CustomcrmEmulator(clock=clock)
     if given.latency:
         keap.app, customcrm.app = _late(keap.app, given.latency), _late(customcrm.app, given.latency)
     with keap, customcrm:
-        world = _World(keap, customcrm, given.seed)
+        world = _World(keap, customcrm, given.seed, clock)
         keys = {"key": keap.api_key, "token": customcrm.token}
         print(json.dumps({"keap": keap.base_url, "customcrm": customcrm.base_url, **keys}), flush=True)
         for line in sys.stdin:

@@ -20,6 +20,7 @@ CONNECTIONS = 8
 _NEW = 100  # contacts that only one side has at first
 _POORER = 50  # contacts of which the Customcrm knows less at first
 _EDITED = 30
+_OLD = 600  # seconds; a list of changes looks back from the newest one, and would show what was made with it again
 _SINGLY = 3  # records that are read alone at first contact: do they show what the list leaves out?
 TICK = 1.1  # what was made so long ago has another second than what follows
 
@@ -66,8 +67,10 @@ def calls(sizes: Sizes, work: Workspace) -> Iterator[Line]:
 
 
 def _load(systems: Emulators, matched: int) -> None:
+    systems.tell("clock", behind=_OLD)
     systems.tell("add", side="both", first=0, count=matched - _POORER)
     systems.tell("add", side="both", first=matched - _POORER, count=_POORER, without="JobTitle")
+    systems.tell("clock", behind=0)
     systems.tell("add", side="keap", first=matched, count=_NEW)
     systems.tell("add", side="customcrm", first=matched + _NEW, count=_NEW)
     systems.tell("calls")

@@ -192,3 +192,20 @@ def test_a_read_that_lags_behind_the_list_is_not_taken_for_what_the_list_leaves_
     wired.lose_sight_of_a_property(side=KEAP, how="ids", many=1, edited=False, listed_only=True, back="emptied")
     wired.heal()
     assert all(row.get("JobTitle") != "Cook" for side in kb.Side for row in wired.rows(CONTACTS, side).values())
+
+
+def test_what_somebody_holds_whom_lists_do_not_show_yet_comes_along_when_a_new_one_is_taken_for_them(
+    wired: TwoWiredSystems,
+) -> None:
+    """Nobody has seen them; that the contact that was made has been edited since it was born tells of them."""
+    habits = attrs.evolve(kb.Habits.assumed(), same_email="same", list_lag="some", since_lag="some")
+    wired.build("emulator", habits, known=False, mapping="plain")
+    ada = {"FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@example.org"}
+    wired.add(CONTACTS, KEAP, **ada, Phone="+4722334455")
+    wired.add(CONTACTS, CUSTOMCRM, **ada)
+    wired.pass_by(seconds=30)
+    wired.session().sync()
+    wired.heal()
+    [theirs] = wired.rows(CONTACTS, KEAP).values()
+    [ours] = wired.rows(CONTACTS, CUSTOMCRM).values()
+    assert ours["Phone"] == theirs["Phone"] == "+4722334455"

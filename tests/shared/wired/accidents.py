@@ -13,7 +13,7 @@ from two_systems.pools import AFTER_THE_TERM, policy_without_brakes
 
 import keapbridge as kb
 from wired.checks import EXPECTED, alike
-from wired.hosts import Hosts
+from wired.marks import Marks
 from wired.people import number, sides
 from wired.world import CONTACTS, CUSTOMCRM, KEAP
 
@@ -46,7 +46,7 @@ def without(names: tuple[str, ...], *, listed_only: bool = False) -> Callable[[A
 LISTS = {"contacts", "products", "items", "data", "records", "rows", "Items"}
 
 
-class Accidents(Hosts):
+class Accidents(Marks):
     """Accidents in a world that was settled just before."""
 
     def _pairs_with(self, value: str, many: int = SOME) -> list[dict[kb.Side, str]]:

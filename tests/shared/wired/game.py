@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 from random_habits import drawn_habits
-from two_systems.pools import CONFLICT_RULES, DELETION_RULES, LARGE, SMALL, set_sizes
+from two_systems.pools import AFTER_THE_TERM, CONFLICT_RULES, DELETION_RULES, LARGE, SMALL, set_sizes
 
 from keapbridge.sync import guard
 from wired.people import number, sides
@@ -53,6 +53,7 @@ class TwoWiredSystems(Slips):
         set_sizes((*SMALL, *FEW) if small else (*LARGE, *MANY))
         self.build(kind, habits, known, mapping, conflicts=conflicts, deletions=deletions)
         self._all_happen(first[:8])
+        self.clock.pass_by(AFTER_THE_TERM)
         if synced:
             self.watched(lambda: self.session().sync())
 

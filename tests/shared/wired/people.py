@@ -123,6 +123,19 @@ class People(Checks):
         deletions = "unlink" if deletions == "archive" else deletions
         self.policy = policy_without_brakes(archive={}, conflicts=conflicts, deletions=deletions)
 
+    @rule(events=events, days=st.sampled_from((0.05, 2, 40, 400)), how=ways, n=number, mended=st.booleans())
+    def run_ahead(self, events: Any, days: float, how: str, n: int, mended: bool) -> None:
+        """The CRM's clock is ahead, and is mended some time: its stamps are in the future, and then go back."""
+        self.ahead = timedelta(days=days)
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.watched(lambda: self._sync(self.session(), how, n), may_fail=EXPECTED)
+        if mended:
+            self.ahead = timedelta(0)
+        self.clock.pass_by(AFTER_THE_TERM)
+        self._all_happen(events)
+        self.watched(lambda: self.session().sync(full=n % 2 == 0), may_fail=EXPECTED)
+
     @rule(events=events, how=ways, n=number, debug=st.booleans())
     def sync(self, events: Any, how: str, n: int, debug: bool) -> None:
         self._all_happen(events)

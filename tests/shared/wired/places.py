@@ -16,7 +16,8 @@ from keapbridge.testing import KeapEmulator
 __all__ = ["CRMS", "NAMED", "OWN", "TOWNS", "Line", "LivelyKeap", "OwnSqlCrm", "ids_of", "own_of"]
 
 TOWNS = ("Oslo", "Tempe")  # all that the database knows
-NAMED = ("LeadSource", "Keeper", "Shoes")  # by other names in Keap: entries of its lists, and a custom field
+# By other names in Keap: entries of its lists, a custom field, and tags.
+NAMED = ("LeadSource", "Keeper", "Shoes", "Tags")
 OWN = "Own"  # a property of the CRM that nobody maps
 
 
@@ -110,15 +111,16 @@ class TownCrm(OwnSqlCrm):
         return shown
 
 
-def own_of(crm: Any, kind: str, id: str) -> Any:
-    """What a record of the CRM holds that nobody maps."""
+def own_of(crm: Any, kind: str, id: str, name: str = OWN) -> Any:
+    """What a record of the CRM holds in one property; by default in that which nobody maps."""
     match crm:
         case SqlCrm():
-            return crm.run(f"SELECT {OWN} FROM {kind} WHERE id = ?", int(id))[0][0]
+            return crm.run(f"SELECT {name} FROM {kind} WHERE id = ?", int(id))[0][0]
         case DeclaredCrm():
-            return crm.server.raw(kind, id).get(OWN)
+            raw = crm.server.raw(kind, id)
+            return raw.get(name, raw.get(name.lower()))
         case _:
-            return crm._table(kind)[id].get(OWN)
+            return crm._table(kind)[id].get(name)
 
 
 def ids_of(crm: Any, kind: str) -> set[str]:

@@ -106,6 +106,7 @@ MAPPERS: dict[str, dict[str, Mapper]] = {
         CONTACTS: PLAIN[CONTACTS].with_lenses(
             kb.lead_source("LeadSource", create=True),
             kb.owner("Keeper"),
+            kb.tags("Tags", separator=",", create=True),
             kb.text("Shoes", keap=kb.custom_field("Shoe size", type="TEXT", create=True)),
             kb.email("Email", keap="email_addresses.EMAIL1", opt_in_reason="Asked at the fair"),
         )
@@ -126,6 +127,7 @@ class World(RuleBasedStateMachine):
         own: what people wrote that nobody maps.
         runs, plans: what can be undone, and applied.
         forgotten: records of people whom nobody may remember; they take no part.
+        ahead: how much the CRM's clock is ahead of all others.
         twice: whether records may have been made twice: links were dropped, or a person said "different".
         anything_goes: whether differences stay, for a run was taken back.
     """
@@ -143,6 +145,7 @@ class World(RuleBasedStateMachine):
         self.plans: list[str] = []
         self.forgotten: set[Name] = set()
         self.twice = self.anything_goes = False
+        self.ahead = timedelta(0)
         self.happened = 0
         self.numbers = 0
         self.identity: str | None = None
@@ -152,7 +155,7 @@ class World(RuleBasedStateMachine):
     def build(self, kind: str, habits: kb.Habits, known: bool, mapping: str, **policy: Any) -> None:
         """Make the two systems."""
         self.kind, self.mapping = kind, mapping
-        self.crm = CRMS[kind](self.clock)
+        self.crm = CRMS[kind](lambda: self.clock() + self.ahead)
         if isinstance(self.crm, OwnSqlCrm):
             self.crm.declare(*(NAMED if mapping == "named" else ()))
         self.keap = LivelyKeap(self.clock, habits)

@@ -12,6 +12,7 @@ import attrs
 
 from keapbridge._io.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
+from keapbridge.decide.restored import is_older
 from keapbridge.errors import (
     ServerError,
     ShapeError,
@@ -252,7 +253,9 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     if linked.get(made.id, source.id) != source.id:
         return (yield from _taken_for(part, ready, made, linked[made.id], moment))
     # Where a system takes a new record for one that it has, what that one holds is no default.
-    was_there = bool((yield from sync.store.staging.observations(sync.name, side, [made.id])))
+    its = sync.systems[side].identify(answer)
+    was_there = is_older(its.updated_at, its.created_at)  # who was just made has not been edited since
+    was_there = was_there or bool((yield from sync.store.staging.observations(sync.name, side, [made.id])))
     defaults = {} if was_there else _defaults(sync.mapper, source, made, sent)
     state = yield from commit_pair(
         part,

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import chart, fleet, imports, lists, spread, syncs, tenants, writes
+from benchmarks import chart, console, fleet, imports, lists, spread, syncs, tenants, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, as_json, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -41,6 +41,8 @@ def main() -> int:
     """Measure what was asked for."""
     if sys.argv[1:2] == ["fleet"]:
         return fleet.main(sys.argv[2:])
+    if sys.argv[1:2] == ["console"]:
+        return console.main(sys.argv[2:])
     if sys.argv[1:2] == ["spread"]:
         return spread.main(sys.argv[2:])
     given = _arguments()

@@ -78,7 +78,7 @@ def conflict_shown(found: OpenConflict) -> AConflict:
         found.token,
         found.object,
         found.field if is_field else "the whole record",
-        found.reason,
+        "" if found.reason == "manual" else found.reason,  # as the policy says for all: nothing of this one
         values,
         SIDES if is_field else of_record.get(found.about, IDENTITY),
         is_field,

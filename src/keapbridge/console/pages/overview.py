@@ -105,7 +105,7 @@ def _of_runs(runs: Sequence[RunSummary], under_way: UnderWay | None) -> Iterator
     for run in runs[:RUNS]:
         if number := sum(its.get("held", 0) for its in run.counts.values()):
             words = _plural(number, "field was held by a run", "fields were held by a run")
-            yield Waits(f"{words}, and flows when what it says of them is mended", f"runs/{run.run_id}")
+            yield Waits(f"{words}: its report says why", f"runs/{run.run_id}")
             break
 
 

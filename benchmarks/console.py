@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from sqlalchemy.engine import Engine
 import keapbridge as kb
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
-__all__ = ["main"]
+__all__ = ["filled", "main", "measured"]
 
 TIMES = 7
 MOST_MILLISECONDS = 300.0
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--answer", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.answer is not None:
-        _answer(json.loads(given.answer))
+        print(json.dumps(measured(json.loads(given.answer), TIMES)))
         return 0
     began = time.monotonic()
     with (
@@ -49,12 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         CustomcrmEmulator() as crm,
         KeapEmulator(currency="USD") as keap,
     ):
-        systems = {
-            "crm": [crm.base_url, crm.token],
-            "keap": [keap.base_url, keap.api_key],
-            "store": f"sqlite:///{Path(folder) / 'bridge.db'}",
-        }
-        _fill(systems, crm, keap, given.actions, given.conflicts)
+        systems = filled(crm, keap, f"sqlite:///{Path(folder) / 'bridge.db'}", given.actions, given.conflicts)
         print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
         command = [sys.executable, "-m", "benchmarks", "console", "--answer", json.dumps(systems)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -73,7 +67,9 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if slow else 0
 
 
-def _fill(systems: Any, crm: CustomcrmEmulator, keap: KeapEmulator, actions: int, conflicts: int) -> None:
+def filled(crm: CustomcrmEmulator, keap: KeapEmulator, store: str, actions: int, conflicts: int) -> dict[str, Any]:
+    """Fill both systems and a store; where they are, as `measured` takes it."""
+    systems = {"crm": [crm.base_url, crm.token], "keap": [keap.base_url, keap.api_key], "store": store}
     ours, theirs = crm.state.contacts, keap.state.contacts
     pairs = []
     for n in range(conflicts):
@@ -93,6 +89,7 @@ def _fill(systems: Any, crm: CustomcrmEmulator, keap: KeapEmulator, actions: int
         for n in range(actions):
             ours.add({"FirstName": f"N{n}", "LastName": "Holm", "Email": f"n{n}@example.org"})
         session.plan()
+    return systems
 
 
 @contextmanager
@@ -107,8 +104,8 @@ def _session(systems: Any) -> Iterator[kb.SyncSession]:
         yield session
 
 
-def _answer(systems: Any) -> None:
-    """Answer the pages, and print what was measured."""
+def measured(systems: Any, times: int) -> dict[str, Any]:
+    """Answer each page so often: its milliseconds, bytes and statements, and the memory of the process."""
     from starlette.testclient import TestClient
 
     statements = 0
@@ -152,7 +149,7 @@ def _answer(systems: Any) -> None:
                 *((name, f"/plans/{plan}", form) for name, form in forms.items()),
             ]:
                 took = []
-                for _ in range(TIMES):
+                for _ in range(times):
                     statements, began = 0, time.perf_counter()
                     answer = client.get(path) if form is None else client.post(path, data={"token": token, **form})
                     took.append((time.perf_counter() - began) * 1000)
@@ -166,9 +163,10 @@ def _answer(systems: Any) -> None:
                         "statements": statements,
                     }
                 )
-    print(json.dumps({"pages": found, "before": before, "peak": _megabytes()}))
+    return {"pages": found, "before": before, "peak": _megabytes()}
 
 
 def _megabytes() -> float:
-    """The most memory that the process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has had. What `getrusage` says is that of the process which began it, if more."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -167,6 +167,6 @@ def measured(systems: Any, times: int) -> dict[str, Any]:
 
 
 def _megabytes() -> float:
-    """The most memory that this process has had. What `getrusage` says is that of the process which began it, if more."""
+    """The most memory that this process has had, without that of the one which began it, as `getrusage` has it."""
     status = Path("/proc/self/status").read_text("ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

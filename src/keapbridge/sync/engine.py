@@ -33,6 +33,7 @@ from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.doubts import FIRST as NO_DOUBT
 from keapbridge.sync.afterwards.doubts import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
+from keapbridge.sync.afterwards.paging import AFTER, at_most, behind, in_parts, part, positive
 from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import (
     FIRST,
@@ -66,7 +67,6 @@ __all__ = ["Engine", "Ids", "shown"]
 Ids = Mapping[Side, Collection[str | int]]
 T = TypeVar("T")
 
-AFTER = "after takes the `next` of the part before, after=page.next"
 _OTHER_PLANS = "; session.plans() lists those that are kept, session.plan() makes a new one"
 
 
@@ -150,7 +150,7 @@ class Engine:
             [(side, id)] = _one_id(keap, customcrm).items()
             return Page((yield from self._conflicts_of(those, side, id)))
         name, *place = (None, *FIRST) if after is None else read_token(AFTER, after, (str, int, str, str))
-        return (yield from _in_parts(those, name, tuple(place), FIRST, conflicts, _most(limit)))
+        return (yield from in_parts(those, name, tuple(place), FIRST, conflicts, at_most(limit)))
 
     def _conflicts_of(self, those: Sequence[Synchronization], side: Side, id: str) -> Flow[list[OpenConflict]]:
         found: list[OpenConflict] = []
@@ -175,7 +175,7 @@ class Engine:
                 return [], None
             return (yield from pairs_in_doubt(sync, plans[sync.name], at, most))
 
-        return (yield from _in_parts(those, name, tuple(place), NO_DOUBT, some, _most(limit)))
+        return (yield from in_parts(those, name, tuple(place), NO_DOUBT, some, at_most(limit)))
 
     def told_apart(
         self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
@@ -183,9 +183,9 @@ class Engine:
         self._check_open()
         wanted = [sync.name for sync in self._those(names)]
         place = () if after is None else read_token(AFTER, after, (str,) * 5)
-        most = _most(limit)
+        most = at_most(limit)
         found = yield from self.bridge.store.told_apart.page(wanted, place, None if most is None else most + 1)
-        return _part(found, most, lambda t: (t.object, t.side.value, t.id, t.other_side.value, t.other_id))
+        return part(found, most, lambda t: (t.object, t.side.value, t.id, t.other_side.value, t.other_id))
 
     def same(self, pair: PairInDoubt | str, *, by: str | None = None, wait: float = 0.0) -> Flow[Report]:
         return self._tell(same, "same", pair, by, wait)
@@ -208,7 +208,7 @@ class Engine:
 
     def waiting(self, most: int) -> Flow[Rows[Waiting]]:
         self._check_open()
-        most = _positive(most, "most")
+        most = positive(most, "most")
         those = self._those(())
         failures = yield from self.bridge.store.failures.count()
         found: Rows[Waiting] = Rows()
@@ -229,7 +229,7 @@ class Engine:
         names = plan.objects if object is None else (self.bridge[object].name,)
         one_of("matching", matching, str, "a text that an action says, or the id of a record")
         [place] = [-1] if after is None else read_token(AFTER, after, (int,))
-        page = self.bridge.store.plans.page(plan.id, names, kind, matching.strip(), place, _positive(limit))
+        page = self.bridge.store.plans.page(plan.id, names, kind, matching.strip(), place, positive(limit))
         found, last = yield from page
         return Page(found, None if last is None else token_of(last))
 
@@ -239,7 +239,7 @@ class Engine:
         self._check_open()
         name = None if object is None else self.bridge[object].name
         [place] = [0] if after is None else read_token(AFTER, after, (int,))
-        page = self.bridge.store.runs.page(_run_id(run_id), name, outcome, place, _positive(limit))
+        page = self.bridge.store.runs.page(_run_id(run_id), name, outcome, place, positive(limit))
         found, last = yield from page
         return Page(found, None if last is None else token_of(last))
 
@@ -282,15 +282,15 @@ class Engine:
 
     def plans(self, limit: int, after: str | None = None) -> Flow[Page[PlanSummary]]:
         self._check_open()
-        most = _positive(limit)
-        found = yield from self.bridge.store.plans.newest(most + 1, _behind(after))
-        return _part(found, most, lambda plan: (to_text(plan.created_at), plan.id))
+        most = positive(limit)
+        found = yield from self.bridge.store.plans.newest(most + 1, behind(after))
+        return part(found, most, lambda plan: (to_text(plan.created_at), plan.id))
 
     def runs(self, limit: int, after: str | None = None) -> Flow[Page[RunSummary]]:
         self._check_open()
-        most = _positive(limit)
-        found = yield from self.bridge.store.runs.newest(most + 1, _behind(after))
-        return _part(found, most, lambda run: (to_text(run.started_at), run.run_id))
+        most = positive(limit)
+        found = yield from self.bridge.store.runs.newest(most + 1, behind(after))
+        return part(found, most, lambda run: (to_text(run.started_at), run.run_id))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
         self._check_open()
@@ -324,9 +324,9 @@ class Engine:
         self._check_open()
         wanted = [sync.name for sync in self._those(names)]
         place = () if after is None else read_token(AFTER, after, (str, str, str))
-        most = _most(limit)
+        most = at_most(limit)
         found = yield from self.bridge.store.failures.page(wanted, place, None if most is None else most + 1)
-        return _part(found, most, lambda failure: (failure.object, failure.side.value, failure.id))
+        return part(found, most, lambda failure: (failure.object, failure.side.value, failure.id))
 
     def retry(
         self, name: str, keap: Collection[str | int], customcrm: Collection[str | int], by: str | None = None
@@ -540,61 +540,6 @@ def shown(engine: Engine, title: str) -> str:
 def _accepted(synchronizations: Sequence[Synchronization], accept: Accept) -> Accepted:
     """What a host accepts for a run of these synchronizations, checked before any call."""
     return Accepted.of(accept, {sync.name: [lens.name for lens in sync.mapper.lenses] for sync in synchronizations})
-
-
-def _positive(limit: Any, name: str = "limit") -> int:
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise ValueError(f"{name}: a number from 1 on, {name}=50, not {limit!r}")
-    return limit
-
-
-def _most(limit: Any) -> int | None:
-    return None if limit is None else _positive(limit)
-
-
-def _behind(after: str | None) -> tuple[str, str] | None:
-    """Behind which row a list of the newest first goes on."""
-    if after is None:
-        return None
-    at, id = read_token(AFTER, after, (str, str))
-    return at, id
-
-
-def _part(found: Sequence[T], most: int | None, key: Callable[[T], Sequence[Any]]) -> Page[T]:
-    """The first of what was found, where one more was asked for than is wanted."""
-    if most is None or len(found) <= most:
-        return Page(found)
-    return Page(found[:most], token_of(*key(found[most - 1])))
-
-
-def _in_parts(
-    those: Sequence[Synchronization],
-    name: str | None,
-    place: Any,
-    first: Any,
-    some: Callable[[Synchronization, Any, int | None], Flow[tuple[list[T], Any]]],
-    most: int | None,
-) -> Flow[Page[T]]:
-    """A part of a list that goes through several synchronizations.
-
-    Args:
-        name: that with which to begin; `None` for the first.
-        place: where to begin in it.
-        first: where each of the others begins.
-        some: finds so many at most from a place on, and where to go on.
-    """
-    found: list[T] = []
-    names = [sync.name for sync in those]
-    begin = 0 if name is None else names.index(name) if name in names else len(names)
-    for n, sync in enumerate(those[begin:], begin):
-        left = None if most is None else most - len(found)
-        if left is not None and left <= 0:
-            return Page(found, token_of(sync.name, *first))
-        its, last = yield from some(sync, place if n == begin else first, left)
-        found += its
-        if last is not None:
-            return Page(found, token_of(sync.name, *last))
-    return Page(found)
 
 
 def _one_id(keap: str | int | None, customcrm: str | int | None) -> dict[Side, str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
-from toys import World
+from toys import TOYS, World
 
 import keapbridge as kb
 from keapbridge._io.effects import now
+from keapbridge.mapping import NearKey
 from keapbridge.model.kept import Intent
 from keapbridge.model.plan import Create, Skip
 from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, find_made
@@ -18,13 +20,20 @@ from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, find_made
 KEAP = kb.Side.KEAP
 
 
-def lost(world: World, *, ago: timedelta = timedelta(0), **draft: Any) -> Intent:
-    """A toy whose gadget an earlier run may have made."""
-    source = world.toys.put(name="Top", colour="red")
+def lost(world: World, side: kb.Side = KEAP, *, ago: timedelta = timedelta(0), **draft: Any) -> Intent:
+    """A toy whose gadget an earlier run may have made, or the other way round."""
+    source = put(world, side.other)
     moment = world.run(now()) - ago
-    intent = Intent("key", "toys", KEAP, source, {"Name": "Top", "Colour": "red", **draft}, moment)
+    intent = Intent("key", "toys", side, source, {"Name": "Top", "Colour": "red", **draft}, moment)
     world.run(world.store.intents.intend([intent]))
     return intent
+
+
+def put(world: World, side: kb.Side, colour: str = "red") -> str:
+    """A top of either side."""
+    if side is KEAP:
+        return world.gadgets.put(title="Top", colour=colour)
+    return world.toys.put(name="Top", colour=colour)
 
 
 def intents(world: World) -> list[Intent]:
@@ -84,6 +93,106 @@ def test_several_that_it_could_be_wait_for_a_person(toys: World) -> None:
     assert skip.candidates == tuple((KEAP, id) for id in ids)
     assert intents(toys) == [intent]
     assert list(toys.engine.links("toys")) == []
+
+
+@pytest.mark.parametrize("side", kb.Side)
+def test_one_that_somebody_edited_before_it_was_looked_for_is_not_given_a_second(
+    toy_worlds: Callable[..., World], side: kb.Side
+) -> None:
+    world = toy_worlds()
+    intent = lost(world, side)
+    made = put(world, side, "green")
+    for _ in range(2):
+        about = {(a.side, a.id): a for a in world.plan().actions if isinstance(a, Skip)}
+        assert about.keys() == {(side, made), (side.other, intent.source_id)}
+        assert about[side, made].candidates == ((side.other, intent.source_id),)
+        assert intent.source_id in about[side, made].reason
+        assert world.sync().ok
+    assert world.calls() == []
+    assert intents(world) == [intent]
+
+    world.run(world.store.intents.renew(intent.id, intent.created_at - timedelta(minutes=3)))
+    assert world.sync().ok
+    assert [(link.id(side), link.id(side.other)) for link in world.engine.links("toys")] == [(made, intent.source_id)]
+    assert (len(world.toys.records), len(world.gadgets.records)) == (1, 1)
+
+
+@pytest.mark.parametrize("side", kb.Side)
+def test_none_is_made_for_what_it_could_be_while_it_cannot_be_looked_for(
+    toy_worlds: Callable[..., World], side: kb.Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = toy_worlds()
+    intent = lost(world, side)
+    put(world, side, "green")
+
+    def refuse(*_: Any) -> Any:
+        raise kb.ServerError("it does not work", status=500)
+
+    box = world.gadgets if side is KEAP else world.toys
+    monkeypatch.setattr(box, "find_like", refuse)
+    assert {type(action) for action in world.plan().actions} == {Skip}
+    world.sync()
+    assert world.calls() == []
+    assert intents(world) == [intent]
+
+
+@pytest.mark.parametrize("side", kb.Side)
+@pytest.mark.parametrize("colours", [("red", "red"), ("green", "green"), ("red", "green")])
+def test_none_of_several_that_it_could_be_is_given_a_counterpart(
+    toy_worlds: Callable[..., World], side: kb.Side, colours: tuple[str, str]
+) -> None:
+    world = toy_worlds()
+    lost(world, side)
+    for colour in colours:
+        put(world, side, colour)
+    for _ in range(2):
+        assert world.sync().ok
+    assert world.calls() == []
+
+
+@pytest.mark.parametrize("side", kb.Side)
+def test_one_of_several_is_given_no_counterpart_though_it_shares_no_key(
+    toy_worlds: Callable[..., World], side: kb.Side
+) -> None:
+    world = toy_worlds()
+    intent = lost(world, side, Name=None)
+    box, title = (world.gadgets, "title") if side is KEAP else (world.toys, "name")
+    made = {box.put(**{title: name}, colour="red") for name in ("Kite", "Ball")}
+    assert {a.id for a in world.plan().actions if isinstance(a, Skip)} == {intent.source_id, *made}
+    assert world.sync().ok
+    assert world.calls() == []
+
+
+@pytest.mark.parametrize("side", kb.Side)
+def test_one_that_is_a_near_miss_by_now_is_not_given_a_second(toy_worlds: Callable[..., World], side: kb.Side) -> None:
+    world = toy_worlds()
+    world.remap("toys", attrs.evolve(TOYS, near=(NearKey(("Colour",)),)))
+    intent = lost(world, side)
+    made = put(world, side)
+    box = world.gadgets if side is KEAP else world.toys
+    box.put(id=made, **{"title" if side is KEAP else "name": "Humming top"})
+    assert {a.id for a in world.plan().actions if isinstance(a, Skip)} == {intent.source_id, made}
+    assert world.sync().ok
+    assert world.calls() == []
+
+
+@pytest.mark.parametrize("side", kb.Side)
+def test_others_are_made_meanwhile(toy_worlds: Callable[..., World], side: kb.Side) -> None:
+    world = toy_worlds()
+    intent = lost(world, side)
+    world.toys.put(name="Ball")
+    world.gadgets.put(title="Kite")
+    assert world.sync().ok
+    assert sorted(what for what, _ in world.calls()) == ["create", "create"]
+    assert intents(world) == [intent]
+
+
+def test_it_is_told_of_one_whose_record_is_gone(toys: World) -> None:
+    intent = lost(toys)
+    del toys.toys.records[intent.source_id]
+    [skip] = toys.plan().actions
+    assert isinstance(skip, Skip)
+    assert skip.id == intent.source_id
 
 
 def test_a_record_that_has_been_linked_since_needs_nothing(toys: World) -> None:

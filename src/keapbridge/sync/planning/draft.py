@@ -77,6 +77,7 @@ class PlanPart:
         reissued: linked pairs whose one id belongs to another record now.
         hopeless: side → how many of its records can never be given a counterpart.
         some_hopeless: side → the first few of them.
+        uncertain: records that may be halves of a pair that an earlier run has made, and what is still to be told.
         tally: what its changes of linked pairs would lose.
     """
 
@@ -96,6 +97,7 @@ class PlanPart:
     wants_currency: bool = False
     hopeless: Counter[Side] = attrs.field(factory=Counter)
     some_hopeless: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
+    uncertain: dict[tuple[Side, str], Skip] = attrs.field(factory=dict)
     tally: Tally = attrs.field(
         init=False,
         default=attrs.Factory(
@@ -128,3 +130,5 @@ class PlanPart:
         self.actions += len(actions)
         for action in actions:
             self.counts.update(headings(action))
+            if isinstance(action, Skip):
+                self.uncertain.pop((action.side, action.id), None)

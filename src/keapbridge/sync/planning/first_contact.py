@@ -20,6 +20,7 @@ from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapsho
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked import merge_pairs, waiting
+from keapbridge.sync.planning.lost_creates import may_be_of
 from keapbridge.sync.planning.near_misses import near_to_linked
 from keapbridge.sync.planning.unwritable import foresees, unwritable_new
 from keapbridge.sync.synchronization import Synchronization
@@ -43,9 +44,26 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
             group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
             outcome = match_all(group, strict=key.strict)
             yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
-            pairs, adopt = list(outcome.pairs), partial(_plan_adoptions, part, name)
-            yield from sync.guard.by_halves(pairs, adopt, partial(_not_adopted, part))
+            pairs = yield from _certain(part, outcome.pairs)
+            yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))
     return True
+
+
+def _certain(part: PlanPart, pairs: Sequence[tuple[str, str]]) -> Flow[list[tuple[str, str]]]:
+    """The pairs that cannot be wrong: where one may have another counterpart that is not shown yet, both wait."""
+    certain: list[tuple[str, str]] = []
+    skips: list[Skip] = []
+    for pair in pairs:
+        names = list(zip(Side, pair, strict=True))
+        waiting = [name for name in names if name in part.uncertain]
+        if not waiting:
+            certain.append(pair)
+        skips += (part.uncertain[name] for name in waiting)
+        for name in names if waiting else ():
+            if name not in part.uncertain:
+                skips.append(Skip(part.sync.name, *name, may_be_of(*waiting[0]), (waiting[0],)))
+    yield from part.add(skips)
+    return certain
 
 
 def _skip(sync: Synchronization, key: str, unmatched: Unmatched) -> Skip:

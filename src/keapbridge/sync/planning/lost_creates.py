@@ -22,7 +22,7 @@ from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.synchronization import Rule, Synchronization
 from keapbridge.sync.systems import System
 
-__all__ = ["certain_at", "find_made", "plan_lost_creates", "sent_within"]
+__all__ = ["certain_at", "find_made", "may_be_of", "plan_lost_creates", "sent_within"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 A_ZONE = timedelta(hours=14)  # how far times may be off whose zone nobody knows
@@ -44,14 +44,15 @@ def plan_lost_creates(part: PlanPart) -> Flow[None]:
 
     A Customcrm is asked again with the same idempotency key when the plan is applied. In Keap, and in a Customcrm
     without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
-    the intent, and holds all of it.
+    the intent, and holds all of it. Somebody may have edited it since: until its fate is certain, who shares a key with
+    the record is neither linked nor given a counterpart (see `PlanPart.uncertain`).
     """
     for intent in (yield from part.sync.store.intents.open(part.sync.name)):
         try:
             yield from _plan_lost(part, intent)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are looked for
             # It stays open: nothing is made again until it is known.
-            yield from part.add([part.skip(intent.side.other, intent.source_id, error)])
+            _wait(part, part.skip(intent.side.other, intent.source_id, error))
 
 
 def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
@@ -65,13 +66,26 @@ def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
         elif not found and (yield from sync.store.lease.time()) < certain_at(intent.created_at, sync.settings):
             again = certain_at(intent.created_at, sync.settings)
             reason = f"whether its counterpart was made is not certain before {again:%Y-%m-%d %H:%M:%S} UTC"
-            yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason)])
+            _wait(part, Skip(sync.name, intent.side.other, intent.source_id, reason))
         elif not found:
             yield from sync.store.intents.drop(intent.id)
         else:
             names = tuple((intent.side, o.id) for o in found)
             reason = "its counterpart was made, and several records could be it"
-            yield from part.add([Skip(sync.name, intent.side.other, intent.source_id, reason, names)])
+            _wait(part, Skip(sync.name, intent.side.other, intent.source_id, reason, names))
+            source = (intent.side.other, intent.source_id)
+            for side, id in names:
+                _wait(part, Skip(sync.name, side, id, may_be_of(*source), (source,)))
+
+
+def may_be_of(side: Side, id: str) -> str:
+    """Why a record waits for another one."""
+    return f"may be the counterpart that an earlier run has made of {side.title} {id}"
+
+
+def _wait(part: PlanPart, skip: Skip) -> None:
+    """Let a record wait in this run. It is matched as others are, so that what was made of it is not taken for new."""
+    part.uncertain[skip.side, skip.id] = skip
 
 
 def _is_linked(sync: Synchronization, side: Side, id: str) -> Flow[bool]:

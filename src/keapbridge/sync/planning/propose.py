@@ -96,7 +96,8 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
         yield from _plan_records(part)
         yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
-    found = [Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held]
+    found = [*part.uncertain.values()]
+    found += [Skip(sync.name, item.side, EVERY_RECORD, item.reason, field=item.field) for item in held]
     found += yield from tell_unlisted(sync)
     yield from part.add([*found, Skip(sync.name, Side.KEAP, EVERY_RECORD, ASKED)] if part.wants_currency else found)
     yield from _count(part, scans)
@@ -107,6 +108,7 @@ def _plan_records(part: PlanPart) -> Flow[None]:
     yield from plan_pairs(part)
     if (yield from plan_matches(part)):
         yield from plan_near_misses(part)
+        yield from part.add(list(part.uncertain.values()))
         for side in Side:
             yield from plan_creates(part, side)
         yield from plan_hopeless(part)

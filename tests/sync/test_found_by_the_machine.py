@@ -209,3 +209,20 @@ def test_what_somebody_holds_whom_lists_do_not_show_yet_comes_along_when_a_new_o
     [theirs] = wired.rows(CONTACTS, KEAP).values()
     [ours] = wired.rows(CONTACTS, CUSTOMCRM).values()
     assert ours["Phone"] == theirs["Phone"] == "+4722334455"
+
+
+def test_where_nothing_is_approved_nothing_is_made_and_each_action_is_counted_once(wired: TwoWiredSystems) -> None:
+    """No custom field, either, and no tag; what is looked at before its turn is not told twice."""
+    wired.build("emulator", kb.Habits.assumed(), known=True, mapping="named")
+    for name in ("Ada", "Bob"):
+        id = wired.add(CONTACTS, CUSTOMCRM, FirstName=name, Email=f"{name}@example.org")
+        wired.crm.edit(CONTACTS, id, {"Tags": name, "Shoes": "40"})
+    before = wired.writes()
+    session = wired.session()
+    report = session.apply(session.plan(), only=[])
+    assert (wired.writes(), report.count("not approved")) == (before, 2)
+    plan = session.plan(full=True)
+    [first, *_] = [row["action"] for row in plan.to_dicts() if row["what"].startswith("create")]
+    report = session.apply(plan, only=[first])
+    assert (report.count("created"), report.count("not approved")) == (1, 1)
+    assert len(wired.keap.emulator.state.tags) == 1

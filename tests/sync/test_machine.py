@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from copied_stores import PostgresqlStore
@@ -78,11 +78,18 @@ def test_the_machine_alone_reaches_all_kinds_of_actions_and_nearly_all_of_the_en
     actions = {name for n in range(PROCESSES) for name in json.loads((tmp_path / f"{n}.json").read_text())}
     assert actions == {cls.__name__ for cls in get_args(Action)}
     subprocess.run([*coverage, "combine", "--quiet"], check=True, env=environment, cwd=tmp_path)
-    subprocess.run([*coverage, "json", "--quiet"], check=True, env=environment, cwd=tmp_path)
-    report = json.loads((tmp_path / "coverage.json").read_text())
+
+    def measured_of(*contexts: str) -> tuple[dict[str, Any], float]:
+        """The report of some games, and how many percent of the branches they reach."""
+        subprocess.run([*coverage, "json", "--quiet", *contexts], check=True, env=environment, cwd=tmp_path)
+        report = json.loads((tmp_path / "coverage.json").read_text())
+        return report, 100 * report["totals"]["covered_branches"] / report["totals"]["num_branches"]
+
+    alone = {game.__name__: measured_of(f"--contexts=^{game.__name__}$")[1] for game in (TwoSystems, TwoWiredSystems)}
+    report, branches = measured_of()
     missing = {Path(name).name: part["missing_lines"] for name, part in report["files"].items()}
     totals = report["totals"]
-    branches = 100 * totals["covered_branches"] / totals["num_branches"]
     reached = f"{branches:.1f} % of the branches, {totals['percent_covered']:.1f} % with the statements"
+    reached += "".join(f"; {name} alone {percent:.1f} %" for name, percent in alone.items())
     print(reached)  # noqa: T201 - shown when the test fails, and with -s
     assert min(branches, totals["percent_covered"]) >= ENOUGH, (reached, {n: m for n, m in missing.items() if m})

@@ -36,7 +36,7 @@ def play_games(machine: type[RuleBasedStateMachine], examples: int, number: int,
         stateful_step_count=steps,
         deadline=None,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck],
         phases=(Phase.explicit, Phase.generate),  # the shortest game that fails is not worth the wait here
     )
     began = time.monotonic()
@@ -45,7 +45,7 @@ def play_games(machine: type[RuleBasedStateMachine], examples: int, number: int,
     play = test.hypothesis.inner_test
 
     def go_on(data: Any) -> None:
-        statements: list[str] = []
+        statements: list[object] = []
         failed = False
         try:
             with with_reporter(statements.append), local_settings(settings(quick, verbosity=Verbosity.debug)):

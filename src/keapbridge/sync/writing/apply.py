@@ -26,7 +26,7 @@ from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.approved import approved
 from keapbridge.sync.writing.creates import apply_creates, resume_creates
-from keapbridge.sync.writing.named_entries import make_entries
+from keapbridge.sync.writing.named_entries import WRITING, make_entries
 from keapbridge.sync.writing.pair_state import EDITED_ON_BOTH, held_line
 from keapbridge.sync.writing.removals import apply_removals
 from keapbridge.sync.writing.run import Run, RunPart, one_sided
@@ -75,7 +75,8 @@ def _apply_all(
     run: Run, synchronizations: Sequence[Synchronization], held_back: Mapping[str, str]
 ) -> Flow[Collection[str]]:
     for sync in synchronizations:
-        yield from make_fields(sync)
+        if run.approved is None or (yield from _writes(run.part(sync))):
+            yield from make_fields(sync)
     # What planning has found of an earlier run, which did not live to know that it had made it.
     run.count((yield from run.store.runs.claim_lines(run.run_id, run.plan.objects)))
     stopped: list[str] = []
@@ -96,6 +97,14 @@ def _apply_all(
             if len(stopped) == len(synchronizations):
                 raise
     return stopped
+
+
+def _writes(part: RunPart) -> Flow[bool]:
+    """Whether something is to be written: who approves nothing wants no field to be made, either."""
+    for batch in part.ahead(WRITING):
+        if (yield from batch):
+            return True
+    return False
 
 
 def _apply_part(part: RunPart) -> Flow[None]:

@@ -10,9 +10,9 @@ from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.writing.run import RunPart
 
-__all__ = ["make_entries"]
+__all__ = ["WRITING", "make_entries"]
 
-_WRITING = ("create", "update", "adopt")
+WRITING = ("create", "update", "adopt")
 
 
 def make_entries(part: RunPart) -> Flow[None]:
@@ -22,7 +22,7 @@ def make_entries(part: RunPart) -> Flow[None]:
         return
     values: list[Mapping[str, Canonical]] = []
     if sync.entries.makes:
-        for batch in part.batches(_WRITING):
+        for batch in part.ahead(WRITING):
             values += [_for_keap(action, sync.entries.makes) for action in (yield from batch)]
     yield from sync.entries.make(sync.systems[Side.KEAP], filter(None, values))
 

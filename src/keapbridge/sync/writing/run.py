@@ -196,6 +196,10 @@ class RunPart:
         """The plan's actions of some kinds that are to be done, in its order."""
         return map(self._chosen, self._numbered(kinds))
 
+    def ahead(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
+        """The same, looked at before it is their turn: nothing is told or counted by that."""
+        return map(self._looked_at, self._numbered(kinds))
+
     def told(self, kinds: Collection[str]) -> Iterator[Flow[list[Action]]]:
         """The plan's actions of some kinds, whoever approves them."""
         return map(_bare, self._numbered(kinds))
@@ -224,6 +228,11 @@ class RunPart:
         self.run.counts.setdefault(self.sync.name, Counter())[NOT_APPROVED] += left
         self.progressed(len(rows) - len(done))
         return done
+
+    def _looked_at(self, page: Flow[Numbered]) -> Flow[list[Action]]:
+        if self.run.approved is None:
+            return (yield from _bare(page))
+        return chosen_of((yield from page), self.sync, self.run.approved)[0]
 
     def progressed(self, number: int) -> None:
         """So many actions more are done; none, as by the last batch, is no progress."""

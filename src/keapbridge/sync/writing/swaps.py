@@ -92,7 +92,7 @@ def write_together(
 def _given_up(part: RunPart, wanted: set[tuple[Side, str, Any]]) -> Flow[set[tuple[Side, str, Any]]]:
     """Those of the wanted values that a record of the plan gives up."""
     found: set[tuple[Side, str, Any]] = set()
-    for batch in part.batches(("update", "adopt")):
+    for batch in part.ahead(("update", "adopt")):
         for action in (yield from batch):
             assert isinstance(action, (Update, Adopt))  # the batch has no others
             found.update(its for c in action.changes if (its := (c.side, c.field, c.before)) in wanted)

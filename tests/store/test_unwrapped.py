@@ -33,6 +33,11 @@ def test_rows_have_places_and_names(connection: sqlite3.Connection) -> None:
     assert [(row.name, row.legs) for row in rows] == [("Cat", 4), ("Wren", 2)]
 
 
+def test_rows_come_without_names_where_these_are_not_needed(connection: sqlite3.Connection) -> None:
+    rows = list(found(connection, "SELECT name, legs FROM pets ORDER BY name").tuples())
+    assert (rows, {type(row) for row in rows}) == ([("Cat", 4), ("Wren", 2)], {tuple})
+
+
 def test_columns_of_one_name_are_told_apart_by_their_places(connection: sqlite3.Connection) -> None:
     [row] = found(connection, "SELECT name, name FROM pets WHERE legs = 4")
     assert (row.name, row[1]) == ("Cat", "Cat")

@@ -19,7 +19,7 @@ __all__ = ["Found", "begin_at_once", "execute", "run"]
 class Found:
     """The rows, all of which are read: whoever asks for many asks for some at a time.
 
-    A row is a tuple whose values have the names of their columns, too.
+    A row is a tuple whose values have the names of their columns, too; without them many come sooner (`tuples`).
 
     Attributes:
         rowcount: how many rows were changed.
@@ -27,20 +27,23 @@ class Found:
 
     def __init__(self, cursor: Any) -> None:
         self.rowcount: int = cursor.rowcount
-        self._rows: list[Any] = []
-        if cursor.description is not None:
-            make = _row_of(tuple([column[0] for column in cursor.description]))
-            self._rows = list(map(make, cursor.fetchall()))
+        columns = tuple([column[0] for column in cursor.description or ()])
+        self._rows: list[Any] = cursor.fetchall() if columns else []
+        self._row = _row_of(columns)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows)
+        return map(self._row, self._rows)
 
     def all(self) -> Sequence[Any]:
-        return self._rows
+        return list(self)
+
+    def tuples(self) -> Iterator[tuple[Any, ...]]:
+        """The rows by the places of their values alone."""
+        return map(tuple, self._rows)
 
     def first(self) -> Any:
         """The first row; `None` where there is none."""
-        return self._rows[0] if self._rows else None
+        return next(iter(self), None)
 
     def one(self) -> Any:
         """The only row.
@@ -48,7 +51,7 @@ class Found:
         Raises:
             ValueError: when there are none or several.
         """
-        [row] = self._rows
+        [row] = self
         return row
 
     def one_or_none(self) -> Any:

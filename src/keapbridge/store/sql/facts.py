@@ -43,7 +43,7 @@ class Facts:
 
         values = {"bridge": self._core.bridge, "names": self._core.database.listed(names)}
         with self._core.reading() as c:
-            return dict(map(tuple, self._core.database.execute(c, "facts", query, values)))
+            return dict(self._core.database.execute(c, "facts", query, values).tuples())
 
     @flow
     def set(self, name: str, value: str, *, durable: bool = False) -> None:

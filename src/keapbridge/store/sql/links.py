@@ -119,8 +119,8 @@ class Links:
                 values = self._core.values(name, side, chunk)
                 if plan_id is not None:
                     some = execute(c, f"planned partners in {side.value}", planned, {**values, "plan_id": plan_id})
-                    found.update((id, other or "") for id, other in map(tuple, some))
-                found.update(map(tuple, execute(c, f"partners in {side.value}", linked, values)))
+                    found.update((id, other or "") for id, other in some.tuples())
+                found.update(execute(c, f"partners in {side.value}", linked, values).tuples())
         return found
 
     @flow

@@ -277,7 +277,7 @@ class MatchKeys:
 
         values = {**self._core.values(name, side, sorted(ids)), "plan_id": plan_id}
         found: dict[str, frozenset[str]] = {}
-        for id, kind in map(tuple, self._core.database.execute(c, f"planned in {side.value}", query, values)):
+        for id, kind in self._core.database.execute(c, f"planned in {side.value}", query, values).tuples():
             found[id] = found.get(id, frozenset()) | {kind}
         return found
 
@@ -299,7 +299,7 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     )
     known: dict[str, dict[tuple[int, int], tuple[Any, ...]]] = {id: {} for id in keys}
     unlinked: set[str] = set()
-    for id, rank, slot, key, spelt, apart, stronger, linked in map(tuple, found):
+    for id, rank, slot, key, spelt, apart, stronger, linked in found.tuples():
         known[id][rank, slot] = key, spelt, tuple(core.rows.open(apart)), tuple(core.rows.open(stronger))
         if not linked:
             unlinked.add(id)

@@ -59,7 +59,7 @@ class Overwrites:
         with self._core.transaction() as c:
             old = {"bridge": self._core.bridge, "since": to_text(since)}
             self._core.database.execute(c, "old overwrites", too_old, old)
-            written = dict(map(tuple, self._core.database.execute(c, "overwrites", query, its)))
+            written = dict(self._core.database.execute(c, "overwrites", query, its).tuples())
             found = []
             for digest, count in digests.items():
                 number = count.number + written.get(digest, 0)

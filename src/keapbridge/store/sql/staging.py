@@ -224,7 +224,7 @@ class Staging:
         last = {"after_side": after[0], "after_id": after[1]}
         values = {"bridge": self._core.bridge, "object": name, "limit": limit}
         with self._core.reading() as c:
-            rows = list(map(tuple, self._core.database.execute(c, "missing", query, values | last)))
+            rows = list(self._core.database.execute(c, "missing", query, values | last).tuples())
             pairs: dict[tuple[str, str], Pair] = {}
             for side in Side:
                 mine = [id for its_side, id, _ in rows if its_side == side.value]
@@ -314,7 +314,7 @@ class Staging:
             return select(o.id, o.snapshot, o.unreadable, o.absent).where(*its)
 
         values = self._core.values(name, side, ids)
-        rows = map(tuple, self._core.database.execute(c, "contents", query, values))
+        rows = self._core.database.execute(c, "contents", query, values).tuples()
         opened = self._core.rows.seal.open
         return {
             id: opened(snapshot)
@@ -375,7 +375,7 @@ class Staging:
 
         values = self._core.values(name, side, told)
         known = self._core.database.execute(c, f"lives in {side.value}", query, values)
-        return [id for id, changed in map(tuple, known) if is_no_newer(to_moment(changed), shown[id].changed)]
+        return [id for id, changed in known.tuples() if is_no_newer(to_moment(changed), shown[id].changed)]
 
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""
@@ -424,7 +424,7 @@ class Staging:
         c.execute(delete(o).where(*self._core.of(o, name, side), o.c.linked.is_(False), observed))
         c.execute(delete(m).where(*self._core.of(m, name, side), m.c.linked.is_(False), keys))
 
-    def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> Sequence[Any]:
+    def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> list[tuple[Any, ...]]:
         """What the links of records know of them: id, digest and mark."""
 
         def query() -> Any:
@@ -433,4 +433,4 @@ class Staging:
             return select(columns.id, columns.digest, columns.mark).where(*its)
 
         values = self._core.values(name, side, ids)
-        return self._core.database.execute(c, f"known in {side.value}", query, values).all()
+        return list(self._core.database.execute(c, f"known in {side.value}", query, values).tuples())

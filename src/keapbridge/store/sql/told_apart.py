@@ -124,7 +124,7 @@ def told_apart(core: Core, c: Connection, name: str, ids: Collection[str]) -> To
         return {}
     found: dict[Name, frozenset[Name]] = {}
     rows = core.database.execute(c, "told apart", query, {**values, "ids": core.database.listed(sorted(ids))})
-    for side, id, other_side, other_id in map(tuple, rows):
+    for side, id, other_side, other_id in rows.tuples():
         its = found.get((Side(side), id), frozenset())
         found[Side(side), id] = its | {(Side(other_side), other_id)}
     partners = _partners(core, c, name, frozenset().union(*found.values()))

@@ -12,7 +12,7 @@ from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.writing import put_values, written_along
 from keapbridge.model.change import Change
-from keapbridge.model.kept import Commit, JournalEntry, Overwrite
+from keapbridge.model.kept import JournalEntry, Overwrite
 from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line
@@ -25,7 +25,7 @@ from keapbridge.sync.writing.pair_state import PairState, Sent, after_write, sto
 from keapbridge.sync.writing.rereading import read_again
 from keapbridge.sync.writing.run import RunPart
 
-__all__ = ["commit_of", "commit_pair", "left_the_filter", "remember_write", "write_pair"]
+__all__ = ["commit_pair", "left_the_filter", "remember_write", "write_pair"]
 
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 
@@ -231,14 +231,7 @@ def commit_pair(
     overwrites: tuple[Overwrite, ...] = (),
 ) -> Flow[PairState]:
     """Remember a pair as it is; answers the pair of which everything is remembered."""
-    commit, state = yield from commit_of(part, state, journal, intent_id)
+    linked_at = (yield from now()) if state.is_new else None
+    commit, state = to_commit(part.sync, state, linked_at, journal, intent_id)
     yield from part.commit(attrs.evolve(commit, overwrites=overwrites) if overwrites else commit)
     return state
-
-
-def commit_of(
-    part: RunPart, state: PairState, journal: tuple[JournalEntry, ...] = (), intent_id: str | None = None
-) -> Flow[tuple[Commit, PairState]]:
-    """What is to be committed of a pair, and the pair of which everything is remembered then."""
-    linked_at = (yield from now()) if state.is_new else None
-    return to_commit(part.sync, state, linked_at, journal, intent_id)

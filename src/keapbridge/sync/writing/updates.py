@@ -10,7 +10,6 @@ import attrs
 from keapbridge._io.effects import Flow, gather, now
 from keapbridge.errors import ApiError, ShapeError
 from keapbridge.model.change import RECORD, Change
-from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Adopt, Conflict, Update
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
@@ -19,8 +18,8 @@ from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.marks import write_marks
-from keapbridge.sync.writing.one_pair import commit_of, commit_pair, left_the_filter, remember_write, write_pair
-from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, untaken
+from keapbridge.sync.writing.one_pair import commit_pair, left_the_filter, remember_write, write_pair
+from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, to_commit, untaken
 from keapbridge.sync.writing.refused import Refused
 from keapbridge.sync.writing.rereading import Targets, planned_targets, read_again, read_states, tell_held
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
@@ -109,11 +108,8 @@ def _commit_quiet(part: RunPart, states: Sequence[PairState]) -> Flow[None]:
     """Remember what needs no write, all in one transaction."""
 
     def commit_all(some: Sequence[PairState]) -> Flow[list[None]]:
-        commits: list[Commit] = []
-        for state in some:
-            commit, _ = yield from commit_of(part, state)
-            commits.append(commit)
-        yield from part.commit(*commits)
+        moment = yield from now()
+        yield from part.commit(*(to_commit(part.sync, state, moment if state.is_new else None)[0] for state in some))
         return []
 
     def fail(state: PairState, error: Exception) -> Flow[list[None]]:

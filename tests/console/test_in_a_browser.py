@@ -277,6 +277,23 @@ def test_what_records_hold_stays_text(world: World, browse: Callable[..., Any]) 
     canary.wait_for_function("window.ran === 1")
 
 
+def test_a_click_while_a_page_loads_counts_and_the_page_before_does_not_come_later(
+    browse: Callable[..., Any],
+) -> None:
+    page = browse()
+    held: list[Any] = []
+    page.route(re.compile(r"/plans$"), lambda route: held.append(route))  # noqa: PLW0108 - playwright looks into it
+    with page.expect_request(re.compile(r"/plans$")):
+        page.get_by_role("link", name="Plans", exact=True).click()
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/plans")):
+        _go(page, "Conflicts")
+    assert len(held) == 1, "it was given up, not answered"
+    page.unroute_all()
+    _go(page, "Failures")
+    expect(page).to_have_url(re.compile(r"/failures$"))
+    expect(page.locator("#main")).to_be_focused()  # whoever uses the keyboard goes on at what has come
+
+
 def test_two_who_decide_at_once_do_not_overwrite_each_other(world: World, browse: Callable[..., Any]) -> None:
     _people(world)
     world.sync(policy=MANUAL)

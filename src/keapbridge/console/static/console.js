@@ -24,8 +24,9 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     tell();
-    const source = event.detail?.ctx?.sourceElement;
-    if (source?.matches?.("a, form, button")) document.getElementById("main")?.focus({preventScroll: false});
+    // What was clicked is gone with the page before. What looks again by itself leaves everybody where they are.
+    const isLost = !document.activeElement || document.activeElement === document.body;
+    if (isLost && event.detail?.ctx?.sourceElement?.id !== "progress") document.getElementById("main")?.focus();
   });
   tell();
 })();

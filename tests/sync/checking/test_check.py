@@ -73,6 +73,8 @@ def test_times_whose_zone_nobody_knows_decide_no_conflict(
             with kb.SyncSession(customcrm=crm, keap=keap, store=f"sqlite:///{tmp_path / 'store.db'}") as session:
                 assert session.contacts.sync().ok
                 [theirs] = keap_server.state.contacts
+                # Keap's is the newer one, by stamps of any resolution.
+                server._now = lambda: datetime.now(UTC) - timedelta(seconds=10)
                 server.edit("contacts", id, JobTitle=f"Earl {number}")
                 keap_server.state.contacts.edit(theirs, job_title=f"Countess {number}")
                 report = session.contacts.sync()

@@ -14,6 +14,7 @@ from keapbridge._io.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.restored import is_older
 from keapbridge.errors import (
+    LinkStoreError,
     ServerError,
     ShapeError,
     SyncError,
@@ -249,23 +250,33 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     side, sent = intent.side, intent.values
     moment = yield from now()
     made = sync.observe(side, answer, ready.context, whole=sync.systems[side].answers_all)
-    linked = yield from sync.store.links.partners(sync.name, side, [made.id])
-    if linked.get(made.id, source.id) != source.id:
-        return (yield from _taken_for(part, ready, made, linked[made.id], moment))
+    partner = yield from _other_partner(sync, made, source)
+    if partner is not None:
+        return (yield from _taken_for(part, ready, made, partner, moment))
     # Where a system takes a new record for one that it has, what that one holds is no default.
     its = sync.systems[side].identify(answer)
     was_there = is_older(its.updated_at, its.created_at)  # who was just made has not been edited since
     was_there = was_there or bool((yield from sync.store.staging.observations(sync.name, side, [made.id])))
     defaults = {} if was_there else _defaults(sync.mapper, source, made, sent)
-    state = yield from commit_pair(
-        part,
-        _after_create(sync, ready, made, moment, defaults),
-        (JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id),),
-        intent.id,
-    )
+    entry = JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id)
+    try:
+        state = yield from commit_pair(part, _after_create(sync, ready, made, moment, defaults), (entry,), intent.id)
+    except LinkStoreError:
+        # It may have got its own counterpart meanwhile: pairs are made side by side.
+        partner = yield from _other_partner(sync, made, source)
+        if partner is None:
+            raise
+        return (yield from _taken_for(part, ready, made, partner, moment))
     if ready.later:  # it need not be read again for that, and may not be shown yet
         state = attrs.evolve(state, records={**state.records, side: answer})
     return state if state.is_unconfirmed or state.outcome.changes else None
+
+
+def _other_partner(sync: Synchronization, made: Observation, source: Observation) -> Flow[str | None]:
+    """Whom a record is linked with already, if that is another one than it was made for."""
+    linked = yield from sync.store.links.partners(sync.name, made.side, [made.id])
+    partner = linked.get(made.id, source.id)
+    return None if partner == source.id else partner
 
 
 def _taken_for(

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -104,6 +104,20 @@ def _session(systems: Any) -> Iterator[kb.SyncSession]:
         yield session
 
 
+@contextmanager
+def _traced(count: Callable[[str], None]) -> Iterator[None]:
+    """Have each statement told that a connection to SQLite, made meanwhile, is given."""
+
+    def trace(connection: Any, _: object) -> None:
+        connection.set_trace_callback(count)
+
+    sa.event.listen(Engine, "connect", trace)
+    try:
+        yield
+    finally:
+        sa.event.remove(Engine, "connect", trace)
+
+
 def measured(systems: Any, times: int) -> dict[str, Any]:
     """Answer each page so often: its milliseconds, bytes and statements, and the memory of the process."""
     from starlette.testclient import TestClient
@@ -114,8 +128,7 @@ def measured(systems: Any, times: int) -> dict[str, Any]:
         nonlocal statements
         statements += not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"))
 
-    sa.event.listen(Engine, "connect", lambda connection, _: connection.set_trace_callback(count))
-    with _session(systems) as session:
+    with _traced(count), _session(systems) as session:
         app = kb.console.asgi_app(session, authorize=lambda _: kb.console.User("anna", can_decide=True))
         plan, run = session.plans()[0].id, session.runs()[0].run_id
         some = session.conflicts(limit=1)[0]

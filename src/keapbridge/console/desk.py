@@ -21,7 +21,6 @@ __all__ = ["Desk", "Desks", "HasDesks", "Session"]
 
 Session = SyncSession | AsyncSyncSession
 T = TypeVar("T")
-SECRET = "console_secret"  # noqa: S105 - the name of the fact by which all processes know each other's tokens
 
 
 @attrs.frozen
@@ -72,7 +71,7 @@ class Desk:
 
     async def secret(self, candidate: str) -> str:
         """The secret of the console's tokens, which all processes over this store share."""
-        return await on_a_thread(SqlInbox(self._engine.bridge.store).once, SECRET, candidate)
+        return await on_a_thread(SqlInbox(self._engine.bridge.store).console_secret, candidate)
 
     @property
     def _engine(self) -> Any:

@@ -14,8 +14,6 @@ from keapbridge.store.inbox import inbox_of
 
 __all__ = ["FleetDesks"]
 
-SECRET = "console_secret"  # noqa: S105 - the name of a fact
-
 
 @attrs.frozen
 class FleetDesks:
@@ -41,4 +39,4 @@ class FleetDesks:
 
     def secret(self, candidate: str) -> str:
         """A secret that all processes share: the candidate, unless there is one already."""
-        return inbox_of(self.kept.database, "").once(SECRET, candidate)
+        return inbox_of(self.kept.database, "").console_secret(candidate)

@@ -28,6 +28,7 @@ LONGEST = timedelta(days=7)
 SKEW = timedelta(minutes=5)
 REDACT = "contact.redact"  # Keap's word for: forget this person
 TOKEN = "webhook_token"  # noqa: S105 - the name of a fact
+CONSOLE_SECRET = "console_secret"  # noqa: S105 - the name of a fact
 
 
 @attrs.frozen
@@ -90,10 +91,14 @@ class SqlInbox:
 
     def token(self, candidate: str) -> str:
         """The secret part of this bridge's address: the candidate, unless there is one already."""
-        return self.once(TOKEN, candidate)
+        return self._once(TOKEN, candidate)
+
+    def console_secret(self, candidate: str) -> str:
+        """The secret of the console's form tokens: the candidate, unless there is one already."""
+        return self._once(CONSOLE_SECRET, candidate)
 
     @insistent
-    def once(self, name: str, candidate: str) -> str:
+    def _once(self, name: str, candidate: str) -> str:
         """A fact that is the same for all processes for ever: the candidate, unless there is one already."""
         row = self.store.rows.fact(name, candidate)
         query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == name)

@@ -28,12 +28,11 @@ from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.model.token import read_token, token_of
 from keapbridge.model.waiting import Waiting
 from keapbridge.showing.html import display, table
-from keapbridge.store.sql.rows import to_text
 from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.doubts import FIRST as NO_DOUBT
 from keapbridge.sync.afterwards.doubts import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
-from keapbridge.sync.afterwards.paging import AFTER, at_most, behind, in_parts, part, positive
+from keapbridge.sync.afterwards.paging import AFTER, at_most, in_parts, newest_first, part, positive
 from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import (
     FIRST,
@@ -282,15 +281,11 @@ class Engine:
 
     def plans(self, limit: int, after: str | None = None) -> Flow[Page[PlanSummary]]:
         self._check_open()
-        most = positive(limit)
-        found = yield from self.bridge.store.plans.newest(most + 1, behind(after))
-        return part(found, most, lambda plan: (to_text(plan.created_at), plan.id))
+        return newest_first(self.bridge.store.plans.newest, limit, after, lambda plan: (plan.created_at, plan.id))
 
     def runs(self, limit: int, after: str | None = None) -> Flow[Page[RunSummary]]:
         self._check_open()
-        most = positive(limit)
-        found = yield from self.bridge.store.runs.newest(most + 1, behind(after))
-        return part(found, most, lambda run: (to_text(run.started_at), run.run_id))
+        return newest_first(self.bridge.store.runs.newest, limit, after, lambda run: (run.started_at, run.run_id))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
         self._check_open()

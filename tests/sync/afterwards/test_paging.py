@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,9 +53,11 @@ def test_one_more_than_is_wanted_tells_that_there_are_more() -> None:
 
 def test_where_a_list_of_the_newest_goes_on() -> None:
     assert behind(None) is None
-    assert behind(token_of("2026", "a")) == ("2026", "a")
-    with pytest.raises(ValueError, match="after"):
-        behind("no token")
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    assert behind(token_of(moment.isoformat(), "a")) == (moment, "a")
+    for odd in ("no token", token_of("some day", "a"), token_of("0001-01-01T00:00:00+14:00", "a")):
+        with pytest.raises(ValueError, match="after"):
+            behind(odd)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "3", True])

@@ -90,7 +90,7 @@ class Plans:
             return self._read(c, plan_id)
 
     @flow
-    def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[PlanSummary]:
+    def newest(self, limit: int, after: tuple[datetime, str] | None = None) -> list[PlanSummary]:
         """The plans that are kept, newest first.
 
         Args:

@@ -320,11 +320,12 @@ def is_keyed(digest: str) -> bool:
     return digest.startswith("k")
 
 
-def older(at: ColumnElement[Any], id: ColumnElement[Any], after: tuple[str, str] | None) -> Sequence[Any]:
+def older(at: ColumnElement[Any], id: ColumnElement[Any], after: tuple[datetime, str] | None) -> Sequence[Any]:
     """What comes behind a row in a list of the newest first."""
     if after is None:
         return ()
-    return (or_(at < after[0], and_(at == after[0], id > after[1])),)
+    moment, last = to_text(after[0]), after[1]
+    return (or_(at < moment, and_(at == moment, id > last)),)
 
 
 def to_text(moment: datetime | None) -> str | None:

@@ -143,7 +143,7 @@ class Runs:
         )
 
     @flow
-    def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[RunSummary]:
+    def newest(self, limit: int, after: tuple[datetime, str] | None = None) -> list[RunSummary]:
         """The runs that are kept, newest first.
 
         Args:

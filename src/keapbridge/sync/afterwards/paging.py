@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from keapbridge._io.effects import Flow
@@ -10,7 +11,7 @@ from keapbridge.model.token import read_token, token_of
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.tables.tabular import Page
 
-__all__ = ["AFTER", "at_most", "behind", "in_parts", "part", "positive"]
+__all__ = ["AFTER", "at_most", "behind", "in_parts", "newest_first", "part", "positive"]
 
 T = TypeVar("T")
 
@@ -33,19 +34,44 @@ def at_most(limit: Any) -> int | None:
     return None if limit is None else positive(limit)
 
 
-def behind(after: str | None) -> tuple[str, str] | None:
-    """Behind which row a list of the newest first goes on."""
-    if after is None:
-        return None
-    at, id = read_token(AFTER, after, (str, str))
-    return at, id
-
-
 def part(found: Sequence[T], most: int | None, key: Callable[[T], Sequence[Any]]) -> Page[T]:
     """The first of what was found, where one more was asked for than is wanted."""
     if most is None or len(found) <= most:
         return Page(found)
     return Page(found[:most], token_of(*key(found[most - 1])))
+
+
+def newest_first(
+    newest: Callable[[int, tuple[datetime, str] | None], Flow[list[T]]],
+    limit: int,
+    after: str | None,
+    place: Callable[[T], tuple[datetime, str]],
+) -> Flow[Page[T]]:
+    """A part of a list of the newest first.
+
+    Args:
+        newest: finds so many behind a moment and an id.
+        place: the moment and the id of one.
+    """
+    most = positive(limit)
+    found = yield from newest(most + 1, behind(after))
+
+    def key(one: T) -> tuple[str, str]:
+        at, id = place(one)
+        return at.isoformat(), id
+
+    return part(found, most, key)
+
+
+def behind(after: str | None) -> tuple[datetime, str] | None:
+    """Behind which moment and id a list of the newest first goes on."""
+    if after is None:
+        return None
+    at, id = read_token(AFTER, after, (str, str))
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), id
+    except (ValueError, OverflowError):
+        raise ValueError(AFTER) from None
 
 
 def in_parts(

@@ -159,7 +159,7 @@ def list_both(keap: str, customcrm: str) -> Found:
 def fill(store: str, first: int, count: int, seed: int) -> Found:
     """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
     import keapbridge as kb
-    from keapbridge._io.drivers import SyncDriver
+    from keapbridge._flow.drivers import SyncDriver
     from keapbridge.model.kept import Commit
     from keapbridge.model.records import Link, Snapshot
     from keapbridge.model.side import Side

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Effect, Send
 from keapbridge._io.bounds import Bounds, Listing
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Send
 from keapbridge.customcrm.adapter import AdapterPage, resources
 from keapbridge.testing import KeapEmulator
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Answer, Call
 from keapbridge._io.calling import send
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Answer, Call
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.retries import RetryPolicy
 
@@ -85,7 +85,7 @@ def _whole(port: Any) -> Any:
 
 
 def _in_loop(settings: HttpSettings) -> Answer:
-    from keapbridge._io.drivers import AsyncDriver
+    from keapbridge._flow.drivers import AsyncDriver
 
     async def run() -> Answer:
         port = AsyncHttpPort(settings)

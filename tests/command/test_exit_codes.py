@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from command_place import Place
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Effect, Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Effect, Send
 from keapbridge.command import main
 from keapbridge.command.verbs import FAMILIES
 from keapbridge.testing import Fault

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
-from keapbridge._io.drivers import AsyncDriver
+from keapbridge._flow.drivers import AsyncDriver
 from keapbridge.configuration import configuration
 from keapbridge.configuration.template import TEMPLATE
 from keapbridge.customcrm.client import CustomcrmClient

@@ -21,8 +21,8 @@ from fakes import FakeAdapter, FakeCustomcrm, FakeKeap
 from stopping import Clock, CountingDriver
 
 import keapbridge as kb
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Flow, Page
 from keapbridge.customcrm.adapter import resources
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.customcrm.records import wire_name

@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import Any
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Blocking, Effect, Send
 from keapbridge.sync import lease
 
 

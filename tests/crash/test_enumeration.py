@@ -27,8 +27,8 @@ from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Blocking, Effect
 from keapbridge.sync.lease import TERM
 from keapbridge.testing import CustomcrmEmulator, KeapBehaviour, KeapEmulator
 

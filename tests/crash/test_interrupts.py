@@ -27,9 +27,9 @@ from threads import assert_ended
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io import scope as scopes
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Elapsed, Send
+from keapbridge._flow import scope as scopes
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Blocking, Effect, Elapsed, Send
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Elapsed, Flow, Gather, Now, Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Blocking, Effect, Elapsed, Flow, Gather, Now, Send
 from keapbridge.sync.lease import TERM
 
 if TYPE_CHECKING:

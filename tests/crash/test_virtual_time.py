@@ -17,7 +17,7 @@ from tiers import variants
 from two_systems import DAY, TwoSystems, policy_without_brakes
 
 import keapbridge as kb
-from keapbridge._io.effects import Blocking, Effect, Flow, Now, Send, now
+from keapbridge._flow.effects import Blocking, Effect, Flow, Now, Send, now
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.sync.lease import Lease
 from keapbridge.sync.writing.window import Window

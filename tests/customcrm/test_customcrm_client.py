@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Answer, Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Answer, Send
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.testing import CustomcrmEmulator, Fault

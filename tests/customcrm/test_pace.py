@@ -10,7 +10,7 @@ import pytest
 from said import Api, Said
 
 import keapbridge as kb
-from keapbridge._io.effects import Now, Sleep
+from keapbridge._flow.effects import Now, Sleep
 
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EMPTY = {"Items": [], "NextCursor": None}

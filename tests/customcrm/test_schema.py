@@ -16,7 +16,7 @@ from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.effects import Answer
+from keapbridge._flow.effects import Answer
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.schema import attribute_of
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
@@ -130,7 +130,7 @@ def test_changes_since_a_moment_hold_them_or_everything(
 
 
 def _pages(resource: Any, since: datetime | None = None) -> Iterator[Any]:
-    from keapbridge._io.drivers import SyncDriver
+    from keapbridge._flow.drivers import SyncDriver
 
     driver = SyncDriver()
     page = driver.run(resource.flows.list(updated_since=since))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.decide import brakes
 from keapbridge.decide.policy import Contest, Decision, Policy, Value, decide
 from keapbridge.errors import MappingError

@@ -21,8 +21,8 @@ import pytest
 from named_places import ROOMS, ROOT, found, named
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Gather
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Gather
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 from keapbridge.webhooks import threads
 

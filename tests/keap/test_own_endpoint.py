@@ -11,10 +11,10 @@ import attrs
 import pytest
 
 import keapbridge as kb
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Answer, Call, Flow
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Answer, Call, Flow
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._json.codec import NO_EXTRA, Codec
 from keapbridge.keap.endpoints import Endpoint

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from laws import examples
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Now, Sleep
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Now, Sleep
 from keapbridge._io.moments import DAY
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, Window, read_limits

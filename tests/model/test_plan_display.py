@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.model.change import Change
 from keapbridge.model.plan import Conflict, Create, FieldConflict, Skip, Update
 from keapbridge.store.sql import open_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.model.kept import Commit, JournalEntry, RecordKey, Staged
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line

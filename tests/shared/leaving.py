@@ -10,7 +10,7 @@ import attrs
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.effects import Flow, Page
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import Identity
 

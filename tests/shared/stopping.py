@@ -12,9 +12,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Alongside, Blocking, Effect, Elapsed, Finish, Flow, Gather, NewId, Now, Send, Sleep
-from keapbridge._io.workers import LeftError
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Alongside, Blocking, Effect, Elapsed, Finish, Flow, Gather, NewId, Now, Send, Sleep
+from keapbridge._flow.workers import LeftError
 from keapbridge.store.sql import LinkStore
 
 __all__ = ["Clock", "CountingDriver", "KilledError", "new_id", "shares"]

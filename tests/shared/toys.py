@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import attrs
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow, Page
 from keapbridge._json.codec import NO_EXTRA
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping import Mapper, MatchKey

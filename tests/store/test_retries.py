@@ -11,7 +11,7 @@ from kept import TOYS, begin_run, line, link, run
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 
-from keapbridge._io.effects import Blocking, Flow, Sleep
+from keapbridge._flow.effects import Blocking, Flow, Sleep
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import retries
 from keapbridge.store.retries import PAUSES, PassingError, insistent, is_passing, retrying

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.customcrm.adapter import AdapterPage, resources
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem
 from keapbridge.sync.systems import HasCustomFields, Identity

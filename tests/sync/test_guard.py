@@ -13,8 +13,8 @@ from tiers import variants
 from toys import TOYS, Gadget, Toy, World
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow
 from keapbridge.mapping import Mapper
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.records import Canonical

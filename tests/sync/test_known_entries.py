@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.sync.known_entries import KnownEntries
 
 MAPPER = kb.mapping.contacts.with_lenses(kb.owner("Owner"), kb.lead_source("Source", create=True))

@@ -17,8 +17,8 @@ from threads import leaving_no_thread
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Effect, Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Blocking, Effect, Send
 from keapbridge.sync.stopping import Stopping
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.sync.systems import MARKED, update_of
 
 

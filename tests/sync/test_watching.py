@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keapbridge import events
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow, new_id
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow, new_id
 from keapbridge.errors import SyncError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.values import current_run

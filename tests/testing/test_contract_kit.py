@@ -15,7 +15,7 @@ import pytest
 from tiers import named, variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.customcrm.records import wire_name
 from keapbridge.testing import contract
 

@@ -17,7 +17,7 @@ import pytest
 from webhook_requests import delivery, message, request
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.model.side import Side
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 from keapbridge.webhooks import WebhookApp

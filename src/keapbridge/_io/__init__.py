@@ -1,1 +1,1 @@
-"""Effects, and the drivers that perform them: the only clock, chance and HTTP. Knows no system and no record."""
+"""Calls over HTTP, and the lists that they make: bounds, retries, errors. Knows no system and no record."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from keapbridge._io.effects import Halt
+from keapbridge._flow.effects import Halt
 from keapbridge.errors import StoppedError
 
 __all__ = ["Door"]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.effects import Flow, Page
 from keapbridge.errors import ShapeError
 
 __all__ = ["Ends", "Memory", "Shown"]

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from keapbridge._flow.effects import Call, Flow, Malformed, Page, Unread
 from keapbridge._io.bounds import Listing
 from keapbridge._io.calling import locate, send
-from keapbridge._io.effects import Call, Flow, Malformed, Page, Unread
 from keapbridge._io.ends import Ends, Shown
 from keapbridge._io.parts import Past, in_parts
 from keapbridge._io.port import Port

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from keapbridge._flow.effects import Flow
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.circuit import Circuit
-from keapbridge._io.effects import Flow
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError, RateLimitedError

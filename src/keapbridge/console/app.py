@@ -16,8 +16,8 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import new_id
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import new_id
 from keapbridge.console.desk import Desk, Desks, HasDesks, session_of
 from keapbridge.console.pages import FLEET, SESSION, Page
 from keapbridge.console.rendering import render

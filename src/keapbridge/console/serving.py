@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import new_id
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import new_id
 from keapbridge.console.app import asgi_app
 from keapbridge.console.user import User
 from keapbridge.errors import ConfigurationError

@@ -7,8 +7,8 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Self
 
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from keapbridge._io.effects import Flow, Sleep, now
+from keapbridge._flow.effects import Flow, Sleep, now
 from keapbridge.errors import ApiError, RateLimitedError
 
 __all__ = ["EvenPace"]

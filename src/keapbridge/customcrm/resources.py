@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import datetime
 from typing import Any, Generic, TypeVar, Unpack, overload
 
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.changes import ContactChanges, CustomerChanges, ProductChanges
 from keapbridge.customcrm.operations import CustomcrmResource

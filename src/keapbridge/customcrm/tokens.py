@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from keapbridge._io.effects import Flow, Sleep, finish, now
+from keapbridge._flow.effects import Flow, Sleep, finish, now
 from keapbridge._io.secret import Secret
 from keapbridge.errors import ApiError
 

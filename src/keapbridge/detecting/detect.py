@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow
 from keapbridge._io.http import HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.customcrm.paths import dig
 from keapbridge.customcrm.schema import (
     BatchRead,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge.fleet.kept import Session
 from keapbridge.keap.hooks import EVENTS, AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import read_limits

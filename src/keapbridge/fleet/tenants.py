@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import new_id
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import new_id
 from keapbridge.decide.due import first_at, place
 from keapbridge.model.given import one_of, telling_methods
 from keapbridge.model.meant import is_meant

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy

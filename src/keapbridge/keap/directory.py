@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 from attrs import frozen
 
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Call, Flow, Page
 from keapbridge._io.calling import send
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Call, Flow, Page
 from keapbridge._io.port import Port
 from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json, load_json
 from keapbridge.errors import KeapbridgeError

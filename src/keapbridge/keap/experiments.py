@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id
+from keapbridge._flow.effects import Flow, new_id
 from keapbridge.keap.lists import moment
 
 __all__ = ["EXPERIMENTS", "Experiment", "Told"]

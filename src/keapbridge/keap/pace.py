@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from keapbridge._flow.effects import Flow, Sleep, blocking, now
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.effects import Flow, Sleep, blocking, now
 from keapbridge._io.moments import soon
 from keapbridge._io.secret import Secret, clear
 from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError

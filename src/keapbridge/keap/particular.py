@@ -9,9 +9,9 @@ from urllib.parse import quote
 import attrs
 from attrs import frozen
 
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Call, Flow
 from keapbridge._io.calling import send
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Call, Flow
 from keapbridge._io.port import Port
 from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json, load_json
 from keapbridge.keap import endpoints

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar, Unpack, overload
 
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge.keap import lists
 from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
 from keapbridge.keap.endpoints import KeapRecord

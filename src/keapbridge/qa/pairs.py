@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 import attrs
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge._toml.named import a_kind_of, named
 from keapbridge.customcrm.adapter import AdapterResource, CustomcrmAdapter, is_asynchronous, resources
 from keapbridge.customcrm.client import CustomcrmClient

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import update
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import now
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import now
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.model.given import keywords, text, wrong
 from keapbridge.store import schema as t

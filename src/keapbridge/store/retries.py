@@ -13,8 +13,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Blocking, Flow, Sleep
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Blocking, Flow, Sleep
 from keapbridge.errors import LinkStoreError
 
 __all__ = ["PAUSES", "PassingError", "flow", "insistent", "is_passing", "retrying"]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Index, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
 from keapbridge.store import schema
 from keapbridge.store.engines import cannot, reason, schema_of

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from keapbridge._io.drivers import AsyncDriver
+from keapbridge._flow.drivers import AsyncDriver
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.customcrm.address import shown_address
 from keapbridge.errors import OtherSystemError
 from keapbridge.keap.limits import tenant_of

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge._io.effects import Flow, now
+from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
 from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
 from keapbridge.model.change import RECORD

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow, Halt, new_id, now, within
+from keapbridge._flow.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.hosts import HostFunctionError
 from keapbridge.errors import (
     AuthError,

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.mapping.entries import Entries
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Canonical

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge._json.codec import Codec
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, Model

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import attrs
 
-from keapbridge._io.effects import (
+from keapbridge._flow.effects import (
     Await,
     Blocking,
     Effect,

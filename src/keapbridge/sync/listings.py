@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.so_far import SoFar
 from keapbridge.model.side import Side
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Effect, Flow, Halt, elapsed, now, within
+from keapbridge._flow.effects import Effect, Flow, Halt, elapsed, now, within
 from keapbridge.errors import StoppedError
 
 __all__ = ["Closing", "Stopping", "is_stop"]

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import msgspec
 
+from keapbridge._flow.effects import Flow
 from keapbridge._io.circuit import is_outage
-from keapbridge._io.effects import Flow
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.decide.sweeps import withhold, without

@@ -9,7 +9,7 @@ from typing import TypeVar
 import attrs
 
 from keapbridge import events
-from keapbridge._io.effects import Flow, Halt, blocking, new_id, within
+from keapbridge._flow.effects import Flow, Halt, blocking, new_id, within
 from keapbridge.errors import KeapbridgeError
 from keapbridge.events.delivery import Delivery
 from keapbridge.events.reasons import shown_id, shown_reason

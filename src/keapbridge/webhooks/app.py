@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import blocking, new_id, now
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import blocking, new_id, now
 from keapbridge.errors import SessionBusyError, StoppedError
 from keapbridge.model.given import keywords, optional, seconds, whole, wrong
 from keapbridge.store.inbox import Arrival, Message, SqlInbox

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from keapbridge._io.drivers import AsyncDriver
-from keapbridge._io.effects import blocking, now
+from keapbridge._flow.drivers import AsyncDriver
+from keapbridge._flow.effects import blocking, now
 from keapbridge.model.tenant import Tenant
 from keapbridge.store.inbox import Arrival, Message
 from keapbridge.webhooks.asgi import Body, Receive, Scope, Send, headers_of, keap_delivery, path_below, serve

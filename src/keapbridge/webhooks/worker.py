@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from keapbridge._io.drivers import AsyncDriver
-from keapbridge._io.effects import blocking, now
+from keapbridge._flow.drivers import AsyncDriver
+from keapbridge._flow.effects import blocking, now
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError, StoppedError
 from keapbridge.model.names import ORDER
 from keapbridge.model.report import Report

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis.stateful import precondition, rule
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.decide.awaited import MOST_WRITES
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens

@@ -11,7 +11,7 @@ from hypothesis.stateful import precondition, rule
 from stopping import CountingDriver, KilledError
 
 import keapbridge as kb
-from keapbridge._io.effects import Effect, Send
+from keapbridge._flow.effects import Effect, Send
 from keapbridge.mapping.writing import new_record
 from keapbridge.sync.lease import TERM
 from two_systems.drivers import Dying, Forgetful, Interrupted, value_of

@@ -14,7 +14,7 @@ from quick_stores import share_statements
 from sqlalchemy import Engine, create_engine
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.mapping.custom import NamedField
 from keapbridge.store.opening import memory_engine
 from keapbridge.store.sql import open_store

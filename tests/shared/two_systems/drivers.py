@@ -9,7 +9,7 @@ from typing import Any
 from fakes import FakeSystem
 from stopping import Clock, CountingDriver
 
-from keapbridge._io.effects import Blocking, Effect, Flow, Send
+from keapbridge._flow.effects import Blocking, Effect, Flow, Send
 from keapbridge.errors import LinkStoreError
 
 

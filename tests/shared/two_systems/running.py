@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Send
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Send
 from keapbridge.store.sql import open_store
 from two_systems.drivers import Interrupted, updates_something
 from two_systems.pools import (

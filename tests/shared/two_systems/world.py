@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from stopping import Clock, CountingDriver, shares
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.keap.fields import Model
 from keapbridge.keap.slots import find_item
 from keapbridge.mapping.custom import resolve

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from kept import KEAP, run
 
-from keapbridge._io.effects import Blocking
+from keapbridge._flow.effects import Blocking
 from keapbridge.errors import SessionBusyError
 from keapbridge.store import schema
 from keapbridge.store.sql import LinkStore

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.store import schema
 from keapbridge.store.sql import forgetting
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator

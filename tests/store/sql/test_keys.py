@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
 
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal, Staged
 from keapbridge.model.plan import Skip

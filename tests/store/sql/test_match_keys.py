@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import Commit, RecordKey
 from keapbridge.model.plan import Adopt, Skip

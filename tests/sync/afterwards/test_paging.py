@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow
 from keapbridge.model.token import read_token, token_of
 from keapbridge.sync.afterwards.paging import AFTER, at_most, behind, in_parts, part, positive
 

@@ -7,7 +7,7 @@ from typing import Any
 from toys import World
 
 import keapbridge as kb
-from keapbridge._io.effects import now
+from keapbridge._flow.effects import now
 from keapbridge.model.change import Change, Held
 from keapbridge.model.plan import HELD, Create, Skip, Update
 from keapbridge.sync.planning.draft import PlanDraft

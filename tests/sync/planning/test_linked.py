@@ -10,7 +10,7 @@ import pytest
 from toys import World
 
 import keapbridge as kb
-from keapbridge._io.effects import now
+from keapbridge._flow.effects import now
 from keapbridge.decide.merge import Merge
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Failure

@@ -11,7 +11,7 @@ import pytest
 from toys import TOYS, World
 
 import keapbridge as kb
-from keapbridge._io.effects import now
+from keapbridge._flow.effects import now
 from keapbridge.mapping import NearKey
 from keapbridge.model.kept import Intent
 from keapbridge.model.plan import Create, Skip

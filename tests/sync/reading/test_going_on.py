@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._io.effects import Effect, Send
+from keapbridge._flow.effects import Effect, Send
 from keapbridge.keap.by_id import ById
 from keapbridge.keap.operations import KeapResource
 

@@ -11,7 +11,7 @@ from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.effects import Flow, Page
 
 SIDES = [kb.Side.CUSTOMCRM, kb.Side.KEAP]
 

@@ -12,7 +12,7 @@ from stopping import Clock, CountingDriver
 from tiers import named, variants
 
 import keapbridge as kb
-from keapbridge._io.drivers import SyncDriver
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.testing import CustomcrmBehaviour, KeapBehaviour
 
 if TYPE_CHECKING:

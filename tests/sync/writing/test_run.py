@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from stopping import Clock, CountingDriver
 
-from keapbridge._io.drivers import SyncDriver
-from keapbridge._io.effects import Flow, Sleep, blocking
+from keapbridge._flow.drivers import SyncDriver
+from keapbridge._flow.effects import Flow, Sleep, blocking
 from keapbridge.sync.writing import run as runs
 from keapbridge.sync.writing.run import ending, flowing
 

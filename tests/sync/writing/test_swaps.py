@@ -10,7 +10,7 @@ from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import ConflictError, StatusError
 
 REFUSALS = [StatusError("taken", status=422), StatusError("taken", status=400), ConflictError("taken", status=409)]

@@ -10,7 +10,7 @@ from stopping import Clock, CountingDriver, shares
 from toys import Gadget, World
 
 import keapbridge as kb
-from keapbridge._io.effects import Flow, Sleep, blocking, elapsed
+from keapbridge._flow.effects import Flow, Sleep, blocking, elapsed
 from keapbridge.model.kept import Intent
 from keapbridge.sync.writing.window import MOST_TURNS, FoundError, Window
 

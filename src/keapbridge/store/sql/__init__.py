@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from keapbridge._io.effects import Flow, blocking
+from keapbridge._flow.effects import Flow, blocking
 from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target

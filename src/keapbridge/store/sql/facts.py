@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named

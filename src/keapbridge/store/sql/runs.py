@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, select, update
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.report import Line, Report
 from keapbridge.model.summaries import RunSummary, UnderWay
 from keapbridge.store import schema as t

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
 from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.kept import Intent
 from keapbridge.model.plan import Action, Create, Delete, Update
 from keapbridge.sync.afterwards.putting_back import Sight, look, remember_deleted, remember_made, remember_restored

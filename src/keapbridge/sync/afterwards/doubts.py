@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.doubt import PairInDoubt
 from keapbridge.model.plan import Adopt, Conflict, NumberedAction, Skip, TellApart

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.names import Told, as_name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.token import read_token, token_of
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.tables.tabular import Page

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, now, within
+from keapbridge._flow.effects import Flow, now, within
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA

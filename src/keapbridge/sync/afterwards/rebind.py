@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import OtherSystemError
 from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id, now
+from keapbridge._flow.effects import Flow, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.policy import Contest, Value, Verdict
 from keapbridge.errors import StalePlanError, UnfitError

@@ -16,7 +16,7 @@ from functools import partial
 
 import attrs
 
-from keapbridge._io.effects import Flow, finish, gather, now, within
+from keapbridge._flow.effects import Flow, finish, gather, now, within
 from keapbridge.errors import ConflictError, StalePlanError, SyncError, UncertainError
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.plan import Create, Delete, Plan, Unlink, Update

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, elapsed, new_id
+from keapbridge._flow.effects import Flow, elapsed, new_id
 from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.rows import broken
 from keapbridge.sync.writing.run import Run

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow, new_id, now
+from keapbridge._flow.effects import Flow, new_id, now
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import Change
 from keapbridge.model.kept import JournalEntry

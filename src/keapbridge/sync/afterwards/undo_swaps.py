@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
 from keapbridge.errors import ConflictError, StatusError
 from keapbridge.mapping.kinds import Context

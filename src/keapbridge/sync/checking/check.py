@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, Page
+from keapbridge._flow.effects import Flow, Page
 from keapbridge.errors import ApiError, AuthError, OtherSystemError, TryLaterError
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS

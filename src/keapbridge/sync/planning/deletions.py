@@ -12,7 +12,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now, stop_point
+from keapbridge._flow.effects import Flow, gather, now, stop_point
 from keapbridge.decide.identity import is_newborn
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE

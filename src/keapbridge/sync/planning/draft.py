@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.sweeps import Tally
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Cursor

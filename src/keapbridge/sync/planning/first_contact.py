@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from keapbridge._io.effects import Flow, stop_point
+from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, match_all
 from keapbridge.decide.merge import Merge, merge_field
 from keapbridge.errors import UnfitError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.merge import Merge
 from keapbridge.model.kept import Removal
 from keapbridge.model.plan import Action, Conflict, Skip

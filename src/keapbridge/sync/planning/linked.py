@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge._io.effects import Flow, now, stop_point
+from keapbridge._flow.effects import Flow, now, stop_point
 from keapbridge.decide.awaited import still_awaited
 from keapbridge.decide.decided import still_decided
 from keapbridge.decide.merge import Merge

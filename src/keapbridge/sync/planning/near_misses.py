@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from keapbridge._io.effects import Flow, stop_point
+from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
 from keapbridge.model.accepted import NEAR_MISSES
 from keapbridge.model.plan import EVERY_RECORD, Skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from keapbridge._io.effects import Flow, new_id, now, within
+from keapbridge._flow.effects import Flow, new_id, now, within
 from keapbridge.decide.restored import back_total
 from keapbridge.errors import MappingError
 from keapbridge.model.accepted import Accepted

@@ -13,7 +13,7 @@ from datetime import timedelta
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, now
+from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.sweeps import Count, Place, is_sweep, sweep
 from keapbridge.model.plan import EVERY_RECORD, Skip
 from keapbridge.model.records import Canonical

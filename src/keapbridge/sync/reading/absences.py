@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.absence import ENOUGH, SAMPLE, Question, Verdict, evidence, shows, to_ask, to_ask_alone, verdict
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side

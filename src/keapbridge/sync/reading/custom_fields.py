@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField, resolve

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from keapbridge._io.effects import Flow, Unread
+from keapbridge._flow.effects import Flow, Unread
 from keapbridge._version import __version__
 from keapbridge.model.kept import moved_fact
 from keapbridge.model.side import Side

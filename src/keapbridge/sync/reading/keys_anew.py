@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from keapbridge._io.effects import Flow, stop_point
+from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.customcrm.address import shown_address
 from keapbridge.decide.belonging import SAMPLE, Recognised, recognise
 from keapbridge.model.kept import Belongs

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 import msgspec
 
-from keapbridge._io.effects import Flow, gather
+from keapbridge._flow.effects import Flow, gather
 from keapbridge.decide.absence import ENOUGH, Verdict, shows
 from keapbridge.decide.restored import is_older
 from keapbridge.errors import ApiError

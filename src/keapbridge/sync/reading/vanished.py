@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.absence import Verdict
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load

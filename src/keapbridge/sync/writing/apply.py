@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from keapbridge._io.effects import Flow, now, within
+from keapbridge._flow.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Conflict, Plan, Skip, TellApart

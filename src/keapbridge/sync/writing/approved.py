@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import StalePlanError
 from keapbridge.mapping.kinds import pending_reference
 from keapbridge.model.plan import Action, Adopt, Create, Plan, Update

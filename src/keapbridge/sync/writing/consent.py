@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.kinds import Context, may_be_asked

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow, elapsed, finish, new_id, now
+from keapbridge._flow.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.restored import is_older
 from keapbridge.errors import (

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.errors import ApiError, UnfitError
 from keapbridge.mapping.kinds import marks_of
 from keapbridge.mapping.mapper import Mapper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.model.plan import Action, Adopt, Create, Update
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._io.effects import Flow, finish, now, within
+from keapbridge._flow.effects import Flow, finish, now, within
 from keapbridge.decide.sweeps import loses
 from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keapbridge._io.effects import Flow, finish, now, stop_point
+from keapbridge._flow.effects import Flow, finish, now, stop_point
 from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping import taking_back
 from keapbridge.mapping.filter import OUTSIDE

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from keapbridge._io.effects import Flow, Halt, gather, now
+from keapbridge._flow.effects import Flow, Halt, gather, now
 from keapbridge.errors import ApiError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal

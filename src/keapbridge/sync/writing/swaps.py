@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Flow
+from keapbridge._flow.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
 from keapbridge.errors import ApiError
 from keapbridge.mapping.writing import put_values

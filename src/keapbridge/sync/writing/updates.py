@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from keapbridge._io.effects import Flow, gather, now
+from keapbridge._flow.effects import Flow, gather, now
 from keapbridge.errors import ApiError, ShapeError
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.plan import Action, Adopt, Conflict, Update

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Await, Blocking, Effect, Flow, Halt, Send, elapsed, within
+from keapbridge._flow.effects import Await, Blocking, Effect, Flow, Halt, Send, elapsed, within
 from keapbridge.errors import TransportError
 from keapbridge.model.kept import Intent
 from keapbridge.sync.planning.lost_creates import find_made, sent_within

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from keapbridge import events
-from keapbridge._io.effects import Send, Sleep
+from keapbridge._flow.effects import Send, Sleep
 from keapbridge.events.values import Tell
 
 __all__ = ["Exchange", "waiting"]

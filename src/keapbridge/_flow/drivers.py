@@ -16,8 +16,8 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from keapbridge._io import scope as scopes
-from keapbridge._io.effects import (
+from keapbridge._flow import scope as scopes
+from keapbridge._flow.effects import (
     Alongside,
     Await,
     Blocking,
@@ -34,9 +34,9 @@ from keapbridge._io.effects import (
     Sleep,
     Within,
 )
-from keapbridge._io.scope import Scope, Task
-from keapbridge._io.telling import Exchange, waiting
-from keapbridge._io.workers import LeftError, Workers, at_home
+from keapbridge._flow.scope import Scope, Task
+from keapbridge._flow.telling import Exchange, waiting
+from keapbridge._flow.workers import LeftError, Workers, at_home
 from keapbridge.events.logs import log_call
 from keapbridge.events.values import Tell
 

@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 import pytest
 
-from keapbridge._io import scope as scopes
-from keapbridge._io.drivers import AsyncDriver, SyncDriver
-from keapbridge._io.effects import Effect, Flow, Malformed, Page, Sleep, blocking, finish, gather, new_id, now, within
+from keapbridge._flow import scope as scopes
+from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Effect, Flow, Malformed, Page, Sleep, blocking, finish, gather, new_id, now, within
 from keapbridge.errors import NotFoundError, ShapeError
 
 LONG = 60  # seconds, for what takes none

@@ -8,10 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from keapbridge._io.bounds import Bounds
-from keapbridge._io.calling import send
-from keapbridge._io.circuit import Circuit
-from keapbridge._io.effects import (
+from keapbridge._flow.effects import (
     Answer,
     Blocking,
     Call,
@@ -26,7 +23,10 @@ from keapbridge._io.effects import (
     gather,
     new_id,
 )
-from keapbridge._io.effects import now as now_flow
+from keapbridge._flow.effects import now as now_flow
+from keapbridge._io.bounds import Bounds
+from keapbridge._io.calling import send
+from keapbridge._io.circuit import Circuit
 from keapbridge._io.listing import fetch
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.errors import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.effects import Effect, Flow, Gate, Halt
+from keapbridge._flow.effects import Effect, Flow, Gate, Halt
 
 __all__ = ["Errand", "Scope", "Task", "current", "of", "places", "trace"]
 

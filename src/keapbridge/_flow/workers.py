@@ -8,8 +8,8 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from keapbridge._io.effects import Flow, Halt
-from keapbridge._io.scope import Errand, Task
+from keapbridge._flow.effects import Flow, Halt
+from keapbridge._flow.scope import Errand, Task
 
 __all__ = ["LeftError", "Workers", "at_home"]
 

@@ -16,8 +16,8 @@ import pytest
 
 from keapbridge._flow import scope as scopes
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Effect, Flow, Malformed, Page, Sleep, blocking, finish, gather, new_id, now, within
-from keapbridge.errors import NotFoundError, ShapeError
+from keapbridge._flow.effects import Effect, Flow, Sleep, blocking, finish, gather, new_id, now, within
+from keapbridge.errors import NotFoundError
 
 LONG = 60  # seconds, for what takes none
 Drive = Callable[[Flow[Any]], Any]
@@ -174,47 +174,6 @@ def test_sleeps_go_through_the_injected_sleep() -> None:
     asyncio.run(AsyncDriver(sleep=sleep).run(flow()))
     assert slept[2] == 3.0
     assert 0 <= slept[3] <= 4.0
-
-
-# --- pages ----------------------------------------------------------------------------------------------------------
-
-
-def _pages(fetched: list[int], malformed: tuple[Malformed, ...] = ()) -> Flow[Page[str]]:
-    def page(n: int) -> Flow[Page[str]]:
-        yield from blocking("fetch", fetched.append, n)
-        return Page((f"{n}a", f"{n}b"), malformed if n == 1 else (), next=(lambda: page(n + 1)) if n < 3 else None)
-
-    return page(1)
-
-
-def test_pages_are_fetched_as_they_are_needed() -> None:
-    fetched: list[int] = []
-    items = SyncDriver().iterate(_pages(fetched))
-    assert fetched == []
-    assert [next(items), next(items)] == ["1a", "1b"]
-    assert fetched == [1]
-    assert list(items) == ["2a", "2b", "3a", "3b"]
-
-
-def test_pages_are_fetched_as_they_are_needed_on_a_loop() -> None:
-    async def scenario() -> None:
-        fetched: list[int] = []
-        items = AsyncDriver().iterate(_pages(fetched))
-        assert fetched == []
-        assert [await anext(items), await anext(items)] == ["1a", "1b"]
-        assert fetched == [1]
-        assert [item async for item in items] == ["2a", "2b", "3a", "3b"]
-
-    asyncio.run(scenario())
-
-
-def test_a_record_that_cannot_be_read_is_raised_after_its_neighbours() -> None:
-    error = ShapeError("wrong", paths=["$.contacts[1].id"])
-    items = SyncDriver().iterate(_pages([], (Malformed("7", error),)))
-    assert [next(items), next(items)] == ["1a", "1b"]
-    with pytest.raises(ShapeError) as caught:
-        next(items)
-    assert caught.value.paths == ("$.contacts[1].id",)
 
 
 # --- surroundings ---------------------------------------------------------------------------------------------------

@@ -8,24 +8,11 @@ from typing import Any
 import attrs
 import pytest
 
-from keapbridge._flow.effects import (
-    Answer,
-    Blocking,
-    Call,
-    Flow,
-    Gather,
-    NewId,
-    Now,
-    Page,
-    Send,
-    Sleep,
-    blocking,
-    gather,
-    new_id,
-)
+from keapbridge._flow.effects import Blocking, Flow, Gather, NewId, Now, Send, Sleep, blocking, gather, new_id
 from keapbridge._flow.effects import now as now_flow
 from keapbridge._io.bounds import Bounds
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call, Page
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.listing import fetch
 from keapbridge._io.retries import RetryPolicy

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Call, Effect, Flow, Halt, Send, Sleep, blocking, gather, within
+from keapbridge._flow.effects import Effect, Flow, Halt, Send, Sleep, blocking, gather, within
 from keapbridge._flow.scope import trace
+from keapbridge._io.calls import Call
 
 Drive = Callable[[Flow[Any]], Any]
 CALL: Call[Any] = Call("GET", "/", lambda answer: answer)

@@ -12,6 +12,7 @@ import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Effect, Send
 from keapbridge._io.bounds import Bounds, Listing
+from keapbridge._io.listing import items
 from keapbridge.customcrm.adapter import AdapterPage, resources
 from keapbridge.testing import KeapEmulator
 
@@ -86,7 +87,7 @@ def test_a_list_that_leads_in_a_circle_is_an_error_at_once(tokens: str, calls: i
         server.state.products.add({"name": "Bike", "price": 1, "short_description": "b"})
         driver = Endless(tokens[n % len(tokens)] for n in range(100))
         with pytest.raises(kb.ShapeError, match="never end") as caught:
-            list(driver.iterate(keap.products.flows.list()))
+            list(items(driver, keap.products.flows.list()))
         assert (driver.calls, caught.value.method) == (calls, "GET")
 
 
@@ -97,7 +98,7 @@ def test_a_list_that_always_names_another_page_ends_at_the_bound() -> None:
     ):
         driver = Endless(map(str, range(100)))
         with pytest.raises(kb.BoundError) as caught:
-            list(driver.iterate(keap.contacts.flows.list()))
+            list(items(driver, keap.contacts.flows.list()))
         assert (driver.calls, caught.value.bound, caught.value.method) == (4, "pages", "GET")
 
 
@@ -111,7 +112,7 @@ def test_a_list_that_shows_nothing_more_and_never_ends_is_an_error_long_before_t
         server.state.contacts.add_many({"given_name": f"N{n}"} for n in range(there))
         driver = Endless(map(str, range(100)), empty_from=1)
         with pytest.raises(kb.BoundError) as caught:
-            list(driver.iterate(keap.contacts.flows.list()))
+            list(items(driver, keap.contacts.flows.list()))
         assert (driver.calls, caught.value.bound) == (3 + bool(there), "empty_pages")
 
 
@@ -132,5 +133,5 @@ def test_an_adapter_that_leads_in_a_circle_is_told_so() -> None:
     adapter = Circle()
     contacts: Any = resources(adapter)["contacts"]
     with pytest.raises(kb.ShapeError, match="never end"):
-        list(SyncDriver().iterate(contacts.list()))
+        list(items(SyncDriver(), contacts.list()))
     assert adapter.calls == 3

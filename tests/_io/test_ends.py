@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import keapbridge as kb
-from keapbridge._flow.effects import Page
+from keapbridge._io.calls import Page
 from keapbridge._io.ends import Shown
 from keapbridge.model.maybe import Unreadable
 

@@ -18,8 +18,8 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Answer, Call
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.retries import RetryPolicy
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.refusals import refusal
 from keapbridge._io.secret import Secret
 from keapbridge.errors import AuthError, NotFoundError, StatusError

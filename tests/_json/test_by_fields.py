@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge._json.codec import Codec, open_list
 from keapbridge._json.quick import texts_of
 from keapbridge.customcrm import records as customcrm

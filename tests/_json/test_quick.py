@@ -18,7 +18,7 @@ from laws import examples
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge._json.codec import Codec, NotQuickError, load_json, open_list, parsed
 from keapbridge._json.quick import record_type, texts_of
 from keapbridge.customcrm import endpoints

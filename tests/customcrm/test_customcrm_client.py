@@ -12,7 +12,9 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Answer, Send
+from keapbridge._flow.effects import Send
+from keapbridge._io.calls import Answer
+from keapbridge._io.listing import items
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS
 from keapbridge.testing import CustomcrmEmulator, Fault
@@ -307,7 +309,7 @@ def test_a_declared_list_that_leads_in_a_circle_is_an_error_at_once(paging: Any,
         kb.CustomcrmClient("http://127.0.0.1:9", schema=schema) as crm,
         pytest.raises(kb.ShapeError, match="never end"),
     ):
-        list(Circle().iterate(crm.contacts.flows.list()))
+        list(items(Circle(), crm.contacts.flows.list()))
     assert not list(told)
 
 

@@ -12,7 +12,7 @@ from said import Api, Said
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.customcrm import endpoints
 from keapbridge.model.checked import usable_moment
 

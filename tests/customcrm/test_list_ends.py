@@ -11,7 +11,7 @@ from said import Api, Said
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
-from keapbridge._flow.effects import Page
+from keapbridge._io.calls import Page
 
 RECORDS = [{"Id": f"{n}", "FirstName": f"n{n}"} for n in range(7)]
 

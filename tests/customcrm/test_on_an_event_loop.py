@@ -10,7 +10,7 @@ from said import Api, AsyncApi, Said
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
-from keapbridge._flow.effects import Page
+from keapbridge._io.calls import Page
 
 RECORDS = {f"{n}": {"Id": f"{n}", "FirstName": f"n{n}"} for n in range(7)}
 Do = Callable[[Any], Any]

@@ -10,7 +10,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge import customcrm as crm
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge.customcrm import endpoints
 
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)

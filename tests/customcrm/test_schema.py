@@ -16,7 +16,7 @@ from crm_variants import SCHEMAS, CrmVariant, auth_of, variant
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.schema import attribute_of
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator

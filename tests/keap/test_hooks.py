@@ -12,7 +12,7 @@ import pytest
 from threads import leaving_no_thread
 
 import keapbridge as kb
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.keap import hooks as hook_calls
 from keapbridge.keap.hooks import EVENTS
 from keapbridge.testing import Fault, HookBehaviour, KeapEmulator

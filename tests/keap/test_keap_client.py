@@ -14,7 +14,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.keap import endpoints, find_item, lists, put_item, put_items, remove_item
 from keapbridge.keap.endpoints import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.testing import Fault, KeapEmulator

@@ -12,9 +12,11 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Answer, Call, Flow
+from keapbridge._flow.effects import Flow
 from keapbridge._io.bounds import Bounds
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.circuit import Circuit
+from keapbridge._io.listing import items
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._json.codec import NO_EXTRA, Codec
 from keapbridge.keap.endpoints import Endpoint
@@ -111,7 +113,7 @@ def run(flow: Flow[Any]) -> Any:
 def test_they_are_listed_page_by_page_with_every_field(port: Port, opportunities: KeapResource[Opportunity]) -> None:
     for title in ("Bike", "Boat", "Kite"):
         port.add(title=title, stage="new", colour="red")
-    listed = list(SyncDriver().iterate(opportunities.list(updated_since=NOON)))
+    listed = list(items(SyncDriver(), opportunities.list(updated_since=NOON)))
     assert [(item.id, item.title, item.extra) for item in listed] == [
         ("1", "Bike", {"colour": "red"}),
         ("2", "Boat", {"colour": "red"}),

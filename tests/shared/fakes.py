@@ -17,8 +17,9 @@ import attrs
 import msgspec
 
 import keapbridge as kb
-from keapbridge._flow.effects import Call, Flow, Malformed, Page, Unread
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call, Malformed, Page, Unread
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.customcrm import records as customcrm

@@ -10,7 +10,8 @@ import attrs
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.model.maybe import UNSET
 from keapbridge.sync.systems import Identity
 

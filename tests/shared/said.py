@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Answer, Call, Flow, Send
+from keapbridge._flow.effects import Flow, Send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.refusals import refusal
 
 __all__ = ["Api", "AsyncApi", "Said"]

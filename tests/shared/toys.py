@@ -11,7 +11,8 @@ import attrs
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge._json.codec import NO_EXTRA
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping import Mapper, MatchKey

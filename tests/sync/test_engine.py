@@ -12,7 +12,8 @@ from stopping import Clock, CountingDriver
 from toys import World, only
 
 import keapbridge as kb
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.model.kept import Failure
 
 Worlds = Callable[..., World]

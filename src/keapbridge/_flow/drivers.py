@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -29,7 +29,6 @@ from keapbridge._flow.effects import (
     Halt,
     NewId,
     Now,
-    Page,
     Send,
     Sleep,
     Within,
@@ -233,17 +232,6 @@ class SyncDriver:
         with _beating(effect):
             return self.run(effect.flow)
 
-    def iterate(self, first: Flow[Page[T]]) -> Iterator[T]:
-        """The items of all pages, each page fetched when it is needed."""
-        flow: Flow[Page[T]] | None = first
-        while flow is not None:
-            page = self.run(flow)
-            flow = page.next() if page.next else None
-            yield from page.items
-            for item in page.malformed:
-                raise item.error
-            del page  # its memory serves the next one, which makes reading it a fifth quicker
-
 
 class AsyncDriver:
     """Performs effects on the running event loop; blocking work on its worker threads.
@@ -412,15 +400,3 @@ class AsyncDriver:
         if task.halted is not None:
             raise Halt(task.halted)  # some were not begun
         return [results[i] for i in sorted(results)]
-
-    async def iterate(self, first: Flow[Page[T]]) -> AsyncIterator[T]:
-        """The items of all pages, each page fetched when it is needed."""
-        flow: Flow[Page[T]] | None = first
-        while flow is not None:
-            page = await self.run(flow)
-            flow = page.next() if page.next else None
-            for item in page.items:
-                yield item
-            for malformed in page.malformed:
-                raise malformed.error
-            del page

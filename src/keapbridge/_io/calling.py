@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call, Flow, Send, Sleep, now
+from keapbridge._flow.effects import Flow, Send, Sleep, now
 from keapbridge._io import retries
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.circuit import is_outage
 from keapbridge._io.port import InQuery, Port, Renewable
 from keapbridge._io.secret import Secret

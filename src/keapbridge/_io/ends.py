@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.errors import ShapeError
 
 __all__ = ["Ends", "Memory", "Shown"]

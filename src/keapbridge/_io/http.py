@@ -17,9 +17,9 @@ from urllib.parse import quote, urlsplit
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call
 from keapbridge._io.bodies import ENCODINGS, Body
 from keapbridge._io.bounds import Bounds
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.circuit import Circuit
 from keapbridge._io.deadline import Deadline, watch
 from keapbridge._io.door import Door

@@ -10,8 +10,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Call, Counted, Flow, InTurn, Malformed, Page
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call, Counted, InTurn, Malformed, Page
 from keapbridge._io.port import Port
 from keapbridge._io.retries import is_too_much
 from keapbridge.errors import ApiError

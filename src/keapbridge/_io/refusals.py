@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.moments import retry_after
 from keapbridge._io.scrub import scrub
 from keapbridge._io.secret import Secret, hide

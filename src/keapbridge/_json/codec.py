@@ -26,7 +26,7 @@ import attrs
 import cattrs
 import msgspec
 
-from keapbridge._flow.effects import Answer, Malformed, Unread
+from keapbridge._io.calls import Answer, Malformed, Unread
 from keapbridge._io.scrub import scrub
 from keapbridge._json.by_fields import by_fields
 from keapbridge._json.patient import ids_as_text, is_maybe, patient

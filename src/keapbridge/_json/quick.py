@@ -23,7 +23,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from keapbridge._flow.effects import Malformed, Unread
+from keapbridge._io.calls import Malformed, Unread
 from keapbridge.model.checked import is_storable, usable_moment
 
 __all__ = [

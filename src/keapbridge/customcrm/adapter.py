@@ -17,8 +17,9 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import attrs
 from attrs.validators import instance_of, optional
 
-from keapbridge._flow.effects import Await, Flow, Malformed, Page, blocking, gather
+from keapbridge._flow.effects import Await, Flow, blocking, gather
 from keapbridge._io.bounds import Bounds, Listing
+from keapbridge._io.calls import Malformed, Page
 from keapbridge._io.ends import Shown
 from keapbridge._io.moments import plausible
 from keapbridge.customcrm.address import address_of_object

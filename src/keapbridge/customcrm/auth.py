@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from attrs import define, field, frozen
 
-from keapbridge._flow.effects import Answer, Call, Flow
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.port import Port, check_header
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding, secret_of
 from keapbridge._json.codec import load_json

@@ -11,8 +11,9 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from keapbridge._flow.effects import Call, Flow, InTurn, Malformed, Page, now
+from keapbridge._flow.effects import Flow, now
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call, InTurn, Malformed, Page
 from keapbridge._io.port import Port
 from keapbridge._io.retries import is_too_much
 from keapbridge.customcrm import endpoints

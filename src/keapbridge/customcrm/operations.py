@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call, Flow, Page, gather, now
+from keapbridge._flow.effects import Flow, gather, now
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call, Page
 from keapbridge._io.ends import Ends, Memory
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Port

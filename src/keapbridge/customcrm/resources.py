@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar, Unpack, overload
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.listing import items, items_async
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.changes import ContactChanges, CustomerChanges, ProductChanges
 from keapbridge.customcrm.operations import CustomcrmResource
@@ -40,7 +41,7 @@ class SyncCustomcrmResource(Generic[N, R]):
         Raises:
             ShapeError: at a record that cannot be read, with its JSON path.
         """
-        return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
+        return items(self._driver, self.flows.list(updated_since=updated_since, page_size=page_size))
 
     def get(self, id: str | int) -> R:
         """One record.
@@ -113,7 +114,7 @@ class AsyncCustomcrmResource(Generic[N, R]):
 
     def list(self, *, updated_since: datetime | None = None, page_size: int = endpoints.MAX_PAGE) -> AsyncIterator[R]:
         """See `SyncCustomcrmResource.list`."""
-        return self._driver.iterate(self.flows.list(updated_since=updated_since, page_size=page_size))
+        return items_async(self._driver, self.flows.list(updated_since=updated_since, page_size=page_size))
 
     async def get(self, id: str | int) -> R:
         """See `SyncCustomcrmResource.get`."""

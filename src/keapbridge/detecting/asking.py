@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call, Flow
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.moments import http_date
 from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret

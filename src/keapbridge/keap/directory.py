@@ -13,8 +13,10 @@ import attrs
 from attrs import frozen
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Call, Flow, Page
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call, Page
+from keapbridge._io.listing import items, items_async
 from keapbridge._io.port import Port
 from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json, load_json
 from keapbridge.errors import KeapbridgeError
@@ -250,7 +252,7 @@ class SyncKeapDirectory(Generic[N, R]):
         self, *, filters: Collection[tuple[str, str]] | Mapping[str, str] = (), order_by: str | None = None
     ) -> Iterator[R]:
         """All of them, or those that a filter lets through (`{"name": "Goo*"}`), page by page."""
-        return self._driver.iterate(self.flows.list(filters=filters, order_by=order_by))
+        return items(self._driver, self.flows.list(filters=filters, order_by=order_by))
 
     def get(self, id: str | int) -> R:
         """One of them.
@@ -282,7 +284,7 @@ class AsyncKeapDirectory(Generic[N, R]):
         self, *, filters: Collection[tuple[str, str]] | Mapping[str, str] = (), order_by: str | None = None
     ) -> AsyncIterator[R]:
         """See `SyncKeapDirectory.list`."""
-        return self._driver.iterate(self.flows.list(filters=filters, order_by=order_by))
+        return items_async(self._driver, self.flows.list(filters=filters, order_by=order_by))
 
     async def get(self, id: str | int) -> R:
         """See `SyncKeapDirectory.get`."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ApiError, StatusError
 from keapbridge.keap import records

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._json.codec import Codec, dump_json, load_json
 from keapbridge.errors import ShapeError
 from keapbridge.keap.endpoints import Endpoint

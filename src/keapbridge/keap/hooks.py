@@ -14,8 +14,9 @@ import msgspec
 from attrs import field, frozen
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Answer, Call, Flow, Sleep
+from keapbridge._flow.effects import Flow, Sleep
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret
 from keapbridge._json.codec import dump_json, load_json

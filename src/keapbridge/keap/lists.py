@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call, InTurn, Page
+from keapbridge._io.calls import Answer, Call, InTurn, Page
 from keapbridge._json.codec import NotQuickError, open_list
 from keapbridge.errors import ApiError, StatusError
 from keapbridge.keap import records

@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from attrs import define, field, frozen
 
-from keapbridge._flow.effects import Answer, Call, Flow, Sleep, blocking, finish, new_id, now
+from keapbridge._flow.effects import Flow, Sleep, blocking, finish, new_id, now
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Answer, Call
 from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding
 from keapbridge._json.codec import load_json

@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Call, Flow, Page, gather
+from keapbridge._flow.effects import Flow, gather
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call, Page
 from keapbridge._io.listing import fetch
 from keapbridge._io.port import Ear, Port
 from keapbridge.errors import ApiError, ConflictError, NotFoundError, StatusError

@@ -10,8 +10,9 @@ import attrs
 from attrs import frozen
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge._flow.effects import Call, Flow
+from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call
 from keapbridge._io.port import Port
 from keapbridge._json.codec import NO_EXTRA, Codec, brief, dump_json, load_json
 from keapbridge.keap import endpoints

@@ -15,8 +15,9 @@ from typing import Any, Final
 import attrs
 
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge._flow.effects import Call, Flow, Sleep, new_id
+from keapbridge._flow.effects import Flow, Sleep, new_id
 from keapbridge._io.calling import send
+from keapbridge._io.calls import Call
 from keapbridge._json.codec import dump_json, load_json
 from keapbridge.errors import NotFoundError, ShapeError, StatusError, TryLaterError
 from keapbridge.keap.client import KeapClient

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar, Unpack, overload
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._io.listing import items, items_async
 from keapbridge.keap import lists
 from keapbridge.keap.changes import CompanyChanges, ContactChanges, ProductChanges
 from keapbridge.keap.endpoints import KeapRecord
@@ -57,7 +58,7 @@ class SyncKeapResource(Generic[N, R]):
             ShapeError: at a record that cannot be read, with its JSON path.
         """
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
-        return self._driver.iterate(first)
+        return items(self._driver, first)
 
     def get(self, id: str | int) -> R:
         """One record with all its fields.
@@ -157,7 +158,7 @@ class AsyncKeapResource(Generic[N, R]):
     ) -> AsyncIterator[R]:
         """See `SyncKeapResource.list`."""
         first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
-        return self._driver.iterate(first)
+        return items_async(self._driver, first)
 
     async def get(self, id: str | int) -> R:
         """See `SyncKeapResource.get`."""

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.customcrm.adapter import AdapterResource
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.errors import ApiError

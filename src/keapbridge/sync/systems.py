@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping.custom import NamedField
 from keapbridge.model.checked import usable_moment, usable_version

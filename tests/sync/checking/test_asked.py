@@ -10,7 +10,7 @@ import attrs
 from toys import World
 
 import keapbridge as kb
-from keapbridge._flow.effects import Page
+from keapbridge._io.calls import Page
 from keapbridge.customcrm import Contact
 from keapbridge.mapping import Mapper
 from keapbridge.sync.checking.asked import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keapbridge as kb
-from keapbridge._flow.effects import Page
+from keapbridge._io.calls import Page
 
 if TYPE_CHECKING:
     from conftest import World

@@ -11,7 +11,8 @@ from tiers import variants
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 
 SIDES = [kb.Side.CUSTOMCRM, kb.Side.KEAP]
 

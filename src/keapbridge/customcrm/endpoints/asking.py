@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._json.codec import dump_json
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query
 from keapbridge.customcrm.paths import put

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from keapbridge._flow.effects import Malformed, Page
+from keapbridge._io.calls import Malformed, Page
 from keapbridge._json.codec import NotQuickError, Texts, parsed, split
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, id_of, is_deleted
 from keapbridge.customcrm.paths import top

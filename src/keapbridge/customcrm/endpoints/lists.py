@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call, Counted, InTurn, Page
+from keapbridge._io.calls import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
 from keapbridge.customcrm.endpoints.asking import listed
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import attrs
 
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
 from keapbridge.customcrm.paths import dig, has
 from keapbridge.customcrm.schema import CursorPaging, LinkPaging, NextUrlPaging, OffsetPaging, PagePaging

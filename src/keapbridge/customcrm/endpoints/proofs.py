@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge.customcrm.endpoints.endpoint import Endpoint
 from keapbridge.customcrm.endpoints.places import count_of, told_total
 from keapbridge.customcrm.paths import has

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from keapbridge._flow.effects import Answer
+from keapbridge._io.calls import Answer
 from keapbridge._io.scrub import scrub
 from keapbridge._io.words import words_of
 from keapbridge.customcrm.endpoints.endpoint import Endpoint

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from keapbridge._flow.effects import Answer, Call
+from keapbridge._io.calls import Answer, Call
 from keapbridge._json.codec import id_text, load_json
 from keapbridge.customcrm.endpoints.asking import about_one, created
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted

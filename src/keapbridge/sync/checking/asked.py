@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap.fields import CustomField

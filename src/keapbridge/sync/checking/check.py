@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 import msgspec
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.errors import ApiError, AuthError, OtherSystemError, TryLaterError
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record

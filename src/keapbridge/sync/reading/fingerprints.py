@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from keapbridge._flow.effects import Flow, Unread
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Unread
 from keapbridge._version import __version__
 from keapbridge.model.kept import moved_fact
 from keapbridge.model.side import Side

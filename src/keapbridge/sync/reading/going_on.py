@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import msgspec
 
-from keapbridge._flow.effects import Flow, Page
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Page
 from keapbridge.decide.so_far import SoFar
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Malformed, Page, Unread
+from keapbridge._flow.effects import Flow
+from keapbridge._io.calls import Malformed, Page, Unread
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.checked import usable_id

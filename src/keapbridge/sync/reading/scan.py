@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Malformed, Page, elapsed, gather, now
+from keapbridge._flow.effects import Flow, elapsed, gather, now
+from keapbridge._io.calls import Malformed, Page
 from keapbridge.decide.cursor import next_cursor
 from keapbridge.decide.restored import is_another_past, newest, out_of_sight
 from keapbridge.decide.so_far import SoFar

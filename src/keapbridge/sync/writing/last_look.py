@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow, Page, elapsed, now
+from keapbridge._flow.effects import Flow, elapsed, now
+from keapbridge._io.calls import Page
 from keapbridge.decide.cursor import Shown, next_cursor
 from keapbridge.decide.match import match_appeared, near_appeared
 from keapbridge.model.plan import Adopt

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from keapbridge.store.migrating import migrate, without_store
     from keapbridge.store.rekey import rekey
     from keapbridge.store.tokens import SqlTokenStore
-    from keapbridge.sync.afterwards.resolve import OpenConflict
+    from keapbridge.sync.afterwards.open_conflicts import OpenConflict
     from keapbridge.sync.aio import AsyncSyncSession
     from keapbridge.sync.session import SyncSession
     from keapbridge.tables import (
@@ -205,7 +205,7 @@ _LATER = {
     "Finding": "model.finding",
     "Findings": "model.finding",
     "PairInDoubt": "model.doubt",
-    "OpenConflict": "sync.afterwards.resolve",
+    "OpenConflict": "sync.afterwards.open_conflicts",
     "Plan": "model.plan",
     "PlanSummary": "model.summaries",
     "Policy": "decide.policy",

@@ -87,5 +87,5 @@ def test_of_what_a_person_decides_one_write_is_noted_as_well() -> None:
     before = pair("ours", "theirs")
     change = Change("F", Side.KEAP, "theirs", "ours", "a person")
     assert to_be_noted(before, [change]) == {}
-    [noted] = to_be_noted(before, [change], "F").values()
+    [noted] = to_be_noted(before, [change], {"F"}).values()
     assert noted == Decided("a person", {Side.CUSTOMCRM: "ours", Side.KEAP: "theirs"}, dict.fromkeys(Side, "ours"))

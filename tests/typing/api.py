@@ -248,6 +248,9 @@ def looking_back(session: kb.SyncSession, report: kb.Report) -> None:
         session.resolve(conflict, "same")
         session.resolve(conflict, value="a value of its own", wait=30)
         session.resolve(conflict, "a value of its own")  # type: ignore[arg-type]
+        assert_type(session.resolve_many([conflict, conflict.token], "keap", by="anna"), kb.Report)
+        session.resolve_many(session.conflicts(), lambda each: "keap" if each.field == "Phone" else None)
+        session.resolve_many(session.conflicts(), lambda each: each.field)  # type: ignore[arg-type, return-value]
     assert_type(session.contacts.conflicts(), Page[kb.OpenConflict])
     assert_type(session.conflicts(limit=50, after=session.conflicts(limit=50).next)[0].token, str)
     for pair in session.pairs_in_doubt():

@@ -23,16 +23,16 @@ from keapbridge.model.side import Side
 __all__ = ["going_on", "still_decided", "to_be_noted"]
 
 
-def to_be_noted(pair: Pair, changes: Collection[Change], deciding: str | None = None) -> dict[str, Decided]:
+def to_be_noted(pair: Pair, changes: Collection[Change], deciding: Collection[str] = ()) -> dict[str, Decided]:
     """The decisions that must be written down before the first of these changes is written.
 
     Args:
-        deciding: the field that a person decides, which is not asked about again either.
+        deciding: fields that a person decides, which are not asked about again either.
     """
     sides: dict[str, set[Side]] = {}
     for change in changes:
         sides.setdefault(change.field, set()).add(change.side)
-    fields = [field for field, its in sides.items() if len(its) > 1 or field == deciding]
+    fields = [field for field, its in sides.items() if len(its) > 1 or field in deciding]
     found: dict[str, Decided] = {}
     for field in fields:
         mine = {change.side: change for change in changes if change.field == field}

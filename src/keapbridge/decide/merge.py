@@ -49,7 +49,7 @@ from typing import Any, Protocol
 import attrs
 
 from keapbridge.decide.decided import going_on
-from keapbridge.decide.policy import Contest, Policy, Value, decide
+from keapbridge.decide.policy import Contest, HostRule, Policy, Value, decide
 from keapbridge.errors import UnfitError
 from keapbridge.model.change import RECORD, Change, FieldConflict, Held
 from keapbridge.model.maybe import UNSET, Maybe
@@ -65,7 +65,7 @@ class FieldRule(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def policy(self) -> str | None: ...
+    def policy(self) -> str | HostRule | None: ...
     @property
     def follows(self) -> str | None:
         """The field without which this one means nothing (a region's country), named before it."""

@@ -18,7 +18,7 @@ from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side, SideName
 from keapbridge.showing.html import display, table
 
-__all__ = ["Contest", "Decision", "Deletions", "Policy", "Value", "Verdict", "decide"]
+__all__ = ["Contest", "Decision", "Deletions", "HostRule", "Policy", "Value", "Verdict", "decide"]
 
 _SECOND = 1_000_000  # microseconds
 Rule = Literal["newest", "customcrm", "keap", "manual"]
@@ -186,7 +186,7 @@ def _named(value: Any) -> str:
     return getattr(value, "__qualname__", None) or str(value)
 
 
-def decide(policy: Policy, contest: Contest, own: str | None = None) -> Decision:
+def decide(policy: Policy, contest: Contest, own: str | HostRule | None = None) -> Decision:
     """Apply the rule for a field: the field's own, or else the policy's.
 
     Raises:

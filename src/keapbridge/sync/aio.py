@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -26,7 +26,8 @@ from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.model.waiting import Waiting
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
-from keapbridge.sync.afterwards.resolve import Given, OpenConflict
+from keapbridge.sync.afterwards.open_conflicts import OpenConflict
+from keapbridge.sync.afterwards.resolve import Given, Rule
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine, shown
 from keapbridge.sync.options import SessionOptions
@@ -227,6 +228,21 @@ class AsyncSyncSession:
     ) -> Report:
         """See `SyncSession.resolve`."""
         return await self._driver.run(self._engine.resolve(conflict, decision, value=value, by=by, wait=wait))
+
+    async def resolve_many(
+        self,
+        conflicts: Iterable[OpenConflict | str],
+        decision: Given | Rule | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+    ) -> Report:
+        """See `SyncSession.resolve_many`."""
+        return await self._driver.run(
+            self._engine.resolve_many(conflicts, decision, value=value, by=by, wait=wait, deadline=deadline)
+        )
 
     async def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """See `SyncSession.audit`."""

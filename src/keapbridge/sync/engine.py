@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -32,20 +32,17 @@ from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.doubts import FIRST as NO_DOUBT
 from keapbridge.sync.afterwards.doubts import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
-from keapbridge.sync.afterwards.paging import AFTER, at_most, in_parts, newest_first, part, positive
-from keapbridge.sync.afterwards.rebind import rebind
-from keapbridge.sync.afterwards.resolve import (
+from keapbridge.sync.afterwards.open_conflicts import (
     FIRST,
-    Decision,
-    Given,
     OpenConflict,
     as_seen,
     conflicts,
     conflicts_of,
-    decision_of,
     named_by,
-    resolve,
 )
+from keapbridge.sync.afterwards.paging import AFTER, at_most, in_parts, newest_first, part, positive
+from keapbridge.sync.afterwards.rebind import rebind
+from keapbridge.sync.afterwards.resolve import Decision, Given, Rule, decision_of, resolve, resolve_many, rule_of
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
@@ -252,7 +249,7 @@ class Engine:
         wait: float = 0.0,
     ) -> Flow[Report]:
         one_of("conflict", conflict, (OpenConflict, str), "one of session.conflicts(), or its token")
-        sync = self.bridge[conflict.object if isinstance(conflict, OpenConflict) else named_by(conflict)]
+        sync = self.bridge[(conflict if isinstance(conflict, OpenConflict) else named_by(conflict)).object]
         flow = self._resolve(sync, conflict, decision_of(decision, value), person(by))
         return self._run("resolve", [sync], flow, wait)
 
@@ -261,6 +258,24 @@ class Engine:
     ) -> Flow[Report]:
         seen = (yield from as_seen(sync, conflict)) if isinstance(conflict, str) else conflict
         return (yield from resolve(sync, seen, decision, by))
+
+    def resolve_many(
+        self,
+        conflicts: Iterable[OpenConflict | str],
+        decision: Given | Rule | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+    ) -> Flow[Report]:
+        given = tuple(conflicts)
+        for each in given:
+            one_of("conflicts", each, (OpenConflict, str), "those of session.conflicts(), or their tokens")
+            if isinstance(each, str):
+                named_by(each)
+        flow = resolve_many(self.bridge, given, rule_of(decision, value), person(by))
+        return self._run("resolve", self._those(()), flow, wait, deadline)
 
     def explain(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Explanation]:
         one = _one_id(keap, customcrm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -26,7 +26,8 @@ from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.model.waiting import Waiting
 from keapbridge.store.opening import Target
 from keapbridge.sync.afterwards.explain import Explanation
-from keapbridge.sync.afterwards.resolve import Given, OpenConflict
+from keapbridge.sync.afterwards.open_conflicts import OpenConflict
+from keapbridge.sync.afterwards.resolve import Given, Rule
 from keapbridge.sync.assembly import open_bridge
 from keapbridge.sync.engine import Engine, shown
 from keapbridge.sync.options import SessionOptions
@@ -350,6 +351,37 @@ class SyncSession:
             UnfitError: when the field cannot hold the value.
         """
         return self._driver.run(self._engine.resolve(conflict, decision, value=value, by=by, wait=wait))
+
+    def resolve_many(
+        self,
+        conflicts: Iterable[OpenConflict | str],
+        decision: Given | Rule | None = None,
+        *,
+        value: Any = UNSET,
+        by: str | None = None,
+        wait: float = 0.0,
+        deadline: timedelta | None = None,
+    ) -> Report:
+        """Settle many conflicts in one run; each as it was when it was listed, or not at all.
+
+        The report counts what was `decided`. Whatever was not has a line that says why: the record has moved on since,
+        or cannot be given that.
+
+        Args:
+            conflicts: some of `conflicts`, or their tokens.
+            decision: as `resolve` takes it; or a function of yours that is given each conflict and answers that, or
+                `None` to leave it open.
+            value: in place of a side, a value that both sides shall hold.
+            by: who decides.
+            wait: seconds to wait for another runner of this session.
+            deadline: how long it may take; what is left then stays open.
+
+        Raises:
+            ValueError, TypeError: for what is no decision, before anything is done.
+        """
+        return self._driver.run(
+            self._engine.resolve_many(conflicts, decision, value=value, by=by, wait=wait, deadline=deadline)
+        )
 
     def audit(self, *, wait: float = 0.0, deadline: timedelta | None = None) -> Plan:
         """Read both systems completely and say how far they have drifted apart, as the plan that would mend it."""

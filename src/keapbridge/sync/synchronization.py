@@ -18,6 +18,7 @@ from keapbridge._flow.effects import Flow
 from keapbridge._io.circuit import is_outage
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
+from keapbridge.decide.policy import HostRule
 from keapbridge.decide.sweeps import withhold, without
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
@@ -105,7 +106,7 @@ class Synchronization:
         entries: the users and lead sources of Keap that the mapping refers to.
         listings: how far the lists of the run under way have come.
         restored: the side whose values a person takes of what has gone back, in the run under way.
-        deciding: the field that a person decides at the moment.
+        deciding: what a person decides at the moment: by Customcrm's id the rule of each field.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
 
@@ -124,7 +125,7 @@ class Synchronization:
         default=attrs.Factory(lambda self: KnownEntries(self.mapper, self.store), takes_self=True), eq=False, repr=False
     )
     restored: Side | None = None
-    deciding: str | None = None
+    deciding: Mapping[str, Mapping[str, HostRule]] = attrs.field(factory=dict)
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
@@ -342,10 +343,14 @@ class Synchronization:
 
         pair, unseen = self.absences.as_meant(pair)
         rules = tuple(rules)
-        if self.deciding is not None:
-            pair = attrs.evolve(pair, contested={self.deciding: None})
+        policy = self.settings.policy
+        if rulings := self.deciding.get(pair.link.customcrm_id):
+            # Of the other fields nothing is decided meanwhile.
+            policy = attrs.evolve(policy, conflicts="manual")
+            rules = tuple(attrs.evolve(rule, policy=rulings.get(rule.name, rule.policy)) for rule in rules)
+            pair = attrs.evolve(pair, contested=dict.fromkeys(rulings))
         pair, rewrites = self._as_before(pair, rules)
-        outcome = merge(pair, rules, self.settings.policy, astray, waits)
+        outcome = merge(pair, rules, policy, astray, waits)
         if rewrites and (pair.doubt is None or pair.doubt.winner is not None):
             decided = {(change.field, change.side) for change in outcome.changes}
             decided.update((item.field, side) for item in outcome.held for side in Side)
@@ -469,7 +474,7 @@ class Rule:
 
     context: Context
     name: str
-    policy: str | None
+    policy: str | HostRule | None
     follows: str | None
     keeps: bool
     flows_to: Callable[[Side], bool]

@@ -17,7 +17,7 @@ from keapbridge.model.checked import usable_id
 from keapbridge.model.names import as_name
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
-from keapbridge.sync.afterwards.resolve import OpenConflict
+from keapbridge.sync.afterwards.open_conflicts import OpenConflict
 from keapbridge.sync.doubts import RESTORED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AConflict", "decide", "decide_many", "show", "show_one"]
 
 MANY = 50
-AT_ONCE = 200  # that are listed at once, to be decided by a rule
+AT_ONCE = 500  # that are listed at once, to be decided by a rule
 HISTORY = 20
 SIDES = (("customcrm", "Customcrm is right"), ("keap", "Keap is right"))
 WENT_BACK = (("customcrm", "What Customcrm holds is right"), ("keap", "What Keap holds is right"))
@@ -187,17 +187,19 @@ async def decide_many(visit: Visit) -> Response:
         raise ValueError("Tick that you are sure: this decides all of them, also those on other pages.")
 
     async def doing() -> str:
-        done, after = "", None
-        while True:
-            page = await desk.work(of.conflicts, after=after, limit=AT_ONCE)
-            for each in page:
-                if each.field != RECORD and field in ("", each.field):
-                    try:
-                        done = (await desk.work(desk.session.resolve, each, side, by=visit.user.name)).run_id
-                    except StalePlanError:
-                        continue  # somebody was quicker
-            after = page.next
-            if after is None:
-                return f"conflicts?done={done}" if done else "conflicts"
+        report = await desk.work(desk.session.resolve_many, await _those(visit, of, field), side, by=visit.user.name)
+        return f"runs/{report.run_id}"
 
     return await begun(visit, "decisions", "The decisions are being written", doing)
+
+
+async def _those(visit: Visit, of: Any, field: str) -> list[OpenConflict]:
+    """All conflicts of a field, or in any field, on every page."""
+    found: list[OpenConflict] = []
+    after: str | None = None
+    while True:
+        page = await visit.desk.work(of.conflicts, after=after, limit=AT_ONCE)
+        found += (each for each in page if each.field != RECORD and field in ("", each.field))
+        after = page.next
+        if after is None:
+            return found

@@ -12,6 +12,7 @@ import attrs
 from keapbridge.console.desk import Desk
 from keapbridge.console.visit import Visit, missing
 from keapbridge.errors import StalePlanError
+from keapbridge.model.plan import DECISION, Plan
 from keapbridge.model.report import TROUBLE, Line, Report
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import RunSummary
@@ -134,6 +135,7 @@ async def show_one(visit: Visit) -> Response:
         "run_id": report.run_id,
         "plan_id": report.plan_id,
         "by": report.by,
+        "decided": await _decided(desk, report),
         "started_at": report.started_at,
         "ended_at": report.ended_at,
         "ending": ending,
@@ -148,6 +150,20 @@ async def show_one(visit: Visit) -> Response:
         "can_be_undone": any(report.count(done) for done in UNDONE),
     }
     return visit.show("run.html", f"Run {report.run_id}", shown)
+
+
+async def _decided(desk: Desk, report: Report) -> str:
+    """How many of the conflicts that somebody has decided are as they said; nothing of a run that decided none."""
+    try:
+        plan: Plan = await desk.ask(desk.session.saved_plan, report.plan_id)
+    except StalePlanError:
+        return ""
+    total = sum(its.get("decide", 0) + its.get("skip", 0) for its in plan.counts.values())
+    if plan.purpose != DECISION or not total:
+        return ""
+    done = report.count("decided")
+    left = "" if done == total else f" Why {total - done:,} {'is' if total - done == 1 else 'are'} not stands below."
+    return f"{done:,} of {total:,} {'conflict is' if total == 1 else 'conflicts are'} decided and written.{left}"
 
 
 async def _reasons(desk: Desk, report: Report) -> list[Reason]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, literal, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, literal, or_, select
 
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import SYNC
@@ -27,11 +27,19 @@ class Journal:
         self._core = core
 
     @flow
-    def of_run(self, run_id: str) -> list[JournalEntry] | None:
-        """What a run wrote, in order; `None` when there is no such run."""
+    def of_run(self, run_id: str, records: tuple[str, Mapping[Side, str]] | None = None) -> list[JournalEntry] | None:
+        """What a run wrote, in order; `None` when there is no such run.
+
+        Args:
+            records: the synchronization and the ids of the records of which it is asked; `None` for all.
+        """
         r = t.runs.c
         known = select(r.id).where(r.id == run_id, r.bridge == self._core.bridge, r.plan_id != FORGOTTEN)
         query = select(t.journal).where(t.journal.c.run_id == run_id).order_by(t.journal.c.seq)
+        if records is not None:
+            name, ids = records
+            its = (and_(*self._core.of(t.journal, name, side), t.journal.c.record_id == ids[side]) for side in ids)
+            query = query.where(or_(*its))
         with self._core.transaction() as c:
             if c.execute(known).first() is None:
                 return None

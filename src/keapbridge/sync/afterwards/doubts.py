@@ -15,7 +15,7 @@ from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.model.token import read_token
-from keapbridge.sync.afterwards.resolve import apply_decision
+from keapbridge.sync.afterwards.resolve import apply_decisions
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Synchronization
@@ -188,7 +188,7 @@ def same(sync: Synchronization, one: Name, other: Name, by: str | None = None) -
     [(_, outcome)] = yield from merge_pairs(sync, pairs, None)
     adopt = Adopt(sync.name, *both, WORD, outcome.changes, outcome.held)
     conflicts = [Conflict(sync.name, *both, conflict) for conflict in outcome.conflicts]
-    return (yield from apply_decision(sync, adopt, by, *conflicts))
+    return (yield from apply_decisions([sync], [adopt, *conflicts], by))
 
 
 def different(sync: Synchronization, one: Name, other: Name, by: str | None = None) -> Flow[Report]:
@@ -198,7 +198,7 @@ def different(sync: Synchronization, one: Name, other: Name, by: str | None = No
         StalePlanError: when they are linked or told apart already.
     """
     yield from _check_open(sync, one, other)
-    return (yield from apply_decision(sync, TellApart(sync.name, one, other), by))
+    return (yield from apply_decisions([sync], [TellApart(sync.name, one, other)], by))
 
 
 def _check_open(sync: Synchronization, one: Name, other: Name) -> Flow[None]:

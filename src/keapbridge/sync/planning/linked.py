@@ -143,7 +143,7 @@ def _contested(sync: Synchronization, merged: Sequence[tuple[Pair, Merge]]) -> F
     changed = {
         pair.link.customcrm_id: (pair.link, o.changes) for pair, o in merged if o.changes and pair.link.keap_base
     }
-    if turns is None or sync.deciding is not None or not changed:
+    if turns is None or sync.deciding or not changed:
         return {}
     ids = [(link.customcrm_id, link.keap_id) for link, _ in changed.values()]
     found: dict[str, dict[str, str]] = {}

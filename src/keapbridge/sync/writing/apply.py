@@ -35,6 +35,7 @@ from keapbridge.tables.approvals import Approvals
 
 __all__ = ["apply"]
 
+MOVED_ON = "it has changed since it was decided; look again"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -67,6 +68,9 @@ def apply(
     if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh, those, by=by)
+    run.deciding |= {
+        (each, id): dict.fromkeys(fields, "") for each in plan.objects for id, fields in bridge[each].deciding.items()
+    }
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
     return (yield from run.to_its_end(within(doing, place=("run", name))))
 
@@ -116,6 +120,7 @@ def _apply_part(part: RunPart) -> Flow[None]:
     yield from apply_creates(part)
     yield from apply_removals(part)
     yield from _tell_apart(part)
+    yield from _tell_decided(part)
     yield from _list_rest(part)
     part.run.counts.setdefault(part.sync.name, Counter())["unchanged"] += part.unchanged
 
@@ -144,6 +149,17 @@ def _tell_apart(part: RunPart) -> Flow[None]:
             its = (action.object, action.one, action.other, part.run.run_id, moment, part.run.by)
             yield from part.sync.store.told_apart.note(*its)
             yield from part.report(one_sided(action.object, "told apart", action.side, action.id, action.reason))
+
+
+def _tell_decided(part: RunPart) -> Flow[None]:
+    """Count the fields that are as a person has decided, and tell of those that have moved on since it was decided."""
+    name = part.sync.name
+    for id in part.sync.deciding:
+        told = part.run.deciding[name, id]
+        left = [field for field, outcome in told.items() if not outcome]
+        yield from part.report(*(Line(name, "skipped", Side.CUSTOMCRM, id, None, (field,), MOVED_ON) for field in left))
+        if number := sum(outcome == "updated" for outcome in told.values()):
+            part.run.counts.setdefault(name, Counter())["decided"] += number
 
 
 def _list_rest(part: RunPart) -> Flow[None]:

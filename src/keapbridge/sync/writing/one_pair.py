@@ -121,7 +121,7 @@ def _write_changes(part: RunPart, state: PairState, refusals: frozenset[int] = f
     if not state.outcome.changes:
         # An adoption of equal records, or somebody else has made both sides equal (or conflicting) meanwhile.
         state = yield from commit_pair(part, state)
-    if (decided := to_note(state, part.sync.deciding)) is not None:
+    if (decided := to_note(state, part.sync.deciding.get(state.pair.link.customcrm_id, ()))) is not None:
         state = yield from commit_pair(part, decided)
     refused: tuple[Line, ...] = ()
     for _ in range(ATTEMPTS):

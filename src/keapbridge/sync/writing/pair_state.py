@@ -319,7 +319,7 @@ def _with_link(state: PairState, link: Link) -> PairState:
     return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
 
 
-def to_note(state: PairState, deciding: str | None) -> PairState | None:
+def to_note(state: PairState, deciding: Collection[str]) -> PairState | None:
     """The pair with decisions that are to be remembered before it is written; `None` where there are none."""
     fields = to_be_noted(state.pair, state.outcome.changes, deciding)
     return _with_link(state, state.pair.link.deciding(fields)) if fields else None

@@ -17,7 +17,7 @@ from keapbridge.model.accepted import Accepted
 from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Action, Adopt, Plan, Skip
 from keapbridge.model.records import Link
-from keapbridge.model.report import Line, Report
+from keapbridge.model.report import TROUBLE, Line, Report
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.stopping import is_stop
@@ -53,6 +53,8 @@ class Run:
         is_fresh: whether the plan was made by the same call, so that nobody has looked at it since.
         approved: the actions that are done; `None` for all.
         by: who wants it.
+        deciding: of fields that a person has decided what the lines have told so far: by synchronization and
+            Customcrm's id, field → outcome, empty as long as there is none.
     """
 
     store: LinkStore
@@ -63,6 +65,7 @@ class Run:
     is_fresh: bool = False
     approved: Approved | None = None
     by: str | None = None
+    deciding: dict[tuple[str, str | None], dict[str, str]] = attrs.field(factory=dict)
     counts: dict[str, Counter[str]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 
@@ -76,6 +79,9 @@ class Run:
         with self._lock:
             for line in lines:
                 self.counts.setdefault(line.object, Counter())[line.heading] += 1
+                for field, before in self.deciding.get((line.object, line.customcrm_id), {}).items():
+                    if before not in TROUBLE and (not line.fields or field in line.fields):
+                        self.deciding[line.object, line.customcrm_id][field] = line.outcome
 
     def report(self, *lines: Line) -> Flow[None]:
         self.count(lines)

@@ -76,8 +76,8 @@ if TYPE_CHECKING:
     from keapbridge.detecting import ApiProposal, detect_api
     from keapbridge.inspecting import Proposal, inspect_database
     from keapbridge.keap.probe import probe_keap
-    from keapbridge.model.doubt import PairInDoubt
     from keapbridge.model.finding import Finding, Findings
+    from keapbridge.model.pair_in_doubt import PairInDoubt
     from keapbridge.model.plan import Plan
     from keapbridge.model.report import Report
     from keapbridge.model.summaries import PlanSummary, RunSummary
@@ -204,7 +204,7 @@ _LATER = {
     "Contest": "decide.policy",
     "Finding": "model.finding",
     "Findings": "model.finding",
-    "PairInDoubt": "model.doubt",
+    "PairInDoubt": "model.pair_in_doubt",
     "OpenConflict": "sync.afterwards.open_conflicts",
     "Plan": "model.plan",
     "PlanSummary": "model.summaries",

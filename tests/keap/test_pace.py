@@ -16,7 +16,7 @@ from laws import examples
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Now, Sleep
-from keapbridge._io.moments import DAY
+from keapbridge._io.told_times import DAY
 from keapbridge.errors import QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, Window, read_limits
 from keapbridge.keap.pace import Heeding, KeapPace, MemoryPaceBook, pace_for

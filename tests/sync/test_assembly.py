@@ -52,13 +52,6 @@ def test_a_customcrm_takes_part_as_far_as_it_goes_and_in_the_order_of_references
     assert not bridge["companies"].traits.merges_in_keap
 
 
-def test_a_default_mapping_is_narrowed_to_what_there_is(unasked: kb.KeapClient) -> None:
-    held = ["FirstName", "LastName", "Email", "Region", "Phone"]
-    mapper = opened(Crm(["contacts"], held), unasked)["contacts"].mapper
-    assert {lens.name for lens in mapper.lenses} == {"FirstName", "LastName", "Email", "Phone"}
-    assert mapper["Phone"].scope is None, "there is no country to read it by"
-
-
 def test_what_the_host_itself_has_mapped_must_have_a_place(unasked: kb.KeapClient) -> None:
     mapper = kb.mapping.contacts.with_lenses(kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
     with pytest.raises(kb.MappingError, match="contacts: Customcrm has nowhere to keep ShoeSize"):

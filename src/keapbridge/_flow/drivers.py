@@ -1,4 +1,4 @@
-"""The two drivers: they perform the effects that flows yield. Clock, sleep and randomness enter here and only here.
+"""The two drivers: they perform the effects that flows yield. The clock, sleep and chance enter here and only here.
 
 asyncio is imported when the driver for event loops is made: it is a sixth of what importing everything costs.
 """
@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from keapbridge import _clock as clock
 from keapbridge._flow import scope as scopes
 from keapbridge._flow.effects import (
     Alongside,
@@ -57,14 +57,6 @@ def _doze(seconds: float) -> Iterator[float]:
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         yield min(left, DOZE)
-
-
-def _elapsed() -> float:
-    """A clock that goes on while the machine sleeps: what `time.monotonic` is depends on the system."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
-        if hasattr(time, name):
-            return time.clock_gettime(getattr(time, name))
-    return time.monotonic()
 
 
 @contextmanager
@@ -172,9 +164,9 @@ class SyncDriver:
             case Sleep():
                 return self._rest(effect)
             case Now():
-                return datetime.now(UTC)
+                return clock.utc_now()
             case Elapsed():
-                return _elapsed()
+                return clock.elapsed()
             case NewId():
                 return uuid.uuid4().hex
             case Gather():
@@ -306,9 +298,9 @@ class AsyncDriver:
             case Sleep():
                 return await self._rest(effect)
             case Now():
-                return datetime.now(UTC)
+                return clock.utc_now()
             case Elapsed():
-                return _elapsed()
+                return clock.elapsed()
             case NewId():
                 return uuid.uuid4().hex
             case Gather():

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._io.moments import DAY
+from keapbridge._io.told_times import DAY
 from keapbridge.errors import BoundError, ShapeError
 from keapbridge.model.given import keywords
 

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from keapbridge._flow.effects import Flow
-from keapbridge._io.moments import http_date
 from keapbridge._io.secret import Secret
+from keapbridge._io.told_times import http_date
 from keapbridge.errors import ApiError
 
 __all__ = ["Answer", "Call", "Counted", "InTurn", "Malformed", "Page", "Unread"]

@@ -13,7 +13,7 @@ from keapbridge._io.bounds import Listing
 from keapbridge._io.calling import locate, send
 from keapbridge._io.calls import Call, Malformed, Page, Unread
 from keapbridge._io.ends import Ends, Shown
-from keapbridge._io.parts import Past, in_parts
+from keapbridge._io.halving import Past, in_parts
 from keapbridge._io.port import Port
 from keapbridge._io.retries import is_too_much
 from keapbridge.errors import ApiError

@@ -10,10 +10,10 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from keapbridge._io.calls import Answer, Call
-from keapbridge._io.moments import retry_after
-from keapbridge._io.scrub import scrub
 from keapbridge._io.secret import Secret, hide
+from keapbridge._io.told_times import retry_after
 from keapbridge._io.words import words_of
+from keapbridge._scrub import scrub
 from keapbridge.errors import AuthError, ConflictError, NotFoundError, RateLimitedError, ServerError, StatusError
 
 __all__ = ["refusal"]

@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.moments import retry_after
+from keapbridge._io.told_times import retry_after
 from keapbridge.errors import (
     ApiError,
     BoundError,

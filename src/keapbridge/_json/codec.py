@@ -27,7 +27,6 @@ import cattrs
 import msgspec
 
 from keapbridge._io.calls import Answer, Malformed, Unread
-from keapbridge._io.scrub import scrub
 from keapbridge._json.by_fields import by_fields
 from keapbridge._json.patient import ids_as_text, is_maybe, patient
 from keapbridge._json.quick import (
@@ -45,6 +44,7 @@ from keapbridge._json.quick import (
     texts_of,
 )
 from keapbridge._json.shape import Shape
+from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
 from keapbridge.model.checked import usable_id
 from keapbridge.model.maybe import UNSET, UnsetType

@@ -6,9 +6,10 @@ import argparse
 import getpass
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from keapbridge._clock import utc_now
 from keapbridge.command.codes import OK
 from keapbridge.command.ending import code_of_plan, ended, fail_on_argument
 from keapbridge.command.printing import json_argument, plan_data, print_json, show, show_report
@@ -177,7 +178,7 @@ def _repeat(here: Opened, options: argparse.Namespace) -> int:
     part: Any = here.session if options.object is None else getattr(here.session, options.object)
     full_at: datetime | None = None
     while not here.stopped.is_set():
-        began = datetime.now(UTC)
+        began = utc_now()
         is_due = schedule.full_every is not None and (full_at is None or began - full_at >= schedule.full_every)
         is_full = options.full or is_due
         try:
@@ -188,7 +189,7 @@ def _repeat(here: Opened, options: argparse.Namespace) -> int:
             full_at = began if is_full and report.complete else full_at
             show_report(report, options)
             sys.stdout.flush()
-        here.stopped.wait(max(0.0, (began + schedule.every - datetime.now(UTC)).total_seconds()))
+        here.stopped.wait(max(0.0, (began + schedule.every - utc_now()).total_seconds()))
     return OK
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from keapbridge._clock import utc_now
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import new_id
 from keapbridge.console.desk import Desk, Desks, HasDesks, session_of
@@ -125,7 +125,7 @@ class ConsoleApp:
             if user is None:
                 raise HTTPException(403, "You may not see this page.")
             browser = request.cookies.get(BROWSER, "")
-            moment = datetime.now(UTC)
+            moment = utc_now()
             tokens = await self._known_tokens()
             form = Form()
             if request.method == "POST":

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import attrs
+
+from keapbridge._clock import utc_now
 
 __all__ = ["Work", "Works"]
 
 MOST = 200  # works that are remembered after their end
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @attrs.define(eq=False)
@@ -33,7 +31,7 @@ class Work:
     about: str
     what: str
     by: str
-    began_at: datetime = attrs.field(factory=_now)
+    began_at: datetime = attrs.field(factory=utc_now)
     task: asyncio.Task[None] | None = None
     error: Exception | None = None
     result: str = ""

@@ -21,7 +21,7 @@ from keapbridge._flow.effects import Await, Flow, blocking, gather
 from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.calls import Malformed, Page
 from keapbridge._io.ends import Shown
-from keapbridge._io.moments import plausible
+from keapbridge._io.told_times import plausible
 from keapbridge.customcrm.address import address_of_object
 from keapbridge.customcrm.endpoints import CONTACTS, CUSTOMERS, PRODUCTS, Endpoint, changes_to_record, record_extra
 from keapbridge.errors import KeapbridgeError, NotFoundError, ShapeError, TransportError

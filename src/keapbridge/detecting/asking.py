@@ -12,9 +12,9 @@ import attrs
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calling import send
 from keapbridge._io.calls import Answer, Call
-from keapbridge._io.moments import http_date
 from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret
+from keapbridge._io.told_times import http_date
 from keapbridge._json.codec import load_json
 from keapbridge.errors import ApiError, NoAnswerError, ShapeError, StatusError, TransportError, TryLaterError
 from keapbridge.model.maybe import UNSET

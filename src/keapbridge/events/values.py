@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import TypeAlias
 
 import attrs
 
+from keapbridge._clock import utc_now
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.side import Side
 
@@ -39,9 +39,6 @@ current_run: ContextVar[str] = ContextVar("keapbridge_run", default="")
 current_tenant: ContextVar[str] = ContextVar("keapbridge_tenant", default="")
 
 
-_now = partial(datetime.now, UTC)
-
-
 @attrs.frozen
 class Event:
     """Something happened.
@@ -54,7 +51,7 @@ class Event:
             in comparisons.
     """
 
-    at: datetime = attrs.field(factory=_now, eq=False, kw_only=True, repr=False)
+    at: datetime = attrs.field(factory=utc_now, eq=False, kw_only=True, repr=False)
     run: str = attrs.field(factory=current_run.get, eq=False, kw_only=True, repr=False)
     tenant: str = attrs.field(factory=current_tenant.get, eq=False, kw_only=True, repr=False)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import attrs
 
+from keapbridge._scrub import shown_reason
 from keapbridge.decide.due import Ended, How, full_after, next_after, outcome_of
 from keapbridge.decide.shares import Stretch
 from keapbridge.errors import KeapbridgeError, TryLaterError
-from keapbridge.events.reasons import shown_reason
 from keapbridge.events.values import current_tenant
 from keapbridge.fleet.kept import KeptSessions, Session, called
 from keapbridge.fleet.systems import calls_left, hooks_of

@@ -12,7 +12,7 @@ import attrs
 
 from keapbridge.customcrm.records import Contact, Customer, Product, wire_name
 from keapbridge.customcrm.sql import SqlTable
-from keapbridge.inspecting.belonging import Belonging
+from keapbridge.inspecting.joins import Belonging
 from keapbridge.inspecting.made import ShortId
 from keapbridge.inspecting.schema import Column, Schema, Table
 from keapbridge.inspecting.scoring import PROPERTIES, Guess

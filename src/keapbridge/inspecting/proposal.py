@@ -9,8 +9,8 @@ import attrs
 
 from keapbridge.customcrm.sql import SqlJoin, SqlLookup, SqlTable
 from keapbridge.inspecting.applications import recognised
-from keapbridge.inspecting.belonging import belonging
 from keapbridge.inspecting.declaring import declared, missing
+from keapbridge.inspecting.joins import belonging
 from keapbridge.inspecting.mappings import Mapped, mapped
 from keapbridge.inspecting.printing import as_python, as_toml
 from keapbridge.inspecting.profile import Profile

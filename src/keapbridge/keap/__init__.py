@@ -8,7 +8,7 @@ from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import Hook, HookReport
 from keapbridge.keap.limits import KeapLimits
 from keapbridge.keap.oauth import KeapOAuth, OAuthTokens, TokenStore
-from keapbridge.keap.particular import EmailStatus
+from keapbridge.keap.of_one_object import EmailStatus
 from keapbridge.keap.records import (
     Address,
     BasicCompany,

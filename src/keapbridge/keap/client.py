@@ -30,9 +30,7 @@ from keapbridge.keap.habits import Habits
 from keapbridge.keap.hooks import AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import oauth_of
-from keapbridge.keap.operations import KeapResource
-from keapbridge.keap.pace import pace_for
-from keapbridge.keap.particular import (
+from keapbridge.keap.of_one_object import (
     AsyncKeapAddresses,
     AsyncKeapContacts,
     AsyncKeapProducts,
@@ -41,6 +39,8 @@ from keapbridge.keap.particular import (
     SyncKeapContacts,
     SyncKeapProducts,
 )
+from keapbridge.keap.operations import KeapResource
+from keapbridge.keap.pace import pace_for
 from keapbridge.keap.records import (
     Company,
     SavedCompany,

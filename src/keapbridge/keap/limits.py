@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from keapbridge._io.moments import plausible
+from keapbridge._io.told_times import plausible
 from keapbridge.model.checked import is_storable
 from keapbridge.showing.html import Html, display, gauge, table
 

@@ -15,8 +15,8 @@ import attrs
 
 from keapbridge._flow.effects import Flow, Sleep, blocking, now
 from keapbridge._io.bounds import Bounds
-from keapbridge._io.moments import soon
 from keapbridge._io.secret import Secret, clear
+from keapbridge._io.told_times import soon
 from keapbridge.errors import ApiError, QuotaExhaustedError, RateLimitedError
 from keapbridge.keap.limits import KeapLimits, read_limits
 from keapbridge.keap.oauth import KeapOAuth

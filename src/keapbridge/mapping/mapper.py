@@ -20,7 +20,7 @@ from keapbridge.mapping.match_keys import MatchKey, NearKey, match_key
 from keapbridge.mapping.matching import Matching
 from keapbridge.mapping.notation import learnt
 from keapbridge.mapping.place import Place, customcrm_place, keap_place
-from keapbridge.mapping.sound import check_keys, check_lenses
+from keapbridge.mapping.soundness import check_keys, check_lenses
 from keapbridge.model.capacity import Capacity
 from keapbridge.model.given import keywords, kind
 from keapbridge.model.maybe import UNSET

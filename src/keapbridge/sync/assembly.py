@@ -1,12 +1,12 @@
 """What a host gives becomes a bridge: clients, adapters and options → synchronizations, once they are checked.
 
-What tells the three synchronizations apart is told here, in one table; `assemble` takes any.
+`assemble` takes any synchronizations; the three of a session stand in `sync.three`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -18,14 +18,11 @@ from keapbridge.events.delivery import Delivery
 from keapbridge.events.live import live
 from keapbridge.events.logs import Log, log
 from keapbridge.events.values import Listener
-from keapbridge.keap import records as keap_records
-from keapbridge.mapping import defaults
-from keapbridge.mapping.kinds import Context, is_currency
+from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import kind as kind_of
-from keapbridge.model.maybe import Unreadable
-from keapbridge.model.names import COMPANIES, CONTACTS, CUSTOMCRM_OBJECTS, ORDER, PRODUCTS
+from keapbridge.model.names import CUSTOMCRM_OBJECTS, ORDER
 from keapbridge.model.side import Side
 from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
@@ -33,12 +30,14 @@ from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem, by_fields
+from keapbridge.sync.fitting import narrowed, told
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.listings import EndsRemembered
 from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import Steps
-from keapbridge.sync.synchronization import AddressHolder, Bridge, Synchronization, Traits
+from keapbridge.sync.synchronization import Bridge, Synchronization, Traits
 from keapbridge.sync.systems import System
+from keapbridge.sync.three import THREE
 from keapbridge.sync.watching import Watch
 
 __all__ = ["Part", "assemble", "open_bridge"]
@@ -98,11 +97,11 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     name = options.get("name", "default")
     settings = _settings(options)
     context = Context(default_region=settings.default_region)
-    given = {each: _narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
-    narrowed = {each: _told(mapper, ours[each], context) for each, mapper in given.items()}
-    declarations = [Declaration(mappers[each], mapper, ours[each]) for each, mapper in narrowed.items()]
-    told = [finding for each in ours.values() if isinstance(each, AdapterSystem) for finding in each.flows.findings]
-    findings = Findings([*declared(declarations, mappers, settings.policy), *told])
+    held = {each: narrowed(mappers[each], ours[each]) for each in ORDER if each in ours}
+    fitted = {each: told(mapper, ours[each], context) for each, mapper in held.items()}
+    declarations = [Declaration(mappers[each], mapper, ours[each]) for each, mapper in fitted.items()]
+    warned = [finding for each in ours.values() if isinstance(each, AdapterSystem) for finding in each.flows.findings]
+    findings = Findings([*declared(declarations, mappers, settings.policy), *warned])
     refuse(findings)
     opened = open_store(store, name, options.get("encryption_keys", ()))
     book = SqlPaceBook(opened.database)
@@ -110,68 +109,14 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
     ours = {each: _remembering(system, opened, each) for each, system in ours.items()}
     parts = [
-        Part(mapper, ours[each], theirs[each].reading_for(mapper), _THREE[each].traits(theirs))
-        for each, mapper in narrowed.items()
+        Part(mapper, ours[each], theirs[each].reading_for(mapper), THREE[each].traits(theirs))
+        for each, mapper in fitted.items()
     ]
     return assemble(parts, opened, settings, belonging, findings)
 
 
-# --- the three --------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class _Blueprint:
-    """One of the three synchronizations.
-
-    Attributes:
-        asked_for_consent: the synchronizations among whose Keap records the owner of an e-mail address may be.
-        fixed: traits that need no system.
-    """
-
-    default: Mapper
-    asked_for_consent: tuple[str, ...] = ()
-    fixed: Traits = attrs.field(factory=Traits)
-
-    def traits(self, keap: Mapping[str, System]) -> Traits:
-        holders = tuple(AddressHolder(keap[name], *_ADDRESSES[name]) for name in self.asked_for_consent)
-        return attrs.evolve(self.fixed, address_holders=holders)
-
-
-def _company_addresses(record: keap_records.Company) -> tuple[Any, ...]:
-    return (record.email_address,) if record.email_address else ()
-
-
-def _contact_addresses(record: keap_records.Contact) -> tuple[Any, ...]:
-    shown = record.email_addresses or ()
-    return (shown,) if isinstance(shown, Unreadable) else tuple(shown)
-
-
-def _currency(record: keap_records.Product) -> str | None:
-    told = record.price.currency_code if isinstance(record.price, keap_records.Money) else None
-    return told if isinstance(told, str) and is_currency(told) else None
-
-
-# How records with an e-mail address are found, and what addresses they have.
-_ADDRESSES: Mapping[str, tuple[Any, Any]] = {
-    COMPANIES: (
-        lambda address: keap_records.Company(email_address=keap_records.EmailAddress(address)),
-        _company_addresses,
-    ),
-    CONTACTS: (
-        lambda address: keap_records.Contact(email_addresses=(keap_records.EmailAddress(address, "EMAIL1"),)),
-        _contact_addresses,
-    ),
-}
-
-_THREE: Mapping[str, _Blueprint] = {
-    COMPANIES: _Blueprint(defaults.companies, (CONTACTS, COMPANIES)),
-    PRODUCTS: _Blueprint(defaults.products, fixed=Traits(currency_of=_currency)),
-    CONTACTS: _Blueprint(defaults.contacts, (CONTACTS,), Traits(merges_in_keap=True)),
-}
-
-
 def _mappers(options: Mapping[str, Any]) -> dict[str, Mapper]:
-    mappers: dict[str, Mapper] = {name: options.get(name, _THREE[name].default) for name in ORDER}
+    mappers: dict[str, Mapper] = {name: options.get(name, THREE[name].default) for name in ORDER}
     for name, mapper in mappers.items():
         if mapper.name != name:
             raise ValueError(f"{name}={mapper.name} mapper: give it as {mapper.name}=…")
@@ -232,48 +177,6 @@ def _address(options: Mapping[str, Any], customcrm: Mapping[str, Any]) -> str:
         return named(identity, f"identity {identity}")
     address: str = next(iter(customcrm.values())).flows.address
     return address
-
-
-def _narrowed(mapper: Mapper, system: System) -> Mapper:
-    """The mapping without what this Customcrm cannot hold."""
-    held = system.properties
-    lacking = system.lacking if isinstance(system, CustomcrmSystem) else frozenset()
-    if held is None and not lacking:
-        return mapper
-    mapper = _demanding(mapper, system.needs if isinstance(system, AdapterSystem) else ())
-    missing = {lens.name for lens in mapper.lenses if not lens.customcrm.properties.isdisjoint(lacking)}
-    if held is not None:
-        missing |= {lens.name for lens in mapper.lenses if not lens.customcrm.properties <= held}
-    # A region means something in its country only; a phone number can do without.
-    missing |= {lens.name for lens in mapper.lenses if lens.follows in missing}
-    freed = [attrs.evolve(lens, scope=None) for lens in mapper.lenses if lens.scope in missing]
-    homeless = tuple(lens for lens in mapper.lenses if lens.name in missing)
-    narrowed = mapper.with_lenses(*freed).without(*missing) if missing else mapper
-    keys = {name for key in mapper.keys for name in key.fields}
-    return attrs.evolve(narrowed, homeless=homeless, homeless_keys=frozenset(keys & missing))
-
-
-def _told(mapper: Mapper, system: System, context: Context) -> Mapper:
-    """The mapping with what this Customcrm tells of what its properties take, and of how they are written."""
-    if not isinstance(system, AdapterSystem):
-        return mapper
-    capacities, examples = system.flows.capacities, system.flows.examples
-    mapper = mapper.within(capacities) if capacities else mapper
-    return mapper.learning(examples, context) if examples else mapper
-
-
-def _demanding(mapper: Mapper, needs: Collection[str]) -> Mapper:
-    """The mapping with what this Customcrm cannot make a record without."""
-    if not needs:
-        return mapper
-    held = {name for lens in mapper.lenses for name in lens.customcrm.properties}
-    lenses = tuple(
-        attrs.evolve(lens, required=lens.required | {Side.CUSTOMCRM})
-        if lens.customcrm.properties & set(needs)
-        else lens
-        for lens in mapper.lenses
-    )
-    return attrs.evolve(mapper, lenses=lenses, needed={Side.CUSTOMCRM: tuple(sorted(set(needs) - held))})
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:

@@ -14,12 +14,12 @@ from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
-from keapbridge.model.doubt import PairInDoubt, ToldApart
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.given import flag, one_id, one_of, optional, seconds, several_ids, span, text
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
+from keapbridge.model.pair_in_doubt import PairInDoubt, ToldApart
 from keapbridge.model.plan import KINDS, NumberedAction, Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line, Report
@@ -29,8 +29,6 @@ from keapbridge.model.token import read_token, token_of
 from keapbridge.model.waiting import Waiting
 from keapbridge.showing.html import display, table
 from keapbridge.sync.afterwards.cut_off import finish_undo
-from keapbridge.sync.afterwards.doubts import FIRST as NO_DOUBT
-from keapbridge.sync.afterwards.doubts import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.open_conflicts import (
     FIRST,
@@ -41,6 +39,8 @@ from keapbridge.sync.afterwards.open_conflicts import (
     named_by,
 )
 from keapbridge.sync.afterwards.paging import AFTER, at_most, in_parts, newest_first, part, positive
+from keapbridge.sync.afterwards.pairs_in_doubt import FIRST as NO_DOUBT
+from keapbridge.sync.afterwards.pairs_in_doubt import different, named, pairs_in_doubt, same
 from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import Decision, Given, Rule, decision_of, resolve, resolve_many, rule_of
 from keapbridge.sync.afterwards.undo import undo

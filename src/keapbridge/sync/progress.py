@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
+from keapbridge._clock import utc_now
 from keapbridge.events.values import Event, Progress, RunBegun, RunEnded, Wait
 from keapbridge.events.waits import Waits, told
 
 __all__ = ["Steps"]
 
 EVERY = timedelta(seconds=0.25)  # between two calls of the host's function about the same thing
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @attrs.define(eq=False)
@@ -28,7 +25,7 @@ class Steps:
     """
 
     told: Callable[[str, str, int, int | None], object]
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = utc_now
     _waits: Waits = attrs.field(factory=Waits, init=False)
     _last: Progress | None = attrs.field(default=None, init=False)
     _objects: tuple[str, ...] = attrs.field(default=(), init=False)

@@ -10,9 +10,9 @@ import attrs
 
 from keapbridge import events
 from keapbridge._flow.effects import Flow, Halt, blocking, new_id, within
+from keapbridge._scrub import shown_id, shown_reason
 from keapbridge.errors import KeapbridgeError
 from keapbridge.events.delivery import Delivery
-from keapbridge.events.reasons import shown_id, shown_reason
 from keapbridge.events.values import current_run
 from keapbridge.model.plan import Plan
 from keapbridge.model.report import Line, Report

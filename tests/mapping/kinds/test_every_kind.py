@@ -24,7 +24,7 @@ from keapbridge.mapping.kinds.choices import Choice, Choices
 from keapbridge.mapping.kinds.consent import OptOut
 from keapbridge.mapping.kinds.made import Made
 from keapbridge.mapping.kinds.money import Money
-from keapbridge.mapping.kinds.named import Tags
+from keapbridge.mapping.kinds.named_in_keap import Tags
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import FullName

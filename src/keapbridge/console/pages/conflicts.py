@@ -18,7 +18,7 @@ from keapbridge.model.names import as_name
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.open_conflicts import OpenConflict
-from keapbridge.sync.doubts import RESTORED
+from keapbridge.sync.linked_in_doubt import RESTORED
 
 if TYPE_CHECKING:
     from starlette.responses import Response

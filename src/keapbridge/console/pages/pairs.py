@@ -11,7 +11,7 @@ from keapbridge.console.pages.conflicts import moved
 from keapbridge.console.pages.progress import begun
 from keapbridge.console.visit import Visit
 from keapbridge.errors import StalePlanError
-from keapbridge.model.doubt import PairInDoubt
+from keapbridge.model.pair_in_doubt import PairInDoubt
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 

@@ -13,10 +13,10 @@ from keapbridge._io.calls import Answer, Call, Counted, InTurn, Page
 from keapbridge._json.codec import open_list
 from keapbridge.customcrm.endpoints.asking import listed
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Query
+from keapbridge.customcrm.endpoints.false_success import refuse_in_body, says_yes
 from keapbridge.customcrm.endpoints.items import Listing, listing
 from keapbridge.customcrm.endpoints.places import Place, following, start_of, token_of, total_of
 from keapbridge.customcrm.endpoints.proofs import is_told, refuse_another_way, says_where
-from keapbridge.customcrm.endpoints.refused import refuse_in_body, says_yes
 from keapbridge.customcrm.forms import zone_of
 from keapbridge.customcrm.paths import steps
 from keapbridge.customcrm.schema import OffsetPaging, PagePaging, attribute_of

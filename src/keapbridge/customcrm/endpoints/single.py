@@ -14,7 +14,7 @@ from keapbridge._io.calls import Answer, Call
 from keapbridge._json.codec import id_text, load_json
 from keapbridge.customcrm.endpoints.asking import about_one, created
 from keapbridge.customcrm.endpoints.endpoint import Endpoint, Json, Query, id_of, is_deleted
-from keapbridge.customcrm.endpoints.refused import refuse_in_body
+from keapbridge.customcrm.endpoints.false_success import refuse_in_body
 from keapbridge.customcrm.forms import zone_of
 from keapbridge.customcrm.paths import dig, has, put
 from keapbridge.customcrm.schema import time_text

@@ -31,9 +31,9 @@ from keapbridge.customcrm.sql.opening import (
     without_lost,
 )
 from keapbridge.customcrm.sql.refusals import is_refusal, words_of_database
-from keapbridge.customcrm.sql.refused import refuse_one_table_for_two
 from keapbridge.customcrm.sql.rows import Rows
 from keapbridge.customcrm.sql.table import SqlTable
+from keapbridge.customcrm.sql.unsafe import refuse_one_table_for_two
 from keapbridge.errors import MappingError, NoAnswerError, StatusError, StoppedError, TransportError
 from keapbridge.model.capacity import Capacity
 from keapbridge.model.finding import Finding

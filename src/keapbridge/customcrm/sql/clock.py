@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from keapbridge._clock import utc_now
 from keapbridge.customcrm.sql.reflected import has_zone, holds_days
 
 __all__ = ["now_in"]
@@ -19,7 +20,7 @@ def now_in(dialect: str, column: sa.Column[Any], zone: ZoneInfo) -> Any:
     Args:
         zone: of times without one. How far it is from UTC by now is asked of this machine.
     """
-    offset = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
+    offset = utc_now().astimezone(zone).utcoffset() or timedelta()
     minutes = int(offset.total_seconds() // 60)
     match dialect:
         case "sqlite":

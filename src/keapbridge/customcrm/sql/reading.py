@@ -19,8 +19,8 @@ from keapbridge.customcrm.sql.keys import UUID_TEXT, Key, Raw, id_text
 from keapbridge.customcrm.sql.listing import Listing
 from keapbridge.customcrm.sql.parts import Part, tables_of
 from keapbridge.customcrm.sql.reflected import can_be_blank, has_zone, is_binary, is_number
-from keapbridge.customcrm.sql.refused import refuse_harm
 from keapbridge.customcrm.sql.table import SqlTable
+from keapbridge.customcrm.sql.unsafe import refuse_harm
 from keapbridge.customcrm.sql.values import place_text, property_types, shown, stamp_of
 from keapbridge.errors import MappingError
 from keapbridge.model.finding import Finding

@@ -12,7 +12,7 @@ from keapbridge.mapping.declared import Declared, LensOptions, checked, field
 from keapbridge.mapping.kinds import Kind
 from keapbridge.mapping.kinds.choices import Boolean, Choice, Choices
 from keapbridge.mapping.kinds.money import Money
-from keapbridge.mapping.kinds.named import CompanyName, LeadSource, Owner, Tags
+from keapbridge.mapping.kinds.named_in_keap import CompanyName, LeadSource, Owner, Tags
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
 from keapbridge.mapping.kinds.text import Text

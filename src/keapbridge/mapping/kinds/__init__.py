@@ -4,7 +4,7 @@ from keapbridge.mapping.kinds.base import Asked, Context, Kind, Sample, a_kind, 
 from keapbridge.mapping.kinds.consent import may_be_asked, opted_out
 from keapbridge.mapping.kinds.made import name_of
 from keapbridge.mapping.kinds.money import is_currency
-from keapbridge.mapping.kinds.named import marks_of
+from keapbridge.mapping.kinds.named_in_keap import marks_of
 from keapbridge.mapping.kinds.references import is_pending, pending_id, pending_reference
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, literal, or_, select, tuple_
 
 from keapbridge.decide.match import ToldOf
-from keapbridge.model.doubt import ToldApart
+from keapbridge.model.pair_in_doubt import ToldApart
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow

@@ -21,7 +21,7 @@ from keapbridge.model.records import Canonical, Decided, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side, SideName
 from keapbridge.sync.afterwards.open_conflicts import OpenConflict, as_seen, moved_on, named_by
-from keapbridge.sync.doubts import RESTORED, SAME, decided, doubted
+from keapbridge.sync.linked_in_doubt import RESTORED, SAME, decided, doubted
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 

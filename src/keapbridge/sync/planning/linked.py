@@ -19,9 +19,9 @@ from keapbridge.model.kept import Commit
 from keapbridge.model.plan import Action, Conflict, Skip, Update
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import doubted
+from keapbridge.sync.linked_in_doubt import doubted
 from keapbridge.sync.planning.draft import PlanPart
-from keapbridge.sync.planning.in_doubt import in_doubt, looked_at_again, remember_gone_back
+from keapbridge.sync.planning.linked_in_doubt import in_doubt, looked_at_again, remember_gone_back
 from keapbridge.sync.planning.unwritable import unwritable_in
 from keapbridge.sync.reading.absences import judge
 from keapbridge.sync.synchronization import Synchronization

@@ -19,7 +19,7 @@ from keapbridge.errors import ShapeError
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept import Cursor
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import has_gone_back
+from keapbridge.sync.linked_in_doubt import has_gone_back
 from keapbridge.sync.reading.absences import note_homeless, welcome_back
 from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact, shows_emptied
 from keapbridge.sync.reading.custom_fields import learn_fields

@@ -17,8 +17,8 @@ from keapbridge.model.accepted import Accepted
 from keapbridge.model.plan import Action, Conflict, Plan, Skip, TellApart
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import RESTORED
 from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything
+from keapbridge.sync.linked_in_doubt import RESTORED
 from keapbridge.sync.planning.sweeps import accept_sweeps
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.reading.unlisted import learn_unshown

@@ -10,7 +10,7 @@ from keapbridge._flow.effects import Flow, now
 from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Skip, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import doubted
+from keapbridge.sync.linked_in_doubt import doubted
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
 from keapbridge.sync.reading.absences import judge, judge_read

@@ -24,7 +24,7 @@ from keapbridge.sync.stopping import is_stop
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import Watch
 from keapbridge.sync.writing.approved import Approved, chosen_of
-from keapbridge.sync.writing.refused import Refusals
+from keapbridge.sync.writing.put_off import Refusals
 
 __all__ = ["BATCH", "WRITERS", "Run", "ending", "flowing", "one_sided"]
 

@@ -24,7 +24,7 @@ from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import WritesTogether
 from keapbridge.sync.writing.pair_state import PairState, Sent
-from keapbridge.sync.writing.refused import Refused
+from keapbridge.sync.writing.put_off import Refused
 from keapbridge.sync.writing.run import RunPart
 
 __all__ = ["Write", "able_to_write_together", "all_or_none", "settle_refused", "write_together"]

@@ -13,14 +13,14 @@ from keapbridge.model.change import RECORD, Change
 from keapbridge.model.plan import Action, Adopt, Conflict, Update
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import RESTORED
+from keapbridge.sync.linked_in_doubt import RESTORED
 from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.marks import write_marks
 from keapbridge.sync.writing.one_pair import commit_pair, left_the_filter, remember_write, write_pair
 from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, to_commit, untaken
-from keapbridge.sync.writing.refused import Refused
+from keapbridge.sync.writing.put_off import Refused
 from keapbridge.sync.writing.rereading import Targets, planned_targets, read_again, read_states, tell_held
 from keapbridge.sync.writing.run import WRITERS, RunPart, ending, flowing
 from keapbridge.sync.writing.swaps import settle_refused, write_together

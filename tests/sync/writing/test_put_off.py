@@ -9,8 +9,8 @@ import pytest
 import keapbridge as kb
 from keapbridge.model.change import Change
 from keapbridge.model.report import Line
-from keapbridge.sync.writing import refused
-from keapbridge.sync.writing.refused import Refusals
+from keapbridge.sync.writing import put_off
+from keapbridge.sync.writing.put_off import Refusals
 
 KEAP = kb.Side.KEAP
 
@@ -50,6 +50,6 @@ def test_what_nobody_else_can_give_up_is_not_put_off(line: Line, changes: list[C
 
 
 def test_so_many_are_put_off_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refused, "MOST", 2)
+    monkeypatch.setattr(put_off, "MOST", 2)
     refusals = Refusals()
     assert [refusals.put_off(_line(f"A{n}"), [_change()]) for n in range(3)] == [True, True, False]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keapbridge._io.moments import DAY, http_date, plausible, retry_after, soon
+from keapbridge._io.told_times import DAY, http_date, plausible, retry_after, soon
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from keapbridge._io.calls import Answer
-from keapbridge._io.scrub import scrub
 from keapbridge._io.words import words_of
+from keapbridge._scrub import scrub
 from keapbridge.customcrm.endpoints.endpoint import Endpoint
 from keapbridge.customcrm.paths import dig, has
 from keapbridge.errors import StatusError

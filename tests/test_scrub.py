@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keapbridge.events.reasons import shown_id, shown_reason
+from keapbridge._scrub import shown_id, shown_reason
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from keapbridge.model.plan import Action, Conflict, Skip
 from keapbridge.model.records import Doubt, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.doubts import ANOTHER, LAGGING, RESTORED
+from keapbridge.sync.linked_in_doubt import ANOTHER, LAGGING, RESTORED
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.scan import read_all_next
 

@@ -9,7 +9,7 @@ import pytest
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.entries import Entries
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.kinds.named import LeadSource, Owner, Tags, marks_of
+from keapbridge.mapping.kinds.named_in_keap import LeadSource, Owner, Tags, marks_of
 from keapbridge.model.maybe import UNSET, Maybe
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side

@@ -10,7 +10,7 @@ import pytest
 from toys import World
 
 import keapbridge as kb
-from keapbridge.sync.doubts import LAGGING, RESTORED, doubted, has_gone_back
+from keapbridge.sync.linked_in_doubt import LAGGING, RESTORED, doubted, has_gone_back
 
 Worlds = Callable[..., World]
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP

@@ -9,7 +9,7 @@ import attrs
 
 from keapbridge._flow.effects import Flow
 from keapbridge.errors import StalePlanError, UnfitError
-from keapbridge.model.doubt import PairInDoubt
+from keapbridge.model.pair_in_doubt import PairInDoubt
 from keapbridge.model.plan import Adopt, Conflict, NumberedAction, Skip, TellApart
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report

@@ -248,7 +248,7 @@ def _following(
     rule: FieldRule, now: Mapping[Side, Any], base: Mapping[Side, Any], leaders: list[Outcome]
 ) -> tuple[Outcome, ...]:
     """What becomes of a field because of the one it follows; empty when it is free to go its own way."""
-    if UNSET in now.values() or _agree(rule, now):
+    if not leaders or UNSET in now.values() or _agree(rule, now):
         return ()
     match leaders:
         case [Change() as leader]:

@@ -298,16 +298,15 @@ class Synchronization:
 
     def pairs(self, size: int) -> Iterator[Flow[list[Pair]]]:
         """Linked pairs about which something was observed, each once, batch by batch."""
-        for side in Side:
-            after: str | None = ""
+        after: tuple[str, str] | None = ("", "")
 
-            def next_batch(side: Side = side) -> Flow[list[Pair]]:
-                nonlocal after
-                found, after = yield from self.store.links.pairs(self.name, side, after or "", size)
-                return found
+        def next_batch() -> Flow[list[Pair]]:
+            nonlocal after
+            found, after = yield from self.store.links.pairs(self.name, after or ("", ""), size)
+            return [pair for _, pair in found]
 
-            while after is not None:
-                yield next_batch()
+        while after is not None:
+            yield next_batch()
 
     def missing(self, size: int) -> Iterator[Flow[list[Missing]]]:
         """Linked records that were not shown or are called deleted, batch by batch; the last one is empty."""

@@ -16,6 +16,8 @@ from keapbridge.model.records import Link, Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, core
 
+FIRST = ("", "")
+
 
 def test_partners_are_found_from_both_sides(toys: LinkStore) -> None:
     link = Link("ours", "theirs", {}, {})
@@ -111,7 +113,7 @@ def test_a_link_moves_to_the_record_that_another_was_merged_into(toys: LinkStore
     before = run(toys.facts.get(moved_fact(TOYS)))
     link(toys, "a", "new", replaces="old")
     assert run(toys.links.partners(TOYS, KEAP, ["old", "new"])) == {"new": "a"}
-    assert run(toys.staging.missing(TOYS, ("", ""), 10)) == []
+    assert run(toys.staging.missing(TOYS, FIRST, 10)) == []
     assert run(toys.facts.get(moved_fact(TOYS))) != before
 
 
@@ -137,7 +139,7 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     assert run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"])) == {"a": survivor}
     assert run(toys.match_keys.same_key(TOYS, CUSTOMCRM, keys)) == [("a", False)]
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "its partner is gone"}
-    assert run(toys.staging.missing(TOYS, ("", ""), 10)) == []
+    assert run(toys.staging.missing(TOYS, FIRST, 10)) == []
     assert run(toys.failures.page()) == []
     assert run(toys.journal.of_run("run")) == [entry(KEAP, "A", "")]
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [line("a")]
@@ -186,11 +188,14 @@ def test_pairs_are_read_batch_by_batch(toys: LinkStore) -> None:
         link(toys, n, n.upper())
     for id in "abd":
         stage(toys, seen(CUSTOMCRM, id), "edited")
-    found, after = [], ""
+    stage(toys, seen(KEAP, "C"), "edited")
+    stage(toys, seen(KEAP, "D"), "edited")
+    found: list[list[tuple[Side, str]]] = []
+    after: tuple[str, str] | None = FIRST
     while after is not None:
-        pairs, after = run(toys.links.pairs(TOYS, CUSTOMCRM, after, 2))
-        found.append([pair.link.customcrm_id for pair in pairs])
-    assert found == [["a", "b"], ["d"]]
+        pairs, after = run(toys.links.pairs(TOYS, after, 2))
+        found.append([(side, pair.link.customcrm_id) for side, pair in pairs])
+    assert found == [[(CUSTOMCRM, "a"), (CUSTOMCRM, "b")], [(CUSTOMCRM, "d"), (KEAP, "c")], []]
 
 
 def test_a_pair_that_was_seen_on_both_sides_is_read_once(toys: LinkStore) -> None:
@@ -198,7 +203,7 @@ def test_a_pair_that_was_seen_on_both_sides_is_read_once(toys: LinkStore) -> Non
         link(toys, n, n.upper())
         stage(toys, seen(KEAP, n.upper()), "edited")
     stage(toys, seen(CUSTOMCRM, "a"), "edited")
-    ((both,), _), ((theirs,), _) = (run(toys.links.pairs(TOYS, side, "", 10)) for side in Side)
+    ((_, both), (_, theirs)), _ = run(toys.links.pairs(TOYS, FIRST, 10))
     assert (both.customcrm, both.keap) == (seen(CUSTOMCRM, "a"), seen(KEAP, "A"))
     assert (theirs.customcrm, theirs.keap) == (None, seen(KEAP, "B"))
 
@@ -209,8 +214,8 @@ def test_a_pair_of_which_a_record_is_proven_missing_is_left_out(toys: LinkStore)
         stage(toys, seen(CUSTOMCRM, n), "edited")
     run(toys.staging.note_deleted(TOYS, KEAP, ["A", "B"]))
     run(toys.staging.prove_missing(TOYS, KEAP, ["A"]))
-    pairs, _ = run(toys.links.pairs(TOYS, CUSTOMCRM, "", 10))
-    assert [pair.link.customcrm_id for pair in pairs] == ["b"]
+    pairs, _ = run(toys.links.pairs(TOYS, FIRST, 10))
+    assert [pair.link.customcrm_id for _, pair in pairs] == ["b"]
 
 
 def test_all_links_are_read_however_many_there_are(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +232,7 @@ def test_a_bridge_sees_no_links_of_another(toys: LinkStore, others: LinkStore) -
     run(toys.links.keep_apart(TOYS, seen(KEAP, "B"), "a person said so"))
     run(others.links.remove("run", Removal(TOYS, linked)))
     assert run(others.links.count(TOYS)) == 0
-    assert run(others.links.pairs(TOYS, CUSTOMCRM, "", 10)) == ([], None)
+    assert run(others.links.pairs(TOYS, FIRST, 10)) == ([], None)
     assert run(others.links.partners(TOYS, CUSTOMCRM, ["a"])) == {}
     assert run(others.links.tombstones(TOYS, KEAP, ["B"])) == {}
     assert list(others.links.all(TOYS)) == []

@@ -105,7 +105,7 @@ class Bases:
     def _some(self, name: str, after: str) -> tuple[list[Link], str | None]:
         k = t.links.c
         some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             links = [self._core.rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
         return links, links[-1].customcrm_id if len(links) == CHUNK else None
 

@@ -44,7 +44,7 @@ class Belongings:
     @flow
     def look(self) -> Belongs:
         """The two systems, as far as they are known."""
-        with self._core.transaction(fenced=False) as c:
+        with self._core.reading() as c:
             return self._look(c)
 
     @flow
@@ -93,7 +93,7 @@ class Belongings:
     @flow
     def is_blank(self) -> bool:
         """Whether nothing is linked, and nothing else waits that is known of the two systems."""
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return not any(
                 c.execute(select(table.c.bridge).where(table.c.bridge == self._core.bridge).limit(1)).first()
                 for table in (t.links, *WAITING)
@@ -104,7 +104,7 @@ class Belongings:
         """Some links, in no order that says anything: those of which nothing is open come first."""
         k = t.links.c
         some = select(t.links).where(*self._core.of(t.links, name))
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             rows = c.execute(some.order_by(k.customcrm_digest.is_(None), k.customcrm_digest).limit(limit)).all()
         return [self._core.rows.to_link(row) for row in rows]
 

@@ -40,7 +40,7 @@ class Journal:
             name, ids = records
             its = (and_(*self._core.of(t.journal, name, side), t.journal.c.record_id == ids[side]) for side in ids)
             query = query.where(or_(*its))
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             if c.execute(known).first() is None:
                 return None
             return [self._core.rows.to_entry(row) for row in c.execute(query)]
@@ -56,7 +56,7 @@ class Journal:
             its = (*named(t.journal), self._core.database.among(j.record_id, "ids"), j.kind == literal("update"))
             return select(t.journal).where(*its).order_by(j.seq)
 
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for side in Side:
                 for chunk in chunks([link.id(side) for link in links]):
                     values = self._core.values(name, side, chunk)
@@ -74,7 +74,7 @@ class Journal:
         """
         left = dict(pairs)
         j = t.journal.c
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             for side in Side:
                 ids = {ours if side is Side.CUSTOMCRM else theirs for ours, theirs in left.items()}
                 often = self._often(c, name, side, ids, turns // 2) if ids else set()
@@ -123,5 +123,5 @@ class Journal:
         rows, j = self._core.rows, t.journal.c
         query = select(t.journal, t.runs.c.decided_by).outerjoin(t.runs, t.runs.c.id == j.run_id)
         query = query.where(*self._core.of(t.journal, name, side), j.record_id == id)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return [rows.to_entry(row, rows.open_text(row.decided_by)) for row in c.execute(query.order_by(j.seq))]

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    tuple_,
 )
 
 from keapbridge.errors import KeapbridgeError, LinkStoreError
@@ -63,31 +64,34 @@ class Links:
         self._waiting: list[_Ticket] = []
 
     @flow
-    def pairs(self, name: str, side: Side, after: str, limit: int) -> tuple[list[Pair], str | None]:
-        """Linked pairs whose record on a side was observed, and after which id to go on; `None` at the end.
+    def pairs(
+        self, name: str, after: tuple[str, str], limit: int
+    ) -> tuple[list[tuple[Side, Pair]], tuple[str, str] | None]:
+        """Linked pairs of which a record was observed, and after which side and id to go on; `None` at the end.
 
-        For Keap without those whose other record was observed, too. Neither with those that are proven missing.
+        Each comes once, with the side on which it was: by Customcrm's record where that was, else by Keap's. Those of
+        which a record is proven missing are left out.
         """
         # Step by step, each by its ids: in one statement a database may begin with the links, of which there are most.
         o = t.observed.c
 
         def observed() -> Any:
-            its = (*named(t.observed), o.linked.is_(True), o.id > bindparam("after"))
-            return select(o.id).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
+            follows = tuple_(o.side, o.id) > tuple_(bindparam("after_side"), bindparam("after_id"))
+            its = (*named(t.observed, "bridge", "object"), o.linked.is_(True), follows)
+            return select(o.side, o.id).where(*its).order_by(o.side, o.id).limit(bindparam("limit", type_=Integer))
 
-        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "after": after, "limit": limit}
+        last = {"after_side": after[0], "after_id": after[1]}
+        values = {"bridge": self._core.bridge, "object": name, "limit": limit}
+        pairs: list[tuple[Side, Pair]] = []
         with self._core.reading() as c:
-            ids = list(self._core.database.execute(c, "observed and linked", observed, values).scalars())
-            pairs = pairs_by(self._core, c, name, side, ids)
+            rows = list(self._core.database.execute(c, "observed and linked", observed, values | last).tuples())
+            for side in Side:
+                its = pairs_by(self._core, c, name, side, [id for its_side, id in rows if its_side == side.value])
+                pairs += [(side, pair) for pair in its if side is Side.CUSTOMCRM or pair.customcrm is None]
             # What is missing on a side is planned as a deletion instead.
-            gone = {each: self._proven_missing(c, name, each, [pair.link.id(each) for pair in pairs]) for each in Side}
-        wanted = [
-            pair
-            for pair in pairs
-            if not any(pair.link.id(each) in gone[each] for each in Side)
-            and (side is Side.CUSTOMCRM or pair.customcrm is None)
-        ]
-        return wanted, ids[-1] if len(ids) == limit else None
+            gone = {each: self._proven_missing(c, name, each, [p.link.id(each) for _, p in pairs]) for each in Side}
+        wanted = [(side, pair) for side, pair in pairs if not any(pair.link.id(each) in gone[each] for each in Side)]
+        return wanted, rows[-1] if len(rows) == limit else None
 
     @flow
     def pairs_of(self, name: str, customcrm_ids: Collection[str]) -> list[Pair]:

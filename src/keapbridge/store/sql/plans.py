@@ -100,7 +100,7 @@ class Plans:
         columns = (p.id, p.created_at, p.objects, p.counts, p.purpose, p.applied_at)
         query = select(*columns).where(p.bridge == self._core.bridge, *older(p.created_at, p.id, after))
         query = query.order_by(p.created_at.desc(), p.id).limit(limit)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return [
                 PlanSummary(
                     row.id,

@@ -151,7 +151,7 @@ class Runs:
         """
         r = t.runs.c
         query = self._kept().where(*older(r.started_at, r.id, after)).order_by(r.started_at.desc(), r.id).limit(limit)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             return [self._summary(row) for row in c.execute(query)]
 
     @flow
@@ -188,7 +188,7 @@ class Runs:
         k, r, a = t.leases.c, t.runs.c, t.actions.c
         lease = select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)
         newest = self._kept().order_by(r.started_at.desc(), r.id).limit(1)
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             held = c.execute(lease).first()
             if held is None or held.holder is None or moment_of(held.expires_at) <= clock_of(self._core.database)(c):
                 return None
@@ -205,7 +205,7 @@ class Runs:
     @flow
     def report(self, run_id: str) -> Report | None:
         """The report of a run that is kept; what one that was cut off has done is counted by its lines."""
-        with self._core.transaction() as c:
+        with self._core.reading() as c:
             row = c.execute(self._kept().where(t.runs.c.id == run_id)).first()
         if row is None:
             return None

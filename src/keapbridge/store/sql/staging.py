@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     exists,
     literal,
-    or_,
     select,
     true,
     tuple_,
@@ -80,16 +79,16 @@ class Staging:
         return found
 
     @flow
-    def is_anything_open(self, name: str) -> bool:
-        """Whether anything is staged or missing, so that there is something to plan."""
+    def is_anything_open(self, name: str) -> tuple[bool, bool]:
+        """Whether anything is staged, and whether anything is missing: what there is to plan."""
 
         def query() -> Any:
-            some = (exists().where(*named(table, "bridge", "object")) for table in (t.observed, t.missing))
-            return select(or_(*some))
+            return select(*(exists().where(*named(table, "bridge", "object")) for table in (t.observed, t.missing)))
 
         with self._core.reading() as c:
             values = {"bridge": self._core.bridge, "object": name}
-            return bool(self._core.database.execute(c, "anything open", query, values).scalar())
+            staged, missing = self._core.database.execute(c, "anything open", query, values).one()
+        return bool(staged), bool(missing)
 
     @flow
     def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:

@@ -88,13 +88,12 @@ def conflicts(
     place: Place | None = after
     while place is not None:
         stage, *_ = place
-        if stage < len(Side):
-            side = list(Side)[stage]
-            pairs, last = yield from sync.store.links.pairs(sync.name, side, place[2], size)
-            groups = [
-                ((stage, side.value, pair.link.id(side)), its) for pair, its in (yield from _of_pairs(sync, pairs))
-            ]
-            going_on: Place | None = (stage + 1, "", "") if last is None else (stage, side.value, last)
+        if stage == 0:
+            shown, last = yield from sync.store.links.pairs(sync.name, place[1:], size)
+            behind = {pair.link.customcrm_id: (stage, side.value, pair.link.id(side)) for side, pair in shown}
+            merged = yield from _of_pairs(sync, [pair for _, pair in shown])
+            groups = [(behind[pair.link.customcrm_id], its) for pair, its in merged]
+            going_on: Place | None = (stage + 1, "", "") if last is None else (stage, *last)
         else:
             missing = yield from sync.store.staging.missing(sync.name, place[1:], size)
             groups = [((stage, item.side.value, item.id), _of_missing(sync, item)) for item in missing]

@@ -35,7 +35,7 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
     """Plan who is linked with whom; whether there may be others left."""
     sync = part.sync
     for rank, key in enumerate(sync.mapper.keys):
-        if rank and not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
+        if not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
             return False
         after: str | None = ""
         name = "+".join(key.fields)

@@ -92,7 +92,10 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     found = [Skip(sync.name, Side.CUSTOMCRM, EVERY_RECORD, news)] if news else []
     found += [Skip(sync.name, scan.side, "?", reason) for scan in scans for reason in scan.nameless]
     yield from part.add([*found, *(Skip(sync.name, s.side, EVERY_RECORD, MOVED) for s in scans if s.moved)])
-    if (yield from sync.store.staging.is_anything_open(sync.name)):
+    staged, missing = yield from sync.store.staging.is_anything_open(sync.name)
+    if missing:
+        yield from plan_deletions(part)  # which may stage what is there after all
+    if missing or staged:
         yield from _plan_records(part)
         yield from hold_sweeps(part)
     held = sync.guard.holds(sync.name)
@@ -104,7 +107,6 @@ def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
 
 
 def _plan_records(part: PlanPart) -> Flow[None]:
-    yield from plan_deletions(part)
     yield from plan_pairs(part)
     if (yield from plan_matches(part)):
         yield from plan_near_misses(part)

@@ -57,12 +57,10 @@ def anew_where_emptied(sync: Synchronization) -> Flow[bool]:
     All records were read.
     """
     found: dict[Side, list[str]] = {}
-    pairs: list[Pair] = []
-    for side in Side:
-        some, after = yield from sync.store.links.pairs(sync.name, side, "", BATCH)
-        if after is not None:
-            return False  # of so many, the brakes hold the field
-        pairs += some
+    shown, after = yield from sync.store.links.pairs(sync.name, ("", ""), len(Side) * BATCH)
+    if after is not None:
+        return False  # of so many, the brakes hold the field
+    pairs = [pair for _, pair in shown]
     for side in Side:
         emptied = {field: ids for field, ids in _emptied(pairs, side).items() if len(ids) >= ENOUGH}
         if emptied:

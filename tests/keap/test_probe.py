@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,50 @@ def test_what_an_interrupted_one_has_left_is_deleted_by_the_next(
         assert found.told["null"].value == "clears"
         assert (left(server), journal.exists()) == ([theirs], False)
         assert server.state.contacts[theirs]["family_name"] == "Lovelace"
+
+
+class Refusing:
+    """A layer over an application that refuses some calls."""
+
+    def __init__(self, app: Any, method: str, path: str) -> None:
+        self.app, self.method, self.path, self.calls = app, method, path, 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            self.calls += 1
+            if scope["method"] == self.method and re.search(self.path, scope["path"]):
+                body = b'{"code": 400, "message": "not here", "status": "Bad Request", "details": []}'
+                head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+                await send({"type": "http.response.start", "status": 400, "headers": head})
+                await send({"type": "http.response.body", "body": body})
+                return
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", r"/contacts/\d+$"), ("DELETE", "/customFields/"), ("GET", "/companies/model$"), ("GET", "/companies$")],
+)
+def test_what_cannot_be_deleted_is_told_and_stays_in_the_journal(method: str, path: str, tmp_path: Path) -> None:
+    server, journal = KeapEmulator(), tmp_path / "probe.json"
+    server.app = layer = Refusing(server.app, method, path)
+    with server, client_of(server) as keap:
+        with pytest.raises(kb.ShapeError, match=f"may still be there.*{method} .*400 not here.*probe.json"):
+            kb.probe_keap(keap, journal=journal, even_if_not_empty=True)
+        assert (bool(left(server)), journal.exists(), layer.calls < 200) == (True, True, True)
+        layer.method = "none"
+        kb.probe_keap(keap, journal=journal)
+        assert (left(server), journal.exists()) == ([], False)
+
+
+@pytest.mark.parametrize("kind", ["contacts", "companies", "products"])
+def test_an_application_that_does_not_tell_whether_it_is_empty_is_refused(kind: str, tmp_path: Path) -> None:
+    server = KeapEmulator()
+    server.app = Refusing(server.app, "GET", f"/{kind}$")
+    with server, client_of(server) as keap:
+        with pytest.raises(ValueError, match=f"may hold {kind}"):
+            kb.probe_keap(keap, journal=tmp_path / "probe.json")
+        assert all(request.method == "GET" for request in server.requests)
 
 
 def test_what_was_left_in_another_application_is_not_forgotten(tmp_path: Path) -> None:

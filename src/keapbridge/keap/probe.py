@@ -187,22 +187,52 @@ class Lab:
         self.journal.unlink(missing_ok=True)
 
     def delete(self, mark: str) -> Flow[None]:
-        """Delete all that carries a mark."""
+        """Delete all that carries a mark.
+
+        Raises:
+            ShapeError: where Keap does not let it be found or deleted; the journal stays for the next probe.
+        """
         for kind in FILTERS:
-            while True:
-                yield from self.settle()
-                seen = yield from self.call("GET", kind, filter=f"{FILTERS[kind]}=={mark}", page_size="100")
-                found = seen.data.get(kind) or [] if isinstance(seen.data, dict) else []
-                if seen.refused:
-                    raise ShapeError(f"what the probe has made cannot be found ({seen.status}: {seen.said})")
-                if not found:
-                    break
-                for record in found:
-                    yield from self.call("DELETE", f"{kind}/{record['id']}")
-        seen = yield from self.call("GET", "companies/model")
-        for field in (seen.data or {}).get("custom_fields") or []:
+            yield from self._delete_records(kind, mark)
+        model = yield from self._found("companies/model", mark)
+        for field in model.get("custom_fields") or []:
             if str(field.get("label", "")).startswith(mark):
-                yield from self.call("DELETE", f"companies/model/customFields/{field['id']}")
+                yield from self._delete_one(f"companies/model/customFields/{field['id']}", mark)
+
+    def _delete_records(self, kind: str, mark: str) -> Flow[None]:
+        """Until a list shows no more of them; one that is deleted may be shown for a while."""
+        deleted: set[str] = set()
+        pauses = iter((*[0.0] * READS, *PAUSES))
+        while True:
+            yield from self.settle()
+            found = yield from self._found(kind, mark, filter=f"{FILTERS[kind]}=={mark}", page_size="100")
+            left = {str(record["id"]) for record in found.get(kind) or []}
+            if left <= deleted:
+                pause = next(pauses, None) if left else None
+                if pause is None:
+                    return
+                if pause:
+                    yield Sleep(pause, why="Keap to show no more what is deleted")
+            for id in left - deleted:
+                yield from self._delete_one(f"{kind}/{id}", mark)
+            deleted |= left
+
+    def _found(self, path: str, mark: str, **query: str) -> Flow[Any]:
+        seen = yield from self.call("GET", path, **query)
+        if seen.refused or not isinstance(seen.data, dict):
+            raise self._is_left(mark, f"GET {path}", seen)
+        return seen.data
+
+    def _delete_one(self, path: str, mark: str) -> Flow[None]:
+        seen = yield from self.call("DELETE", path)
+        if seen.refused and seen.status not in {404, 410}:
+            raise self._is_left(mark, f"DELETE {path}", seen)
+
+    def _is_left(self, mark: str, what: str, seen: Seen) -> ShapeError:
+        return ShapeError(
+            f"what the probe has made may still be there, called {mark}: {what} was answered {seen.status} "
+            f"{seen.said}; a probe with the journal {self.journal} tries again to delete it"
+        )
 
 
 def probe_keap(keap: KeapClient, *, journal: str | PathLike[str] = JOURNAL, even_if_not_empty: bool = False) -> Probed:
@@ -220,6 +250,7 @@ def probe_keap(keap: KeapClient, *, journal: str | PathLike[str] = JOURNAL, even
 
     Raises:
         ValueError: in an application that is not empty, or with a journal of another one.
+        ShapeError: where Keap does not let it delete what it has made; the journal stays for the next one.
     """
     one_of("keap", keap, KeapClient, "a client of Keap, kb.KeapClient(auth=…)")
     run = SyncDriver().run
@@ -274,8 +305,9 @@ def _tried(lab: Lab, experiment: Any, told: Mapping[str, Told]) -> Flow[dict[str
 def _is_empty(lab: Lab) -> Flow[None]:
     for kind in ("contacts", "companies", "products"):
         seen = yield from lab.call("GET", kind, page_size="1")
-        if isinstance(seen.data, dict) and seen.data.get(kind):
+        if not isinstance(seen.data, dict) or seen.data.get(kind):
+            said = "may hold" if seen.refused else "holds"
             raise ValueError(
-                f"this Keap holds {kind}: a probe is for a sandbox that is empty; "
+                f"this Keap {said} {kind}: a probe is for a sandbox that is empty; "
                 "probe_keap(keap, even_if_not_empty=True) goes on all the same and leaves them alone"
             )

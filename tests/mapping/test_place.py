@@ -7,12 +7,14 @@ from typing import Any
 import attrs
 import pytest
 
+import keapbridge as kb
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
 from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.model.maybe import UNSET, Unreadable
 
+UNMAPPED = {"id", "create_time", "update_time", "tag_ids"}
 EMAIL = keap.EmailAddress("ada@example.org", "EMAIL1")
 
 
@@ -60,7 +62,8 @@ def test_a_value_is_put_into_its_slot_and_nothing_else_is_touched() -> None:
     [
         *("nickname", "id", "custom_fields", "social_accounts", "given_name.first", "email_addresses"),
         *("email_addresses.EMAIL9", "addresses.BILLING.planet", "email_addresses.EMAIL1.opt_in_reason"),
-        *("given_name+company.id",),
+        *("given_name+company.id", "origin", "social_accounts.MYSPACE", "social_accounts.FACEBOOK.type"),
+        *("addresses.BILLING.field", "addresses.BILLING.extra", "utm_parameters.utm_source"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused(path: str) -> None:
@@ -68,8 +71,56 @@ def test_a_path_that_cannot_be_written_is_refused(path: str) -> None:
         keap_place(keap.Contact, path)
 
 
-def test_what_keap_says_of_an_item_can_only_be_read() -> None:
-    assert keap_place(keap.Contact, "email_addresses.EMAIL1.email_opt_status").is_read_only
+@pytest.mark.parametrize(
+    ("cls", "path"),
+    [
+        *((keap.Contact, name) for name in sorted(keap.READ_ONLY[keap.Contact] - UNMAPPED)),
+        *((keap.Company, name) for name in sorted(keap.READ_ONLY[keap.Company] - UNMAPPED)),
+        *((keap.Product, name) for name in sorted(keap.READ_ONLY[keap.Product] - UNMAPPED)),
+        (keap.Contact, "email_addresses.EMAIL1.email_opt_status"),
+        (keap.Contact, "phone_numbers.PHONE1.number_e164"),
+        (keap.Contact, "company.company_name"),
+        (keap.Contact, "origin.date"),
+        (keap.Contact, "utm_parameters"),
+        (keap.Contact, "given_name+groups"),
+        (keap.Product, "price.formatted_amount"),
+        (keap.Product, "inventory.inventory_limit"),
+    ],
+)
+def test_what_no_write_takes_can_only_be_read(cls: type, path: str) -> None:
+    assert keap_place(cls, path).is_read_only
+    kb.text("Own", keap=path, direction="to_customcrm").build(customcrm.Contact, cls)
+    with pytest.raises(MappingError, match=r"can only be read: direction='to_customcrm'"):
+        kb.text("Own", keap=path).build(customcrm.Contact, cls)
+
+
+def test_what_no_list_shows_is_not_mapped() -> None:
+    with pytest.raises(MappingError, match="no list of Keap shows the count"):
+        keap_place(keap.Product, "inventory.inventory_count")
+
+
+def test_an_object_is_not_mapped_as_a_whole_but_by_a_part_that_is_named() -> None:
+    for cls, path, such in (
+        (keap.Contact, "origin", "origin.ip_address"),
+        (keap.Contact, "company", "company.id"),
+        (keap.Contact, "addresses", "addresses.BILLING.line1"),
+        (keap.Contact, "social_accounts", "social_accounts.FACEBOOK"),
+        (keap.Product, "inventory", "inventory.inventory_limit"),
+    ):
+        with pytest.raises(MappingError, match=rf"name a part of it, such as {such}$"):
+            keap_place(cls, path)
+
+
+def test_where_a_contact_came_from_is_empty_without_an_address_whenever_that_was() -> None:
+    place = keap_place(keap.Contact, "origin.ip_address")
+    record = keap.Contact(origin=keap.Origin(date="2026-01-02T03:04:05.000Z", ip_address="127.0.0.1"))
+    assert place.get(record) == "127.0.0.1"
+    assert place.put(record, "127.0.0.2").origin == keap.Origin("2026-01-02T03:04:05.000Z", "127.0.0.2")
+    assert place.put(record, None).origin is None
+    assert place.put(keap.Contact(), "127.0.0.1").origin == keap.Origin(ip_address="127.0.0.1")
+
+
+def test_tags_are_read_as_they_are() -> None:
     assert keap_place(keap.Contact, "tag_ids", to_write=False).get(keap.Contact(tag_ids=("1",))) == ("1",)
 
 

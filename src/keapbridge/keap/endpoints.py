@@ -106,7 +106,7 @@ class Endpoint(Generic[R]):
         return frozenset(self.codec.fields) - self.read_only
 
 
-_ITEM_READ_ONLY = frozenset({"is_opt_in", "email_opt_status", "number_e164"})
+_ITEM_READ_ONLY = frozenset({"date", "is_opt_in", "email_opt_status", "number_e164"})
 _OBJECTS = frozenset({"address", "company", "email_address", "fax_number", "origin", "phone_number"})
 
 
@@ -166,14 +166,11 @@ def _product_patch(body: dict[str, Any]) -> dict[str, Any]:
     return _body({**{k: v for k, v in _product_body(body).items() if k != "inventory"}, **flat})
 
 
-_KEPT_BY_KEAP = frozenset({"account_id", "create_time", "created_by", "groups", "id", "last_updated_by", "update_time"})
-_OFFERED = frozenset({"categories", "has_legacy_image", "options", "subscription_plans"})
-
 CONTACTS: Endpoint[records.SavedContact] = Endpoint(
     name="contacts",
     singular="contact",
     codec=Codec(records.SavedContact),
-    read_only=_KEPT_BY_KEAP | {"links", "score_value", "tag_ids"},
+    read_only=records.READ_ONLY[records.Contact],
     choosable=True,
     answers_all=True,
     since="start_update_time",
@@ -187,7 +184,7 @@ COMPANIES: Endpoint[records.SavedCompany] = Endpoint(
     name="companies",
     singular="company",
     codec=Codec(records.SavedCompany),
-    read_only=_KEPT_BY_KEAP,
+    read_only=records.READ_ONLY[records.Company],
     required=frozenset({"company_name"}),
     choosable=True,
     answers_all=False,
@@ -202,7 +199,7 @@ PRODUCTS: Endpoint[records.SavedProduct] = Endpoint(
     name="products",
     singular="product",
     codec=Codec(records.SavedProduct),
-    read_only=frozenset({"id", "create_time", "update_time"}) | _OFFERED,
+    read_only=records.READ_ONLY[records.Product],
     required=frozenset({"name", "price", "short_description"}),
     choosable=False,
     answers_all=True,

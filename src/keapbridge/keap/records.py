@@ -28,6 +28,7 @@ from keapbridge.model.maybe import UNSET, Maybe, UnsetType
 from keapbridge.tables.display import card
 
 __all__ = [
+    "READ_ONLY",
     "Address",
     "BasicCompany",
     "Company",
@@ -319,6 +320,15 @@ class Product:
     __repr__ = brief
     _repr_html_ = card
 
+
+_OF_ALL = frozenset({"id", "create_time", "update_time"})
+_OF_PEOPLE = _OF_ALL | {"account_id", "created_by", "groups", "last_updated_by"}
+READ_ONLY: Mapping[type, frozenset[str]] = {
+    Contact: _OF_PEOPLE | {"links", "score_value", "tag_ids"},
+    Company: _OF_PEOPLE,
+    Product: _OF_ALL | {"categories", "has_legacy_image", "options", "subscription_plans"},
+}
+"""What Keap alone says of a record: no write takes it."""
 
 if TYPE_CHECKING:
     # A record that a system has answered has an id: that is all there is to know, so it is no class of its own.

@@ -125,7 +125,7 @@ class Lens:
     )
 
     def __attrs_post_init__(self) -> None:
-        if self.keap.is_read_only and self.direction != "to_customcrm":
+        if self.keap.is_read_only and not self.kind.is_marked and self.direction != "to_customcrm":
             raise MappingError(f"{self.name}: Keap's {self.keap.path} can only be read: direction='to_customcrm'")
         if self.kind.is_marked and self.keap.attributes != ("tag_ids",):
             raise MappingError(f"{self.name}: a contact has its tags in tag_ids: leave keap={self.keap.path!r} out")

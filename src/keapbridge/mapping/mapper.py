@@ -253,7 +253,7 @@ class Mapper:
         """What tells whether a record shows a field; what only Keap can say of an item is never left out."""
         places = {side: [(lens.name, lens.place(side)) for lens in self.lenses] for side in Side}
         return {
-            side: tuple((name, place.shows) for name, place in named if not place.is_read_only)
+            side: tuple((name, place.shows) for name, place in named if not place.is_said)
             for side, named in places.items()
         }
 

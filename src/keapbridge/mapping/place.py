@@ -42,8 +42,11 @@ ITEMS: Mapping[str, type] = {
     "email_address": keap.EmailAddress,
     "phone_number": keap.PhoneNumber,
     "fax_number": keap.FaxNumber,
+    "social_accounts": keap.SocialAccount,
     "company": keap.BasicCompany,
+    "origin": keap.Origin,
     "price": keap.Money,
+    "inventory": keap.ProductInventory,
     "custom_fields": keap.CustomFieldValue,
 }
 _SLOTS: Mapping[str, frozenset[str]] = {
@@ -51,13 +54,26 @@ _SLOTS: Mapping[str, frozenset[str]] = {
     "phone_numbers": frozenset({"PHONE1", "PHONE2", "PHONE3", "PHONE4", "PHONE5"}),
     "fax_numbers": frozenset({"FAX1", "FAX2"}),
     "addresses": frozenset({"BILLING", "SHIPPING", "OTHER"}),
+    "social_accounts": frozenset({"FACEBOOK", "INSTAGRAM", "LINKED_IN", "PINTEREST", "SNAPCHAT", "TWITTER", "YOUTUBE"}),
 }
+_ALIKE = frozenset({"email_addresses", "phone_numbers", "fax_numbers"})  # a value may be in any of their slots
 SLOTTED = frozenset({*_SLOTS, "custom_fields"})
 _ADDRESSES = {("address",), ("addresses",)}
 _ZIP = re.compile(r"(\d{5})-(\d{4})")
-_READ_ONLY = frozenset({"id", "create_time", "update_time", "score_value", "tag_ids"})
-# What Keap says of an item by itself: it can be read only.
+_UNMAPPED = frozenset({"id", "create_time", "update_time", "tag_ids"})
+# What Keap says of an item by itself.
 _OF_KEAP = frozenset({"is_opt_in", "email_opt_status", "number_e164"})
+# What else of an item can only be read.
+_SHOWN_ONLY: Mapping[str, frozenset[str]] = {
+    "company": frozenset({"company_name"}),
+    "inventory": frozenset(field.name for field in attrs.fields(keap.ProductInventory)),
+    "origin": frozenset({"date"}),
+    "price": frozenset({"currency_code", "formatted_amount"}),
+}
+_INSTEAD: Mapping[str, str] = {
+    "opt_in_reason": "an opt-in reason is no field: give it to the address, kb.email(…, opt_in_reason=…)",
+    "inventory_count": "no list of Keap shows the count of a stock: read it with keap.products.get(…)",
+}
 # What a path that ends at an item means, and which further parts of the item belong to its value.
 _VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
     "email_addresses": ("email",),
@@ -66,6 +82,7 @@ _VALUE_PARTS: Mapping[str, tuple[str, ...]] = {
     "phone_number": ("number", "extension"),
     "fax_numbers": ("number",),
     "fax_number": ("number",),
+    "social_accounts": ("name",),
     "price": ("amount", "currency_code"),
     "region_code": ("region_code", "region"),
     "country_code": ("country_code", "country"),
@@ -84,6 +101,7 @@ class Place:
         in_extra: whether it is a property of the host's own, kept in `extra`.
         custom: the custom field it is, by the name that the mapping gives it; its slot is known in a context only.
         constant: what every record is taken to have there; nothing is written to such a place.
+        is_read_only: whether no write takes it.
     """
 
     path: str
@@ -92,9 +110,10 @@ class Place:
     in_extra: bool = False
     custom: NamedField | None = None
     constant: Any = UNSET
+    is_read_only: bool = attrs.field(default=False, kw_only=True)
 
     @property
-    def is_read_only(self) -> bool:
+    def is_said(self) -> bool:
         """Whether it is what Keap says of an item by itself."""
         return self.attributes[0] in _OF_KEAP
 
@@ -119,7 +138,7 @@ class Place:
     def other_slots(self) -> tuple[Place, ...]:
         """The same value in the other slots of its array, for an e-mail address, a phone or a fax number in a slot."""
         array = self.container[0] if len(self.container) == 2 else ""
-        if self.custom is not None or array not in _SLOTS or self.attributes != _VALUE_PARTS.get(array):
+        if self.custom is not None or array not in _ALIKE or self.attributes != _VALUE_PARTS[array]:
             return ()
         others = sorted(_SLOTS[array] - {self.container[1]})
         return tuple(Place(f"{array}.{slot}", self.attributes, (array, slot)) for slot in others)
@@ -202,7 +221,7 @@ class Place:
         known = _SLOTS.get(array, frozenset())
         lonely = len(self.attributes) == 1
         is_zip = self._is_zip
-        empty = UNSET if self.is_read_only else None  # what Keap does not say is unknown, not empty
+        empty = UNSET if self.is_said else None  # what Keap does not say is unknown, not empty
 
         def get(record: Any) -> Any:
             holder = root(record)
@@ -264,6 +283,7 @@ _SLOT_NAMES: Mapping[str, str] = {
     "phone_numbers": "PHONE[0-9]{1,3}",
     "fax_numbers": "FAX[0-9]{1,3}",
     "addresses": "[A-Z_]+",
+    "social_accounts": "[A-Z_]+",
     "custom_fields": "[0-9]+",
 }
 
@@ -312,7 +332,9 @@ def with_zip(address: keap.Address, parts: dict[str, Any]) -> keap.Address:
     return changed
 
 
-_NO_CONTENT = frozenset({"field", "type", "extra", "is_opt_in", "email_opt_status", "opt_in_reason", "number_e164"})
+_NO_CONTENT = frozenset(
+    {"date", "field", "type", "extra", "is_opt_in", "email_opt_status", "opt_in_reason", "number_e164"}
+)
 
 
 def is_empty_item(holder: Any) -> bool:
@@ -389,34 +411,42 @@ def keap_place(cls: type, path: str, *, to_write: bool = True) -> Place:
             raise MappingError(
                 f"only properties of the record itself can be joined, as in given_name+family_name, not {path!r}"
             )
-        return Place(path, tuple(place.attributes[0] for place in places))
+        joined = tuple(place.attributes[0] for place in places)
+        return Place(path, joined, is_read_only=any(place.is_read_only for place in places))
     root, *rest = path.split(".")
     known = [f.name for f in attrs.fields(cls)]
     if root not in known:
         raise MappingError(f"Keap's {cls.__name__} has no property {root!r}{is_meant(root, known)}")
-    if root in _READ_ONLY and to_write:
+    if root in _UNMAPPED and to_write:
         raise MappingError(f"Keap's {root!r} is Keap's own: it cannot be mapped")
-    if root in {"custom_fields", "social_accounts"}:
-        instead = "name a custom field with kb.custom_field(…)" if root == "custom_fields" else "they cannot be mapped"
-        raise MappingError(f"Keap's {root!r} are a list: {instead}")
-    item = ITEMS.get(root)
-    if item is None:
-        if rest:
-            raise MappingError(f"Keap's {root!r} has no parts: name it without .{'.'.join(rest)}")
-        return Place(path, (root,))
-    slotted = root in _SLOTS
-    container = (root, rest.pop(0)) if slotted and rest else (root,)
+    if root == "custom_fields":
+        raise MappingError("Keap's 'custom_fields' are a list: name a custom field with kb.custom_field(…)")
+    if root in ITEMS:
+        return _in_item(cls, path)
+    if rest:
+        raise MappingError(f"Keap's {root!r} has no parts: name it without .{'.'.join(rest)}")
+    return Place(path, (root,), is_read_only=root in keap.READ_ONLY.get(cls, ()) or root == "utm_parameters")
+
+
+def _in_item(cls: type, path: str) -> Place:
+    """The place of a part of an object, or of the item in a slot of an array."""
+    root, *rest = path.split(".")
+    slots = _SLOTS.get(root)
+    container = (root, rest.pop(0)) if slots and rest else (root,)
     leaf = rest[0] if rest else root
     attributes = _VALUE_PARTS.get(leaf, (leaf,))
-    if (slotted and (len(container) < 2 or container[1] not in _SLOTS[root])) or not {
-        f.name for f in attrs.fields(item)
-    } >= set(attributes):
-        slots = [f"{root}.{slot}" for slot in sorted(_SLOTS[root])] if slotted else [root]
-        parts = [f"{slot}.{f.name}" for slot in slots for f in attrs.fields(item)] if rest else slots
-        raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}{is_meant(path, parts)}")
-    if "opt_in_reason" in attributes:
-        raise MappingError("an opt-in reason is no field: give it to the address, kb.email(…, opt_in_reason=…)")
-    return Place(path, attributes, container)
+    shown_only = _SHOWN_ONLY.get(root, frozenset()) | _OF_KEAP
+    telling = {"extra", slot_attribute(root) if slots else "field"}
+    parts = sorted((f.name for f in attrs.fields(ITEMS[root]) if f.name not in telling), key=shown_only.__contains__)
+    if set(attributes) - set(parts) or (slots and container[-1] not in slots):
+        holders = [f"{root}.{slot}" for slot in sorted(slots)] if slots else [root]
+        named = [f"{each}.{part}" for each in holders for part in parts]
+        named = named if rest or root not in _VALUE_PARTS else holders
+        meant = f"; name a part of it, such as {named[0]}" if path == root else is_meant(path, named)
+        raise MappingError(f"{path!r} does not name a value of Keap's {cls.__name__}{meant}")
+    if leaf in _INSTEAD:
+        raise MappingError(_INSTEAD[leaf])
+    return Place(path, attributes, container, is_read_only=leaf in shown_only)
 
 
 def custom_place(cls: type, field: NamedField) -> Place:

@@ -17,7 +17,9 @@ __all__ = ["CUSTOM", "EXTRA", "put_back", "raw_changes", "raw_values"]
 
 EXTRA = "extra"
 CUSTOM = "custom_fields"
-_NEVER_WRITTEN = frozenset({"is_opt_in", "email_opt_status", "opt_in_reason", "number_e164", "formatted_amount"})
+_NEVER_WRITTEN = frozenset(
+    {"date", "email_opt_status", "formatted_amount", "is_opt_in", "number_e164", "opt_in_reason"}
+)
 _ARRAY_ITEMS = tuple(ITEMS[root] for root in SLOTTED)
 
 

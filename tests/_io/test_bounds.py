@@ -13,7 +13,8 @@ from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Effect, Send
 from keapbridge._io.bounds import Bounds, Listing
 from keapbridge._io.listing import items
-from keapbridge.customcrm.adapter import AdapterPage, resources
+from keapbridge.customcrm.adapted import resources
+from keapbridge.customcrm.adapter import AdapterPage
 from keapbridge.testing import KeapEmulator
 
 

@@ -24,7 +24,7 @@ import keapbridge as kb
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
-from keapbridge.customcrm.adapter import resources
+from keapbridge.customcrm.adapted import resources
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.customcrm.records import wire_name
 from keapbridge.keap.operations import KeapResource

@@ -13,7 +13,7 @@ from threads import leaving_no_thread
 
 import keapbridge as kb
 from keapbridge._io.calls import Answer
-from keapbridge.keap import hooks as hook_calls
+from keapbridge.keap import hook_endpoints
 from keapbridge.keap.hooks import EVENTS
 from keapbridge.testing import Fault, HookBehaviour, KeapEmulator
 from keapbridge.testing._server import LoopbackServer
@@ -182,7 +182,7 @@ def test_a_subscription_whose_outcome_is_unknown_is_not_repeated(
 def test_a_list_of_another_shape_names_the_place() -> None:
     answer = Answer(200, {}, b'[{"key": "1", "eventKey": "contact.add", "hookUrl": "http://x", "status": 3}]')
     with pytest.raises(kb.ShapeError) as wrong:
-        hook_calls.list_hooks().decode(answer)
+        hook_endpoints.list_hooks().decode(answer)
     assert wrong.value.paths == ("$[0].status",)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge.customcrm.adapter import AdapterPage, resources
+from keapbridge.customcrm.adapted import resources
+from keapbridge.customcrm.adapter import AdapterPage
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem
 from keapbridge.sync.systems import HasCustomFields, Identity
 

@@ -572,7 +572,7 @@ def test_a_session_without_an_event_loop_refuses_an_asynchronous_adapter(keap: k
 
 
 def test_a_driver_without_an_event_loop_refuses_to_wait() -> None:
-    from keapbridge.customcrm.adapter import resources
+    from keapbridge.customcrm.adapted import resources
 
     with pytest.raises(TypeError, match=r"Asynchronous\.list_changes is asynchronous"):
         SyncDriver().run(resources(Asynchronous())["contacts"].list())

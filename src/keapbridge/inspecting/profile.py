@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge.customcrm.adapter import ENDPOINTS, tidy
+from keapbridge.customcrm.adapted import tidy
+from keapbridge.customcrm.adapter import ENDPOINTS
 from keapbridge.inspecting.mappings import MAPPERS
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper

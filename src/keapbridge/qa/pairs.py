@@ -11,7 +11,8 @@ import attrs
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._toml.named import a_kind_of, named
-from keapbridge.customcrm.adapter import AdapterResource, CustomcrmAdapter, is_asynchronous, resources
+from keapbridge.customcrm.adapted import AdapterResource, resources
+from keapbridge.customcrm.adapter import CustomcrmAdapter, is_asynchronous
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.keap.client import KeapClient
 from keapbridge.model.names import CUSTOMCRM_OBJECTS

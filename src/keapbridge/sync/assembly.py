@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 
-from keapbridge.customcrm.adapter import is_asynchronous, resources
+from keapbridge.customcrm.adapted import resources
+from keapbridge.customcrm.adapter import is_asynchronous
 from keapbridge.customcrm.address import named
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.events.delivery import Delivery

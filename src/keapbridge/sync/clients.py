@@ -10,7 +10,7 @@ import attrs
 
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
-from keapbridge.customcrm.adapter import AdapterResource
+from keapbridge.customcrm.adapted import AdapterResource
 from keapbridge.customcrm.operations import CustomcrmResource
 from keapbridge.errors import ApiError
 from keapbridge.keap.directory import KeapTagging, entries, make_entry

@@ -15,7 +15,8 @@ import pytest
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
-from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous, resources
+from keapbridge.customcrm.adapted import resources
+from keapbridge.customcrm.adapter import AdapterCapabilities, CustomcrmAdapter, is_asynchronous
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.customcrm.records import wire_name
 from keapbridge.customcrm.schema import Capabilities

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from keapbridge.customcrm.adapter import resources
+from keapbridge.customcrm.adapted import resources
 from keapbridge.customcrm.client import AsyncCustomcrmClient, CustomcrmClient
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.testing.contract.bench import Bench

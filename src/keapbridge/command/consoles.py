@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from collections.abc import Mapping
 
 from keapbridge.command.codes import OK
 from keapbridge.command.sessions import opened, served, session_arguments
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 from keapbridge.model.accepted import person
 
 __all__ = ["PORT", "VERBS", "port_argument", "tell_link", "this_person"]
@@ -60,8 +59,8 @@ def _console(options: argparse.Namespace) -> int:
     return OK
 
 
-VERBS: Mapping[str, Verb] = {
-    "console": Verb(
+VERBS = by_name(
+    Verb(
         "console",
         _arguments,
         _console,
@@ -70,4 +69,4 @@ VERBS: Mapping[str, Verb] = {
         "application.",
         (("console --session host.sync:open_session", "of your own session"),),
     )
-}
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from keapbridge.command.codes import OK, USAGE
@@ -14,7 +13,7 @@ from keapbridge.command.looking import record_arguments
 from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.running import by_argument
 from keapbridge.command.sessions import opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb, object_argument
+from keapbridge.command.verbs import Verb, by_name, object_argument
 
 __all__ = ["VERBS"]
 
@@ -146,39 +145,36 @@ def _rebind(options: argparse.Namespace) -> int:
     return OK
 
 
-VERBS: Mapping[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            "resolve",
-            _resolve_arguments,
-            _resolve,
-            "Settles a conflict at once, in both systems.",
-            (
-                ("resolve contacts A7 Phone keap", "Keap is right"),
-                ("resolve contacts A7 JobTitle --value Chief", "both shall hold this"),
-                ("resolve contacts A7 BirthDate --json-value null", "both shall be empty"),
-            ),
+VERBS = by_name(
+    Verb(
+        "resolve",
+        _resolve_arguments,
+        _resolve,
+        "Settles a conflict at once, in both systems.",
+        (
+            ("resolve contacts A7 Phone keap", "Keap is right"),
+            ("resolve contacts A7 JobTitle --value Chief", "both shall hold this"),
+            ("resolve contacts A7 BirthDate --json-value null", "both shall be empty"),
         ),
-        Verb(
-            "retry",
-            _retry_arguments,
-            _retry,
-            "Lets records that failed, or that were unlinked, take part again.",
-            (("retry contacts --keap 12", "this one"), ("retry --all", "all that failed")),
-        ),
-        Verb(
-            "forget",
-            _forget_arguments,
-            _forget,
-            "Erases what the store knows of a person; neither system is called.",
-            (("forget contacts --keap 12 --yes", "without a question"),),
-        ),
-        Verb(
-            "rebind",
-            _rebind_arguments,
-            _rebind,
-            "Lets the store belong to the two systems of this session. Links are dropped, unless they are kept.",
-        ),
-    )
-}
+    ),
+    Verb(
+        "retry",
+        _retry_arguments,
+        _retry,
+        "Lets records that failed, or that were unlinked, take part again.",
+        (("retry contacts --keap 12", "this one"), ("retry --all", "all that failed")),
+    ),
+    Verb(
+        "forget",
+        _forget_arguments,
+        _forget,
+        "Erases what the store knows of a person; neither system is called.",
+        (("forget contacts --keap 12 --yes", "without a question"),),
+    ),
+    Verb(
+        "rebind",
+        _rebind_arguments,
+        _rebind,
+        "Lets the store belong to the two systems of this session. Links are dropped, unless they are kept.",
+    ),
+)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import Any
 
 from keapbridge.command.codes import CANNOT, OK
 from keapbridge.command.consoles import port_argument, tell_link, this_person
 from keapbridge.command.printing import json_argument, print_json, show
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 
 __all__ = ["VERBS"]
 
@@ -138,27 +137,24 @@ def _completion(options: argparse.Namespace) -> int:
     return OK
 
 
-VERBS: Mapping[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            "demo",
-            _demo_arguments,
-            _demo,
-            "Shows the three synchronizations between two emulators. Needs no service and no account.",
+VERBS = by_name(
+    Verb(
+        "demo",
+        _demo_arguments,
+        _demo,
+        "Shows the three synchronizations between two emulators. Needs no service and no account.",
+    ),
+    Verb("dataflow", _dataflow_arguments, _dataflow),
+    Verb("qa", _qa_arguments, _qa, "Checks each property in each direction, by default between two emulators."),
+    Verb(
+        "completion",
+        _completion_arguments,
+        _completion,
+        "Prints the script by which a shell completes verbs and options.",
+        (
+            ("completion bash > ~/.local/share/bash-completion/completions/keapbridge", ""),
+            ("completion zsh > ~/.zfunc/_keapbridge", ""),
+            ("completion fish > ~/.config/fish/completions/keapbridge.fish", ""),
         ),
-        Verb("dataflow", _dataflow_arguments, _dataflow),
-        Verb("qa", _qa_arguments, _qa, "Checks each property in each direction, by default between two emulators."),
-        Verb(
-            "completion",
-            _completion_arguments,
-            _completion,
-            "Prints the script by which a shell completes verbs and options.",
-            (
-                ("completion bash > ~/.local/share/bash-completion/completions/keapbridge", ""),
-                ("completion zsh > ~/.zfunc/_keapbridge", ""),
-                ("completion fish > ~/.config/fish/completions/keapbridge.fish", ""),
-            ),
-        ),
-    )
-}
+    ),
+)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keapbridge.command.codes import OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 
 if TYPE_CHECKING:
     from keapbridge.fleet import Fleet
@@ -138,11 +138,11 @@ def _tenant(options: argparse.Namespace) -> Any:
     return Tenant(options.tenant, options.settings, **{name: each for name, each in given.items() if each is not None})
 
 
-VERBS: Mapping[str, Verb] = {
-    "fleet": Verb(
+VERBS = by_name(
+    Verb(
         "fleet",
         _arguments,
         _fleet,
         "Many tenants on many machines: a fleet that the host's own code makes.",
     )
-}
+)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 
 from keapbridge.command.codes import OK
 from keapbridge.command.ending import ended, fail_on_argument
 from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.sessions import opened, session_arguments
-from keapbridge.command.verbs import Verb, object_argument
+from keapbridge.command.verbs import Verb, by_name, object_argument
 
 __all__ = ["VERBS", "record_arguments"]
 
@@ -99,25 +98,22 @@ def _explain(options: argparse.Namespace) -> int:
     return OK
 
 
-VERBS: Mapping[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        Verb("runs", _runs_arguments, _runs, examples=(("runs --limit 100 --json", "for a script"),)),
-        Verb(
-            "report",
-            _report_arguments,
-            _report,
-            "Shows what a run did: its counts, and what wants a person.",
-            (("report", "the newest run"), ("report 91de4f0c2b7a --lines", "every record of this one")),
-        ),
-        Verb("conflicts", _common, _conflicts, "Lists what waits for a decision, and how it is decided."),
-        Verb("failures", _common, _failures, "Lists the records that failed, and when they are tried again."),
-        Verb(
-            "explain",
-            _explain_arguments,
-            _explain,
-            "Reads a record and its counterpart, and tells what the next sync would do, and what was written to them.",
-            (("explain contacts --keap 12", "why a field is what it is"),),
-        ),
-    )
-}
+VERBS = by_name(
+    Verb("runs", _runs_arguments, _runs, examples=(("runs --limit 100 --json", "for a script"),)),
+    Verb(
+        "report",
+        _report_arguments,
+        _report,
+        "Shows what a run did: its counts, and what wants a person.",
+        (("report", "the newest run"), ("report 91de4f0c2b7a --lines", "every record of this one")),
+    ),
+    Verb("conflicts", _common, _conflicts, "Lists what waits for a decision, and how it is decided."),
+    Verb("failures", _common, _failures, "Lists the records that failed, and when they are tried again."),
+    Verb(
+        "explain",
+        _explain_arguments,
+        _explain,
+        "Reads a record and its counterpart, and tells what the next sync would do, and what was written to them.",
+        (("explain contacts --keap 12", "why a field is what it is"),),
+    ),
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from keapbridge.command.codes import OK
 from keapbridge.command.ending import code_of_plan, ended, fail_on_argument
 from keapbridge.command.printing import json_argument, plan_data, print_json, show, show_report
 from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
-from keapbridge.command.verbs import Verb, object_argument
+from keapbridge.command.verbs import Verb, by_name, object_argument
 from keapbridge.errors import BrakeError, TryLaterError
 from keapbridge.model.plan import Plan, describe
 from keapbridge.tables import read_approvals
@@ -209,50 +208,47 @@ def _undo(options: argparse.Namespace) -> int:
         return ended(report, here, options)
 
 
-VERBS: Mapping[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            "plan",
-            _plan_arguments,
-            _plan,
-            "Looks at both systems and says what a sync would do. Writes to neither of them; the plan is kept.",
-            (
-                ("plan", "what all three would do"),
-                ("plan contacts --full --actions", "every action, deletions among them"),
-                ("plan --sheet plan.xlsx", "a sheet, to be approved row by row"),
-            ),
+VERBS = by_name(
+    Verb(
+        "plan",
+        _plan_arguments,
+        _plan,
+        "Looks at both systems and says what a sync would do. Writes to neither of them; the plan is kept.",
+        (
+            ("plan", "what all three would do"),
+            ("plan contacts --full --actions", "every action, deletions among them"),
+            ("plan --sheet plan.xlsx", "a sheet, to be approved row by row"),
         ),
-        Verb(
-            "apply",
-            _apply_arguments,
-            _apply,
-            "Does what a plan says. What moved since is decided anew.",
-            (
-                ("apply 4f0c2b7a91de", "all of it"),
-                ("apply 4f0c2b7a91de --only plan.xlsx", "what was approved"),
-                ("apply 4f0c2b7a91de --accept first-creates", "although a brake holds it"),
-            ),
+    ),
+    Verb(
+        "apply",
+        _apply_arguments,
+        _apply,
+        "Does what a plan says. What moved since is decided anew.",
+        (
+            ("apply 4f0c2b7a91de", "all of it"),
+            ("apply 4f0c2b7a91de --only plan.xlsx", "what was approved"),
+            ("apply 4f0c2b7a91de --accept first-creates", "although a brake holds it"),
         ),
-        Verb(
-            "sync",
-            _sync_arguments,
-            _sync,
-            "Plans and applies. Its exit code tells a scheduler what is new.",
-            (
-                ("sync", "what was changed; every few minutes"),
-                ("sync --full", "everything, deletions too; once a day"),
-                ("sync contacts --keap 12 --keap 13", "two records"),
-                ("sync --fail-on failed --fail-on held", "alarm for more than what is new"),
-                ("sync --repeat", "again and again, by [schedule] of the file"),
-            ),
+    ),
+    Verb(
+        "sync",
+        _sync_arguments,
+        _sync,
+        "Plans and applies. Its exit code tells a scheduler what is new.",
+        (
+            ("sync", "what was changed; every few minutes"),
+            ("sync --full", "everything, deletions too; once a day"),
+            ("sync contacts --keap 12 --keap 13", "two records"),
+            ("sync --fail-on failed --fail-on held", "alarm for more than what is new"),
+            ("sync --repeat", "again and again, by [schedule] of the file"),
         ),
-        Verb(
-            "undo",
-            _undo_arguments,
-            _undo,
-            "Takes a run back on both sides. What was edited since is left alone, and reported.",
-            (("undo 91de4f0c2b7a --plan --actions", "only show it"), ("undo 91de4f0c2b7a", "do it")),
-        ),
-    )
-}
+    ),
+    Verb(
+        "undo",
+        _undo_arguments,
+        _undo,
+        "Takes a run back on both sides. What was edited since is left alone, and reported.",
+        (("undo 91de4f0c2b7a --plan --actions", "only show it"), ("undo 91de4f0c2b7a", "do it")),
+    ),
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
-import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -67,6 +66,8 @@ def opened(options: argparse.Namespace) -> Iterator[Opened]:
         ValueError: when there is none to be opened.
         ConfigurationError: when the file cannot be.
     """
+    from keapbridge.sync.stopping import on_first_signal
+
     with ExitStack() as stack:
         stack.enter_context(logged(options))
         schedule: Schedule | None = None
@@ -81,7 +82,13 @@ def opened(options: argparse.Namespace) -> Iterator[Opened]:
             schedule = found.schedule
             session = stack.enter_context(open_session(watched(found, options), path))
         stopped = threading.Event()
-        with _stopped_by_signals(session.stop, stopped), _interrupted(stopped):
+
+        def end() -> None:
+            stopped.set()
+            print("keapbridge: ending at the next call; once more interrupts", file=sys.stderr)
+            session.stop()
+
+        with on_first_signal(end), _interrupted(stopped):
             yield Opened(session, schedule, stopped)
 
 
@@ -102,28 +109,6 @@ def _on_the_path(folder: Path) -> None:
     """What lies beside the file can be named in it."""
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], object], stopped: threading.Event) -> Iterator[None]:
-    """The first one asks a run to end where nothing is lost, the second one interrupts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_signal(number: int, frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-        print("keapbridge: ending at the next call; once more interrupts", file=sys.stderr)
-        stop()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # --- a session of the host's ------------------------------------------------------------------------------------------

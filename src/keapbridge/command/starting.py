@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keapbridge.command.codes import CANNOT, OK, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json, show
 from keapbridge.command.sessions import FILE, opened, session_arguments
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 
 if TYPE_CHECKING:
     from keapbridge.inspecting import Proposal
@@ -211,47 +210,44 @@ def _probe(options: argparse.Namespace) -> int:
     return OK if all(getattr(found, name) is not None for name in found.fields()) else WANTS_A_PERSON
 
 
-VERBS: Mapping[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            "init",
-            _init_arguments,
-            _init,
-            examples=(
-                ("init", "all that can be said, as comments"),
-                ("init --database sqlite:///crm.db --region DE", "with the tables that look like it"),
-            ),
+VERBS = by_name(
+    Verb(
+        "init",
+        _init_arguments,
+        _init,
+        examples=(
+            ("init", "all that can be said, as comments"),
+            ("init --database sqlite:///crm.db --region DE", "with the tables that look like it"),
         ),
-        Verb(
-            "check",
-            _check_arguments,
-            _check,
-            "Holds the configuration against itself and against both systems. Writes to neither; ends with 1 when "
-            "there is an error.",
-        ),
-        Verb(
-            "inspect",
-            _inspect_arguments,
-            _inspect,
-            "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
-            "and tells what to know before a first run. Writes nothing; ends with 3 when no table looks like contacts, "
-            "companies or products.",
-        ),
-        Verb(
-            "detect",
-            _detect_arguments,
-            _detect,
-            "Reads a REST API: two pages of each list, one record, changes, an id that is not there. Proposes a "
-            "declaration, and tells what to know before a first run. Writes nothing; ends with 3 when something has to "
-            "be declared by hand.",
-        ),
-        Verb(
-            "probe",
-            _probe_arguments,
-            _probe,
-            "Makes some records of its own, changes, reads and deletes them, and writes down how this Keap behaves "
-            "where its contract is silent. For a sandbox that is empty. Ends with 3 when something could not be told.",
-        ),
-    )
-}
+    ),
+    Verb(
+        "check",
+        _check_arguments,
+        _check,
+        "Holds the configuration against itself and against both systems. Writes to neither; ends with 1 when "
+        "there is an error.",
+    ),
+    Verb(
+        "inspect",
+        _inspect_arguments,
+        _inspect,
+        "Reads the schema of a database and a few rows of the tables that may be meant, proposes a declaration, "
+        "and tells what to know before a first run. Writes nothing; ends with 3 when no table looks like contacts, "
+        "companies or products.",
+    ),
+    Verb(
+        "detect",
+        _detect_arguments,
+        _detect,
+        "Reads a REST API: two pages of each list, one record, changes, an id that is not there. Proposes a "
+        "declaration, and tells what to know before a first run. Writes nothing; ends with 3 when something has to "
+        "be declared by hand.",
+    ),
+    Verb(
+        "probe",
+        _probe_arguments,
+        _probe,
+        "Makes some records of its own, changes, reads and deletes them, and writes down how this Keap behaves "
+        "where its contract is silent. For a sandbox that is empty. Ends with 3 when something could not be told.",
+    ),
+)

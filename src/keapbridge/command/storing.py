@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 
 from keapbridge.command.codes import OK
 from keapbridge.command.printing import json_argument, print_json
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 
 __all__ = ["VERBS"]
 
@@ -55,15 +54,15 @@ def _migrate(options: argparse.Namespace) -> int:
     return OK
 
 
-VERBS: Mapping[str, Verb] = {
-    "backup": Verb(
+VERBS = by_name(
+    Verb(
         "backup",
         _backup_arguments,
         _backup,
         "Copies a link store on SQLite as it is at one moment, also while sessions are at work on it.",
         (("backup bridge.db backup-2026-11-27.db", "a copy that sessions do not disturb"),),
     ),
-    "migrate": Verb(
+    Verb(
         "migrate",
         _migrate_arguments,
         _migrate,
@@ -71,4 +70,4 @@ VERBS: Mapping[str, Verb] = {
         "of the sessions need only read and write rows.",
         (("migrate postgresql+psycopg://owner@host/name", "before the workers of a new version"),),
     ),
-}
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keapbridge.command.codes import OK, STOPPED, WANTS_A_PERSON
 from keapbridge.command.printing import json_argument, print_json
 from keapbridge.command.sessions import opened, session_arguments
-from keapbridge.command.verbs import Verb
+from keapbridge.command.verbs import Verb, by_name
 
 if TYPE_CHECKING:
     from keapbridge.testing.contract.bench import Bench
@@ -89,8 +89,8 @@ def _emptied(benches: Mapping[str, Bench]) -> None:
             bench.delete(id)
 
 
-VERBS: Mapping[str, Verb] = {
-    "kit": Verb(
+VERBS = by_name(
+    Verb(
         "kit",
         _kit_arguments,
         _kit,
@@ -98,4 +98,4 @@ VERBS: Mapping[str, Verb] = {
         "tells which promises it does not keep, and what each would break. Keap is not asked. Ends with 3 when one is "
         "broken.",
     )
-}
+)

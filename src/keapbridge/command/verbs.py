@@ -10,7 +10,7 @@ import attrs
 from keapbridge.model.meant import is_meant
 from keapbridge.model.names import ORDER
 
-__all__ = ["FAMILIES", "TITLES", "Verb", "object_argument", "object_name"]
+__all__ = ["FAMILIES", "TITLES", "Verb", "by_name", "object_argument", "object_name"]
 
 
 @attrs.frozen
@@ -29,6 +29,11 @@ class Verb:
     run: Callable[[argparse.Namespace], int]
     description: str = ""
     examples: Sequence[tuple[str, str]] = ()
+
+
+def by_name(*verbs: Verb) -> Mapping[str, Verb]:
+    """The verbs of a family, as its module gives them."""
+    return {verb.name: verb for verb in verbs}
 
 
 def object_name(text: str) -> str:

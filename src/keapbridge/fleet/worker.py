@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from keapbridge.fleet.queue import HOUSE, TENANTS
 from keapbridge.model.tenant import LANES
+from keapbridge.sync.stopping import on_first_signal
 
 if TYPE_CHECKING:
     from keapbridge.fleet.fleet import Fleet
@@ -110,24 +109,12 @@ async def _around(fleet: Fleet, concurrency: int) -> AsyncIterator[None]:
 @contextmanager
 def _signals(fleet: Fleet, stopped: asyncio.Event) -> Iterator[None]:
     """The first SIGTERM or Ctrl-C ends all runs where nothing is lost; what they have not come to is due at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     loop = asyncio.get_running_loop()
-
-    def on_signal(number: int, frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(stop)
 
     def stop() -> None:
         _log.info("the worker of the fleet ends; runs that are under way go on elsewhere")
         stopped.set()
         fleet.stop()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with on_first_signal(lambda: loop.call_soon_threadsafe(stop)):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from keapbridge._flow.effects import Effect, Flow, Halt, elapsed, now, within
 from keapbridge.errors import StoppedError
 
-__all__ = ["Closing", "Stopping", "is_stop"]
+__all__ = ["Closing", "Stopping", "is_stop", "on_first_signal"]
 
 T = TypeVar("T")
 
@@ -118,6 +120,33 @@ class Closing:
     def _unless_used(self) -> None:
         if not self._runs:
             self._close()
+
+
+@contextmanager
+def on_first_signal(do: Callable[[], object]) -> Iterator[None]:
+    """Do something at the first SIGINT or SIGTERM; the second one interrupts. On the main thread only.
+
+    Args:
+        do: takes no lock: it is called wherever the main thread happens to be.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_first = True
+
+    def on_signal(number: int, frame: Any) -> None:
+        nonlocal is_first
+        if not is_first:
+            raise KeyboardInterrupt
+        is_first = False
+        do()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def is_stop(halt: Halt) -> bool:

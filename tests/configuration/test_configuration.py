@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import keapbridge as kb
 from keapbridge._flow.drivers import AsyncDriver
 from keapbridge.configuration import configuration
+from keapbridge.configuration.opening import _keap
 from keapbridge.configuration.template import TEMPLATE
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.errors import ConfigurationError
@@ -191,6 +192,10 @@ def test_everything_is_read(write: Write, host: Any) -> None:
         (KEAP + REST + 'auth = {username = "u"}\n', "auth.password: is missing"),
         (KEAP + REST + 'schema = {nmaes = "camelCase"}\n', "customcrm.schema.nmaes: there is no such key; is 'names'"),
         (KEAP + REST + 'schema = "none.toml"\n', "customcrm.schema: "),
+        (KEAP + 'habits = "none.toml"\n' + REST, "keap.habits: "),
+        (KEAP + 'habits = {nul = "ignored"}\n' + REST, "keap.habits.nul: there is no such key; is 'null' meant?"),
+        (KEAP + 'habits = {null = "ignore"}\n' + REST, "keap.habits"),
+        (KEAP + "page_size = 0\n" + REST, "page_size takes a whole number from 1 to 1000"),
         (KEAP + '[customcrm]\ndatabase = "sqlite://"\n', "customcrm.contacts: a database needs a table at least"),
         (KEAP + '[customcrm]\ndatabase = "sqlite://"\ncontacts = {id = "x"}', "customcrm.contacts.name: is missing"),
         (KEAP + REST + "[mapping.contcts]\n", "mapping.contcts: there is no such key; is 'contacts' meant?"),
@@ -214,6 +219,17 @@ def test_a_slip_names_file_table_and_key(write: Write, host: Any, text: str, sai
         kb.load(path)
     assert str(error.value).startswith(f"{path}: ")
     assert "a-key-of-keap" not in str(error.value)
+
+
+def test_the_file_that_a_probe_has_written_is_read_from_where_it_stands(write: Write, tmp_path: Path) -> None:
+    known = kb.Habits(null="ignored", longest_page=200)
+    (tmp_path / "found").mkdir()
+    known.save(tmp_path / "found/habits.toml")
+    for given in ('"found/habits.toml"', '{null = "ignored", longest_page = 200}'):
+        found = configuration(write(KEAP + f"habits = {given}\npage_size = 150\n" + REST)).keap
+        assert (found.habits, found.page_size) == (known, 150)
+        with _keap(kb.KeapClient, found, tmp_path) as keap:
+            assert (keap.habits, keap._asking.longest) == (known, 150)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

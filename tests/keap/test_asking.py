@@ -193,6 +193,21 @@ def test_pages_are_as_long_as_keap_takes() -> None:
         assert set(sizes[4:]) == {125}
 
 
+@pytest.mark.parametrize("kind", [kb.KeapClient, kb.AsyncKeapClient])
+def test_no_page_is_longer_than_the_host_wants(kind: Any) -> None:
+    with (
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url, page_size=120) as keap,
+    ):
+        ids = server.state.contacts.add_many(PERSON for _ in range(300))
+        assert [contact.id for contact in keap.contacts.list()] == ids
+        assert {contact.id for contact in keap.contacts.get_many(ids)} == set(ids)
+        assert max(int(request.query["page_size"]) for request in server.requests.matching("GET")) == 120
+    for wrong in (0, 1001, "500"):
+        with pytest.raises((TypeError, ValueError), match="page_size takes a whole number"):
+            kind(auth=kb.KeapApiKey("KeapAK-1"), page_size=wrong)
+
+
 @pytest.mark.parametrize("name", ["contacts", "companies", "products"])
 def test_pages_that_are_cut_short_hide_nothing(name: str) -> None:
     def rule(method: str, path: str, query: Query) -> str | None:

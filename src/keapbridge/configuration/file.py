@@ -15,6 +15,7 @@ from keapbridge.customcrm.log_in import PasswordLogin
 from keapbridge.customcrm.schema import CustomcrmSchema
 from keapbridge.customcrm.sql import SqlTable
 from keapbridge.decide.policy import Policy
+from keapbridge.keap.habits import Habits
 from keapbridge.keap.turns import Pacing
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.meant import is_meant
@@ -43,6 +44,7 @@ class Keap:
         key: a Personal Access Token or a Service Account Key.
         header: the header that the key goes into.
         tokens: the file that keeps the tokens of OAuth.
+        habits: how this Keap behaves: a table, or the path of the file that a probe has written.
     """
 
     key: Secret | None = None
@@ -55,6 +57,8 @@ class Keap:
     bounds: Bounds | None = None
     retry: RetryPolicy | None = None
     pacing: Pacing | None = None
+    habits: Habits | None = None
+    page_size: int | None = None
 
     def __attrs_post_init__(self) -> None:
         by_key, by_oauth = self.key is not None, self.client_id is not None

@@ -124,7 +124,7 @@ C = TypeVar("C", KeapClient, AsyncKeapClient)
 
 
 def _keap(client: type[C], given: Keap, folder: Path) -> C:
-    options = _given(given, "base_url", "timeout", "bounds", "retry", "pacing")
+    options = _given(given, "base_url", "timeout", "bounds", "retry", "pacing", "habits", "page_size")
     if given.key is not None:
         return client(auth=KeapApiKey(given.key, **_given(given, "header")), **options)
     assert given.client_id is not None

@@ -19,6 +19,7 @@ from keapbridge.customcrm.sql import SqlTable
 from keapbridge.customcrm.sql.toml import table_from
 from keapbridge.decide.policy import Policy
 from keapbridge.errors import ConfigurationError, MappingError
+from keapbridge.keap.habits import Habits
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.toml import mapper_from
 from keapbridge.model.names import ORDER
@@ -83,6 +84,7 @@ def _hooks(places: Places) -> Hooks:
         Named: _named,
         SqlTable: table_from,
         CustomcrmSchema: lambda value, where: _schema(value, where, places),
+        Habits: lambda value, where: _habits(value, where, places),
     }
 
 
@@ -97,6 +99,15 @@ def _schema(value: Any, where: str, places: Places) -> CustomcrmSchema:
         return CustomcrmSchema.from_toml(places.path(value))
     except (OSError, ValueError) as error:
         raise ValueError(f"{where}: {places.path(value)}: {error}") from None
+
+
+def _habits(value: Any, where: str, places: Places) -> Habits:
+    if not isinstance(value, str):
+        return read_class(Habits, value, where, {})
+    try:
+        return Habits.load(places.path(value))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _mapping(table: Any, places: Places) -> dict[str, Mapper]:

@@ -42,6 +42,7 @@ class Asking:
 
     Attributes:
         habits: how this Keap behaves, as far as that was said or its answers have shown it.
+        longest: the longest page that is asked for.
         fields: the names that `fields` does not take, by the kind of call (`GET /v2/contacts/{id}`).
         parts: what lists do not take: `since`, `order_by`, `id_above`, longer pages, by resource.
         sizes: how long pages are, where they are not as long as can be.
@@ -50,6 +51,7 @@ class Asking:
     """
 
     habits: Habits = attrs.field(factory=Habits.unknown)
+    longest: int = attrs.field(default=MAX_PAGE, kw_only=True)
     fields: dict[str, frozenset[str]] = attrs.field(factory=dict)
     parts: dict[str, frozenset[str]] = attrs.field(factory=dict)
     sizes: dict[str, int] = attrs.field(factory=dict)
@@ -67,7 +69,7 @@ class Asking:
 
     def size(self, resource: str) -> int:
         """How long a page may be."""
-        return min(self.sizes.get(resource, MAX_PAGE), self.habits.longest_page or MAX_PAGE)
+        return min(self.longest, self.sizes.get(resource, MAX_PAGE), self.habits.longest_page or MAX_PAGE)
 
     def most_ids(self, resource: str) -> int:
         """How many ids a filter may have."""
@@ -131,8 +133,8 @@ class Asking:
             _log.warning("pages of %s are %d records long from now on", resource, size)
         elif seconds > SLOW and size == most > MIN_PAGE:
             self.sizes[resource] = smaller(size)
-        elif seconds < QUICK and is_full and size == most < MAX_PAGE and not self.lacks(resource, LONGER):
-            self.sizes[resource] = min(MAX_PAGE, 2 * size)
+        elif seconds < QUICK and is_full and size == most < self.longest and not self.lacks(resource, LONGER):
+            self.sizes[resource] = min(self.longest, 2 * size)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from keapbridge._io.http import AsyncHttpPort, HttpSettings, SyncHttpPort
 from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge._io.secret import Secret
-from keapbridge.keap.asking import Asking
+from keapbridge.keap.asking import MAX_PAGE, Asking
 from keapbridge.keap.directory import (
     LEAD_SOURCES,
     TAGS,
@@ -50,14 +50,14 @@ from keapbridge.keap.resources import (
     SyncKeapResourceWithFields,
 )
 from keapbridge.keap.turns import Pacing
-from keapbridge.model.given import keywords, one_of, wrong
+from keapbridge.model.given import keywords, one_of, whole, wrong
 
 __all__ = ["BASE_URL", "AsyncKeapClient", "KeapClient"]
 
 BASE_URL = "https://api.infusionsoft.com/crm/rest"
 
 
-def _check(auth: Any, pacing: Any, habits: Any) -> None:
+def _check(auth: Any, pacing: Any, habits: Any, page_size: Any) -> None:
     if auth is None:
         raise wrong("auth", 'credentials, such as auth=kb.KeapApiKey("KeapAK-…")', auth)
     check_credentials(auth)
@@ -65,6 +65,7 @@ def _check(auth: Any, pacing: Any, habits: Any) -> None:
         one_of("pacing", pacing, Pacing, "how much of the limits it may use, pacing=kb.Pacing(…)")
     if habits is not None:
         one_of("habits", habits, Habits, "how this Keap behaves, habits=kb.Habits.load('habits.toml')")
+    whole("page_size", page_size, least=1, most=MAX_PAGE, example=500)
 
 
 @keywords()
@@ -78,6 +79,8 @@ class KeapClient:
         retry: how patient it is; see `RetryPolicy`.
         bounds: what it takes from the system at most; see `Bounds`.
         habits: how this Keap behaves where its contract is silent; what is not known of it is not relied on.
+        page_size: how many records a page of a list has at most, 1 to 1,000. Pages are shorter by themselves while Keap
+            takes long for them.
         pacing: how much of Keap's limits it may use. Without it, all of what Keap publishes for these credentials; at
             other addresses than Keap's own, until an answer says that nothing is left.
     """
@@ -92,8 +95,9 @@ class KeapClient:
         bounds: Bounds | None = None,
         pacing: Pacing | None = None,
         habits: Habits | None = None,
+        page_size: int = MAX_PAGE,
     ) -> None:
-        _check(auth, pacing, habits)
+        _check(auth, pacing, habits, page_size)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = SyncHttpPort(
             HttpSettings(
@@ -106,7 +110,7 @@ class KeapClient:
             )
         )
         self._driver = driver = SyncDriver()
-        self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
+        self._asking = asking = Asking(Habits.unknown() if habits is None else habits, longest=page_size)
         self.contacts = SyncKeapContacts(driver, KeapResource(self._port, CONTACTS, asking))
         self.companies: SyncKeapResourceWithFields[Company, SavedCompany] = SyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES, asking)
@@ -179,9 +183,10 @@ class AsyncKeapClient:
         bounds: Bounds | None = None,
         pacing: Pacing | None = None,
         habits: Habits | None = None,
+        page_size: int = MAX_PAGE,
         app: Callable[..., Any] | None = None,
     ) -> None:
-        _check(auth, pacing, habits)
+        _check(auth, pacing, habits, page_size)
         pace = pace_for(auth, base_url, pacing, bounds)
         self._port = AsyncHttpPort(
             HttpSettings(
@@ -195,7 +200,7 @@ class AsyncKeapClient:
             )
         )
         self._driver = driver = AsyncDriver()
-        self._asking = asking = Asking(Habits.unknown() if habits is None else habits)
+        self._asking = asking = Asking(Habits.unknown() if habits is None else habits, longest=page_size)
         self.contacts = AsyncKeapContacts(driver, KeapResource(self._port, CONTACTS, asking))
         self.companies: AsyncKeapResourceWithFields[Company, SavedCompany] = AsyncKeapResourceWithFields(
             driver, KeapResource(self._port, COMPANIES, asking)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from lens_laws import LAWS, NOWHERE, NUMBERS, OURS, REGIONS_TO_CALL, THEIRS, rea
 
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.kinds.phones import Fax, Phone, _is_e164
+from keapbridge.mapping.kinds.phones import Fax, Phone, _any_number, _plain_number
 from keapbridge.model.side import Side
 
 
@@ -42,23 +43,39 @@ def test_a_number_is_the_same_in_every_notation(example: tuple[str, Any], extens
 
 
 @pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
-def test_what_is_taken_for_a_number_as_it_is_would_be_read_as_itself(code: int) -> None:
-    digits = Random(code)
-    texts = {f"+{code}{digits.randrange(10**length):0{length}}" for length in range(3, 14) for _ in range(30)}
-    taken = {text for text in texts if _is_e164(text)}
-    for text in taken:
-        for region in (None, "US", *phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code][:1]):
-            number = phonenumbers.parse(text, None if region == "001" else region)
-            reason = phonenumbers.is_possible_number_with_reason(number)
-            assert reason == phonenumbers.ValidationResult.IS_POSSIBLE, text
-            assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
-            assert not number.italian_leading_zero
-            assert number.extension is None
+def test_a_number_that_is_read_by_its_beginning_and_length_is_what_it_is_taken_apart_to(code: int) -> None:
+    chance = Random(code)
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    for text in _written_with(chance, code, [phonenumbers.example_number(region) for region in regions]):
+        for region in (None, "US", "IT", *regions[:3]):
+            plain = _plain_number(text, region)
+            assert plain is None or plain == _any_number.__wrapped__(text, region), (text, region)
 
 
-def test_most_numbers_in_e164_are_taken_as_they_are() -> None:
-    texts = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in NUMBERS]
-    assert sum(map(_is_e164, texts)) >= 0.9 * len(texts)
+def _written_with(chance: Random, code: int, examples: list[Any]) -> Iterator[str]:
+    """Numbers of a country, and texts that are nearly such."""
+    for length in range(3, 14):
+        for _ in range(8):
+            digits = f"{chance.randrange(10**length):0{length}}"
+            yield from (digits, f"+{code}{digits}", f"0{digits}", f"00{code}{digits}", f"{code}{digits}")
+    for number in filter(None, examples[:3]):
+        for notation in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
+            text = phonenumbers.format_number(number, notation)
+            yield text
+            for _ in range(12):
+                at, sign = chance.randrange(len(text) + 1), chance.choice("0123456789+ ()-./;#x")
+                yield text[:at] + sign + text[at:]
+                yield text[:at] + sign + text[at + 1 :]
+
+
+def test_most_numbers_are_read_by_their_beginning_and_length() -> None:
+    formats = phonenumbers.PhoneNumberFormat
+    texts = [
+        (phonenumbers.format_number(number, notation), region)
+        for region, number in zip(REGIONS_TO_CALL, NUMBERS, strict=True)
+        for notation in (formats.E164, formats.INTERNATIONAL, formats.NATIONAL)
+    ]
+    assert sum(_plain_number(*each) is not None for each in texts) >= 0.9 * len(texts)
 
 
 def test_an_extension_has_its_own_property_in_keap_and_stands_behind_the_number_elsewhere() -> None:

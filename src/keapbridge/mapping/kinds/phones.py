@@ -155,12 +155,14 @@ def _is_abroad(value: str, scope: Canonical, context: Context) -> bool:
     return region is None or phonenumbers.country_code_for_region(region) != parsed.country_code
 
 
-@lru_cache(maxsize=32768)  # the numbers of some pages: the other side's are the same for the most part
 def _parse_phone(text: str, region: str | None) -> str | None:
+    return _plain_number(text, region) or _any_number(text, region)
+
+
+@lru_cache(maxsize=4096)  # a crowd may have one switchboard; the other side has the numbers of some pages, too
+def _any_number(text: str, region: str | None) -> str | None:
     import phonenumbers
 
-    if _is_e164(text):
-        return text
     try:
         parsed = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -173,32 +175,86 @@ def _parse_phone(text: str, region: str | None) -> str | None:
     return f"{number};ext={parsed.extension}" if parsed.extension else number
 
 
-def _is_e164(text: str) -> bool:
-    """Whether a text is a number that would be read as itself, as far as its beginning and its length tell.
+def _plain_number(text: str, region: str | None) -> str | None:
+    """A number that is read as most are, by what `phonenumbers` knows of countries; `None` for any other text.
 
-    So most that a system writes in E.164 need not be taken apart, which takes fifteen times as long.
+    To take a number apart by its own functions takes fifteen times as long. What they do with digits, signs between
+    them and a plus sign is told by the beginning and the length alone, but for few; see `_Numbering`.
     """
-    if _DIGITS.fullmatch(text) is None:
-        return False
-    for end in (2, 3, 4):
-        if (numbers := _numbers_of(int(text[1:end]))) is not None:
-            prefix, lengths = numbers
-            rest = text[end:]
-            return len(rest) in lengths and rest[0] != "0" and (prefix is None or prefix.match(rest) is None)
-    return False
+    if _PLAIN.fullmatch(text) is None:
+        return None
+    digits = text.translate(_NO_SIGNS)
+    if text[0] != "+":
+        home = None if region is None else _numbering_at_home(region)
+        return None if home is None else home.number_of(digits)
+    for end in (1, 2, 3):
+        if (abroad := _numbering(int(digits[:end]))) is not None:
+            rest = digits[end:]
+            plain = abroad.prefix is None or abroad.prefix.match(rest) is None
+            return f"+{digits}" if plain and abroad.is_possible(rest) else None
+    return None
 
 
-_DIGITS = re.compile(r"\+[1-9][0-9]{6,14}")
+_PLAIN = re.compile(r"\+[1-9][0-9 ()./-]{6,24}|[(0-9][0-9 ()./-]{4,24}")
+_NO_SIGNS = str.maketrans("", "", "+ ()./-")
+
+
+@frozen
+class _Numbering:
+    """How the numbers of a country begin, and how long they are.
+
+    Attributes:
+        code: its calling code.
+        abroad: what is dialled before a number of another country.
+        prefix: what is dialled before a number within it, and is no part of the number.
+        valid: what its numbers look like.
+        lengths: how many digits they can have.
+    """
+
+    code: str
+    abroad: re.Pattern[str] | None
+    prefix: re.Pattern[str] | None
+    valid: re.Pattern[str]
+    lengths: frozenset[int]
+
+    def number_of(self, digits: str) -> str | None:
+        """In E.164 what is dialled within the country; `None` where its beginning may mean several things."""
+        if digits.startswith(self.code) or (self.abroad is not None and self.abroad.match(digits) is not None):
+            return None
+        found = None if self.prefix is None else self.prefix.match(digits)
+        rest = digits if found is None else digits[found.end() :]
+        if found is not None and (found.lastindex is not None or self.valid.fullmatch(rest) is None):
+            return None
+        everywhere = _numbering(int(self.code))
+        return f"+{self.code}{rest}" if everywhere and self.is_possible(rest) and everywhere.is_possible(rest) else None
+
+    def is_possible(self, digits: str) -> bool:
+        """Whether a number can be so long; where it begins with a 0 that may still be a prefix."""
+        return len(digits) in self.lengths and digits[0] != "0"
+
+
+@lru_cache(maxsize=512)
+def _numbering_at_home(region: str) -> _Numbering | None:
+    from phonenumbers import PhoneMetadata
+
+    return _numbering_of(PhoneMetadata.metadata_for_region(region.upper(), None))
 
 
 @lru_cache(maxsize=1024)
-def _numbers_of(code: int) -> tuple[re.Pattern[str] | None, frozenset[int]] | None:
-    """What is dialled before numbers of a country calling code and is no part of them, and how long they can be."""
+def _numbering(code: int) -> _Numbering | None:
+    """That of the main country with a calling code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
     main, *_ = COUNTRY_CODE_TO_REGION_CODE.get(code, ("",))
-    known = PhoneMetadata.metadata_for_region_or_calling_code(code, main)
-    if known is None or known.general_desc is None:
+    return _numbering_of(PhoneMetadata.metadata_for_region_or_calling_code(code, main))
+
+
+def _numbering_of(known: Any) -> _Numbering | None:
+    if known is None or known.general_desc is None or not known.general_desc.national_number_pattern:
         return None
-    prefix = known.national_prefix_for_parsing
-    return re.compile(prefix) if prefix else None, frozenset(known.general_desc.possible_length)
+    abroad, prefix = (
+        re.compile(text) if text else None for text in (known.international_prefix, known.national_prefix_for_parsing)
+    )
+    its = known.general_desc
+    lengths = frozenset(its.possible_length)
+    return _Numbering(str(known.country_code), abroad, prefix, re.compile(its.national_number_pattern), lengths)

@@ -217,6 +217,7 @@ def _names(country: Any) -> list[str]:
     return [name for name in names if name]
 
 
+@lru_cache(maxsize=4096)
 def country_of(name: str) -> str | None:
     """The country that is called so: in English, by its own people, or in another language."""
     wanted = plain(name)
@@ -272,6 +273,7 @@ def everyday_regions(alpha2: str) -> Mapping[str, str]:
     return {name: min(codes) for name, codes in found.items() if name and len(codes) == 1}
 
 
+@lru_cache(maxsize=4096)
 def region_of(alpha2: str, name: str) -> str | None:
     """The region of a country that is called so: by code or name, or by a name that people use."""
     exact = regions(alpha2).get(plain(name))

@@ -73,6 +73,10 @@ def _understood(
         raise
 
 
+def _no_text(_: str) -> None:
+    """No text is read as what it is."""
+
+
 def _refuse_unreadable(raw: Any) -> None:
     for part in raw if type(raw) is tuple else (raw,):
         if type(part) is Unreadable:
@@ -170,9 +174,13 @@ class Lens:
 
             return get_custom
 
+        is_plain = _no_text if self.kind.plain is None else self.kind.plain.fullmatch
+
         def get_plain(record: Any, scope: Canonical, context: Context) -> Any:
             raw = get(record)
-            return raw if raw is UNSET or raw is None else _understood(read, raw, side, scope, context)
+            if raw is UNSET or raw is None or (type(raw) is str and is_plain(raw)):
+                return raw
+            return _understood(read, raw, side, scope, context)
 
         return get_plain
 

@@ -146,6 +146,8 @@ class Kind(ABC):
         is_named: whether its values have names, each of which a system may write in a way of its own.
         is_text: whether its canonical form is the text that Customcrm holds, so that a length in characters cuts it.
         is_marked: whether Keap's records are marked with it by calls of their own, and not written to.
+        plain: texts that are read as what they are, whosever they are: most need not be read. A class that reads in a
+            way of its own does not have that of the class that it is derived from.
     """
 
     fits_custom_field: ClassVar[bool] = True
@@ -157,6 +159,12 @@ class Kind(ABC):
     is_named: ClassVar[bool] = False
     is_text: ClassVar[bool] = False
     is_marked: ClassVar[bool] = False
+    plain: ClassVar[re.Pattern[str] | None] = None
+
+    def __init_subclass__(cls, **further: Any) -> None:
+        super().__init_subclass__(**further)
+        if "read" in vars(cls) and "plain" not in vars(cls):
+            cls.plain = None
 
     @property
     def written_as(self) -> str | None:

@@ -72,6 +72,7 @@ class Text(Kind):
 
     on_too_long: str = field(default="truncate", validator=_one_of("truncate", "error"))
     is_text: ClassVar[bool] = True
+    plain: ClassVar[re.Pattern[str] | None] = re.compile("[!-~]([ -~]*[!-~])?")
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:
@@ -101,7 +102,7 @@ class Text(Kind):
 
 _LONGEST_EMAIL = 320
 _PLAIN_EMAIL = re.compile(
-    r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
+    r"(?!.{65})[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
 )
 
 
@@ -110,12 +111,13 @@ class Email(Kind):
     """An e-mail address, in lower case: systems differ in the case they keep, mailboxes do not."""
 
     takes_opt_in_reason: ClassVar[bool] = True
+    plain: ClassVar[re.Pattern[str] | None] = _PLAIN_EMAIL
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or not (text := line(raw, _LONGEST_EMAIL).strip()):
             return None
         text = text.lower()
-        if len(text) < 65 and _PLAIN_EMAIL.fullmatch(text):
+        if _PLAIN_EMAIL.fullmatch(text):
             return text
         found = _normal(text) or _normal(decoded(text).strip().lower())
         if found is None:
@@ -160,6 +162,10 @@ class Url(Kind):
 
     One without a scheme is taken for `https`.
     """
+
+    plain: ClassVar[re.Pattern[str] | None] = re.compile(
+        r"(?!.{2000})https?://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([/?#][!-~]+)?"
+    )
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None or not (text := plain_text(line(raw, _LONGEST_URL)) or ""):

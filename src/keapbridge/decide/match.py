@@ -105,8 +105,8 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
     """
     if len(group) == 1:
         return GroupOutcome()
-    lonely = len(group) == 2 and not any(c.linked for c in group) and group[0].side is not group[1].side
-    could_be = _not_told_apart if strict or not lonely else _same_key
+    if len(group) == 2 and not any(c.linked for c in group) and group[0].side is not group[1].side:
+        return _match_lonely(*sorted(group, key=_order), strict=strict)
     pairs: list[tuple[str, str]] = []
     if len(group) > 2 and {c.side for c in group if not c.linked} == set(Side):
         for shares in (_main_alike, _same_main):
@@ -114,7 +114,7 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
             pairs += found
             linked = {name for pair in found for name in _both(pair)}
             group = [attrs.evolve(c, linked=True) if c.name in linked else c for c in group]
-    view = _View.of(group, _share, could_be)
+    view = _View.of(group, _share, _not_told_apart)
     unmatched: list[Unmatched] = []
     for record in view.records:
         mine = (record.side, record.id)
@@ -124,14 +124,24 @@ def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOut
         elif options:
             if not view.is_clear(record):
                 unmatched.append(Unmatched(*mine, "could be more than one record", _names([*options, *twins])))
-            elif lonely and _looks_different(record.apart, options[0].apart):
-                reason = "shares its key with a record that looks different"
-                unmatched.append(Unmatched(*mine, reason, _names(options)))
             elif record.side is Side.CUSTOMCRM:
                 pairs.append((record.id, options[0].id))
         elif twins:
             unmatched.append(Unmatched(*mine, f"duplicate within {record.side.title}", _names(twins)))
     return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
+def _match_lonely(ours: Candidate, theirs: Candidate, *, strict: bool) -> GroupOutcome:
+    """Decide a group of one record on each side, as nearly all are."""
+    could_be = _not_told_apart if strict else _same_key
+    if not (_share(ours, theirs) and could_be(ours, theirs)):
+        return GroupOutcome()
+    if not _looks_different(ours.apart, theirs.apart):
+        return GroupOutcome(((ours.id, theirs.id),))
+    reason = "shares its key with a record that looks different"
+    return GroupOutcome(
+        unmatched=tuple(Unmatched(*one.name, reason, (other.name,)) for one, other in ((ours, theirs), (theirs, ours)))
+    )
 
 
 def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
@@ -354,9 +364,9 @@ def _main_alike(a: Candidate, b: Candidate) -> bool:
 
 
 def _same_key(a: Candidate, b: Candidate) -> bool:
-    if b.name in a.others or a.name in b.others:
+    if (a.others or b.others) and (b.name in a.others or a.name in b.others):
         return False
-    return not any(_differ(x, y) for x, y in zip(a.stronger, b.stronger, strict=True))
+    return a.stronger == b.stronger or not any(_differ(x, y) for x, y in zip(a.stronger, b.stronger, strict=True))
 
 
 def _may_be(a: Candidate, b: Candidate) -> bool:
@@ -377,6 +387,8 @@ def _looks_different(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bo
 
     A shorter form of the same is no difference (`J.` and `John`, `Ada` and `Ada Maria`).
     """
+    if a == b:
+        return False
     known = [None if x is None or y is None else not _same_start(x, y) for x, y in zip(a, b, strict=True)]
     told = [different for different in known if different is not None]
     return bool(told) and (known[0] is True or all(told))

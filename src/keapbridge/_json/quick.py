@@ -9,12 +9,10 @@ as they are, into `extra`. Of a text with anything else in it, or anything of an
 
 from __future__ import annotations
 
-import gc
 import threading
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -23,6 +21,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from keapbridge._flow.uncollected import uncollected
 from keapbridge._io.calls import Malformed, Unread
 from keapbridge.model.checked import is_storable, usable_moment
 
@@ -140,7 +139,7 @@ class QuickReader(Generic[R]):
         assert self._made is not None
         decoder, move = self._made
         try:
-            with _uncollected():
+            with uncollected():
                 return tuple(map(move, decoder.decode(text)))
         except _UNUSUAL as error:
             raise NotQuickError from error
@@ -149,22 +148,6 @@ class QuickReader(Generic[R]):
 def _is_plain(name: str) -> bool:
     """Whether msgspec takes a name for a property."""
     return name.isprintable() and not {'"', "\\"} & set(name)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector out while a page is read.
-
-    It would come a dozen times for each page, look at records that nobody has had the time to drop, and take a third
-    of the whole. A page is read within milliseconds, and makes no cycles.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _as_list(texts: Sequence[Text]) -> bytes:
@@ -181,7 +164,7 @@ def in_parts(texts: Sequence[Text], read: Callable[[bytes], Any], odd: Callable[
     """
     parts = [(start, min(start + PART, len(texts))) for start in range(0, len(texts), PART)][::-1]
     odds = 0
-    with _uncollected():
+    with uncollected():
         while parts:
             start, end = parts.pop()
             if odds > PART and odds > start // 2:

@@ -15,6 +15,7 @@ import attrs
 import msgspec
 
 from keapbridge._flow.effects import Flow
+from keapbridge._flow.uncollected import uncollected
 from keapbridge._io.circuit import is_outage
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
@@ -188,7 +189,8 @@ class Synchronization:
         def some(records: Sequence[Any]) -> Flow[list[Seen]]:
             theirs = records if side is Side.KEAP else ()
             context = yield from self.context(keap_records=theirs, plan_id=plan_id)
-            return [self._seen(side, record, context, plan_id) for record in records]
+            with uncollected():
+                return [self._seen(side, record, context, plan_id) for record in records]
 
         def alone(record: Any, error: Exception) -> Flow[list[Seen]]:
             yield from ()

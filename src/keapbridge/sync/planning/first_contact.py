@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from keapbridge._flow.effects import Flow, stop_point
+from keapbridge._flow.uncollected import uncollected
 from keapbridge.decide.match import Unmatched, match_all
 from keapbridge.decide.merge import Merge, merge_field
 from keapbridge.errors import UnfitError
@@ -42,7 +43,8 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
         while after is not None:
             yield from stop_point()
             group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
-            outcome = match_all(group, strict=key.strict)
+            with uncollected():
+                outcome = match_all(group, strict=key.strict)
             yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
             pairs = yield from _certain(part, outcome.pairs)
             yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))

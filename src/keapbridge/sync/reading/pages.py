@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow.effects import Flow
+from keapbridge._flow.uncollected import uncollected
 from keapbridge._io.calls import Malformed, Page, Unread
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
@@ -125,7 +126,8 @@ def stage(
     """Keep what was seen, as far as it differs from what is known; the same answer as of `stage_page`."""
 
     def some(batch: Sequence[Observation]) -> Flow[list[tuple[int, list[str]]]]:
-        rows = [sync.staged(o, prints.get(o.id)) for o in batch]
+        with uncollected():
+            rows = [sync.staged(o, prints.get(o.id)) for o in batch]
         return [(yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))]
 
     def alone(seen: Observation, error: Exception) -> Flow[list[tuple[int, list[str]]]]:

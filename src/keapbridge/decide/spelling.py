@@ -36,10 +36,14 @@ _AMPERSANDS = re.compile("&(?:(?:amp|AMP|#0{0,9}38|#[xX]0{0,9}26);)+")
 _ENTITY = re.compile(r"&(?:#\d{1,9}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,40});")
 _PUNYCODE = re.compile(r"(?<![a-z0-9-])xn--[a-z0-9-]{1,59}(?![a-z0-9-])")
 _PASSES = 8
+# Without spaces, letters to be made small, and what begins an entity or is a quote: e-mail addresses, numbers, dates.
+_BLIND_ALREADY = re.compile(r"[!-%'-@\[-_a-~]+")
 
 
 def blind(text: str) -> str:
     """The text in the one spelling that stands for all of them."""
+    if _BLIND_ALREADY.fullmatch(text) is not None and "xn--" not in text:
+        return text
     if text.isascii() and text.isprintable() and "&" not in text and "`" not in text:  # as most are
         small = text.lower()
         if "xn--" not in small:
@@ -56,13 +60,27 @@ def decoded(text: str) -> str:
     text = _ENTITY.sub(lambda found: html.unescape(found[0]), _AMPERSANDS.sub("&", text))
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_in_its_width(c) for c in text if not _is_invisible(c))
+    return text.translate(_SEEN_AS)
 
 
 def _once(text: str) -> str:
     text = decoded(text)
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_SAME).casefold())
     return " ".join(_PUNYCODE.sub(_in_letters, text).split())
+
+
+class _SeenAs(dict[int, str]):
+    """What is seen of a character, by its number: found out once."""
+
+    def __missing__(self, number: int) -> str:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        seen = self[number] = "" if _is_invisible(chr(number)) else _in_its_width(chr(number))
+        return seen
+
+
+_MOST_KNOWN = 10_000
+_SEEN_AS = _SeenAs()
 
 
 def _is_invisible(c: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import attrs
@@ -84,34 +83,41 @@ class Spellings:
 
     values: Mapping[str, Canonical] = attrs.field(repr=False)
     slots: Mapping[str, Sequence[str]]
-    _blind: dict[str, str | None] = attrs.field(init=False, factory=dict, repr=False)
-    _keys: dict[tuple[str, ...], dict[str, str]] = attrs.field(init=False, factory=dict, repr=False)
+    _blind: Mapping[str, str] = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(
+            lambda self: {name: blind(str(value)) for name, value in self.values.items() if value is not None},
+            takes_self=True,
+        ),
+    )
+    _keys: dict[tuple[str, ...], Mapping[str, str]] = attrs.field(init=False, factory=dict, repr=False)
 
     def parts(self, fields: Iterable[str]) -> tuple[str | None, ...]:
         """Values made comparable: in one spelling. What nothing is to be seen of is not there."""
-        return tuple([self._part(name) for name in fields])
+        return tuple([self._blind.get(name) or None for name in fields])
 
     def keys(self, fields: tuple[str, ...]) -> Mapping[str, str]:
         """All keys of these fields, the main one first, each with how it is spelt."""
         found = self._keys.get(fields)
         if found is None:
-            found = self._keys[fields] = {}
-            for names in product(*map(self._held, fields)):
-                key = self.parts(names)
-                if None not in key:
-                    spelt = _BETWEEN.join([str(self.values[name]) for name in names])
-                    found.setdefault(_BETWEEN.join([part or "" for part in key]), spelt)
+            found, *others = map(self._in_its_places, fields)
+            for its in others:
+                found = {
+                    f"{key}{_BETWEEN}{part}": f"{spelt}{_BETWEEN}{last}"
+                    for key, spelt in found.items()
+                    for part, last in its.items()
+                }
+            self._keys[fields] = found
         return found
 
-    def _held(self, field: str) -> list[str]:
-        """The places of a field in which there is a value."""
-        return [name for name in (field, *self.slots.get(field, ())) if self.values.get(name) is not None]
-
-    def _part(self, name: str) -> str | None:
-        if name not in self._blind:
-            value = self.values.get(name)
-            self._blind[name] = None if value is None else blind(str(value)) or None
-        return self._blind[name]
+    def _in_its_places(self, field: str) -> Mapping[str, str]:
+        """The values of a field, in all places that it may be in, each with how it is spelt."""
+        found: dict[str, str] = {}
+        for name in (field, *self.slots.get(field, ())):
+            if part := self._blind.get(name):
+                found.setdefault(part, str(self.values[name]))
+        return found
 
 
 def made_keys(keys: Iterable[MatchKey], held: Spellings) -> tuple[RecordKey, ...]:

@@ -10,7 +10,7 @@ import attrs
 
 from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
-from keapbridge.mapping.lens import Lens
+from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.match_keys import MatchKey, NearKey, Spellings, made_keys, made_near_keys
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
@@ -34,14 +34,18 @@ class Matching:
         What cannot be understood there is nothing that anybody is found by.
         """
         found: dict[str, Canonical] = {}
-        for lens in self.unmapped_slots if side is Side.KEAP else ():
+        for name, scope, get in self._slot_readers if side is Side.KEAP else ():
             try:
-                value = lens.get(side, record, values.get(lens.scope) if lens.scope else None, context)
+                value = get(record, values.get(scope) if scope else None, context)
             except UnfitError:
                 continue
-            if value not in (UNSET, None):
-                found[lens.name] = value
+            if value is not UNSET and value is not None:
+                found[name] = value
         return found
+
+    @cached_property
+    def _slot_readers(self) -> tuple[tuple[str, str | None, Reader], ...]:
+        return tuple((lens.name, lens.scope, lens.reader(Side.KEAP)) for lens in self.unmapped_slots)
 
     @cached_property
     def unmapped_slots(self) -> tuple[Lens, ...]:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import in_
 
 from keapbridge.errors import MappingError, UnfitError
@@ -48,7 +48,8 @@ class Phone(Kind):
         if number is None or not (text := line(number)).strip():
             return None
         region = alpha2(scope) if isinstance(scope, str) else None
-        text += f" ext. {line(extension)}" if extension else ""
+        if extension:
+            text += f" ext. {line(extension)}"
         parsed = _parse_phone(text, region or context.default_region)
         if parsed is None and self.on_unreadable == "pass":
             return plain_text(text)
@@ -205,28 +206,27 @@ class _Numbering:
 
     Attributes:
         code: its calling code.
-        abroad: what is dialled before a number of another country.
+        other: how begins what may be no number of its own: with what is dialled for abroad, or its own code.
         prefix: what is dialled before a number within it, and is no part of the number.
         valid: what its numbers look like.
         lengths: how many digits they can have.
     """
 
     code: str
-    abroad: re.Pattern[str] | None
+    other: re.Pattern[str]
     prefix: re.Pattern[str] | None
     valid: re.Pattern[str]
     lengths: frozenset[int]
 
     def number_of(self, digits: str) -> str | None:
         """In E.164 what is dialled within the country; `None` where its beginning may mean several things."""
-        if digits.startswith(self.code) or (self.abroad is not None and self.abroad.match(digits) is not None):
+        if self.other.match(digits) is not None:
             return None
-        found = None if self.prefix is None else self.prefix.match(digits)
-        rest = digits if found is None else digits[found.end() :]
-        if found is not None and (found.lastindex is not None or self.valid.fullmatch(rest) is None):
-            return None
-        everywhere = _numbering(int(self.code))
-        return f"+{self.code}{rest}" if everywhere and self.is_possible(rest) and everywhere.is_possible(rest) else None
+        if self.prefix is not None and (found := self.prefix.match(digits)) is not None:
+            digits = digits[found.end() :]
+            if found.lastindex is not None or self.valid.fullmatch(digits) is None:
+                return None
+        return f"+{self.code}{digits}" if self.is_possible(digits) else None
 
     def is_possible(self, digits: str) -> bool:
         """Whether a number can be so long; where it begins with a 0 that may still be a prefix."""
@@ -237,7 +237,9 @@ class _Numbering:
 def _numbering_at_home(region: str) -> _Numbering | None:
     from phonenumbers import PhoneMetadata
 
-    return _numbering_of(PhoneMetadata.metadata_for_region(region.upper(), None))
+    home = _numbering_of(PhoneMetadata.metadata_for_region(region.upper(), None))
+    main = None if home is None else _numbering(int(home.code))
+    return None if home is None or main is None else evolve(home, lengths=home.lengths & main.lengths)
 
 
 @lru_cache(maxsize=1024)
@@ -252,9 +254,9 @@ def _numbering(code: int) -> _Numbering | None:
 def _numbering_of(known: Any) -> _Numbering | None:
     if known is None or known.general_desc is None or not known.general_desc.national_number_pattern:
         return None
-    abroad, prefix = (
-        re.compile(text) if text else None for text in (known.international_prefix, known.national_prefix_for_parsing)
-    )
-    its = known.general_desc
-    lengths = frozenset(its.possible_length)
-    return _Numbering(str(known.country_code), abroad, prefix, re.compile(its.national_number_pattern), lengths)
+    its, code, abroad, prefix = (
+        known.general_desc, str(known.country_code), known.international_prefix, known.national_prefix_for_parsing
+    )  # fmt: skip
+    other = re.compile(f"{code}|{abroad}" if abroad else code)
+    valid = re.compile(its.national_number_pattern)
+    return _Numbering(code, other, re.compile(prefix) if prefix else None, valid, frozenset(its.possible_length))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import keapbridge as kb
 from keapbridge.console.pages import SESSION
+from keapbridge.store.inbox import Arrival, SqlInbox
 from keapbridge.testing import CustomcrmEmulator, Fault, KeapEmulator
 
 Browse = Callable[..., Any]
@@ -276,7 +278,137 @@ def test_what_a_run_has_held_is_not_called_in_step(
     assert session.sync().count("held")
     session.sync()
     assert "Both systems are in step" not in anna.look("/")
-    assert "held by a run" in anna.look("/")
+    assert "1 field is held" in anna.look("/")
+    [id] = [c.id for c in crm.contacts.list() if c.email == "bo@example.org"]
+    crm.contacts.update(str(id), country="DE")
+    session.sync()
+    assert "Both systems are in step" in anna.look("/"), "it is mended"
+
+
+def test_the_overview_tells_when_everything_was_read_and_is_read_next(
+    session: kb.SyncSession, crm: kb.CustomcrmClient, browse: Browse
+) -> None:
+    assert "Not everything has been read yet" in browse().look("/")
+    ada(crm)
+    session.sync()
+    moment = session.last_full_scan()
+    assert moment is not None
+    said = browse().look("/")
+    assert f"read last as of {moment:%Y-%m-%d %H:%M:%S} UTC" in said
+    assert "whoever syncs decides it" in said
+    said = browse(full_every=timedelta(days=1)).look("/")
+    assert f"Next it is read as of {moment + timedelta(days=1):%Y-%m-%d %H:%M:%S} UTC" in said
+    assert "Both systems are in step" in said
+    session.sync()
+    assert session.last_full_scan() == moment, "it read what has changed"
+    session.sync(full=True)
+    again = session.last_full_scan()
+    assert again is not None
+    assert again > moment
+
+
+def test_keap_is_asked_for_its_subscriptions_only_when_somebody_says_so(
+    session: kb.SyncSession, keap: kb.KeapClient, keap_server: KeapEmulator, browse: Browse
+) -> None:
+    keap.hooks.subscribe("contact.edit", "http://127.0.0.1:9/keap/the-secret-part")
+    session.sync()
+    anna = browse("rita", can_decide=False)
+    before = len(list(keap_server.requests))
+    assert "stands here once it was asked" in anna.look("/")
+    assert len(list(keap_server.requests)) == before
+    said = anna.send("/hooks")
+    assert len(list(keap_server.requests)) == before + 1
+    for words in ("1 subscription, 0 of them verified", "contact.edit", "to 127.0.0.1", "1 event is not told by Keap"):
+        assert words in said
+    assert "Nobody has subscribed to contact.add" in said
+    assert "the-secret-part" not in anna.page.text
+    assert "contact.edit" in browse("bob").look("/"), "it is known to all"
+    assert len(list(keap_server.requests)) == before + 1
+
+
+def test_the_last_event_of_keap_is_told(session: kb.SyncSession, browse: Browse) -> None:
+    anna = browse()
+    assert "No event of Keap is known" in anna.look("/")
+    moment = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    inbox = SqlInbox(session._engine.bridge.store)
+    inbox.put([Arrival("contacts", kb.Side.KEAP, "1", "contact.edit", "m")], moment, moment)
+    said = anna.look("/")
+    assert "Keap's last event came 2026-05-01 12:00:00 UTC" in said
+    assert "1 record waits to be synced" in said
+
+
+def test_what_another_process_was_asked_for_is_known_here(
+    sessions: Sessions, crm: kb.CustomcrmClient, browse: Browse
+) -> None:
+    """Two workers over one store: the one is asked, and the other one tells what came of it."""
+    for number in range(3):
+        ada(crm, email=f"ada{number}@example.org")
+    policy = kb.Policy(max_creates=2)
+    one, other = browse(session=sessions(policy=policy)), browse("bob", session=sessions(policy=policy))
+    one.look("/plans")
+    one.send("/plans")
+    plan = one.page.url.path.rpartition("/")[2]
+    one.send(f"/plans/{plan}/apply", which="all", status=422)
+    said = other.look("/")
+    assert "The plan is being applied, for anna . not done" in said.replace("anna.", "anna .")
+    assert "max_creates is 2" in said
+    said = other.look(f"/progress?about={plan}")
+    assert "has ended before its time" in said
+    assert "max_creates is 2" in said
+    one.look(f"/plans/{plan}")
+    one.send(f"/plans/{plan}/apply", which="all", accept="creates")
+    assert "decided by anna" in other.look(f"/progress?about={plan}"), "it leads to what was done"
+    assert other.page.url.path.startswith("/runs/")
+
+
+def test_what_ended_a_run_stands_in_its_report_for_every_process(
+    sessions: Sessions, session: kb.SyncSession, crm: kb.CustomcrmClient, keap_server: KeapEmulator, browse: Browse
+) -> None:
+    ada(crm)
+    anna = browse()
+    anna.look("/plans")
+    anna.send("/plans")
+    keap_server.faults.add(Fault(status=401), method="POST", path="contacts")
+    anna.send(f"{anna.page.url.path}/apply", which="all", status=502)
+    run = sessions().runs()[0]
+    assert not run.complete
+    assert "401" in run.why
+    assert "401" in session.report(run.run_id).why
+    said = browse("bob", session=sessions()).look(f"/runs/{run.run_id}")
+    assert "What ended it:" in said
+    assert "401" in said
+
+
+def test_a_second_click_is_told_that_it_is_done_already(conflict: str, session: kb.SyncSession, browse: Browse) -> None:
+    anna = browse()
+    anna.look("/conflicts")
+    [token] = re.findall(r'name="conflict" value="([^"]+)"', anna.page.text)
+    anna.send("/conflicts", conflict=token, decision="keap")
+    anna.look("/plans")
+    said = anna.send("/conflicts", conflict=token, decision="keap", status=409)
+    assert "You have decided this already" in said
+    assert "it was done then" in said
+    assert len([run for run in session.runs() if run.counts["contacts"].get("decided")]) == 1
+
+
+def test_a_plan_that_is_applied_twice_leads_to_the_run_that_did_it(
+    session: kb.SyncSession, crm: kb.CustomcrmClient, keap_server: KeapEmulator, browse: Browse
+) -> None:
+    ada(crm)
+    anna, bob = browse(), browse("bob")
+    anna.look("/plans")
+    anna.send("/plans")
+    path = anna.page.url.path
+    bob.look(path)
+    anna.send(f"{path}/apply", which="all")
+    run = anna.page.url.path
+    anna.look("/plans")
+    anna.send(f"{path}/apply", which="all")
+    assert anna.page.url.path == run
+    said = bob.send(f"{path}/apply", which="all", status=409)
+    assert "decided by anna" in said
+    assert run in bob.page.text
+    assert len(keap_server.state.contacts) == 1
 
 
 def test_an_id_may_have_a_slash(session: kb.SyncSession, browse: Browse) -> None:

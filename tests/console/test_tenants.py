@@ -45,6 +45,9 @@ class Fleet:
         self.status()[name]
         yield self.session
 
+    def full_at(self, name: str) -> datetime | None:
+        return self.status()[name].due_at
+
     def secret(self, candidate: str) -> str:
         return candidate
 

@@ -45,6 +45,24 @@ def test_a_record_is_due_at_its_time_and_once_however_often_it_was_delivered(inb
     assert inbox.counts() == Counts(3, 0, 0, NOON)
 
 
+def test_it_is_known_when_the_last_event_of_a_side_came(inbox: SqlInbox) -> None:
+    assert inbox.last_received(KEAP) is None
+    _put(inbox, "A")
+    assert inbox.last_received(KEAP) == NOON
+    assert inbox.last_received(CUSTOMCRM) is None
+    inbox.finish(TOYS, [_only(inbox)], None)
+    assert inbox.last_received(KEAP) == NOON
+    inbox.prune(LATER)
+    assert inbox.last_received(KEAP) is None
+
+
+def test_what_is_known_of_webhooks_is_kept_by_name(inbox: SqlInbox) -> None:
+    assert inbox.noted("hooks") is None
+    for text in ("three", "four"):
+        inbox.note("hooks", text)
+        assert inbox.noted("hooks") == text
+
+
 def test_the_same_message_is_taken_once_unless_its_sender_signs_it_anew(inbox: SqlInbox) -> None:
     assert _put(inbox, "A", message=Message("m", 10))
     for signed_at in (10, 9):

@@ -55,7 +55,8 @@ def _console(options: argparse.Namespace) -> int:
 
     name = this_person(options.by)
     with opened(options) as here:
-        served(here.session, lambda session: serve(session, name, options.port, tell_link))
+        full_every = None if here.schedule is None else here.schedule.full_every
+        served(here.session, lambda session: serve(session, name, options.port, tell_link, full_every))
     return OK
 
 

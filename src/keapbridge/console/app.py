@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from keapbridge.console.user import Authorize, User, user_of
 from keapbridge.console.visit import Form, UrlFor, Visit, missing, read_form, read_segment, segment
 from keapbridge.console.works import Works
 from keapbridge.errors import ApiError, KeapbridgeError, StalePlanError, TryLaterError
-from keapbridge.model.given import keywords, text, wrong
+from keapbridge.model.given import keywords, optional, span, text, wrong
 
 __all__ = ["ConsoleApp", "asgi_app"]
 
@@ -52,6 +54,7 @@ def asgi_app(
     authorize: Authorize | None = None,
     url_for: UrlFor | None = None,
     title: str = "keapbridge",
+    full_every: timedelta | None = None,
 ) -> ConsoleApp:
     """Make the console, for a session or a fleet: an ASGI application, to be mounted under any path.
 
@@ -64,6 +67,8 @@ def asgi_app(
         url_for: your function, where people can open records: `url_for(side, object, id)` gives the address at which
             the system shows it, or `None`. Of a fleet it is called with the tenant's name behind these.
         title: what stands at the top of every page.
+        full_every: how often you have everything read, `session.sync(full=True)`: the overview tells when that is due.
+            The tenants of a fleet say it themselves.
 
     Raises:
         TypeError: without `authorize`, and for what is no session and no fleet.
@@ -80,7 +85,7 @@ def asgi_app(
         raise wrong(
             "session", "a kb.SyncSession, a kb.AsyncSyncSession or a Fleet, such as asgi_app(session, …)", session
         )
-    of = Desk(desk) if desk is not None else None
+    of = Desk(desk, full_every=optional(span)("full_every", full_every)) if desk is not None else None
     desks = session.desks() if of is None and isinstance(session, HasDesks) else None
     return ConsoleApp(of, desks, authorize, url_for, text("title", title, example="Acme sync"))
 
@@ -188,7 +193,7 @@ class ConsoleApp:
             except LookupError:
                 raise missing("tenant") from None
             works = self._works.setdefault(tenant, Works())
-            yield Desk(session, works, lambda: desks.of(tenant)), tenant
+            yield Desk(session, works, lambda: desks.of(tenant), full_at=partial(desks.full_at, tenant)), tenant
 
 
 async def _answered(page: Page, visit: Visit) -> Response:

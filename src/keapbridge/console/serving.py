@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -71,12 +72,13 @@ def _cookie(port: int) -> str:
     return f"keapbridge-console-{port}"
 
 
-def local(session: object, name: str, port: int) -> Local:
+def local(session: object, name: str, port: int, full_every: timedelta | None = None) -> Local:
     """The console of a session, or a fleet.
 
     Args:
         name: of the person at this machine, as it stands in the history of what they decide.
         port: on which it is served.
+        full_every: how often everything is read, where that is known.
     """
     token: str = SyncDriver().run(new_id())
 
@@ -84,15 +86,18 @@ def local(session: object, name: str, port: int) -> Local:
         given = request.cookies.get(_cookie(port), "")
         return User(name, can_decide=True) if hmac.compare_digest(given.encode(), token.encode()) else None
 
-    return Local(asgi_app(session, authorize=authorize), token, port)
+    return Local(asgi_app(session, authorize=authorize, full_every=full_every), token, port)
 
 
-async def serve(session: object, name: str, port: int, told: Callable[[str], object]) -> None:
+async def serve(
+    session: object, name: str, port: int, told: Callable[[str], object], full_every: timedelta | None = None
+) -> None:
     """Serve the console until somebody ends it.
 
     Args:
         port: 0 for any that is free.
         told: is called with the link.
+        full_every: how often everything is read, where that is known.
 
     Raises:
         ConfigurationError: when the port is taken.
@@ -104,7 +109,7 @@ async def serve(session: object, name: str, port: int, told: Callable[[str], obj
             listening.bind((HOST, port))
         except OSError as error:
             raise ConfigurationError(f"port {port} of this machine is taken: --port takes another one") from error
-        app: Any = local(session, name, listening.getsockname()[1])
+        app: Any = local(session, name, listening.getsockname()[1], full_every)
         # The link is in no log: nobody else may learn it.
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
         told(app.link)

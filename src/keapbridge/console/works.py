@@ -1,19 +1,16 @@
-"""What is under way for people in this process: it goes on while they look at other pages, or at none."""
+"""What is under way for people in this process: it goes on while they look at other pages, or at none.
+
+What came of it stands in the store, `store.works`, for all processes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable
-from datetime import datetime
 
 import attrs
 
-from keapbridge._clock import utc_now
-
 __all__ = ["Work", "Works"]
-
-MOST = 200  # works that are remembered after their end
 
 
 @attrs.define(eq=False)
@@ -21,7 +18,7 @@ class Work:
     """Something that somebody has asked for, and that takes a while.
 
     Attributes:
-        about: which one it is: the id of a plan or a run.
+        about: what names it.
         what: what is done, for people.
         by: who asked for it.
         error: what ended it before its time.
@@ -31,7 +28,6 @@ class Work:
     about: str
     what: str
     by: str
-    began_at: datetime = attrs.field(factory=utc_now)
     task: asyncio.Task[None] | None = None
     error: Exception | None = None
     result: str = ""
@@ -43,9 +39,9 @@ class Work:
 
 @attrs.define(eq=False)
 class Works:
-    """The works of a session: those that are under way, and the last ones that are over."""
+    """The works of a session that are under way here."""
 
-    _each: OrderedDict[str, Work] = attrs.field(factory=OrderedDict, init=False)
+    _each: dict[str, Work] = attrs.field(factory=dict, init=False)
 
     def get(self, about: str) -> Work | None:
         return self._each.get(about)
@@ -57,17 +53,17 @@ class Works:
             doing: does it, and gives the page of its outcome.
         """
         work = self._each[about] = Work(about, what, by)
-        self._each.move_to_end(about)
 
         async def run() -> None:
             try:
                 work.result = await doing
             except Exception as error:  # noqa: BLE001 - it is shown to who asked for it
                 work.error = error
+            finally:
+                if self._each.get(about) is work:
+                    del self._each[about]
 
         work.task = asyncio.get_running_loop().create_task(run(), name="keapbridge-console")
-        for old in [each for each, its in self._each.items() if its.is_over][: max(0, len(self._each) - MOST)]:
-            del self._each[old]
         return work
 
     async def wait(self, work: Work, seconds: float) -> None:

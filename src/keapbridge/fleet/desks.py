@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import attrs
 
@@ -30,6 +31,10 @@ class FleetDesks:
     def change(self, name: str, what: str) -> None:
         """`pause`, `resume` or `sync_soon` a tenant."""
         getattr(self.tenants[name], what)()
+
+    def full_at(self, name: str) -> datetime | None:
+        """As of when a sync of a tenant reads everything; `None`: not again by itself."""
+        return self.tenants[name].full_at
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[Session]:

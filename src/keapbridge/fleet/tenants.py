@@ -82,6 +82,11 @@ class TenantHandle:
         """Where its Customcrm's signed webhooks go, below the same place."""
         return f"/customcrm/{self._standing().token}"
 
+    @property
+    def full_at(self) -> datetime | None:
+        """As of when a sync reads everything; `None`: not again by itself."""
+        return self._standing().full_at
+
     def pause(self) -> None:
         """Let it rest: no job of it begins; what is under way comes to its end. Webhooks are kept."""
         self._change(lambda found, _: (attrs.evolve(found.tenant, paused=True), {}))

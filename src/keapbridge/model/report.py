@@ -74,6 +74,7 @@ class Report(Tabular):
         complete: whether it came to its end: `False` for one that was stopped. The next run does the rest.
         by: who decided it, where somebody said so.
         warnings: what a check of the session warns of.
+        why: what ended it before its time, where that is known.
     """
 
     run_id: str
@@ -86,6 +87,7 @@ class Report(Tabular):
     complete: bool = True
     by: str | None = None
     warnings: tuple[Finding, ...] = attrs.field(default=(), eq=False)
+    why: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return passed_on(self, f"session.report({self.run_id!r})")

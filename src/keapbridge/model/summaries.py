@@ -44,6 +44,7 @@ class RunSummary:
         counts: outcome (`"created in Keap"`) → number, for each synchronization; empty for one that has not ended.
         complete: whether it came to its end.
         by: who decided it, where somebody said so.
+        why: what ended it before its time, where that is known.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class RunSummary:
     purpose: str
     complete: bool
     by: str | None = None
+    why: str = ""
 
     @property
     def ok(self) -> bool:

@@ -247,6 +247,27 @@ class SqlInbox:
         return Counts(int(waiting), int(failing), int(again), to_moment(oldest))
 
     @insistent
+    def last_received(self, side: Side) -> datetime | None:
+        """When a system's last webhook came; what was synced more than a day ago is not known any more."""
+        i = t.inbox.c
+        query = select(func.max(i.received_at)).where(i.bridge == self.store.bridge, i.side == side.value)
+        with self.store.database.transaction() as c:
+            return to_moment(c.execute(query).scalar())
+
+    @insistent
+    def note(self, name: str, text: str) -> None:
+        """Keep what is known of webhooks, by name."""
+        with self.store.database.transaction() as c:
+            self.store.database.upsert(c, t.facts, [self.store.rows.fact(name, text)])
+
+    @insistent
+    def noted(self, name: str) -> str | None:
+        """What was kept."""
+        query = select(t.facts.c.value).where(t.facts.c.bridge == self.store.bridge, t.facts.c.name == name)
+        with self.store.database.transaction() as c:
+            return self.store.rows.open_text(c.execute(query).scalar())
+
+    @insistent
     def prune(self, before: datetime) -> None:
         """Forget what was done and received before this moment."""
         i, m = t.inbox.c, t.messages.c

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0018"
+HEAD = "0019"
 
 metadata = MetaData()
 
@@ -257,6 +257,8 @@ runs = Table(
     Column("complete", Integer),
     # The name of a person; NULL where nobody has said it.
     Column("decided_by", Text),
+    # What ended it before its time; NULL for nearly all.
+    Column("why", Text),
 )
 
 lines = Table(
@@ -375,6 +377,22 @@ messages = Table(
     Column("id", String(255), primary_key=True),
     Column("signed_at", BigInteger, nullable=False),
     Column("received_at", String(40), nullable=False),
+)
+
+# What people have asked for on the console's pages, and what came of it: all processes know it for a while.
+works = Table(
+    "keapbridge_works",
+    metadata,
+    Column("bridge", String(100), primary_key=True),
+    Column("about", String(64), primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("began_at", String(40), nullable=False),
+    # NULL while it is under way, or was cut off.
+    Column("ended_at", String(40)),
+    # The page on which its outcome stands; NULL where an error ended it.
+    Column("page", Text),
+    Column("error", Text),
 )
 
 # The tenants of a fleet: when each is due, by lane, and its job in the queue, if there is one; and how it stands.

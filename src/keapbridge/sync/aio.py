@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._flow.drivers import AsyncDriver
@@ -283,6 +283,10 @@ class AsyncSyncSession:
     async def under_way(self) -> UnderWay | None:
         """See `SyncSession.under_way`."""
         return await self._driver.run(self._engine.under_way())
+
+    async def last_full_scan(self) -> datetime | None:
+        """See `SyncSession.last_full_scan`."""
+        return await self._driver.run(self._engine.last_full_scan())
 
     async def actions(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
@@ -48,7 +48,7 @@ from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
 from keapbridge.sync.lease import DEBUG_TERM, holding
 from keapbridge.sync.planning.propose import propose
-from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far
+from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far, read_whole
 from keapbridge.sync.reading.recognition import recognise_customcrm
 from keapbridge.sync.stopping import Closing, Stopping, is_stop
 from keapbridge.sync.synchronization import Bridge, Synchronization
@@ -327,6 +327,16 @@ class Engine:
     def under_way(self) -> Flow[UnderWay | None]:
         self._check_open()
         return self.bridge.store.runs.under_way()
+
+    def last_full_scan(self) -> Flow[datetime | None]:
+        self._check_open()
+        found: list[datetime] = []
+        for sync in self._those(()):
+            moment = yield from read_whole(sync)
+            if moment is None:
+                return None
+            found.append(moment)
+        return min(found, default=None)
 
     def failures(
         self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None

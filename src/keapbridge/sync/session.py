@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from keapbridge._flow.drivers import SyncDriver
@@ -444,6 +444,13 @@ class SyncSession:
     def under_way(self) -> UnderWay | None:
         """What a runner of this session is doing, in this process or another; `None` when none is at work."""
         return self._driver.run(self._engine.under_way())
+
+    def last_full_scan(self) -> datetime | None:
+        """As of when everything was read in both systems; `None` as long as that never was so.
+
+        Only a full scan finds deletions for certain, and what lists of changes do not tell: `sync(full=True)`.
+        """
+        return self._driver.run(self._engine.last_full_scan())
 
     def actions(
         self,

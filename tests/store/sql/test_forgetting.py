@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge.store import schema
 from keapbridge.store.sql import forgetting
+from keapbridge.store.works import SqlWorks
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRETS = (b"Zebulon", b"zebulon", b"Quagmire", b"Xylograph", b"4155550123", b"Unfit")
-SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones", "told_apart"}
-OF_NOBODY = {"leases", "cursors", "facts", "plans", "runs", "tokens", "paces", "messages", "tenants"}
+SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones", "told_apart", "works", "runs"}
+OF_NOBODY = {"leases", "cursors", "facts", "plans", "tokens", "paces", "messages", "tenants"}
 
 
 def remains(folder: Path) -> set[bytes]:
@@ -52,10 +55,19 @@ def test_no_byte_of_a_person_is_left_and_nobody_makes_them_anew(tmp_path: Path, 
         session.contacts.plan()
         session.sync()
         session.contacts.plan(full=True)
+        bound = session._engine.bridge.store
+        works = SqlWorks(bound)
+        works.begin("p1", "A plan is applied", "anna", NOON)
+        works.end("p1", NOON, error="Zebulon was refused")
+        works.begin("p2", "A plan is applied", "anna", NOON)
+        plan, run = session.plan(), "of an error"
+        SyncDriver().run(bound.runs.begin(plan.id, run, NOON))
+        SyncDriver().run(bound.runs.finish(run, NOON, {}, complete=False, why="500: Quagmire"))
         assert remains(tmp_path)
         one: Any = {"keap": theirs} if side is kb.Side.KEAP else {"customcrm": ours}
         found = session.forget("contacts", **one)
         assert (found.customcrm, found.keap, found.cleaned) == ((ours,), (theirs,), True)
+        assert [work.about for work in works.newest(9)] == ["p2"]
         assert found.erased["links"] == 1
         assert found.erased["journal"] >= 2
         assert found.erased["lines"] >= 1

@@ -24,6 +24,7 @@ from keapbridge.store import schema
 from keapbridge.store.inbox import SqlInbox
 from keapbridge.store.sql import LinkStore, keys, open_store
 from keapbridge.store.sql.keys import SEALED, open_rows, reseal_rows
+from keapbridge.store.works import SqlWorks
 
 OLD, NEW, OTHER = (Fernet.generate_key() for _ in range(3))
 PERSON = "Ada Lovelace"
@@ -52,6 +53,9 @@ def keep_all(store: LinkStore) -> None:
     run(store.told_apart.note(TOYS, (CUSTOMCRM, "1"), (KEAP, "1"), "run", NOON, PERSON))
     run(store.facts.set("undoing", PERSON))
     SqlInbox(store).token(f"token of {PERSON}")
+    run(store.runs.finish("run", NOON, {}, complete=False, why=f"500: {PERSON}"))
+    SqlWorks(store).begin("plan", "A plan is applied", PERSON, NOON)
+    SqlWorks(store).end("plan", NOON, error=f"{PERSON} was refused")
 
 
 def all_kept(store: LinkStore) -> list[Any]:
@@ -69,6 +73,8 @@ def all_kept(store: LinkStore) -> list[Any]:
         run(store.told_apart.page([TOYS], (), None)),
         run(store.facts.get("undoing")),
         SqlInbox(store).token("another"),
+        SqlWorks(store).get("plan"),
+        run(store.runs.newest(9)),
         list(store.runs._all_lines("run")),
         list(store.runs._all_lines(store.runs._core.next_run)),
     ]
@@ -136,6 +142,8 @@ def test_every_text_that_may_tell_of_people_is_among_those_that_are_encrypted() 
         "cursors.newest",
         "plans.totals",
         "runs.counts",
+        "works.what",  # in words that name nobody
+        "works.page",  # ids
         "tokens.body",  # by the keys of the token store
         "paces.entry",
         "tenants.settings",  # of the host's, who keeps secrets elsewhere

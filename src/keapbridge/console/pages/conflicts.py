@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from keapbridge.console.pages.progress import begun
+from keapbridge.console.pages.progress import PATIENCE, begun, named
 from keapbridge.console.pages.records import Entry, entries
 from keapbridge.console.visit import Visit, missing
 from keapbridge.errors import StalePlanError
@@ -157,25 +157,29 @@ async def decide(visit: Visit) -> Response:
         raise ValueError("Say what is right.")
 
     async def doing() -> str:
-        report = await desk.work(desk.session.resolve, token, by=visit.user.name, **given)
+        report = await desk.work(desk.session.resolve, token, by=visit.user.name, wait=PATIENCE, **given)
         return f"conflicts?done={report.run_id}"
 
     try:
-        return await begun(visit, f"decision-{token}", "The decision is being written", doing)
+        about = named("conflict", token, visit.user.name, decision, str(given.get("value")))
+        return await begun(visit, about, "The decision is being written", doing)
     except StalePlanError as error:
         return moved(visit, error, "conflicts")
 
 
 def moved(visit: Visit, error: StalePlanError, place: str) -> Response:
     """What somebody else has decided meanwhile, and what was written."""
+    is_own = error.by == visit.user.name
     shown = {
         "why": str(error),
         "by": error.by,
+        "is_own": is_own,
         "run_id": error.run_id,
         "history": entries(error.meanwhile),
         "place": place,
     }
-    return visit.show("moved.html", "Somebody was quicker" if error.run_id else "This has moved on", shown, status=409)
+    title = "You have decided this already" if is_own else "Somebody was quicker" if error.by else "This has moved on"
+    return visit.show("moved.html", title, shown, status=409)
 
 
 async def decide_many(visit: Visit) -> Response:
@@ -187,10 +191,12 @@ async def decide_many(visit: Visit) -> Response:
         raise ValueError("Tick that you are sure: this decides all of them, also those on other pages.")
 
     async def doing() -> str:
-        report = await desk.work(desk.session.resolve_many, await _those(visit, of, field), side, by=visit.user.name)
+        those = await _those(visit, of, field)
+        report = await desk.work(desk.session.resolve_many, those, side, by=visit.user.name, wait=PATIENCE)
         return f"runs/{report.run_id}"
 
-    return await begun(visit, "decisions", "The decisions are being written", doing)
+    about = named("conflicts", form.one("object"), field, side.value)
+    return await begun(visit, about, "The decisions are being written", doing)
 
 
 async def _those(visit: Visit, of: Any, field: str) -> list[OpenConflict]:

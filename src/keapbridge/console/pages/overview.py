@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import attrs
 
+from keapbridge._clock import utc_now
+from keapbridge.console.desk import FullScans
+from keapbridge.console.pages.hooks import NotedHooks, read_noted
 from keapbridge.console.pages.runs import ARun, run_shown
+from keapbridge.console.threads import on_a_thread
 from keapbridge.console.visit import Visit
 from keapbridge.keap.limits import KeapLimits
+from keapbridge.model.plan import SYNC
 from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.model.waiting import Waiting
 from keapbridge.store.inbox import Counts
+from keapbridge.store.works import KeptWork
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 RUNS = 5
+LOOKED_AT = 25  # runs among which the newest is looked for that has told of each synchronization
+WORKS = 5
+LATE = timedelta(hours=1)  # that a full scan may be, before it is said to be missing
 PLANS = 5
 
 
@@ -52,6 +62,21 @@ class Working:
 
 
 @attrs.frozen
+class Webhooks:
+    """What is known of webhooks.
+
+    Attributes:
+        noted: Keap's subscriptions, as Keap told them last.
+        last_event: when Keap's last event came, if that is not long ago.
+        deliveries: what waits to be synced.
+    """
+
+    noted: NotedHooks | None
+    last_event: datetime | None
+    deliveries: Counts
+
+
+@attrs.frozen
 class Overview:
     """What is shown.
 
@@ -65,7 +90,9 @@ class Overview:
     under_way: Working | None
     runs: Sequence[ARun]
     gauges: Sequence[Gauge]
-    deliveries: Counts | None
+    scans: FullScans
+    webhooks: Webhooks
+    works: Sequence[KeptWork]
 
 
 def overview(
@@ -74,16 +101,17 @@ def overview(
     open_: Sequence[Waits],
     under_way: UnderWay | None,
     limits: KeapLimits | None,
-    deliveries: Counts,
+    scans: FullScans,
+    webhooks: Webhooks,
+    works: Sequence[KeptWork],
+    now: datetime,
 ) -> Overview:
     """The overview."""
-    reasons = [*open_, *_of_runs(runs, under_way), *_of_plans(plans)]
+    reasons = [*open_, *_of_runs(runs, under_way), *_of_plans(plans), *_of_scans(scans, now), *_of_hooks(webhooks)]
     verdict = "Both systems are in step" if not reasons else "Something waits for you"
-    waits = deliveries if deliveries.waiting or deliveries.failing else None
-    now = None if under_way is None else Working(_words(under_way))
-    return Overview(
-        verdict, not reasons, reasons, now, [run_shown(run) for run in runs[:RUNS]], list(_gauges(limits)), waits
-    )
+    working = None if under_way is None else Working(_words(under_way))
+    shown, gauges = [run_shown(run) for run in runs[:RUNS]], list(_gauges(limits))
+    return Overview(verdict, not reasons, reasons, working, shown, gauges, scans, webhooks, works)
 
 
 def _words(found: UnderWay) -> str:
@@ -101,18 +129,33 @@ def _of_runs(runs: Sequence[RunSummary], under_way: UnderWay | None) -> Iterator
         yield Waits("The last run was cut off; the next one goes on", f"runs/{last.run_id}")
     elif last.ended_at is not None and not last.complete:
         yield Waits("The last run was stopped before its end; the next one goes on", f"runs/{last.run_id}")
-    # A later run says nothing of what it did not read again, so that what one of them held is told for a while.
-    for run in runs[:RUNS]:
-        if number := sum(its.get("held", 0) for its in run.counts.values()):
-            words = _plural(number, "field was held by a run", "fields were held by a run")
-            yield Waits(f"{words}: its report says why", f"runs/{run.run_id}")
-            break
+    # Whatever a run of a synchronization has held, the next one holds and tells again, until it is mended.
+    told: set[str] = set()
+    for run in runs:
+        if run.purpose != SYNC or not run.complete:
+            continue
+        number = sum(run.counts.get(name, {}).get("held", 0) for name in run.objects if name not in told)
+        told.update(run.objects)
+        if number:
+            words = _plural(number, "field is held", "fields are held")
+            yield Waits(f"{words}: the report of the run says why", f"runs/{run.run_id}?outcome=held")
 
 
 def _of_plans(plans: Sequence[PlanSummary]) -> Iterator[Waits]:
     waiting = [plan for plan in plans[:1] if plan.applied_at is None and any(plan.counts.values())]
     for plan in waiting:
         yield Waits("The newest plan was not applied", f"plans/{plan.id}")
+
+
+def _of_scans(scans: FullScans, now: datetime) -> Iterator[Waits]:
+    if scans.next is not None and scans.next + LATE < now:
+        yield Waits("Everything should have been read again by now, which finds deletions", "")
+
+
+def _of_hooks(webhooks: Webhooks) -> Iterator[Waits]:
+    found = webhooks.noted
+    if found is not None and (number := len(found.hooks) - found.verified):
+        yield Waits(_plural(number, "event is not told by Keap", "events are not told by Keap"), "")
 
 
 def _gauges(limits: KeapLimits | None) -> Iterator[Gauge]:
@@ -132,13 +175,17 @@ def _gauges(limits: KeapLimits | None) -> Iterator[Gauge]:
 async def show(visit: Visit) -> Response:
     """The overview of a session."""
     desk = visit.desk
+    webhooks = Webhooks(read_noted(await desk.noted_hooks()), await desk.last_event(), await desk.deliveries())
     shown = overview(
-        await desk.ask(desk.session.runs, limit=RUNS),
+        await desk.ask(desk.session.runs, limit=LOOKED_AT),
         await desk.ask(desk.session.plans, limit=PLANS),
         await _open(visit),
         await desk.ask(desk.session.under_way),
         desk.limits(),
-        await desk.deliveries(),
+        await desk.full_scans(),
+        webhooks,
+        await on_a_thread(desk.kept_works.newest, WORKS),
+        utc_now(),
     )
     return visit.show("overview.html", "Overview", shown)
 

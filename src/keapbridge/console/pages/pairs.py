@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from keapbridge.console.pages.conflicts import moved
-from keapbridge.console.pages.progress import begun
+from keapbridge.console.pages.progress import PATIENCE, begun, named
 from keapbridge.console.visit import Visit
 from keapbridge.errors import StalePlanError
 from keapbridge.model.pair_in_doubt import PairInDoubt
@@ -86,10 +86,11 @@ async def decide(visit: Visit) -> Response:
         raise ValueError("Say whether they are the same.")
 
     async def doing() -> str:
-        report = await desk.work(way, form.one("pair"), by=visit.user.name)
+        report = await desk.work(way, form.one("pair"), by=visit.user.name, wait=PATIENCE)
         return f"pairs?done={report.run_id}"
 
     try:
-        return await begun(visit, f"pair-{form.one('pair')}", "The decision is being written", doing)
+        about = named("pair", form.one("pair"), visit.user.name, form.one("decision"))
+        return await begun(visit, about, "The decision is being written", doing)
     except StalePlanError as error:
         return moved(visit, error, "pairs")

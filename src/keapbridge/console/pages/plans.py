@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 
 from keapbridge.console.desk import Desk
-from keapbridge.console.pages.progress import begun
+from keapbridge.console.pages.conflicts import moved
+from keapbridge.console.pages.progress import begun, named, run_of
 from keapbridge.console.pages.runs import CountRow, count_rows
 from keapbridge.console.visit import Form, Visit, missing
 from keapbridge.decide.brakes import Exceeded
@@ -182,7 +183,7 @@ async def make(visit: Visit) -> Response:
         plan: Plan = await desk.work(desk.session.plan, full=full)
         return f"plans/{plan.id}"
 
-    return await begun(visit, "planning", "A plan is being made", doing)
+    return await begun(visit, named("plan", str(full), visit.user.name), "A plan is being made", doing)
 
 
 async def the_plan(visit: Visit) -> Plan:
@@ -305,4 +306,12 @@ async def apply(visit: Visit) -> Response:
         report = await desk.work(desk.session.apply, plan, only=only, accept=accept, by=visit.user.name)
         return f"runs/{report.run_id}"
 
-    return await begun(visit, plan.id, "The plan is being applied", doing)
+    try:
+        return await begun(visit, plan.id, "The plan is being applied", doing)
+    except StalePlanError as error:
+        run = await run_of(desk, plan.id)
+        if run is None:
+            raise
+        if run.by == visit.user.name:
+            return visit.go("runs", run.run_id)  # asked for twice
+        return moved(visit, StalePlanError(str(error), run_id=run.run_id, by=run.by), "plans")

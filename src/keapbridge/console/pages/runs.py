@@ -139,6 +139,7 @@ async def show_one(visit: Visit) -> Response:
         "started_at": report.started_at,
         "ended_at": report.ended_at,
         "ending": ending,
+        "why": report.why,
         "mood": mood,
         "reasons": await _reasons(desk, report),
         "counts": count_rows(report.counts, report.objects),

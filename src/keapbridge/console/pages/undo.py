@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from keapbridge.console.pages.plans import row_shown
-from keapbridge.console.pages.progress import begun
+from keapbridge.console.pages.progress import begun, named
 from keapbridge.console.pages.runs import count_rows, the_report
 from keapbridge.console.visit import Visit
 from keapbridge.model.plan import Plan
@@ -45,4 +45,4 @@ async def undo(visit: Visit) -> Response:
         done = await desk.work(desk.session.undo, report.run_id, by=visit.user.name)
         return f"runs/{done.run_id}"
 
-    return await begun(visit, f"undo-{report.run_id}", "The run is being taken back", doing)
+    return await begun(visit, named("undo", report.run_id), "The run is being taken back", doing)

@@ -22,6 +22,20 @@
     if (of) for (const each of event.target.form.querySelectorAll(`input[name="${of}"][type=checkbox]`)) each.checked = event.target.checked;
   });
 
+  // What decides is sent once, however often it is clicked: the second answer would tell that the first was quicker.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(event.submitter ?? form).closest("[data-once]")) return;
+    if ("sent" in form.dataset) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+    form.dataset.sent = "";
+  }, true);
+  const again = (form) => form?.dataset && delete form.dataset.sent;
+  document.addEventListener("htmx:finally:request", (event) => again(event.detail?.ctx?.sourceElement));
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(again));
+
   document.addEventListener("htmx:after:swap", (event) => {
     tell();
     // What was clicked is gone with the page before. What looks again by itself leaves everybody where they are.

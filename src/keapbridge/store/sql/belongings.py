@@ -19,7 +19,7 @@ __all__ = ["Belongings"]
 
 OF_TWO_SYSTEMS: Sequence[Table] = (
     *(t.links, t.observed, t.match_keys, t.seen, t.missing, t.tombstones, t.told_apart, t.failures, t.cursors),
-    *(t.intents, t.overwrites, t.inbox, t.messages),
+    *(t.intents, t.overwrites, t.inbox, t.messages, t.works),
 )
 """What means nothing, or something else, in other systems; runs and plans are dealt with apart."""
 

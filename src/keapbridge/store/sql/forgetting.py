@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, or_, select
+from sqlalchemy import Connection, Table, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from keapbridge.model.kept import FORGOTTEN
@@ -53,6 +53,7 @@ class Forgetting:
             counts["intents"] = sum(self._delete_intents(c, name, s, ids[s]) for s in Side)
             counts["actions"] = sum(self._delete_actions(c, name, s, ids[s]) for s in Side)
             counts["lines"] = self._delete_lines(c, name, ids)
+            self._delete_errors(c)
             for s in Side:
                 self._delete_of(c, t.tombstones, name, s, ids[s])
                 self._delete_told_apart(c, name, s, ids[s])
@@ -128,6 +129,12 @@ class Forgetting:
         its_id = t.actions.c[link_columns(side).id.name]
         mine = (t.actions.c.object == name, its_id.in_(ids), t.actions.c.plan_id.in_(plans))
         return int(c.execute(delete(t.actions).where(*mine)).rowcount)
+
+    def _delete_errors(self, c: Connection) -> None:
+        """What ended runs and works before their time: nobody knows of whom it tells."""
+        w, r, bridge = t.works.c, t.runs.c, self._core.bridge
+        c.execute(delete(t.works).where(w.bridge == bridge, w.error.is_not(None)))
+        c.execute(update(t.runs).where(r.bridge == bridge, r.why.is_not(None)).values(why=None))
 
     def _delete_lines(self, c: Connection, name: str, ids: Ids) -> int:
         """Lines of reports: what they are about is told by their bodies, which may be encrypted."""

@@ -34,10 +34,11 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.failures: ("reason",),
     t.facts: ("value",),
     t.actions: ("body",),
-    t.runs: ("decided_by",),
+    t.runs: ("decided_by", "why"),
     t.lines: ("body",),
     t.intents: ("draft",),
     t.journal: ("before", "after", "raw"),
+    t.works: ("decided_by", "error"),
 }
 """What is encrypted, by table."""
 HASHED = frozenset({"key", "spelt"})

@@ -97,13 +97,16 @@ class Runs:
         *,
         complete: bool,
         but: Collection[str] = (),
+        why: str = "",
     ) -> Report:
         """End the run; if it is complete, its plan's watermarks become the cursors in the same transaction.
 
         Args:
             but: the synchronizations whose cursors stay where they are.
+            why: what ended it before its time.
         """
-        values = {"ended_at": to_text(ended_at), "counts": dump(counts), "complete": int(complete)}
+        told = self._core.rows.close_text(why or None)
+        values = {"ended_at": to_text(ended_at), "counts": dump(counts), "complete": int(complete), "why": told}
 
         def ending() -> Any:
             new: dict[str, Any] = {column: bindparam(f"its_{column}") for column in values}
@@ -140,6 +143,7 @@ class Runs:
             lambda: self._all_lines(run_id),
             complete,
             self._core.rows.open_text(row.decided_by),
+            why=why,
         )
 
     @flow
@@ -214,7 +218,7 @@ class Runs:
         by = self._core.rows.open_text(row.decided_by)
         lines = lambda: self._all_lines(run_id)  # noqa: E731 - as it is read in one place
         ids = (run_id, kept.plan_id, kept.started_at, kept.ended_at)
-        return Report(*ids, kept.objects or tuple(counts), counts, lines, kept.complete, by)
+        return Report(*ids, kept.objects or tuple(counts), counts, lines, kept.complete, by, why=kept.why)
 
     def _summary(self, row: Row[Any]) -> RunSummary:
         return RunSummary(
@@ -227,6 +231,7 @@ class Runs:
             row.purpose or "",
             row.ended_at is not None if row.complete is None else bool(row.complete),
             self._core.rows.open_text(row.decided_by),
+            self._core.rows.open_text(row.why) or "",
         )
 
     def _kept(self) -> Any:
@@ -239,6 +244,7 @@ class Runs:
             r.counts,
             r.complete,
             r.decided_by,
+            r.why,
             p.objects,
             p.purpose,
         )

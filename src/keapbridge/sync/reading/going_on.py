@@ -19,7 +19,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import GoesOn, System
 
-__all__ = ["begin_anew_next", "earlier", "keep_so_far", "note", "note_end", "scan_after"]
+__all__ = ["begin_anew_next", "earlier", "keep_so_far", "note", "note_end", "note_whole", "read_whole", "scan_after"]
 
 NOTHING = ""
 
@@ -71,6 +71,22 @@ def note_end(sync: Synchronization, side: Side, so_far: SoFar) -> Flow[None]:
         yield from _keep(sync, side)  # what it has seen is not known any more
 
 
+def note_whole(sync: Synchronization, side: Side, so_far: SoFar) -> Flow[None]:
+    """All records of a side have been read, as of when that began."""
+    yield from sync.store.facts.set(_fact_of_whole(sync, side), so_far.started.isoformat())
+
+
+def read_whole(sync: Synchronization) -> Flow[datetime | None]:
+    """As of when all records of both sides were read last; `None` where they never were."""
+    found: list[datetime] = []
+    for side in Side:
+        text = yield from sync.store.facts.get(_fact_of_whole(sync, side))
+        if text is None:
+            return None
+        found.append(datetime.fromisoformat(text))
+    return min(found)
+
+
 def keep_so_far(sync: Synchronization) -> Flow[None]:
     """Keep how far lists have come, for the next run: this one was ended before what they have shown was worked off."""
     for side, so_far in sync.listings.so_far.items():
@@ -97,6 +113,10 @@ def _read(text: str) -> SoFar | None:
 def _keep(sync: Synchronization, side: Side) -> Flow[None]:
     text = msgspec.json.encode(sync.listings.so_far[side]).decode()
     yield from sync.store.facts.set(_fact(sync, side), text)
+
+
+def _fact_of_whole(sync: Synchronization, side: Side) -> str:
+    return f"{sync.name}_{side.value}_whole"
 
 
 def _fact(sync: Synchronization, side: Side) -> str:

@@ -24,7 +24,7 @@ from keapbridge.sync.reading.absences import note_homeless, welcome_back
 from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact, shows_emptied
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import salt
-from keapbridge.sync.reading.going_on import earlier, note, note_end, scan_after
+from keapbridge.sync.reading.going_on import earlier, note, note_end, note_whole, scan_after
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
 from keapbridge.sync.reading.pages import reason_of, recognise, stage, stage_page, stamps_of, without_stamps
 from keapbridge.sync.reading.unlisted import catch_up, is_listed_again, learn_unshown, probe
@@ -300,5 +300,6 @@ def _end_of_everything(sync: Synchronization, side: Side, plan_id: str, so_far: 
         # What is neither linked nor seen is not there any more.
         except_seen_in = "" if in_parts else plan_id
         yield from sync.store.staging.forget_unlinked(sync.name, side, except_seen_in=except_seen_in, unseen=in_parts)
+        yield from note_whole(sync, side, so_far)
     yield from sync.store.staging.end_scan(sync.name, side, moved=so_far.moved)
     yield from note_end(sync, side, so_far)

@@ -88,15 +88,16 @@ class Run:
         if lines:
             yield from self.store.runs.add_lines(self.run_id, lines)
 
-    def finish(self, *, complete: bool, but: Collection[str] = ()) -> Flow[Report]:
+    def finish(self, *, complete: bool, but: Collection[str] = (), why: str = "") -> Flow[Report]:
         """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left.
 
         Args:
             but: the synchronizations that could not go on.
+            why: what ends it before its time.
         """
         ended = yield from now()
         counts = {name: dict(counter) for name, counter in self.counts.items()}
-        return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete, but=but))
+        return (yield from self.store.runs.finish(self.run_id, ended, counts, complete=complete, but=but, why=why))
 
     def to_its_end(self, flow: Flow[Collection[str]]) -> Flow[Report]:
         """Do what the run is to do, and end it, whatever happens. What was done stays done.
@@ -107,12 +108,12 @@ class Run:
         try:
             stopped = yield from flow
         except ApiError as error:
-            error.report = yield from self.finish(complete=False)
+            error.report = yield from self.finish(complete=False, why=str(error))
             raise
         except Halt as halt:
             if not is_stop(halt):
                 raise
-            return (yield from self.finish(complete=False))
+            return (yield from self.finish(complete=False, why=str(halt.error)))
         except BaseException as interrupt:
             if not isinstance(interrupt, (Exception, GeneratorExit)):
                 yield from self.finish(complete=False)

@@ -27,6 +27,7 @@ from keapbridge.store.migrations.versions import (
     v0016_aside,
     v0017_tenants,
     v0018_told_apart,
+    v0019_works,
 )
 
 __all__ = ["SCRIPTS"]
@@ -50,4 +51,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0016_aside,
     v0017_tenants,
     v0018_told_apart,
+    v0019_works,
 )

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from tiers import variants
 
-from keapbridge.store import unwrapped
+from keapbridge.store import statements
 
 if TYPE_CHECKING:
     import keapbridge as kb
@@ -34,10 +34,10 @@ def _statements(engine: Engine) -> Iterator[dict[str, Any]]:
         note(None, None, statement, values, None, many=False)
         return run(connection, statement, values)
 
-    run = unwrapped.run
+    run = statements.run
     event.listen(engine, "before_cursor_execute", note)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unwrapped, "run", noted)
+        patch.setattr(statements, "run", noted)
         yield found
     event.remove(engine, "before_cursor_execute", note)
 

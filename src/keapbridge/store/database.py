@@ -30,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
-from keapbridge.store import schema, unwrapped
+from keapbridge.store import schema, statements
 from keapbridge.store.engines import reason, schema_of
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
@@ -113,7 +113,7 @@ class Database:
             with self.lock, self._connection(reads=reads) as connection:
                 strict = durable and self.is_sqlite
                 if strict:
-                    unwrapped.run(connection, "PRAGMA synchronous=FULL")
+                    statements.run(connection, "PRAGMA synchronous=FULL")
                 with connection.begin():
                     if fence is not None:
                         self._check(connection, fence)
@@ -122,7 +122,7 @@ class Database:
                     self.check_file()
                     committing = True
                 if strict:
-                    unwrapped.run(connection, "PRAGMA synchronous=NORMAL")
+                    statements.run(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
             self._is_indexed = False  # as far as is known: it may have been made in this transaction
             self.check_file()  # what it says is clearer
@@ -174,7 +174,7 @@ class Database:
         text, ordered = self._prepared(
             ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
         )
-        holder, until = unwrapped.execute(connection, text, ordered({"bridge": fence.bridge})).one()
+        holder, until = statements.execute(connection, text, ordered({"bridge": fence.bridge})).one()
         if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops, and what it did stays done",
@@ -225,7 +225,7 @@ class Database:
 
     def execute(
         self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
-    ) -> unwrapped.Found:
+    ) -> statements.Found:
         """Execute a statement that every run or commit needs; like that of `write_many`, it is compiled once.
 
         Putting it together and compiling it costs ten times what the database takes for it, and what SQLAlchemy does
@@ -237,7 +237,7 @@ class Database:
             values: of its parameters, as the driver takes them; a list as `listed` makes it.
         """
         text, ordered = self._prepared((name,), statement)
-        return unwrapped.execute(connection, text, ordered(values))
+        return statements.execute(connection, text, ordered(values))
 
     def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
         known = self._compiled.get(key)

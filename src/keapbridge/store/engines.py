@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.store.files import file_of
-from keapbridge.store.unwrapped import begin_at_once
+from keapbridge.store.statements import begin_at_once
 
 __all__ = ["MOST_CONNECTIONS", "PATIENCE", "Shared", "borrow", "cannot", "create", "reason", "schema_of"]
 

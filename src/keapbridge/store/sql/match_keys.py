@@ -18,7 +18,7 @@ from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import link_columns
 from keapbridge.store.sql.told_apart import ToldOf, told_apart
-from keapbridge.store.unwrapped import Found
+from keapbridge.store.statements import Found
 
 __all__ = ["MatchKeys", "settle_keys"]
 

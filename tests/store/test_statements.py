@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, create_engine, select, update
 
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
-from keapbridge.store.unwrapped import Found
+from keapbridge.store.statements import Found
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, select
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import database, schema
 from keapbridge.store.database import Database, Fence
+from keapbridge.store.statements import Statements
 
 if TYPE_CHECKING:
     from conftest import World
@@ -62,15 +63,15 @@ def _write(database: Database, durable: bool, *statements: str) -> None:
 @pytest.mark.thorough
 def test_each_statement_has_a_name_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is compiled once would be taken for another of the same name."""
-    prepared, known = Database._prepared, dict[Any, str]()
+    prepared, known = Statements.prepared, dict[Any, str]()
 
-    def anew(self: Database, key: Any, statement: Any) -> Any:
-        self._compiled.pop(key, None)
+    def anew(self: Statements, key: Any, statement: Any) -> Any:
+        self._known.pop(key, None)
         found = prepared(self, key, statement)
         assert known.setdefault(key, found[0]) == found[0], key
         return found
 
-    monkeypatch.setattr(Database, "_prepared", anew)
+    monkeypatch.setattr(Statements, "prepared", anew)
     _fill(world)
     world.keap.state.contacts.edit("1", job_title="Countess")
     world.crm.state.contacts.delete("A2")

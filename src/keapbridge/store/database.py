@@ -34,16 +34,11 @@ from keapbridge.store import schema, statements
 from keapbridge.store.engines import reason, schema_of
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
+from keapbridge.store.statements import Statements
 
 __all__ = ["Database", "Fence"]
 
 BULK = 20_000  # rows that a database should learn of
-
-_Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
-"""A statement as text, and what puts its parameters in order."""
-
-_COMPILED: dict[tuple[str, str, str, str | None], dict[tuple[str, ...], _Prepared]] = {}
-"""By database, driver and schema, what was compiled: a host with many tenants opens one store after the other."""
 
 
 @attrs.frozen
@@ -80,10 +75,8 @@ class Database:
         )
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
-        dialect = self.engine.dialect
-        self._schema = schema_of(self.engine)
-        kind = (dialect.name, dialect.driver, dialect.paramstyle, self._schema)
-        self._compiled = _COMPILED.setdefault(kind, {})
+        self._statements = Statements(self.engine.dialect, schema_of(self.engine))
+        self.execute = self._statements.execute
         self._each = _each_in_json if self.is_sqlite else _each_in_array
         self._among = _among_json if self.is_sqlite else _among_array
         self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
@@ -170,11 +163,11 @@ class Database:
             self._kept = connection
 
     def _check(self, connection: Connection, fence: Fence) -> None:
-        k = schema.leases.c
-        text, ordered = self._prepared(
-            ("holder",), lambda: select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
-        )
-        holder, until = statements.execute(connection, text, ordered({"bridge": fence.bridge})).one()
+        def holder_of() -> Any:
+            k = schema.leases.c
+            return select(k.holder, k.expires_at).where(k.bridge == bindparam("bridge"))
+
+        holder, until = self.execute(connection, "holder", holder_of, {"bridge": fence.bridge}).one()
         if holder != fence.holder:
             raise SessionBusyError(
                 "another runner took this session over; this one stops, and what it did stays done",
@@ -218,34 +211,10 @@ class Database:
         """
         if not rows:
             return
-        text, values = self._prepared((name, *rows[0]), lambda: statement(tuple(rows[0])))
+        text, values = self._statements.prepared((name, *rows[0]), lambda: statement(tuple(rows[0])))
         one, *others = map(values, rows)
         connection.exec_driver_sql(text, [one, *others] if others else one)
         self._written += len(rows)
-
-    def execute(
-        self, connection: Connection, name: str, statement: Callable[[], Any], values: Mapping[str, Any]
-    ) -> statements.Found:
-        """Execute a statement that every run or commit needs; like that of `write_many`, it is compiled once.
-
-        Putting it together and compiling it costs ten times what the database takes for it, and what SQLAlchemy does
-        around it twice as much: it goes to the driver as it is.
-
-        Args:
-            name: tells the statement from all others.
-            statement: makes it, when it is needed.
-            values: of its parameters, as the driver takes them; a list as `listed` makes it.
-        """
-        text, ordered = self._prepared((name,), statement)
-        return statements.execute(connection, text, ordered(values))
-
-    def _prepared(self, key: tuple[str, ...], statement: Callable[[], Any]) -> _Prepared:
-        known = self._compiled.get(key)
-        if known is None:
-            names = {} if self._schema is None else {"schema_translate_map": {None: self._schema}}
-            compiled = statement().compile(dialect=self.engine.dialect, render_schema_translate=bool(names), **names)
-            known = self._compiled[key] = (str(compiled), _in_order(compiled.positiontup, compiled.params))
-        return known
 
     def leave_unindexed(self, connection: Connection, bridge: str, *, few: int = 0) -> None:
         """Let match keys be written without their index, while the database has no more than a `few` of them.
@@ -353,13 +322,3 @@ def _is_refusal(error: SQLAlchemyError) -> bool:
         return isinstance(error, StatementError)
     state = getattr(error.orig, "sqlstate", None) or ""
     return isinstance(error, (DataError, IntegrityError)) or state[:2] in {"22", "23", "54"}
-
-
-def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
-    """Parameters as a driver takes them: by their places, or by their names; some have a value of their own."""
-    own = {name: value for name, value in params.items() if value is not None}
-    if names is None:
-        return lambda values: {**own, **values} if own else values
-    if own:
-        return lambda values: tuple([own[name] if name in own else values[name] for name in names])
-    return lambda values: tuple([values[name] for name in names])

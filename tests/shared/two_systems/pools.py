@@ -14,10 +14,12 @@ import keapbridge as kb
 from keapbridge.decide import match
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
+from keapbridge.store.sql import alike
 from keapbridge.sync.afterwards import resolve as resolve_module
 from keapbridge.sync.afterwards import undo
 from keapbridge.sync.lease import TERM
 from keapbridge.sync.planning import deletions, first_contact, linked
+from keapbridge.sync.writing import run
 
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
 OBJECTS = ("companies", "products", "contacts")
@@ -174,6 +176,8 @@ DELETION_RULES: tuple[Any, ...] = (
 SMALL: tuple[tuple[Any, str, int], ...] = (
     (linked, "BATCH", 3),
     (first_contact, "BATCH", 3),
+    (alike, "STEP", 2),
+    (run, "LINKS", 3),
     (match, "CROWD", 12),
     (deletions, "BATCH", 2),
     (resolve_module, "BATCH", 2),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge._flow.effects import Flow
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import Commit, RecordKey
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.plan import Adopt, Skip
+from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database
 from keapbridge.store.sql import LinkStore, links
+from keapbridge.store.sql.alike import Alike
 
 if TYPE_CHECKING:
     from conftest import World
@@ -72,13 +75,13 @@ def test_where_many_are_linked_the_index_is_made_anew(
     monkeypatch.setattr(links, "MANY", 3)
     _fill(world)
     meanwhile: list[bool] = []
-    original = links.Links.commit
+    original = Alike.link
 
-    def commit(self: links.Links, run_id: str, *commits: Commit) -> Flow[None]:
+    def link(self: Alike, run_id: str, lines: Sequence[Line], *others: Any) -> Flow[list[Line]]:
         meanwhile.append(INDEX in _indexes(store))
-        yield from original(self, run_id, *commits)
+        return (yield from original(self, run_id, lines, *others))
 
-    monkeypatch.setattr(links.Links, "commit", commit)
+    monkeypatch.setattr(Alike, "link", link)
     assert world.sync().count("linked") == 3
     assert meanwhile == [False]
     assert INDEX in _indexes(store)

@@ -9,7 +9,7 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge.model.kept import Commit, Failure, Staged
-from keapbridge.model.records import Life, Observation, Snapshot
+from keapbridge.model.records import Life
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
@@ -46,33 +46,6 @@ def test_what_is_kept_comes_back_as_it_was_seen(toys: LinkStore) -> None:
     ada = attrs.evolve(ada, problem="its name is cut", seen_in="plan", mark="text")
     stage(toys, ada)
     assert run(toys.staging.observations(TOYS, KEAP, ["A"])) == {"A": ada}
-
-
-def test_two_records_are_alike_when_they_hold_the_same_and_nothing_of_them_is_open(toys: LinkStore) -> None:
-    same = {"name": "Ada", "age": 36}
-    of_keap: dict[str, Observation | None] = {
-        "same": seen(KEAP, "same", {"age": 36, "name": "Ada"}),
-        "other": seen(KEAP, "other", {**same, "age": 37}),
-        "less": seen(KEAP, "less", {"name": "Ada"}),
-        "problem": attrs.evolve(seen(KEAP, "problem", same), problem="it cannot be read"),
-        "back": attrs.evolve(seen(KEAP, "back", same), went_back=True),
-        "gone": None,
-    }
-    for id, snapshot in {
-        "unreadable": Snapshot(same, {"phone": "no number"}),
-        "absent": Snapshot({**same, "phone": None}, absent=frozenset({"phone"})),
-    }.items():
-        of_keap[id] = attrs.evolve(seen(KEAP, id), snapshot=snapshot)
-    for id, theirs in of_keap.items():
-        snapshot = Snapshot(same) if theirs is None or id not in {"unreadable", "absent"} else theirs.snapshot
-        stage(toys, attrs.evolve(seen(CUSTOMCRM, id), snapshot=snapshot))
-        if theirs is not None:
-            stage(toys, theirs)
-    pairs = [(id, id) for id in of_keap]
-    none: dict[Side, set[str]] = {side: set() for side in Side}
-    assert run(toys.staging.alike(TOYS, pairs, none)) == {("same", "same"), ("absent", "absent")}
-    assert run(toys.staging.alike(TOYS, pairs, none | {KEAP: {"phone"}})) == {("same", "same")}
-    assert run(toys.staging.alike(TOYS, [], none)) == set()
 
 
 def test_an_unlinked_record_is_found_by_its_last_keys_only(toys: LinkStore) -> None:

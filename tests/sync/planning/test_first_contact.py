@@ -11,7 +11,7 @@ from toys import TOYS
 from toys import World as Toys
 
 import keapbridge as kb
-from keapbridge.store.sql.staging import Staging
+from keapbridge.store.sql.alike import Alike
 
 if TYPE_CHECKING:
     from conftest import World
@@ -100,7 +100,7 @@ def test_pairs_that_are_the_same_are_planned_as_if_they_had_been_merged(
 
     found = planned()
     assert sum(action.startswith("link") for action in found) == len(odd)
-    monkeypatch.setattr(Staging, "alike", lambda *_: iter_of(set()))
+    monkeypatch.setattr(Alike, "those", lambda *_: iter_of(set()))
     assert planned() == found
 
 

@@ -9,6 +9,7 @@ from keapbridge._flow.effects import Flow, blocking
 from keapbridge.store.backup import back_up
 from keapbridge.store.database import Database
 from keapbridge.store.opening import Target
+from keapbridge.store.sql.alike import Alike
 from keapbridge.store.sql.bases import Bases
 from keapbridge.store.sql.belongings import Belongings
 from keapbridge.store.sql.core import Core
@@ -41,6 +42,7 @@ class LinkStore:
         self.bridge = rows.bridge
         self.facts = Facts(core)
         self.staging = Staging(core)
+        self.alike = Alike(core)
         self.match_keys = MatchKeys(core)
         self.links = Links(core)
         self.bases = Bases(core)

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, exists, select
 
 from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
+from keapbridge.store import schema as t
 from keapbridge.store.database import Database, Fence
 from keapbridge.store.retries import insistent
 from keapbridge.store.sql.known import Known
@@ -94,6 +95,16 @@ class Core:
                 lambda: delete(table).where(*named(table), self.database.among(table.c.id, "ids")),
                 self.values(name, side, ids),
             )
+
+    def rare(self, c: Connection) -> list[Table]:
+        """Those of the mostly empty tables that hold anything of records."""
+        tables = (t.missing, t.failures, t.tombstones)
+
+        def some() -> Any:
+            return select(*(exists().where(table.c.bridge == bindparam("bridge")) for table in tables))
+
+        found = self.database.execute(c, "rare rows", some, {"bridge": self.bridge}).one()
+        return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
 
 def named(table: Table, *names: str) -> list[Any]:

@@ -10,11 +10,9 @@ import attrs
 from sqlalchemy import (
     Connection,
     Integer,
-    Table,
     bindparam,
     case,
     delete,
-    exists,
     func,
     literal,
     literal_column,
@@ -254,7 +252,7 @@ class Links:
         by_object: dict[str, list[Commit]] = {}
         for _, commit in commits:
             by_object.setdefault(commit.object, []).append(commit)
-        rare = self._rare_rows(c)
+        rare = self._core.rare(c)
         for name, group in by_object.items():
             moved = [commit.replaces for commit in group if commit.replaces is not None]
             if moved:
@@ -308,16 +306,6 @@ class Links:
         before = c.execute(select(t.facts.c.value).where(t.facts.c.bridge == self._core.bridge, t.facts.c.name == fact))
         value = hashlib.blake2b(f"{before.scalar()} {which}".encode(), digest_size=16).hexdigest()
         self._core.database.upsert(c, t.facts, [self._core.rows.fact(fact, value)])
-
-    def _rare_rows(self, c: Connection) -> list[Table]:
-        """Those of the mostly empty tables that hold anything."""
-        tables = (t.missing, t.failures, t.tombstones)
-
-        def some() -> Any:
-            return select(*(exists().where(table.c.bridge == bindparam("bridge")) for table in tables))
-
-        found = self._core.database.execute(c, "rare rows", some, {"bridge": self._core.bridge}).one()
-        return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
     def _upsert_links(self, columns: tuple[str, ...]) -> Any:
         statement = self._core.database.insert(t.links).values({name: bindparam(name) for name in columns})

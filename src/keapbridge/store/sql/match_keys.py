@@ -20,7 +20,7 @@ from keapbridge.store.sql.rows import link_columns
 from keapbridge.store.sql.told_apart import ToldOf, told_apart
 from keapbridge.store.statements import Found
 
-__all__ = ["MatchKeys", "settle_keys"]
+__all__ = ["MatchKeys", "link_staged_keys", "settle_keys"]
 
 KeysOf = Callable[[Snapshot], tuple[RecordKey, ...]]
 
@@ -288,15 +288,11 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         return
     m = t.match_keys.c
 
-    def its() -> list[Any]:
-        return [*named(t.match_keys), core.database.among(m.id, "ids")]
+    def query() -> Any:
+        its = (*named(t.match_keys), core.database.among(m.id, "ids"))
+        return select(m.id, m.rank, m.slot, m.key, m.spelt, m.apart, m.stronger, m.linked).where(*its)
 
-    found = core.database.execute(
-        c,
-        "keys",
-        lambda: select(m.id, m.rank, m.slot, m.key, m.spelt, m.apart, m.stronger, m.linked).where(*its()),
-        core.values(name, side, keys),
-    )
+    found = core.database.execute(c, "keys", query, core.values(name, side, keys))
     known: dict[str, dict[tuple[int, int], tuple[Any, ...]]] = {id: {} for id in keys}
     unlinked: set[str] = set()
     for id, rank, slot, key, spelt, apart, stronger, linked in found.tuples():
@@ -315,14 +311,25 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         rows += core.rows.match_keys(name, side, id, new, linked=True)
     core.delete(c, t.match_keys, name, side, sorted(others))
     core.database.upsert(c, t.match_keys, rows)
-    linked_now = sorted(unlinked - others)
-    if linked_now:
-        core.database.execute(
-            c,
-            "link keys",
-            lambda: update(t.match_keys).where(*its()).values(linked=true()),
-            core.values(name, side, linked_now),
-        )
+    _note_linked(core, c, name, side, sorted(unlinked - others))
+
+
+def link_staged_keys(core: Core, c: Connection, name: str, side: Side, near: Mapping[str, Sequence[RecordKey]]) -> None:
+    """The same of records that are linked as they were staged, with the keys by which others are near to them."""
+    _note_linked(core, c, name, side, list(near))
+    rows = [row for id, keys in near.items() for row in core.rows.match_keys(name, side, id, keys, linked=True)]
+    core.database.upsert(c, t.match_keys, rows)
+
+
+def _note_linked(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str]) -> None:
+    if not ids:
+        return
+
+    def query() -> Any:
+        its = (*named(t.match_keys), core.database.among(t.match_keys.c.id, "ids"))
+        return update(t.match_keys).where(*its).values(linked=true())
+
+    core.database.execute(c, "link keys", query, core.values(name, side, ids))
 
 
 def _kept(core: Core, k: RecordKey) -> tuple[Any, ...]:

@@ -281,46 +281,6 @@ class Staging:
         with self._core.reading() as c:
             return observed(self._core, c, name, side, sorted(ids))
 
-    @flow
-    def alike(
-        self, name: str, pairs: Collection[tuple[str, str]], doubtful: Mapping[Side, Collection[str]]
-    ) -> set[tuple[str, str]]:
-        """Those of the pairs (Customcrm's id, Keap's id) whose records hold the same, and were understood as a whole.
-
-        What is stored of their values is compared as it is: at first contact nearly all pairs are such.
-
-        Args:
-            doubtful: per side, fields that need not be empty where a record does not show them.
-        """
-        if not pairs:
-            return set()
-        with self._core.reading() as c:
-            ours, theirs = (
-                self._contents(c, name, side, ids, frozenset(doubtful[side]))
-                for side, ids in zip(Side, zip(*pairs, strict=True), strict=True)
-            )
-        return {(a, b) for a, b in pairs if a in ours and ours[a] == theirs.get(b)}
-
-    def _contents(
-        self, c: Connection, name: str, side: Side, ids: Sequence[str], doubtful: frozenset[str]
-    ) -> dict[str, str]:
-        """The values of records as text; without those that leave something open."""
-
-        def query() -> Any:
-            o = t.observed.c
-            whole = (o.problem.is_(None), o.went_back.is_(None))
-            its = (*named(t.observed), self._core.database.among(o.id, "ids"), *whole)
-            return select(o.id, o.snapshot, o.unreadable, o.absent).where(*its)
-
-        values = self._core.values(name, side, ids)
-        rows = self._core.database.execute(c, "contents", query, values).tuples()
-        opened = self._core.rows.seal.open
-        return {
-            id: opened(snapshot)
-            for id, snapshot, unreadable, absent in rows
-            if opened(unreadable) == "{}" and (not doubtful or doubtful.isdisjoint(load(absent or "[]")))
-        }
-
     def _forget_seen(self, c: Connection, name: str, side: Side) -> None:
         its = self._core.values(name, side)
         self._core.database.execute(c, "forget seen", lambda: delete(t.seen).where(*named(t.seen)), its)

@@ -79,7 +79,7 @@ def _not_adopted(part: PlanPart, ids: tuple[str, str], error: Exception) -> Flow
 
 def _plan_adoptions(part: PlanPart, key: str, ids: Sequence[tuple[str, str]]) -> Flow[list[None]]:
     sync = part.sync
-    alike = yield from sync.store.staging.alike(sync.name, ids, sync.absences.doubtful)
+    alike = yield from sync.store.alike.those(sync.name, ids, sync.absences.doubtful)
     pairs = yield from read_unlinked(sync, [pair for pair in ids if pair not in alike])
     actions: list[Action] = []
     failed = yield from waiting(sync, [(side, id) for pair in ids for side, id in zip(Side, pair, strict=True)])

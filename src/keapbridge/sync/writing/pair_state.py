@@ -17,7 +17,7 @@ from keapbridge.mapping.raw import raw_changes
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Skip
+from keapbridge.model.plan import Adopt, Skip
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import (
     Awaited,
@@ -46,6 +46,7 @@ __all__ = [
     "confirmed",
     "decide_again",
     "held_line",
+    "linked_line",
     "remember",
     "reread",
     "stored_of",
@@ -145,6 +146,12 @@ def held_line(skip: Skip) -> Line:
     """The line of a field that is held."""
     line = one_sided(skip.object, "held", skip.side, skip.id, skip.reason)
     return attrs.evolve(line, fields=(skip.field or "",))
+
+
+def linked_line(adoption: Adopt) -> Line:
+    """The line of a pair that is linked."""
+    reason = adoption.key if adoption.replaces else f"same {adoption.key}"
+    return Line(adoption.object, "linked", None, adoption.customcrm_id, adoption.keap_id, (), reason)
 
 
 def _see(state: PairState, seen: Observation) -> PairState:

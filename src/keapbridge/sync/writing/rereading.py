@@ -15,7 +15,7 @@ from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
 from keapbridge.sync.reading.absences import judge, judge_read
 from keapbridge.sync.reading.unlisted import read_singly, whole
-from keapbridge.sync.writing.pair_state import PairState, decide_again, held_line, reread
+from keapbridge.sync.writing.pair_state import PairState, decide_again, held_line, linked_line, reread
 from keapbridge.sync.writing.run import RunPart
 
 __all__ = ["Targets", "planned_targets", "read_again", "read_states", "tell_held"]
@@ -62,9 +62,7 @@ def _read_moved(part: RunPart, moved: Mapping[str, str]) -> Flow[list[Pair]]:
 
 
 def _adopted(state: PairState, adoption: Adopt) -> PairState:
-    reason = adoption.key if adoption.replaces else f"same {adoption.key}"
-    line = state.line("linked", None, (), reason)
-    return attrs.evolve(state, replaces=adoption.replaces, is_new=True, lines=(*state.lines, line))
+    return attrs.evolve(state, replaces=adoption.replaces, is_new=True).saying(linked_line(adoption))
 
 
 def planned_targets(part: RunPart, actions: Sequence[Action]) -> dict[str, frozenset[Side]]:

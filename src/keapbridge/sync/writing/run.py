@@ -36,7 +36,7 @@ Numbered: TypeAlias = list[tuple[int, Action]]
 NOT_APPROVED = "not approved"
 
 BATCH = 200
-LINKS = 1000  # pairs that are linked in one transaction, where nothing is to be written
+LINKS = 10_000  # pairs that are linked in one transaction, where nothing is to be written
 WRITERS = 12  # a few more than there are connections, so that none of those waits for what is done between two calls
 AHEAD = 80  # how many flows are still to begin when the next batch is prepared
 BATCHES = 25  # whose flows run in one go; what they return is remembered as long

@@ -17,6 +17,7 @@ from keapbridge.sync.linked_in_doubt import RESTORED
 from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
+from keapbridge.sync.writing.alike import link_alike
 from keapbridge.sync.writing.marks import write_marks
 from keapbridge.sync.writing.one_pair import commit_pair, left_the_filter, remember_write, write_pair
 from keapbridge.sync.writing.pair_state import PairState, confirmed, decide_again, to_commit, untaken
@@ -38,7 +39,7 @@ def apply_pairs(part: RunPart) -> Flow[None]:
     number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
         yield from part.sync.store.links.begin_linking(number)
-        yield from _apply_batches(part, part.links_to_make())
+        yield from _apply_batches(part, map(partial(link_alike, part), part.links_to_make()))
         yield from part.sync.store.links.end_linking()
 
 

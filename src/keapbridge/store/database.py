@@ -31,7 +31,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema, statements
-from keapbridge.store.engines import reason, schema_of
+from keapbridge.store.engines import LOG, LONG_LOG, log, reason, schema_of
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 from keapbridge.store.statements import Statements
@@ -241,12 +241,18 @@ class Database:
         ):
             schema.by_match_key.drop(connection, checkfirst=True)
             self._is_indexed = False
+            self._log(connection, LONG_LOG)
 
     def index_again(self, connection: Connection) -> None:
         """Make the index of match keys, if it was left out: by this process, or by one that did not come that far."""
         if self.is_sqlite and not self._is_indexed:
             schema.by_match_key.create(connection, checkfirst=True)
             self._is_indexed = True
+            self._log(connection, LOG)
+
+    def _log(self, connection: Connection, size: int) -> None:
+        if self._owned:  # else it is as the host wants it
+            log(connection.connection.driver_connection, size)
 
     def _refresh_statistics(self, connection: Connection) -> None:
         """Tell the database how large its tables have become, each time they may have doubled.

@@ -21,10 +21,25 @@ from keapbridge.errors import LinkStoreError
 from keapbridge.store.files import file_of
 from keapbridge.store.statements import begin_at_once
 
-__all__ = ["MOST_CONNECTIONS", "PATIENCE", "Shared", "borrow", "cannot", "create", "reason", "schema_of"]
+__all__ = [
+    "LOG",
+    "LONG_LOG",
+    "MOST_CONNECTIONS",
+    "PATIENCE",
+    "Shared",
+    "borrow",
+    "cannot",
+    "create",
+    "log",
+    "reason",
+    "schema_of",
+]
 
 LOGGING_NAME = "keapbridge"
 CACHE = 64 * 1024  # kB of pages that SQLite keeps
+PAGE = 4  # kB of a page
+LOG = 32 * 1024  # kB that SQLite writes ahead,
+LONG_LOG = 256 * 1024  # and while very many rows come
 PATIENCE = 30  # seconds to wait for another process that writes, or for a connection
 POLL = 0.05
 KEPT_CONNECTIONS = 5  # that stay open, of a process, to a store on PostgreSQL
@@ -104,11 +119,21 @@ def create(url: URL) -> Engine:
         # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
         connection.execute("PRAGMA analysis_limit=1000")
-        # Pages that are changed again and again go to the database once, not each time.
-        connection.execute(f"PRAGMA wal_autocheckpoint={CACHE // 8}")
+        log(connection, LOG)
+        # Pages that are let go of are not written once more, only to be empty, as some builds of SQLite do. Whoever is
+        # forgotten is (`Forgetting.clean`).
+        connection.execute("PRAGMA secure_delete=FAST")
 
     event.listen(engine, "begin", begin_at_once)
     return engine
+
+
+def log(connection: Any, size: int) -> None:
+    """Let SQLite write so many kB ahead before it brings them into the database.
+
+    Pages that are changed again and again go there once, not each time.
+    """
+    connection.execute(f"PRAGMA wal_autocheckpoint={size // PAGE}")
 
 
 def _on_postgresql(url: URL, common: dict[str, Any]) -> Engine:

@@ -28,6 +28,7 @@ from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["counterpart", "plan_creates", "plan_hopeless", "plan_matches", "read_unlinked"]
 
+KEYS = 4_000  # that are looked at in one step: their pairs come in no order, and are written down at once
 BATCH = 500
 FEW = 6  # records that a line names
 
@@ -42,7 +43,7 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
         name = "+".join(key.fields)
         while after is not None:
             yield from stop_point()
-            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, BATCH, part.plan_id)
+            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, KEYS, part.plan_id)
             with uncollected():
                 outcome = match_all(group, strict=key.strict)
             yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])

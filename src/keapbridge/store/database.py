@@ -6,24 +6,17 @@ Of the whole library only the modules of `store` know SQLAlchemy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
 import attrs
-import msgspec
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Integer,
-    Select,
     Table,
-    Text,
-    TypeDecorator,
-    any_,
     bindparam,
-    func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -76,10 +69,8 @@ class Database:
         self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
         self._statements = Statements(self.engine.dialect, schema_of(self.engine))
-        self.execute = self._statements.execute
-        self._each = _each_in_json if self.is_sqlite else _each_in_array
-        self._among = _among_json if self.is_sqlite else _among_array
-        self.listed: Callable[[Collection[str]], Any] = _in_json if self.is_sqlite else list
+        self.execute, self.each, self.among = self._statements.execute, self._statements.each, self._statements.among
+        self.listed = self._statements.listed
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
         self._kept: Connection | None = None
@@ -265,17 +256,6 @@ class Database:
         for table in (schema.links, schema.observed, schema.match_keys, schema.seen, schema.actions):
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
-    def each(self, name: str) -> Select[tuple[str]]:
-        """A query for the texts in a list, which is given as the parameter `name`."""
-        return self._each(name)
-
-    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        """Whether a column is one of the texts in a list, which is given as the parameter `name`.
-
-        One parameter, however long the list is: SQLAlchemy need not write the statement anew.
-        """
-        return self._among(column, name)
-
     def close(self) -> None:
         """Close the connections, unless they are the host's own or other sessions of this process use them."""
         with self.lock:
@@ -286,40 +266,6 @@ class Database:
                 self._kept.close()
                 self._kept = None
             self._give_back()
-
-
-class _Listed(TypeDecorator[Any]):
-    """A list of texts as JSON."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: object) -> str:
-        return _in_json(value)
-
-
-def _in_json(texts: Collection[str]) -> str:
-    return msgspec.json.encode(list(texts)).decode()
-
-
-def _each_in_json(name: str) -> Select[tuple[str]]:
-    given: Any = bindparam(name, type_=_Listed)
-    return select(func.json_each(given).table_valued("value").c.value)
-
-
-def _among_json(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    return column.in_(_each_in_json(name))
-
-
-def _among_array(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """So that an index is used also while PostgreSQL knows nothing of a table: what would be joined is read whole."""
-    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
-    return column == any_(given)
-
-
-def _each_in_array(name: str) -> Select[tuple[str]]:
-    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
-    return select(func.unnest(given).column_valued(f"each_{name}"))
 
 
 def _is_refusal(error: SQLAlchemyError) -> bool:

@@ -9,11 +9,13 @@ What they raise and find is in the words of SQLAlchemy's errors and results.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, Text, TypeDecorator, any_, bindparam, func, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 __all__ = ["Found", "Statements", "begin_at_once", "run"]
@@ -31,6 +33,7 @@ class Statements:
     def __init__(self, dialect: Dialect, schema: str | None) -> None:
         self._dialect = dialect
         self._schema = schema
+        self._is_sqlite = dialect.name == "sqlite"
         self._known = _COMPILED.setdefault((dialect.name, dialect.driver, dialect.paramstyle, schema), {})
 
     def execute(
@@ -41,7 +44,7 @@ class Statements:
         Args:
             name: tells the statement from all others.
             statement: makes it, when it is needed.
-            values: of its parameters, as the driver takes them; a list as `Database.listed` makes it.
+            values: of its parameters, as the driver takes them; a list as `listed` makes it.
         """
         text, ordered = self.prepared((name,), statement)
         cursor = run(connection, text, ordered(values))
@@ -63,6 +66,51 @@ class Statements:
             compiled = statement().compile(dialect=self._dialect, render_schema_translate=bool(names), **names)
             known = self._known[key] = (str(compiled), _in_order(compiled.positiontup, compiled.params))
         return known
+
+    def listed(self, texts: Collection[str]) -> Any:
+        """A list of texts as the driver takes it."""
+        return _in_json(texts) if self._is_sqlite else list(texts)
+
+    def each(self, name: str) -> Select[tuple[str]]:
+        """A query for the texts in a list, which is given as the parameter `name`."""
+        return _each_in_json(name) if self._is_sqlite else _each_in_array(name)
+
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether a column is one of the texts in a list, which is given as the parameter `name`.
+
+        One parameter, however long the list is: SQLAlchemy need not write the statement anew.
+        """
+        return column.in_(_each_in_json(name)) if self._is_sqlite else _among_array(column, name)
+
+
+class _Listed(TypeDecorator[Any]):
+    """A list of texts as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: object) -> str:
+        return _in_json(value)
+
+
+def _in_json(texts: Collection[str]) -> str:
+    return msgspec.json.encode(list(texts)).decode()
+
+
+def _each_in_json(name: str) -> Select[tuple[str]]:
+    given: Any = bindparam(name, type_=_Listed)
+    return select(func.json_each(given).table_valued("value").c.value)
+
+
+def _among_array(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """So that an index is used also while PostgreSQL knows nothing of a table: what would be joined is read whole."""
+    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
+    return column == any_(given)
+
+
+def _each_in_array(name: str) -> Select[tuple[str]]:
+    given: Any = bindparam(name, type_=postgresql.ARRAY(Text))
+    return select(func.unnest(given).column_valued(f"each_{name}"))
 
 
 def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:

@@ -139,7 +139,8 @@ def odata(
     """OData 4.
 
     Args:
-        id, modified: the properties with the key and the time of the last change, which filters name, too.
+        id: the property with the key, which filters name, too.
+        modified: the property with the time of the last change, which filters name, too.
         keys: what keys are: texts stand in quotes.
     """
     quote = "'" if keys == "text" else ""
@@ -200,7 +201,8 @@ def postgrest(
     """PostgREST, as Supabase has it.
 
     Args:
-        id, modified: the columns with the key and the time of the last change, which filters name, too.
+        id: the column with the key, which filters name, too.
+        modified: the column with the time of the last change, which filters name, too.
     """
     return _schema(
         {"contacts": contacts, "customers": customers, "products": products},
@@ -259,8 +261,11 @@ def datasette(
     """Datasette 1.0, below the address of a database; what is written takes its write API.
 
     Args:
-        contacts, customers, products: the tables.
-        id, modified: the columns with the key and the time of the last change, which filters name, too.
+        contacts: the table of contacts.
+        customers: the table of customers.
+        products: the table of products.
+        id: the column with the key, which filters name, too.
+        modified: the column with the time of the last change, which filters name, too.
     """
     objects: dict[str, Given] = {}
     for name, given in {"contacts": contacts, "customers": customers, "products": products}.items():
@@ -304,7 +309,9 @@ def hubspot_shape(
     """The shape of HubSpot's CRM objects (version 3), below `/crm/v3/objects`.
 
     Args:
-        contacts, customers, products: property of the default profile, or of your own → property there.
+        contacts: property of the default profile, or of your own → property there.
+        customers: the same for customers.
+        products: the same for products.
     """
 
     def object(path: str, names: Mapping[str, str]) -> CustomcrmObject:

@@ -249,7 +249,8 @@ class SyncSession:
         """What waits for a decision, as far as the systems have been read. Calls neither of them.
 
         Args:
-            keap, customcrm: the id of a record, for what is about that one alone.
+            keap: the id of a record of Keap, for what is about that one alone.
+            customcrm: the same of Customcrm.
             after: where a list goes on: the `next` of the part before.
             limit: how many at most; what is about one pair stays together. A part may have fewer, even none, and go on
                 all the same: `next` is `None` at the end of the list. Without a limit it is all of them.
@@ -263,7 +264,8 @@ class SyncSession:
         nothing is given a counterpart meanwhile.
 
         Args:
-            after, limit: see `conflicts`.
+            after: see `conflicts`.
+            limit: see `conflicts`.
         """
         return self._driver.run(self._engine.pairs_in_doubt(after=after, limit=limit))
 
@@ -305,7 +307,8 @@ class SyncSession:
         """The records that somebody has told apart.
 
         Args:
-            after, limit: see `conflicts`.
+            after: see `conflicts`.
+            limit: see `conflicts`.
         """
         return self._driver.run(self._engine.told_apart(after=after, limit=limit))
 
@@ -313,7 +316,8 @@ class SyncSession:
         """The records that failed and are not done yet: why, how often, and when they are tried again.
 
         Args:
-            after, limit: see `conflicts`.
+            after: see `conflicts`.
+            limit: see `conflicts`.
         """
         return self._driver.run(self._engine.failures(after=after, limit=limit))
 
@@ -470,7 +474,8 @@ class SyncSession:
                 `"unlink"`, `"conflict"`, `"skip"`, `"doubt"` (records that may be others) or `"tellapart"`; `None` for
                 all.
             matching: the id of a record, or a text in what an action says, whatever its case.
-            after, limit: see `conflicts`.
+            after: see `conflicts`.
+            limit: see `conflicts`.
 
         Raises:
             StalePlanError: when there is no such plan in this session's store (any more).
@@ -494,7 +499,8 @@ class SyncSession:
             run_id: of the run, or its report.
             object: the synchronization; `None` for all.
             outcome: see `Line`; `None` for all.
-            after, limit: see `conflicts`.
+            after: see `conflicts`.
+            limit: see `conflicts`.
         """
         return self._driver.run(self._engine.lines(run_id, object=object, outcome=outcome, after=after, limit=limit))
 

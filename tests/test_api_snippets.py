@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine
+from starlette.requests import Request
+from starlette.testclient import TestClient
 from tiers import variants
 
 import keapbridge as kb
@@ -392,6 +394,40 @@ def test_a_conflict_is_resolved_for_a_side(crm: kb.CustomcrmClient, keap: kb.Kea
         session.resolve(conflict, "customcrm", by="anna")
         assert session.conflicts() == []
     assert keap.contacts.get(contact.id).job_title == "Engineer"
+
+
+def test_records_in_doubt_are_linked_or_told_apart(
+    crm: kb.CustomcrmClient, keap: kb.KeapClient, crm_server: CustomcrmEmulator, keap_server: KeapEmulator
+) -> None:
+    for n in range(2):
+        email = f"shared{n}@example.org"
+        crm_server.state.contacts.add({"FirstName": "Ada", "LastName": "Berg", "Email": email})
+        theirs = {"given_name": "Zoe", "family_name": "Kim", "email_addresses": [{"email": email, "field": "EMAIL1"}]}
+        keap_server.state.contacts.add(theirs)
+    with kb.SyncSession(
+        customcrm=crm, keap=keap, store="sqlite:///bridge.db", policy=kb.Policy(conflicts="manual")
+    ) as session:
+        session.sync()
+        one, other = session.pairs_in_doubt()
+        session.same(one, by="anna")
+        session.different(other, by="anna")
+        assert session.pairs_in_doubt() == []
+        assert [told.by for told in session.told_apart()] == ["anna"]
+        assert len(list(session.contacts.links())) == 1
+        session.resolve_many(session.conflicts(), "keap", by="anna")
+        assert session.conflicts() == []
+
+
+def test_the_console_is_an_asgi_application(crm: kb.CustomcrmClient, keap: kb.KeapClient) -> None:
+    def check(request: Request) -> kb.console.User | None:
+        return kb.console.User("anna", can_decide=True) if "key" in request.headers else None
+
+    with kb.SyncSession(customcrm=crm, keap=keap, store="sqlite:///bridge.db") as session_or_fleet:
+        app = kb.console.asgi_app(session_or_fleet, authorize=check)  # a page to mount
+        client = TestClient(app)
+        assert client.get("/").status_code == 403
+        for page in ("runs", "plans", "conflicts", "failures", "pairs", "records"):
+            assert client.get(f"/{page}", headers={"key": "k"}).status_code == 200
 
 
 def test_a_limit_for_creates_stops_before_the_first_write(

@@ -294,6 +294,23 @@ def test_a_click_while_a_page_loads_counts_and_the_page_before_does_not_come_lat
     expect(page.locator("#main")).to_be_focused()  # whoever uses the keyboard goes on at what has come
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["with-a-script", "without"])
+def test_a_double_click_decides_once_and_shows_what_was_done(
+    world: World, browse: Callable[..., Any], script: bool
+) -> None:
+    _people(world)
+    world.sync(policy=MANUAL)
+    page = browse(java_script_enabled=script)
+    page.goto("/conflicts")
+    page.locator('button[name="decision"][value="keap"]').dblclick()
+    expect(page.locator("main")).to_contain_text(re.compile("It is decided, and written|You have decided this already"))
+    if script:
+        expect(page.get_by_role("status")).to_contain_text("It is decided")
+    assert _titles(world) == {"Manager"}
+    with world.sessions(policy=MANUAL) as session:
+        assert len([run for run in session.runs() if run.purpose == "decision"]) == 1
+
+
 def test_two_who_decide_at_once_do_not_overwrite_each_other(world: World, browse: Callable[..., Any]) -> None:
     _people(world)
     world.sync(policy=MANUAL)

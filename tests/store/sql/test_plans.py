@@ -12,7 +12,7 @@ from keapbridge.model.kept import Cursor
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import Action, Adopt, Create, Skip, Update
 from keapbridge.model.raw import RawChange
-from keapbridge.store.sql import LinkStore, core, rows
+from keapbridge.store.sql import LinkStore, core, plans, rows
 
 
 def _create(id: str, name: str = TOYS) -> Create:
@@ -94,3 +94,89 @@ def test_plans_are_listed_newest_first(toys: LinkStore) -> None:
         ("b", {}, NOON),
     ]
     assert str(found[0]).endswith("not applied: 2 create in Keap")
+
+
+# --- in parts ---------------------------------------------------------------------------------------------------------
+
+DOUBT = Skip(TOYS, CUSTOMCRM, "d", "same name", candidates=((KEAP, "D"),))
+MIXED: tuple[Action, ...] = (
+    _create("a"),
+    Skip(TOYS, CUSTOMCRM, "s", "it has no name"),
+    _create("t", "trains"),
+    Adopt(TOYS, "l", "L", "name"),
+    DOUBT,
+    _create("b"),
+    Update("trains", "u", "U", (Change("colour", KEAP, "red", "blue"),)),
+)
+BOTH = [TOYS, "trains"]
+
+
+def _paged(store: LinkStore, names: list[str], kind: str | None, matching: str, limit: int) -> list[int]:
+    """The places of all actions like that, gone through part by part."""
+    found: list[int] = []
+    after: int | None = -1
+    while after is not None:
+        part, after = run(store.plans.page("plan", names, kind, matching, after, limit))
+        assert len(part) <= limit
+        found += [each.number for each in part]
+        assert all(each.action == MIXED[each.number] for each in part)
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 50])
+@pytest.mark.parametrize(
+    ("names", "kind", "matching", "places"),
+    [
+        (BOTH, None, "", [0, 1, 2, 3, 4, 5, 6]),
+        ([TOYS], None, "", [0, 1, 3, 4, 5]),
+        (BOTH, "create", "", [0, 2, 5]),
+        ([TOYS], "create", "", [0, 5]),
+        (BOTH, "doubt", "", [4]),
+        (BOTH, "skip", "", [1]),
+        (BOTH, "link", "", [3]),
+        (BOTH, "delete", "", []),
+        (BOTH, None, "U", [6]),  # an id
+        ([TOYS], None, "U", []),
+        (BOTH, "create", "u", []),
+        (BOTH, None, "BLUE", [6]),  # a value
+        (BOTH, None, "no name", [1]),  # a reason
+        (BOTH, None, "nowhere", []),
+    ],
+)
+def test_a_plan_is_gone_through_in_parts(
+    toys: LinkStore, names: list[str], kind: str | None, matching: str, places: list[int], limit: int
+) -> None:
+    _planned(toys, *MIXED)
+    _planned(toys, _create("x"), plan_id="another")
+    assert _paged(toys, names, kind, matching, limit) == places
+
+
+def test_a_search_ends_a_part_after_so_many_and_goes_on_there(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "LOOKED_AT", 3)
+    _planned(toys, *MIXED)
+    assert run(toys.plans.page("plan", BOTH, None, "blue", -1, 9)) == ([], 2)
+    assert run(toys.plans.page("plan", BOTH, None, "blue", 2, 9)) == ([], 5)
+    [found], after = run(toys.plans.page("plan", BOTH, None, "blue", 5, 9))
+    assert (found.number, after) == (6, None)
+    assert _paged(toys, BOTH, None, "blue", 2) == [6]
+
+
+def test_a_bridge_goes_through_no_plan_of_another(toys: LinkStore, others: LinkStore) -> None:
+    _planned(toys, *MIXED)
+    assert run(others.plans.get("plan")) is None, "so that its session asks for no part of it"
+
+
+def test_which_runs_have_done_what_was_decided_of_a_pair(toys: LinkStore) -> None:
+    ids = {CUSTOMCRM: "u", KEAP: "U"}
+    done, moot = {TOYS: {"updated in Keap": 1}}, {TOYS: {"skipped": 1, "unchanged": 4}}
+    for n, (id, purpose, counts) in enumerate(
+        [("a", "decision", done), ("b", "decision", moot), ("c", "sync", done), ("d", "decision", done)]
+    ):
+        run(toys.plans.begin(id, NOON, [TOYS], purpose=purpose))
+        run(toys.plans.add_actions(id, 0, [Update(TOYS, "u", "U", ())]))
+        run(toys.runs.begin(id, f"run {id}", NOON + timedelta(hours=n), f"who did {id}"))
+        run(toys.runs.finish(f"run {id}", NOON, counts, complete=True))
+    assert run(toys.plans.decisions(TOYS, ids, NOON)) == [("run d", "who did d"), ("run a", "who did a")]
+    assert run(toys.plans.decisions(TOYS, {CUSTOMCRM: "u"}, NOON + timedelta(hours=1))) == [("run d", "who did d")]
+    assert run(toys.plans.decisions(TOYS, {KEAP: "V"}, NOON)) == []
+    assert run(toys.plans.decisions("trains", ids, NOON)) == []

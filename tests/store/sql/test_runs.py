@@ -178,3 +178,70 @@ def test_runs_of_an_earlier_version_that_ended_count_as_complete(toys: LinkStore
     with toys.database.transaction() as c:
         c.execute(schema.runs.update().values(complete=None))
     assert run(toys.runs.newest(1))[0].complete
+
+
+# --- in parts ---------------------------------------------------------------------------------------------------------
+
+
+def _lines(store: LinkStore, object: str | None, outcome: str | None, limit: int) -> list[str]:
+    """The records of all lines like that, gone through part by part."""
+    found: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        part, after = run(store.runs.page("run", object, outcome, after, limit))
+        assert len(part) <= limit
+        found += [str(each.customcrm_id) for each in part]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+@pytest.mark.parametrize(
+    ("object", "outcome", "ids"),
+    [
+        (None, None, "abcdef"),
+        (TOYS, None, "abdf"),
+        (None, "failed", "bcf"),
+        (TOYS, "failed", "bf"),
+        (None, "linked", "ad"),
+        (None, "held", "e"),
+        ("trains", "linked", ""),
+    ],
+)
+def test_lines_of_a_run_are_gone_through_in_parts(
+    toys: LinkStore, monkeypatch: pytest.MonkeyPatch, object: str | None, outcome: str | None, ids: str, limit: int
+) -> None:
+    monkeypatch.setattr(runs, "LOOKED_AT", 4)
+    begin_run(toys)
+    kinds = ("linked", "failed", "failed", "linked", "held", "failed")
+    told = [line(id, kind, "trains" if id in "ce" else TOYS) for id, kind in zip("abcdef", kinds, strict=True)]
+    run(toys.runs.add_lines("run", told))
+    run(toys.runs.add_lines("another", [line("x", "failed")]))
+    assert "".join(_lines(toys, object, outcome, limit)) == ids
+
+
+def test_a_bridge_goes_through_no_run_of_another(toys: LinkStore, others: LinkStore) -> None:
+    begin_run(toys)
+    run(toys.runs.add_lines("run", [line("a")]))
+    assert run(others.runs.page("run", None, None, 0, 9)) == ([], None)
+    assert run(others.runs.report("run")) is None
+
+
+def test_what_ended_a_run_before_its_time_is_kept(toys: LinkStore) -> None:
+    begin_run(toys)
+    assert run(toys.runs.finish("run", LATER, {}, complete=False, why="401: the key")).why == "401: the key"
+    found = run(toys.runs.report("run"))
+    assert found is not None
+    assert (found.why, found.complete) == ("401: the key", False)
+    assert [each.why for each in run(toys.runs.newest(9))] == ["401: the key"]
+
+
+def test_what_a_run_wrote_to_some_records_alone(toys: LinkStore) -> None:
+    begin_run(toys)
+    links = [("a", "A"), ("b", "B")]
+    for ours, theirs in links:
+        journal = (entry(CUSTOMCRM, ours, "new"), entry(KEAP, theirs, "new"))
+        run(toys.links.commit("run", Commit(TOYS, Link(ours, theirs), {}, journal=journal)))
+    found = run(toys.journal.of_run("run", (TOYS, {CUSTOMCRM: "b", KEAP: "B"})))
+    assert [(each.side, each.record_id) for each in found or ()] == [(CUSTOMCRM, "b"), (KEAP, "B")]
+    assert run(toys.journal.of_run("run", (TOYS, {KEAP: "a"}))) == []
+    assert run(toys.journal.of_run("another", (TOYS, {KEAP: "B"}))) is None

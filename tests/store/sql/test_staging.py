@@ -112,6 +112,18 @@ def test_what_is_seen_again_is_not_missing(toys: LinkStore) -> None:
     assert _missing(toys) == []
 
 
+def test_what_is_missing_of_one_pair(toys: LinkStore, others: LinkStore) -> None:
+    for n in "ab":
+        link(toys, n, n.upper())
+    _scan(toys, "B")
+    run(toys.staging.prove_missing(TOYS, KEAP, ["A"]))
+    [found] = run(toys.staging.missing_of(TOYS, {CUSTOMCRM: "a", KEAP: "A"}))
+    assert (found.side, found.id, found.proven, found.pair.link.customcrm_id) == (KEAP, "A", True, "a")
+    assert run(toys.staging.missing_of(TOYS, {CUSTOMCRM: "b", KEAP: "B"})) == []
+    assert run(toys.staging.missing_of("trains", {CUSTOMCRM: "a", KEAP: "A"})) == []
+    assert run(others.staging.missing_of(TOYS, {CUSTOMCRM: "a", KEAP: "A"})) == []
+
+
 def test_what_a_scan_saw_that_was_cut_off_does_not_count_for_the_next(toys: LinkStore) -> None:
     link(toys, "a", "A")
     run(toys.staging.begin_scan(TOYS, KEAP))

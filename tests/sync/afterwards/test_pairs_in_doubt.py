@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,3 +183,62 @@ def test_what_is_no_token_is_refused(world: World, token: str) -> None:
             with pytest.raises((ValueError, TypeError)):
                 asked(after=token)
     assert world.keap.requests.writes == []
+
+
+# --- in an event loop -------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _in_a_loop(world: World) -> AsyncIterator[kb.AsyncSyncSession]:
+    keap, crm = world.keap, world.crm
+    async with (
+        kb.AsyncKeapClient(auth=kb.KeapApiKey(keap.api_key), base_url=keap.base_url, app=keap.app) as theirs,
+        kb.AsyncCustomcrmClient(crm.base_url, auth=kb.BearerToken(crm.token), app=crm.app) as ours,
+        kb.AsyncSyncSession(customcrm=ours, keap=theirs, store="sqlite://", policy=MANUAL, lag=timedelta(0)) as session,
+    ):
+        yield session
+
+
+def test_pairs_are_decided_in_an_event_loop_as_well(world: World) -> None:
+    async def story() -> None:
+        async with _in_a_loop(world) as session:
+            await session.sync()
+            parts = [await session.pairs_in_doubt(limit=2)]
+            while parts[-1].next is not None:
+                parts.append(await session.pairs_in_doubt(after=parts[-1].next, limit=2))
+            pairs = [pair for part in parts for pair in part]
+            assert [pair.id for pair in pairs] == [pair.id for pair in await session.pairs_in_doubt()]
+            assert len(pairs) == 3
+            assert [each.pairs_in_doubt for each in await session.waiting()] == [0, 0, 3]
+
+            report = await session.same(pairs[0], by="anna")
+            assert (report.by, report.count("linked")) == ("anna", 1)
+            linked = {(link.customcrm_id, link.keap_id) for link in session.contacts.links()}
+            assert linked == {(pairs[0].id, pairs[0].other_id)}
+            with pytest.raises(kb.StalePlanError) as late:
+                await session.same(pairs[0].token, by="bob")
+            assert late.value.by == "anna"
+
+            apart = await session.different(pairs[1].token, by="bob")
+            [told] = await session.told_apart()
+            assert (told.by, told.run_id) == ("bob", apart.run_id)
+            assert await session.contacts.pairs_in_doubt() == [pairs[2]]
+            await session.undo(apart.run_id)
+            assert await session.told_apart() == []
+            assert len(await session.pairs_in_doubt()) == 2
+
+            conflicts = await session.conflicts()
+            assert {conflict.field for conflict in conflicts} == {"FirstName", "LastName"}
+            decided = await session.resolve_many([c.token for c in conflicts], "keap", by="eve")
+            assert (decided.count("decided"), decided.by) == (2, "eve")
+            assert await session.conflicts() == []
+            assert {entry.by for entry in (await session.history("contacts", customcrm=pairs[0].id))[:1]} == {"eve"}
+            assert await session.last_full_scan() is not None
+
+    for n in range(3):
+        email = f"shared{n}@example.org"
+        world.crm.state.contacts.add({"FirstName": f"Ada{n}", "LastName": "Berg", "Email": email})
+        theirs = {"given_name": f"Zoe{n}", "family_name": "Kim"}
+        world.keap.state.contacts.add({**theirs, "email_addresses": [{"email": email, "field": "EMAIL1"}]})
+    asyncio.run(story())
+    assert _names(world) == ({"Zoe0", "Ada1", "Ada2"}, {"Zoe0", "Zoe1", "Zoe2"})

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, or_, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
 
 from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import DECISION, EVERY_RECORD, HELD, KINDS, SYNC, Action, NumberedAction, Plan, Skip
@@ -151,51 +151,69 @@ class Plans:
             matching: an id of theirs, or a text that they say. So many are looked through that a part may have few.
             after: the place behind which to begin; -1 for the first.
         """
-        kinds = KINDS if kind is None else (kind,)
+        a = t.actions.c
+        some = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq > after).order_by(a.seq)
         with self._core.reading() as c:
             if matching:
-                if known := self._with_id(c, plan_id, names, kinds, matching, after, limit + 1):
+                if known := self._with_id(c, some, names, kind, matching, limit + 1):
                     return _part(known, limit)
-                rows = self._next(c, plan_id, names, kinds, after, LOOKED_AT)
+                rows = self._next(c, some, plan_id, names, kind, after, LOOKED_AT)
                 found = [row for row in rows if says(row.action, matching)]
                 if len(found) > limit or len(rows) < LOOKED_AT:
                     return _part(found, limit)
                 return found, rows[-1].number
-            return _part(self._next(c, plan_id, names, kinds, after, limit + 1), limit)
+            return _part(self._next(c, some, plan_id, names, kind, after, limit + 1), limit)
 
     def _next(
-        self, c: Connection, plan_id: str, names: Sequence[str], kinds: Sequence[str], after: int, limit: int
+        self,
+        c: Connection,
+        some: Select[Any],
+        plan_id: str,
+        names: Sequence[str],
+        kind: str | None,
+        after: int,
+        limit: int,
     ) -> list[NumberedAction]:
-        """Each kind by its place in the index: of a hundred thousand of another kind none is looked at."""
+        """Of several synchronizations all as they stand in the plan, and one kind of one as they stand in the index.
+
+        Else each kind by its place there: of a hundred thousand of another kind none is looked at.
+        """
         a = t.actions.c
+        wanted = list(itertools.product(names, KINDS if kind is None else (kind,)))
+        if len(wanted) == 1:
+            [(name, only)] = wanted
+            return self._numbered(c, some.where(a.object == name, a.kind == only).limit(limit))
+        if kind is None and len(names) > 1:
+            return self._numbered(c, some.where(a.object.in_(names)).limit(limit))
         places: list[int] = []
-        for name, kind in itertools.product(names, kinds):
-            its = (a.plan_id == plan_id, a.object == name, a.kind == kind, a.seq > after)
+        for name, each in wanted:
+            its = (a.plan_id == plan_id, a.object == name, a.kind == each, a.seq > after)
             places += c.execute(select(a.seq).where(*its).order_by(a.seq).limit(limit)).scalars()
-        first = sorted(places)[:limit]
-        found: list[NumberedAction] = []
-        for chunk in chunks(first):
-            query = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq.in_(chunk)).order_by(a.seq)
-            found += [NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
-        return found
+        return [
+            action
+            for chunk in chunks(sorted(places)[:limit])
+            for action in self._numbered(c, some.where(a.seq.in_(chunk)))
+        ]
+
+    def _numbered(self, c: Connection, query: Select[Any]) -> list[NumberedAction]:
+        return [NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     def _with_id(
         self,
         c: Connection,
-        plan_id: str,
+        some: Select[Any],
         names: Sequence[str],
-        kinds: Sequence[str],
+        kind: str | None,
         id: str,
-        after: int,
         limit: int,
     ) -> list[NumberedAction]:
         a = t.actions.c
-        found: dict[int, NumberedAction] = {}
-        for its_id in (a.customcrm_id, a.keap_id):
-            its = (a.plan_id == plan_id, a.object.in_(names), its_id == id, a.kind.in_(kinds), a.seq > after)
-            query = select(a.seq, a.body).where(*its).order_by(a.seq).limit(limit)
-            found |= {row.seq: NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)}
-        return [found[seq] for seq in sorted(found)]
+        some = some.where(a.object.in_(names))
+        if kind is not None:
+            some = some.where(a.kind == kind)
+        each = (self._numbered(c, some.where(its_id == id).limit(limit)) for its_id in (a.customcrm_id, a.keap_id))
+        found = {action.number: action for its in each for action in its}
+        return [found[number] for number in sorted(found)]
 
     @flow
     def actions_of(self, plan_id: str, name: str, side: Side, ids: Collection[str]) -> list[Action]:

@@ -329,6 +329,8 @@ def headings(action: Action) -> tuple[str, ...]:
 
 def _updates(changes: Iterable[Change]) -> tuple[str, ...]:
     sides = {change.side for change in changes}
+    if not sides:  # as most that are linked
+        return ()
     return tuple(f"update in {side.title}" for side in Side if side in sides)
 
 

@@ -95,6 +95,11 @@ class Observation:
     life: Life = UNKNOWN_LIFE
     went_back: bool = False
 
+    def marked(self, mark: str) -> Observation:
+        """The same with its mark: for all that is read, so it is not put together by `attrs.evolve`."""
+        known = (self.updated_at, self.version, self.problem, self.seen_in)
+        return Observation(self.side, self.id, self.snapshot, *known, mark, self.life, self.went_back)
+
 
 @attrs.frozen
 class Awaited:

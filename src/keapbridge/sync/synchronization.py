@@ -412,7 +412,7 @@ class Synchronization:
         # What waits for another record to be linked means something else as soon as that is done.
         waits = any(is_pending(seen.snapshot.values.get(field)) for field in self.mapper.references)
         if fingerprint is not None and seen.problem is None and not waits:
-            seen = attrs.evolve(seen, mark=fingerprint + content)
+            seen = seen.marked(fingerprint + content)
         return Staged(seen, content, self.keys(seen.snapshot))
 
     def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
@@ -492,9 +492,12 @@ class Rule:
         return cls(context, lens.name, lens.policy, lens.follows, keeps, *own)
 
 
+_SORTED = msgspec.json.Encoder(order="sorted")
+
+
 def digest(snapshot: Snapshot) -> str:
     """A short fingerprint of a snapshot; the order of its fields does not matter."""
-    content = msgspec.json.encode(_content(snapshot), order="sorted")
+    content = _SORTED.encode(_content(snapshot))
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 

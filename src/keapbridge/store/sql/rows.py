@@ -78,6 +78,8 @@ class Rows:
         return keyed_digest(digest, self.hash_key) if self.hash_key else digest
 
     def observed(self, name: str, o: Observation, *, linked: bool) -> dict[str, Any]:
+        updated_at, changed = o.updated_at, o.life.changed
+        stamp = to_text(updated_at)
         return {
             "bridge": self.bridge,
             "object": name,
@@ -88,13 +90,13 @@ class Rows:
             "unreadable": self.close(o.snapshot.unreadable),
             "absent": dump(sorted(o.snapshot.absent)) if o.snapshot.absent else None,
             "aliases": self.close(o.snapshot.aliases) if o.snapshot.aliases else None,
-            "updated_at": to_text(o.updated_at),
+            "updated_at": stamp,
             "version": o.version,
             "problem": self.close_text(o.problem),
             "mark": o.mark,
             "seen_in": o.seen_in,
             "born": o.life.born,
-            "changed": to_text(o.life.changed),
+            "changed": stamp if changed == updated_at else to_text(changed),
             "went_back": o.went_back or None,
         }
 
@@ -283,8 +285,11 @@ class Rows:
         )
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def dump(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 def load(text: str) -> Any:

@@ -128,7 +128,7 @@ class PlanPart:
         """Write down what is to be done."""
         yield from self._plan.add(actions)
         self.actions += len(actions)
+        self.counts.update(heading for action in actions for heading in headings(action))
         for action in actions:
-            self.counts.update(headings(action))
             if isinstance(action, Skip):
                 self.uncertain.pop((action.side, action.id), None)

@@ -54,6 +54,8 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
 
 def _certain(part: PlanPart, pairs: Sequence[tuple[str, str]]) -> Flow[list[tuple[str, str]]]:
     """The pairs that cannot be wrong: where one may have another counterpart that is not shown yet, both wait."""
+    if not part.uncertain:
+        return list(pairs)
     certain: list[tuple[str, str]] = []
     skips: list[Skip] = []
     for pair in pairs:

@@ -20,6 +20,7 @@ class Sizes:
         few: links that an incremental sync is compared with.
         overhead: contacts of the many first syncs that are compared with themselves.
         syncs: incremental syncs in each round.
+        runs: how often what waits for answers is measured.
         writes: records that are written against latency.
         matched: contacts in the row that counts calls.
         imports: how often the import is timed.
@@ -34,6 +35,7 @@ class Sizes:
     few: int = 10_000
     overhead: int = 4_000
     syncs: int = 9
+    runs: int = 3
     writes: int = 800
     matched: int = 2_300
     imports: int = 11
@@ -46,7 +48,19 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    pages=10, sdk_pages=1, many=5_000, some=2_000, few=500, overhead=250, syncs=5, writes=160, matched=1_200, imports=5
+    pages=8,
+    sdk_pages=1,
+    rounds=2,
+    many=4_000,
+    some=2_000,
+    few=500,
+    overhead=150,
+    syncs=5,
+    runs=1,
+    writes=160,
+    matched=1_200,
+    imports=3,
+    turns=9,
 )
 TINY = Sizes(
     pages=1,
@@ -57,6 +71,7 @@ TINY = Sizes(
     few=100,
     overhead=100,
     syncs=2,
+    runs=1,
     writes=16,
     matched=60,
     imports=1,

@@ -114,7 +114,7 @@ def writes(sizes: Sizes, work: Workspace) -> Iterator[Line]:
     updated: list[dict[str, Any]] = []
     number = sizes.writes
     with emulators(latency=LATENCY) as systems:
-        for turn in range(sizes.rounds):
+        for turn in range(sizes.runs):
             systems.tell("add", side="customcrm", first=turn * number, count=number)
             created.append(_written(systems, store, "created in Keap", number))
             time.sleep(TICK)
@@ -152,7 +152,7 @@ def undo(sizes: Sizes, work: Workspace) -> Iterator[Line]:
         # Who is there already, and is edited in each turn.
         systems.tell("add", side="both", first=0, count=number)
         measure("write", **systems.urls, store=str(store))
-        for turn in range(sizes.rounds):
+        for turn in range(sizes.runs):
             time.sleep(TICK)
             systems.tell("edit", side="keap", first=0, count=number, job=f"Countess {turn}")
             edited = _written(systems, store, "updated in Customcrm", number)

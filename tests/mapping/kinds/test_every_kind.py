@@ -27,7 +27,7 @@ from keapbridge.mapping.kinds.money import Money
 from keapbridge.mapping.kinds.named_in_keap import Tags
 from keapbridge.mapping.kinds.numbers import Integer, Number
 from keapbridge.mapping.kinds.references import Reference
-from keapbridge.mapping.kinds.text import FullName
+from keapbridge.mapping.kinds.text import FullName, Text
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 
@@ -146,6 +146,33 @@ def test_a_sample_is_not_made_by_what_it_checks(cls: type[Kind], monkeypatch: py
     for name in ("read", "write", "fit", "for_custom_field"):
         monkeypatch.setattr(cls, name, _refuse)
     assert kind.sample(asked()) == expected
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.plain is not None], ids=repr)
+@LAWS
+@given(st.data())
+def test_what_is_read_as_what_it_is_would_be_read_as_itself(kind: Kind, data: st.DataObject) -> None:
+    assert kind.plain is not None
+    near = st.sampled_from((" ", "\n", "\x00", "A", "é", "\u200b", "%", "/", ".", "-", "@"))
+    text = data.draw(st.from_regex(kind.plain, fullmatch=True))
+    at, more = data.draw(st.integers(0, len(text))), data.draw(near)
+    for drawn in (text, text[:at] + more + text[at:], text[:at] + more, more + text[at:]):
+        if kind.plain.fullmatch(drawn) is not None:
+            for side in Side:
+                for scope in (None, "NOR"):
+                    assert kind.read(drawn, side, scope, LINKED) == drawn
+
+
+def test_who_reads_in_a_way_of_its_own_has_no_other_ones_plain_texts() -> None:
+    class Louder(Text):
+        def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
+            return str(raw).upper()
+
+    class Named(Text):
+        pass
+
+    assert Louder.plain is None
+    assert Named.plain is Text.plain
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from random_habits import habits_of_seed
 
@@ -91,6 +93,23 @@ def test_what_an_interrupted_one_has_left_is_deleted_by_the_next(
         assert found.told["null"].value == "clears"
         assert (left(server), journal.exists()) == ([theirs], False)
         assert server.state.contacts[theirs]["family_name"] == "Lovelace"
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(4, marks=pytest.mark.thorough), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 58))],
+)
+def test_one_that_was_killed_anywhere_finds_all_habits_when_it_is_started_again(seed: int, tmp_path: Path) -> None:
+    habits, calls = habits_of_seed(seed), random.Random(seed).randrange(2, 110)
+    server = KeapEmulator(habits=habits)
+    server.app = dying = Dying(server.app, calls)
+    with server, client_of(server) as keap:
+        with pytest.raises(kb.AuthError):
+            kb.probe_keap(keap, journal=tmp_path / "probe.json")
+        dying.calls = 10_000
+        found = kb.probe_keap(keap, journal=tmp_path / "probe.json")
+        assert {name: getattr(found, name) for name in habits.fields()} == attrs.asdict(habits)
+        assert (left(server), list(tmp_path.iterdir())) == ([], [])
 
 
 class Refusing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import keap_contract as published
@@ -12,6 +12,9 @@ import pytest
 from script_modules import script
 
 from keapbridge.keap import records
+from keapbridge.keap.directory import Tag
+from keapbridge.keap.fields import FieldType
+from keapbridge.keap.of_one_object import EmailStatus
 from keapbridge.testing.keap import _filters, _resources
 
 compare = script("keap_contract")
@@ -42,6 +45,13 @@ def contract() -> dict[str, Any]:
         paths[f"/rest/v2/{name}/{{id}}"] = {"patch": {"parameters": [mask]}}
     for ours, theirs in compare.PARTS.items():
         add(theirs, [f.name for f in attrs.fields(getattr(records, ours)) if f.name != "extra"])
+    add(compare.STATUS, [f.name for f in attrs.fields(EmailStatus) if f.name != "extra"])
+    add("Tag", [*(f.name for f in attrs.fields(Tag) if f.name != "extra"), "colour"])
+    types = {"enum": [*get_args(FieldType)]}
+    schemas["CreateCustomFieldRequest"] = {"properties": {"field_type": types}}
+    for call in compare.CALLS:
+        method, path = call.split()
+        paths.setdefault(f"/rest{path.replace('{}', '{id}')}", {}).setdefault(method.lower(), {})
     return {"components": {"schemas": schemas}, "paths": paths}
 
 
@@ -63,6 +73,11 @@ def test_what_is_missing_and_what_has_drifted_is_told(tmp_path: Path, capsys: py
     order_by["description"] = "- `name`\n- `mood`"
     found["paths"]["/rest/v2/companies/{id}"]["patch"]["parameters"][0]["schema"]["items"]["enum"].remove("notes")
     del found["paths"]["/rest/v2/products"]
+    found["components"]["schemas"]["CreateCustomFieldRequest"]["properties"]["field_type"]["enum"][0] = "MOOD"
+    found["components"]["schemas"]["Tag"]["properties"].pop("description")
+    found["paths"]["/rest/v2/contacts:join"] = found["paths"].pop("/rest/v2/contacts:merge")
+    for path in [path for path in found["paths"] if "/users" in path]:
+        del found["paths"][path]  # what is not described at all has not drifted
     code, told = run(found, tmp_path, capsys)
     assert code == 1
     assert [" ".join(line.split()) for line in told.splitlines()] == [
@@ -77,6 +92,14 @@ def test_what_is_missing_and_what_has_drifted_is_told(tmp_path: Path, capsys: py
         "drift companies, orders of the emulator: id is not there",
         "drift companies: no order by id",
         "drift products: there is no such list",
+        "drift Tag: description is not there",
+        "missing custom fields: MOOD",
+        "drift custom fields: CURRENCY is not there",
+        "missing custom fields of the emulator: MOOD",
+        "drift custom fields of the emulator: CURRENCY is not there",
+        "drift no GET /v2/products",
+        "drift no POST /v2/contacts:merge",
+        "drift no POST /v2/products",
     ]
 
 

@@ -29,6 +29,7 @@ __all__ = ["JOURNAL", "Lab", "Probed", "probe_keap"]
 
 READS: Final = 6
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LOOKS: Final = (*[0.0] * READS, *PAUSES)
 JOURNAL: Final = "keapbridge-probe.json"
 FILTERS: Final[Mapping[str, str]] = {"contacts": "family_name", "companies": "company_name"}
 """What is made, contacts first, and the filter that finds it by its mark."""
@@ -202,7 +203,7 @@ class Lab:
     def _delete_records(self, kind: str, mark: str) -> Flow[None]:
         """Until a list shows no more of them; one that is deleted may be shown for a while."""
         deleted: set[str] = set()
-        pauses = iter((*[0.0] * READS, *PAUSES))
+        pauses = iter(_LOOKS)
         while True:
             yield from self.settle()
             found = yield from self._found(kind, mark, filter=f"{FILTERS[kind]}=={mark}", page_size="100")
@@ -211,8 +212,7 @@ class Lab:
                 pause = next(pauses, None) if left else None
                 if pause is None:
                     return
-                if pause:
-                    yield Sleep(pause, why="Keap to show no more what is deleted")
+                yield Sleep(pause, why="Keap to show no more what is deleted")
             for id in left - deleted:
                 yield from self._delete_one(f"{kind}/{id}", mark)
             deleted |= left
@@ -269,7 +269,7 @@ def probe_keap(keap: KeapClient, *, journal: str | PathLike[str] = JOURNAL, even
         for mark in lab.earlier:
             run(lab.delete(mark))
     if not even_if_not_empty:
-        run(_is_empty(lab))
+        run(_check_empty(lab))
     lab.begin()
     told: dict[str, Told] = {}
     try:
@@ -302,12 +302,33 @@ def _tried(lab: Lab, experiment: Any, told: Mapping[str, Told]) -> Flow[dict[str
     return found
 
 
-def _is_empty(lab: Lab) -> Flow[None]:
+def _check_empty(lab: Lab) -> Flow[None]:
+    """Refuse a Keap that holds records. Those of an earlier probe may only be shown by now: they are deleted.
+
+    Raises:
+        ValueError: where it holds others, or does not tell.
+    """
     for kind in ("contacts", "companies", "products"):
-        seen = yield from lab.call("GET", kind, page_size="1")
-        if not isinstance(seen.data, dict) or seen.data.get(kind):
-            said = "may hold" if seen.refused else "holds"
-            raise ValueError(
-                f"this Keap {said} {kind}: a probe is for a sandbox that is empty; "
-                "probe_keap(keap, even_if_not_empty=True) goes on all the same and leaves them alone"
-            )
+        looks = iter(_LOOKS)
+        while names := (yield from _names(lab, kind)):
+            if not names <= {*lab.earlier}:
+                said = "may hold" if None in names else "holds"
+                raise ValueError(
+                    f"this Keap {said} {kind}: a probe is for a sandbox that is empty; "
+                    "probe_keap(keap, even_if_not_empty=True) goes on all the same and leaves them alone"
+                )
+            for mark in lab.earlier:
+                yield from lab.delete(mark)
+            pause = next(looks, None)
+            if pause is None:
+                break  # each is deleted, and shown all the same
+            yield Sleep(pause, why="Keap to show no more what is deleted")
+
+
+def _names(lab: Lab, kind: str) -> Flow[set[str | None]]:
+    """What the records that there are are called; `None` among them where that is not told."""
+    name = FILTERS.get(kind, "name")
+    seen = yield from lab.call("GET", kind, page_size="100", **({"fields": name} if kind in FILTERS else {}))
+    if not isinstance(seen.data, dict):
+        return {None}
+    return {str(record.get(name)) for record in seen.data.get(kind) or []}

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from keapbridge._version import __version__
 
-__all__ = ["render"]
+__all__ = ["plural", "render"]
 
 
 def render(template: str, **context: Any) -> str:
@@ -28,7 +28,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    found.filters |= {"number": _number, "stamp": _stamp, "minute": _minute, "span": _span, "plural": _plural}
+    found.filters |= {"number": _number, "stamp": _stamp, "minute": _minute, "span": _span, "plural": plural}
     found.globals["version"] = __version__
     return found
 
@@ -55,6 +55,6 @@ def _span(span: timedelta) -> str:
     return f"{seconds:.0f} s"
 
 
-def _plural(number: int, one: str, many: str = "") -> str:
+def plural(number: int, one: str, many: str = "") -> str:
     """`3 conflicts`, `1 conflict`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -12,6 +12,7 @@ from keapbridge._clock import utc_now
 from keapbridge.console.desk import FullScans
 from keapbridge.console.pages.hooks import NotedHooks, read_noted
 from keapbridge.console.pages.runs import ARun, run_shown
+from keapbridge.console.rendering import plural
 from keapbridge.console.threads import on_a_thread
 from keapbridge.console.visit import Visit
 from keapbridge.keap.limits import KeapLimits
@@ -137,7 +138,7 @@ def _of_runs(runs: Sequence[RunSummary], under_way: UnderWay | None) -> Iterator
         number = sum(run.counts.get(name, {}).get("held", 0) for name in run.objects if name not in told)
         told.update(run.objects)
         if number:
-            words = _plural(number, "field is held", "fields are held")
+            words = plural(number, "field is held", "fields are held")
             yield Waits(f"{words}: the report of the run says why", f"runs/{run.run_id}?outcome=held")
 
 
@@ -155,7 +156,7 @@ def _of_scans(scans: FullScans, now: datetime) -> Iterator[Waits]:
 def _of_hooks(webhooks: Webhooks) -> Iterator[Waits]:
     found = webhooks.noted
     if found is not None and (number := len(found.hooks) - found.verified):
-        yield Waits(_plural(number, "event is not told by Keap", "events are not told by Keap"), "")
+        yield Waits(plural(number, "event is not told by Keap", "events are not told by Keap"), "")
 
 
 def _gauges(limits: KeapLimits | None) -> Iterator[Gauge]:
@@ -201,11 +202,7 @@ async def _open(visit: Visit) -> list[Waits]:
         ("failures", "record has failed", "records have failed", "failures"),
     )
     return [
-        Waits(f"{'More than ' if name in more else ''}{_plural(sums[name], one, many)}", link)
+        Waits(f"{'More than ' if name in more else ''}{plural(sums[name], one, many)}", link)
         for name, one, many, link in told
         if sums[name]
     ]
-
-
-def _plural(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

@@ -14,9 +14,9 @@ from keapbridge._io.calling import send
 from keapbridge._io.calls import Answer, Call
 from keapbridge._io.port import Port, check_header
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding, secret_of
-from keapbridge._json.codec import load_json
+from keapbridge._json.token_answer import read_tokens
 from keapbridge.customcrm.tokens import Token, Tokens
-from keapbridge.errors import AuthError, ShapeError, StatusError
+from keapbridge.errors import AuthError, StatusError
 from keapbridge.model.given import keywords
 
 __all__ = ["ApiKey", "BasicAuth", "BearerToken", "ClientCredentials"]
@@ -180,14 +180,7 @@ class ClientCredentials:
 
 
 def _decode(answer: Answer) -> Mapping[str, Any]:
-    found = load_json(answer)
-    if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
-        del found  # it may be a token all the same
-        raise ShapeError(
-            "the answer of token_url holds no access token: look at token_url, and at secret_in",
-            paths=["$.access_token"],
-        )
-    return found | {"access_token": Secret(found["access_token"])}
+    return read_tokens(answer, "the answer of token_url", "look at token_url, and at secret_in")
 
 
 def _lifetime(value: Any) -> timedelta:

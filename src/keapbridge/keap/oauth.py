@@ -20,7 +20,7 @@ from keapbridge._io.calling import send
 from keapbridge._io.calls import Answer, Call
 from keapbridge._io.port import Port
 from keapbridge._io.secret import Secret, basic, bearer, form, hiding
-from keapbridge._json.codec import load_json
+from keapbridge._json.token_answer import read_tokens
 from keapbridge.errors import AuthError, ShapeError, StatusError
 from keapbridge.model.given import checks, keywords, text, wrong
 
@@ -279,19 +279,7 @@ def _token_call(
 
 
 def _decode(answer: Answer) -> Mapping[str, Any]:
-    found = load_json(answer)
-    if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
-        del found  # it may be a token all the same
-        raise ShapeError(
-            "Keap's answer holds no access token: look at client_id and client_secret, and authorize again",
-            paths=["$.access_token"],
-        )
-    secrets = {name: Secret(found[name]) for name in ("access_token", "refresh_token") if _is_text(found.get(name))}
-    return {"expires_in": found.get("expires_in")} | secrets
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+    return read_tokens(answer, "Keap's answer", "look at client_id and client_secret, and authorize again")
 
 
 def _tokens(answer: Mapping[str, Any], moment: datetime, old_refresh_token: Secret | None) -> OAuthTokens:

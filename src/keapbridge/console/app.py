@@ -222,7 +222,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         error.status_code, "This cannot be done"
     )
     home = request.scope.get(HOME, "")
-    page = render("refused.html", title=title, why=error.detail, home=home)
+    is_seen = error.status_code != 403  # else there is nothing to be seen for them
+    page = render("refused.html", title=title, why=error.detail, home=home, is_seen=is_seen)
     return HTMLResponse(page, error.status_code, error.headers)
 
 

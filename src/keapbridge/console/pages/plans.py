@@ -11,7 +11,8 @@ import attrs
 from keapbridge.console.desk import Desk
 from keapbridge.console.pages.conflicts import moved
 from keapbridge.console.pages.progress import begun, named, run_of
-from keapbridge.console.pages.runs import CountRow, count_rows
+from keapbridge.console.pages.runs import CountRow, count_rows, counted
+from keapbridge.console.pages.words import reason_words
 from keapbridge.console.visit import Form, Visit, missing
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.errors import StalePlanError
@@ -134,8 +135,9 @@ def plan_shown(plan: PlanSummary) -> APlan:
     for counts in plan.counts.values():
         for heading, number in counts.items():
             total[heading] = total.get(heading, 0) + number
-    words = ", ".join(f"{number:,} {heading}" for heading, number in sorted(total.items()) if number)
-    return APlan(plan.id, plan.created_at, words or "nothing to write", PURPOSES.get(plan.purpose, ""), plan.applied_at)
+    return APlan(
+        plan.id, plan.created_at, counted(total) or "nothing to write", PURPOSES.get(plan.purpose, ""), plan.applied_at
+    )
 
 
 def row_shown(number: int, action: Action, ticked: frozenset[int] = frozenset()) -> ARow:
@@ -153,7 +155,7 @@ def row_shown(number: int, action: Action, ticked: frozenset[int] = frozenset())
         ids = [(side, id) for side, id in ids if id is not None]
     notes = [f"{held['field']} is left out: {held['reason']}" for held in row["held"]]
     if row["reason"] and not isinstance(action, Skip):
-        notes.insert(0, row["reason"])
+        notes.insert(0, reason_words(row["reason"]))
     words = KINDS[kind]
     if isinstance(action, Skip):
         words = action.reason if action.field is None else f"{action.field} is held: {action.reason}"

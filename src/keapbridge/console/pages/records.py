@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from keapbridge.console.pages.words import reason_words
 from keapbridge.console.visit import Visit, missing
 from keapbridge.model.checked import usable_id
 from keapbridge.model.kept import JournalEntry
@@ -110,7 +111,8 @@ def _fields(found: Explanation) -> Iterator[AField]:
     bases = {side: {} if found.link is None else found.link.base(side) for side in Side}
     why = {c.field: f"goes to {c.side.title} with the next sync ({c.cause})" for c in found.changes}
     why |= {
-        c.field: f"waits for a decision: {c.reason}" if c.reason else "waits for a decision" for c in found.conflicts
+        c.field: f"waits for a decision: {reason_words(c.reason)}" if c.reason else "waits for a decision"
+        for c in found.conflicts
     }
     why |= {h.field: f"is held: {h.reason}" for h in found.held}
     for name in dict.fromkeys([*values[Side.CUSTOMCRM], *values[Side.KEAP]]):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from keapbridge.console.desk import Desk
+from keapbridge.console.pages.words import heading_words, reason_words
 from keapbridge.console.visit import Visit, missing
 from keapbridge.errors import StalePlanError
 from keapbridge.model.plan import DECISION, Plan
@@ -20,7 +21,7 @@ from keapbridge.model.summaries import RunSummary
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-__all__ = ["ARun", "CountRow", "count_rows", "run_shown", "show", "show_one", "the_report"]
+__all__ = ["ARun", "CountRow", "count_rows", "counted", "run_shown", "show", "show_one", "the_report"]
 
 MANY = 25
 LINES = 50
@@ -75,6 +76,11 @@ class Reason:
     number: int
     more: bool
 
+    @property
+    def words(self) -> str:
+        """The outcome in words."""
+        return heading_words(self.outcome, 1)
+
 
 def _ending(ended: bool, complete: bool, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, str]:
     """How a run ended in words, and how one is to feel about it."""
@@ -92,8 +98,15 @@ def run_shown(run: RunSummary) -> ARun:
     total: Counter[str] = Counter()
     for its in run.counts.values():
         total.update({heading: number for heading, number in its.items() if heading != "unchanged"})
-    words = ", ".join(f"{number:,} {heading}" for heading, number in sorted(total.items()) if number) or "nothing to do"
+    words = counted(total) or "nothing to do"
     return ARun(run.run_id, run.started_at, ending, mood, PURPOSES.get(run.purpose, ""), words)
+
+
+def counted(total: Mapping[str, int]) -> str:
+    """Numbers in one line."""
+    return ", ".join(
+        f"{number:,} {heading_words(heading, number)}" for heading, number in sorted(total.items()) if number
+    )
 
 
 def count_rows(
@@ -102,7 +115,11 @@ def count_rows(
     """A row for each heading."""
     headings = dict.fromkeys(heading for name in objects for heading in counts.get(name, {}))
     return [
-        CountRow(heading, [counts.get(name, {}).get(heading, 0) for name in objects], (links or {}).get(heading, ""))
+        CountRow(
+            heading_words(heading),
+            [counts.get(name, {}).get(heading, 0) for name in objects],
+            (links or {}).get(heading, ""),
+        )
         for heading in sorted(headings)
     ]
 
@@ -145,7 +162,8 @@ async def show_one(visit: Visit) -> Response:
         "counts": count_rows(report.counts, report.objects),
         "objects": report.objects,
         "outcome": outcome,
-        "outcomes": [each for each in outcomes if each != "unchanged"],
+        "outcome_words": heading_words(outcome),
+        "outcomes": [(each, heading_words(each)) for each in outcomes if each not in ("unchanged", "decided")],
         "lines": [_line(line) for line in lines],
         "more": visit.url("runs", report.run_id, outcome=outcome, after=lines.next) if lines.next else "",
         "can_be_undone": any(report.count(done) for done in UNDONE),
@@ -174,12 +192,13 @@ async def _reasons(desk: Desk, report: Report) -> list[Reason]:
         if report.count(outcome):
             lines = await desk.ask(desk.session.lines, report, outcome=outcome, limit=LOOKED_AT)
             its = Counter(line.reason for line in lines)
-            found += [Reason(outcome, why, number, bool(lines.next)) for why, number in its.most_common(DIFFERENT)]
+            common = its.most_common(DIFFERENT)
+            found += [Reason(outcome, reason_words(why), number, bool(lines.next)) for why, number in common]
     return found
 
 
 def _line(line: Line) -> ALine:
-    return ALine(line.object, line.heading, line.fields, line.reason, tuple(_ids(line)))
+    return ALine(line.object, heading_words(line.heading, 1), line.fields, reason_words(line.reason), tuple(_ids(line)))
 
 
 def _ids(line: Line) -> Iterator[tuple[Side, str]]:

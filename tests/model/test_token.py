@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from types import NoneType
 
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keapbridge.model.token import digest_of, read_token, token_of
+from keapbridge.model.token import LARGEST, digest_of, read_token, token_of
 
-PARTS = st.tuples(st.text(), st.integers(-(2**60), 2**60), st.none() | st.text())
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+PARTS = st.tuples(TEXTS, st.integers(-LARGEST, LARGEST), st.none() | TEXTS)
 KINDS = (str, int, (str, NoneType))
 
 
@@ -20,6 +23,13 @@ def test_it_holds_any_parts_in_letters_that_need_no_quoting(parts: tuple[str, in
     token = token_of(*parts)
     assert re.fullmatch("[A-Za-z0-9_-]*", token)
     assert tuple(read_token("after takes a part", token, KINDS)) == parts
+
+
+@pytest.mark.parametrize("parts", [("a\0b", 1, None), ("a", LARGEST + 1, None), ("a", -(10**40), None), ("a", 1, "\0")])
+def test_what_no_column_holds_was_made_up(parts: tuple[str, int, str | None]) -> None:
+    made_up = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    with pytest.raises(ValueError, match="after takes a part"):
+        read_token("after takes a part", made_up, KINDS)
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))

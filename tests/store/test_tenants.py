@@ -73,6 +73,8 @@ def test_a_tenant_is_kept_as_it_is_and_once(tenants: SqlTenants) -> None:
     assert standing(tenants).tenant == ACME
     assert tenants.of_token("a" * 32) == "acme"
     assert tenants.of_token("b" * 32) is None
+    assert tenants.of_token("a" * 31 + "\0") is None, "no database is asked for it"
+    assert tenants.find("acme\0") is None
     assert [each.name for each in tenants.page()] == ["acme"]
     assert tenants.page(after="acme") == []
     assert tenants.count() == 1

@@ -23,7 +23,7 @@ from keapbridge._flow.effects import new_id
 from keapbridge.console.desk import Desk, Desks, HasDesks, session_of
 from keapbridge.console.pages import FLEET, SESSION, Page
 from keapbridge.console.rendering import render
-from keapbridge.console.security import HEADERS, Tokens, is_of_this_site
+from keapbridge.console.security import HEADERS, Tokens, is_embedded, is_of_this_site
 from keapbridge.console.threads import on_a_thread
 from keapbridge.console.user import Authorize, User, user_of
 from keapbridge.console.visit import Form, UrlFor, Visit, missing, read_form, read_segment, segment
@@ -133,6 +133,8 @@ class ConsoleApp:
             moment = utc_now()
             tokens = await self._known_tokens()
             form = Form()
+            if is_embedded(request.headers):
+                raise HTTPException(403, "This was loaded by another site.")
             if request.method == "POST":
                 form = await read_form(request)
                 if not is_of_this_site(request.headers):
@@ -200,6 +202,8 @@ async def _answered(page: Page, visit: Visit) -> Response:
     """What a page answers, or why it cannot, in words."""
     try:
         return await page.answer(visit)
+    except HTTPException as error:
+        return await _refused(visit.request, error)
     except StalePlanError as error:
         return _told(visit, 409, "This has moved on", error)
     except TryLaterError as error:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-__all__ = ["HEADERS", "LASTING", "Tokens", "is_of_this_site"]
+__all__ = ["HEADERS", "LASTING", "Tokens", "is_embedded", "is_of_this_site"]
 
 LASTING = timedelta(hours=12)  # of a token
 _AHEAD = timedelta(minutes=5)  # that the clock of another process may be
@@ -59,6 +59,12 @@ class Tokens:
     def _sign(self, *parts: str) -> str:
         said = "\n".join(f"{len(part)}:{part}" for part in parts)
         return hmac.new(self.key.encode(), said.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+
+def is_embedded(headers: Mapping[str, str]) -> bool:
+    """Whether another site has a page loaded in one of its own, or read, as far as the browser tells."""
+    site, how = headers.get("sec-fetch-site"), (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return site in {"cross-site", "same-site"} and how != ("navigate", "document")
 
 
 def is_of_this_site(headers: Mapping[str, str]) -> bool:

@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["digest_of", "read_token", "token_of"]
+__all__ = ["LARGEST", "digest_of", "read_token", "token_of"]
+
+LARGEST = 2**31 - 1  # that is a number of anything
 
 
 def token_of(*parts: str | int | None) -> str:
@@ -40,10 +42,17 @@ def read_token(takes: str, token: Any, kinds: Sequence[type | tuple[type, ...]])
     if (
         not isinstance(parts, list)
         or len(parts) != len(kinds)
-        or not all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True))
+        or not all(isinstance(part, kind) and _is_usable(part) for part, kind in zip(parts, kinds, strict=True))
     ):
         raise ValueError(takes)
     return parts
+
+
+def _is_usable(part: object) -> bool:
+    """Whether a database can be asked for it: one that was made up may hold what no column does."""
+    if isinstance(part, str):
+        return "\0" not in part
+    return not isinstance(part, int) or -LARGEST <= part <= LARGEST
 
 
 def digest_of(*values: Any) -> str:

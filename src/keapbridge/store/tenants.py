@@ -44,6 +44,7 @@ __all__ = ["Change", "Claim", "SqlTenants"]
 
 ALIVE = ("todo", "doing")  # a job that waits or is under way, in the words of the queue
 _c = t.tenants.c
+NUL = "\0"  # which no text of a PostgreSQL has
 
 
 @attrs.frozen
@@ -135,6 +136,8 @@ class SqlTenants:
     @insistent
     def find(self, name: str) -> Standing | None:
         """A tenant and how it stands; `None` when there is none of this name."""
+        if NUL in name:
+            return None
         with self.database.transaction() as c:
             row = c.execute(select(t.tenants).where(_c.bridge == name)).mappings().first()
         return None if row is None else _standing(row)
@@ -142,6 +145,8 @@ class SqlTenants:
     @insistent
     def of_token(self, token: str) -> str | None:
         """Whose address has this secret part."""
+        if NUL in token:
+            return None
         with self.database.transaction() as c:
             return c.execute(select(_c.bridge).where(_c.token == token)).scalar()
 

@@ -14,6 +14,7 @@ from keapbridge.model.plan import DECISION, EVERY_RECORD, HELD, KINDS, SYNC, Act
 from keapbridge.model.plan_rows import says
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary
+from keapbridge.model.token import LARGEST
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
@@ -265,7 +266,7 @@ class Plans:
         a = t.actions.c
         found: dict[int, Action] = {}
         with self._core.reading() as c:
-            for chunk in chunks(sorted(seqs)):
+            for chunk in chunks(sorted(seq for seq in seqs if abs(seq) <= LARGEST)):
                 query = select(a.seq, a.body).where(a.plan_id == plan_id, a.seq.in_(chunk))
                 found.update((row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query))
         return found

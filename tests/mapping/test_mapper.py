@@ -20,7 +20,7 @@ from keapbridge.keap import records as keap
 from keapbridge.keap.fields import CustomField, Model
 from keapbridge.mapping import companies, contacts, products
 from keapbridge.mapping.custom import resolve
-from keapbridge.mapping.kinds import Context
+from keapbridge.mapping.kinds import Context, phones
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.mapping.place import Place
@@ -100,8 +100,36 @@ def put(place: Place, record: Any, raw: Any) -> Any:
     return place.put(record, wide if len(wide) > 1 else (raw,) if isinstance(raw, tuple) else raw)
 
 
+ORDINARY = st.sampled_from(
+    (
+        *(
+            "Ada",
+            "Jørgen",
+            " Ada",
+            "Ada  Maria",
+            "a\tb",
+            "O&#039;Brien",
+            "Smith &amp; Sons",
+            "Smith & Sons",
+            "85001-1234",
+        ),
+        *("ada@example.org", "Ada@Example.org", "a" * 64 + "@example.org", "NO", "USA", "Norway", "2001-02-03"),
+        *(
+            "(480) 123-4567",
+            "1 480 123 4567",
+            "030/1234567",
+            "22 22 22 22",
+            "+47 22 22 22 22",
+            "+4722222222",
+            "+47 22 x12",
+        ),
+        *("https://example.org", "https://example.org/", "HTTPS://Example.org/A?b#c", "example.org", "06 1234567"),
+    )
+)
+
+
 @st.composite
-def messes(draw: st.DrawFn) -> tuple[Mapper, Side, Any]:
+def messes(draw: st.DrawFn, *, ordinary: bool = False) -> tuple[Mapper, Side, Any]:
     """A record with something nasty in some of its mapped places."""
     mapper = draw(st.sampled_from((contacts, companies, products, WIDE, PRICED)))
     side = draw(st.sampled_from(Side))
@@ -109,8 +137,24 @@ def messes(draw: st.DrawFn) -> tuple[Mapper, Side, Any]:
     for lens in draw(st.lists(st.sampled_from(mapper.lenses), min_size=1, max_size=6)):
         place = lens.place(side)
         place = place.of("9") if place.custom is not None and side is THEIRS else place
-        record = put(place, record, draw(NASTY))
+        record = put(place, record, draw(ORDINARY if ordinary and draw(st.booleans()) else NASTY))
     return mapper, side, record
+
+
+@MANY
+@given(messes(ordinary=True))
+def test_what_is_read_quickly_is_read_the_same_with_patience(mess: tuple[Mapper, Side, Any]) -> None:
+    mapper, side, record = mess
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phones, "_plain_number", lambda *_: None)
+        for kind in {type(lens.kind) for lens in mapper.lenses}:
+            patch.setattr(kind, "plain", None)
+        patient = attrs.evolve(mapper)
+        expected = patient.read(side, record, CONTEXT)
+        aliases = patient.matching.aliases(side, record, expected[0], CONTEXT)
+    found = mapper.read(side, record, CONTEXT)
+    assert found == expected
+    assert mapper.matching.aliases(side, record, found[0], CONTEXT) == aliases
 
 
 @MANY

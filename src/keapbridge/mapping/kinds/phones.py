@@ -179,7 +179,7 @@ def _any_number(text: str, region: str | None) -> str | None:
 def _plain_number(text: str, region: str | None) -> str | None:
     """A number that is read as most are, by what `phonenumbers` knows of countries; `None` for any other text.
 
-    To take a number apart by its own functions takes fifteen times as long. What they do with digits, signs between
+    To take a number apart by its own functions takes ten times as long. What they do with digits, signs between
     them and a plus sign is told by the beginning and the length alone, but for few; see `_Numbering`.
     """
     if _PLAIN.fullmatch(text) is None:

@@ -18,17 +18,13 @@ from keapbridge.decide import brakes
 from keapbridge.decide.policy import Contest, Decision, Policy, Value, decide
 from keapbridge.errors import MappingError
 from keapbridge.model.accepted import BRAKES, Accepted
-from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.estimate import Estimate, estimate
-from keapbridge.model.plan import (
+from keapbridge.model.actions import (
     HELD,
-    LOOKED_AT,
     Action,
     Adopt,
     Conflict,
     Create,
     Delete,
-    Plan,
     Skip,
     Unlink,
     Update,
@@ -36,6 +32,9 @@ from keapbridge.model.plan import (
     headings,
     kind_of,
 )
+from keapbridge.model.change import Change, FieldConflict, Held
+from keapbridge.model.estimate import Estimate, estimate
+from keapbridge.model.plan import LOOKED_AT, Plan
 from keapbridge.model.plan_display import SHOWN
 from keapbridge.model.plan_rows import flat_action, row_of_action
 from keapbridge.model.raw import RawChange

@@ -21,8 +21,9 @@ from keapbridge.decide.restored import (
     out_of_sight,
     stops,
 )
+from keapbridge.model.actions import Action
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.plan import Action, Plan
+from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 

@@ -8,8 +8,8 @@ import pytest
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge.model.change import Change
-from keapbridge.model.plan import Conflict, Create, FieldConflict, Skip, Update
+from keapbridge.model.actions import Conflict, Create, Skip, Update
+from keapbridge.model.change import Change, FieldConflict
 from keapbridge.store.sql import open_store
 
 KEAP, OURS = kb.Side.KEAP, kb.Side.CUSTOMCRM

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from keapbridge.model.actions import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.plan_rows import flat_action, row_of_action
 from keapbridge.model.side import Side
 

@@ -20,7 +20,7 @@ from wired import TwoWiredSystems
 from wired.game import STEPS as WIRED_STEPS
 
 import keapbridge
-from keapbridge.model.plan import Action
+from keapbridge.model.actions import Action
 
 SEED = int(os.environ.get("KEAPBRIDGE_TEST_SEED", "1"))
 SHARED = Path(__file__).parents[1] / "shared"

@@ -14,10 +14,10 @@ import keapbridge as kb
 from keapbridge.keap.fields import FieldValue
 from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, MatchKey, NearKey, Sample
 from keapbridge.mapping.declared import Declared
+from keapbridge.model.actions import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Failure, JournalEntry
 from keapbridge.model.maybe import UnsetType
-from keapbridge.model.plan import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
 from keapbridge.tables import Page, Rows

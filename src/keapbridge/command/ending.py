@@ -10,7 +10,8 @@ from typing import Final
 from keapbridge.command.codes import BRAKE, OK, STOPPED, TRY_LATER, WANTS_A_PERSON
 from keapbridge.command.printing import show_report
 from keapbridge.command.sessions import Opened
-from keapbridge.model.plan import EVERY_RECORD, HELD, Plan
+from keapbridge.model.actions import EVERY_RECORD, HELD
+from keapbridge.model.plan import Plan
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from keapbridge.command.colours import painted, wants_colours
-from keapbridge.model.plan import Plan, describe
+from keapbridge.model.actions import describe
+from keapbridge.model.plan import Plan
 from keapbridge.model.report import Report
 
 __all__ = ["json_argument", "plan_data", "print_json", "report_data", "show", "show_report"]

@@ -15,7 +15,8 @@ from keapbridge.command.printing import json_argument, plan_data, print_json, sh
 from keapbridge.command.sessions import Opened, opened, session_arguments, wait_arguments
 from keapbridge.command.verbs import Verb, by_name, object_argument
 from keapbridge.errors import BrakeError, TryLaterError
-from keapbridge.model.plan import Plan, describe
+from keapbridge.model.actions import describe
+from keapbridge.model.plan import Plan
 from keapbridge.tables import read_approvals
 
 if TYPE_CHECKING:

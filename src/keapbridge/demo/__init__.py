@@ -30,7 +30,8 @@ from keapbridge.demo._left import leave
 from keapbridge.errors import KeapbridgeError
 from keapbridge.keap import KeapApiKey, KeapClient
 from keapbridge.mapping import Mapper, companies, contacts, products
-from keapbridge.model.plan import Action, Adopt, Create, Plan, Skip, describe
+from keapbridge.model.actions import Action, Adopt, Create, Skip, describe
+from keapbridge.model.plan import Plan
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.session import SyncSession

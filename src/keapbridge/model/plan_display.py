@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from keapbridge.model.plan import Action, Plan, braked
+from keapbridge.model.actions import Action, braked
+from keapbridge.model.plan import Plan
 from keapbridge.model.plan_rows import row_of_action
 from keapbridge.showing.html import Html, Part, badge, changed, display, element, fold, joined, note, numbers, table
 

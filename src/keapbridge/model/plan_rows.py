@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from keapbridge.model.actions import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.change import Change, Held
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.side import Side
 from keapbridge.tables.values import Cell, text_of
 

@@ -12,13 +12,14 @@ from keapbridge._flow.drivers import AsyncDriver
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.accepted import Accept
+from keapbridge.model.actions import NumberedAction
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import telling_methods
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
 from keapbridge.model.pair_in_doubt import PairInDoubt, ToldApart
-from keapbridge.model.plan import NumberedAction, Plan
+from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side

@@ -14,13 +14,14 @@ from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
 from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
 from keapbridge.model.accepted import Accept, Accepted, person
+from keapbridge.model.actions import KINDS, NumberedAction
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.given import flag, one_id, one_of, optional, seconds, several_ids, span, text
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
 from keapbridge.model.pair_in_doubt import PairInDoubt, ToldApart
-from keapbridge.model.plan import KINDS, NumberedAction, Plan
+from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side

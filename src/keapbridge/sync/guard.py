@@ -27,8 +27,8 @@ from keapbridge.errors import (
     SyncError,
     UnavailableError,
 )
+from keapbridge.model.actions import EVERY_RECORD
 from keapbridge.model.change import Held
-from keapbridge.model.plan import EVERY_RECORD
 from keapbridge.model.side import Side
 
 __all__ = ["EVERY_RECORD", "REFUSED", "STOPPED", "Guard", "is_failure", "is_foreseen", "reason_of", "stops_everything"]

@@ -13,7 +13,7 @@ from keapbridge._flow.drivers import SyncDriver
 from keapbridge.decide.awaited import MOST_WRITES
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens
-from keapbridge.model.plan import Conflict, Skip, Update
+from keapbridge.model.actions import Conflict, Skip, Update
 from keapbridge.model.records import is_stored_form
 from two_systems.drivers import value_of
 from two_systems.pools import CUSTOMCRM, DAY, KEAP, OBJECTS, ODD, ROUNDS, WEAR, Name

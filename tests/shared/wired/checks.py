@@ -13,7 +13,7 @@ from two_systems.checks import UNTOLD
 
 import keapbridge as kb
 from keapbridge.decide.awaited import MOST_WRITES
-from keapbridge.model.plan import Conflict, Create, Skip, Update
+from keapbridge.model.actions import Conflict, Create, Skip, Update
 from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, KINDS, MARKS, Name, World
 
 WEAR = 4  # things that happen before it is worth while to look whether the laws hold

@@ -15,8 +15,8 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
+from keapbridge.model.actions import Skip
 from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal, Staged
-from keapbridge.model.plan import Skip
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link, Observation, Snapshot
 from keapbridge.model.report import Line

@@ -10,8 +10,8 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, key, line, link, run, seen, stage
 
 from keapbridge.errors import LinkStoreError
+from keapbridge.model.actions import Adopt, Create
 from keapbridge.model.kept import Commit, Failure, Intent, Removal, moved_fact
-from keapbridge.model.plan import Adopt, Create
 from keapbridge.model.records import Link, Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, core

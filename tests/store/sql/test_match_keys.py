@@ -10,9 +10,9 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge._flow.effects import Flow
+from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
-from keapbridge.model.plan import Adopt, Skip
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store.database import Database

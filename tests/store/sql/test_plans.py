@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
+from keapbridge.model.actions import Action, Adopt, Create, Skip, Update
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Cursor
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Action, Adopt, Create, Skip, Update
 from keapbridge.model.raw import RawChange
 from keapbridge.store.sql import LinkStore, core, plans, rows
 

@@ -11,9 +11,9 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS
 
 from keapbridge._seal import seal_for
 from keapbridge.errors import LinkStoreError
+from keapbridge.model.actions import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import Commit
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
 from keapbridge.store.sql.rows import CHUNK, Rows, chunks, is_keyed, key_digest, keyed_digest, to_moment, to_text

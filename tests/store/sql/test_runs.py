@@ -8,8 +8,8 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
 from sqlalchemy import func, select
 
+from keapbridge.model.actions import Create
 from keapbridge.model.kept import Commit, Cursor
-from keapbridge.model.plan import Create
 from keapbridge.model.records import Link
 from keapbridge.store import schema
 from keapbridge.store.sql import LinkStore, core, runs

@@ -10,7 +10,7 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge.errors import ShapeError
-from keapbridge.model.plan import Adopt, Conflict, Delete, Skip, Unlink
+from keapbridge.model.actions import Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.sync.planning.deletions import RECORD, is_edited
 

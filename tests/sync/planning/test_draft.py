@@ -8,8 +8,8 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge._flow.effects import now
+from keapbridge.model.actions import HELD, Create, Skip, Update
 from keapbridge.model.change import Change, Held
-from keapbridge.model.plan import HELD, Create, Skip, Update
 from keapbridge.sync.planning.draft import PlanDraft
 
 KEAP = kb.Side.KEAP

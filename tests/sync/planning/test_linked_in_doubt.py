@@ -14,7 +14,7 @@ from tiers import named, variants
 from toys import World
 
 import keapbridge as kb
-from keapbridge.model.plan import Conflict, Skip
+from keapbridge.model.actions import Conflict, Skip
 from keapbridge.testing import Fault, KeapEmulator
 
 Worlds = Callable[..., World]

@@ -15,7 +15,7 @@ import keapbridge as kb
 from keapbridge.decide import match
 from keapbridge.errors import MappingError
 from keapbridge.mapping import NearKey
-from keapbridge.model.plan import Skip
+from keapbridge.model.actions import Skip
 
 if TYPE_CHECKING:
     from conftest import World

@@ -19,7 +19,7 @@ from two_systems import CONTEXT, CUSTOMCRM, DAY, KEAP, TwoSystems, policy_withou
 
 import keapbridge as kb
 from keapbridge.mapping.writing import new_record
-from keapbridge.model.plan import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
+from keapbridge.model.actions import Action, Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 
 LAWS = examples(4, HealthCheck.filter_too_much, phases=(Phase.explicit, Phase.generate))
 MAPPER = kb.mapping.contacts.only("FirstName", "LastName", "Email", "City", "JobTitle")

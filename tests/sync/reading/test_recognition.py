@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
-from keapbridge.model.plan import Skip
+from keapbridge.model.actions import Skip
 from keapbridge.testing import KeapEmulator
 
 TABLE = kb.SqlTable(

@@ -11,7 +11,7 @@ from toys import TOYS, Box, World
 
 import keapbridge as kb
 from keapbridge.decide.absence import SAMPLE
-from keapbridge.model.plan import Update
+from keapbridge.model.actions import Update
 from keapbridge.sync.reading import unlisted
 
 CRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP

@@ -11,7 +11,7 @@ from toys import World as Toys
 from toys import only
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.plan import Action
+from keapbridge.model.actions import Action
 from keapbridge.sync.writing import updates
 
 if TYPE_CHECKING:

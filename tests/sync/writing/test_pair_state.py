@@ -17,9 +17,9 @@ from toys import TOYS, Box, Gadget, Toy
 import keapbridge as kb
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.actions import Skip
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.plan import Skip
 from keapbridge.model.records import Life, Link, Observation, Pair, Snapshot, is_untaken
 from keapbridge.model.report import Line
 from keapbridge.sync.options import Settings

@@ -16,7 +16,8 @@ from keapbridge.console.pages.words import reason_words
 from keapbridge.console.visit import Form, Visit, missing
 from keapbridge.decide.brakes import Exceeded
 from keapbridge.errors import StalePlanError
-from keapbridge.model.plan import EVERY_RECORD, Action, Plan, Skip, kind_of
+from keapbridge.model.actions import EVERY_RECORD, Action, Skip, kind_of
+from keapbridge.model.plan import Plan
 from keapbridge.model.plan_rows import row_of_action
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side

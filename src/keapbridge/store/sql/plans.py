@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
 
+from keapbridge.model.actions import EVERY_RECORD, HELD, KINDS, Action, NumberedAction, Skip
 from keapbridge.model.kept import Cursor
-from keapbridge.model.plan import DECISION, EVERY_RECORD, HELD, KINDS, SYNC, Action, NumberedAction, Plan, Skip
+from keapbridge.model.plan import DECISION, SYNC, Plan
 from keapbridge.model.plan_rows import says
 from keapbridge.model.side import Side
 from keapbridge.model.summaries import PlanSummary

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keapbridge._flow.effects import Flow
+from keapbridge.model.actions import Action, Create, Delete, Update
 from keapbridge.model.kept import Intent
-from keapbridge.model.plan import Action, Create, Delete, Update
 from keapbridge.sync.afterwards.putting_back import Sight, look, remember_deleted, remember_made, remember_restored
 from keapbridge.sync.afterwards.undo_notes import Attempt, note, noted
 from keapbridge.sync.guard import is_foreseen, stops_everything

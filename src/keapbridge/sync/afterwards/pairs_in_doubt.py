@@ -9,8 +9,8 @@ import attrs
 
 from keapbridge._flow.effects import Flow
 from keapbridge.errors import StalePlanError, UnfitError
+from keapbridge.model.actions import Adopt, Conflict, NumberedAction, Skip, TellApart
 from keapbridge.model.pair_in_doubt import PairInDoubt
-from keapbridge.model.plan import Adopt, Conflict, NumberedAction, Skip, TellApart
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side

@@ -16,10 +16,10 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA
 from keapbridge.mapping.taking_back import made_anew, raw_of, raw_paths, taken_back
 from keapbridge.mapping.writing import put_values
+from keapbridge.model.actions import Action, Create, Delete, TellApart, Unlink, Update
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Intent, JournalEntry, Removal
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Action, Create, Delete, TellApart, Unlink, Update
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, Values, is_stored_form
 from keapbridge.model.report import Line

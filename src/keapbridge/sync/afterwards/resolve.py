@@ -13,10 +13,11 @@ from keapbridge._flow.effects import Flow, new_id, now
 from keapbridge.decide.hosts import asked
 from keapbridge.decide.policy import Contest, HostRule, Value, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
+from keapbridge.model.actions import Action, Delete, Skip, Unlink, Update, headings
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.kept import Commit
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import DECISION, Action, Delete, Skip, Unlink, Update, headings
+from keapbridge.model.plan import DECISION
 from keapbridge.model.records import Canonical, Decided, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side, SideName

@@ -19,7 +19,8 @@ import attrs
 from keapbridge._flow.effects import Flow, finish, gather, now, within
 from keapbridge.errors import ConflictError, StalePlanError, SyncError, UncertainError
 from keapbridge.mapping.kinds import Context
-from keapbridge.model.plan import Create, Delete, Plan, Unlink, Update
+from keapbridge.model.actions import Create, Delete, Unlink, Update
+from keapbridge.model.plan import Plan
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.putting_back import (

@@ -9,9 +9,10 @@ import attrs
 
 from keapbridge._flow.effects import Flow, new_id, now
 from keapbridge.errors import StalePlanError
+from keapbridge.model.actions import Action, Create, Delete, Skip, TellApart, Unlink, Update, headings
 from keapbridge.model.change import Change
 from keapbridge.model.kept import JournalEntry
-from keapbridge.model.plan import DECISION, Action, Create, Delete, Plan, Skip, TellApart, Unlink, Update, headings
+from keapbridge.model.plan import DECISION, Plan
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Bridge

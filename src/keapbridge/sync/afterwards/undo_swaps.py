@@ -12,7 +12,7 @@ from keapbridge._flow.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
 from keapbridge.errors import ConflictError, StatusError
 from keapbridge.mapping.kinds import Context
-from keapbridge.model.plan import Action, Update
+from keapbridge.model.actions import Action, Update
 from keapbridge.sync.afterwards.putting_back import Sight, Step, as_before, edited_since, remember_written
 from keapbridge.sync.afterwards.undo_notes import Attempts
 from keapbridge.sync.writing.pair_state import Sent

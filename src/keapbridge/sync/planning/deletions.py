@@ -16,9 +16,9 @@ from keapbridge._flow.effects import Flow, gather, now, stop_point
 from keapbridge.decide.identity import is_newborn
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
+from keapbridge.model.actions import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.change import RECORD, FieldConflict
 from keapbridge.model.kept import Missing
-from keapbridge.model.plan import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.records import Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart

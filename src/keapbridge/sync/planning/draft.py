@@ -10,8 +10,9 @@ import attrs
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.sweeps import Tally
 from keapbridge.model.accepted import Accepted
+from keapbridge.model.actions import Action, Skip, headings
 from keapbridge.model.kept import Cursor
-from keapbridge.model.plan import Action, Plan, Skip, headings
+from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 from keapbridge.sync.synchronization import Synchronization

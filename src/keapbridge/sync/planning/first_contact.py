@@ -14,9 +14,9 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
+from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.change import Change, Held
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart

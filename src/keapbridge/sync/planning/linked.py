@@ -14,9 +14,9 @@ from keapbridge.decide.merge import Merge
 from keapbridge.decide.returned import returned
 from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.actions import Action, Conflict, Skip, Update
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Commit
-from keapbridge.model.plan import Action, Conflict, Skip, Update
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import doubted

@@ -12,8 +12,8 @@ from keapbridge._io.calls import Page
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
+from keapbridge.model.actions import Skip
 from keapbridge.model.kept import Commit, Intent
-from keapbridge.model.plan import Skip
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

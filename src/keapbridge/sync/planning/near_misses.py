@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
 from keapbridge.model.accepted import NEAR_MISSES
-from keapbridge.model.plan import EVERY_RECORD, Skip
+from keapbridge.model.actions import EVERY_RECORD, Skip
 from keapbridge.model.records import Observation
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart

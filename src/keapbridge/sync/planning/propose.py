@@ -8,7 +8,8 @@ from keapbridge._flow.effects import Flow, new_id, now, within
 from keapbridge.decide.restored import back_total
 from keapbridge.errors import MappingError
 from keapbridge.model.accepted import Accepted
-from keapbridge.model.plan import Plan, Skip
+from keapbridge.model.actions import Skip
+from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.deletions import plan_deletions

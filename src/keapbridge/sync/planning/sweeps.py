@@ -15,7 +15,7 @@ import msgspec
 
 from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.sweeps import Count, Place, is_sweep, sweep
-from keapbridge.model.plan import EVERY_RECORD, Skip
+from keapbridge.model.actions import EVERY_RECORD, Skip
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart

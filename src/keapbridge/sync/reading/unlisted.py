@@ -17,7 +17,7 @@ from keapbridge._flow.effects import Flow, gather
 from keapbridge.decide.absence import ENOUGH, Verdict, shows
 from keapbridge.decide.restored import is_older
 from keapbridge.errors import ApiError
-from keapbridge.model.plan import Skip
+from keapbridge.model.actions import Skip
 from keapbridge.model.records import Observation, Pair, Values
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load

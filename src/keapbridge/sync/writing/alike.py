@@ -7,7 +7,7 @@ from functools import partial
 
 from keapbridge._flow.effects import Flow, now
 from keapbridge.mapping.kinds import is_pending
-from keapbridge.model.plan import Action, Adopt
+from keapbridge.model.actions import Action, Adopt
 from keapbridge.model.records import Snapshot
 from keapbridge.model.report import Line
 from keapbridge.store.sql.alike import KnownBy

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from keapbridge._flow.effects import Flow, now, within
 from keapbridge.errors import StalePlanError
 from keapbridge.model.accepted import Accepted
-from keapbridge.model.plan import Action, Conflict, Plan, Skip, TellApart
+from keapbridge.model.actions import Action, Conflict, Skip, TellApart
+from keapbridge.model.plan import Plan
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything

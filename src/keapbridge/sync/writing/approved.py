@@ -13,7 +13,8 @@ import attrs
 from keapbridge._flow.effects import Flow
 from keapbridge.errors import StalePlanError
 from keapbridge.mapping.kinds import pending_reference
-from keapbridge.model.plan import Action, Adopt, Create, Plan, Update
+from keapbridge.model.actions import Action, Adopt, Create, Update
+from keapbridge.model.plan import Plan
 from keapbridge.model.plan_rows import flat_action, row_of_action
 from keapbridge.model.records import Canonical
 from keapbridge.model.report import Line

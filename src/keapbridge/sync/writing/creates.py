@@ -25,9 +25,9 @@ from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.writing import new_record
+from keapbridge.model.actions import Action, Create
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Intent, JournalEntry
-from keapbridge.model.plan import Action, Create
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything

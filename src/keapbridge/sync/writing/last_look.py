@@ -17,7 +17,7 @@ from keapbridge._flow.effects import Flow, elapsed, now
 from keapbridge._io.calls import Page
 from keapbridge.decide.cursor import Shown, next_cursor
 from keapbridge.decide.match import match_appeared, near_appeared
-from keapbridge.model.plan import Adopt
+from keapbridge.model.actions import Adopt
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.unlisted import brought_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.plan import Action, Adopt, Create, Update
+from keapbridge.model.actions import Action, Adopt, Create, Update
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.writing.run import RunPart

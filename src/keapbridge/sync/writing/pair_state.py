@@ -14,10 +14,10 @@ from keapbridge.decide.merge import Merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.raw import raw_changes
+from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.plan import Adopt, Skip
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import (
     Awaited,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 
 from keapbridge._flow.effects import Flow, now
-from keapbridge.model.plan import EVERY_RECORD, Action, Adopt, Skip, Update
+from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Skip, Update
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import doubted

@@ -16,8 +16,8 @@ from keapbridge._flow.effects import Flow
 from keapbridge.decide.swaps import Wish, in_turn
 from keapbridge.errors import ApiError
 from keapbridge.mapping.writing import put_values
+from keapbridge.model.actions import Adopt, Update
 from keapbridge.model.change import Change
-from keapbridge.model.plan import Adopt, Update
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything

@@ -9,8 +9,8 @@ import attrs
 
 from keapbridge._flow.effects import Flow, gather, now
 from keapbridge.errors import ApiError, ShapeError
+from keapbridge.model.actions import Action, Adopt, Conflict, Update
 from keapbridge.model.change import RECORD, Change
-from keapbridge.model.plan import Action, Adopt, Conflict, Update
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import RESTORED

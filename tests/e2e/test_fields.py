@@ -422,15 +422,22 @@ def _without(document: Json, path: str, derived: tuple[str, ...] = ()) -> Json:
     return changed
 
 
-@pytest.mark.parametrize(("object", "properties"), [("products", {"Name": None}), ("companies", {"Name": None})])
+@pytest.mark.parametrize(
+    ("object", "properties"),
+    [("products", {"Name": None}), ("products", {"ShortDescription": None}), ("companies", {"Name": None})],
+)
 def test_what_keap_requires_is_not_cleared_but_reported(world: World, object: str, properties: Json) -> None:
     _settle(world)
     ours, theirs = IDS[object]
     before = getattr(world.keap.state, object)[theirs]
     getattr(world.crm.state, TABLES[object]).edit(ours, **properties)
+    world.forget_requests()
     report = world.sync()
     assert getattr(world.keap.state, object)[theirs] == before
-    assert any("Name" in str(line) and line.outcome in {"failed", "skipped", "held"} for line in report.lines)
+    assert [(line.outcome, line.fields, line.reason) for line in report.lines] == [
+        ("held", tuple(properties), "Keap needs it")
+    ]
+    assert world.keap.requests.writes == []
 
 
 # --- what is not mapped ---------------------------------------------------------------------------------------------

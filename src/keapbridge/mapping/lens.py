@@ -223,7 +223,7 @@ class Lens:
         Raises:
             UnfitError: when it cannot.
         """
-        if value is None and side in self.required and self.fallback is None:
+        if value is None and side in self.required:
             raise UnfitError(f"{side.title} needs it")
         fitting = _carried(asked(self.kind.fit, value, side, self.limits.get(side), context))
         if side is Side.CUSTOMCRM and self.capacities:

@@ -11,7 +11,7 @@ import keapbridge as kb
 from keapbridge.customcrm import records as customcrm
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
-from keapbridge.mapping.place import constant_place, customcrm_place, keap_place, with_whole_regions
+from keapbridge.mapping.place import constant_place, custom_place, customcrm_place, keap_place, with_whole_regions
 from keapbridge.model.maybe import UNSET, Unreadable
 
 UNMAPPED = {"id", "create_time", "update_time", "tag_ids"}
@@ -45,6 +45,16 @@ def test_an_item_that_does_not_tell_its_slot_may_be_in_any(slot: Any) -> None:
     shown = keap.EmailAddress("ada@example.net", "EMAIL2")
     assert place.get(keap.Contact(email_addresses=[EMAIL, odd, shown])) == "ada@example.net"
     assert place.get(keap.Contact(email_addresses=[EMAIL, attrs.evolve(odd, field="EMAIL4")])) is None
+
+
+@pytest.mark.parametrize(
+    ("id", "is_known"), [("7", True), ("9" * 20, True), ("9" * 21, False), ("", False), ("x", False)]
+)
+def test_a_custom_field_whose_id_can_be_none_may_be_any(id: str, *, is_known: bool) -> None:
+    place = custom_place(keap.Contact, kb.custom_field("Shoe size")).of("1")
+    found = place.get(keap.Contact(custom_fields=[keap.CustomFieldValue(id, "40")]))
+    assert (found is None) == is_known
+    assert isinstance(found, Unreadable) != is_known
 
 
 def test_a_value_is_put_into_its_slot_and_nothing_else_is_touched() -> None:

@@ -284,7 +284,7 @@ _SLOT_NAMES: Mapping[str, str] = {
     "fax_numbers": "FAX[0-9]{1,3}",
     "addresses": "[A-Z_]+",
     "social_accounts": "[A-Z_]+",
-    "custom_fields": "[0-9]+",
+    "custom_fields": "[0-9]{1,20}",
 }
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
+from keapbridge._flow.uncollected import uncollected
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema, statements
 from keapbridge.store.engines import LOG, LONG_LOG, log, reason, schema_of
@@ -101,7 +102,8 @@ class Database:
                 with connection.begin():
                     if fence is not None:
                         self._check(connection, fence)
-                    yield connection
+                    with uncollected():
+                        yield connection
                     self._refresh_statistics(connection)
                     self.check_file()
                     committing = True

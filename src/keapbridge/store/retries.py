@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Blocking, Flow, Sleep
-from keapbridge._flow.uncollected import uncollected
 from keapbridge.errors import LinkStoreError
 
 __all__ = ["PAUSES", "PassingError", "flow", "insistent", "is_passing", "retrying"]
@@ -70,14 +69,9 @@ def flow(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], Fl
 
     @wraps(work)
     def steps(repository: R, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        return retrying(label, partial(_uncollected, work, repository, *args, **kwargs))
+        return retrying(label, partial(work, repository, *args, **kwargs))
 
     return steps
-
-
-def _uncollected(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    with uncollected():
-        return work(*args, **kwargs)
 
 
 def insistent(work: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:

@@ -92,6 +92,11 @@ class Mapper:
             raise MappingError(f"{self.name}: a field is named by a text, such as {known[0]!r}, not {kind(name)}")
         raise MappingError(f"{self.name}: there is no field {name!r}{is_meant(name, known)}")
 
+    @property
+    def near_ranks(self) -> range:
+        """The ranks of the keys that make near misses: behind those of the match keys."""
+        return range(len(self.keys), len(self.keys) + len(self.near))
+
     def _repr_html_(self) -> str:
         title = f"{self.customcrm_object} ↔ {self.keap_object}"
         matched = "; ".join(" and ".join(key.fields) for key in self.keys)

@@ -14,7 +14,6 @@ from typing import Any
 import attrs
 from sqlalchemy import (
     Connection,
-    Integer,
     Table,
     bindparam,
     select,
@@ -25,7 +24,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from keapbridge._flow.uncollected import uncollected
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema, statements
-from keapbridge.store.engines import LOG, LONG_LOG, log, reason, schema_of
+from keapbridge.store.engines import log_up_to, reason, schema_of
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 from keapbridge.store.statements import Statements
@@ -67,7 +66,6 @@ class Database:
             if self._owned and not self.is_sqlite
             else self.engine
         )
-        self._is_indexed = False  # as far as is known
         self._written, self._refresh_at = 0, BULK  # rows
         self._statements = Statements(self.engine.dialect, schema_of(self.engine))
         self.execute, self.each, self.among = self._statements.execute, self._statements.each, self._statements.among
@@ -110,7 +108,6 @@ class Database:
                 if strict:
                     statements.run(connection, "PRAGMA synchronous=NORMAL")
         except SQLAlchemyError as error:
-            self._is_indexed = False  # as far as is known: it may have been made in this transaction
             self.check_file()  # what it says is clearer
             has_waited = self._owned and self.is_sqlite
             # Not chained: SQLAlchemy's error shows the values of the statement.
@@ -209,43 +206,10 @@ class Database:
         connection.exec_driver_sql(text, [one, *others] if others else one)
         self._written += len(rows)
 
-    def leave_unindexed(self, connection: Connection, bridge: str, *, few: int = 0) -> None:
-        """Let match keys be written without their index, while the database has no more than a `few` of them.
-
-        They come in no order. At first contact of a million records the index would be written many times over; made
-        at once, when it is needed, its entries are sorted first. Another bridge's keys are not left without it.
-
-        On SQLite only: on PostgreSQL who reads and writes rows need not own the tables.
-        """
-        if not self.is_sqlite:
-            return
-        k = schema.match_keys.c
-
-        def more() -> Any:
-            return select(k.id).limit(1).offset(bindparam("few", type_=Integer))
-
-        def others() -> Any:
-            return select(k.id).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
-
-        values = {"few": few, "bridge": bridge}
-        if (
-            self.execute(connection, "more keys", more, values).first() is None
-            and self.execute(connection, "keys of others", others, values).first() is None
-        ):
-            schema.by_match_key.drop(connection, checkfirst=True)
-            self._is_indexed = False
-            self._log(connection, LONG_LOG)
-
-    def index_again(self, connection: Connection) -> None:
-        """Make the index of match keys, if it was left out: by this process, or by one that did not come that far."""
-        if self.is_sqlite and not self._is_indexed:
-            schema.by_match_key.create(connection, checkfirst=True)
-            self._is_indexed = True
-            self._log(connection, LOG)
-
-    def _log(self, connection: Connection, size: int) -> None:
-        if self._owned:  # else it is as the host wants it
-            log(connection.connection.driver_connection, size)
+    def log(self, connection: Connection, size: int) -> None:
+        """Let SQLite write so many kB ahead; the host's own engine is as the host wants it."""
+        if self._owned:
+            log_up_to(connection.connection.driver_connection, size)
 
     def _refresh_statistics(self, connection: Connection) -> None:
         """Tell the database how large its tables have become, each time they may have doubled.

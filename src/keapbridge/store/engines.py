@@ -30,7 +30,7 @@ __all__ = [
     "borrow",
     "cannot",
     "create",
-    "log",
+    "log_up_to",
     "reason",
     "schema_of",
 ]
@@ -119,7 +119,7 @@ def create(url: URL) -> Engine:
         # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
         connection.execute("PRAGMA analysis_limit=1000")
-        log(connection, LOG)
+        log_up_to(connection, LOG)
         # Pages that are let go of are not written once more, only to be empty, as some builds of SQLite do. Whoever is
         # forgotten is (`Forgetting.clean`).
         connection.execute("PRAGMA secure_delete=FAST")
@@ -128,7 +128,7 @@ def create(url: URL) -> Engine:
     return engine
 
 
-def log(connection: Any, size: int) -> None:
+def log_up_to(connection: Any, size: int) -> None:
     """Let SQLite write so many kB ahead before it brings them into the database.
 
     Pages that are changed again and again go there once, not each time.

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0019"
+HEAD = "0020"
 
 metadata = MetaData()
 
@@ -100,16 +100,17 @@ observed = Table(
     ),
 )
 
+# In the order in which they come. SQLite has none of their indexes while very many come: see `sql.indexing`.
 match_keys = Table(
     "keapbridge_match_keys",
     metadata,
-    Column("bridge", String(100), primary_key=True),
-    Column("object", String(30), primary_key=True),
-    Column("side", String(10), primary_key=True),
-    Column("id", String(255), primary_key=True),
-    Column("rank", Integer, primary_key=True),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("rank", Integer, nullable=False),
     # 0 for the only key of its rank; several are counted from 1.
-    Column("slot", Integer, primary_key=True),
+    Column("slot", Integer, nullable=False),
     Column("key", Text, nullable=False),
     # NULL: as the key itself.
     Column("spelt", Text),
@@ -118,10 +119,8 @@ match_keys = Table(
     Column("linked", Boolean, nullable=False),
     # What is linked is by far the most, and asked for by its keys only.
     Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "linked", "key"),
+    Index("ix_keapbridge_match_keys_record", "bridge", "object", "side", "id"),
 )
-
-# On SQLite it is left out while very many come, and made when it is needed.
-(by_match_key,) = match_keys.indexes
 
 seen = Table(
     "keapbridge_seen",

@@ -114,7 +114,7 @@ def _lost(connection: Connection) -> list[Index]:
         there = set(connection.execute(_INDEXES, {"schema": schema_of(connection.engine)}).scalars())
     else:
         query = "SELECT name FROM sqlite_master WHERE type = 'index'"
-        there = {*connection.exec_driver_sql(query).scalars(), schema.by_match_key.name}
+        there = {*connection.exec_driver_sql(query).scalars(), *(index.name for index in schema.match_keys.indexes)}
     return [index for table in schema.metadata.sorted_tables for index in table.indexes if index.name not in there]
 
 

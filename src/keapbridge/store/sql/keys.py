@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import Column, Connection, Table, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 
 from keapbridge._seal import Seal, is_sealed, new_secret, seal_for
 from keapbridge.errors import LinkStoreError
@@ -157,7 +157,7 @@ def _again(seal: Seal, stored: str | None) -> str | None:
 
 def _batches(database: Database, table: Table, bridge: str) -> Iterator[Sequence[Mapping[str, Any]]]:
     """All rows of a bridge in a table; what is done with some keeps no transaction open."""
-    keys = list(table.primary_key)
+    keys = _identity(table)
     mine = _mine(table, bridge)
     names = [*keys, *(table.c[name] for name in SEALED[table])]
     if table is t.match_keys:
@@ -175,6 +175,13 @@ def _batches(database: Database, table: Table, bridge: str) -> Iterator[Sequence
         after = tuple(found[-1][key.name] for key in keys)
 
 
+def _identity(table: Table) -> list[Column[Any]]:
+    """What tells a row from all others."""
+    if table is t.match_keys:
+        return [table.c[name] for name in ("bridge", "object", "side", "id", "rank", "slot")]
+    return list(table.primary_key)
+
+
 def _mine(table: Table, bridge: str) -> Any:
     if table is t.facts:
         return and_(table.c.bridge == bridge, table.c.name != KEYS)
@@ -190,13 +197,13 @@ def _write(database: Database, table: Table, columns: Sequence[str], changes: Se
     if not changes:
         return
     changed = [*columns, *sorted(HASHED)] if table is t.match_keys else list(columns)
-    same = [table.c[key.name] == bindparam(f"old_{key.name}") for key in table.primary_key]
+    same = [table.c[key.name] == bindparam(f"old_{key.name}") for key in _identity(table)]
     # By the first one: the others are written together with it.
     same.append(table.c[columns[0]] == bindparam(f"old_{columns[0]}"))
     new: dict[Any, Any] = {table.c[name]: bindparam(f"new_{name}") for name in changed}
     used = {
         *(f"new_{name}" for name in changed),
-        *(f"old_{key.name}" for key in table.primary_key),
+        *(f"old_{key.name}" for key in _identity(table)),
         f"old_{columns[0]}",
     }
     with database.transaction() as c:

@@ -27,8 +27,9 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.indexing import index_again, leave_unindexed
 from keapbridge.store.sql.intents import drop_intent
-from keapbridge.store.sql.match_keys import settle_keys
+from keapbridge.store.sql.match_keys import keep_keys, settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites
 from keapbridge.store.sql.pairs import pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns
@@ -219,13 +220,13 @@ class Links:
         """About to link so many pairs, batch by batch: what they would scatter may be left out meanwhile."""
         if number >= MANY:
             with self._core.transaction() as c:
-                self._core.database.leave_unindexed(c, self._core.bridge, few=KEYS * number)
+                leave_unindexed(self._core, c, few=KEYS * number)
 
     @flow
     def end_linking(self) -> None:
         """Make what was left out; without this call it is made when it is needed."""
         with self._core.transaction() as c:
-            self._core.database.index_again(c)
+            index_again(self._core, c)
 
     def all(self, name: str) -> Iterator[Link]:
         """All links, in the order of Customcrm's ids."""
@@ -294,7 +295,7 @@ class Links:
     ) -> None:
         rows, database = self._core.rows, self._core.database
         database.upsert(c, t.observed, [rows.observed(name, left, linked=False)])
-        database.upsert(c, t.match_keys, rows.match_keys(name, left.side, left.id, keys, linked=False))
+        keep_keys(self._core, c, name, left.side, {left.id: keys})
         if not reason:
             return
         row = {"bridge": self._core.bridge, "object": name, "side": left.side.value, "id": left.id}

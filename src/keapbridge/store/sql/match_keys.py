@@ -16,11 +16,12 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.indexing import index_again, is_indexed
 from keapbridge.store.sql.rows import link_columns
 from keapbridge.store.sql.told_apart import ToldOf, told_apart
 from keapbridge.store.statements import Found
 
-__all__ = ["MatchKeys", "link_staged_keys", "settle_keys"]
+__all__ = ["MatchKeys", "add_keys", "keep_keys", "link_staged_keys", "settle_keys"]
 
 KeysOf = Callable[[Snapshot], tuple[RecordKey, ...]]
 
@@ -46,7 +47,7 @@ class MatchKeys:
             return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
 
         with self._core.transaction() as c:
-            self._core.database.index_again(c)
+            index_again(self._core, c)
             values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
             keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
             rows = self._rows(c, name, rank, t.match_keys.c.key, keys) if keys else []
@@ -163,7 +164,7 @@ class MatchKeys:
         m = t.match_keys.c
         found: dict[str, bool] = {}
         with self._core.transaction() as c:
-            self._core.database.index_again(c)
+            index_again(self._core, c)
             for key in keys:
                 query = select(m.id, m.linked).where(
                     *self._core.of(t.match_keys, name, side),
@@ -188,7 +189,7 @@ class MatchKeys:
             .order_by(m.rank, m.side, m.id, m.slot)
         )
         with self._core.transaction() as c:
-            self._core.database.index_again(c)
+            index_again(self._core, c)
             rows = c.execute(query, {"wanted": sorted(digests)}).all()
         found: dict[tuple[int, str, str], list[Any]] = {}
         for row in rows:
@@ -204,10 +205,8 @@ class MatchKeys:
     @flow
     def add(self, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
         """Keep further keys of records that are linked to nothing, for a while; see `drop`."""
-        rows = self._core.rows
-        made = [row for id, its in keys.items() for row in rows.match_keys(name, side, id, its, linked=False)]
         with self._core.transaction() as c:
-            self._core.database.upsert(c, t.match_keys, made)
+            add_keys(self._core, c, name, side, keys, linked=False)
 
     @flow
     def drop(self, name: str, ranks: Sequence[int]) -> None:
@@ -248,9 +247,7 @@ class MatchKeys:
         values = {**self._core.values(name, side), "after": after, "limit": size}
         with self._core.transaction() as c:
             found = [rows.to_observation(row) for row in self._core.database.execute(c, "next unlinked", query, values)]
-            self._core.delete(c, t.match_keys, name, side, [one.id for one in found])
-            keys = (rows.match_keys(name, side, one.id, keys_of(one.snapshot), linked=False) for one in found)
-            self._core.database.upsert(c, t.match_keys, [row for some in keys for row in some])
+            keep_keys(self._core, c, name, side, {one.id: keys_of(one.snapshot) for one in found})
         return found[-1].id if len(found) == size else None
 
     def _planned_of(
@@ -286,6 +283,7 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     """Keep the match keys of linked records. Most are there already: those stay where they are."""
     if not keys:
         return
+    index_again(core, c)
     m = t.match_keys.c
 
     def query() -> Any:
@@ -300,25 +298,39 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
         if not linked:
             unlinked.add(id)
     others: set[str] = set()
-    rows: list[dict[str, Any]] = []
+    new: dict[str, list[RecordKey]] = {}
     for id, wanted in keys.items():
         there = known[id]
         same = {(k.rank, k.slot) for k in wanted if (row := there.get((k.rank, k.slot))) and row == _kept(core, k)}
         if len(same) < len(there):
             others.add(id)
             same.clear()
-        new = [k for k in wanted if (k.rank, k.slot) not in same]
-        rows += core.rows.match_keys(name, side, id, new, linked=True)
+        new[id] = [k for k in wanted if (k.rank, k.slot) not in same]
     core.delete(c, t.match_keys, name, side, sorted(others))
-    core.database.upsert(c, t.match_keys, rows)
+    add_keys(core, c, name, side, new, linked=True)
     _note_linked(core, c, name, side, sorted(unlinked - others))
 
 
 def link_staged_keys(core: Core, c: Connection, name: str, side: Side, near: Mapping[str, Sequence[RecordKey]]) -> None:
     """The same of records that are linked as they were staged, with the keys by which others are near to them."""
-    _note_linked(core, c, name, side, list(near))
-    rows = [row for id, keys in near.items() for row in core.rows.match_keys(name, side, id, keys, linked=True)]
-    core.database.upsert(c, t.match_keys, rows)
+    if is_indexed(core, c):  # else it is noted of all of them at once
+        _note_linked(core, c, name, side, list(near))
+    add_keys(core, c, name, side, near, linked=True)
+
+
+def keep_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:
+    """Keep the match keys of records that are linked to nothing, instead of those that they had."""
+    index_again(core, c)
+    core.delete(c, t.match_keys, name, side, list(keys))
+    add_keys(core, c, name, side, keys, linked=False)
+
+
+def add_keys(
+    core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]], *, linked: bool
+) -> None:
+    """Keep match keys that are not there yet."""
+    rows = [row for id, its in keys.items() for row in core.rows.match_keys(name, side, id, its, linked=linked)]
+    core.database.append(c, t.match_keys, rows)
 
 
 def _note_linked(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str]) -> None:

@@ -24,12 +24,14 @@ from sqlalchemy import (
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, Staged
+from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, RecordKey, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.indexing import is_indexed, leave_unindexed
+from keapbridge.store.sql.match_keys import add_keys, keep_keys
 from keapbridge.store.sql.pairs import observed, pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, moment_of, to_moment, to_text
 
@@ -115,7 +117,7 @@ class Staging:
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
-        keys: list[dict[str, Any]] = []
+        keys: dict[str, tuple[RecordKey, ...]] = {}
         lives: dict[str, Life] = {}
         with self._core.transaction() as c:
             links = self._known(c, name, side, [s.observation.id for s in staged])
@@ -134,17 +136,21 @@ class Staging:
                     lives[id] = life
                 rows.append(self._core.rows.observed(name, item.observation, linked=linked))
                 if not linked:
-                    keys += self._core.rows.match_keys(name, side, id, item.keys, linked=False)
-            forgotten = self._forgotten(c, name, side, [row["id"] for row in rows if not row["linked"]])
-            rows, keys = ([row for row in some if row["id"] not in forgotten] for some in (rows, keys))
+                    keys[id] = item.keys
+            forgotten = self._forgotten(c, name, side, list(keys))
+            rows = [row for row in rows if row["id"] not in forgotten]
+            keys = {id: its for id, its in keys.items() if id not in forgotten}
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
-            same = self._compare_with_staged(c, name, side, rows)
+            staged_before = self._compare_with_staged(c, name, side, rows)
+            same = {id for id, is_same in staged_before.items() if is_same}
             older = self._older(c, name, side, {id: life for id, life in lives.items() if id not in same})
             self._note_seen(c, name, side, list(known), complete=complete)
             self._core.database.upsert(c, t.observed, rows)
-            self._core.delete(c, t.match_keys, name, side, [r["id"] for r in rows if not r["linked"]])
-            self._core.database.upsert(c, t.match_keys, keys)
+            if staged_before or is_indexed(self._core, c):
+                keep_keys(self._core, c, name, side, keys)
+            else:  # at first contact; they have none yet
+                add_keys(self._core, c, name, side, keys, linked=False)
         return len(unchanged), older
 
     @flow
@@ -156,7 +162,7 @@ class Staging:
     def begin_scan(self, name: str, side: Side) -> None:
         """Forget what the last complete scan saw."""
         with self._core.transaction() as c:
-            self._core.database.leave_unindexed(c, self._core.bridge)
+            leave_unindexed(self._core, c)
             self._forget_seen(c, name, side)
 
     @flow
@@ -352,14 +358,18 @@ class Staging:
 
             self._core.database.execute(c, "note seen", note, self._core.values(name, side, ids))
 
-    def _compare_with_staged(self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]) -> set[str]:
+    def _compare_with_staged(
+        self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]
+    ) -> dict[str, bool]:
         """What was edited since it was staged is tried again if it had failed; what was not keeps the time of its edit.
 
-        A record's own time stamp also moves when this library writes another field of it. Answers what was not edited.
+        A record's own time stamp also moves when this library writes another field of it.
+
+        Returns:
+            Of those that were staged, whether they were not edited.
         """
         new = {row["id"]: row for row in rows}
-        edited: list[str] = []
-        same: set[str] = set()
+        found: dict[str, bool] = {}
 
         def query() -> Any:
             return select(t.observed).where(*named(t.observed), self._core.database.among(t.observed.c.id, "ids"))
@@ -369,14 +379,13 @@ class Staging:
             row = new[old.id]
             row["went_back"] = bool(old.went_back)
             held, shown = ((old.snapshot, old.unreadable), (row["snapshot"], row["unreadable"]))
-            if any(self._core.rows.open(a) != self._core.rows.open(b) for a, b in zip(held, shown, strict=True)):
-                edited.append(old.id)
-                continue
-            same.add(old.id)
-            if old.updated_at is not None:
+            found[old.id] = all(
+                self._core.rows.open(a) == self._core.rows.open(b) for a, b in zip(held, shown, strict=True)
+            )
+            if found[old.id] and old.updated_at is not None:
                 row["updated_at"] = old.updated_at
-        self._core.delete(c, t.failures, name, side, edited)
-        return same
+        self._core.delete(c, t.failures, name, side, [id for id, is_same in found.items() if not is_same])
+        return found
 
     def _forget(self, c: Connection, name: str, side: Side, observed: Any, keys: Any) -> None:
         o, m = t.observed, t.match_keys

@@ -32,7 +32,7 @@ def plan_near_misses(part: PlanPart) -> Flow[None]:
     for side in Side:
         if not (yield from store.unlinked(sync.name, side, "", 1, part.plan_id)):
             return  # what is left on one side only is near to nothing
-    ranks = range(len(sync.mapper.keys), len(sync.mapper.keys) + len(sync.mapper.near))
+    ranks = sync.mapper.near_ranks
     yield from store.drop(sync.name, ranks)  # of a run that was cut short
     for side in Side:
         yield from _keep_keys(part, side)

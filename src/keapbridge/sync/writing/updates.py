@@ -38,9 +38,11 @@ def apply_pairs(part: RunPart) -> Flow[None]:
     yield from settle_refused(part, _write_again)
     number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
-        yield from part.sync.store.links.begin_linking(number)
+        store, ranks = part.sync.store, part.sync.mapper.near_ranks
+        yield from store.match_keys.drop(part.sync.name, ranks)  # of a plan that was cut short; all get them now
+        yield from store.links.begin_linking(number)
         yield from _apply_batches(part, map(partial(link_alike, part), part.links_to_make()))
-        yield from part.sync.store.links.end_linking()
+        yield from store.links.end_linking()
 
 
 def adopt(part: RunPart, adoptions: Sequence[Adopt]) -> Flow[None]:

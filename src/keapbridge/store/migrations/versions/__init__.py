@@ -28,6 +28,7 @@ from keapbridge.store.migrations.versions import (
     v0017_tenants,
     v0018_told_apart,
     v0019_works,
+    v0020_keys_in_a_row,
 )
 
 __all__ = ["SCRIPTS"]
@@ -52,4 +53,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0017_tenants,
     v0018_told_apart,
     v0019_works,
+    v0020_keys_in_a_row,
 )

@@ -1,0 +1,84 @@
+"""The indexes of match keys, which are left out on SQLite while very many come, and made at once when they are needed.
+
+Keys and ids come in no order: at first contact of a million records each index would be written many times over. Made
+at once, its entries are sorted first.
+
+While they are left out, keys are not told either that their records are linked now: a key is found by nobody then, and
+whoever asks for one has the indexes made first, by this process or by one that did not come that far.
+
+On PostgreSQL nothing is left out: who reads and writes rows need not own the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Integer, and_, bindparam, exists, false, literal, or_, select, true, update
+from sqlalchemy.sql import column, table
+
+from keapbridge.model.side import Side
+from keapbridge.store import schema as t
+from keapbridge.store.engines import LOG, LONG_LOG
+from keapbridge.store.sql.core import Core
+from keapbridge.store.sql.rows import link_columns
+
+__all__ = ["index_again", "is_indexed", "leave_unindexed"]
+
+
+def leave_unindexed(core: Core, c: Connection, *, few: int = 0) -> None:
+    """Let match keys be written without their indexes, while the database has no more than a `few` of them.
+
+    Another bridge's keys are not left without them.
+    """
+    if not core.database.is_sqlite:
+        return
+    k = t.match_keys.c
+
+    def more() -> Any:
+        return select(k.id).limit(1).offset(bindparam("few", type_=Integer))
+
+    def others() -> Any:
+        return select(k.id).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
+
+    execute, values = core.database.execute, {"few": few, "bridge": core.bridge}
+    if (
+        execute(c, "more keys", more, values).first() is None
+        and execute(c, "keys of others", others, values).first() is None
+    ):
+        for index in t.match_keys.indexes:
+            index.drop(c, checkfirst=True)
+        core.database.log(c, LONG_LOG)
+
+
+def is_indexed(core: Core, c: Connection) -> bool:
+    """Whether the indexes are there. They are made and left out by all processes, one at a time."""
+    if not core.database.is_sqlite:
+        return True
+
+    def query() -> Any:
+        known = table("sqlite_master", column("type"), column("tbl_name"))
+        its = (known.c.type == literal("index"), known.c.tbl_name == literal(t.match_keys.name))
+        return select(known.c.tbl_name).where(*its).limit(literal(1, Integer)).offset(literal(1, Integer))
+
+    return core.database.execute(c, "indexes of keys", query, {}).first() is not None
+
+
+def index_again(core: Core, c: Connection) -> None:
+    """Make the indexes, if they were left out."""
+    if is_indexed(core, c):
+        return
+    if core.database.execute(c, "any link", lambda: select(t.links.c.keap_id).limit(literal(1, Integer)), {}).first():
+        core.database.execute(c, "keys linked meanwhile", _linked, {})
+    for index in t.match_keys.indexes:
+        index.create(c, checkfirst=True)
+    core.database.log(c, LOG)
+
+
+def _linked() -> Any:
+    m, k = t.match_keys.c, t.links.c
+
+    def are(side: Side) -> Any:
+        its = exists().where(k.bridge == m.bridge, k.object == m.object, link_columns(side).id == m.id)
+        return and_(m.side == literal(side.value), its)
+
+    return update(t.match_keys).where(m.linked.is_(false()), or_(*map(are, Side))).values(linked=true())

@@ -1,0 +1,162 @@
+"""The indexes of match keys are left out while very many come, and there when they are needed; no link is forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, key, run, seen, stage
+
+from keapbridge._flow.effects import Flow
+from keapbridge.model.kept import Staged
+from keapbridge.model.records import Snapshot
+from keapbridge.model.report import Line
+from keapbridge.model.side import Side
+from keapbridge.store.sql import LinkStore, indexing, links, open_store
+from keapbridge.store.sql.alike import Alike, KnownBy
+
+if TYPE_CHECKING:
+    from conftest import World
+
+INDEXES = {"ix_keapbridge_match_keys", "ix_keapbridge_match_keys_record"}
+NOTHING: dict[Side, set[str]] = {side: set() for side in Side}
+
+
+def _indexes(store: str) -> set[str]:
+    connection = sqlite3.connect(store.removeprefix("sqlite:///"))
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    connection.close()
+    return found & INDEXES
+
+
+def _fill(world: World) -> None:
+    for n in range(3):
+        world.crm.state.contacts.add({"FirstName": f"n{n}", "Email": f"n{n}@example.org"})
+        email = {"email": f"n{n}@example.org", "field": "EMAIL1"}
+        world.keap.state.contacts.add({"given_name": f"n{n}", "email_addresses": [email]})
+
+
+def _leave_unindexed(store: LinkStore, few: int = 0) -> None:
+    core = store.links._core
+    with core.transaction() as connection:
+        indexing.leave_unindexed(core, connection, few=few)
+
+
+def _is_indexed(store: LinkStore) -> bool:
+    core = store.links._core
+    with core.reading() as connection:
+        return indexing.is_indexed(core, connection)
+
+
+def _link(store: LinkStore, *ids: str) -> None:
+    lines = [Line(TOYS, "linked", None, id, id.upper()) for id in ids]
+    assert run(store.alike.link("run", lines, NOON, NOTHING, _known_by)) == lines
+
+
+def _known_by(_: Snapshot) -> KnownBy:
+    return KnownBy("digest", (key("near", 1),))
+
+
+def test_they_are_made_when_keys_are_compared(world: World, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fill(world)
+    asked: list[set[str]] = []
+    original = type(open_store("sqlite://", "other").match_keys).groups
+
+    def groups(self: Any, *given: Any) -> Any:
+        asked.append(_indexes(store))
+        return original(self, *given)
+
+    monkeypatch.setattr(type(open_store("sqlite://", "other").match_keys), "groups", groups)
+    assert world.sync().count("linked") == 3
+    assert not asked[0], "they were left out"
+    assert _indexes(store) == INDEXES
+
+
+def test_a_scan_that_was_cut_off_leaves_no_store_without_them(world: World, store: str) -> None:
+    _fill(world)
+    world.sync()  # the tables are there
+    opened = open_store(store, "default")
+    with opened.database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM keapbridge_match_keys")
+        connection.exec_driver_sql("DELETE FROM keapbridge_links")
+    _leave_unindexed(opened)
+    opened.close()
+    assert _indexes(store) == set()
+    assert world.sync(full=True).count("linked") == 3
+    assert _indexes(store) == INDEXES
+    world.assert_quiet()
+
+
+def test_where_many_are_linked_they_are_made_anew(world: World, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MANY", 3)
+    _fill(world)
+    meanwhile: list[set[str]] = []
+    original = Alike.link
+
+    def link(self: Alike, run_id: str, lines: Sequence[Line], *others: Any) -> Flow[list[Line]]:
+        meanwhile.append(_indexes(store))
+        return (yield from original(self, run_id, lines, *others))
+
+    monkeypatch.setattr(Alike, "link", link)
+    assert world.sync().count("linked") == 3
+    assert meanwhile == [set()]
+    assert _indexes(store) == INDEXES
+    world.assert_quiet()
+
+
+def test_the_keys_of_another_bridge_keep_theirs(world: World, store: str) -> None:
+    _fill(world)
+    world.sync()
+    for bridge, left in (("another", INDEXES), ("default", set())):
+        opened = open_store(store, bridge)
+        _leave_unindexed(opened, few=1000)
+        opened.close()
+        assert _indexes(store) == left
+    assert world.sync(full=True).count("linked") == 0
+    world.assert_quiet()
+
+
+def test_keys_that_are_there_keep_theirs(world: World, store: str) -> None:
+    _fill(world)
+    world.sync()
+    opened = open_store(store, "default")
+    _leave_unindexed(opened)
+    opened.close()
+    assert _indexes(store) == INDEXES
+
+
+def test_who_was_linked_when_linking_was_cut_off_counts_as_linked(toys: LinkStore) -> None:
+    for id in ("a", "b"):
+        for side, its in ((CUSTOMCRM, id), (KEAP, id.upper())):
+            stage(toys, seen(side, its, {"name": id}), "new", key(id))
+    begin_run(toys)
+    _leave_unindexed(toys, few=100)
+    _link(toys, "a")
+    candidates, _ = run(toys.match_keys.groups(TOYS, 0, "", 10, "plan"))
+    assert {(c.side, c.id): c.linked for c in candidates} == {(CUSTOMCRM, "b"): False, (KEAP, "B"): False}
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("a")])) == [("A", True)]
+    assert _is_indexed(toys)
+
+
+def test_one_that_is_linked_by_itself_meanwhile_is_not_forgotten_either(toys: LinkStore) -> None:
+    for side, its in ((CUSTOMCRM, "a"), (KEAP, "A"), (CUSTOMCRM, "b"), (KEAP, "B")):
+        stage(toys, seen(side, its, {"name": its.lower()}), "new", key(its.lower()))
+    begin_run(toys)
+    _leave_unindexed(toys, few=100)
+    _link(toys, "a")
+    stage(toys, seen(KEAP, "B", {"name": "other"}), "other", key("other"))
+    assert _is_indexed(toys), "what B was known by had to be found"
+    for name, found in (("a", [("A", True)]), ("b", []), ("other", [("B", False)])):
+        assert run(toys.match_keys.same_key(TOYS, KEAP, [key(name)])) == found
+
+
+def test_a_record_that_is_shown_twice_at_first_contact_is_known_by_its_last_keys(toys: LinkStore) -> None:
+    run(toys.staging.begin_scan(TOYS, KEAP))
+    page = [Staged(seen(KEAP, "A", {"name": name}), name, (key(name),)) for name in ("Ada", "Augusta")]
+    run(toys.staging.stage(TOYS, KEAP, page, complete=True))
+    stage(toys, seen(KEAP, "B"), "new", key("Bob"), complete=True)
+    stage(toys, seen(KEAP, "B"), "new", key("Robert"), complete=True)
+    for name, found in (("Ada", []), ("Augusta", [("A", False)]), ("Bob", []), ("Robert", [("B", False)])):
+        assert run(toys.match_keys.same_key(TOYS, KEAP, [key(name)])) == found

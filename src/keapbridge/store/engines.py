@@ -120,6 +120,7 @@ def create(url: URL) -> Engine:
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
         connection.execute("PRAGMA analysis_limit=1000")
         log_up_to(connection, LOG)
+        connection.execute(f"PRAGMA journal_size_limit={LOG * 1024}")  # of the file, once it is in the database
         # Pages that are let go of are not written once more, only to be empty, as some builds of SQLite do. Whoever is
         # forgotten is (`Forgetting.clean`).
         connection.execute("PRAGMA secure_delete=FAST")

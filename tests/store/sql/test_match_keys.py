@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
 from keapbridge.model.actions import Adopt, Skip
@@ -11,9 +9,6 @@ from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
-
-if TYPE_CHECKING:
-    pass
 
 
 def _groups(store: LinkStore, rank: int = 0) -> list[dict[str, bool]]:

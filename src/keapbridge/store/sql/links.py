@@ -36,7 +36,7 @@ from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns
 
 __all__ = ["Links"]
 
-MANY = 10_000  # pairs, to link which the index of match keys is rather made anew than kept
+MANY = 1_000  # pairs, to link which the index of match keys is rather made anew than kept
 KEYS = 8  # that a pair has at most, more or less
 
 

@@ -80,13 +80,10 @@ def _judged(name: str, store: Callable[[Sizes], Any], sizes: Sizes) -> int:
     found = json.loads(done.stdout)
     tenants = f", {sizes.tenants:,} tenants" if name == "fleet" else ""
     print(f"{sizes.actions:,} actions, {sizes.conflicts:,} conflicts{tenants}, {TIMES} times each\n")
-    print(f"{'page':<42}{'median':>10}{'slowest':>10}{'kB':>8}{'SQL':>6}")
+    print(f"{'page':<42}{'median':>10}{'slowest':>10}{'of CPU':>10}{'kB':>8}{'SQL':>6}")
     for page in found["pages"]:
-        statements = page["statements"] or "–"
-        print(
-            f"{page['name']:<42}{page['median']:>7.0f} ms{page['slowest']:>7.0f} ms{page['bytes'] / 1e3:>8.0f}"
-            f"{statements:>6}"
-        )
+        times = "".join(f"{page[name]:>7.0f} ms" for name in ("median", "slowest", "cpu"))
+        print(f"{page['name']:<42}{times}{page['bytes'] / 1e3:>8.0f}{page['statements'] or '–':>6}")
     growth = found["end"] - found["first round"]
     print(
         f"\nmemory of the process: {found['before']:.0f} MB before the first page, {found['first round']:.0f} MB after "
@@ -258,6 +255,7 @@ def _answered(of: Any, pages: Any, times: int, statements: Callable[[], int]) ->
 
     app = kb.console.asgi_app(of, authorize=lambda _: kb.console.User("anna", can_decide=True))
     took: dict[str, list[float]] = {name: [] for name in pages}
+    cpu: dict[str, list[float]] = {name: [] for name in pages}
     found: dict[str, dict[str, Any]] = {}
     with TestClient(app, base_url="http://console.example") as client:
         first = next(path for path, form in pages.values() if form is None)
@@ -266,17 +264,19 @@ def _answered(of: Any, pages: Any, times: int, statements: Callable[[], int]) ->
         for n in range(times):
             for name, (path, form) in pages.items():
                 method, data = ("GET", None) if form is None else ("POST", {"token": token, **form})
-                before, began = statements(), time.perf_counter()
+                before, began, worked = statements(), time.perf_counter(), time.process_time()
                 answer = client.request(method, path, data=data)
                 took[name].append((time.perf_counter() - began) * 1000)
+                cpu[name].append((time.process_time() - worked) * 1000)
                 assert answer.status_code == 200, (name, answer.status_code)
                 found[name] = {"bytes": len(answer.content), "statements": statements() - before}
             if n == 0:
                 memory["first round"] = _megabytes()
         memory["end"] = _megabytes()
     told = [
-        {"name": name, "median": statistics.median(its), "slowest": max(its), **found[name]}
+        {"name": name, **found[name], "median": statistics.median(its), "slowest": max(its), "cpu": its_cpu}
         for name, its in took.items()
+        for its_cpu in [statistics.median(cpu[name])]
     ]
     return {"pages": told, **memory}
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -247,6 +248,71 @@ def test_a_conflict_is_decided_with_the_keyboard_alone(world: World, browse: Cal
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("It is decided")
     assert _titles(world) == {"Manager"}
+
+
+def test_the_whole_story_is_done_with_the_keyboard_alone(world: World, browse: Callable[..., Any]) -> None:
+    _people(world)
+    page = browse()
+
+    def press(selector: str, key: str = "Enter") -> None:
+        """Go on to the next that is like that, from where the focus is, and press a key there."""
+        for _ in range(300):
+            page.keyboard.press("Tab")
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "it is seen"
+                page.keyboard.press(key)
+                return
+        raise AssertionError(f"{selector} is not reached")
+
+    def at(heading: str | re.Pattern[str]) -> None:
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+        expect(page.locator("#main")).to_be_focused()
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip", "whoever has no mouse may skip the links"
+    press('nav a[href$="/plans"]')
+    at("Plans")
+    press("main button")
+    at(re.compile("^Plan "))
+    for _ in range(2):
+        press('input[name="tick"]', "Space")
+    press('button[value="ticked"]')
+    at(re.compile("^Run "))
+    assert len(_keap_names(world)) == 4, "two of three are made"
+    for path, heading, button in (
+        ("conflicts", "Conflicts", 'button[name="decision"][value="keap"]'),
+        ("pairs", "Pairs in doubt", 'button[name="decision"][value="different"]'),
+    ):
+        press(f'nav a[href$="/{path}"]')
+        at(heading)
+        press(button)
+        expect(page.get_by_role("status").first).to_contain_text("It is decided")
+    assert _titles(world) == {"Manager"}
+    press('nav a[href$="/runs"]')
+    at("Runs")
+    press("main tbody tr:nth-child(3) a")  # two decisions came after it
+    at(re.compile("^Run "))
+    press('main a[href$="/undo"]')
+    at(re.compile("^Take run "))
+    press("main button.main")
+    at(re.compile("^Run "))
+    expect(page.get_by_text("deleted in Keap").first).to_be_visible()
+    assert len(_keap_names(world)) == 2
+
+
+def test_times_are_told_in_the_zone_of_who_looks(world: World, browse: Callable[..., Any]) -> None:
+    world.sync(policy=MANUAL)
+    with world.sessions(policy=MANUAL) as session:
+        began = session.runs()[0].started_at
+    told = browse(timezone_id="Asia/Tokyo", locale="en-GB")
+    local = began.astimezone(ZoneInfo("Asia/Tokyo"))
+    moment = told.locator("main tbody time").first
+    expect(moment).to_contain_text(f"{local:%H:%M:%S}")
+    expect(moment).to_have_attribute("title", re.compile("UTC$"))
+    expect(told.locator("footer")).to_contain_text("in the zone Asia/Tokyo")
+    plain = browse(java_script_enabled=False, timezone_id="Asia/Tokyo")
+    expect(plain.locator("main tbody time").first).to_have_text(f"{began:%Y-%m-%d %H:%M:%S} UTC")
+    expect(plain.locator("footer")).to_contain_text("in UTC")
 
 
 def test_what_records_hold_stays_text(world: World, browse: Callable[..., Any]) -> None:

@@ -97,6 +97,33 @@ def test_rows_are_replaced_by_their_keys_and_appended_without(engine: Engine) ->
     assert _facts(database) == ["red"]
 
 
+def test_many_rows_at_once_are_as_if_each_were_written_alone(engine: Engine) -> None:
+    database = Database(engine)
+    new: dict[str, Any] = {"object": "toys", "side": "keap", "id": "A", "reason": "no", "tries": 1, "next_try_at": None}
+    rows = [{**new, "bridge": f"b{n}", "tries": n, "next_try_at": "noon" if n % 2 else None} for n in range(5)]
+    with database.transaction() as connection:
+        database.append(connection, schema.failures, rows[:2])
+        database.upsert(connection, schema.failures, [{**row, "reason": "again"} for row in rows[1:4]])
+        database.add_missing(connection, schema.failures, rows)
+        found = connection.execute(select(schema.failures).order_by(schema.failures.c.bridge)).mappings().all()
+    reasons = ["no", "again", "again", "again", "no"]
+    assert [dict(row) for row in found] == [
+        {**row, "reason": reason} for row, reason in zip(rows, reasons, strict=True)
+    ]
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+def test_a_text_that_is_too_long_is_refused_and_not_cut_also_among_many(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    rows = [_fact("green"), {**_fact("red"), "name": "n" * 5000}]
+    with pytest.raises(LinkStoreError) as failed, database.transaction() as connection:
+        database.append(connection, schema.facts, rows)
+    assert failed.value.refused
+    assert _facts(database) == []
+    database.close()
+
+
 def test_an_error_shows_no_value_of_the_statement(engine: Engine) -> None:
     database = Database(engine)
     with pytest.raises(LinkStoreError) as failed, database.transaction() as connection:

@@ -196,15 +196,15 @@ def test_a_connection_that_the_server_has_ended_is_made_anew(postgresql_url: str
     store, admin = open_store(postgresql_url, "toys"), create_engine(postgresql_url)
     ended = iter([True])
 
-    def end(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if "keapbridge_facts" in statement and next(ended, False):
+    def end(_: Any) -> None:
+        if next(ended, False):
             with admin.begin() as other:
                 other.exec_driver_sql(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                     "AND datname = current_database()"
                 )
 
-    event.listen(store.database.engine, "before_cursor_execute", end)
+    event.listen(store.database.engine, "begin", end)
     run(store.facts.set("colour", "green"))
     assert run(store.facts.get("colour")) == "green"
     assert next(ended, None) is None

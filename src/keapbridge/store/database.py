@@ -12,12 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import (
-    Connection,
-    Table,
-    bindparam,
-    select,
-)
+from sqlalchemy import Connection, String, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
@@ -61,7 +56,7 @@ class Database:
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
         # The host's own engine may promise more to who reads.
-        self._reader = (
+        self._apart = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT")
             if self._owned and not self.is_sqlite
             else self.engine
@@ -77,15 +72,16 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, *, durable: bool = False, fence: Fence | None = None, reads: bool = False
+        self, *, durable: bool = False, fence: Fence | None = None, apart: bool = False
     ) -> Iterator[Connection]:
         """One transaction, rolled back when its body raises.
 
         Args:
             durable: it must survive a power cut, not only the death of the process.
             fence: who must hold a lease meanwhile.
-            reads: its body writes nothing. On PostgreSQL each of its statements sees what is committed by then, whether
-                in a transaction or not; without one, nothing is said to the server before and after.
+            apart: each of its statements may stand for itself, because they only read, or because none of them does
+                any harm a second time. On PostgreSQL it is no transaction then, and nothing is said to the server
+                before and after.
 
         Raises:
             SessionBusyError: when somebody else holds it.
@@ -93,7 +89,7 @@ class Database:
         """
         committing = False
         try:
-            with self.lock, self._connection(reads=reads) as connection:
+            with self.lock, self._connection(apart=apart) as connection:
                 strict = durable and self.is_sqlite
                 if strict:
                     statements.run(connection, "PRAGMA synchronous=FULL")
@@ -118,7 +114,7 @@ class Database:
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction whose body writes nothing."""
-        return self.transaction(reads=True)
+        return self.transaction(apart=True)
 
     def check_file(self) -> None:
         """Raise `LinkStoreError` when the file was deleted or swapped: nothing that is written would be there later."""
@@ -126,7 +122,7 @@ class Database:
             self._file.check()
 
     @contextmanager
-    def _connection(self, *, reads: bool) -> Iterator[Connection]:
+    def _connection(self, *, apart: bool) -> Iterator[Connection]:
         """A connection; that of an SQLite of our own is kept for the next one, unless anything happens to it.
 
         A small run makes a hundred transactions, and takes a connection longer than what most of them ask.
@@ -135,7 +131,7 @@ class Database:
         if connection is None:
             self.check_file()  # first: a connection that is opened now would make a new, empty one
         if not (self._owned and self.is_sqlite):
-            with (self._reader if reads else self.engine).connect() as connection:
+            with (self._apart if apart else self.engine).connect() as connection:
                 yield connection
             return
         if self._is_closed and self._file is None:
@@ -166,22 +162,53 @@ class Database:
             )
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, or replace those with the same primary key; all have the same columns."""
+        """Insert rows, or replace those with the same primary key; all have the same columns.
 
-        def statement(columns: tuple[str, ...]) -> Any:
-            new = self.insert(table).values({name: bindparam(name) for name in columns})
-            keys = [c.name for c in table.primary_key]
-            updates = {name: new.excluded[name] for name in columns if name not in keys}
+        Of several with one key the last counts.
+        """
+        keys = [c.name for c in table.primary_key]
+
+        def replacing(new: Any) -> Any:
+            updates = {name: new.excluded[name] for name in rows[0] if name not in keys}
             return new.on_conflict_do_update(index_elements=keys, set_=updates)
 
-        self.write_many(connection, f"upsert {table.name}", statement, rows)
+        self._insert(connection, f"upsert {table.name}", table, _last_of_each(keys, rows), replacing)
 
     def append(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows that are new; all have the same columns."""
-        self.write_many(connection, f"insert {table.name}", lambda names: self._plain_insert(table, names), rows)
+        self._insert(connection, f"insert {table.name}", table, rows, lambda new: new)
 
-    def _plain_insert(self, table: Table, columns: tuple[str, ...]) -> Any:
-        return self.insert(table).values({name: bindparam(name) for name in columns})
+    def add_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows that are new and leave those that are there; all have the same columns."""
+        self._insert(connection, f"add to {table.name}", table, rows, lambda new: new.on_conflict_do_nothing())
+
+    def _insert(
+        self,
+        connection: Connection,
+        name: str,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        clash: Callable[[Any], Any],
+    ) -> None:
+        """Insert rows; `clash` says in the statement what happens to those that are there.
+
+        To PostgreSQL many go as an array a column, in one statement: row by row each would be one.
+        """
+
+        def one_by_one(columns: tuple[str, ...]) -> Any:
+            return clash(self.insert(table).values({name: bindparam(name) for name in columns}))
+
+        def at_once() -> Any:
+            # Texts have no length here: one that is too long is refused by the column, and would be cut by a cast.
+            given = [bindparam(each, type_=postgresql.ARRAY(_plain(table.c[each].type))) for each in rows[0]]
+            each = func.unnest(*given).table_valued(*rows[0]).render_derived()
+            return clash(self.insert(table).from_select(list(rows[0]), select(*each.c)))
+
+        if self.is_sqlite or len(rows) < 2:
+            self.write_many(connection, name, one_by_one, rows)
+            return
+        text, values = self._statements.prepared((f"{name} at once", *rows[0]), at_once)
+        statements.run(connection, text, values({column: [row[column] for row in rows] for column in rows[0]}))
 
     def write_many(
         self,
@@ -203,7 +230,10 @@ class Database:
             return
         text, values = self._statements.prepared((name, *rows[0]), lambda: statement(tuple(rows[0])))
         one, *others = map(values, rows)
-        connection.exec_driver_sql(text, [one, *others] if others else one)
+        if others:
+            statements.run_each(connection, text, [one, *others])
+        else:
+            statements.run(connection, text, one)
         self._written += len(rows)
 
     def log(self, connection: Connection, size: int) -> None:
@@ -232,6 +262,17 @@ class Database:
                 self._kept.close()
                 self._kept = None
             self._give_back()
+
+
+def _plain(kind: Any) -> Any:
+    return Text() if isinstance(kind, String) else kind
+
+
+def _last_of_each(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Rows without those of which a later one has the same key: one statement changes no row twice."""
+    if len(rows) < 2:
+        return rows
+    return list({tuple(row[key] for key in keys): row for row in rows}.values())
 
 
 def _is_refusal(error: SQLAlchemyError) -> bool:

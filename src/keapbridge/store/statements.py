@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, Text, TypeDec
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["Found", "Statements", "begin_at_once", "run"]
+__all__ = ["Found", "Statements", "begin_at_once", "run", "run_each"]
 
 _Prepared = tuple[str, Callable[[Mapping[str, Any]], Any]]
 """A statement as text, and what puts its parameters in order."""
@@ -194,10 +194,19 @@ def run(connection: Connection, statement: str, values: Any = ()) -> Any:
     Raises:
         DBAPIError: as SQLAlchemy raises it.
     """
+    return _given(connection, statement, "execute", values)
+
+
+def run_each(connection: Connection, statement: str, rows: Sequence[Any]) -> None:
+    """Execute a statement once for each row of values; see `run`."""
+    _given(connection, statement, "executemany", rows)
+
+
+def _given(connection: Connection, statement: str, method: str, values: Any) -> Any:
     driver: Any = connection.connection.driver_connection
     try:
         cursor = driver.cursor()
-        cursor.execute(statement, values)
+        getattr(cursor, method)(statement, values)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _wrapped(connection, statement, error) from error
     return cursor

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kept import KEAP, TOYS, link, seen, stage
 from sqlalchemy import Engine, event
 
 from keapbridge._flow.drivers import SyncDriver
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import World
 
 TERM = timedelta(minutes=1)
-MOST = 40  # statements of a quiet sync, those that look at the lease among them
+MOST = 25  # statements of a quiet sync, those that look at the lease among them
 
 run = SyncDriver().run
 
@@ -91,6 +92,53 @@ def test_intents_of_a_run_are_seen_by_itself_and_by_the_next(toys: LinkStore) ->
     assert [each.id for each in run(toys.intents.open("toys"))] == ["1"]
     run(toys.intents.drop("1"))
     assert run(toys.intents.open("toys")) == []
+
+
+def test_what_is_staged_in_a_run_is_open_to_itself_and_to_the_next(
+    toys: LinkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    read = toys.staging._open_of
+    monkeypatch.setattr(toys.staging, "_open_of", lambda names: asked.append(sorted(names)) or read(names))
+    run(toys.lease.acquire("one", TERM))
+    assert [run(toys.staging.is_anything_open(name)) for name in (TOYS, "makers", TOYS)] == [(False, False)] * 3
+    assert asked == [[TOYS], ["makers"]]
+    stage(toys, seen(KEAP, "A"))
+    assert run(toys.staging.is_anything_open(TOYS)) == (True, False)
+    run(toys.lease.release("one"))
+    run(toys.lease.acquire("two", TERM))
+    del asked[:]
+    assert [run(toys.staging.is_anything_open(name)) for name in ("makers", TOYS)] == [(False, False), (True, False)]
+    assert asked == [["makers", TOYS], [TOYS]]
+
+
+def test_what_is_missing_in_a_run_is_open_to_itself(toys: LinkStore) -> None:
+    link(toys, "a", "A")
+    run(toys.lease.acquire("one", TERM))
+    assert run(toys.staging.is_anything_open(TOYS)) == (False, False)
+    run(toys.staging.note_deleted(TOYS, KEAP, ["A"]))
+    assert run(toys.staging.is_anything_open(TOYS)) == (False, True)
+    run(toys.staging.drop_missing(TOYS, KEAP, ["A"]))
+    assert run(toys.staging.is_anything_open(TOYS)) == (False, False)
+    run(toys.staging.begin_scan(TOYS, KEAP))
+    run(toys.staging.end_scan(TOYS, KEAP))
+    assert run(toys.staging.is_anything_open(TOYS)) == (False, True)
+
+
+def test_a_record_that_is_left_by_its_counterpart_in_a_run_is_open_to_itself(toys: LinkStore) -> None:
+    link(toys, "a", "A")
+    run(toys.lease.acquire("one", TERM))
+    assert run(toys.staging.is_anything_open(TOYS)) == (False, False)
+    run(toys.links.keep_apart(TOYS, seen(KEAP, "B"), "told apart"))
+    assert run(toys.staging.is_anything_open(TOYS)) == (True, False)
+
+
+def test_a_lease_whose_answer_was_lost_is_given_once_more(toys: LinkStore) -> None:
+    assert run(toys.lease.acquire("one", TERM)) is None
+    assert run(toys.lease.acquire("one", TERM)) is None
+    held = run(toys.lease.acquire("two", TERM))
+    assert held is not None
+    assert held.holder == "one"
 
 
 @pytest.mark.thorough

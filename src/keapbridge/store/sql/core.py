@@ -6,7 +6,7 @@ A method of a repository is one transaction: a plain method, of which `flow` mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
@@ -85,6 +85,11 @@ class Core:
         """What the parameters of a statement with `named`, and perhaps a list of ids, stand for."""
         values = {"bridge": self.bridge, "object": name, "side": side.value}
         return values if ids is None else {**values, "ids": self.database.listed(ids)}
+
+    def upsert_observed(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Stage records, which lets there be something to plan."""
+        self.known.opened.update(row["object"] for row in rows)
+        self.database.upsert(c, t.observed, rows)
 
     def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:
         """Delete the rows of these records; most tables have none of most records."""

@@ -26,6 +26,9 @@ class Known:
         cursors: all of them; `None` while they were not read.
         with_intents: the synchronizations that had some when that was asked; `None` before.
         intended: those that have had some since.
+        open: by synchronization, whether anything was staged or missing when that was asked.
+        opened: those for which something was staged or missed since.
+        planned: those that runs have asked of before: the first of a run asks for them along.
         asked: names of facts that runs have asked before: the first of a run reads them along.
     """
 
@@ -34,12 +37,16 @@ class Known:
     cursors: dict[tuple[str, Side], Cursor] | None = None
     with_intents: set[str] | None = None
     intended: set[str] = attrs.field(factory=set)
+    open: dict[str, bool] = attrs.field(factory=dict)
+    opened: set[str] = attrs.field(factory=set)
+    planned: set[str] = attrs.field(factory=set)
     asked: set[str] = attrs.field(factory=set)
 
     def begin(self) -> None:
         """Nothing is known any more: a lease was taken, or everything has changed."""
         self.facts, self.fickle, self.cursors = {}, set(), None
         self.with_intents, self.intended = None, set()
+        self.open, self.opened = {}, set()
 
     def names_with(self, name: str) -> list[str]:
         """A fact to read, and those that will be asked as well."""

@@ -56,12 +56,13 @@ class Lease:
             return self._core.database.insert(t.leases).values(new).on_conflict_do_nothing()
 
         def claim() -> Any:
-            free = (k.holder.is_(None)) | (k.expires_at <= bindparam("now"))
+            # Mine already: it was given to me, and the answer was lost.
+            free = k.holder.is_(None) | (k.holder == bindparam("its_holder")) | (k.expires_at <= bindparam("now"))
             mine = update(t.leases).where(*named(t.leases, "bridge"), free)
             values: dict[str, Any] = {"holder": bindparam("its_holder"), "expires_at": bindparam("until")}
             return mine.values(values).returning(k.keap, k.customcrm)
 
-        with self._core.transaction(fenced=False) as c:
+        with self._core.database.transaction(apart=True) as c:
             moment = self.clock(c)
             its = {**here, "now": to_text(moment), "its_holder": holder, "until": to_text(moment + term)}
             mine = execute(c, "claim a lease", claim, its).first()
@@ -99,7 +100,7 @@ class Lease:
             its = (t.leases.c.bridge == bindparam("its_bridge"), t.leases.c.holder == bindparam("its_holder"))
             return update(t.leases).where(*its).values(holder=null())
 
-        with self._core.transaction(fenced=False) as c:
+        with self._core.database.transaction(apart=True) as c:
             its = {"its_bridge": self._core.bridge, "its_holder": holder}
             self._core.database.execute(c, "release a lease", query, its)
         if self._core.lease == holder:  # and not that of another run, which came at once

@@ -269,7 +269,7 @@ class Links:
                 keys = {commit.link.id(side): commit.keys[side] for commit in group if side in commit.keys}
                 settle_keys(self._core, c, name, side, keys)
             staged = [rows.observed(name, o, linked=True) for commit in group for o in commit.staged]
-            database.upsert(c, t.observed, staged)
+            self._core.upsert_observed(c, staged)
         for _, commit in commits:
             if commit.intent_id is not None:
                 drop_intent(self._core, c, commit.intent_id)
@@ -294,7 +294,7 @@ class Links:
         self, c: Connection, name: str, left: Observation, keys: Iterable[RecordKey], reason: str, *, apart: bool
     ) -> None:
         rows, database = self._core.rows, self._core.database
-        database.upsert(c, t.observed, [rows.observed(name, left, linked=False)])
+        self._core.upsert_observed(c, [rows.observed(name, left, linked=False)])
         keep_keys(self._core, c, name, left.side, {left.id: keys})
         if not reason:
             return

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, or_, select, update
 
 from keapbridge.model.actions import EVERY_RECORD, HELD, KINDS, Action, NumberedAction, Skip
 from keapbridge.model.kept import Cursor
@@ -77,14 +77,12 @@ class Plans:
 
         def query() -> Any:
             new: dict[str, Any] = {column: bindparam(f"its_{column}") for column in values}
-            return update(t.plans).where(t.plans.c.id == bindparam("its_id")).values(new)
+            return update(t.plans).where(t.plans.c.id == bindparam("its_id")).values(new).returning(*t.plans.c)
 
         with self._core.transaction() as c:
             its = {f"its_{column}": value for column, value in values.items()}
-            self._core.database.execute(c, "finish a plan", query, {**its, "its_id": plan_id})
-            plan = self._read(c, plan_id)
-        assert plan is not None  # it was begun above
-        return plan
+            row = self._core.database.execute(c, "finish a plan", query, {**its, "its_id": plan_id}).one()
+            return self._to_plan(c, row)
 
     @flow
     def get(self, plan_id: str) -> Plan | None:
@@ -305,13 +303,14 @@ class Plans:
         row = self._core.database.execute(
             c, "a plan", lambda: select(t.plans).where(*named(t.plans, "id", "bridge")), its
         ).first()
-        if row is None:
-            return None
-        counts = load(row.counts)
+        return None if row is None else self._to_plan(c, row)
+
+    def _to_plan(self, c: Connection, row: Row[Any]) -> Plan:
+        plan_id, counts = row.id, load(row.counts)
         held = any(HELD in its for its in counts.values())
         findings = self._findings(c, plan_id) if held else ()
         return Plan(
-            row.id,
+            plan_id,
             moment_of(row.created_at),
             tuple(load(row.objects)),
             counts,

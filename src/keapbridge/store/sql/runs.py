@@ -73,15 +73,27 @@ class Runs:
             rows = [self._core.rows.line(self._core.next_run, line) for line in lines]
             self._core.database.append(c, t.lines, rows)
 
-    @flow
-    def claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
+    def claim_lines(self, run_id: str, objects: Collection[str]) -> Flow[list[Line]]:
         """Make the lines of what was settled without a run part of this one's report."""
+        if not (yield from self._waiting_lines()):
+            return []
+        return (yield from self._claim_lines(run_id, objects))
+
+    @flow
+    def _waiting_lines(self) -> bool:
+        """Whether there are any: before most runs there are none."""
 
         def query() -> Any:
-            return select(t.lines.c.seq, t.lines.c.body).where(*named(t.lines, "run_id"))
+            return select(t.lines.c.seq).where(*named(t.lines, "run_id")).limit(1)
 
+        with self._core.reading() as c:
+            found = self._core.database.execute(c, "any lines of a run", query, {"run_id": self._core.next_run})
+            return found.first() is not None
+
+    @flow
+    def _claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
         with self._core.transaction() as c:
-            rows = self._core.database.execute(c, "lines of a run", query, {"run_id": self._core.next_run})
+            rows = c.execute(select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == self._core.next_run))
             waiting = {row.seq: self._core.rows.to_line(row.body) for row in rows}
             claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
             for chunk in chunks(list(claimed)):
@@ -260,29 +272,37 @@ class Runs:
             if not (yield from self.prune_step(moment, retention)):
                 return
 
-    @flow
-    def prune_step(self, moment: datetime, retention: timedelta) -> bool:
+    def prune_step(self, moment: datetime, retention: timedelta) -> Flow[bool]:
         """Forget some of them, so few that nobody waits for long; whether there may be more.
 
         They are looked for once an hour, if they are kept for days: without an index of its own for it, that takes
         longer the more there are.
         """
-        p, r, execute = t.plans.c, t.runs.c, self._core.database.execute
+        before = yield from self._old_before(moment, retention)
+        return False if before is None else (yield from self._forget_before(before))
+
+    @flow
+    def _old_before(self, moment: datetime, retention: timedelta) -> datetime | None:
+        """Before which moment all is to be forgotten; `None` while it is not looked for."""
+
+        def query() -> Any:
+            k, f = t.cursors.c, t.facts.c
+            noted = select(f.value).where(f.bridge == bindparam("bridge"), f.name == bindparam("name"))
+            least = select(func.min(k.watermark)).where(*named(t.cursors, "bridge")).group_by(k.object).subquery()
+            return select(noted.scalar_subquery(), select(func.max(least.c[0])).scalar_subquery())
+
         its = {"bridge": self._core.bridge, "name": PRUNED}
+        with self._core.reading() as c:
+            [(noted, least)] = self._core.database.execute(c, "up to when is forgotten", query, its).tuples()
+        before = min(moment, (to_moment(least) or moment) + BELIEVED) - retention
+        last = to_moment(self._core.rows.open_text(noted))
+        is_early = last is not None and last <= before < last + min(EVERY, retention / 24)
+        return None if is_early else before
 
-        def read() -> Any:
-            k = t.cursors.c
-            return select(func.min(k.watermark)).where(*named(t.cursors, "bridge")).group_by(k.object)
-
-        def noted() -> Any:
-            return select(t.facts.c.value).where(*named(t.facts, "bridge", "name"))
-
+    @flow
+    def _forget_before(self, before: datetime) -> bool:
+        p, r = t.plans.c, t.runs.c
         with self._core.transaction() as c:
-            known = max(map(moment_of, execute(c, "least cursors", read, its).scalars()), default=moment)
-            before = min(moment, known + BELIEVED) - retention
-            last = to_moment(self._core.rows.open_text(execute(c, "fact", noted, its).scalar()))
-            if last is not None and last <= before < last + min(EVERY, retention / 24):
-                return False
             old_plans = select(p.id).where(p.bridge == self._core.bridge, p.created_at < to_text(before)).limit(MANY)
             old_runs = select(r.id).where(r.bridge == self._core.bridge, r.started_at < to_text(before)).limit(MANY)
             left = ROWS

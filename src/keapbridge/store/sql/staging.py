@@ -80,32 +80,70 @@ class Staging:
             found[row.object, Side(row.side)] = Cursor(moment_of(row.watermark), changed)
         return found
 
-    @flow
-    def is_anything_open(self, name: str) -> tuple[bool, bool]:
+    def is_anything_open(self, name: str) -> Flow[tuple[bool, bool]]:
         """Whether anything is staged, and whether anything is missing: what there is to plan."""
+        if not (yield from self._may_be_open(name)):
+            return False, False
+        found = yield from self._open_of([name])
+        return found[name]
+
+    def _may_be_open(self, name: str) -> Flow[bool]:
+        """Whether anything may be: what was so when the lease was taken may be done by now."""
+        known = self._core.known
+        if self._core.lease is None:
+            return True
+        if name not in known.open:
+            known.planned.add(name)
+            found = yield from self._open_of(known.planned - known.open.keys())
+            known.open |= {each: any(kinds) for each, kinds in found.items()}
+        return known.open[name] or name in known.opened
+
+    @flow
+    def _open_of(self, names: Collection[str]) -> dict[str, tuple[bool, bool]]:
+        """Whether anything is staged for these synchronizations, and whether anything is missing."""
 
         def query() -> Any:
-            return select(*(exists().where(*named(table, "bridge", "object")) for table in (t.observed, t.missing)))
+            each = self._core.database.each("names").subquery().c[0]
+            its = (exists().where(*named(table, "bridge"), table.c.object == each) for table in (t.observed, t.missing))
+            return select(each, *its)
 
+        values = {"bridge": self._core.bridge, "names": self._core.database.listed(sorted(names))}
         with self._core.reading() as c:
-            values = {"bridge": self._core.bridge, "object": name}
-            staged, missing = self._core.database.execute(c, "anything open", query, values).one()
-        return bool(staged), bool(missing)
+            rows = self._core.database.execute(c, "what is open", query, values).tuples()
+            return {name: (bool(staged), bool(missing)) for name, staged, missing in rows}
 
-    @flow
-    def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
+    def prepare(self, name: str) -> Flow[None]:
+        """Read what the scans of both sides need, so that not each does it for itself."""
+        yield from self.cursor(name, Side.KEAP)
+        yield from self._may_be_open(name)
+
+    def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> Flow[set[str]]:
         """Those of the records, by id, that come in the text that their link knows, and so need not be read.
 
         A `complete` scan also notes that it saw them.
         """
         if not fingerprints:
             return set()
+        if complete or (yield from self._may_be_open(name)):
+            return (yield from self._recognise(name, side, fingerprints, complete=complete))
+        return (yield from self._same(name, side, fingerprints))
+
+    @flow
+    def _same(self, name: str, side: Side, fingerprints: Mapping[str, str]) -> set[str]:
+        with self._core.reading() as c:
+            return set(self._in_their_text(c, name, side, fingerprints))
+
+    @flow
+    def _recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> set[str]:
         with self._core.transaction() as c:
-            known = self._known(c, name, side, list(fingerprints))
-            same = [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
+            same = self._in_their_text(c, name, side, fingerprints)
             self._core.delete(c, t.observed, name, side, same)
             self._note_seen(c, name, side, same, complete=complete)
         return set(same)
+
+    def _in_their_text(self, c: Connection, name: str, side: Side, fingerprints: Mapping[str, str]) -> list[str]:
+        known = self._known(c, name, side, list(fingerprints))
+        return [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
 
     @flow
     def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> tuple[int, list[str]]:
@@ -146,7 +184,7 @@ class Staging:
             same = {id for id, is_same in staged_before.items() if is_same}
             older = self._older(c, name, side, {id: life for id, life in lives.items() if id not in same})
             self._note_seen(c, name, side, list(known), complete=complete)
-            self._core.database.upsert(c, t.observed, rows)
+            self._core.upsert_observed(c, rows)
             if staged_before or is_indexed(self._core, c):
                 keep_keys(self._core, c, name, side, keys)
             else:  # at first contact; they have none yet
@@ -194,6 +232,7 @@ class Staging:
         with self._core.transaction() as c:
             execute(c, "seen again", seen_again, values)
             if not moved:
+                self._core.known.opened.add(name)
                 execute(c, f"unseen in {side.value}", unseen, values)
             self._forget_seen(c, name, side)
 
@@ -201,6 +240,7 @@ class Staging:
     def note_deleted(self, name: str, side: Side, ids: Collection[str]) -> None:
         """Note linked records that a change list calls deleted."""
         id_column = link_columns(side).id
+        self._core.known.opened.add(name)
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
                 query = select(id_column).where(*self._core.of(t.links, name), id_column.in_(chunk))

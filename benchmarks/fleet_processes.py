@@ -23,14 +23,16 @@ class Workers:
         running: what works, those first that have done so for longest.
     """
 
-    def __init__(self, url: str, origin: str, log: Path, what: str = "worker") -> None:
+    def __init__(self, url: str, origin: str, log: Path, what: str = "worker", nice: int = 0) -> None:
         self._url, self._origin, self._log, self._what = url, origin, log, what
+        self._before = ["nice", "-n", str(nice)] if nice else []
         self.schema: list[str] = []
         self.running: list[subprocess.Popen[bytes]] = []
 
     def begin(self) -> None:
         """Begin one more."""
-        command = [sys.executable, "-m", "benchmarks.fleet_worker", self._url, self._origin, self._what, *self.schema]
+        what = ["benchmarks.fleet_worker", self._url, self._origin, self._what]
+        command = [*self._before, sys.executable, "-m", *what, *self.schema]
         with self._log.open("ab") as log:
             self.running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT))
 
@@ -63,13 +65,14 @@ class Workers:
 
 
 @contextmanager
-def working(url: str, origin: str, log: Path, number: int, what: str = "worker") -> Iterator[Workers]:
+def working(url: str, origin: str, log: Path, number: int, what: str = "worker", *, nice: int = 0) -> Iterator[Workers]:
     """So many processes.
 
     Args:
         what: `worker`, or the port of a receiver.
+        nice: how far they give way to others.
     """
-    workers = Workers(url, origin, log, what)
+    workers = Workers(url, origin, log, what, nice)
     try:
         for _ in range(number):
             workers.begin()

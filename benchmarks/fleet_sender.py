@@ -14,7 +14,7 @@ import time
 
 import httpx
 
-AT_ONCE = 32  # as many are under way: whoever waits for its turn has not been sent
+AT_ONCE = 100  # as many are under way: whoever waits for its turn has not been sent
 AGAIN = 0.2  # seconds until what was not acknowledged is sent again
 
 

@@ -71,9 +71,8 @@ def standing(tenants: SqlTenants, name: str = "acme") -> Standing:
 def test_a_tenant_is_kept_as_it_is_and_once(tenants: SqlTenants) -> None:
     assert not tenants.add(Tenant("acme", {"other": 1}), "b" * 32, lambda now: {"sync_at": now})
     assert standing(tenants).tenant == ACME
-    assert tenants.of_token("a" * 32) == "acme"
-    assert tenants.of_token("b" * 32) is None
-    assert tenants.of_token("a" * 31 + "\0") is None, "no database is asked for it"
+    assert tenants.of_tokens(["a" * 32, "b" * 32, "a" * 31 + "\0"]) == {"a" * 32: standing(tenants).tenant}
+    assert tenants.of_tokens(["\0"]) == {}, "no database is asked for it"
     assert tenants.find("acme\0") is None
     assert [each.name for each in tenants.page()] == ["acme"]
     assert tenants.page(after="acme") == []
@@ -100,7 +99,7 @@ def test_what_is_due_is_claimed_once_and_ended_by_its_own_job_alone(tenants: Sql
 
 def test_the_lanes_do_not_wait_for_each_other(tenants: SqlTenants, queue: Queue) -> None:
     claimed(tenants, queue)
-    tenants.deliver("acme", now_at(tenants))
+    tenants.deliver({"acme": now_at(tenants)})
     assert [claim.lane for claim in claimed(tenants, queue, Lane.HOOKS)] == [Lane.HOOKS]
     assert standing(tenants).jobs == {Lane.SYNC: 1, Lane.HOOKS: 2, Lane.WATCH: None}
 
@@ -137,11 +136,11 @@ def test_a_whole_batch_is_claimed_or_nothing(tenants: SqlTenants, queue: Queue) 
 def test_what_is_delivered_while_a_job_ends_is_due(tenants: SqlTenants, queue: Queue, engine: Engine) -> None:
     inbox = SqlInbox(open_store(engine, "acme"))
     moment = now_at(tenants)
-    tenants.deliver("acme", moment)
+    tenants.deliver({"acme": moment})
     claimed(tenants, queue, Lane.HOOKS)
     later = moment + HOUR
     inbox.put([Arrival("contacts", Side.KEAP, "12", "contact.edit", "m")], moment, later)
-    tenants.deliver("acme", later)  # it is due earlier already, as far as is known
+    tenants.deliver({"acme": later})  # it is due earlier already, as far as is known
     assert tenants.waiting(["acme", "others"]) == {"acme": 1}
     tenants.end("acme", Lane.HOOKS, 1, noted(None))
     assert standing(tenants).due[Lane.HOOKS] == later
@@ -151,17 +150,42 @@ def test_a_failing_lane_is_not_due_before_its_pause_is_over(tenants: SqlTenants,
     inbox = SqlInbox(open_store(engine, "acme"))
     moment = now_at(tenants)
     inbox.put([Arrival("contacts", Side.KEAP, "12", "contact.edit", "m")], moment, moment)
-    tenants.deliver("acme", moment)
+    tenants.deliver({"acme": moment})
     claimed(tenants, queue, Lane.HOOKS)
     tenants.end("acme", Lane.HOOKS, 1, noted(moment + HOUR))
     assert (standing(tenants).due[Lane.HOOKS] or moment) > moment + HOUR / 2
 
 
 def test_nothing_is_due_where_nothing_was_delivered(tenants: SqlTenants, queue: Queue) -> None:
-    tenants.deliver("acme", now_at(tenants))
+    tenants.deliver({"acme": now_at(tenants)})
     claimed(tenants, queue, Lane.HOOKS)
     tenants.end("acme", Lane.HOOKS, 1, noted(None))
     assert standing(tenants).due[Lane.HOOKS] is None
+
+
+def test_what_was_kept_and_never_noted_is_noticed_once(tenants: SqlTenants, queue: Queue, engine: Engine) -> None:
+    moment = now_at(tenants)
+    for name in ("acme", "resting", "busy", "unknown"):
+        SqlInbox(open_store(engine, name)).put([Arrival("contacts", Side.KEAP, "12", "edit", "m")], moment, moment)
+    for number, name in enumerate(("resting", "busy", "quiet")):
+        tenants.add(Tenant(name, paused=name == "resting"), f"{number}", lambda _: {})
+    tenants.deliver({"busy": moment})
+    assert [claim.name for claim in claimed(tenants, queue, Lane.HOOKS)] == ["busy"]
+    assert sorted(tenants.notice_deliveries()) == ["acme", "resting"]
+    assert tenants.notice_deliveries() == []
+    assert [claim.name for claim in claimed(tenants, queue, Lane.HOOKS)] == ["acme"]
+
+
+def test_a_pause_after_a_failure_is_not_cut_short_by_noticing(
+    tenants: SqlTenants, queue: Queue, engine: Engine
+) -> None:
+    moment = now_at(tenants)
+    SqlInbox(open_store(engine, "acme")).put([Arrival("contacts", Side.KEAP, "12", "edit", "m")], moment, moment)
+    tenants.deliver({"acme": moment})
+    claimed(tenants, queue, Lane.HOOKS)
+    tenants.end("acme", Lane.HOOKS, 1, noted(moment + HOUR))
+    assert tenants.notice_deliveries() == []
+    assert standing(tenants).due[Lane.HOOKS] == moment + HOUR
 
 
 def test_a_job_that_is_gone_makes_its_tenant_due_and_one_that_is_there_does_not(

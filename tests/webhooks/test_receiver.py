@@ -420,10 +420,10 @@ def test_refusals_are_logged_without_anything_that_was_sent(
 def test_what_the_store_cannot_keep_is_not_acknowledged(
     idle: WebhookApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any) -> bool:
+    def fail(*_: Any) -> None:
         raise LinkStoreError("the disk is full")
 
-    monkeypatch.setattr(type(idle._inbox), "put", fail)
+    monkeypatch.setattr(type(idle._inbox.store.database), "add_missing", fail)
     answered = post(idle, idle.keap_path, delivery("contact.edit", 12))
     assert (answered.status, answered.headers["retry-after"]) == (503, "60")
     assert "not taken" in caplog.text

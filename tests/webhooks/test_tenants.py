@@ -36,7 +36,7 @@ class Hosts:
     asked: list[str] = attrs.field(factory=list)
 
     def doors(self) -> FleetDoors:
-        doors: Any = FleetDoors(self.rows, self.defer, self.delay)  # type: ignore[arg-type]
+        doors: Any = FleetDoors(self.rows, self.rows.database, self.defer, self.delay)  # type: ignore[arg-type]
         return doors  # type: ignore[no-any-return]
 
     def defer(self, _: object, claims: Sequence[Claim]) -> list[int]:

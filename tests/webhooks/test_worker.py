@@ -172,14 +172,19 @@ def test_ten_changes_of_a_record_are_one_sync(
 
 
 def test_a_record_is_looked_at_once_more_because_keap_may_show_old_data(
-    app: WebhookApp, ada: str, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
+    session: kb.SyncSession, ada: str, keap_server: KeapEmulator, crm_server: CustomcrmEmulator
 ) -> None:
+    app = kb.webhooks.asgi_app(session, delay=0, reread_after=3600)
+
     async def scenario() -> None:
         async with app.lifespan():
             await request(app, app.keap_path, delivery("contact.edit", ada))
             await app.drain()
             # As if Keap had shown only now what the delivery was about.
             edit(keap_server, ada, "Augusta")
+            with session._engine.bridge.store.database.transaction() as c:
+                c.exec_driver_sql("UPDATE keapbridge_inbox SET due_at = received_at")
+            app._wake()
             await app.drain(rereads=True)
 
     asyncio.run(scenario())

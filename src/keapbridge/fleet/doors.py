@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from keapbridge.fleet.queue import Deferring
 from keapbridge.model.tenant import Lane, Tenant
-from keapbridge.store.inbox import Arrival, Message, inbox_of
+from keapbridge.store.database import Database
+from keapbridge.store.inbox import Delivery, put_all
 from keapbridge.store.tenants import SqlTenants
 
 __all__ = ["FleetDoors"]
@@ -22,28 +23,28 @@ class FleetDoors:
     """The doors of a fleet.
 
     Attributes:
+        inboxes: the database once more: what an acknowledgement needs of it waits for nothing else that is done there.
         delay: seconds from a delivery to its sync.
     """
 
     rows: SqlTenants
+    inboxes: Database
     defer: Deferring
     delay: float
 
-    def tenant_of(self, token: str) -> Tenant | None:
-        """Whose address has this secret part."""
-        name = self.rows.of_token(token)
-        found = None if name is None else self.rows.find(name)
-        return None if found is None else found.tenant
+    def tenants_of(self, tokens: Sequence[str]) -> Sequence[Tenant | None]:
+        """Whose addresses have these secret parts."""
+        found = SqlTenants(self.inboxes).of_tokens(tokens)
+        return [found.get(token) for token in tokens]
 
-    def keep(
-        self, name: str, arrivals: Sequence[Arrival], received: datetime, due: datetime, message: Message | None
-    ) -> bool:
-        """Keep a delivery, durably; whether it is new."""
-        taken = inbox_of(self.rows.database, name).put(arrivals, received, due, message)
-        # Also of one that was kept before: its receiver may have died before it came to this.
-        self.rows.deliver(name, due)
-        return taken
+    def keep(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        """Keep deliveries, durably; whether each is new.
 
-    def sync_what_is_due(self) -> int:
-        """Put jobs for what was delivered and is due into the queue; how many."""
+        The registry is not told here: its rows may be held by the jobs of their tenants.
+        """
+        return put_all(self.inboxes, deliveries)
+
+    def sync_soon(self, dues: Mapping[str, datetime]) -> int:
+        """Note for whom something was delivered, and put jobs for what is due into the queue; how many."""
+        self.rows.deliver(dues)
         return len(self.rows.claim(Lane.HOOKS, AT_ONCE, self.defer))

@@ -177,6 +177,8 @@ class Fleet:
 
     def close(self) -> None:
         """Close the connections. A worker closes its sessions when it ends."""
+        if "_inboxes" in self.__dict__:
+            self._inboxes.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -188,9 +190,13 @@ class Fleet:
     def __repr__(self) -> str:
         return "<Fleet>"
 
+    @cached_property
+    def _inboxes(self) -> Database:
+        return Database(self._store)
+
     def doors(self) -> FleetDoors:
         """What `kb.webhooks.asgi_app(fleet)` needs of it."""
-        return FleetDoors(self._rows, self._defer, self.pauses.delay)
+        return FleetDoors(self._rows, self._inboxes, self._defer, self.pauses.delay)
 
     def desks(self) -> FleetDesks:
         """What `kb.console.asgi_app(fleet)` needs of it: sessions of its own, for the event loop that serves it."""
@@ -216,11 +222,14 @@ class Fleet:
     async def rescue(self, app: procrastinate.App | None = None) -> int:
         """End the jobs of workers that have died, and let their tenants be due; how many tenants. A worker does it.
 
+        What a receiver has kept and not handed over before it died is due, too.
+
         Args:
             app: whose connections are open; `self.app`.
         """
         await give_up_stalled(app or self.app, timedelta(seconds=SILENT))
         lost: list[Any] = await called(self._rows.give_up_lost)
+        await called(self._rows.notice_deliveries)
         for name, lane in lost:
             _log.warning("the worker of tenant %s (%s) has died, or lost its connection: it is due now", name, lane)
         return len(lost)

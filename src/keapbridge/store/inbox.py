@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Any
 
 import attrs
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
@@ -21,7 +23,19 @@ from keapbridge.store.retries import insistent
 from keapbridge.store.sql import LinkStore
 from keapbridge.store.sql.rows import Rows, chunks, to_moment, to_text
 
-__all__ = ["AGAIN", "DONE", "OPEN", "Arrival", "Counts", "Due", "Message", "SqlInbox", "inbox_of"]
+__all__ = [
+    "AGAIN",
+    "DONE",
+    "OPEN",
+    "Arrival",
+    "Counts",
+    "Delivery",
+    "Due",
+    "Message",
+    "SqlInbox",
+    "inbox_of",
+    "put_all",
+]
 
 OPEN, AGAIN, DONE = "open", "again", "done"
 LONGEST = timedelta(days=7)
@@ -52,6 +66,22 @@ class Message:
 
     id: str
     signed_at: int
+
+
+@attrs.frozen
+class Delivery:
+    """What one webhook brought for a bridge.
+
+    Attributes:
+        due_at: when it is to be synced.
+        message: the signed webhook that it came with.
+    """
+
+    bridge: str
+    arrivals: Sequence[Arrival]
+    received_at: datetime
+    due_at: datetime
+    message: Message | None = None
 
 
 @attrs.frozen
@@ -106,58 +136,12 @@ class SqlInbox:
             c.execute(self.store.database.insert(t.facts).on_conflict_do_nothing(), [row])
             return self.store.rows.seal.open(c.execute(query).scalar_one())
 
-    @insistent
     def put(
         self, arrivals: Sequence[Arrival], received_at: datetime, due_at: datetime, message: Message | None = None
     ) -> bool:
-        """Keep what was delivered; what is known already is not kept twice.
-
-        Args:
-            message: the signed webhook that it came with.
-
-        Returns:
-            Whether it was taken: `False` when the very same message was taken before.
-        """
-        rows = [
-            {
-                "bridge": self.store.bridge,
-                "object": a.object,
-                "side": a.side.value,
-                "id": a.id,
-                "event": a.event,
-                "mark": a.mark,
-                "received_at": to_text(received_at),
-                "due_at": to_text(due_at),
-                "state": OPEN,
-                "tries": 0,
-            }
-            for a in arrivals
-        ]
-        with self.store.database.transaction(durable=True) as c:
-            if message is not None and not self._is_new(c, message, received_at):
-                return False
-            c.execute(self.store.database.insert(t.inbox).on_conflict_do_nothing(), rows)
-        return True
-
-    def _is_new(self, c: Connection, message: Message, received_at: datetime) -> bool:
-        """Only its sender can sign a message anew: an older or equal signature is a replay."""
-        m = t.messages.c
-        row = {
-            "bridge": self.store.bridge,
-            "id": message.id,
-            "signed_at": message.signed_at,
-            "received_at": to_text(received_at),
-        }
-        # Not every driver counts what an insert has inserted.
-        if (
-            c.execute(self.store.database.insert(t.messages).on_conflict_do_nothing().returning(m.id), row).first()
-            is not None
-        ):
-            return True
-        newer = update(t.messages).where(
-            m.bridge == self.store.bridge, m.id == message.id, m.signed_at < message.signed_at
-        )
-        return c.execute(newer.values(signed_at=message.signed_at, received_at=to_text(received_at))).rowcount == 1
+        """Keep what was delivered; see `put_all`."""
+        [taken] = put_all(self.store.database, [Delivery(self.store.bridge, arrivals, received_at, due_at, message)])
+        return taken
 
     @insistent
     def due(self, name: str, now: datetime, limit: int) -> list[Due]:
@@ -279,6 +263,56 @@ class SqlInbox:
     def _of(self, name: str, side: Side) -> tuple[ColumnElement[bool], ...]:
         i = t.inbox.c
         return (i.bridge == self.store.bridge, i.object == name, i.side == side.value)
+
+
+@insistent
+def put_all(database: Database, deliveries: Sequence[Delivery]) -> list[bool]:
+    """Keep what was delivered, for any bridges, in one transaction; what is known already is not kept twice.
+
+    Returns:
+        Whether each was taken: `False` when the very same message was taken before.
+    """
+    with database.transaction(durable=True) as c:
+        # In one order: of two receivers that keep the same, one waits for the other, and not each for the other.
+        signed = sorted((d.bridge, d.message.id, place) for place, d in enumerate(deliveries) if d.message is not None)
+        replayed = {place for _, _, place in signed if not _is_new(database, c, deliveries[place])}
+        taken = [place not in replayed for place in range(len(deliveries))]
+        rows = [row for delivery, new in zip(deliveries, taken, strict=True) if new for row in _rows(delivery)]
+        database.add_missing(
+            c, t.inbox, sorted(rows, key=itemgetter("bridge", "object", "side", "id", "event", "mark"))
+        )
+    return taken
+
+
+def _rows(delivery: Delivery) -> Iterator[dict[str, Any]]:
+    for a in delivery.arrivals:
+        yield {
+            "bridge": delivery.bridge,
+            "object": a.object,
+            "side": a.side.value,
+            "id": a.id,
+            "event": a.event,
+            "mark": a.mark,
+            "received_at": to_text(delivery.received_at),
+            "due_at": to_text(delivery.due_at),
+            "state": OPEN,
+            "tries": 0,
+        }
+
+
+def _is_new(database: Database, c: Connection, delivery: Delivery) -> bool:
+    """Only its sender can sign a message anew: an older or equal signature is a replay."""
+    m, message = t.messages.c, delivery.message
+    assert message is not None
+    its = {"bridge": delivery.bridge, "id": message.id}
+    row = {**its, "signed_at": message.signed_at, "received_at": to_text(delivery.received_at)}
+    # Not every driver counts what an insert has inserted.
+    new = database.insert(t.messages).on_conflict_do_nothing().returning(m.id)
+    if c.execute(new, row).first() is not None:
+        return True
+    newer = update(t.messages).where(m.bridge == its["bridge"], m.id == message.id, m.signed_at < message.signed_at)
+    values = {"signed_at": row["signed_at"], "received_at": row["received_at"]}
+    return c.execute(newer.values(values)).rowcount == 1
 
 
 def inbox_of(database: Database, bridge: str) -> SqlInbox:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0020"
+HEAD = "0021"
 
 metadata = MetaData()
 
@@ -364,6 +364,13 @@ inbox = Table(
     Index("ux_keapbridge_inbox", "bridge", "object", "side", "id", "event", "mark", unique=True),
     Index("ix_keapbridge_inbox_due", "bridge", "state", "due_at"),
     Index("ix_keapbridge_inbox_received", "bridge", "received_at"),
+    # What is still to be done, of all bridges: seldom much.
+    Index(
+        "ix_keapbridge_inbox_open",
+        *("bridge", "due_at"),
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
     # A number is never given twice, also when the newest rows have been pruned.
     sqlite_autoincrement=True,
 )

@@ -7,7 +7,7 @@ due again: so none is lost, and none is there twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,36 +138,39 @@ class SqlTenants:
         """A tenant and how it stands; `None` when there is none of this name."""
         if NUL in name:
             return None
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             row = c.execute(select(t.tenants).where(_c.bridge == name)).mappings().first()
         return None if row is None else _standing(row)
 
     @insistent
-    def of_token(self, token: str) -> str | None:
-        """Whose address has this secret part."""
-        if NUL in token:
-            return None
-        with self.database.transaction() as c:
-            return c.execute(select(_c.bridge).where(_c.token == token)).scalar()
+    def of_tokens(self, tokens: Collection[str]) -> dict[str, Tenant]:
+        """Whose addresses have these secret parts; what is nobody's is left out."""
+        query = select(t.tenants).where(self.database.among(_c.token, "tokens"))
+        possible = [token for token in tokens if NUL not in token]
+        if not possible:
+            return {}
+        with self.database.reading() as c:
+            rows = c.execute(query, {"tokens": possible}).mappings()
+            return {row["token"]: _standing(row).tenant for row in rows}
 
     @insistent
     def page(self, after: str = "", limit: int = 500) -> list[Standing]:
         """Tenants in the order of their names, from behind one on."""
         query = select(t.tenants).where(_c.bridge > after).order_by(_c.bridge).limit(limit)
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return [_standing(row) for row in c.execute(query).mappings()]
 
     @insistent
     def count(self) -> int:
         """How many there are."""
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return int(c.execute(select(func.count()).select_from(t.tenants)).scalar_one())
 
     @insistent
     def wishes(self) -> list[Wish]:
         """How often those that do not rest wish to be synced: one for all that are alike."""
         query = select(_c.every, _c.weight, func.count()).where(_c.paused.is_(False)).group_by(_c.every, _c.weight)
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return [Wish(timedelta(seconds=every), weight, number) for every, weight, number in c.execute(query)]
 
     @insistent
@@ -175,7 +178,7 @@ class SqlTenants:
         """How many records of each have failed and are not done yet; those without any are left out."""
         f = t.failures.c
         query = select(f.bridge, func.count()).where(f.bridge.in_(names)).group_by(f.bridge)
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return {name: int(number) for name, number in c.execute(query)}
 
     @insistent
@@ -183,7 +186,7 @@ class SqlTenants:
         """How many deliveries of webhooks wait for each; those without any are left out."""
         i = t.inbox.c
         query = select(i.bridge, func.count()).where(i.bridge.in_(names), i.state == OPEN).group_by(i.bridge)
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return {name: int(number) for name, number in c.execute(query)}
 
     # --- jobs
@@ -191,7 +194,7 @@ class SqlTenants:
     @insistent
     def now(self) -> datetime:
         """The time of the database."""
-        with self.database.transaction() as c:
+        with self.database.reading() as c:
             return clock_of(self.database)(c)
 
     @insistent
@@ -257,12 +260,29 @@ class SqlTenants:
         return max(due, to_text(not_before) or "")
 
     @insistent
-    def deliver(self, name: str, due: datetime) -> None:
-        """Something was delivered for a tenant. Nothing is written where it is due as early already."""
-        moment = to_text(due)
-        earlier = update(t.tenants).where(_c.bridge == name, or_(_c.hooks_at.is_(None), _c.hooks_at > moment))
+    def deliver(self, dues: Mapping[str, datetime]) -> None:
+        """Something was delivered for tenants, due at these moments. Nothing is written where it is due as early."""
+        due: Any = bindparam("due")
+        its = update(t.tenants).where(_c.bridge == bindparam("name"), or_(_c.hooks_at.is_(None), _c.hooks_at > due))
+        # In one order: two receivers do not wait for each other.
+        rows = [{"name": name, "due": to_text(moment)} for name, moment in sorted(dues.items())]
         with self.database.transaction() as c:
-            c.execute(earlier.values(hooks_at=moment))
+            c.execute(its.values(hooks_at=due), rows)
+
+    @insistent
+    def notice_deliveries(self) -> list[str]:
+        """Let tenants be due for whom something was kept that nobody has noted: its receiver has died since."""
+        i = t.inbox.c
+        kept = select(i.bridge, func.min(i.due_at).label("due")).where(i.state == OPEN).group_by(i.bridge).subquery()
+        unnoted = (_c.hooks_at.is_(None), _c.hooks_job.is_(None))
+        query = select(_c.bridge.label("name"), kept.c.due).join(kept, kept.c.bridge == _c.bridge).where(*unnoted)
+        its = update(t.tenants).where(_c.bridge == bindparam("name")).values(hooks_at=bindparam("due"))
+        with self.database.transaction() as c:
+            # One that is locked is noted by who holds it, or with the next look.
+            found = c.execute(query.with_for_update(of=t.tenants, skip_locked=True)).mappings().all()
+            if found:
+                c.execute(its, [dict(row) for row in found])
+        return [row["name"] for row in found]
 
     @insistent
     def give_up_lost(self) -> list[tuple[str, Lane]]:

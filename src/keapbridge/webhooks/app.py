@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import attrs
@@ -20,7 +21,7 @@ from keapbridge._flow.drivers import AsyncDriver, SyncDriver
 from keapbridge._flow.effects import blocking, new_id, now
 from keapbridge.errors import SessionBusyError, StoppedError
 from keapbridge.model.given import keywords, optional, seconds, whole, wrong
-from keapbridge.store.inbox import Arrival, Message, SqlInbox
+from keapbridge.store.inbox import Arrival, Delivery, Message, SqlInbox, put_all
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
 from keapbridge.webhooks.asgi import Body, Receive, Scope, Send, headers_of, keap_delivery, path_below, serve
@@ -28,6 +29,7 @@ from keapbridge.webhooks.deliveries import RefusedError, customcrm_arrivals, jso
 from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
 from keapbridge.webhooks.tenants import HasDoors, SecretOf, TenantsApp, tenants_app
 from keapbridge.webhooks.threads import for_inboxes, on_its_own
+from keapbridge.webhooks.together import Together
 from keapbridge.webhooks.worker import Pauses, Syncs, Worker
 
 if TYPE_CHECKING:
@@ -188,6 +190,7 @@ class WebhookApp:
         self._max_body = max_body
         self._pace = pauses
         self._driver = AsyncDriver(pool=for_inboxes())
+        self._kept = Together(partial(put_all, inbox.store.database))
         self._worker: Worker | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -351,7 +354,8 @@ class WebhookApp:
         """Keep a delivery, durably, before it is acknowledged."""
         received = await self._driver.run(now())
         due = received + timedelta(seconds=self._pace.delay)
-        taken = await self._driver.run(blocking("keep a delivery", self._inbox.put, arrivals, received, due, message))
+        delivery = Delivery(self._inbox.store.bridge, arrivals, received, due, message)
+        taken = await asyncio.wrap_future(self._kept.submit(delivery))
         if taken:
             self._wake()
         return taken

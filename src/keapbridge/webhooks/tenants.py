@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 import attrs
 
 from keapbridge._flow.drivers import AsyncDriver
-from keapbridge._flow.effects import blocking, now
+from keapbridge._flow.effects import now
 from keapbridge.model.tenant import Tenant
-from keapbridge.store.inbox import Arrival, Message
+from keapbridge.store.inbox import Arrival, Delivery, Message
 from keapbridge.webhooks.asgi import Body, Receive, Scope, Send, headers_of, keap_delivery, path_below, serve
 from keapbridge.webhooks.deliveries import RefusedError, customcrm_arrivals, json_expected
 from keapbridge.webhooks.signature import Secrets, signed_message, verifiers
-from keapbridge.webhooks.threads import for_inboxes, on_its_own
+from keapbridge.webhooks.threads import on_its_own
+from keapbridge.webhooks.together import Together
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,18 +53,16 @@ class Doors(Protocol):
         """Seconds from a delivery to its sync."""
         ...
 
-    def tenant_of(self, token: str) -> Tenant | None:
-        """Whose address has this secret part."""
+    def tenants_of(self, tokens: Sequence[str]) -> Sequence[Tenant | None]:
+        """Whose addresses have these secret parts."""
         ...
 
-    def keep(
-        self, name: str, arrivals: Sequence[Arrival], received: datetime, due: datetime, message: Message | None
-    ) -> bool:
-        """Keep a delivery, durably; whether it is new."""
+    def keep(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        """Keep deliveries, durably; whether each is new."""
         ...
 
-    def sync_what_is_due(self) -> object:
-        """Let what was delivered and is due be synced."""
+    def sync_soon(self, dues: Mapping[str, datetime]) -> object:
+        """Let what was delivered be synced: tenants, and when the first of it is due."""
         ...
 
 
@@ -107,10 +106,12 @@ class TenantsApp:
         self._doors = doors
         self._secret_of = secret_of
         self._max_body = max_body
-        self._driver = AsyncDriver(pool=for_inboxes())
+        self._driver = AsyncDriver()
         self._tenants: _Lately[Tenant] = _Lately()
         self._webhooks: _Lately[tuple[Webhook, ...]] = _Lately()
-        self._told = False
+        self._found = Together(doors.tenants_of)
+        self._kept = Together(doors.keep)
+        self._told: dict[str, datetime] = {}  # tenants, and when the first is due that was delivered for them
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -167,7 +168,7 @@ class TenantsApp:
         moment = asyncio.get_running_loop().time()
         tenant = self._tenants.get(token, moment)
         if tenant is None:
-            tenant = await self._driver.run(blocking("find a tenant", self._doors.tenant_of, token))
+            tenant = await asyncio.wrap_future(self._found.submit(token))
             if tenant is not None:
                 self._tenants.keep(token, tenant, moment)
         return tenant
@@ -197,21 +198,21 @@ class TenantsApp:
     async def _keep(self, tenant: Tenant, arrivals: Sequence[Arrival], message: Message | None) -> bool:
         received = await self._driver.run(now())
         due = received + timedelta(seconds=self._doors.delay)
-        work = blocking("keep a delivery", self._doors.keep, tenant.name, arrivals, received, due, message)
-        taken = await self._driver.run(work)
-        if taken:
-            self._told = True
-            if self._task is None or self._task.done():
-                self._task = asyncio.get_running_loop().create_task(self._hand_over(), name="keapbridge-tenants")
+        delivery = Delivery(tenant.name, arrivals, received, due, message)
+        taken = await asyncio.wrap_future(self._kept.submit(delivery))
+        # Also of one that was kept before: its receiver may have died before it came to this.
+        self._told.setdefault(tenant.name, due)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._hand_over(), name="keapbridge-tenants")
         return taken
 
     async def _hand_over(self) -> None:
         """Let it be synced as soon as it is due: once for all that came meanwhile. If that fails, the workers look."""
         while self._told:
-            self._told = False
+            told, self._told = self._told, {}
             await asyncio.sleep(self._doors.delay + 0.01)
             try:
-                await asyncio.wrap_future(on_its_own(self._doors.sync_what_is_due))
+                await asyncio.wrap_future(on_its_own(self._doors.sync_soon, dues=told))
             except Exception as error:  # noqa: BLE001 - it is kept, and the workers look every few seconds
                 _log.warning("webhooks: what was delivered could not be handed over yet: %s", type(error).__name__)
 

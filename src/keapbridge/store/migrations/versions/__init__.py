@@ -29,6 +29,7 @@ from keapbridge.store.migrations.versions import (
     v0018_told_apart,
     v0019_works,
     v0020_keys_in_a_row,
+    v0021_open_deliveries,
 )
 
 __all__ = ["SCRIPTS"]
@@ -54,4 +55,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0018_told_apart,
     v0019_works,
     v0020_keys_in_a_row,
+    v0021_open_deliveries,
 )

@@ -1,0 +1,90 @@
+"""What waits for the store is written together, and one that cannot be written fails alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import attrs
+import pytest
+
+from keapbridge.errors import LinkStoreError
+from keapbridge.webhooks.together import MOST, Together
+
+PATIENCE = 30.0
+
+
+@attrs.define
+class Store:
+    """It takes what it is given once the gate is open, refuses what is negative, and is out of reach for 13."""
+
+    gate: threading.Event = attrs.field(factory=threading.Event)
+    begun: threading.Event = attrs.field(factory=threading.Event)
+    batches: list[list[int]] = attrs.field(factory=list)
+
+    def write(self, numbers: Sequence[int]) -> list[int]:
+        self.begun.set()
+        assert self.gate.wait(PATIENCE)
+        self.batches.append(list(numbers))
+        if 13 in numbers:
+            raise LinkStoreError("no connection")
+        if min(numbers) < 0:
+            raise LinkStoreError("no negative numbers", refused=True)
+        return [2 * number for number in numbers]
+
+
+def test_all_that_comes_while_one_is_written_is_written_next_at_once() -> None:
+    store = Store()
+    together = Together(store.write)
+    first = together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    others = [together.submit(number) for number in range(1, 10)]
+    store.gate.set()
+    assert [future.result(PATIENCE) for future in (first, *others)] == list(range(0, 20, 2))
+    assert store.batches == [[0], list(range(1, 10))]
+
+
+def test_no_more_are_written_at_once_than_fit_in_one_transaction() -> None:
+    store = Store()
+    together = Together(store.write)
+    together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    others = [together.submit(number + 20) for number in range(MOST + 1)]
+    store.gate.set()
+    assert others[-1].result(PATIENCE) == 2 * (MOST + 20)
+    assert list(map(len, store.batches)) == [1, MOST, 1]
+
+
+def test_one_that_is_refused_fails_alone() -> None:
+    store = Store()
+    together = Together(store.write)
+    together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    futures = [together.submit(number) for number in (1, -1, 2)]
+    store.gate.set()
+    assert [future.result(PATIENCE) for future in (futures[0], futures[2])] == [2, 4]
+    with pytest.raises(LinkStoreError, match="negative"):
+        futures[1].result(PATIENCE)
+
+
+def test_a_store_that_is_out_of_reach_fails_all_that_wait_and_is_asked_once() -> None:
+    store = Store()
+    together = Together(store.write)
+    together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    futures = [together.submit(number) for number in (1, 13)]
+    store.gate.set()
+    for future in futures:
+        with pytest.raises(LinkStoreError, match="no connection"):
+            future.result(PATIENCE)
+    assert together.submit(3).result(PATIENCE) == 6
+    assert store.batches == [[0], [1, 13], [3]]
+
+
+def test_what_nobody_waits_for_any_more_is_written() -> None:
+    store = Store()
+    together = Together(store.write)
+    first = together.submit(1)
+    assert not first.cancel()
+    store.gate.set()
+    assert first.result(PATIENCE) == 2

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import attrs
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
+from keapbridge._flow.effects import Flow
 from keapbridge.console.threads import on_a_thread, on_its_own
 from keapbridge.console.works import Works
 from keapbridge.keap.hooks import Hook, KeapHooks
@@ -101,10 +102,10 @@ class Desk:
 
     async def hooks(self) -> Sequence[Hook]:
         """Ask Keap for its subscriptions: one call."""
-        flow = KeapHooks(self._keap).list()
+        flow: Flow[Sequence[Hook]] = KeapHooks(self._keap).list()
         if isinstance(self.session, AsyncSyncSession):
             return await AsyncDriver().run(flow)
-        return await on_a_thread(SyncDriver().run, flow)
+        return await on_a_thread(lambda: SyncDriver().run(flow))
 
     async def deliveries(self) -> Counts:
         """What webhooks have delivered, as far as it waits."""

@@ -167,7 +167,7 @@ class Plans:
     def _next(
         self,
         c: Connection,
-        some: Select[Any],
+        some: Select[Any, Any],
         plan_id: str,
         names: Sequence[str],
         kind: str | None,
@@ -195,13 +195,13 @@ class Plans:
             for action in self._numbered(c, some.where(a.seq.in_(chunk)))
         ]
 
-    def _numbered(self, c: Connection, query: Select[Any]) -> list[NumberedAction]:
+    def _numbered(self, c: Connection, query: Select[Any, Any]) -> list[NumberedAction]:
         return [NumberedAction(row.seq, self._core.rows.to_action(row.body)) for row in c.execute(query)]
 
     def _with_id(
         self,
         c: Connection,
-        some: Select[Any],
+        some: Select[Any, Any],
         names: Sequence[str],
         kind: str | None,
         id: str,

@@ -51,6 +51,36 @@ def test_who_was_written_over_gets_the_own_values_back_in_the_same_run(world: Wo
     assert "website" not in contact, "what came with the other one is gone again"
 
 
+@pytest.mark.parametrize("next_run", ["all", "what has changed", "the one of Keap", "those of Customcrm"])
+@pytest.mark.parametrize("seed", range(4))
+def test_who_was_written_over_gets_the_own_values_back_from_a_keap_whose_reads_lag(
+    world: World, seed: int, next_run: str
+) -> None:
+    """The contact cannot be read again in the run that has written it over, or is shown as it was."""
+    world.crm.state.contacts.add(ADA)
+    if seed % 2:
+        world.sync()
+    world.crm.state.contacts.add(BOB)
+    auth = kb.KeapApiKey(world.keap.api_key)
+    with kb.KeapClient(auth=auth, base_url=world.keap.base_url) as keap, world.sessions(keap=keap) as session:
+        world.keap.faults.randomly(1, seed=seed, kinds=["stale"], path="/crm/rest/v2/contacts")
+        session.sync()
+        world.keap.faults.randomly(0)
+        [id] = world.keap.state.contacts
+        match next_run:
+            case "the one of Keap":
+                session.contacts.sync_ids(keap=[id])
+            case "those of Customcrm":
+                session.contacts.sync_ids(customcrm=["A1", "A2"])
+            case _:
+                session.sync(full=next_run == "all")
+        for _ in range(3):
+            assert ours(world) == [("Ada", "Countess"), ("Bob", None)]
+            [link] = session.contacts.links()
+            assert theirs(world) == [("Ada", "Countess") if link.customcrm_id == "A1" else ("Bob", None)]
+            session.sync(full=True)
+
+
 def test_who_knows_it_does_not_even_try(world: World) -> None:
     world.crm.state.contacts.add(ADA)
     world.sync()

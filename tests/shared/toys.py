@@ -169,6 +169,20 @@ class Box:
         self.after("create", id, values)
         return self._shown(id)
 
+    def take_new_ones_for(self, id: str) -> None:
+        """From now on what is to be a new record is written over this one."""
+
+        def create(record: Any, _key: str) -> Flow[Any]:
+            yield from ()
+            values = {name: value for name in self._names() if (value := getattr(record, name)) is not UNSET}
+            self.before("create", id, values)
+            self.put(**{name: value for name, value in values.items() if name != "updated_at"} | {"id": id})
+            self.calls.append(("create", id))
+            self.after("create", id, values)
+            return self._shown(id)
+
+        self.create = create  # type: ignore[method-assign]
+
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         yield from ()
         self.before("update", id, changes)
@@ -229,13 +243,15 @@ class World:
     """Four boxes, and the engine between them.
 
     Args:
+        at: where the store is.
         settings: what a session would have chosen.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, at: str = "sqlite://", **settings: Any) -> None:
         self.crm_makers, self.keap_makers = Box(kb.Side.CUSTOMCRM, Maker, 1), Box(kb.Side.KEAP, Maker, 501)
         self.toys, self.gadgets = Box(kb.Side.CUSTOMCRM, Toy, 1), Box(kb.Side.KEAP, Gadget, 901)
-        self.store = open_store("sqlite://", "toys")
+        self._at = at
+        self.store = open_store(at, "toys")
         keap_makers: System = self.keap_makers
         holder = AddressHolder(
             keap_makers,
@@ -266,6 +282,16 @@ class World:
             for each, sync in before.synchronizations.items()
         ]
         self.engine = Engine(assemble(parts, self.store, before.settings))
+
+    def reopen(self, driver: SyncDriver | None = None) -> None:
+        """Another process, which knows what the store knows."""
+        before, boxes = self.engine.bridge, {"makers": (self.crm_makers, self.keap_makers)}
+        boxes["toys"] = (self.toys, self.gadgets)
+        self.store.close()
+        self.store = open_store(self._at, "toys")
+        parts = [Part(sync.mapper, *boxes[each], sync.traits) for each, sync in before.synchronizations.items()]
+        self.engine = Engine(assemble(parts, self.store, before.settings))
+        self.driver = driver or SyncDriver()
 
     def run(self, flow: Flow[T]) -> T:
         return self.driver.run(flow)

@@ -226,3 +226,21 @@ def test_where_nothing_is_approved_nothing_is_made_and_each_action_is_counted_on
     report = session.apply(plan, only=[first])
     assert (report.count("created"), report.count("not approved")) == (1, 1)
     assert len(wired.keap.emulator.state.tags) == 1
+
+
+def test_who_was_written_over_while_lists_lag_does_not_become_another_in_the_next_run(wired: TwoWiredSystems) -> None:
+    """Two are new with one address, and a contact that has it, too; what is to be put back outlives the run."""
+    habits = attrs.evolve(kb.Habits.assumed(), same_email="same", list_lag="some", empty_shown="left_out")
+    wired.build("emulator", habits, known=False, mapping="plain")
+    mail = {"LastName": "Old", "Email": "a@example.org"}
+    wired.add(CONTACTS, KEAP, FirstName="Ada", JobTitle="Director", **mail)
+    mine = {"Bob": "+4722334466", "Cy": "+4722334455"}
+    for name, phone in mine.items():
+        wired.add(CONTACTS, CUSTOMCRM, FirstName=name, Phone=phone, **mail)
+    wired.pass_by(seconds=30)
+    wired.session().sync()
+    wired.pass_by(seconds=46)
+    wired.session().sync()
+    wired.heal()
+    ours = {row["FirstName"]: row["Phone"] for row in wired.rows(CONTACTS, CUSTOMCRM).values()}
+    assert ours.items() >= mine.items()

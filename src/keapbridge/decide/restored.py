@@ -8,8 +8,9 @@ change are older as well, and people do change their minds. Shortly after the wr
 |-----------------------------------------|-----------------------|----------------|----------------------------------|
 | and has not shown that write yet        | any                   | any            | awaited: see `decide.awaited`    |
 | and has shown it                        | no newer than known   | within the lag | an old state, looked at again    |
-| and has shown it                        | older than known      | after that     | gone back                        |
-| and has shown it                        | any other             | after that     | an edit                          |
+| anything else than was known            | older than known      | within the lag | an old state, looked at again    |
+| what it held, and has shown the write   | older than known      | after that     | gone back                        |
+| anything else than was known            | any other             | any            | an edit                          |
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ def old_state(
     older: bool,
     moment: datetime,
     lag: timedelta,
+    written_at: datetime | None = None,
 ) -> GoneBack | None:
     """Whether a record that is no newer than known shows an old state; see the table above.
 
@@ -139,8 +141,13 @@ def old_state(
         older: whether it is older than known, and not only as old.
         moment: now.
         lag: how long a side may take to show what was written.
+        written_at: when it was last written, where it is older than it was then.
     """
-    back = gone_back(base, {field: value for field, value in values.items() if field not in awaited}, entries)
+    shown = {field: value for field, value in values.items() if field not in awaited}
+    back = gone_back(base, shown, entries)
+    if written_at is not None and not has_had_its_time(written_at, moment, lag):
+        changed = frozenset(field for field, value in shown.items() if field in base and base[field] != value)
+        return GoneBack(changed, written_at, certain=False) if changed else None
     if back is None:
         return None
     certain = has_had_its_time(back.written_at, moment, lag)

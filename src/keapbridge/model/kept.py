@@ -101,6 +101,9 @@ class Intent:
     Attributes:
         id: also the idempotency key.
         values: the canonical values of the new record.
+        over: the record that it was written over instead, which is to get back what it held.
+        over_at: the time stamp that it has since; `None` where it shows none.
+        before: field → what that one held, where that is not what its link says.
     """
 
     id: str
@@ -109,6 +112,9 @@ class Intent:
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
     created_at: datetime
+    over: str | None = None
+    over_at: datetime | None = None
+    before: Mapping[str, Canonical] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen
@@ -116,7 +122,7 @@ class JournalEntry:
     """A write that was done: the fields it changed, as they were before and as the system stored them.
 
     Attributes:
-        kind: `create`, `update`, `delete`, `archive` or `link`.
+        kind: `create`, `update`, `delete`, `archive`, `link`, or `put back` for what was written over by mistake.
         partner_id: the linked record on the other side.
         raw: the same in the notation of its system, which undoing goes by; `None` where that is not known.
         by: who decided it, where somebody said so.
@@ -155,7 +161,8 @@ class Commit:
             not seen, and keeps the digest it has.
         staged: what is still to be decided about the pair; empty when it is settled.
         keys: the match keys of records that have become part of a link.
-        intent_id: the intent that this settles.
+        intent_id: the intent that this settles: neither record may be linked yet.
+        put_back: the intents of what was written over one of the records, and is put back now.
         replaces: the Keap record that this link had before, if it moves to another.
         marks: of the texts that both sides were read from, where they are known.
         overwrites: what was lost in the write.
@@ -172,6 +179,7 @@ class Commit:
     replaces: str | None = None
     marks: Mapping[Side, str | None] = attrs.field(factory=dict)
     overwrites: tuple[Overwrite, ...] = ()
+    put_back: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -23,6 +23,7 @@ __all__ = [
     "Side",
     "Snapshot",
     "Values",
+    "WrittenOver",
     "is_stored_form",
     "is_untaken",
 ]
@@ -251,6 +252,29 @@ class Doubt:
 
 
 @attrs.frozen
+class WrittenOver:
+    """What was sent for a new record, and was written over one that is linked; see `decide.written_over`.
+
+    Attributes:
+        intent_id: of the create that was sent.
+        side: the system that took it for a record that it has.
+        reason: what is so, for people.
+        written: field → what was written.
+        before: field → what was held before, where that is not what the base says.
+        certain: whether the system has said so; else the record only looks like it.
+        begun: whether putting it back has begun.
+    """
+
+    intent_id: str
+    side: Side
+    reason: str
+    written: Values = attrs.field(repr=False)
+    before: Values = attrs.field(factory=dict, repr=False)
+    certain: bool = True
+    begun: bool = False
+
+
+@attrs.frozen
 class Pair:
     """A link and what was seen of its two records; a side that was not seen again is as its base says.
 
@@ -259,6 +283,7 @@ class Pair:
         contested: fields of which a person decides although one side alone was edited, with the reason; `None` for one
             that is being decided.
         unwritable: fields that Customcrm cannot be given for this record as things are, with the reason.
+        written_over: what was written over one of the records, and is no edit.
         seen: by side: the two looks, as `customcrm` and `keap` have them.
         current: by side: what it holds now, as far as is known.
     """
@@ -269,6 +294,7 @@ class Pair:
     doubt: Doubt | None = None
     contested: Mapping[str, str | None] = attrs.field(factory=dict)
     unwritable: Mapping[str, str] = attrs.field(factory=dict)
+    written_over: tuple[WrittenOver, ...] = ()
     seen: Mapping[Side, Observation | None] = attrs.field(init=False, eq=False, repr=False)
     current: Mapping[Side, Snapshot] = attrs.field(init=False, eq=False, repr=False)
 

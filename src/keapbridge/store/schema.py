@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0021"
+HEAD = "0022"
 
 metadata = MetaData()
 
@@ -287,6 +287,10 @@ intents = Table(
     Column("source_id", String(255), nullable=False),
     Column("draft", Text, nullable=False),
     Column("created_at", String(40), nullable=False),
+    # The record that it was written over, since when, and what that one held; NULL where it was not.
+    Column("over", String(255)),
+    Column("over_at", String(40)),
+    Column("before", Text),
     Index("ux_keapbridge_intents", "bridge", "object", "side", "source_id", unique=True),
 )
 

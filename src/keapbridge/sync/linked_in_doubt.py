@@ -1,4 +1,4 @@
-"""What is remembered of linked records against what they show: who they are, and whether they have gone back.
+"""What is remembered of linked records against what they show: who they are, and what of it is no edit.
 
 The journal is asked only about records that are older than they were.
 """
@@ -13,13 +13,15 @@ import attrs
 from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
 from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
+from keapbridge.decide.written_over import as_it_was, looks_written_over
 from keapbridge.model.change import RECORD
-from keapbridge.model.kept import JournalEntry
-from keapbridge.model.records import Decided, Doubt, Observation, Pair, Snapshot, Values
+from keapbridge.model.kept import Intent, JournalEntry
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Decided, Doubt, Life, Observation, Pair, Snapshot, Values, WrittenOver
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization, digest
 
-__all__ = ["ANOTHER", "LAGGING", "RESTORED", "SAME", "STRANGER", "decided", "doubted", "has_gone_back"]
+__all__ = ["ANOTHER", "LAGGING", "RESTORED", "SAME", "STRANGER", "decided", "doubted", "has_gone_back", "written_over"]
 
 RESTORED, LAGGING, STRANGER, ANOTHER = "restored", "lagging", "stranger", "another"
 SAME = "same"  # what somebody may say of a record that may be another
@@ -28,12 +30,47 @@ BATCH = 500
 
 def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """The pairs, each with what speaks against taking what it shows for edits."""
+    pairs = yield from written_over(sync, pairs)
     older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side)]
     if not older:
         return [_with_doubt(sync, pair, (), None) for pair in pairs]
     entries = yield from sync.store.journal.of_links(sync.name, [pair.link for pair in older])
     moment = yield from now()
     return [_with_doubt(sync, pair, entries.get(pair.link.customcrm_id, ()), moment) for pair in pairs]
+
+
+def written_over(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
+    """The pairs with what was written over their records, or may have been, by creates that are not done with."""
+    its, edited = sync.store.intents, any(_is_edited(pair, side) for pair in pairs for side in Side)
+    intents = (yield from its.open(sync.name)) if edited else (yield from its.over(sync.name))
+    return [attrs.evolve(pair, written_over=_notes(pair, intents)) for pair in pairs] if intents else list(pairs)
+
+
+def _is_edited(pair: Pair, side: Side) -> bool:
+    """Whether a record shows anything that it was not known to hold."""
+    seen, base = pair.seen[side], pair.link.base(side)
+    if seen is None:
+        return False
+    return bool(seen.snapshot.unreadable) or any(
+        value != base.get(field, UNSET) for field, value in seen.snapshot.values.items() if value is not None
+    )
+
+
+def _notes(pair: Pair, intents: Sequence[Intent]) -> tuple[WrittenOver, ...]:
+    found: list[WrittenOver] = []
+    for its in intents:
+        source = f"{its.side.other.title} {its.source_id}"
+        if its.over is not None and its.over == pair.link.id(its.side):
+            reason = f"what was made of {source} was written over it"
+            found.append(WrittenOver(its.id, its.side, reason, its.values, its.before))
+        elif (
+            its.over is None
+            and its.source_id != pair.link.id(its.side.other)
+            and looks_written_over(pair, its.side, its.values)
+        ):
+            reason = f"what was made of {source} may have been written over it; looked at again"
+            found.append(WrittenOver(its.id, its.side, reason, its.values, certain=False))
+    return tuple(found)
 
 
 def has_gone_back(sync: Synchronization, older: Mapping[Side, Collection[str]]) -> Flow[bool]:
@@ -58,6 +95,13 @@ def _is_suspect(pair: Pair, side: Side) -> bool:
 
 
 def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Pair:
+    doubt = _doubt(sync, as_it_was(pair), entries, moment)
+    if doubt is not None and doubt.about in {RESTORED, LAGGING} and (seen := pair.seen[doubt.side]) is not None:
+        pair = pair.seeing(attrs.evolve(seen, went_back=doubt.about == RESTORED))
+    return attrs.evolve(pair, doubt=doubt) if doubt != pair.doubt else pair
+
+
+def _doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Doubt | None:
     perhaps: Doubt | None = None
     for side in Side:
         seen = pair.seen[side]
@@ -70,17 +114,24 @@ def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntr
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
         if who is Who.ANOTHER:
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
-            return attrs.evolve(pair, doubt=Doubt(ANOTHER, side, reason))
+            return Doubt(ANOTHER, side, reason)
         if moment is not None and _is_suspect(pair, side):
             older = seen.went_back or is_older(life.changed, seen.life.changed)
             awaited, lag = link.awaited.get(side, {}), sync.settings.lag
-            back = old_state(base, values, awaited, entries, older=older, moment=moment, lag=lag)
+            written = [entry.written_at for entry in entries if entry.side is side]
+            last = max(written, default=None) if _is_before(seen, life, moment + lag) else None
+            back = old_state(base, values, awaited, entries, older=older, moment=moment, lag=lag, written_at=last)
             if back is not None:
                 return _gone_back(sync, pair, seen, back)
         if who is Who.PERHAPS:
             reason = f"the same person? All that {side.title} {seen.id} was known by is another"
             perhaps = Doubt(STRANGER, side, reason)
-    return attrs.evolve(pair, doubt=perhaps) if perhaps != pair.doubt else pair
+    return perhaps
+
+
+def _is_before(seen: Observation, known: Life, latest: datetime) -> bool:
+    """Whether a record is as it was before, if ever so little. A stamp of the future does not tell."""
+    return known.changed is not None and seen.life.changed is not None and seen.life.changed < known.changed <= latest
 
 
 def decided(sync: Synchronization, pair: Pair, word: str) -> Pair:
@@ -119,7 +170,7 @@ def _meant(sync: Synchronization, pair: Pair, side: Side) -> Values:
     return meant.current[side].values
 
 
-def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Pair:
+def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneBack) -> Doubt:
     side, said = seen.side, _said(sync, pair, seen.side, back.fields)
     winner = sync.restored or (None if said is None else Side(said))
     known = pair.link.life(side).changed
@@ -130,5 +181,4 @@ def _gone_back(sync: Synchronization, pair: Pair, seen: Observation, back: GoneB
         reason = f"{where} went back to an earlier state: {', '.join(sorted(back.fields))}"
     else:
         reason = f"{where} shows what it held before it was written: an old state, or a restored one; looked at again"
-    doubt = Doubt(about, side, reason, back.fields, max(0, by), winner)
-    return attrs.evolve(pair.seeing(attrs.evolve(seen, went_back=about == RESTORED)), doubt=doubt)
+    return Doubt(about, side, reason, back.fields, max(0, by), winner)

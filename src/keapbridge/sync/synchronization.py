@@ -21,6 +21,7 @@ from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.decide.policy import HostRule
 from keapbridge.decide.sweeps import withhold, without
+from keapbridge.decide.written_over import as_it_was, putting_back
 from keapbridge.errors import ApiError
 from keapbridge.keap.records import EmailAddress
 from keapbridge.mapping.filter import OUTSIDE
@@ -335,7 +336,8 @@ class Synchronization:
         Args:
             moment: now, where it is known: what is awaited of a side is not awaited for ever.
         """
-        guard = self.guard
+        guard, shown = self.guard, pair
+        pair = as_it_was(pair)
         pair, waits = waiting(pair, moment, self.settings.lag) if pair.link.awaited else (pair, {})
 
         def astray(field: str, error: Exception) -> str:
@@ -352,7 +354,8 @@ class Synchronization:
             pair = attrs.evolve(pair, contested=dict.fromkeys(rulings))
         pair, rewrites = self._as_before(pair, rules)
         outcome = merge(pair, rules, policy, astray, waits)
-        if rewrites and (pair.doubt is None or pair.doubt.winner is not None):
+        is_certain = pair.doubt is None or pair.doubt.winner is not None
+        if rewrites and is_certain:
             decided = {(change.field, change.side) for change in outcome.changes}
             decided.update((item.field, side) for item in outcome.held for side in Side)
             more = tuple(change for change in rewrites if (change.field, change.side) not in decided)
@@ -366,6 +369,8 @@ class Synchronization:
             outcome = withhold(
                 outcome, pair.link, lambda field, side: guard.braked.get((self.name, field, side)), rules
             )
+        if shown.written_over and is_certain:
+            outcome = putting_back(shown, outcome)
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 

@@ -18,6 +18,7 @@ from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, KINDS, MARKS, Name, Wor
 
 WEAR = 4  # things that happen before it is worth while to look whether the laws hold
 ROUNDS = 4  # full runs after which nothing may be left to do
+TOLD = {"failed", "skipped"}
 EXPECTED = (kb.ApiError, kb.BrakeError, kb.SyncError)
 
 
@@ -136,7 +137,7 @@ class Checks(World):
         if isinstance(action, Create) and self.plays.same_email == "same" and action.object == CONTACTS:
             address = self.row((CONTACTS, action.side.other, action.source_id)).get("Email")
             there = [row.get("Email") for row in self.rows(CONTACTS, KEAP).values()]
-            told = action.source_id in {line.customcrm_id for line in report.failures}
+            told = action.source_id in {line.customcrm_id for line in report.lines if line.outcome in TOLD}
             return action.side is KEAP and told and any(alike("Email", address, each) for each in there)
         if self.kind != "towns" or not isinstance(action, Update):
             return False

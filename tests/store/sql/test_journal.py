@@ -68,4 +68,4 @@ def test_what_was_written_to_a_pair_is_of_both_sides_and_of_that_pair_only(toys:
     made = attrs.evolve(ours, kind="create")
     run(toys.links.commit("run", Commit(TOYS, Link("a", "A"), {}, journal=(made, ours, theirs, former))))
     found = run(toys.journal.of_links(TOYS, [Link("a", "A"), Link("c", "C")]))
-    assert {id: set(map(str, entries)) for id, entries in found.items()} == {"a": {str(ours), str(theirs)}}
+    assert {id: set(map(str, entries)) for id, entries in found.items()} == {"a": {str(made), str(ours), str(theirs)}}

@@ -120,9 +120,11 @@ class Forgetting:
         return int(c.execute(delete(t.overwrites).where(*of, t.overwrites.c.record_id.in_(ids))).rowcount)
 
     def _delete_intents(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> int:
-        """Those of creates that were to be made of these records."""
-        of = self._core.of(t.intents, name, side.other)
-        return int(c.execute(delete(t.intents).where(*of, t.intents.c.source_id.in_(ids))).rowcount)
+        """Those of creates that were to be made of these records, or were written over them."""
+        i = t.intents.c
+        made = delete(t.intents).where(*self._core.of(t.intents, name, side.other), i.source_id.in_(ids))
+        over = delete(t.intents).where(*self._core.of(t.intents, name, side), i.over.in_(ids))
+        return int(c.execute(made).rowcount + c.execute(over).rowcount)
 
     def _delete_actions(self, c: Connection, name: str, side: Side, ids: Collection[str]) -> int:
         plans = select(t.plans.c.id).where(t.plans.c.bridge == self._core.bridge)

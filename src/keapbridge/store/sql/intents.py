@@ -25,23 +25,30 @@ class Intents:
         self._core = core
 
     def open(self, name: str) -> Flow[list[Intent]]:
+        return (yield from self._read(name)) if (yield from self._may_have(name)) else []
+
+    def over(self, name: str) -> Flow[list[Intent]]:
+        """Those that were written over a record."""
+        return (yield from self._read(name, over=True)) if (yield from self._may_have(name)) else []
+
+    def _may_have(self, name: str) -> Flow[bool]:
         known = self._core.known
-        if self._core.lease is not None:
-            if known.with_intents is None:
-                known.with_intents = yield from self._with_some()
-            if name not in known.with_intents | known.intended:
-                return []
-        return (yield from self._read(name))
+        if self._core.lease is None:
+            return True
+        if known.with_intents is None:
+            known.with_intents = yield from self._with_some()
+        return name in known.with_intents | known.intended
 
     @flow
-    def _read(self, name: str) -> list[Intent]:
+    def _read(self, name: str, *, over: bool = False) -> list[Intent]:
         def query() -> Any:
-            its = named(t.intents, "bridge", "object")
-            return select(t.intents).where(*its).order_by(t.intents.c.created_at, t.intents.c.id)
+            i = t.intents.c
+            its = (*named(t.intents, "bridge", "object"), *([i.over.is_not(None)] if over else []))
+            return select(t.intents).where(*its).order_by(i.created_at, i.id)
 
         with self._core.reading() as c:
             values = {"bridge": self._core.bridge, "object": name}
-            rows = self._core.database.execute(c, "intents", query, values).all()
+            rows = self._core.database.execute(c, "written over" if over else "intents", query, values).all()
         return [self._core.rows.to_intent(row) for row in rows]
 
     @flow
@@ -67,6 +74,13 @@ class Intents:
         """What was not sent yet, or surely had no effect, is about to be sent as of this moment."""
         with self._core.transaction(durable=True) as c:
             c.execute(update(t.intents).where(t.intents.c.id == intent_id).values(created_at=to_text(moment)))
+
+    @flow
+    def note_over(self, intent: Intent) -> None:
+        """What was to make a new record was written over one that was there, and is known to be."""
+        self._core.known.intended.add(intent.object)
+        with self._core.transaction(durable=True) as c:
+            self._core.database.upsert(c, t.intents, [self._core.rows.intent(intent)])
 
     @flow
     def drop(self, *intent_ids: str) -> None:

@@ -47,13 +47,17 @@ class Journal:
 
     @flow
     def of_links(self, name: str, links: Sequence[Link]) -> dict[str, list[JournalEntry]]:
-        """What was written to linked records while they were linked, by Customcrm's id."""
+        """What was written to linked records while they were linked or to link them, by Customcrm's id."""
         wanted = {(side, link.id(side)): link for link in links for side in Side}
         found: dict[str, list[JournalEntry]] = {}
 
         def query() -> Any:
             j = t.journal.c
-            its = (*named(t.journal), self._core.database.among(j.record_id, "ids"), j.kind == literal("update"))
+            its = (
+                *named(t.journal),
+                self._core.database.among(j.record_id, "ids"),
+                j.kind.in_(literal(kind) for kind in ("create", "update", "put back")),
+            )
             return select(t.journal).where(*its).order_by(j.seq)
 
         with self._core.reading() as c:

@@ -36,7 +36,7 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.actions: ("body",),
     t.runs: ("decided_by", "why"),
     t.lines: ("body",),
-    t.intents: ("draft",),
+    t.intents: ("draft", "before"),
     t.journal: ("before", "after", "raw"),
     t.works: ("decided_by", "error"),
 }

@@ -260,7 +260,10 @@ class Links:
                 self._note_moved(c, name, ",".join(moved))
                 self._core.delete(c, t.observed, name, Side.KEAP, moved)
                 self._core.delete(c, t.match_keys, name, Side.KEAP, moved)
-            database.write_many(c, "link", self._upsert_links, [rows.link(commit) for commit in group])
+            # Who is to get a record that was just made must not take another one's.
+            database.append(c, t.links, [rows.link(commit) for commit in group if commit.intent_id is not None])
+            known = [rows.link(commit) for commit in group if commit.intent_id is None]
+            database.write_many(c, "link", self._upsert_links, known)
             for side in Side:
                 ids = [commit.link.id(side) for commit in group]
                 self._core.delete(c, t.observed, name, side, ids)
@@ -271,8 +274,8 @@ class Links:
             staged = [rows.observed(name, o, linked=True) for commit in group for o in commit.staged]
             self._core.upsert_observed(c, staged)
         for _, commit in commits:
-            if commit.intent_id is not None:
-                drop_intent(self._core, c, commit.intent_id)
+            for intent_id in (*filter(None, [commit.intent_id]), *commit.put_back):
+                drop_intent(self._core, c, intent_id)
         journal = [rows.journal(run, entry) for run, commit in commits if run for entry in commit.journal]
         database.append(c, t.journal, journal)
         add_overwrites(self._core, c, [commit for _, commit in commits])

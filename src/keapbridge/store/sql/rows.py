@@ -272,6 +272,9 @@ class Rows:
             "source_id": intent.source_id,
             "draft": self.close(intent.values),
             "created_at": to_text(intent.created_at),
+            "over": intent.over,
+            "over_at": None if intent.over_at is None else to_text(intent.over_at),
+            "before": None if intent.over is None else self.close(intent.before),
         }
 
     def to_intent(self, row: Row[Any]) -> Intent:
@@ -282,6 +285,9 @@ class Rows:
             source_id=row.source_id,
             values=self.open(row.draft),
             created_at=moment_of(row.created_at),
+            over=row.over,
+            over_at=None if row.over_at is None else moment_of(row.over_at),
+            before={} if row.before is None else self.open(row.before),
         )
 
 

@@ -10,7 +10,7 @@ from keapbridge.model.kept import Intent
 from keapbridge.sync.afterwards.putting_back import Sight, look, remember_deleted, remember_made, remember_restored
 from keapbridge.sync.afterwards.undo_notes import Attempt, note, noted
 from keapbridge.sync.guard import is_foreseen, stops_everything
-from keapbridge.sync.planning.lost_creates import certain_at, find_made
+from keapbridge.sync.planning.lost_creates import certain_at, look_for
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.run import Run, RunPart
 
@@ -91,7 +91,10 @@ def _is_explained(part: RunPart, action: Action, attempt: Attempt, sight: Sight)
 
 def _is_create_explained(sync: Synchronization, action: Create, attempt: Attempt) -> Flow[bool]:
     intent = Intent(attempt.key, sync.name, action.side, action.source_id, action.values, attempt.at)
-    found = yield from find_made(sync, intent)
+    found, taken = yield from look_for(sync, intent)
+    if taken is not None and not found:
+        yield from sync.store.intents.note_over(taken)
+        return True
     for made in found:
         yield from remember_made(sync, action, made)
     return bool(found) or (yield from sync.store.lease.time()) >= certain_at(attempt.at, sync.settings)

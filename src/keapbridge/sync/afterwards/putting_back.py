@@ -29,6 +29,7 @@ from keapbridge.sync.afterwards.undo_plan import UNDO, is_only_noted, pair_of
 from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.systems import update_of
+from keapbridge.sync.writing.creates import note_written_over
 from keapbridge.sync.writing.pair_state import Sent, stored_of
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.window import Window
@@ -411,6 +412,15 @@ def _make_anew(part: RunPart, attempts: Attempts, seq: int, action: Create, cont
             attempts.end(seq)
         raise
     made = sync.observe(side, answer, context)
+    partner = (yield from sync.store.links.partners(sync.name, side, [made.id])).get(made.id)
+    if partner is not None:
+        yield from note_written_over(sync, intent, made, partner)
+        attempts.end(seq)
+        reason = (
+            f"{side.title} has written it over {made.id}, which is linked; the next run puts back what that one held"
+        )
+        yield from part.fail(one_sided(sync.name, "failed", side.other, action.source_id, reason), again=False)
+        return False
     yield from remember_made(sync, action, made)
     yield from part.report(one_sided(sync.name, "created", side, made.id, UNDO))
     return True

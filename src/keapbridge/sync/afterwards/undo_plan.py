@@ -38,7 +38,7 @@ def plan_undo(bridge: Bridge, run_id: str) -> Flow[Plan]:
     moment = yield from now()
     told = yield from bridge.store.told_apart.of_run(run_id)
     actions = [
-        *_by_pair(map(_reverse, reversed(entries))),
+        *_by_pair(filter(None, map(_reverse, reversed(entries)))),
         *(yield from _only_noted(bridge, run_id, entries)),
         *(TellApart(each.object, (each.side, each.id), (each.other_side, each.other_id), back=True) for each in told),
     ]
@@ -82,11 +82,16 @@ def is_only_noted(action: Update, held: Values) -> bool:
     return all(c.cause == NOTED and (c.before == c.after or held.get(c.field) != c.before) for c in action.changes)
 
 
-def _reverse(entry: JournalEntry) -> tuple[JournalEntry, Action]:
+def _reverse(entry: JournalEntry) -> tuple[JournalEntry, Action] | None:
+    """What takes a write back; `None` where nothing does: what was written over by mistake stays put back."""
     ours, theirs = _ids(entry)
     match entry.kind:
         case "create":
             return entry, Delete(entry.object, entry.side, entry.record_id, entry.partner_id)
+        case "put back":
+            return None
+        case "update" if not entry.before:
+            return entry, Skip(entry.object, entry.side, entry.record_id, "what it held before is not known")
         case "update":
             changes = tuple(
                 Change(field, entry.side, after, entry.before.get(field), UNDO) for field, after in entry.after.items()

@@ -13,6 +13,7 @@ from keapbridge.decide.decided import still_decided
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.returned import returned
 from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
+from keapbridge.decide.written_over import as_it_was
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.actions import Action, Conflict, Skip, Update
 from keapbridge.model.change import Held
@@ -96,7 +97,8 @@ def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[
                     if failure.next_try_at is None
                     else f"after {failure.next_try_at:%Y-%m-%d %H:%M} UTC"
                 )
-                found[side, id] = f"failed {failure.tries} times, tried again {when}: {failure.reason}"
+                often = "once" if failure.tries == 1 else f"{failure.tries} times"
+                found[side, id] = f"failed {often}, tried again {when}: {failure.reason}"
     return found
 
 
@@ -174,6 +176,7 @@ def with_references(sync: Synchronization, pair: Pair, context: Context) -> Pair
 
 def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     """Remember a pair that needs no write: what both sides hold is the base from now on."""
+    pair = as_it_was(pair)
     link = pair.link
     if pair.doubt is not None and pair.doubt.winner is None:
         return Commit(sync.name, link, {})  # what is known of it is what was known of it before

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import attrs
+
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
+from keapbridge.decide.written_over import as_it_was, looks_written_over
 from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Skip
-from keapbridge.model.kept import Commit, Intent
+from keapbridge.model.kept import Commit, Failure, Intent
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
+from keapbridge.sync.linked_in_doubt import doubted, written_over
 from keapbridge.sync.options import Settings
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.synchronization import Rule, Synchronization
 from keapbridge.sync.systems import System
 
-__all__ = ["certain_at", "find_made", "may_be_of", "plan_lost_creates", "sent_within"]
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "certain_at",
+    "find_made",
+    "held_before",
+    "look_for",
+    "may_be_of",
+    "plan_lost_creates",
+    "sent_within",
+]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 A_ZONE = timedelta(hours=14)  # how far times may be off whose zone nobody knows
@@ -47,6 +60,8 @@ def plan_lost_creates(part: PlanPart) -> Flow[None]:
     without such keys, the record is looked up by what it was to hold: one that is linked to nothing, is no older than
     the intent, and holds all of it. Somebody may have edited it since: until its fate is certain, who shares a key with
     the record is neither linked nor given a counterpart (see `PlanPart.uncertain`).
+
+    One that is linked and holds all of it was taken for the new record: it gets its own values back.
     """
     for intent in (yield from part.sync.store.intents.open(part.sync.name)):
         try:
@@ -58,11 +73,19 @@ def plan_lost_creates(part: PlanPart) -> Flow[None]:
 
 def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
     sync = part.sync
-    if (yield from _is_linked(sync, intent.side.other, intent.source_id)):
+    if intent.over is not None:
+        yield from _see_over(part, intent, intent.over)
+    elif (yield from _is_linked(sync, intent.side.other, intent.source_id)):
         yield from sync.store.intents.drop(intent.id)
     elif not sync.systems[intent.side].creates_once:
-        found = yield from find_made(sync, intent)
-        if len(found) == 1:
+        found, taken = yield from look_for(sync, intent)
+        if taken is not None and not found:
+            yield from sync.store.intents.note_over(taken)
+            reason = f"{intent.side.title} has written it over {taken.over}, which is linked, and made no other"
+            its = (sync.name, intent.side.other, intent.source_id)
+            yield from sync.store.failures.note(Failure(*its, reason, 1, None))
+            yield from _see_over(part, taken, str(taken.over))
+        elif len(found) == 1:
             yield from _link_found(sync, intent, found[0])
         elif not found and (yield from sync.store.lease.time()) < certain_at(intent.created_at, sync.settings):
             again = certain_at(intent.created_at, sync.settings)
@@ -77,6 +100,43 @@ def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
             source = (intent.side.other, intent.source_id)
             for side, id in names:
                 _wait(part, Skip(sync.name, side, id, may_be_of(*source), (source,)))
+
+
+def _see_over(part: PlanPart, intent: Intent, over: str) -> Flow[None]:
+    """Have the pair planned whose record was written over, as long as that may show what was written."""
+    sync, side = part.sync, intent.side
+    partner = (yield from sync.store.links.partners(sync.name, side, [over])).get(over)
+    seen = None if partner is None else (yield from sync.read_one(side, over))
+    is_over = False
+    if seen is not None and partner is not None:
+        [pair] = yield from sync.store.links.pairs_of(sync.name, [over if side is Side.CUSTOMCRM else partner])
+        [pair] = yield from written_over(sync, [pair.seeing(seen.observation)])
+        is_over = as_it_was(pair) != pair
+        if is_over:  # also where it holds again what it held when it was settled
+            staged = tuple(each for each in pair.seen.values() if each is not None)
+            yield from sync.store.links.settle([Commit(sync.name, pair.link, dict.fromkeys(Side), staged)])
+    is_new = seen is not None and (yield from _is_no_older(sync, intent, seen.whole))
+    if partner is None or (is_new and not is_over):
+        yield from sync.store.intents.drop(intent.id)
+        return
+    reason = f"{side.title} has written it over {over}, which gets back first what it held"
+    _wait(part, Skip(sync.name, side.other, intent.source_id, reason))
+
+
+def _is_no_older(sync: Synchronization, intent: Intent, seen: Observation) -> Flow[bool]:
+    """Whether a record is shown as it was when it was written over, or later; without a time stamp time must pass."""
+    if intent.over_at is not None and seen.life.changed is not None:
+        return seen.life.changed >= intent.over_at
+    return (yield from sync.store.lease.time()) >= certain_at(intent.created_at, sync.settings)
+
+
+def held_before(sync: Synchronization, side: Side, id: str, partner: str) -> Flow[dict[str, Canonical]]:
+    """What a linked record held when it was seen last, where its link does not say so."""
+    pairs = yield from sync.store.links.pairs_of(sync.name, [id if side is Side.CUSTOMCRM else partner])
+    for pair in (yield from doubted(sync, pairs)):
+        seen = as_it_was(pair).seen[side]
+        return {} if seen is None or pair.doubt is not None else dict(seen.snapshot.values)
+    return {}
 
 
 def may_be_of(side: Side, id: str) -> str:
@@ -95,6 +155,11 @@ def _is_linked(sync: Synchronization, side: Side, id: str) -> Flow[bool]:
 
 def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
     """The records that an intent may have made: linked to nothing, no older, and holding all of it."""
+    return (yield from look_for(sync, intent))[0]
+
+
+def look_for(sync: Synchronization, intent: Intent) -> Flow[tuple[list[Observation], Intent | None]]:
+    """`find_made`, and the intent with the linked record that it was written over, if one looks like it."""
     side = intent.side
     system = sync.systems[side]
     yield from learn_fields(sync, refresh=False)  # they may have been forgotten after a refused write
@@ -112,7 +177,8 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
         records = yield from _changed(system, since)
     else:
         records = yield from system.find_like(probe, since)
-    found = []
+    found: list[Observation] = []
+    over: list[Observation] = []
     apart = yield from sync.store.told_apart.of(sync.name, [intent.source_id])
     others = apart.get((side.other, intent.source_id), frozenset())
     for one in (yield from sync.see(side, records)):
@@ -123,9 +189,23 @@ def find_made(sync: Synchronization, intent: Intent) -> Flow[list[Observation]]:
         same = bool(told) or any(_same_digits(place.get(probe), place.get(one.record)) for place in unread)
         same = same and (side, seen.id) not in others
         same = same and all(is_stored_form(v, seen.snapshot.values.get(f)) for f, v in told.items())
-        if same and (made is None or made >= since) and not (yield from _is_linked(sync, side, seen.id)):
+        if same and (yield from _is_linked(sync, side, seen.id)):
+            over.append(seen)
+        elif same and (made is None or made >= since):
             found.append(seen)
-    return found
+    return found, (yield from _taken(sync, intent, over))
+
+
+def _taken(sync: Synchronization, intent: Intent, linked: Sequence[Observation]) -> Flow[Intent | None]:
+    """The intent with the record that it was written over: a linked one that holds what it was not known to hold."""
+    side = intent.side
+    for seen in linked:
+        partner = (yield from sync.store.links.partners(sync.name, side, [seen.id]))[seen.id]
+        for pair in (yield from sync.store.links.pairs_of(sync.name, [seen.id if side is Side.CUSTOMCRM else partner])):
+            if looks_written_over(pair.seeing(seen), side, intent.values):
+                before = yield from held_before(sync, side, seen.id, partner)
+                return attrs.evolve(intent, over=seen.id, over_at=seen.life.changed, before=before)
+    return None
 
 
 def _same_digits(sent: Any, shown: Any) -> bool:

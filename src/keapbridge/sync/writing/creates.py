@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ import attrs
 from keapbridge._flow.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.restored import is_older
+from keapbridge.decide.written_over import as_it_was
 from keapbridge.errors import (
     LinkStoreError,
     ServerError,
@@ -31,7 +32,9 @@ from keapbridge.model.kept import Intent, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything
+from keapbridge.sync.linked_in_doubt import written_over
 from keapbridge.sync.planning.first_contact import counterpart, refused_of_new
+from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, held_before
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.reading.unlisted import whole
 from keapbridge.sync.synchronization import Synchronization
@@ -43,7 +46,7 @@ from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import confirm
 from keapbridge.sync.writing.window import Window
 
-__all__ = ["apply_creates", "is_ambiguous", "resume_creates"]
+__all__ = ["apply_creates", "is_ambiguous", "note_written_over", "resume_creates"]
 
 RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough to make a new record from
 
@@ -70,7 +73,7 @@ def resume_creates(part: RunPart) -> Flow[None]:
     """Send again the creates of an earlier run whose answers were lost, where the same key makes no second record."""
     sync = part.sync
     for intent in (yield from sync.store.intents.open(sync.name)):
-        if sync.systems[intent.side].creates_once:
+        if sync.systems[intent.side].creates_once and intent.over is None:
             try:
                 yield from _resume(part, intent)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others are sent
@@ -250,57 +253,81 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     side, sent = intent.side, intent.values
     moment = yield from now()
     made = sync.observe(side, answer, ready.context, whole=sync.systems[side].answers_all)
-    partner = yield from _other_partner(sync, made, source)
-    if partner is not None:
-        return (yield from _taken_for(part, ready, made, partner, moment))
+    after = {**sent, **stored_of(made, sent)}
+    entry = JournalEntry(sync.name, side, made.id, "create", {}, after, moment, source.id)
+    before = None if ready.resumed else (yield from _before(sync, answer, made, after))
     # Where a system takes a new record for one that it has, what that one holds is no default.
-    its = sync.systems[side].identify(answer)
-    was_there = is_older(its.updated_at, its.created_at)  # who was just made has not been edited since
-    was_there = was_there or bool((yield from sync.store.staging.observations(sync.name, side, [made.id])))
-    defaults = {} if was_there else _defaults(sync.mapper, source, made, sent)
-    entry = JournalEntry(sync.name, side, made.id, "create", {}, {**sent, **stored_of(made, sent)}, moment, source.id)
+    defaults = _defaults(sync.mapper, source, made, sent) if before is None else {}
+    state = _after_create(sync, ready, made, moment, defaults)
+    if before is not None:  # nor is it ours to be deleted
+        entry, state = attrs.evolve(entry, kind="update", before=before), attrs.evolve(state, is_new=True)
     try:
-        state = yield from commit_pair(part, _after_create(sync, ready, made, moment, defaults), (entry,), intent.id)
+        state = yield from commit_pair(part, state, (entry,), intent.id)
     except LinkStoreError:
-        # It may have got its own counterpart meanwhile: pairs are made side by side.
-        partner = yield from _other_partner(sync, made, source)
-        if partner is None:
+        # It is linked already, perhaps since a moment ago: pairs are made side by side.
+        linked = yield from sync.store.links.partners(sync.name, side, [made.id])
+        if linked.get(made.id, source.id) == source.id:
             raise
-        return (yield from _taken_for(part, ready, made, partner, moment))
+        return (yield from _taken_for(part, ready, made, linked[made.id], moment))
     if ready.later:  # it need not be read again for that, and may not be shown yet
         state = attrs.evolve(state, records={**state.records, side: answer})
     return state if state.is_unconfirmed or state.outcome.changes else None
 
 
-def _other_partner(sync: Synchronization, made: Observation, source: Observation) -> Flow[str | None]:
-    """Whom a record is linked with already, if that is another one than it was made for."""
-    linked = yield from sync.store.links.partners(sync.name, made.side, [made.id])
-    partner = linked.get(made.id, source.id)
-    return None if partner == source.id else partner
+def _before(sync: Synchronization, answer: Any, made: Observation, after: Values) -> Flow[Values | None]:
+    """What the record of an answer held before, empty where that is not known; `None` if it is new."""
+    staged = yield from sync.store.staging.observations(sync.name, made.side, [made.id])
+    if (known := staged.get(made.id)) is not None:
+        before = {field: known.snapshot.values.get(field) for field in after}
+        return before if before != after else None  # else a look at the list was quicker than this
+    its = sync.systems[made.side].identify(answer)
+    # Who was just made has not been edited since. A birth without a time of day does not tell.
+    is_timed = its.created_at is not None and its.created_at.time() != time.min
+    return {} if is_timed and is_older(its.updated_at, its.created_at) else None
 
 
 def _taken_for(
     part: RunPart, ready: _Ready, made: Observation, partner: str, moment: datetime
 ) -> Flow[PairState | None]:
-    """What was to be a new record has been written over one that is linked already: that one gets its values back."""
+    """What was to be a new record has been written over one that is linked already: that one gets its values back.
+
+    What it held is written down first, as is what was written: whoever sees it next must not take it for an edit.
+    """
     sync, source, side = part.sync, ready.source, made.side
-    [pair] = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
-    before = pair.current[side].values
-    written = {f: v for f, v in made.snapshot.values.items() if f in before and before[f] != v}
-    kept = pair.seen[side.other] or Observation(side.other, partner, pair.current[side.other])
-    # As if both had held it: what the partner holds is an edit then.
-    link = pair.link.based_on(side, written).based_on(side.other, written)
-    pair = attrs.evolve(pair.seeing(kept).seeing(made), link=link)
-    context = yield from sync.context([kept.snapshot, made.snapshot])
-    state = decide_again(sync, PairState(sync.name, pair, context, Merge(), moment=moment))
-    entry = JournalEntry(sync.name, side, made.id, "update", {f: before[f] for f in written}, written, moment, partner)
-    state = yield from commit_pair(part, state, (entry,), ready.intent.id)
+    note = yield from note_written_over(sync, ready.intent, made, partner)
     reason = (
         f"{side.title} has written it to {made.id}, which is linked with {side.other.title} {partner}, and made no "
         "other; what that one held is put back"
     )
-    yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason))
-    return state
+    # Sent again, it would be written over it again.
+    yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason), again=False)
+    pairs = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
+    [pair] = yield from written_over(sync, [pair.seeing(made) for pair in pairs])
+    context = yield from sync.context([pair.current[each] for each in Side])
+    state = decide_again(sync, PairState(sync.name, pair, context, Merge(), moment=moment))
+    if as_it_was(pair) == pair:
+        yield from sync.store.intents.drop(note.id)  # the two are the same
+    return state if state.outcome.changes else None
+
+
+def note_written_over(sync: Synchronization, intent: Intent, made: Observation, partner: str) -> Flow[Intent]:
+    """Write down over which record a create was written, what was written, and what it held."""
+    side, stored = made.side, stored_of(made, intent.values)
+    before = yield from held_before(sync, side, made.id, partner)
+    [pair] = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
+    entries = yield from sync.store.journal.of_links(sync.name, [pair.link])
+    made_since = intent.created_at - CLOCK_TOLERANCE  # by two clocks
+    if any(e.kind == "create" and e.written_at >= made_since for e in entries.get(pair.link.customcrm_id, ())):
+        # It was made by both: what it holds of this one, and not of its partner, was never its own.
+        base, own = pair.link.base(side), pair.link.base(side.other)
+        before |= {f: own.get(f) for f, v in stored.items() if base.get(f) == v and own.get(f) != v}
+    held = {**pair.link.base(side), **before}
+    emptied = {f: v for f, v in made.snapshot.values.items() if v is None and held.get(f) is not None}
+    note = attrs.evolve(
+        intent, values={**emptied, **intent.values, **stored}, over=made.id, over_at=made.life.changed, before=before
+    )
+    yield from sync.store.intents.note_over(note)
+    return note
 
 
 def _after_create(

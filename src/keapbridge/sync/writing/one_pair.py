@@ -8,6 +8,7 @@ import attrs
 
 from keapbridge._flow.effects import Flow, finish, now, within
 from keapbridge.decide.sweeps import loses
+from keapbridge.decide.written_over import PUT_BACK, as_it_was
 from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.writing import put_values, written_along
@@ -205,8 +206,32 @@ def remember_write(
     raw = write.changes(state.records[side])
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other), raw)
     written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
+    entries, changes = _but_put_back(state, entry, changes)
     lost = _overwrites(part, state, entry, changes)
-    return (yield from commit_pair(part, written_now, (entry,), overwrites=lost))
+    return (yield from commit_pair(part, written_now, entries, overwrites=lost))
+
+
+def _but_put_back(
+    state: PairState, entry: JournalEntry, changes: Sequence[Change]
+) -> tuple[tuple[JournalEntry, ...], Sequence[Change]]:
+    """A write for the journal, and what it has really changed: what is put back is no change, and is not undone."""
+    if not state.pair.written_over:
+        return (entry,), changes
+    was = as_it_was(state.pair).current[entry.side].values
+    changed = {c.field: was.get(c.field, c.before) for c in changes if c.cause != PUT_BACK}
+    back = [c.field for c in changes if c.cause == PUT_BACK]
+    entries = [
+        attrs.evolve(
+            entry,
+            kind=kind,
+            before={field: before[field] for field in before},
+            after={field: entry.after[field] for field in before},
+            raw=None,
+        )
+        for kind, before in (("put back", {f: entry.before[f] for f in back}), ("update", changed))
+        if before
+    ]
+    return tuple(entries), [attrs.evolve(c, before=changed[c.field]) for c in changes if c.field in changed]
 
 
 def _overwrites(

@@ -11,6 +11,7 @@ import attrs
 from keapbridge.decide.awaited import is_overdue
 from keapbridge.decide.decided import to_be_noted
 from keapbridge.decide.merge import Merge
+from keapbridge.decide.written_over import PUT_BACK, as_it_was, begun, done
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.raw import raw_changes
@@ -220,8 +221,9 @@ def after_write(
         state = attrs.evolve(state, records={**state.records, side: held})
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
-    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left))
-    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact"}]
+    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left), pair=begun(state.pair, side, sent))
+    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact", PUT_BACK}]
+    notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     return state.saying(state.line("updated", side, sent, "; ".join(notes)))
 
@@ -342,13 +344,27 @@ def _stored(state: PairState, side: Side, stored: Values) -> PairState:
 def _based_on(state: PairState, side: Side, written: Values) -> PairState:
     """The pair with what was written as one side's base, and what it was made of as the other side's.
 
-    What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict.
+    What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict. So does
+    what is put back: nobody has compared it.
     """
-    source = state.pair.current[side.other].values
+    was = as_it_was(state.pair).current
+    source, back = was[side.other].values, _put_back(state.pair, side, was[side].values)
     decided = state.pair.link.decided
-    written = {f: v for f, v in written.items() if f not in decided or decided[f].is_done}
+    written = {
+        f: v
+        for f, v in written.items()
+        if (f not in decided or decided[f].is_done) and not (f in back and back[f] == v)
+    }
     link = state.pair.link.based_on(side, written)
     return _with_link(state, link.based_on(side.other, {f: source[f] for f in written if f in source}))
+
+
+def _put_back(pair: Pair, side: Side, was: Values) -> Values:
+    """What a record held in the fields that were written over."""
+    if not pair.written_over:
+        return {}
+    held = pair.current[side].values
+    return {field: value for field, value in was.items() if held.get(field, UNSET) != value}
 
 
 def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[str], answer: Snapshot) -> PairState:
@@ -402,6 +418,10 @@ def to_commit(
     lines = (*state.lines, *state.held_lines())
     commit = settled_commit(sync, state.pair, state.outcome)
     commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=state.replaces)
+    if put_back := done(state.pair):
+        commit = attrs.evolve(commit, put_back=put_back)
+        left = tuple(note for note in state.pair.written_over if note.intent_id not in put_back)
+        state = attrs.evolve(state, pair=attrs.evolve(state.pair, written_over=left))
     if not state.outcome.is_settled or state.is_unconfirmed:
         # Keep both sides in view until the rest is decided.
         pair = state.pair

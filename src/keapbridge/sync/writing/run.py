@@ -169,10 +169,14 @@ class RunPart:
         """Remember other bases for a pair, whose records are compared anew as soon as they are seen again."""
         yield from self.commit(Commit(self.sync.name, link, dict.fromkeys(Side), journal=journal, lines=lines))
 
-    def fail(self, line: Line) -> Flow[None]:
-        """Report a failure, and note when its record is tried again."""
+    def fail(self, line: Line, *, again: bool = True) -> Flow[None]:
+        """Report a failure, and note when its record is tried again.
+
+        Args:
+            again: whether it is before the record is edited.
+        """
         yield from self.report(line)
-        yield from self.note(line)
+        yield from self.note(line, again=again)
 
     def failed(self, error: Exception, line: Line) -> Flow[Line]:
         """Report what failed of an error, where that is one record's; answers the line with the reason.
@@ -185,7 +189,7 @@ class RunPart:
         yield from self.fail(told)
         return told
 
-    def note(self, line: Line) -> Flow[None]:
+    def note(self, line: Line, *, again: bool = True) -> Flow[None]:
         """Note when the record of a failure is tried again."""
         moment = yield from now()
         failures = self.sync.store.failures
@@ -193,7 +197,8 @@ class RunPart:
             if id is not None:
                 before = yield from failures.of(line.object, side, [id])
                 tries = before[id].tries + 1 if id in before else 1
-                failure = Failure(line.object, side, id, line.reason, tries, next_try(tries, moment))
+                due = next_try(tries, moment) if again else None
+                failure = Failure(line.object, side, id, line.reason, tries, due)
                 yield from failures.note(failure)
 
     def is_accepted(self, skip: Skip) -> bool:

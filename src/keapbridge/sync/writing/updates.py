@@ -13,7 +13,7 @@ from keapbridge.model.actions import Action, Adopt, Conflict, Update
 from keapbridge.model.change import RECORD, Change
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.linked_in_doubt import RESTORED
+from keapbridge.sync.linked_in_doubt import RESTORED, doubted
 from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.synchronization import Seen
@@ -232,8 +232,9 @@ def _confirm_side(part: RunPart, side: Side, states: Sequence[PairState]) -> Flo
         if seen is None:
             result.append(state)
             continue
-        looked = attrs.evolve(state, moment=moment)
-        decided = decide_again(sync, confirmed(sync.mapper, looked, side, seen))
+        looked = confirmed(sync.mapper, attrs.evolve(state, moment=moment), side, seen)
+        [pair] = yield from doubted(sync, [looked.pair])
+        decided = decide_again(sync, attrs.evolve(looked, pair=pair))
         line = untaken(decided, side, seen.whole.snapshot, moment, sync.settings.lag)
         if line is not None:
             decided = attrs.evolve(decided, failed=(*decided.failed, line), told=decided.told.union(line.fields))

@@ -30,6 +30,7 @@ from keapbridge.store.migrations.versions import (
     v0019_works,
     v0020_keys_in_a_row,
     v0021_open_deliveries,
+    v0022_written_over,
 )
 
 __all__ = ["SCRIPTS"]
@@ -56,4 +57,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0019_works,
     v0020_keys_in_a_row,
     v0021_open_deliveries,
+    v0022_written_over,
 )

@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import keapbridge as kb
+from keapbridge.console.pages import progress
 
 Sessions = Callable[..., kb.SyncSession]
 User = kb.console.User
@@ -69,7 +70,13 @@ def session(sessions: Sessions) -> kb.SyncSession:
 
 
 @pytest.fixture
-def browse(session: kb.SyncSession) -> Iterator[Callable[..., Browser]]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for is answered once it is done, however long that takes here."""
+    monkeypatch.setattr(progress, "AT_ONCE", 600.0)
+
+
+@pytest.fixture
+def browse(session: kb.SyncSession, patient: None) -> Iterator[Callable[..., Browser]]:
     """Opens a browser of somebody: `browse("anna")` decides, `browse("rita", can_decide=False)` reads."""
     opened: list[TestClient] = []
 

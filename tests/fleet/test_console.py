@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import keapbridge as kb
+from keapbridge.console.pages import progress
 from keapbridge.fleet import Fleet, Tenant
 
 pytest.importorskip("procrastinate")
@@ -30,7 +31,8 @@ def fleet(postgresql_store: str, host: Any) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def client(fleet: Fleet) -> Iterator[TestClient]:
+def client(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setattr(progress, "AT_ONCE", 600.0)  # whatever is asked for is answered once it is done
     app = kb.console.asgi_app(fleet, authorize=lambda _: kb.console.User("anna", can_decide=True))
     with TestClient(app, base_url="http://console.example") as client:
         yield client

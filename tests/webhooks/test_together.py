@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
 
 from keapbridge.errors import LinkStoreError
+from keapbridge.webhooks import threads
+from keapbridge.webhooks import together as its_module
 from keapbridge.webhooks.together import MOST, Together
 
 PATIENCE = 30.0
@@ -88,3 +91,45 @@ def test_what_nobody_waits_for_any_more_is_written() -> None:
     assert not first.cancel()
     store.gate.set()
     assert first.result(PATIENCE) == 2
+
+
+def test_receivers_that_always_have_something_to_write_leave_the_threads_to_others() -> None:
+    done = threading.Event()
+
+    def never_empty() -> Together[int, int]:
+        def write(numbers: Sequence[int]) -> Sequence[int]:
+            if not done.is_set():
+                together.submit(0)
+            return numbers
+
+        together = Together(write)
+        return together
+
+    for _ in range(threads.MOST):
+        never_empty().submit(0)
+    other: Together[int, int] = Together(lambda numbers: numbers)
+    try:
+        assert other.submit(1).result(PATIENCE) == 1
+    finally:
+        done.set()
+
+
+def test_what_comes_while_the_process_ends_is_refused_and_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended, going_on = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    ended.shutdown()
+    together = Together(Store(gate=_open()).write)
+    monkeypatch.setattr(its_module, "for_inboxes", lambda: ended)
+    for number in range(2):
+        with pytest.raises(RuntimeError, match="shutdown"):
+            together.submit(number).result(PATIENCE)
+    monkeypatch.setattr(its_module, "for_inboxes", lambda: going_on)
+    assert together.submit(3).result(PATIENCE) == 6
+    going_on.shutdown()
+
+
+def _open() -> threading.Event:
+    gate = threading.Event()
+    gate.set()
+    return gate

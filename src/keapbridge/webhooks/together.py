@@ -42,21 +42,31 @@ class Together(Generic[A, R]):
         future.set_running_or_notify_cancel()  # it is done, also when nobody waits for it any more
         with self._lock:
             self._waiting.append((item, future))
-            if self._is_at_work:
-                return future
-            self._is_at_work = True
-        for_inboxes().submit(self._work_off)
+            is_at_work, self._is_at_work = self._is_at_work, True
+        if not is_at_work:
+            self._go_on()
         return future
 
-    def _work_off(self) -> None:
-        while batch := self._next():
-            self._do(batch)
+    def _go_on(self) -> None:
+        """Have the next ones done, behind what others want of the threads: so nobody keeps one for itself."""
+        try:
+            for_inboxes().submit(self._work_off)
+        except RuntimeError as error:  # the process ends, and its threads take nothing more
+            with self._lock:
+                left, self._waiting, self._is_at_work = self._waiting, [], False
+            for _, future in left:
+                future.set_exception(error)
 
-    def _next(self) -> Sequence[tuple[A, Future[R]]]:
+    def _work_off(self) -> None:
         with self._lock:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            self._is_at_work = bool(batch)
-            return batch
+        try:
+            self._do(batch)
+        finally:
+            with self._lock:
+                goes_on = self._is_at_work = bool(self._waiting)
+            if goes_on:
+                self._go_on()
 
     def _do(self, batch: Sequence[tuple[A, Future[R]]]) -> None:
         try:

@@ -440,6 +440,7 @@ def _failures(scene: Scene, folder: Path, which: Iterable[int], *, stop_after: b
     return failures
 
 
+PARTS = 8  # of what takes longest, so that what one of them finds is told while the others go on
 moments = pytest.mark.parametrize("stop_after", variants([False, True], quick=[True]), ids=["before", "after"])
 
 
@@ -485,11 +486,14 @@ def test_on_postgresql_it_is_stopped_once_at_some_kinds_of_effects(
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.xdist_group("postgresql")
+@pytest.mark.parametrize("part", range(PARTS))
 @moments
-def test_on_postgresql_it_is_stopped_at_any_effect(postgresql_scene: Scene, tmp_path: Path, stop_after: bool) -> None:
-    effects = postgresql_scene.effects
-    failures = _failures(postgresql_scene, tmp_path, range(len(effects)), stop_after=stop_after)
-    assert not failures, f"{len(failures)} of {len(effects)}\n" + "\n".join(failures)
+def test_on_postgresql_it_is_stopped_at_any_effect(
+    postgresql_scene: Scene, tmp_path: Path, stop_after: bool, part: int
+) -> None:
+    which = range(part, len(postgresql_scene.effects), PARTS)
+    failures = _failures(postgresql_scene, tmp_path, which, stop_after=stop_after)
+    assert not failures, f"{len(failures)} of {len(which)}\n" + "\n".join(failures)
 
 
 class EndingConnections(CountingDriver):

@@ -59,7 +59,7 @@ def fleet(session: kb.SyncSession) -> Fleet:
 
 
 @pytest.fixture
-def client(fleet: Fleet) -> TestClient:
+def client(fleet: Fleet, patient: None) -> TestClient:
     app = kb.console.asgi_app(fleet, authorize=lambda _: kb.console.User("anna", can_decide=True))
     return TestClient(app, base_url="http://console.example")
 
@@ -100,3 +100,41 @@ def test_each_has_the_pages_of_its_session(client: TestClient, crm: kb.Customcrm
     assert "Ada" in plan.text
     assert plan.url.path.startswith("/tenants/zulu/plans/")
     assert client.get("/tenants/nobody/plans").status_code == 404
+
+
+def test_for_a_user_of_some_tenants_there_are_no_others(fleet: Fleet) -> None:
+    anna = kb.console.User("anna", can_decide=True, tenants=["zulu", "quiet0007", "left long ago"])
+    client = TestClient(kb.console.asgi_app(fleet, authorize=lambda _: anna), base_url="http://console.example")
+    page = client.get("/").text
+    assert re.findall(r'href="/tenants/([^/]+)/"', page) == ["zulu", "quiet0007"]
+    assert "2 tenants: 2 in its pause" in page
+    [token, *_] = re.findall(r'name="token" value="([^"]+)"', page)
+    found = client.post("/find", data={"token": token, "name": "u"}).text
+    assert re.findall(r'href="/tenants/([^/]+)/"', found) == ["zulu", "quiet0007"]
+    assert client.get("/tenants/zulu/runs").status_code == 200
+    client.post("/", data={"token": token, "tenant": "zulu", "what": "pause"})
+    assert fleet.changed == [("zulu", "pause")]
+
+
+@pytest.mark.parametrize("path", ["", "runs", "plans/1", "conflicts", "records", "progress?about=1", "no/such/page"])
+def test_a_tenant_of_others_is_answered_like_one_that_there_is_not(fleet: Fleet, path: str) -> None:
+    anna = kb.console.User("anna", can_decide=True, tenants={"zulu"})
+    client = TestClient(kb.console.asgi_app(fleet, authorize=lambda _: anna), base_url="http://console.example")
+    [token, *_] = re.findall(r'name="token" value="([^"]+)"', client.get("/").text)
+    for others in ("asks", "~61sks"):
+        seen, unknown = (client.get(f"/tenants/{name}/{path}") for name in (others, "nobody"))
+        assert (seen.status_code, seen.text, seen.headers) == (404, unknown.text, unknown.headers)
+        form = {"token": token, "which": "all"}
+        seen, unknown = (client.post(f"/tenants/{name}/{path}", data=form) for name in (others, "nobody"))
+        assert (seen.status_code, seen.text) == (unknown.status_code, unknown.text)
+    form = {"token": token, "what": "pause"}
+    seen, unknown = (client.post("/", data={**form, "tenant": name}) for name in ("asks", "nobody"))
+    assert (seen.status_code, seen.text) == (404, unknown.text)
+    assert not fleet.changed
+
+
+def test_tenants_of_a_user_are_several_names() -> None:
+    for wrong in ("acme", [7], 7):
+        with pytest.raises(TypeError, match="tenants takes several texts"):
+            kb.console.User("anna", tenants=wrong)  # type: ignore[arg-type]
+    assert kb.console.User("anna", tenants=[]).tenants == frozenset()

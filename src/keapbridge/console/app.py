@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from keapbridge._clock import utc_now
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import new_id
-from keapbridge.console.desk import Desk, Desks, HasDesks, session_of
+from keapbridge.console.desk import Desk, Desks, HasDesks, SomeDesks, session_of
 from keapbridge.console.pages import FLEET, SESSION, Page
 from keapbridge.console.rendering import render
 from keapbridge.console.security import HEADERS, Tokens, is_embedded, is_of_this_site
@@ -145,13 +145,12 @@ class ConsoleApp:
                     raise HTTPException(403, "You may look at everything here, and decide nothing.")
             is_new = not browser
             browser = browser or SyncDriver().run(new_id())
-            async with self._desk_of(request) as (desk, tenant):
+            desks = self._desks_of(user)
+            async with self._desk_of(request, desks) as (desk, tenant):
                 home = request.scope[HOME]
                 base = home if tenant is None else f"{home}/tenants/{segment(tenant)}"
                 token = tokens.make(user.name, browser, moment)
-                visit = Visit(
-                    request, user, self._title, home, base, token, form, desk, self._desks, tenant, self._url_for
-                )
+                visit = Visit(request, user, self._title, home, base, token, form, desk, desks, tenant, self._url_for)
                 response = await _answered(page, visit)
             if is_new:
                 is_secure = request.url.scheme == "https"
@@ -182,9 +181,13 @@ class ConsoleApp:
             self._tokens = Tokens(key)
         return self._tokens
 
+    def _desks_of(self, user: User) -> Desks | None:
+        """The fleet as they see it."""
+        return self._desks if self._desks is None or user.tenants is None else SomeDesks(self._desks, user.tenants)
+
     @asynccontextmanager
-    async def _desk_of(self, request: Request) -> AsyncIterator[tuple[Desk | None, str | None]]:
-        given, desks = request.path_params.get("tenant"), self._desks
+    async def _desk_of(self, request: Request, desks: Desks | None) -> AsyncIterator[tuple[Desk | None, str | None]]:
+        given = request.path_params.get("tenant")
         if given is None or desks is None:
             yield self._desk, None
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -22,7 +22,7 @@ from keapbridge.store.works import SqlWorks
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
 
-__all__ = ["Desk", "Desks", "HasDesks", "Session"]
+__all__ = ["Desk", "Desks", "HasDesks", "Session", "SomeDesks"]
 
 Session = SyncSession | AsyncSyncSession
 T = TypeVar("T")
@@ -175,6 +175,40 @@ class Desks(Protocol):
     def secret(self, candidate: str) -> str:
         """A secret that all processes share: the candidate, unless there is one already."""
         ...
+
+
+@attrs.frozen
+class SomeDesks:
+    """A fleet as somebody sees it who may see some of its tenants: there are no others.
+
+    Attributes:
+        every: the desks of the whole fleet.
+        names: of those that there are.
+    """
+
+    every: Desks
+    names: Collection[str]
+
+    def status(self) -> Any:
+        found = self.every.status()
+        return attrs.evolve(found, tenants=tuple(each for each in found if each.name in self.names))
+
+    def change(self, name: str, what: str) -> None:
+        self.every.change(self._seen(name), what)
+
+    def of(self, name: str) -> AbstractAsyncContextManager[Session]:
+        return self.every.of(self._seen(name))
+
+    def full_at(self, name: str) -> datetime | None:
+        return self.every.full_at(self._seen(name))
+
+    def secret(self, candidate: str) -> str:
+        return self.every.secret(candidate)
+
+    def _seen(self, name: str) -> str:
+        if name not in self.names:
+            raise KeyError(name)
+        return name
 
 
 @runtime_checkable

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from keapbridge.console.threads import on_a_thread
 from keapbridge.model.accepted import person
-from keapbridge.model.given import checks, flag
+from keapbridge.model.given import checks, flag, several_texts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,6 +23,10 @@ def _name(what: str, value: Any) -> None:
         raise TypeError(f"{what}: the name of who looks at the pages, such as User('anna', can_decide=True)")
 
 
+def _names(value: Collection[str] | None) -> frozenset[str] | None:
+    return None if value is None else frozenset(several_texts("tenants", value, example="acme"))
+
+
 @attrs.frozen
 class User:
     """Who looks at the pages.
@@ -30,10 +34,16 @@ class User:
     Attributes:
         name: as it stands in the history of what they decide.
         can_decide: whether they may change anything; who may not sees all pages, and decides nothing.
+        tenants: of a fleet, by name, those that there are for them; `None` for all. The console of one session does not
+            look at it.
+
+    Raises:
+        TypeError: for what is no name, no flag, or no several names.
     """
 
     name: str = attrs.field(validator=checks(_name))
     can_decide: bool = attrs.field(default=False, validator=checks(flag))
+    tenants: Collection[str] | None = attrs.field(default=None, converter=_names)
 
 
 Authorize = Callable[["Request"], "User | Awaitable[User | None] | None"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from kept import NOON
+from sqlalchemy import create_engine, text
 
-from keapbridge.store.sql import LinkStore
+from keapbridge.store import schema as t
+from keapbridge.store.sql import LinkStore, open_store
+from keapbridge.store.sql.rows import to_text
 from keapbridge.store.works import JOINED, KEPT, KeptWork, SqlWorks
 
 SECOND = timedelta(seconds=1)
@@ -36,6 +40,31 @@ def test_the_same_is_not_begun_twice_at_once(works: SqlWorks) -> None:
         "it is over, and may be tried again"
     )
     assert works.get("p1") == KeptWork("p1", "A plan is applied", "bob", NOON + 2 * SECOND)
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("postgresql")
+def test_of_two_processes_that_begin_the_same_at_once_one_does(postgresql_store: str) -> None:
+    engine = create_engine(postgresql_store)
+    works = SqlWorks(open_store(engine, "toys"))
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    row = {
+        "bridge": "toys",
+        "about": "p1",
+        "what": "A plan is applied",
+        "decided_by": "anna",
+        "began_at": to_text(NOON),
+    }
+    with ThreadPoolExecutor(1) as pool, engine.connect() as first, engine.connect() as other:
+        first.execute(t.works.insert(), row)
+        known = pool.submit(works.begin, "p1", "A plan is applied", "bob", NOON + SECOND)
+        while not other.execute(waits).scalar_one() and not known.done():
+            other.rollback()  # else it would see for ever what it saw first
+        first.commit()
+        assert known.result() == KeptWork("p1", "A plan is applied", "anna", NOON)
+    engine.dispose()
 
 
 def test_one_whose_process_has_died_does_not_stand_in_the_way_for_long(works: SqlWorks) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge.fleet.kept import KeptSessions, Session
+from keapbridge.fleet.kept import KeptSessions, Session, called
 from keapbridge.fleet.status import FleetStatus
 from keapbridge.fleet.tenants import Tenants
 from keapbridge.store.inbox import inbox_of
@@ -39,7 +39,8 @@ class FleetDesks:
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[Session]:
         """The session of a tenant."""
-        async with self.kept.of(self.tenants[name].tenant) as session:
+        tenant = await called(lambda: self.tenants[name].tenant)
+        async with self.kept.of(tenant) as session:
             yield session
 
     def secret(self, candidate: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, or_, select, update
 
 from keapbridge.store import schema as t
 from keapbridge.store.retries import insistent
@@ -65,13 +65,17 @@ class SqlWorks:
             "page": None,
             "error": None,
         }
+        new = self.store.database.insert(t.works)
+        over = or_(w.ended_at.is_not(None), w.began_at <= to_text(now - JOINED))
+        # In one statement: of two processes that begin the same, the later one sees what the earlier one has written.
+        taken = new.on_conflict_do_update(
+            index_elements=[w.bridge, w.about], set_={name: new.excluded[name] for name in row}, where=over
+        ).returning(w.about)
         with self.store.database.transaction() as c:
             c.execute(delete(t.works).where(w.bridge == bridge, w.began_at < to_text(now - KEPT)))
-            before = c.execute(select(t.works).where(w.bridge == bridge, w.about == about)).first()
-            if before is not None and (known := self._work(before)).has_just_begun(now):
-                return known
-            self.store.database.upsert(c, t.works, [row])
-        return None
+            if c.execute(taken, row).first() is not None:
+                return None
+            return self._work(c.execute(select(t.works).where(w.bridge == bridge, w.about == about)).one())
 
     @insistent
     def end(self, about: str, now: datetime, *, page: str = "", error: str = "") -> None:

@@ -1,0 +1,47 @@
+"""What the console does with a fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import attrs
+
+from keapbridge.fleet.desks import FleetDesks
+from keapbridge.fleet.kept import KeptSessions
+from keapbridge.fleet.tenants import Tenants
+from keapbridge.model.tenant import Tenant
+
+
+@attrs.define
+class Registry:
+    """It notes by which thread it is read."""
+
+    tenant: Tenant
+    read_by: list[threading.Thread] = attrs.field(factory=list)
+
+    def __getitem__(self, name: str) -> Registry:
+        self.read_by.append(threading.current_thread())
+        return self
+
+
+class Kept:
+    @asynccontextmanager
+    async def of(self, tenant: Tenant) -> AsyncIterator[Any]:
+        yield f"the session of {tenant.name}"
+
+
+def test_the_event_loop_of_a_host_does_not_wait_for_the_registry() -> None:
+    registry = Registry(Tenant("acme"))
+    desks = FleetDesks(cast("Tenants", registry), cast("KeptSessions", Kept()), cast("Any", None))
+
+    async def look() -> None:
+        async with desks.of("acme") as session:
+            assert cast("Any", session) == "the session of acme"
+
+    asyncio.run(look())
+    assert registry.read_by
+    assert threading.current_thread() not in registry.read_by

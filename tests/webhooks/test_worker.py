@@ -86,6 +86,25 @@ def test_whom_keap_was_told_to_forget_is_forgotten_here_too(
     assert len(crm_server.state.contacts) == len(keap_server.state.contacts) == 1
 
 
+def test_who_cannot_be_forgotten_yet_is_tried_again_and_lets_nobody_wait(
+    app: WebhookApp, ada: str, keap_server: KeapEmulator, session: kb.SyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = keap_server.state.contacts.add({"given_name": "Bob"})
+    linked: list[int] = []
+    forget = kb.SyncSession.forget
+
+    def not_yet(self: kb.SyncSession, *given: Any, **named: Any) -> kb.Forgotten:
+        linked.append(len(list(session.contacts.links())))
+        if len(linked) == 1:
+            raise kb.UncertainError("it is not known yet", retry_at=datetime.now(UTC))
+        return forget(self, *given, **named)
+
+    monkeypatch.setattr(kb.SyncSession, "forget", not_yet)
+    run(app, delivery("contact.redact", ada), delivery("contact.add", bob))
+    assert [link.keap_id for link in session.contacts.links()] == [bob]
+    assert linked[-1] == 2, "the other one was synced meanwhile"
+
+
 def test_a_change_in_the_customcrm_reaches_keap(
     app: WebhookApp, ada: str, keap_server: KeapEmulator, crm_server: CustomcrmEmulator, sign: Sign
 ) -> None:

@@ -48,6 +48,7 @@ from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
 from keapbridge.sync.checking.check import Checked, check, check_first
 from keapbridge.sync.lease import DEBUG_TERM, holding
+from keapbridge.sync.planning.lost_creates import check_settled
 from keapbridge.sync.planning.propose import propose
 from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far, read_whole
 from keapbridge.sync.reading.recognition import recognise_customcrm
@@ -372,13 +373,14 @@ class Engine:
     ) -> Flow[Forgotten]:
         [(side, id)] = _one_id(keap, customcrm).items()
         sync = self.bridge[name]
-        return self._run("forget", [sync], self._forget(sync.name, side, id), wait, is_bound=False)
+        return self._run("forget", [sync], self._forget(sync, side, id), wait, is_bound=False)
 
-    def _forget(self, name: str, side: Side, id: str) -> Flow[Forgotten]:
+    def _forget(self, sync: Synchronization, side: Side, id: str) -> Flow[Forgotten]:
+        yield from check_settled(sync, side, id)
         forgetting = self.bridge.store.forgetting
-        ids, counts = yield from forgetting.erase(name, side, id)
+        ids, counts = yield from forgetting.erase(sync.name, side, id)
         cleaned = yield from forgetting.clean()
-        return Forgotten(name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
+        return Forgotten(sync.name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
 
     def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> Flow[int]:
         flow = rebind(self.bridge, keep_links=flag("keep_links", keep_links))

@@ -555,6 +555,8 @@ class SyncSession:
 
         Raises:
             SessionBusyError: when another runner is at work.
+            UncertainError: when a new record was made of theirs, and it is not known yet what became of it, or it was
+                written over another person's that has to get back first what it held: sync, and call it again.
         """
         return self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 

@@ -15,7 +15,15 @@ import attrs
 
 from keapbridge._flow.drivers import AsyncDriver
 from keapbridge._flow.effects import blocking, now
-from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError, ShapeError, StatusError, StoppedError
+from keapbridge.errors import (
+    KeapbridgeError,
+    LinkStoreError,
+    SessionBusyError,
+    ShapeError,
+    StatusError,
+    StoppedError,
+    UncertainError,
+)
 from keapbridge.model.names import ORDER
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side
@@ -131,13 +139,14 @@ class Worker:
 
     async def _forget(self, name: str, taken: Sequence[Due]) -> Sequence[Due]:
         """Erase whom Keap was told to forget, deliveries included; answers the rest."""
-        left: list[Due] = []
         for record in taken:
-            if record.forget:
+            if not record.forget:
+                continue
+            try:
                 await self._syncs.forget(name, record.id)
-            else:
-                left.append(record)
-        return left
+            except UncertainError:  # until a sync has settled it
+                await self._postpone(name, [record])
+        return [record for record in taken if not record.forget]
 
     async def _sync(self, name: str, taken: Sequence[Due]) -> None:
         """Sync these records; if the batch fails because of one of them, in halves, so that the others get through."""

@@ -352,6 +352,30 @@ def test_a_pair_that_is_no_more_waits_for_nothing(toys: World, side: kb.Side) ->
 
 
 @SIDES
+@pytest.mark.parametrize("is_known", [True, False])
+def test_who_was_written_over_another_is_forgotten_once_that_one_is_as_it_was(
+    toys: World, side: kb.Side, is_known: bool
+) -> None:
+    """What the store knows of the one is all that tells it from an edit of the other."""
+    s = scene(toys, side)
+    end = hidden_when_made(s)
+    if not is_known:
+        s.target.after = lost
+    toys.sync()
+    ids = (s.kite, None) if side is CUSTOMCRM else (None, s.kite)
+    with pytest.raises(kb.UncertainError, match=f"{s.kite}.*sync"):
+        toys.run(toys.engine.forget("toys", *ids))
+    s.target.after = nothing
+    for show in end:
+        show()
+    toys.sync()
+    assert s.is_healed()
+    assert toys.run(toys.engine.forget("toys", *ids)).erased["intents"] == 0
+    toys.sync(full=True)
+    assert s.is_healed()
+
+
+@SIDES
 def test_of_two_that_are_taken_for_one_at_the_same_moment_one_is_linked_and_the_other_told(
     toys: World, side: kb.Side
 ) -> None:

@@ -12,7 +12,7 @@ import attrs
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
 from keapbridge.decide.written_over import as_it_was, looks_written_over
-from keapbridge.errors import UnfitError
+from keapbridge.errors import UncertainError, UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Skip
@@ -30,6 +30,7 @@ from keapbridge.sync.systems import System
 __all__ = [
     "CLOCK_TOLERANCE",
     "certain_at",
+    "check_settled",
     "find_made",
     "held_before",
     "look_for",
@@ -137,6 +138,26 @@ def held_before(sync: Synchronization, side: Side, id: str, partner: str) -> Flo
         seen = as_it_was(pair).seen[side]
         return {} if seen is None or pair.doubt is not None else dict(seen.snapshot.values)
     return {}
+
+
+def check_settled(sync: Synchronization, side: Side, id: str) -> Flow[None]:
+    """Look whether it is known what became of the creates of a record; without their intents nobody finds that out.
+
+    What was made would come back as somebody new, and what was written over another record would pass for an edit.
+
+    Raises:
+        UncertainError: when it is not.
+    """
+    for intent in (yield from sync.store.intents.open(sync.name)):
+        if (intent.side.other, intent.source_id) == (side, id):
+            reason = f"what was made of {side.title} {id} "
+            if intent.over is None:
+                reason += "is not known yet: sync first"
+            else:
+                reason += (
+                    f"was written over {intent.side.title} {intent.over}, which gets back what it held: sync first"
+                )
+            raise UncertainError(reason, retry_at=certain_at(intent.created_at, sync.settings))
 
 
 def may_be_of(side: Side, id: str) -> str:

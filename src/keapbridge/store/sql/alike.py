@@ -183,8 +183,8 @@ class Alike:
             "object": name,
             "customcrm_id": customcrm_id,
             "keap_id": keap_id,
-            "customcrm_base": ours.snapshot,
-            "keap_base": theirs.snapshot,
+            "customcrm_base": self._sealed(ours),
+            "keap_base": self._sealed(theirs),
             "customcrm_digest": our_digest,
             "keap_digest": their_digest,
             "customcrm_mark": ours.mark,
@@ -194,6 +194,11 @@ class Alike:
             "customcrm_changed": ours.changed,
             "keap_changed": theirs.changed,
         }
+
+    def _sealed(self, stored: _Stored) -> str:
+        """What is stored, as it is; under the first key, for whoever changes keys meanwhile may be past the links."""
+        seal = self._core.rows.seal
+        return stored.snapshot if seal.is_current(stored.snapshot) else seal.close(stored.values)
 
 
 def _ids(lines: Iterable[Line]) -> list[tuple[str, str]]:

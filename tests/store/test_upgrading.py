@@ -114,7 +114,7 @@ def test_what_is_left_out_on_purpose_while_many_records_come_is_not_made_between
     url = _without(f"sqlite:///{tmp_path / 'bridge.db'}", LEFT_OUT)
     store = open_store(url, "default")
     assert _indexes(url) == INDEXES - {LEFT_OUT}
-    SyncDriver().run(store.links.end_linking())
+    SyncDriver().run(store.match_keys.index())
     store.close()
     assert _indexes(url) == INDEXES
 

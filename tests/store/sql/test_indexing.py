@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, key, run, seen, stage
 
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Flow
 from keapbridge.model.kept import Staged
 from keapbridge.model.records import Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.store.sql import LinkStore, indexing, links, open_store
+from keapbridge.store.sql import LinkStore, indexing, links, match_keys, open_store
 from keapbridge.store.sql.alike import Alike, KnownBy
+from keapbridge.store.sql.match_keys import MatchKeys
 
 if TYPE_CHECKING:
     from conftest import World
@@ -62,13 +65,13 @@ def _known_by(_: Snapshot) -> KnownBy:
 def test_they_are_made_when_keys_are_compared(world: World, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _fill(world)
     asked: list[set[str]] = []
-    original = type(open_store("sqlite://", "other").match_keys).groups
+    original = MatchKeys.index
 
-    def groups(self: Any, *given: Any) -> Any:
+    def index(self: MatchKeys) -> Flow[None]:
         asked.append(_indexes(store))
-        return original(self, *given)
+        return original(self)
 
-    monkeypatch.setattr(type(open_store("sqlite://", "other").match_keys), "groups", groups)
+    monkeypatch.setattr(MatchKeys, "index", index)
     assert world.sync().count("linked") == 3
     assert not asked[0], "they were left out"
     assert _indexes(store) == INDEXES
@@ -138,6 +141,38 @@ def test_who_was_linked_when_linking_was_cut_off_counts_as_linked(toys: LinkStor
     assert {(c.side, c.id): c.linked for c in candidates} == {(CUSTOMCRM, "b"): False, (KEAP, "B"): False}
     assert run(toys.match_keys.same_key(TOYS, KEAP, [key("a")])) == [("A", True)]
     assert _is_indexed(toys)
+
+
+def test_others_may_write_between_two_of_them(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million pairs have so many keys that to sort them twice takes longer than a webhook waits."""
+    monkeypatch.setattr(match_keys, "MANY", 0)
+    opened = open_store(store, TOYS)
+    stage(opened, seen(CUSTOMCRM, "a", {"name": "a"}), "new", key("a"))
+    _leave_unindexed(opened, few=100)
+    between: list[set[str]] = []
+
+    def pause(_: float) -> None:
+        with closing(sqlite3.connect(store.removeprefix("sqlite:///"), timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        between.append(_indexes(store))
+
+    SyncDriver(sleep=pause).run(opened.match_keys.index())
+    opened.close()
+    assert between == [{"ix_keapbridge_match_keys_record"}]
+    assert _indexes(store) == INDEXES
+
+
+def test_who_is_linked_between_two_of_them_counts_as_linked(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may die there."""
+    monkeypatch.setattr(match_keys, "MANY", 0)
+    for side, its in ((CUSTOMCRM, "a"), (KEAP, "A")):
+        stage(toys, seen(side, its, {"name": "a"}), "new", key("a"))
+    begin_run(toys)
+    _leave_unindexed(toys, few=100)
+    assert run(toys.match_keys._index_next())
+    _link(toys, "a")
+    run(toys.match_keys.index())
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("a")])) == [("A", True)]
 
 
 def test_one_that_is_linked_by_itself_meanwhile_is_not_forgotten_either(toys: LinkStore) -> None:

@@ -6,6 +6,9 @@ at once, its entries are sorted first.
 While they are left out, keys are not told either that their records are linked now: a key is found by nobody then, and
 whoever asks for one has the indexes made first, by this process or by one that did not come that far.
 
+Nobody else writes to the file while one is made, which takes its time where there are very many keys: then they are
+made one by one (`MatchKeys.index`).
+
 On PostgreSQL nothing is left out: who reads and writes rows need not own the tables.
 """
 
@@ -13,7 +16,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, exists, false, literal, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    false,
+    inspect,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql import column, table
 
 from keapbridge.model.side import Side
@@ -22,7 +38,7 @@ from keapbridge.store.engines import LOG, LONG_LOG
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.rows import link_columns
 
-__all__ = ["index_again", "is_indexed", "leave_unindexed"]
+__all__ = ["has_more", "index_again", "index_next", "is_indexed", "leave_unindexed"]
 
 
 def leave_unindexed(core: Core, c: Connection, *, few: int = 0) -> None:
@@ -34,20 +50,23 @@ def leave_unindexed(core: Core, c: Connection, *, few: int = 0) -> None:
         return
     k = t.match_keys.c
 
-    def more() -> Any:
-        return select(k.id).limit(1).offset(bindparam("few", type_=Integer))
-
     def others() -> Any:
         return select(k.id).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
 
-    execute, values = core.database.execute, {"few": few, "bridge": core.bridge}
-    if (
-        execute(c, "more keys", more, values).first() is None
-        and execute(c, "keys of others", others, values).first() is None
-    ):
+    its = {"bridge": core.bridge}
+    if not has_more(core, c, few) and core.database.execute(c, "keys of others", others, its).first() is None:
         for index in t.match_keys.indexes:
             index.drop(c, checkfirst=True)
         core.database.log(c, LONG_LOG)
+
+
+def has_more(core: Core, c: Connection, few: int) -> bool:
+    """Whether the database has more match keys than that."""
+
+    def query() -> Any:
+        return select(t.match_keys.c.id).limit(1).offset(bindparam("few", type_=Integer))
+
+    return core.database.execute(c, "more keys", query, {"few": few}).first() is not None
 
 
 def is_indexed(core: Core, c: Connection) -> bool:
@@ -65,13 +84,24 @@ def is_indexed(core: Core, c: Connection) -> bool:
 
 def index_again(core: Core, c: Connection) -> None:
     """Make the indexes, if they were left out."""
+    while index_next(core, c):
+        pass
+
+
+def index_next(core: Core, c: Connection) -> bool:
+    """Make one of the indexes that were left out; whether another one is to be made."""
     if is_indexed(core, c):
-        return
+        return False
     if core.database.execute(c, "any link", lambda: select(t.links.c.keap_id).limit(literal(1, Integer)), {}).first():
         core.database.execute(c, "keys linked meanwhile", _linked, {})
-    for index in t.match_keys.indexes:
-        index.create(c, checkfirst=True)
-    core.database.log(c, LOG)
+    there = {index["name"] for index in inspect(c).get_indexes(t.match_keys.name)}
+    left_out = [index for index in t.match_keys.indexes if index.name not in there]
+    # That of the keys comes last: whether their records are linked is among its columns.
+    missing, *others = sorted(left_out, key=lambda index: len(index.columns))
+    missing.create(c)
+    if not others:
+        core.database.log(c, LOG)
+    return bool(others)
 
 
 def _linked() -> Any:

@@ -27,7 +27,7 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
-from keapbridge.store.sql.indexing import index_again, leave_unindexed
+from keapbridge.store.sql.indexing import leave_unindexed
 from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import keep_keys, settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites
@@ -217,16 +217,10 @@ class Links:
 
     @flow
     def begin_linking(self, number: int) -> None:
-        """About to link so many pairs, batch by batch: what they would scatter may be left out meanwhile."""
+        """About to link so many pairs, batch by batch: what they would scatter may wait for `MatchKeys.index`."""
         if number >= MANY:
             with self._core.transaction() as c:
                 leave_unindexed(self._core, c, few=KEYS * number)
-
-    @flow
-    def end_linking(self) -> None:
-        """Make what was left out; without this call it is made when it is needed."""
-        with self._core.transaction() as c:
-            index_again(self._core, c)
 
     def all(self, name: str) -> Iterator[Link]:
         """All links, in the order of Customcrm's ids."""

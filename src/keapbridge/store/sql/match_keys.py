@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, exists, false, func, literal, select, true, update
 
+from keapbridge._flow.effects import Flow, Sleep
 from keapbridge.decide import match
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
@@ -16,13 +17,15 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
-from keapbridge.store.sql.indexing import index_again, is_indexed
+from keapbridge.store.sql.indexing import has_more, index_again, index_next, is_indexed
 from keapbridge.store.sql.rows import link_columns
 from keapbridge.store.sql.told_apart import ToldOf, told_apart
 from keapbridge.store.statements import Found
 
 __all__ = ["MatchKeys", "add_keys", "keep_keys", "link_staged_keys", "settle_keys"]
 
+MANY = 100_000  # keys, to sort which takes a second
+BETWEEN = 0.3  # seconds, in which all look that wait for a SQLite
 KeysOf = Callable[[Snapshot], tuple[RecordKey, ...]]
 
 
@@ -31,6 +34,24 @@ class MatchKeys:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def index(self) -> Flow[None]:
+        """Make the indexes that were left out while many keys came; without this call they are made when needed.
+
+        So long others must wait who write to the file: where it takes long, they can between two.
+        """
+        if self._core.database.is_sqlite:
+            while (yield from self._index_next()):
+                yield Sleep(BETWEEN)
+
+    @flow
+    def _index_next(self) -> bool:
+        """Make the next one of very many keys, or all of them; whether that was not the last."""
+        with self._core.transaction() as c:
+            if not is_indexed(self._core, c) and has_more(self._core, c, MANY):
+                return index_next(self._core, c)
+            index_again(self._core, c)
+        return False
 
     @flow
     def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> tuple[list[Candidate], str | None]:

@@ -39,6 +39,7 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
     for rank, key in enumerate(sync.mapper.keys):
         if not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
             return False
+        yield from sync.store.match_keys.index()
         after: str | None = ""
         name = "+".join(key.fields)
         while after is not None:

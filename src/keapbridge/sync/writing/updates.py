@@ -42,7 +42,7 @@ def apply_pairs(part: RunPart) -> Flow[None]:
         yield from store.match_keys.drop(part.sync.name, ranks)  # of a plan that was cut short; all get them now
         yield from store.links.begin_linking(number)
         yield from _apply_batches(part, map(partial(link_alike, part), part.links_to_make()))
-        yield from store.links.end_linking()
+        yield from store.match_keys.index()
 
 
 def adopt(part: RunPart, adoptions: Sequence[Adopt]) -> Flow[None]:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import keapbridge as kb
@@ -29,6 +31,7 @@ class Fleet:
     session: kb.SyncSession
     tenants: list[TenantStatus]
     changed: list[tuple[str, str]] = attrs.field(factory=list)
+    is_closed: bool = False
 
     def desks(self) -> Fleet:
         return self
@@ -50,6 +53,9 @@ class Fleet:
 
     def secret(self, candidate: str) -> str:
         return candidate
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -131,6 +137,16 @@ def test_a_tenant_of_others_is_answered_like_one_that_there_is_not(fleet: Fleet,
     seen, unknown = (client.post("/", data={**form, "tenant": name}) for name in ("asks", "nobody"))
     assert (seen.status_code, seen.text) == (404, unknown.text)
     assert not fleet.changed
+
+
+@pytest.mark.parametrize("is_mounted", [False, True])
+def test_at_its_end_it_closes_the_sessions_that_it_has_opened(fleet: Fleet, *, is_mounted: bool) -> None:
+    console = kb.console.asgi_app(fleet, authorize=lambda _: kb.console.User("anna", tenants=["zulu"]))
+    app = Starlette(routes=[Mount("/sync", console)], lifespan=console.lifespan) if is_mounted else console
+    with TestClient(app, base_url="http://console.example") as client:
+        assert client.get("/sync/tenants/zulu/runs" if is_mounted else "/tenants/zulu/runs").status_code == 200
+        assert not fleet.is_closed
+    assert fleet.is_closed
 
 
 def test_tenants_of_a_user_are_several_names() -> None:

@@ -20,11 +20,13 @@ class Host:
     Attributes:
         broken: tenants for which it cannot open a session at the moment, and why.
         opened: for which tenants it has opened sessions, one after the other.
+        closed: the same of those that were closed.
     """
 
     systems: dict[str, tuple[CustomcrmEmulator, KeapEmulator]] = attrs.field(factory=dict)
     broken: dict[str, Exception] = attrs.field(factory=dict)
     opened: list[str] = attrs.field(factory=list)
+    closed: list[str] = attrs.field(factory=list)
 
     def add(self, name: str) -> tuple[CustomcrmEmulator, KeapEmulator]:
         crm, keap = CustomcrmEmulator().__enter__(), KeapEmulator().__enter__()
@@ -43,6 +45,7 @@ class Host:
             kb.SyncSession(customcrm=crm, keap=keap, store=store, name=tenant.name) as session,
         ):
             yield session
+        self.closed.append(tenant.name)
 
     def edit(self, name: str, email: str) -> None:
         self.systems[name][0].state.contacts.add({"FirstName": "Ada", "Email": email})

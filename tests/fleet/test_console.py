@@ -109,3 +109,12 @@ def test_names_of_tenants_are_text(fleet: Fleet, host: Any, client: TestClient) 
     sent = client.post("/", data={"token": _token(page), "tenant": odd, "what": "pause"})
     assert sent.status_code == 200
     assert fleet.status()[odd].state == "paused"
+
+
+def test_the_sessions_that_were_opened_are_closed_at_its_end(fleet: Fleet, host: Any) -> None:
+    console = kb.console.asgi_app(fleet, authorize=lambda _: kb.console.User("anna"))
+    with TestClient(console, base_url="http://console.example") as client:
+        for _ in range(2):
+            assert client.get("/tenants/acme/runs").status_code == 200
+        assert (host.opened, host.closed) == (["acme"], [])
+    assert host.closed == ["acme"]

@@ -91,7 +91,11 @@ def asgi_app(
 
 
 class ConsoleApp:
-    """An ASGI application that shows the pages; made by `asgi_app`. It needs no lifespan."""
+    """An ASGI application that shows the pages; made by `asgi_app`.
+
+    It needs no lifespan. With one it closes at its end the sessions that it has opened for the tenants of a fleet. A
+    framework does not pass that on to an application that is mounted in it: give `lifespan` to the outer one.
+    """
 
     def __init__(
         self, desk: Desk | None, desks: Desks | None, authorize: Authorize, url_for: UrlFor | None, title: str
@@ -108,7 +112,20 @@ class ConsoleApp:
             routes += self._routes(SESSION)
         else:
             routes += [*self._routes(FLEET), Mount("/tenants/{tenant}", routes=self._routes(SESSION))]
-        self._app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        self._app = Starlette(routes=routes, exception_handlers={HTTPException: _refused}, lifespan=self.lifespan)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """`FastAPI(lifespan=console.lifespan)`, for an application that mounts this one."""
+        try:
+            yield
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the sessions that were opened for the tenants of a fleet. A later request opens them anew."""
+        if self._desks is not None:
+            await self._desks.close()
 
     def __repr__(self) -> str:
         return f"<ConsoleApp for {'a fleet' if self._desk is None else repr(self._desk.name)}>"

@@ -176,6 +176,10 @@ class Desks(Protocol):
         """A secret that all processes share: the candidate, unless there is one already."""
         ...
 
+    async def close(self) -> None:
+        """Close the sessions that were opened, those in use when they are not any more."""
+        ...
+
 
 @attrs.frozen
 class SomeDesks:
@@ -204,6 +208,9 @@ class SomeDesks:
 
     def secret(self, candidate: str) -> str:
         return self.every.secret(candidate)
+
+    async def close(self) -> None:
+        await self.every.close()
 
     def _seen(self, name: str) -> str:
         if name not in self.names:

@@ -46,3 +46,7 @@ class FleetDesks:
     def secret(self, candidate: str) -> str:
         """A secret that all processes share: the candidate, unless there is one already."""
         return inbox_of(self.kept.database, "").console_secret(candidate)
+
+    async def close(self) -> None:
+        """Close the sessions that were opened, those in use when they are not any more."""
+        await self.kept.close()

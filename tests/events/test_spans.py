@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import keapbridge as kb
+from keapbridge.events.values import current_tenant
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 
@@ -86,3 +87,28 @@ def test_spans_have_their_parents_and_nothing_of_anybody(run: Any, exported: Any
     assert [name for name, parent in tree if parent is None] == ["nightly"]
     assert all(span.start_time <= span.end_time for span in spans)
     assert "lanted" not in repr([(span.name, dict(span.attributes)) for span in spans])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("run", [_run, _run_async], ids=["threads", "loop"])
+def test_spans_and_metrics_of_a_job_have_its_tenant(run: Any, exported: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    tracer, exporter = exported
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
+    around = current_tenant.set("acme")
+    try:
+        run(tracer)
+    finally:
+        current_tenant.reset(around)
+    ours = [span for span in exporter.get_finished_spans() if span.name != "nightly"]
+    assert {span.attributes.get("keapbridge.tenant") for span in ours} == {"acme"}
+    found: Any = reader.get_metrics_data()
+    kept = [each for of in found.resource_metrics for scope in of.scope_metrics for each in scope.metrics]
+    assert {"keapbridge.run.duration", "keapbridge.records"} <= {each.name for each in kept}
+    assert {dict(p.attributes).get("keapbridge.tenant") for each in kept for p in each.data.data_points} == {"acme"}
+    provider.shutdown()

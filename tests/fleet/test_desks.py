@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import attrs
 
+from keapbridge.console.threads import on_a_thread, on_its_own
+from keapbridge.events.values import current_tenant
 from keapbridge.fleet.desks import FleetDesks
 from keapbridge.fleet.kept import KeptSessions
 from keapbridge.fleet.tenants import Tenants
@@ -32,6 +34,17 @@ class Kept:
     @asynccontextmanager
     async def of(self, tenant: Tenant) -> AsyncIterator[Any]:
         yield f"the session of {tenant.name}"
+
+
+def test_what_is_done_for_a_tenant_is_told_as_its_own() -> None:
+    desks = FleetDesks(cast("Tenants", Registry(Tenant("acme"))), cast("KeptSessions", Kept()), cast("Any", None))
+
+    async def look() -> list[str]:
+        async with desks.of("acme"):
+            inside = [current_tenant.get(), await on_a_thread(current_tenant.get), await on_its_own(current_tenant.get)]
+        return [*inside, current_tenant.get()]
+
+    assert asyncio.run(look()) == ["acme", "acme", "acme", ""]
 
 
 def test_the_event_loop_of_a_host_does_not_wait_for_the_registry() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import attrs
 
+from keapbridge.events.values import current_tenant
 from keapbridge.fleet.kept import KeptSessions, Session, called
 from keapbridge.fleet.status import FleetStatus
 from keapbridge.fleet.tenants import Tenants
@@ -38,10 +39,14 @@ class FleetDesks:
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[Session]:
-        """The session of a tenant."""
+        """The session of a tenant. What is done with it meanwhile is told as this tenant's."""
         tenant = await called(lambda: self.tenants[name].tenant)
         async with self.kept.of(tenant) as session:
-            yield session
+            around = current_tenant.set(name)
+            try:
+                yield session
+            finally:
+                current_tenant.reset(around)
 
     def secret(self, candidate: str) -> str:
         """A secret that all processes share: the candidate, unless there is one already."""

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keapbridge._flow import uncollected as module
-from keapbridge._flow.uncollected import MANY, uncollected
+from keapbridge._flow.uncollected import uncollected
 
 
 class _Node:
@@ -18,8 +17,7 @@ class _Node:
 
 
 @pytest.fixture(autouse=True)
-def _collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "_old", module._Old())
+def _collecting() -> Iterator[None]:
     assert gc.isenabled()
     gc.collect()
     yield
@@ -49,33 +47,20 @@ def test_where_the_host_has_turned_it_off_it_stays_off() -> None:
     assert not gc.isenabled()
 
 
-def test_many_objects_in_use_are_old_at_once() -> None:
-    with uncollected():
-        kept = [[n] for n in range(2 * MANY)]
-    assert gc.get_count()[0] < MANY
-    young = {id(each) for each in gc.get_objects(generation=0)}
-    assert not any(id(each) in young for each in kept)
-    assert gc.get_freeze_count() == 0
-
-
 def test_what_the_host_has_put_aside_stays_there() -> None:
     gc.freeze()
     aside = gc.get_freeze_count()
     with uncollected():
-        kept = [[n] for n in range(2 * MANY)]
+        kept = [[n] for n in range(5_000)]
     assert kept
     assert gc.get_freeze_count() == aside
 
 
-def test_cycles_that_were_taken_for_old_are_dropped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 10 * MANY)
+def test_what_the_host_drops_meanwhile_does_not_wait_for_a_collection_of_all() -> None:
+    """An answer, a file, a connection may hang on it; and in a large process that seldom comes."""
     with uncollected():
         left = weakref.ref(_Node())
-        kept = [[n] for n in range(2 * MANY)]
+        kept = [[n] for n in range(5_000)]
     assert kept
-    assert left() is not None
-    for _ in range(10):
-        kept.clear()
-        with uncollected():
-            kept = [[n] for n in range(2 * MANY)]
+    gc.collect(1)
     assert left() is None

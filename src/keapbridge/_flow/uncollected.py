@@ -8,9 +8,6 @@ from contextlib import contextmanager
 
 __all__ = ["uncollected"]
 
-MANY = 2_000  # objects that are made and in use, of which it is worth while to be rid
-MOST = 1_000_000  # of them, after which all is looked at
-
 
 @contextmanager
 def uncollected() -> Iterator[None]:
@@ -18,6 +15,8 @@ def uncollected() -> Iterator[None]:
 
     It would come a dozen times for each page, and look at records that nobody has had the time to drop: a third of the
     whole. Within this nothing waits for a system, and no cycles are made.
+
+    What is young to it stays so: the process is the host's, whose own cycles would else wait for a collection of all.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -25,32 +24,4 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            made, *_ = gc.get_count()
-            if made > MANY:
-                _old.take(made)
             gc.enable()
-
-
-class _Old:
-    """What the collector takes for old, so that it looks at it seldom.
-
-    A page is let go of as a whole, and then its memory is free without the collector. It would look at all of it first,
-    as soon as it may come again.
-    """
-
-    def __init__(self) -> None:
-        self._taken = 0
-
-    def take(self, made: int) -> None:
-        """Let it take for old all that is new to it."""
-        if gc.get_freeze_count():
-            return  # the host has put objects aside for good, and they would come back
-        gc.freeze()
-        gc.unfreeze()
-        self._taken += made
-        if self._taken > MOST:  # cycles of others are among it; nothing else counts what was taken in like this
-            self._taken = 0
-            gc.collect()
-
-
-_old = _Old()

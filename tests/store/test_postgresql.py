@@ -47,6 +47,19 @@ def test_the_migrated_database_is_as_the_schema_says(postgresql_url: str) -> Non
     assert [d for d in differences if "keapbridge_version" not in str(d)] == []
 
 
+def test_a_host_may_publish_all_tables(postgresql_url: str) -> None:
+    """As what streams changes to other systems has it: a table without a key must not be changed then."""
+    for url in (postgresql_url, f"{postgresql_url}?schema=bridge"):
+        Database(url).close()
+    engine = create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE PUBLICATION everything FOR ALL TABLES")
+        for schema_name in ("public", "bridge"):
+            for table in schema.metadata.tables:
+                connection.exec_driver_sql(f"DELETE FROM {schema_name}.{table}")
+    engine.dispose()
+
+
 def test_two_systems_are_synced_edited_in_conflict_and_undone(world: World) -> None:
     names = [f"R{n}" for n in range(30)]
     for name in names[::2]:

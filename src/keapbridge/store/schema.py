@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0022"
+HEAD = "0023"
 
 metadata = MetaData()
 

@@ -31,6 +31,7 @@ from keapbridge.store.migrations.versions import (
     v0020_keys_in_a_row,
     v0021_open_deliveries,
     v0022_written_over,
+    v0023_replicas,
 )
 
 __all__ = ["SCRIPTS"]
@@ -58,4 +59,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0020_keys_in_a_row,
     v0021_open_deliveries,
     v0022_written_over,
+    v0023_replicas,
 )

@@ -20,7 +20,7 @@ from two_systems.pools import CUSTOMCRM, DAY, KEAP, OBJECTS, ODD, ROUNDS, WEAR, 
 from two_systems.world import World
 
 UNLISTED = "leave it out, and reads by id show it"  # a property that was found to be missing from lists
-UNTOLD = {"unchanged", "not approved"}  # what a report counts without a line for each
+UNTOLD = {"unchanged", "not approved", "decided"}  # what a report counts without a line for each
 
 
 def ids_of(line: Any) -> Iterator[tuple[kb.Side, str | None]]:

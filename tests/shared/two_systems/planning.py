@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 import keapbridge as kb
 from two_systems.drivers import value_of
@@ -78,6 +78,46 @@ class Planning(Users):
         if isinstance(report, kb.Report):
             again = self.watched(lambda: self.session().apply(plan, only=numbers), may_fail=[kb.StalePlanError])
             assert isinstance(again, kb.StalePlanError), "a plan was applied twice"
+
+    @precondition(lambda self: {"companies", "contacts"} <= set(self.objects))
+    @rule(side=sides, known=st.booleans(), old=st.booleans(), asynchronous=st.booleans())
+    def approve_who_needs_somebody_else(self, side: kb.Side, known: bool, old: bool, asynchronous: bool) -> None:
+        """Only contacts are approved, one of them of a new company: no company is written, and it waits for that."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        if old:
+            self._add_alike("contacts", *kb.Side)
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(AFTER_THE_TERM)
+        else:
+            self._add("contacts", side, NEWCOMER)
+        self._add_alike("companies", *(kb.Side if known else (side,)))
+        contact, company = self.pick("contacts", side, -1), self.pick("companies", side, -1)
+        held = self._companies_of_partners(side, contact)
+        self._join_a_company(side, -1, -1)
+        session = self.session(asynchronous=asynchronous)
+        plan = self.watched(session.plan, may_fail=[kb.ApiError, kb.BrakeError])
+        if not isinstance(plan, kb.Plan):
+            return
+        rows = plan.to_dicts()
+        wanted = [row["action"] for row in rows if row["synchronization"] == "contacts"]
+        before = len(self.crm.writes), len(self.keap.writes)
+        self.watched(lambda: session.apply(plan, only=wanted), may_fail=[kb.ApiError, kb.BrakeError])
+        written = {path for _, path in (*self.crm.writes[before[0] :], *self.keap.writes[before[1] :])}
+        assert not [path for path in written if "/contacts" not in path], f"nobody approved {written}"
+        linking = [row for row in rows if row["synchronization"] == "companies" and row["what"] in {"create", "link"}]
+        if company in {row[f"{side.value}_id"] for row in linking}:
+            now = self._companies_of_partners(side, contact)
+            assert now == held, f"{company} is linked to nothing, and the partner of {contact} is in {now}"
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    def _companies_of_partners(self, side: kb.Side, contact: str | None) -> list[str | None]:
+        """In which company somebody is whom a contact of this side is linked with."""
+        linked = [dict(zip(kb.Side, ids, strict=True)) for kind, *ids in self.links() if kind == "contacts"]
+        partners = [pair[side.other] for pair in linked if pair[side] == contact]
+        records = [self.table("contacts", side.other)[id] for id in partners]
+        if side is KEAP:
+            return [record.customer_id for record in records]
+        return [None if record.company is None else record.company.id for record in records]
 
     @rule(object=objects, side=sides, n=number, deletions=st.sampled_from(DELETION_RULES))
     def come_back(self, object: str, side: kb.Side, n: int, deletions: Any) -> None:

@@ -9,7 +9,7 @@ world       one pair of systems, the sessions over them, and what is known of wh
 checks      the laws, after each piece of work and once all has healed
 people      what people do, and runs while they go on
 hosts       what a host asks a session for, and says to it
-marks       tags
+marks       tags, and who is the same
 accidents   what no person types
 slips       what a host gets wrong
 game        all of it as one machine; `python -m wired` plays both games

@@ -129,16 +129,18 @@ class Checks(World):
         return self.plays.deleted == "shown" and id is not None and id not in self.ids()[action.object, KEAP]
 
     def _is_refused(self, action: Any, report: kb.Report) -> bool:
-        """Whether it gives a row what another row has, where that is unique: each run tries, and tells that.
+        """Whether it gives a record what another one has, where that is unique: each run tries, and tells that.
 
-        So it ends when Keap has merged two whom the CRM keeps both, and when a person is new to a Keap that
-        would write them over another one with the same address.
+        So it ends when Keap has merged two whom the CRM keeps both, and when a person is new to a Keap that would
+        write them over another one with the same address, or to a CRM that has each address once.
         """
-        if isinstance(action, Create) and self.plays.same_email == "same" and action.object == CONTACTS:
+        if isinstance(action, Create) and action.object == CONTACTS:
+            is_unique = self.plays.same_email == "same" if action.side is KEAP else self.kind == "towns"
             address = self.row((CONTACTS, action.side.other, action.source_id)).get("Email")
-            there = [row.get("Email") for row in self.rows(CONTACTS, KEAP).values()]
-            told = action.source_id in {line.customcrm_id for line in report.lines if line.outcome in TOLD}
-            return action.side is KEAP and told and any(alike("Email", address, each) for each in there)
+            there = [row.get("Email") for row in self.rows(CONTACTS, action.side).values()]
+            lines = [line for line in report.lines if line.outcome in TOLD]
+            told = {line.customcrm_id if action.side is KEAP else line.keap_id for line in lines}
+            return is_unique and action.source_id in told and any(alike("Email", address, each) for each in there)
         if self.kind != "towns" or not isinstance(action, Update):
             return False
         taken = {row.get("Email"): id for id, row in self.rows(CONTACTS, CUSTOMCRM).items()}

@@ -1,4 +1,4 @@
-"""Tags, which come and go one by one: what either side says counts."""
+"""What people say of others: their tags, which come and go one by one, and who is the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from two_systems.pools import AFTER_THE_TERM
 
 import keapbridge as kb
 from wired.checks import EXPECTED
-from wired.hosts import Hosts
+from wired.hosts import STALE, Hosts
 from wired.people import number, troubles
 from wired.places import own_of
 from wired.world import CONTACTS, CUSTOMCRM, KEAP
@@ -19,7 +19,7 @@ TAGS = "Tags"
 
 
 class Marks(Hosts):
-    """People tag others, in both systems."""
+    """People tag others, in both systems, and tell them apart."""
 
     def _tags(self, side: kb.Side, id: str) -> set[str]:
         """The names of the tags that somebody has."""
@@ -74,6 +74,51 @@ class Marks(Hosts):
             told = {id for line in getattr(report, "lines", ()) for id in (line.customcrm_id, line.keap_id)}
             is_told = not isinstance(report, kb.Report) or told & {*pair.values(), "*"}
             assert is_told or held[CUSTOMCRM] == held[KEAP] >= names, f"{pair} is tagged {held}, and nothing is said"
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    @rule(
+        n=number,
+        how=st.sampled_from(("two", "near", "same")),
+        says=st.sampled_from(("same", "different")),
+        gone=st.booleans(),
+        taken_back=st.booleans(),
+    )
+    def say_who_is_the_same(self, n: int, how: str, says: str, gone: bool, taken_back: bool) -> None:
+        """One here may be either of two there, or of one linked already: somebody says so, or that it is not so."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        here, there = self._alike(CONTACTS, how)
+        self.twice = True
+        for side, values in ((CUSTOMCRM, here), (KEAP, there), (KEAP, there)):
+            self.add(CONTACTS, side, **values)
+        self.watched(lambda: self.session().sync(), may_fail=EXPECTED)
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session()
+        waiting = session.pairs_in_doubt()
+        assert waiting[:1] == session.pairs_in_doubt(limit=1)
+        if not waiting:
+            return
+        pair = waiting[n % len(waiting)]
+        self._all_is_blurred()
+        if gone:
+            self.drop((pair.object, pair.other_side, pair.other_id))
+        before = self.writes()
+        decide = session.same if says == "same" else session.different
+        report = self.watched(lambda: decide(pair.token if n % 2 else pair, by="Kim"), may_fail=STALE)
+        self.clock.pass_by(AFTER_THE_TERM)
+        if not isinstance(report, kb.Report) or report.failures:
+            assert says == "same", "it needs nothing of either system to tell two apart"
+            return
+        assert says == "same" or self.writes() == before, "something was written, though nobody is the same"
+        assert pair not in session.pairs_in_doubt()
+        assert isinstance(self.watched(lambda: decide(pair), may_fail=STALE), kb.StalePlanError)
+        if taken_back:
+            self.anything_goes = True
+            self.watched(lambda: session.undo(report), may_fail=(*STALE, kb.UncertainError), deletes="undo")
+            assert says == "same" or pair in session.pairs_in_doubt(), "nobody says any more that they are two"
+        elif says == "different":
+            self.watched(lambda: self.session().sync(full=True), may_fail=EXPECTED)
+            ids = {pair.side: pair.id, pair.other_side: pair.other_id}
+            assert (pair.object, ids.get(CUSTOMCRM), ids.get(KEAP)) not in self.links(), f"{pair} were told apart"
         self.clock.pass_by(AFTER_THE_TERM)
 
     def _goes(self, what: str, pairs: list[dict[kb.Side, str]]) -> None:

@@ -245,6 +245,8 @@ class LoopbackServer:
             ws="none",
             access_log=False,
             lifespan="off",
+            # Longer than clients keep one: it would close a connection that one has just begun to use again.
+            timeout_keep_alive=60,
             timeout_graceful_shutdown=1,
             date_header=False,  # the recorder's: an emulator may have a clock of its own
         )

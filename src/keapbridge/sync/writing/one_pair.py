@@ -221,13 +221,7 @@ def _but_put_back(
     changed = {c.field: was.get(c.field, c.before) for c in changes if c.cause != PUT_BACK}
     back = [c.field for c in changes if c.cause == PUT_BACK]
     entries = [
-        attrs.evolve(
-            entry,
-            kind=kind,
-            before={field: before[field] for field in before},
-            after={field: entry.after[field] for field in before},
-            raw=None,
-        )
+        attrs.evolve(entry, kind=kind, before=before, after={field: entry.after[field] for field in before}, raw=None)
         for kind, before in (("put back", {f: entry.before[f] for f in back}), ("update", changed))
         if before
     ]

@@ -190,6 +190,13 @@ def test_every_block_says_what_it_is() -> None:
         assert (name, [block.line for block in blocks if block.is_output and not follows[block.line]]) == (name, [])
 
 
+def test_every_file_that_a_page_shows_is_there() -> None:
+    lines = [line for page in PAGES.values() for line in re.findall("(?m)^-+8.*", page.read_text("utf-8"))]
+    shown = [re.fullmatch('--8<-- "(.+)"', line) for line in lines]
+    assert shown
+    assert [line for line, file in zip(lines, shown, strict=True) if not (file and (ROOT / file[1]).is_file())] == []
+
+
 def test_a_failing_block_names_its_page_and_line() -> None:
     text = "Some text.\n\n```python\nfine = 1\n```\n\n- in a list\n\n    ```python\n    fine\n    oops\n    ```\n"
     with pytest.raises(AssertionError, match=r"page\.md:11: NameError"):

@@ -31,8 +31,8 @@ class Line:
     """What happened to one record.
 
     Attributes:
-        outcome: `created`, `updated`, `linked`, `deleted`, `archived`, `unlinked`, `conflict`, `skipped`, `failed`, or
-            `held` for a field.
+        outcome: `created`, `updated`, `linked`, `deleted`, `archived`, `unlinked`, `told apart`, `in doubt again`,
+            `conflict`, `skipped`, `failed`, or `held` for a field.
         side: where it happened; `None` when it concerns the pair.
         fields: the fields that were written or concerned.
         reason: why, for `conflict`, `skipped` and `failed`; what decided, where a policy did.

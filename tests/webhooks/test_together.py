@@ -12,7 +12,7 @@ import pytest
 from keapbridge.errors import LinkStoreError
 from keapbridge.webhooks import threads
 from keapbridge.webhooks import together as its_module
-from keapbridge.webhooks.together import MOST, Together
+from keapbridge.webhooks.together import LARGEST, MOST, MOST_WAITING, Together
 
 PATIENCE = 30.0
 
@@ -56,6 +56,31 @@ def test_no_more_are_written_at_once_than_fit_in_one_transaction() -> None:
     store.gate.set()
     assert others[-1].result(PATIENCE) == 2 * (MOST + 20)
     assert list(map(len, store.batches)) == [1, MOST, 1]
+
+
+def test_what_is_large_is_written_by_itself_and_in_the_order_in_which_it_came() -> None:
+    store = Store()
+    together = Together(store.write)
+    together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    sizes = [LARGEST, 1, LARGEST - 1, 1, 10 * LARGEST, 1]
+    others = [together.submit(number, size) for number, size in enumerate(sizes, 20)]
+    store.gate.set()
+    assert [future.result(PATIENCE) for future in others] == [2 * number for number in range(20, 26)]
+    assert store.batches == [[0], [20], [21, 22], [23], [24], [25]]
+
+
+def test_what_would_pile_up_before_a_store_that_hangs_is_told_to_come_back() -> None:
+    store = Store()
+    together = Together(store.write)
+    together.submit(0)
+    assert store.begun.wait(PATIENCE)
+    taken = [together.submit(number, MOST_WAITING // 4) for number in range(20, 24)]
+    with pytest.raises(LinkStoreError, match="more waits"):
+        together.submit(24, 1).result(PATIENCE)
+    store.gate.set()
+    assert [future.result(PATIENCE) for future in taken] == [40, 42, 44, 46]
+    assert together.submit(25, 2 * MOST_WAITING).result(PATIENCE) == 50, "what is larger than all is taken alone"
 
 
 def test_one_that_is_refused_fails_alone() -> None:

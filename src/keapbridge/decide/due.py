@@ -2,11 +2,16 @@
 
 A failing tenant backs off; one that was told when to come back does so then; what was stopped goes on at once. Nobody
 runs at the same moment as all others: each has a place of its own in its interval, which it keeps.
+
+Of jobs that are due, the one comes first that has to begin first. What webhooks bring goes before a sync that is due as
+long, for a person may wait for it; but once a sync has waited for its patience, nothing that is due later does. So a
+flood of deliveries, of its own tenant or of others, holds it up no longer.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -22,8 +27,28 @@ from keapbridge.errors import (
     StoppedError,
     TryLaterError,
 )
+from keapbridge.model.tenant import Lane
 
-__all__ = ["LEAST", "LONGEST", "Ended", "How", "first_at", "full_after", "next_after", "outcome_of", "place"]
+__all__ = [
+    "LEAST",
+    "LONGEST",
+    "PATIENCE",
+    "Ended",
+    "How",
+    "first_at",
+    "full_after",
+    "next_after",
+    "outcome_of",
+    "place",
+    "to_begin_by",
+]
+
+# How long a job may wait that is due, while jobs that are due later go before it.
+PATIENCE: Mapping[Lane, timedelta] = {
+    Lane.HOOKS: timedelta(0),
+    Lane.WATCH: timedelta(seconds=30),
+    Lane.SYNC: timedelta(seconds=60),
+}
 
 LEAST = timedelta(seconds=30)  # the first pause after a failure
 LONGEST = timedelta(hours=1)  # between tries of what fails, unless it is wanted less often anyway
@@ -84,6 +109,11 @@ def outcome_of(error: BaseException, why: str = "") -> Ended:
             return Ended(How.BRAKE, None, why)
         case _:
             return Ended(How.FAILED, None, why)
+
+
+def to_begin_by(lane: Lane, due: datetime) -> datetime:
+    """As of when a job that is due comes before all others that are due later."""
+    return due + PATIENCE[lane]
 
 
 def place(name: str) -> float:

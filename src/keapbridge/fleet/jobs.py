@@ -31,6 +31,8 @@ __all__ = ["WATCHED_EVERY", "Jobs"]
 _log = logging.getLogger("keapbridge.fleet")
 WATCHED_EVERY = timedelta(hours=1)  # Keap drops a subscription after some deliveries that failed
 AGAIN = timedelta(minutes=1)  # deliveries that could not even be begun with
+TURN = 1  # batches of deliveries that one job syncs; with more of them the tenant lines up again
+GRACE = timedelta(seconds=60)  # for a job to end that was told to
 
 
 @attrs.frozen
@@ -49,6 +51,8 @@ class Jobs:
     """Does the jobs of one process.
 
     Args:
+        deadline: how long a job may take. One that does not end when it is told to then, because a function of the
+            host's hangs, is left alone: its place is free for other tenants.
         stretch: how far `every` is stretched at the moment.
         receiver: the address of the receiver for all tenants; `None` where none is watched over.
     """
@@ -62,6 +66,7 @@ class Jobs:
         deadline: timedelta,
         pauses: Pauses,
         receiver: str | None,
+        grace: timedelta = GRACE,
     ) -> None:
         self._tenants = tenants
         self._kept = kept
@@ -69,12 +74,14 @@ class Jobs:
         self._deadline = deadline
         self._pauses = pauses
         self._receiver = receiver
-        self._workers: set[Worker] = set()
+        self._grace = grace
+        self._workers: dict[str, Worker] = {}
 
     def stop(self, name: str | None = None) -> None:
         """End what is under way, of one tenant or of all: it goes on with the next job, wherever that runs."""
-        for worker in self._workers:
-            worker.stop()
+        for each, worker in self._workers.items():
+            if name in {None, each}:
+                worker.stop()
         self._kept.stop(name)
 
     async def run(self, name: str, lane: Lane, job: int, full: bool) -> None:
@@ -85,16 +92,23 @@ class Jobs:
         around = current_tenant.set(name)
         work = asyncio.ensure_future(self._work(standing, lane, full))
         try:
-            await asyncio.shield(work)
+            await asyncio.wait({work}, timeout=self._deadline.total_seconds())
+            if not work.done():
+                await self._end(name, work)
         except asyncio.CancelledError:
             # The worker gives up waiting. What is under way ends at its next call, and is due at once.
-            self._kept.stop(name)
-            await asyncio.wait({work})
+            await self._end(name, work)
             raise
         finally:
-            done = work.result() if work.done() and not work.cancelled() else _Done(Ended(How.STOPPED))
-            await self._note(name, lane, job, done, full)
+            await self._note(name, lane, job, _done(name, lane, work), full)
             current_tenant.reset(around)
+
+    async def _end(self, name: str, work: asyncio.Future[_Done]) -> None:
+        """Have a job end at its next call; if it does not, nobody waits for it any more."""
+        self.stop(name)
+        await asyncio.wait({work}, timeout=self._grace.total_seconds())
+        if not work.done():
+            self._kept.leave(name)
 
     async def _work(self, standing: Standing, lane: Lane, full: bool) -> _Done:
         try:
@@ -103,7 +117,7 @@ class Jobs:
                     case Lane.SYNC:
                         return await self._sync(session, standing, full)
                     case Lane.HOOKS:
-                        return await self._sync_ids(session)
+                        return await self._sync_ids(session, standing.name)
                     case Lane.WATCH:
                         return await self._watch(session, standing)
         except Exception as error:  # noqa: BLE001 - a bulkhead round every tenant
@@ -119,14 +133,15 @@ class Jobs:
             more["quota_left"] = left
         return _Done(Ended(How.COMPLETE if report.complete else How.STOPPED), more)
 
-    async def _sync_ids(self, session: Session) -> _Done:
+    async def _sync_ids(self, session: Session, name: str) -> _Done:
         store: LinkStore = session._engine.bridge.store  # noqa: SLF001 - a room of the same house
         worker = Worker(SqlInbox(store), store, syncs_of(session), self._pauses)
-        self._workers.add(worker)
+        self._workers[name] = worker
         try:
-            await worker.work_once()
+            await worker.work_once(TURN)
         finally:
-            self._workers.discard(worker)
+            if self._workers.get(name) is worker:
+                del self._workers[name]
         return _Done(Ended(How.COMPLETE))
 
     async def _watch(self, session: Session, standing: Standing) -> _Done:
@@ -166,15 +181,21 @@ class Jobs:
         return Change(due, more)
 
 
+def _done(name: str, lane: Lane, work: asyncio.Future[_Done]) -> _Done:
+    if not work.done():
+        _log.error("tenant %s: %s hangs and is left alone, with a thread and a session of this process", name, lane)
+        return _Done(Ended(How.FAILED, why="it did not end when it was told to"))
+    return _Done(Ended(How.STOPPED)) if work.cancelled() else work.result()
+
+
 def _after_hooks(done: _Done, found: Standing, moment: datetime) -> Change:
-    """What waits is due when the inbox says so; if nothing could be begun with, not before a pause."""
-    match done.ended.how:
-        case How.COMPLETE:
-            return Change(None)
-        case How.STOPPED:
-            return Change(moment)
-        case _:
-            return Change(next_after(done.ended, found.name, moment, AGAIN, 1))
+    """What waits is due when the inbox says so, but behind all that is due by now: a flood waits for its next turn.
+
+    If nothing could be begun with, it is not due before a pause.
+    """
+    if done.ended.how in {How.COMPLETE, How.STOPPED}:
+        return Change(moment)
+    return Change(next_after(done.ended, found.name, moment, AGAIN, 1))
 
 
 def _after_watch(done: _Done, found: Standing, moment: datetime) -> Change:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,9 +23,12 @@ from keapbridge.model.tenant import Tenant
 from keapbridge.store.database import Database
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
-from keapbridge.webhooks.threads import on_its_own
+from keapbridge.webhooks.threads import left_behind, on_its_own
 
-__all__ = ["KeptSessions", "Opens", "Session", "called"]
+__all__ = ["PATIENCE", "KeptSessions", "Opens", "Session", "called"]
+
+_log = logging.getLogger("keapbridge.fleet")
+PATIENCE = timedelta(minutes=1)  # with the host's functions that open and close a session
 
 Session = SyncSession | AsyncSyncSession
 Opens = Callable[[Tenant, str], Any]
@@ -35,6 +40,13 @@ async def called(method: Callable[..., Any], /, *args: Any, **arguments: Any) ->
     if inspect.iscoroutinefunction(method):
         return await method(*args, **arguments)
     return await asyncio.wrap_future(on_its_own(partial(method, *args, **arguments)))
+
+
+async def _called_of_hosts(method: Callable[..., Any], /, *args: Any) -> Any:
+    """The same for what may never return: a process that ends does not wait for it."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*args)
+    return await asyncio.wrap_future(left_behind(partial(method, *args)))
 
 
 @attrs.define
@@ -51,15 +63,17 @@ class KeptSessions:
 
     Args:
         most: how many are kept that nobody uses; those that were idle for longest are closed.
+        patience: how long the host may take to open a session, and to close one.
     """
 
-    def __init__(self, opens: Opens, store: str, database: Database, most: int) -> None:
+    def __init__(self, opens: Opens, store: str, database: Database, most: int, patience: timedelta = PATIENCE) -> None:
         self._opens = opens
         self._store = store
         self._database = database
         self._most = most
+        self._patience = patience.total_seconds()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening: dict[str, asyncio.Task[None]] = {}
 
     @property
     def database(self) -> Database:
@@ -85,33 +99,69 @@ class KeptSessions:
             await self._tidy(tenant.name, kept)
 
     async def _take(self, tenant: Tenant) -> _Kept:
-        lock = self._opening.setdefault(tenant.name, asyncio.Lock())
-        async with lock:
+        while True:
             kept = self._kept.get(tenant.name)
-            if kept is not None and (kept.is_stale or kept.tenant.settings != tenant.settings):
-                kept.is_stale = True
-                await self._drop(tenant.name, kept)
-                kept = None
-            if kept is None:
-                session, closes = await self._open(tenant)
-                kept = self._kept[tenant.name] = _Kept(tenant, session, closes)
-            kept.users += 1
-            self._kept.move_to_end(tenant.name)
-            return kept
+            if kept is not None and not kept.is_stale and kept.tenant.settings == tenant.settings:
+                kept.users += 1
+                self._kept.move_to_end(tenant.name)
+                return kept
+            await self._until_open(tenant)
 
-    async def _open(self, tenant: Tenant) -> tuple[Session, AsyncExitStack]:
-        async with AsyncExitStack() as closes:
-            found = await called(self._opens, tenant, self._store)
-            if inspect.isawaitable(found):
-                found = await found
-            if hasattr(found, "__aenter__"):
-                found = await closes.enter_async_context(found)
-            elif hasattr(found, "__enter__"):
-                manager = found
-                found = await called(manager.__enter__)
-                closes.push_async_exit(lambda *error: called(manager.__exit__, *error))
-            _check(found, tenant, self._database)
-            return found, closes.pop_all()
+    async def _until_open(self, tenant: Tenant) -> None:
+        """Wait for the host's function, which is called once for all that wait; one that hangs holds up nobody else.
+
+        Raises:
+            MappingError: when it takes too long. Whoever comes later waits for the same call.
+        """
+        opening = self._opening.get(tenant.name)
+        if opening is None:
+            opening = self._opening[tenant.name] = asyncio.ensure_future(self._open_anew(tenant))
+            opening.add_done_callback(partial(self._opened, tenant.name))
+        await asyncio.wait({opening}, timeout=self._patience)
+        if not opening.done():
+            raise MappingError(f"open(tenant, store) has given no session within {self._patience:g} s")
+        opening.result()
+
+    def _opened(self, name: str, opening: asyncio.Task[None]) -> None:
+        del self._opening[name]
+        if not opening.cancelled():
+            opening.exception()  # told to those who wait, if any still do
+
+    async def _open_anew(self, tenant: Tenant) -> None:
+        kept = self._kept.get(tenant.name)
+        if kept is not None:
+            kept.is_stale = True
+            await self._drop(tenant.name, kept)
+        closes = AsyncExitStack()
+        try:
+            session = await self._open(tenant, closes)
+        except SystemExit as error:  # of an asynchronous function; it is to end nothing but this job
+            await self._close(tenant.name, closes)
+            raise RuntimeError("SystemExit was raised") from error
+        except BaseException:
+            await self._close(tenant.name, closes)
+            raise
+        self._kept[tenant.name] = _Kept(tenant, session, closes)
+
+    async def _open(self, tenant: Tenant, closes: AsyncExitStack) -> Session:
+        found = await _called_of_hosts(self._opens, tenant, self._store)
+        if inspect.isawaitable(found):
+            found = await found
+        if hasattr(found, "__aenter__"):
+            found = await closes.enter_async_context(found)
+        elif hasattr(found, "__enter__"):
+            manager = found
+            found = await _called_of_hosts(manager.__enter__)
+            closes.push_async_exit(lambda *error: _called_of_hosts(manager.__exit__, *error))
+        return _checked(found, tenant, self._database)
+
+    async def _close(self, name: str, closes: AsyncExitStack) -> None:
+        """Close a session. How that ends is the host's concern: what was done with it is done."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await closes.aclose()
+        except Exception:  # noqa: BLE001 - a bulkhead round every session
+            _log.exception("the session of tenant %s was not closed as it should be", name)
 
     async def _tidy(self, name: str, kept: _Kept) -> None:
         if kept.is_stale:
@@ -126,13 +176,21 @@ class KeptSessions:
             del self._kept[name]
         if not kept.users:
             closes, kept.closes = kept.closes, AsyncExitStack()
-            await closes.aclose()
+            await self._close(name, closes)
+
+    def leave(self, name: str) -> None:
+        """Leave the session of a tenant to those who use it; the next ones get another."""
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            kept.is_stale = True
 
     def stop(self, name: str | None = None) -> None:
-        """End the runs that are under way, of one tenant or of all."""
+        """End the runs that are under way, of one tenant; or of all, and then nobody waits for a session any more."""
         for each, kept in list(self._kept.items()):
             if name in {None, each}:
                 kept.session.stop()
+        for opening in list(self._opening.values()) if name is None else ():
+            opening.cancel()
 
     async def close(self) -> None:
         """Close all; those that are in use when they are not any more."""
@@ -141,7 +199,7 @@ class KeptSessions:
             await self._drop(name, kept)
 
 
-def _check(found: Any, tenant: Tenant, database: Database) -> None:
+def _checked(found: Any, tenant: Tenant, database: Database) -> Session:
     """It must be a session, and that of this tenant: with another name, tenants would share links.
 
     Raises:
@@ -163,3 +221,4 @@ def _check(found: Any, tenant: Tenant, database: Database) -> None:
             f"open(tenant, store) gave a session of {tenant.name!r} with another store: "
             "kb.SyncSession(..., store=store, name=tenant.name)"
         )
+    return found

@@ -8,9 +8,10 @@ for later holds up all others of its lock. A job always ends, and when its tenan
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from keapbridge.decide.due import to_begin_by
 from keapbridge.model.tenant import Lane
 from keapbridge.store.queue_schema import Address
 from keapbridge.store.tenants import Claim
@@ -29,6 +30,7 @@ __all__ = [
     "Job",
     "give_up_stalled",
     "make_app",
+    "priority_of",
     "prune",
 ]
 
@@ -48,8 +50,8 @@ TASKS: Mapping[tuple[Lane, bool], str] = {
     (Lane.HOOKS, False): "keapbridge.sync_ids",
     (Lane.WATCH, False): "keapbridge.watch_hooks",
 }
-PRIORITY = {Lane.HOOKS: 10, Lane.WATCH: 5, Lane.SYNC: 0}
 URGENT = 100
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # priorities count seconds from then on, and have 32 bits
 
 Job = Callable[[str, Lane, int, bool], Awaitable[None]]
 """Does what a job says: a tenant's name, a lane, the job's number, whether everything is read."""
@@ -70,7 +72,7 @@ class Deferring:
         jobs = [
             Job(
                 queue=TENANTS,
-                priority=PRIORITY[claim.lane],
+                priority=priority_of(claim),
                 lock=f"keapbridge:{claim.name}",  # one job of a tenant at a time
                 queueing_lock=None,
                 task_name=TASKS[claim.lane, claim.full and claim.lane is Lane.SYNC],
@@ -80,6 +82,12 @@ class Deferring:
         ]
         made = self._manager.batch_defer_jobs(jobs, connection=connection)
         return [job.id or 0 for job in made]
+
+
+def priority_of(claim: Claim) -> int:
+    """What has to begin first has the highest; of several in one second the queue takes the one that came first."""
+    seconds = (to_begin_by(claim.lane, claim.due) - EPOCH).total_seconds()
+    return -int(min(max(seconds, -(2**31) + 1), 2**31 - 1))
 
 
 def make_app(

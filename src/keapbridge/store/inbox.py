@@ -40,6 +40,7 @@ __all__ = [
 OPEN, AGAIN, DONE = "open", "again", "done"
 LONGEST = timedelta(days=7)
 SKEW = timedelta(minutes=5)
+ROW = 200  # bytes of a delivery of one record, without what names it
 REDACT = "contact.redact"  # Keap's word for: forget this person
 TOKEN = "webhook_token"  # noqa: S105 - the name of a fact
 CONSOLE_SECRET = "console_secret"  # noqa: S105 - the name of a fact
@@ -82,6 +83,11 @@ class Delivery:
     received_at: datetime
     due_at: datetime
     message: Message | None = None
+
+    @property
+    def size(self) -> int:
+        """Of what is written for it, in bytes, about."""
+        return sum(ROW + len(each.id) + len(each.mark) for each in self.arrivals)
 
 
 @attrs.frozen

@@ -355,7 +355,7 @@ class WebhookApp:
         received = await self._driver.run(now())
         due = received + timedelta(seconds=self._pace.delay)
         delivery = Delivery(self._inbox.store.bridge, arrivals, received, due, message)
-        taken = await asyncio.wrap_future(self._kept.submit(delivery))
+        taken = await asyncio.wrap_future(self._kept.submit(delivery, delivery.size))
         if taken:
             self._wake()
         return taken

@@ -199,7 +199,7 @@ class TenantsApp:
         received = await self._driver.run(now())
         due = received + timedelta(seconds=self._doors.delay)
         delivery = Delivery(tenant.name, arrivals, received, due, message)
-        taken = await asyncio.wrap_future(self._kept.submit(delivery))
+        taken = await asyncio.wrap_future(self._kept.submit(delivery, delivery.size))
         # Also of one that was kept before: its receiver may have died before it came to this.
         self._told.setdefault(tenant.name, due)
         if self._task is None or self._task.done():

@@ -7,6 +7,7 @@ matters, and a record that was changed ten times is synced once.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -118,15 +119,20 @@ class Worker:
                 except TimeoutError:
                     continue
 
-    async def work_once(self) -> float:
+    async def work_once(self, batches: int | None = None) -> float:
         """Sync what is due now; answers in how many seconds there is more to do.
+
+        Args:
+            batches: how many of each synchronization at most, where others wait for their turn; `None`: all there are.
 
         Raises:
             SessionBusyError: when another runner is at work on the session.
             StoppedError: when somebody stopped its run.
         """
         for name in ORDER:
-            while not self._stopping:
+            for _ in itertools.count() if batches is None else range(batches):
+                if self._stopping:
+                    break
                 moment = await self._driver.run(now())
                 taken = await self._driver.run(blocking("read the inbox", self._inbox.due, name, moment, BATCH))
                 if not taken:

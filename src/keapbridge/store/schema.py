@@ -42,6 +42,7 @@ links = Table(
     Column("customcrm_id", String(255), primary_key=True),
     Column("keap_id", String(255), nullable=False),
     Column("customcrm_base", Text, nullable=False),
+    # null, as JSON: the same as Customcrm's.
     Column("keap_base", Text, nullable=False),
     # Of the last snapshot of each side that needed nothing; NULL while something is open.
     Column("customcrm_digest", String(32)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -120,7 +121,13 @@ def test_what_is_broken_is_said_to_be(stored: str) -> None:
 
 @pytest.mark.parametrize(
     ("column", "stored"),
-    [("customcrm_base", "[]"), ("keap_base", "7"), ("aside", '{"keap": 7}'), ("aside", '{"x": {}}')],
+    [
+        ("customcrm_base", "[]"),
+        ("customcrm_base", "null"),
+        ("keap_base", "7"),
+        ("aside", '{"keap": 7}'),
+        ("aside", '{"x": {}}'),
+    ],
 )
 def test_a_broken_link_is_said_to_be(column: str, stored: str) -> None:
     rows = Rows(TOYS, seal_for(()))
@@ -128,6 +135,22 @@ def test_a_broken_link_is_said_to_be(column: str, stored: str) -> None:
     assert rows.to_link(SimpleNamespace(**row)).aside == {KEAP: {"Name": "Top"}}  # type: ignore[arg-type]
     with pytest.raises(LinkStoreError, match="broken"):
         rows.to_link(SimpleNamespace(**{**row, column: stored}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("keys", [(), (NEW,)], ids=["plain", "sealed"])
+@pytest.mark.parametrize("theirs", [{"Colour": "red"}, {"Colour": None}, {}, {"Colour": "red", "Size": 1}])
+def test_what_both_sides_hold_is_written_once(keys: tuple[bytes, ...], theirs: dict[str, Any]) -> None:
+    rows = Rows(TOYS, seal_for(keys))
+    row = rows.link(Commit("toys", Link("1", "901", {"Colour": "red"}, theirs), {}))
+    assert (rows.open(row["keap_base"]) is None) == (theirs == {"Colour": "red"})
+    link = rows.to_link(SimpleNamespace(**row))  # type: ignore[arg-type]
+    assert (link.customcrm_base, link.keap_base) == ({"Colour": "red"}, theirs)
+
+
+def test_one_and_true_are_not_the_same_base() -> None:
+    rows = Rows(TOYS, seal_for(()))
+    row = rows.link(Commit("toys", Link("1", "901", {"Opted": True}, {"Opted": 1}), {}))
+    assert rows.to_link(SimpleNamespace(**row)).keap_base["Opted"] is not True  # type: ignore[arg-type]
 
 
 def test_who_has_no_keys_reads_nothing_that_is_encrypted() -> None:

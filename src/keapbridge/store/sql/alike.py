@@ -184,7 +184,7 @@ class Alike:
             "customcrm_id": customcrm_id,
             "keap_id": keap_id,
             "customcrm_base": self._sealed(ours),
-            "keap_base": self._sealed(theirs),
+            "keap_base": self._core.rows.close(None),
             "customcrm_digest": our_digest,
             "keap_digest": their_digest,
             "customcrm_mark": ours.mark,

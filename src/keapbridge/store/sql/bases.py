@@ -17,6 +17,7 @@ from keapbridge.store.sql.rows import CHUNK
 
 __all__ = ["Bases"]
 
+BASES: Mapping[str, Any] = {column: bindparam(f"its_{column}") for column in ("customcrm_base", "keap_base")}
 SETTLED = ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark")
 
 
@@ -79,26 +80,21 @@ class Bases:
     def forget_empty(self, name: str, side: Side, fields: Collection[str]) -> None:
         """Forget that these fields of a side were taken for empty, in all links, and that those pairs are settled."""
         k, rows = t.links.c, self._core.rows
-        column = f"{side.value}_base"
         here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
         after: str | None = ""
         while after is not None:
             some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
             with self._core.transaction() as c:
                 links = [rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
-                left = {
-                    link.customcrm_id: {f: v for f, v in base.items() if f not in fields or v is not None}
-                    for link in links
-                    if len(base := link.base(side))
-                }
-                known = [
-                    {"its_id": link.customcrm_id, "its_base": rows.close(left[link.customcrm_id])}
-                    for link in links
-                    if link.customcrm_id in left and len(left[link.customcrm_id]) < len(link.base(side))
-                ]
+                known: list[dict[str, str]] = []
+                for link in links:
+                    base = link.base(side)
+                    left = {f: v for f, v in base.items() if f not in fields or v is not None}
+                    if len(left) < len(base):
+                        known.append({"its_id": link.customcrm_id, **_its(rows.bases(link.with_base(side, left)))})
                 if known:
                     unsettled = dict.fromkeys((f"{side.value}_digest", f"{side.value}_mark"))
-                    c.execute(here.values({column: bindparam("its_base"), **unsettled}), known)
+                    c.execute(here.values({**BASES, **unsettled}), known)
             after = links[-1].customcrm_id if len(links) == CHUNK else None
 
     @flow
@@ -123,12 +119,15 @@ class Bases:
             new = [its for link in links if (its := rewritten(link)) is not link]
             if new:
                 here = update(t.links).where(*self._core.of(t.links, name), k.customcrm_id == bindparam("its_id"))
-                names = ("customcrm_base", "keap_base", "aside")
-                columns: dict[str, Any] = {column: bindparam(f"its_{column}") for column in names}
-                c.execute(here.values(columns), [self._columns(link) for link in new])
+                columns = {**BASES, "aside": bindparam("its_aside")}
+                known = [
+                    {"its_id": link.customcrm_id, **_its(rows.bases(link)), "its_aside": rows.aside(link)}
+                    for link in new
+                ]
+                c.execute(here.values(columns), known)
         return last if len(links) == CHUNK else None
 
-    def _columns(self, link: Link) -> dict[str, str | None]:
-        rows = self._core.rows
-        bases = {f"its_{side.value}_base": rows.close(link.base(side)) for side in Side}
-        return {"its_id": link.customcrm_id, **bases, "its_aside": rows.aside(link)}
+
+def _its(columns: Mapping[str, str]) -> dict[str, str]:
+    """Values of columns, by the names of their parameters."""
+    return {f"its_{column}": value for column, value in columns.items()}

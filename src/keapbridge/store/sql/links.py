@@ -142,11 +142,14 @@ class Links:
         That is `None` at the end.
         """
         k = t.links.c
-        base = k.customcrm_base if side is Side.CUSTOMCRM else k.keap_base
-        query = select(k.customcrm_id, base).where(*self._core.of(t.links, name), k.customcrm_id > after)
+        query = select(k.customcrm_id, k.customcrm_base, k.keap_base).where(
+            *self._core.of(t.links, name), k.customcrm_id > after
+        )
         with self._core.reading() as c:
             rows = list(map(tuple, c.execute(query.order_by(k.customcrm_id).limit(limit))))
-        number = sum(self._core.rows.open(values).get(field) is not None for _, values in rows)
+        to_bases = self._core.rows.to_bases
+        held = [dict(zip(Side, to_bases(*bases), strict=True))[side] for _, *bases in rows]
+        number = sum(base.get(field) is not None for base in held)
         return number, rows[-1][0] if len(rows) == limit else None
 
     @flow

@@ -145,8 +145,7 @@ class Rows:
             "object": commit.object,
             "customcrm_id": commit.link.customcrm_id,
             "keap_id": commit.link.keap_id,
-            "customcrm_base": self.close(commit.link.customcrm_base),
-            "keap_base": self.close(commit.link.keap_base),
+            **self.bases(commit.link),
             "customcrm_digest": commit.digests.get(Side.CUSTOMCRM, AS_IT_IS),
             "keap_digest": commit.digests.get(Side.KEAP, AS_IT_IS),
             "customcrm_mark": commit.marks.get(Side.CUSTOMCRM, AS_IT_IS),
@@ -164,8 +163,7 @@ class Rows:
         link = Link(
             row.customcrm_id,
             row.keap_id,
-            self._base(row.customcrm_base),
-            self._base(row.keap_base),
+            *self.to_bases(row.customcrm_base, row.keap_base),
             customcrm_life=Life(row.customcrm_born, to_moment(row.customcrm_changed)),
             keap_life=Life(row.keap_born, to_moment(row.keap_changed)),
         )
@@ -181,11 +179,22 @@ class Rows:
             link = link.awaiting(Side(side), its)
         return link
 
-    def _base(self, stored: str) -> Any:
-        base = self.open(stored)
-        if type(base) is not dict:
+    def bases(self, link: Link) -> dict[str, str]:
+        """What both sides held, by column. Nearly always that is the same, and is written once: Keap's is null then."""
+        ours, theirs = dump(link.customcrm_base), dump(link.keap_base)
+        return {
+            "customcrm_base": self.seal.close(ours),
+            "keap_base": self.seal.close("null" if theirs == ours else theirs),
+        }
+
+    def to_bases(self, customcrm: str, keap: str) -> tuple[Any, Any]:
+        """The bases of Customcrm's side and of Keap's."""
+        ours, theirs = self.open(customcrm), self.open(keap)
+        if theirs is None:
+            theirs = ours
+        if type(ours) is not dict or type(theirs) is not dict:
             raise broken("no object")
-        return base
+        return ours, theirs
 
     def _awaited(self, link: Link) -> str | None:
         sides = {

@@ -57,23 +57,23 @@ def _statements(engine: Engine) -> Iterator[list[str]]:
 def test_facts_are_read_once_in_a_lease_and_all_at_once_in_the_next(
     toys: LinkStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str]] = []
+    asked: list[str] = []
     read = toys.facts._read
-    monkeypatch.setattr(toys.facts, "_read", lambda names: asked.append(names) or read(names))
+    monkeypatch.setattr(toys.facts, "_read", lambda name: asked.append(name) or read(name))
     run(toys.facts.set("colour", "green"))
     run(toys.lease.acquire("one", TERM))
     assert [run(toys.facts.get(name)) for name in ("colour", "shape", "colour", "shape")] == ["green", None] * 2
     run(toys.facts.set("shape", "round"))
     run(toys.facts.keep("colour", lambda: "blue"))
     assert [run(toys.facts.get(name)) for name in ("colour", "shape")] == ["blue", "round"]
-    assert asked == [["colour"], ["shape"]]
+    assert asked == ["colour", "shape"]
     run(toys.lease.release("one"))
 
     elsewhere = open_store(engine, "toys")
     run(elsewhere.facts.set("colour", "red"))
     run(toys.lease.acquire("two", TERM))
     assert [run(toys.facts.get(name)) for name in ("colour", "shape")] == ["red", "round"]
-    assert asked[2:] == [["colour", "shape"]]
+    assert asked == ["colour", "shape"]  # these were read along with the lease
     run(toys.lease.release("two"))
     run(elsewhere.facts.set("colour", "white"))
     assert run(toys.facts.get("colour")) == "white"
@@ -97,19 +97,19 @@ def test_intents_of_a_run_are_seen_by_itself_and_by_the_next(toys: LinkStore) ->
 def test_what_is_staged_in_a_run_is_open_to_itself_and_to_the_next(
     toys: LinkStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str]] = []
+    asked: list[str] = []
     read = toys.staging._open_of
-    monkeypatch.setattr(toys.staging, "_open_of", lambda names: asked.append(sorted(names)) or read(names))
+    monkeypatch.setattr(toys.staging, "_open_of", lambda name: asked.append(name) or read(name))
     run(toys.lease.acquire("one", TERM))
     assert [run(toys.staging.is_anything_open(name)) for name in (TOYS, "makers", TOYS)] == [(False, False)] * 3
-    assert asked == [[TOYS], ["makers"]]
+    assert asked == [TOYS, "makers"]
     stage(toys, seen(KEAP, "A"))
     assert run(toys.staging.is_anything_open(TOYS)) == (True, False)
     run(toys.lease.release("one"))
     run(toys.lease.acquire("two", TERM))
     del asked[:]
     assert [run(toys.staging.is_anything_open(name)) for name in ("makers", TOYS)] == [(False, False), (True, False)]
-    assert asked == [["makers", TOYS], [TOYS]]
+    assert asked == [TOYS]
 
 
 def test_what_is_missing_in_a_run_is_open_to_itself(toys: LinkStore) -> None:

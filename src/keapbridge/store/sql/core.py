@@ -88,7 +88,7 @@ class Core:
 
     def upsert_observed(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Stage records, which lets there be something to plan."""
-        self.known.opened.update(row["object"] for row in rows)
+        self.known.open.update((row["object"], True) for row in rows)
         self.database.upsert(c, t.observed, rows)
 
     def delete(self, c: Connection, table: Table, name: str, side: Side, ids: Sequence[str]) -> None:

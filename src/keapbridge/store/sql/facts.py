@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from keapbridge._flow.effects import Flow
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "facts_in"]
 
 
 class Facts:
@@ -25,25 +25,17 @@ class Facts:
 
     def get(self, name: str) -> Flow[str | None]:
         known = self._core.known
-        if self._core.lease is None or name in known.fickle:
-            found = yield from self._read([name])
-            return self._core.rows.open_text(found.get(name))
-        if name not in known.facts:
-            names = known.names_with(name)
-            found = yield from self._read(names)
-            for each in names:
-                known.facts.setdefault(each, found.get(each))
-        return self._core.rows.open_text(known.facts[name])
+        if self._core.lease is not None and name in known.facts and name not in known.fickle:
+            return self._core.rows.open_text(known.facts[name])
+        value = yield from self._read(name)
+        if self._core.lease is not None:
+            known.learn(name, value)
+        return self._core.rows.open_text(value)
 
     @flow
-    def _read(self, names: Sequence[str]) -> dict[str, str]:
-        def query() -> Any:
-            wanted = self._core.database.among(t.facts.c.name, "names")
-            return select(t.facts.c.name, t.facts.c.value).where(*named(t.facts, "bridge"), wanted)
-
-        values = {"bridge": self._core.bridge, "names": self._core.database.listed(names)}
+    def _read(self, name: str) -> str | None:
         with self._core.reading() as c:
-            return dict(self._core.database.execute(c, "facts", query, values).tuples())
+            return facts_in(self._core, c, [name])[name]
 
     @flow
     def set(self, name: str, value: str, *, durable: bool = False) -> None:
@@ -63,3 +55,16 @@ class Facts:
             row = self._core.rows.fact(name, latest())
             self._core.database.upsert(c, t.facts, [row])
         self._core.known.facts[name] = row["value"]
+
+
+def facts_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, str | None]:
+    """Facts as they are stored, by name; `None` for one that there is not."""
+    if not names:
+        return {}
+
+    def query() -> Any:
+        wanted = core.database.among(t.facts.c.name, "names")
+        return select(t.facts.c.name, t.facts.c.value).where(*named(t.facts, "bridge"), wanted)
+
+    values = {"bridge": core.bridge, "names": core.database.listed(sorted(names))}
+    return {**dict.fromkeys(names), **dict(core.database.execute(c, "facts", query, values).tuples())}

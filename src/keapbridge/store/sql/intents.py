@@ -15,7 +15,7 @@ from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import to_text
 
-__all__ = ["Intents", "drop_intent"]
+__all__ = ["Intents", "drop_intent", "with_intents"]
 
 
 class Intents:
@@ -25,19 +25,15 @@ class Intents:
         self._core = core
 
     def open(self, name: str) -> Flow[list[Intent]]:
-        return (yield from self._read(name)) if (yield from self._may_have(name)) else []
+        return (yield from self._read(name)) if self._may_have(name) else []
 
     def over(self, name: str) -> Flow[list[Intent]]:
         """Those that were written over a record."""
-        return (yield from self._read(name, over=True)) if (yield from self._may_have(name)) else []
+        return (yield from self._read(name, over=True)) if self._may_have(name) else []
 
-    def _may_have(self, name: str) -> Flow[bool]:
-        known = self._core.known
-        if self._core.lease is None:
-            return True
-        if known.with_intents is None:
-            known.with_intents = yield from self._with_some()
-        return name in known.with_intents | known.intended
+    def _may_have(self, name: str) -> bool:
+        """Whether there may be any: in most runs there are none."""
+        return self._core.lease is None or name in self._core.known.with_intents
 
     @flow
     def _read(self, name: str, *, over: bool = False) -> list[Intent]:
@@ -52,20 +48,9 @@ class Intents:
         return [self._core.rows.to_intent(row) for row in rows]
 
     @flow
-    def _with_some(self) -> set[str]:
-        """The synchronizations that have intents: in most runs none."""
-
-        def query() -> Any:
-            return select(t.intents.c.object).distinct().where(*named(t.intents, "bridge"))
-
-        with self._core.reading() as c:
-            names = self._core.database.execute(c, "who has intents", query, {"bridge": self._core.bridge}).scalars()
-            return set(names)
-
-    @flow
     def intend(self, intents: Sequence[Intent]) -> None:
         rows = [self._core.rows.intent(intent) for intent in intents]
-        self._core.known.intended.update(intent.object for intent in intents)
+        self._core.known.with_intents.update(intent.object for intent in intents)
         with self._core.transaction(durable=True) as c:
             c.execute(t.intents.insert(), rows)
 
@@ -78,7 +63,7 @@ class Intents:
     @flow
     def note_over(self, intent: Intent) -> None:
         """What was to make a new record was written over one that was there, and is known to be."""
-        self._core.known.intended.add(intent.object)
+        self._core.known.with_intents.add(intent.object)
         with self._core.transaction(durable=True) as c:
             self._core.database.upsert(c, t.intents, [self._core.rows.intent(intent)])
 
@@ -87,6 +72,15 @@ class Intents:
         with self._core.transaction() as c:
             for intent_id in intent_ids:
                 drop_intent(self._core, c, intent_id)
+
+
+def with_intents(core: Core, c: Connection) -> set[str]:
+    """The synchronizations that have some."""
+
+    def query() -> Any:
+        return select(t.intents.c.object).distinct().where(*named(t.intents, "bridge"))
+
+    return set(core.database.execute(c, "who has intents", query, {"bridge": core.bridge}).scalars())
 
 
 def drop_intent(core: Core, c: Connection, intent_id: str) -> None:

@@ -1,17 +1,19 @@
 """What the holder of a lease has read, and need not read again while it has it: nobody else writes that meanwhile.
 
-A run that has nothing to do asks the same few facts, cursors and intents many times over. What a run writes itself is
-either noted here, or not kept any more until the next lease.
+A run that has nothing to do asks the same few facts, cursors and intents many times over: they are read along with its
+lease. What a run writes itself is noted here.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias, Union
+
 import attrs
 
-from keapbridge.model.kept import Cursor
-from keapbridge.model.side import Side
+__all__ = ["Known", "StoredCursor"]
 
-__all__ = ["Known"]
+StoredCursor: TypeAlias = tuple[str, Union[str, None]]
+"""Up to when a side's changes were read, and when the newest of them were made."""
 
 MOST = 200  # names of facts that are read at once
 
@@ -23,33 +25,28 @@ class Known:
     Attributes:
         facts: as they are stored, by name; `None` for one that there is not.
         fickle: names of facts that are written along with others, and so are always read.
-        cursors: all of them; `None` while they were not read.
-        with_intents: the synchronizations that had some when that was asked; `None` before.
-        intended: those that have had some since.
-        open: by synchronization, whether anything was staged or missing when that was asked.
-        opened: those for which something was staged or missed since.
-        planned: those that runs have asked of before: the first of a run asks for them along.
-        asked: names of facts that runs have asked before: the first of a run reads them along.
+        cursors: as they are stored, by synchronization and side.
+        with_intents: the synchronizations that may have some.
+        open: by synchronization, whether anything may be staged or missing.
+        asked: names of facts that runs have asked so far: they are read along with the next lease.
+        planned: the synchronizations of which runs have asked what is open: so is that.
     """
 
     facts: dict[str, str | None] = attrs.field(factory=dict)
     fickle: set[str] = attrs.field(factory=set)
-    cursors: dict[tuple[str, Side], Cursor] | None = None
-    with_intents: set[str] | None = None
-    intended: set[str] = attrs.field(factory=set)
+    cursors: dict[tuple[str, str], StoredCursor] = attrs.field(factory=dict)
+    with_intents: set[str] = attrs.field(factory=set)
     open: dict[str, bool] = attrs.field(factory=dict)
-    opened: set[str] = attrs.field(factory=set)
-    planned: set[str] = attrs.field(factory=set)
     asked: set[str] = attrs.field(factory=set)
+    planned: set[str] = attrs.field(factory=set)
 
     def begin(self) -> None:
         """Nothing is known any more: a lease was taken, or everything has changed."""
-        self.facts, self.fickle, self.cursors = {}, set(), None
-        self.with_intents, self.intended = None, set()
-        self.open, self.opened = {}, set()
+        for known in (self.facts, self.fickle, self.cursors, self.with_intents, self.open):
+            known.clear()
 
-    def names_with(self, name: str) -> list[str]:
-        """A fact to read, and those that will be asked as well."""
+    def learn(self, name: str, value: str | None) -> None:
+        """A fact was asked, and read; what was written meanwhile counts more."""
         if len(self.asked) < MOST:
             self.asked.add(name)
-        return sorted({name, *(self.asked - self.facts.keys())})
+        self.facts.setdefault(name, value)

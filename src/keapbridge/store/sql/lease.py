@@ -15,7 +15,10 @@ from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.facts import facts_in
+from keapbridge.store.sql.intents import with_intents
 from keapbridge.store.sql.rows import to_text
+from keapbridge.store.sql.staging import cursors_in, open_in
 
 __all__ = ["Holder", "Lease", "clock_of"]
 
@@ -47,7 +50,7 @@ class Lease:
 
     @flow
     def acquire(self, holder: str, term: timedelta) -> Holder | None:
-        """Take the lease of the bridge for a term, or tell who has it. What it belongs to is read along."""
+        """Take the lease of the bridge for a term, or tell who has it. What its holder asks first is read along."""
         k, execute = t.leases.c, self._core.database.execute
         here = {"bridge": self._core.bridge}
 
@@ -72,9 +75,17 @@ class Lease:
             if mine is None:
                 held = c.execute(select(k.holder, k.expires_at).where(k.bridge == self._core.bridge)).one()
                 return Holder(held.holder or "", datetime.fromisoformat(held.expires_at))
-            self._core.known.begin()
+            self._begin_to_know(c)
             self._core.lease, self._core.belongs = holder, Belongs(mine.keap, mine.customcrm)
         return None
+
+    def _begin_to_know(self, c: Connection) -> None:
+        core, known = self._core, self._core.known
+        known.begin()
+        known.facts |= facts_in(core, c, known.asked)
+        known.cursors |= cursors_in(core, c)
+        known.with_intents |= with_intents(core, c)
+        known.open |= {name: any(kinds) for name, kinds in open_in(core, c, known.planned).items()}
 
     @flow
     def renew(self, holder: str, term: timedelta) -> None:

@@ -75,30 +75,28 @@ class Runs:
 
     def claim_lines(self, run_id: str, objects: Collection[str]) -> Flow[list[Line]]:
         """Make the lines of what was settled without a run part of this one's report."""
-        if not (yield from self._waiting_lines()):
-            return []
-        return (yield from self._claim_lines(run_id, objects))
+        waiting = yield from self._waiting_lines()
+        claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
+        if claimed:  # before most runs there are none
+            yield from self._claim_lines(run_id, list(claimed))
+        return list(claimed.values())
 
     @flow
-    def _waiting_lines(self) -> bool:
-        """Whether there are any: before most runs there are none."""
+    def _waiting_lines(self) -> dict[int, Line]:
+        """Those that wait for the next run, by their numbers."""
 
         def query() -> Any:
-            return select(t.lines.c.seq).where(*named(t.lines, "run_id")).limit(1)
+            return select(t.lines.c.seq, t.lines.c.body).where(*named(t.lines, "run_id")).order_by(t.lines.c.seq)
 
         with self._core.reading() as c:
-            found = self._core.database.execute(c, "any lines of a run", query, {"run_id": self._core.next_run})
-            return found.first() is not None
+            rows = self._core.database.execute(c, "lines of a run", query, {"run_id": self._core.next_run}).all()
+        return {row.seq: self._core.rows.to_line(row.body) for row in rows}
 
     @flow
-    def _claim_lines(self, run_id: str, objects: Collection[str]) -> list[Line]:
+    def _claim_lines(self, run_id: str, numbers: Sequence[int]) -> None:
         with self._core.transaction() as c:
-            rows = c.execute(select(t.lines.c.seq, t.lines.c.body).where(t.lines.c.run_id == self._core.next_run))
-            waiting = {row.seq: self._core.rows.to_line(row.body) for row in rows}
-            claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
-            for chunk in chunks(list(claimed)):
+            for chunk in chunks(numbers):
                 c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
-        return list(claimed.values())
 
     @flow
     def finish(
@@ -143,7 +141,10 @@ class Runs:
             ]
             if complete:
                 self._core.database.upsert(c, t.cursors, cursors)
-        self._core.known.cursors = None
+        if complete:
+            self._core.known.cursors |= {
+                (row["object"], row["side"]): (row["watermark"], row["newest"]) for row in cursors
+            }
         started_at = moment_of(row.started_at)
         return Report(
             run_id,

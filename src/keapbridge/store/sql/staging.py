@@ -31,11 +31,12 @@ from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import is_indexed, leave_unindexed
+from keapbridge.store.sql.known import StoredCursor
 from keapbridge.store.sql.match_keys import add_keys, keep_keys
 from keapbridge.store.sql.pairs import observed, pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, moment_of, to_moment, to_text
 
-__all__ = ["Staging"]
+__all__ = ["Staging", "cursors_in", "open_in"]
 
 UNSEEN = ""  # in place of a plan: no scan has seen it since the one began that is read in parts
 LIVING = "life:"  # what a mark begins with that is not of a text
@@ -52,6 +53,31 @@ def _mark_of(life: Life, known: str | None) -> str | None:
     return LIVING + hashlib.blake2b(f"{life.born} {life.changed}".encode(), digest_size=16).hexdigest()
 
 
+def cursors_in(core: Core, c: Connection) -> dict[tuple[str, str], StoredCursor]:
+    """All cursors as they are stored, by synchronization and side."""
+
+    def query() -> Any:
+        return select(t.cursors).where(*named(t.cursors, "bridge"))
+
+    rows = core.database.execute(c, "cursors", query, {"bridge": core.bridge})
+    return {(row.object, row.side): (row.watermark, row.newest) for row in rows}
+
+
+def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, tuple[bool, bool]]:
+    """Whether anything is staged for these synchronizations, and whether anything is missing."""
+    if not names:
+        return {}
+
+    def query() -> Any:
+        each = core.database.each("names").subquery().c[0]
+        its = (exists().where(*named(table, "bridge"), table.c.object == each) for table in (t.observed, t.missing))
+        return select(each, *its)
+
+    values = {"bridge": core.bridge, "names": core.database.listed(sorted(names))}
+    rows = core.database.execute(c, "what is open", query, values).tuples()
+    return {name: (bool(staged), bool(missing)) for name, staged, missing in rows}
+
+
 class Staging:
     """What scans see of records: what differs from what is linked, and what is missing."""
 
@@ -60,32 +86,23 @@ class Staging:
 
     def cursor(self, name: str, side: Side) -> Flow[Cursor | None]:
         """Up to when a side's changes were read and applied; `None` before that."""
-        known = self._core.known
-        cursors = known.cursors if self._core.lease is not None else None
-        if cursors is None:
-            cursors = known.cursors = yield from self._cursors()
-        return cursors.get((name, side))
+        cursors = self._core.known.cursors if self._core.lease is not None else (yield from self._cursors())
+        found = cursors.get((name, side.value))
+        if found is None:
+            return None
+        watermark, newest = found
+        return Cursor(moment_of(watermark), {id: moment_of(at) for id, at in load(newest or "{}").items()})
 
     @flow
-    def _cursors(self) -> dict[tuple[str, Side], Cursor]:
-        def query() -> Any:
-            return select(t.cursors).where(*named(t.cursors, "bridge"))
-
+    def _cursors(self) -> dict[tuple[str, str], StoredCursor]:
         with self._core.reading() as c:
-            rows = self._core.database.execute(c, "cursors", query, {"bridge": self._core.bridge}).all()
-        found: dict[tuple[str, Side], Cursor] = {}
-        for row in rows:
-            newest = load(row.newest) if row.newest else {}
-            changed = {id: moment_of(text) for id, text in newest.items()}
-            found[row.object, Side(row.side)] = Cursor(moment_of(row.watermark), changed)
-        return found
+            return cursors_in(self._core, c)
 
     def is_anything_open(self, name: str) -> Flow[tuple[bool, bool]]:
         """Whether anything is staged, and whether anything is missing: what there is to plan."""
         if not (yield from self._may_be_open(name)):
             return False, False
-        found = yield from self._open_of([name])
-        return found[name]
+        return (yield from self._open_of(name))
 
     def _may_be_open(self, name: str) -> Flow[bool]:
         """Whether anything may be: what was so when the lease was taken may be done by now."""
@@ -94,28 +111,14 @@ class Staging:
             return True
         if name not in known.open:
             known.planned.add(name)
-            found = yield from self._open_of(known.planned - known.open.keys())
-            known.open |= {each: any(kinds) for each, kinds in found.items()}
-        return known.open[name] or name in known.opened
+            is_open = any((yield from self._open_of(name)))
+            known.open.setdefault(name, is_open)  # or the other side has staged something meanwhile
+        return known.open[name]
 
     @flow
-    def _open_of(self, names: Collection[str]) -> dict[str, tuple[bool, bool]]:
-        """Whether anything is staged for these synchronizations, and whether anything is missing."""
-
-        def query() -> Any:
-            each = self._core.database.each("names").subquery().c[0]
-            its = (exists().where(*named(table, "bridge"), table.c.object == each) for table in (t.observed, t.missing))
-            return select(each, *its)
-
-        values = {"bridge": self._core.bridge, "names": self._core.database.listed(sorted(names))}
+    def _open_of(self, name: str) -> tuple[bool, bool]:
         with self._core.reading() as c:
-            rows = self._core.database.execute(c, "what is open", query, values).tuples()
-            return {name: (bool(staged), bool(missing)) for name, staged, missing in rows}
-
-    def prepare(self, name: str) -> Flow[None]:
-        """Read what the scans of both sides need, so that not each does it for itself."""
-        yield from self.cursor(name, Side.KEAP)
-        yield from self._may_be_open(name)
+            return open_in(self._core, c, [name])[name]
 
     def recognise(self, name: str, side: Side, fingerprints: Mapping[str, str], *, complete: bool) -> Flow[set[str]]:
         """Those of the records, by id, that come in the text that their link knows, and so need not be read.
@@ -232,7 +235,7 @@ class Staging:
         with self._core.transaction() as c:
             execute(c, "seen again", seen_again, values)
             if not moved:
-                self._core.known.opened.add(name)
+                self._core.known.open[name] = True
                 execute(c, f"unseen in {side.value}", unseen, values)
             self._forget_seen(c, name, side)
 
@@ -240,7 +243,7 @@ class Staging:
     def note_deleted(self, name: str, side: Side, ids: Collection[str]) -> None:
         """Note linked records that a change list calls deleted."""
         id_column = link_columns(side).id
-        self._core.known.opened.add(name)
+        self._core.known.open[name] = True
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
                 query = select(id_column).where(*self._core.of(t.links, name), id_column.in_(chunk))

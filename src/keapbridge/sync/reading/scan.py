@@ -78,7 +78,6 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     renamed = yield from sync.entries.learn(sync.systems[Side.KEAP])
     full = full or anew or renamed
     by = None if anew else _read_by(mapping, known)
-    yield from sync.store.staging.prepare(sync.name)
     scans = yield from gather((_scan(sync, side, plan_id, by, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
         anew = full = True

@@ -162,7 +162,12 @@ INTERRUPTED: Mapping[str, tuple[Callable[[Place], Any], list[str]]] = {
     "undo": (linked, ["RUN"]),
     "resolve": (in_conflict, ["contacts", "1", "LastName", "customcrm"]),
 }
-ELSEWHERE = {("detect", 3), ("detect", 75), ("probe", 3), ("kit", 3), ("fleet", 3), ("fleet", 130), ("probe", 75)}
+ELSEWHERE = {
+    *(("detect", code) for code in (3, 75)),
+    *(("fleet", code) for code in (3, 130)),
+    *(("kit", code) for code in (3, 130)),
+    *(("probe", code) for code in (3, 75)),
+}
 """Seen in the tests of these verbs, or (a fleet that is away) a matter of the host's database."""
 
 

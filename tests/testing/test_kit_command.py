@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from test_contract_kit import HalfAnswers, MemoryCrm
 
 import keapbridge as kb
 from keapbridge.command import main
-from keapbridge.command.codes import WANTS_A_PERSON
+from keapbridge.command.codes import STOPPED, WANTS_A_PERSON
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 
@@ -43,6 +44,21 @@ def test_a_good_system_keeps_all_and_is_left_empty(opens: Any, capsys: pytest.Ca
     out = capsys.readouterr().out
     assert " 0 broken" in out
     assert "kept    contacts: a new record holds what was sent\n" in out
+    assert not any(crm.tables.values())
+
+
+def test_one_that_is_stopped_leaves_nothing_behind(opens: Any) -> None:
+    class Stopping(MemoryCrm):  # type: ignore[misc, valid-type]
+        def create(self, object: str, record: Any, key: str) -> Any:
+            if not stopped:
+                stopped.append(object)
+                signal.raise_signal(signal.SIGTERM)
+            return super().create(object, record, key)
+
+    stopped: list[str] = []
+    crm = Stopping()
+    assert main(["kit", "--session", opens(crm)]) == STOPPED
+    assert stopped
     assert not any(crm.tables.values())
 
 

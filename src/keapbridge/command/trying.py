@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from keapbridge.command.codes import OK, STOPPED, WANTS_A_PERSON
@@ -38,12 +40,13 @@ def _kit(options: argparse.Namespace) -> int:
         benches = benches_of(here.session._engine.bridge)  # noqa: SLF001 - its Customcrm, which no session shows
         if not options.live:
             _refuse_records(benches)
-        for outcome in _outcomes(benches, live=options.live):
-            outcomes.append(outcome)
-            if not options.json:
-                print(outcome)
-            if here.stopped.is_set():
-                return STOPPED
+        with closing(_outcomes(benches, live=options.live)) as found:
+            for outcome in found:
+                outcomes.append(outcome)
+                if not options.json:
+                    print(outcome)
+                if here.stopped.is_set():
+                    return STOPPED
     broken = sum(outcome.kept == "no" for outcome in outcomes)
     if options.json:
         print_json(outcomes)
@@ -64,19 +67,20 @@ def _refuse_records(benches: Mapping[str, Bench]) -> None:
             )
 
 
-def _outcomes(benches: Mapping[str, Bench], *, live: bool) -> Iterator[Outcome]:
+def _outcomes(benches: Mapping[str, Bench], *, live: bool) -> Generator[Outcome]:
     from keapbridge.testing.contract.kit import kept_by
 
-    for bench in benches.values():
+    def empty(bench: Bench) -> Bench:
+        if not live:
+            _emptied(benches)
+        return bench
 
-        def empty(bench: Bench = bench) -> Bench:
-            if not live:
-                _emptied(benches)
-            return bench
-
-        yield from kept_by(empty, live=live)
-    if not live:
-        _emptied(benches)
+    try:
+        for bench in benches.values():
+            yield from kept_by(partial(empty, bench), live=live)
+    finally:  # also where somebody has it end before its time
+        if not live:
+            _emptied(benches)
 
 
 def _emptied(benches: Mapping[str, Bench]) -> None:

@@ -12,17 +12,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
 from keapbridge._flow.drivers import AsyncDriver
 from keapbridge.configuration import configuration
+from keapbridge.configuration.file import Customcrm, Keap, Schedule
 from keapbridge.configuration.opening import _keap
 from keapbridge.configuration.template import TEMPLATE
 from keapbridge.customcrm.client import CustomcrmClient
 from keapbridge.errors import ConfigurationError
 from keapbridge.mapping import contacts
+from keapbridge.sync.options import SessionOptions
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 KEAP = '[keap]\nkey = {env = "KEY"}\n'
@@ -340,6 +343,13 @@ def test_what_is_written_anew_can_be_read(write: Write, monkeypatch: pytest.Monk
     monkeypatch.setenv("CRM_TOKEN", "x")
     with kb.load(write(TEMPLATE)) as session:
         assert list(session.mappers) == ["companies", "products", "contacts"]
+
+
+def test_the_guide_names_every_key() -> None:
+    page = Path(__file__).parents[2] / "docs" / "guides" / "configuration.md"
+    told = re.findall(r"`(\w+)`", page.read_text("utf-8").partition("## What is in it")[2].partition("\n- ")[0])
+    tables = [field.name for table in (Keap, Customcrm, Schedule) for field in attrs.fields(table)]
+    assert {*tables, *SessionOptions.__annotations__} - {"policy"} <= {*told}
 
 
 def test_every_comment_of_what_is_written_anew_can_be_meant(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,7 @@ VERBS = by_name(
         _init_arguments,
         _init,
         examples=(
-            ("init", "all that can be said, as comments"),
+            ("init", "what is said most often, as comments"),
             ("init --database sqlite:///crm.db --region DE", "with the tables that look like it"),
         ),
     ),

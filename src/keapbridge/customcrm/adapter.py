@@ -79,9 +79,9 @@ class CustomcrmAdapter(Protocol):
     `"customers"` or `"products"`.
 
     A record is a dict under the names of the default REST profile: `Id`, `FirstName`, …, `UpdatedAt`, `CreatedAt` (both
-    with a time zone) and `ETag`, as far as the system has them, and further properties of the host's own. A property
-    that is missing is empty. Values are texts, numbers, `Decimal`, `bool`, `date` and `datetime`, or what JSON has for
-    them.
+    with a time zone) and `ETag`, as far as the system has them, and further properties of the host's own. `None` is
+    empty; a property that is missing is not shown, and clears nothing by itself. Values are texts, numbers, `Decimal`,
+    `bool`, `date` and `datetime`, or what JSON has for them.
 
     Methods raise `NotFoundError` for a record that is not there, `ConflictError` for another version, and `StatusError`
     with `status=422` for values that are refused; the engine then writes property by property. Any other error of an

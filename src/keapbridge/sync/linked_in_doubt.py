@@ -78,10 +78,8 @@ def has_gone_back(sync: Synchronization, older: Mapping[Side, Collection[str]]) 
     for side, ids in older.items():
         wanted = sorted(ids)
         for start in range(0, len(wanted), BATCH):
-            some = wanted[start : start + BATCH]
-            if side is Side.KEAP:
-                some = list((yield from sync.store.links.partners(sync.name, side, some)).values())
-            pairs = yield from doubted(sync, (yield from sync.store.links.pairs_of(sync.name, some)))
+            pairs = yield from sync.store.links.pairs_of(sync.name, wanted[start : start + BATCH], side)
+            pairs = yield from doubted(sync, pairs)
             if any(pair.doubt is not None and pair.doubt.about == RESTORED for pair in pairs):
                 return True
     return False

@@ -93,9 +93,10 @@ class Links:
         return wanted, rows[-1] if len(rows) == limit else None
 
     @flow
-    def pairs_of(self, name: str, customcrm_ids: Collection[str]) -> list[Pair]:
+    def pairs_of(self, name: str, ids: Collection[str], side: Side = Side.CUSTOMCRM) -> list[Pair]:
+        """The pairs of those of these records of a side that are linked, in the order of their ids."""
         with self._core.reading() as c:
-            return pairs_by(self._core, c, name, Side.CUSTOMCRM, sorted(customcrm_ids))
+            return pairs_by(self._core, c, name, side, sorted(ids))
 
     @flow
     def partners(self, name: str, side: Side, ids: Collection[str], *, plan_id: str | None = None) -> dict[str, str]:

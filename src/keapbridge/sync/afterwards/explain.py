@@ -141,9 +141,7 @@ def _shown(seen: Observation | None) -> Snapshot | None:
 
 def find_link(sync: Synchronization, side: Side, id: str) -> Flow[Link | None]:
     """The link of a record."""
-    partner = (yield from sync.store.links.partners(sync.name, side, [id])).get(id)
-    ours = id if side is Side.CUSTOMCRM and partner else partner
-    pairs = yield from sync.store.links.pairs_of(sync.name, [ours] if ours else [])
+    pairs = yield from sync.store.links.pairs_of(sync.name, [id], side)
     return pairs[0].link if pairs else None
 
 

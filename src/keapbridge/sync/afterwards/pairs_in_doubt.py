@@ -99,12 +99,9 @@ def _known(sync: Synchronization, plan_id: str, rows: Sequence[NumberedAction]) 
     loose: dict[Name, Mapping[str, Canonical]] = {}
     doubts: defaultdict[Name, set[Name]] = defaultdict(set)
     for side in Side:
-        partners = yield from sync.store.links.partners(sync.name, side, every[side])
-        ours = partners if side is Side.CUSTOMCRM else partners.values()
-        for pair in (yield from sync.store.links.pairs_of(sync.name, set(ours))):
-            if pair.link.id(side) in every[side]:
-                pairs[side, pair.link.id(side)] = pair
-        free = every[side] - partners.keys()
+        linked = yield from sync.store.links.pairs_of(sync.name, every[side], side)
+        pairs.update({(side, pair.link.id(side)): pair for pair in linked})
+        free = {id for id in every[side] if (side, id) not in pairs}
         seen = yield from sync.store.staging.observations(sync.name, side, free)
         loose.update({(side, id): observation.snapshot.values for id, observation in seen.items()})
         for action in (yield from sync.store.plans.actions_of(plan_id, sync.name, side, others[side])):

@@ -412,9 +412,9 @@ def _make_anew(part: RunPart, attempts: Attempts, seq: int, action: Create, cont
             attempts.end(seq)
         raise
     made = sync.observe(side, answer, context)
-    partner = (yield from sync.store.links.partners(sync.name, side, [made.id])).get(made.id)
-    if partner is not None:
-        yield from note_written_over(sync, intent, made, partner)
+    linked = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
+    if linked:
+        yield from note_written_over(sync, intent, made, linked[0])
         attempts.end(seq)
         reason = (
             f"{side.title} has written it over {made.id}, which is linked; the next run puts back what that one held"

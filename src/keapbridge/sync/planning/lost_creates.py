@@ -17,7 +17,7 @@ from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Skip
 from keapbridge.model.kept import Commit, Failure, Intent
-from keapbridge.model.records import Canonical, Link, Observation, Snapshot, is_stored_form
+from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import doubted, written_over
@@ -106,18 +106,17 @@ def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
 def _see_over(part: PlanPart, intent: Intent, over: str) -> Flow[None]:
     """Have the pair planned whose record was written over, as long as that may show what was written."""
     sync, side = part.sync, intent.side
-    partner = (yield from sync.store.links.partners(sync.name, side, [over])).get(over)
-    seen = None if partner is None else (yield from sync.read_one(side, over))
+    pairs = yield from sync.store.links.pairs_of(sync.name, [over], side)
+    seen = (yield from sync.read_one(side, over)) if pairs else None
     is_over = False
-    if seen is not None and partner is not None:
-        [pair] = yield from sync.store.links.pairs_of(sync.name, [over if side is Side.CUSTOMCRM else partner])
-        [pair] = yield from written_over(sync, [pair.seeing(seen.observation)])
+    if seen is not None:
+        [pair] = yield from written_over(sync, [pairs[0].seeing(seen.observation)])
         is_over = as_it_was(pair) != pair
         if is_over:  # also where it holds again what it held when it was settled
             staged = tuple(each for each in pair.seen.values() if each is not None)
             yield from sync.store.links.settle([Commit(sync.name, pair.link, dict.fromkeys(Side), staged)])
     is_new = seen is not None and (yield from _is_no_older(sync, intent, seen.whole))
-    if partner is None or (is_new and not is_over):
+    if not pairs or (is_new and not is_over):
         yield from sync.store.intents.drop(intent.id)
         return
     reason = f"{side.title} has written it over {over}, which gets back first what it held"
@@ -131,13 +130,11 @@ def _is_no_older(sync: Synchronization, intent: Intent, seen: Observation) -> Fl
     return (yield from sync.store.lease.time()) >= certain_at(intent.created_at, sync.settings)
 
 
-def held_before(sync: Synchronization, side: Side, id: str, partner: str) -> Flow[dict[str, Canonical]]:
+def held_before(sync: Synchronization, side: Side, pair: Pair) -> Flow[dict[str, Canonical]]:
     """What a linked record held when it was seen last, where its link does not say so."""
-    pairs = yield from sync.store.links.pairs_of(sync.name, [id if side is Side.CUSTOMCRM else partner])
-    for pair in (yield from doubted(sync, pairs)):
-        seen = as_it_was(pair).seen[side]
-        return {} if seen is None or pair.doubt is not None else dict(seen.snapshot.values)
-    return {}
+    [pair] = yield from doubted(sync, [pair])
+    seen = as_it_was(pair).seen[side]
+    return {} if seen is None or pair.doubt is not None else dict(seen.snapshot.values)
 
 
 def check_settled(sync: Synchronization, side: Side, id: str) -> Flow[None]:
@@ -221,10 +218,9 @@ def _taken(sync: Synchronization, intent: Intent, linked: Sequence[Observation])
     """The intent with the record that it was written over: a linked one that holds what it was not known to hold."""
     side = intent.side
     for seen in linked:
-        partner = (yield from sync.store.links.partners(sync.name, side, [seen.id]))[seen.id]
-        for pair in (yield from sync.store.links.pairs_of(sync.name, [seen.id if side is Side.CUSTOMCRM else partner])):
+        for pair in (yield from sync.store.links.pairs_of(sync.name, [seen.id], side)):
             if looks_written_over(pair.seeing(seen), side, intent.values):
-                before = yield from held_before(sync, side, seen.id, partner)
+                before = yield from held_before(sync, side, pair)
                 return attrs.evolve(intent, over=seen.id, over_at=seen.life.changed, before=before)
     return None
 

@@ -42,10 +42,7 @@ def set_aside(sync: Synchronization, fields: Collection[str]) -> Flow[None]:
 def shows_emptied(sync: Synchronization, unmoved: Mapping[Side, Collection[str]]) -> Flow[bool]:
     """Whether one of these records, which differ and have not changed, shows a field empty that held a value."""
     for side, ids in unmoved.items():
-        some = sorted(ids)[:BATCH]
-        if side is Side.KEAP:
-            some = list((yield from sync.store.links.partners(sync.name, side, some)).values())
-        if _emptied((yield from sync.store.links.pairs_of(sync.name, some)), side):
+        if _emptied((yield from sync.store.links.pairs_of(sync.name, sorted(ids)[:BATCH], side)), side):
             return True
     return False
 

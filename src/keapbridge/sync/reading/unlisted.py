@@ -288,9 +288,7 @@ def brought_up(sync: Synchronization, side: Side, listed: Sequence[Seen], *, cha
     due = {one.whole.id: one for one in listed if hidden and _leaves_out(one, hidden)}
     if not due:
         return list(listed)
-    partners = yield from sync.store.links.partners(sync.name, side, due)
-    ours = [id if side is Side.CUSTOMCRM else partners[id] for id in due if id in partners]
-    pairs = yield from sync.store.links.pairs_of(sync.name, ours)
+    pairs = yield from sync.store.links.pairs_of(sync.name, due, side)
     known = {pair.link.id(side): (pair.link.life(side), pair.link.base(side)) for pair in pairs}
     staged = yield from sync.store.staging.observations(sync.name, side, list(due))
     for id, one in staged.items():

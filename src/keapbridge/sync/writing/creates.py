@@ -265,10 +265,10 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
         state = yield from commit_pair(part, state, (entry,), intent.id)
     except LinkStoreError:
         # It is linked already, perhaps since a moment ago: pairs are made side by side.
-        linked = yield from sync.store.links.partners(sync.name, side, [made.id])
-        if linked.get(made.id, source.id) == source.id:
+        pairs = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
+        if not pairs or pairs[0].link.id(side.other) == source.id:
             raise
-        return (yield from _taken_for(part, ready, made, linked[made.id], moment))
+        return (yield from _taken_for(part, ready, made, pairs[0], moment))
     if ready.later:  # it need not be read again for that, and may not be shown yet
         state = attrs.evolve(state, records={**state.records, side: answer})
     return state if state.is_unconfirmed or state.outcome.changes else None
@@ -286,23 +286,20 @@ def _before(sync: Synchronization, answer: Any, made: Observation, after: Values
     return {} if is_timed and is_older(its.updated_at, its.created_at) else None
 
 
-def _taken_for(
-    part: RunPart, ready: _Ready, made: Observation, partner: str, moment: datetime
-) -> Flow[PairState | None]:
+def _taken_for(part: RunPart, ready: _Ready, made: Observation, pair: Pair, moment: datetime) -> Flow[PairState | None]:
     """What was to be a new record has been written over one that is linked already: that one gets its values back.
 
     What it held is written down first, as is what was written: whoever sees it next must not take it for an edit.
     """
     sync, source, side = part.sync, ready.source, made.side
-    note = yield from note_written_over(sync, ready.intent, made, partner)
+    note = yield from note_written_over(sync, ready.intent, made, pair)
     reason = (
-        f"{side.title} has written it to {made.id}, which is linked with {side.other.title} {partner}, and made no "
-        "other; what that one held is put back"
+        f"{side.title} has written it to {made.id}, which is linked with {side.other.title} "
+        f"{pair.link.id(side.other)}, and made no other; what that one held is put back"
     )
     # Sent again, it would be written over it again.
     yield from part.fail(one_sided(sync.name, "failed", source.side, source.id, reason), again=False)
-    pairs = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
-    [pair] = yield from written_over(sync, [pair.seeing(made) for pair in pairs])
+    [pair] = yield from written_over(sync, [pair.seeing(made)])
     context = yield from sync.context([pair.current[each] for each in Side])
     state = decide_again(sync, PairState(sync.name, pair, context, Merge(), moment=moment))
     if as_it_was(pair) == pair:
@@ -310,11 +307,10 @@ def _taken_for(
     return state if state.outcome.changes else None
 
 
-def note_written_over(sync: Synchronization, intent: Intent, made: Observation, partner: str) -> Flow[Intent]:
-    """Write down over which record a create was written, what was written, and what it held."""
+def note_written_over(sync: Synchronization, intent: Intent, made: Observation, pair: Pair) -> Flow[Intent]:
+    """Write down over which record of a pair a create was written, what was written, and what it held."""
     side, stored = made.side, stored_of(made, intent.values)
-    before = yield from held_before(sync, side, made.id, partner)
-    [pair] = yield from sync.store.links.pairs_of(sync.name, [made.id if side is Side.CUSTOMCRM else partner])
+    before = yield from held_before(sync, side, pair)
     entries = yield from sync.store.journal.of_links(sync.name, [pair.link])
     made_since = intent.created_at - CLOCK_TOLERANCE  # by two clocks
     if any(e.kind == "create" and e.written_at >= made_since for e in entries.get(pair.link.customcrm_id, ())):

@@ -1,4 +1,8 @@
-"""The clock of this machine: nobody else asks it. A flow that has to know the time yields `Now` or `Elapsed`."""
+"""Where the clock of this machine is asked. A flow that has to know the time yields `Now` or `Elapsed`.
+
+Who may import this stands in a contract of `pyproject.toml`: the drivers, for the flows, and what stamps a line or an
+event. Who only measures a wait of its own, as a driver's sleep and the deadline of a call do, counts its own seconds.
+"""
 
 from __future__ import annotations
 

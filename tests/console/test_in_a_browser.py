@@ -227,6 +227,20 @@ def test_no_page_is_wider_than_its_screen(world: World, browse: Callable[..., An
         assert page.evaluate("document.documentElement.scrollWidth") <= width, each
 
 
+def test_the_name_of_a_field_is_whole_beside_a_very_long_text(world: World, browse: Callable[..., Any]) -> None:
+    _people(world)
+    page = browse(viewport={"width": WIDTHS["desk"], "height": 900})
+    page.goto("/plans")
+    page.get_by_role("button", name="Make a plan").click()
+    expect(page.get_by_role("heading", name="Record by record")).to_be_visible()
+    page.evaluate("""() => {
+        document.querySelectorAll(".cell strong").forEach(name => name.textContent = "AssistantPhoneNumberExtension");
+        document.querySelectorAll("[data-label=What]").forEach(cell => cell.append("عميل مهم جدا لديه ".repeat(400)));
+    }""")
+    lines = page.evaluate("[...document.querySelectorAll('.cell strong')].map(name => name.getClientRects().length)")
+    assert set(lines) == {1}
+
+
 def test_a_conflict_is_decided_with_the_keyboard_alone(world: World, browse: Callable[..., Any]) -> None:
     _people(world)
     world.sync(policy=MANUAL)

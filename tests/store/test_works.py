@@ -9,6 +9,7 @@ import pytest
 from kept import NOON
 from sqlalchemy import create_engine, text
 
+from keapbridge._flow.drivers import SyncDriver
 from keapbridge.store import schema as t
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.store.sql.rows import to_text
@@ -40,6 +41,14 @@ def test_the_same_is_not_begun_twice_at_once(works: SqlWorks) -> None:
         "it is over, and may be tried again"
     )
     assert works.get("p1") == KeptWork("p1", "A plan is applied", "bob", NOON + 2 * SECOND)
+
+
+def test_they_are_kept_no_longer_than_the_journal_where_nobody_asks_for_anything_any_more(works: SqlWorks) -> None:
+    works.begin("p1", "A plan is applied", "anna", NOON)
+    SyncDriver().run(works.store.runs.prune(NOON + timedelta(days=7), timedelta(days=7)))
+    assert works.get("p1") is not None
+    SyncDriver().run(works.store.runs.prune(NOON + timedelta(days=8), timedelta(days=7)))
+    assert works.get("p1") is None
 
 
 @pytest.mark.thorough

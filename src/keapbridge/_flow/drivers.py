@@ -1,4 +1,4 @@
-"""The two drivers: they perform the effects that flows yield. The clock, sleep and chance enter here and only here.
+"""The two drivers: they perform the effects that flows yield. Sleep and chance enter here, the time from `_clock`.
 
 asyncio is imported when the driver for event loops is made: it is a sixth of what importing everything costs.
 """

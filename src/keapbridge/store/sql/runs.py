@@ -265,7 +265,7 @@ class Runs:
         return select(*columns).select_from(joined).where(r.bridge == self._core.bridge)
 
     def prune(self, moment: datetime, retention: timedelta) -> Flow[None]:
-        """Forget plans, reports and journal entries that are older at this moment; not all at once, if they are many.
+        """Forget plans, reports, journal entries and works that are older at this moment; not all at once, if many.
 
         The cursors know the clocks of the systems, too: a moment long after all of them is that of a wrong clock.
         """
@@ -325,6 +325,8 @@ class Runs:
                 c.execute(delete(t.runs).where(r.id == id))
             if MANY in (len(plans), len(runs)):
                 return True
+            w = t.works.c
+            c.execute(delete(t.works).where(w.bridge == self._core.bridge, w.began_at < to_text(before)))
             self._core.database.upsert(c, t.facts, [self._core.rows.fact(PRUNED, str(to_text(before)))])
         LOGGER.debug("what is older than %s is forgotten", to_text(before))
         return False

@@ -244,3 +244,119 @@ def test_who_was_written_over_while_lists_lag_does_not_become_another_in_the_nex
     wired.heal()
     ours = {row["FirstName"]: row["Phone"] for row in wired.rows(CONTACTS, CUSTOMCRM).values()}
     assert ours.items() >= mine.items()
+
+
+def _moved_to_arizona(two: TwoSystems) -> dict[kb.Side, str]:
+    """A person of Arizona who is known to both systems."""
+    two.objects = ("contacts",)
+    ours = two.crm.contacts.add(kb.customcrm.Contact(first_name="Ada", email="ada@example.org"))
+    two._type_in("contacts", CUSTOMCRM, ours, "Country", "USA")
+    two._type_in("contacts", CUSTOMCRM, ours, "Region", "US-AZ")
+    two.session().sync()
+    _later(two)
+    return {CUSTOMCRM: ours, KEAP: next(iter(two.keap.contacts))}
+
+
+def _country_alone(two: TwoSystems, side: kb.Side, id: str) -> None:
+    """Somebody moves a person to Norway, and leaves the region as it is."""
+    record = two.table("contacts", side)[id]
+    if side is CUSTOMCRM:
+        two.crm.contacts.edit(id, country="NO")
+    else:
+        [home] = record.addresses
+        two.keap.contacts.edit(id, addresses=(attrs.evolve(home, country_code="NOR"),))
+
+
+def _both_places(two: TwoSystems, ids: dict[kb.Side, str]) -> list[tuple[object, object]]:
+    held = [two.read("contacts", side, id) for side, id in ids.items()]
+    return [(each["Country"], each["Region"]) for each in held]
+
+
+@pytest.mark.parametrize(
+    ("side", "how"),
+    [(CUSTOMCRM, "sync"), (CUSTOMCRM, "one record")]  # in Keap a region goes with its country whoever moves it
+    + [(KEAP, how) for how in ("sync", "one record", "a decision", "a decision in many")],
+    ids=lambda each: each.value if isinstance(each, kb.Side) else each,
+)
+def test_a_region_that_went_with_its_country_comes_back_with_it(two: TwoSystems, side: kb.Side, how: str) -> None:
+    """It cannot be read meanwhile where it was left, and what was cleared along was never compared with it."""
+    ids = _moved_to_arizona(two)
+    _country_alone(two, side, ids[side])
+    two.policy = policy_without_brakes(conflicts="manual")
+    if "decision" in how:
+        two._type_in("contacts", side.other, ids[side.other], "Country", "SWE")
+        two.session().sync()
+        _later(two)
+        [conflict] = two.session().conflicts()
+        if how == "a decision":
+            two.session().resolve(conflict, side)
+        else:
+            two.session().resolve_many([conflict], side)
+    elif how == "one record":
+        two.session().contacts.sync_ids(**{side.value: [ids[side]]})
+    else:
+        two.session().sync()
+    places = dict(zip(ids, _both_places(two, ids), strict=True))
+    assert {country for country, _ in places.values()} == {"NOR"}
+    _later(two)
+    two._type_in("contacts", side.other, ids[side.other], "Country", "USA")
+    for _ in range(2):
+        two.session().sync()
+        _later(two)
+    assert _both_places(two, ids) == [("USA", "US-AZ")] * 2
+    assert two.session().plan(full=True).is_empty
+
+
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+def test_an_edited_region_is_not_cleared_along_with_a_country_of_the_other_side(two: TwoSystems, side: kb.Side) -> None:
+    """The region beside the new country cannot be read: the two are in conflict all the same."""
+    ids = _moved_to_arizona(two)
+    two.policy = policy_without_brakes(conflicts="manual")
+    _country_alone(two, side, ids[side])
+    two._type_in("contacts", side.other, ids[side.other], "Region", "US-CA")
+    two.session().sync()
+    assert two.read("contacts", side.other, ids[side.other])["Region"] == "US-CA"
+    [conflict] = two.session().conflicts()
+    assert conflict.field == "Country"
+    assert "Region was edited on the other side" in conflict.reason
+
+
+@pytest.mark.parametrize("back", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+def test_a_region_that_could_not_be_read_and_went_with_its_country_is_no_edit(two: TwoSystems, back: kb.Side) -> None:
+    ids = _moved_to_arizona(two)
+    _country_alone(two, KEAP, ids[KEAP])
+    two.session().sync()  # neither can be read now
+    _later(two)
+    two.crm.contacts.edit(ids[CUSTOMCRM], country="SE")
+    report = two.session().sync()
+    assert [line.fields for line in report.lines if line.outcome == "updated"] == [("Country", "Region")]
+    assert two.keap.contacts[ids[KEAP]].addresses[0].region_code is None
+    _later(two)
+    two._type_in("contacts", back, ids[back], "Country", "USA")
+    for _ in range(2):
+        two.session().sync()
+        _later(two)
+    assert _both_places(two, ids) == [("USA", "US-AZ")] * 2
+
+
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP], ids=lambda side: side.value)
+def test_a_region_that_an_undo_takes_away_stays_on_the_other_side(two: TwoSystems, side: kb.Side) -> None:
+    """In Keap it goes with the country that is put back: nobody has cleared it."""
+    ids = _moved_to_arizona(two)
+    for each, id in ids.items():
+        two._type_in("contacts", each, id, "Region", None)
+    two.session().sync()
+    _later(two)
+    two._type_in("contacts", side.other, ids[side.other], "Country", "NOR")
+    run = two.session().sync()
+    _later(two)
+    two._type_in("contacts", side, ids[side], "Region", "NO-03")
+    two.session().sync()
+    _later(two)
+    two.session().undo(run.run_id)
+    for _ in range(2):
+        _later(two)
+        two.session().sync()
+    held = dict(zip(ids, _both_places(two, ids), strict=True))
+    assert held[side.other] == ("NOR", "NO-03")
+    assert held[side] == ("USA", None if side is KEAP else "odd")

@@ -33,7 +33,8 @@ A field that follows another (a region its country) comes from the same side:
 | anything else                        | it goes its own way, by the table above                 |
 
 The two are edited together: when one side edits the followed field and the other side its follower, the followed field
-is in conflict. Only where the followed field is new, and was empty, an edited follower goes its own way.
+is in conflict, also while the follower cannot be read beside that edit. Only where the followed field is new, and was
+empty, an edited follower goes its own way.
 
 Nothing of a pair flows while it is in doubt whether what a record shows is an edit of it (`Doubt`). Once somebody has
 said which side counts, that side's values are taken of what had gone back.
@@ -235,7 +236,10 @@ def _rival(rule: FieldRule, outcomes: tuple[Outcome, ...], pair: Pair, rules: It
                 if follower.follows == rule.name and follower.flows_to(target.other):
                     now = {side: pair.current[side].values.get(follower.name, UNSET) for side in Side}
                     base = pair.link.base(target).get(follower.name, UNSET)
-                    if _is_edited(now[target], base) and UNSET not in now.values() and not _agree(follower, now):
+                    # What cannot be read beside the edit is not known to be what the follower was edited to.
+                    is_odd = follower.name in pair.current[target.other].unreadable
+                    differs = is_odd or (now[target.other] is not UNSET and not _agree(follower, now))
+                    if now[target] is not UNSET and _is_edited(now[target], base) and differs:
                         return follower.name
     return None
 

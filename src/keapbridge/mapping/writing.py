@@ -97,9 +97,11 @@ def written_along(
     old, unreadable = mapper.read(side, before, context)
     new, _ = mapper.read(side, after, context)
     # What was not shown held nothing. What was not understood, as a phone number without its country, held something:
-    # that it is understood now is no write, and it still has to reach the other side.
-    others = [name for name in new if name in near and name not in values and name not in unreadable]
-    return {name: (old.get(name), new[name]) for name in others if old.get(name) != new[name]}
+    # that it is understood now is no write, and it still has to reach the other side. That it is gone is one.
+    others = near.intersection(new).difference(values)
+    gone = {name for name in others if name in unreadable and new[name] is None}
+    written = {name for name in others if name not in unreadable and old.get(name) != new[name]} | gone
+    return {name: (old.get(name), new[name]) for name in new if name in written}
 
 
 def same_texts(mapper: Mapper, side: Side, base: Values, now: Values, context: Context) -> dict[str, Canonical]:

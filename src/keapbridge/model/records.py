@@ -189,6 +189,12 @@ class Link:
         """The link with these values in the base of a side; what the base says of other fields stays."""
         return self.with_base(side, {**self.base(side), **values})
 
+    def forgetting(self, side: Side, fields: Collection[str]) -> Link:
+        """The link whose base of a side says nothing of these fields."""
+        base = self.base(side)
+        left = {field: value for field, value in base.items() if field not in fields}
+        return self if len(left) == len(base) else self.with_base(side, left)
+
     def awaiting(self, side: Side, fields: Mapping[str, Awaited]) -> Link:
         """The link with these values, and no others, still to be shown by a side."""
         others = {each: its for each, its in self.awaited.items() if each is not side and its}
@@ -210,7 +216,7 @@ class Link:
             base = self.base(side)
             if its := {field: base[field] for field in fields if field in base}:
                 link = attrs.evolve(link, aside={**link.aside, side: {**link.aside.get(side, {}), **its}})
-                link = link.with_base(side, {field: value for field, value in base.items() if field not in its})
+                link = link.forgetting(side, its)
         return link
 
     def without_aside(self, fields: Collection[str]) -> Link:

@@ -90,7 +90,7 @@ class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
             self.keap.companies.add_field("Own")
             if synced % 2:
                 self.keap.contacts.add_field("shoe SIZE")
-        if filtered == 1 and crowd != 9:
+        if filtered == 1 and crowd != 9 and "notes" not in self.keap.habits.unlisted:  # no list tells who is within it
             self.mappers = {name: mapper.where(**FILTERS[name]) for name, mapper in self.mappers.items()}
         held = self.session()._engine.bridge.synchronizations  # as far as the adapter can hold them
         self.mappers = {**self.mappers, **{name: sync.mapper for name, sync in held.items()}}

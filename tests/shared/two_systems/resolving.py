@@ -64,11 +64,9 @@ class Resolving(Cuts):
             if moved != "edited":
                 self.watched(lambda: self.session(policy=parked).sync(), policy=parked, may_fail=[kb.ApiError])
             self.clock.pass_by(AFTER_THE_TERM)
-        for side, id in ((CUSTOMCRM, conflict.customcrm_id), (KEAP, conflict.keap_id)):
-            self.blurred.add((conflict.object, side, id))
+        self.blurred |= {(conflict.object, side, id) for side, id in self._ids(conflict).items()}
         if decision == "value":
-            pool = POOLS[conflict.object].get(conflict.field, ("?",))
-            decision = kb.Value(pool[n % len(pool)] if m % 4 else "no value of this field")
+            decision = self._word(conflict, decision, n, m)
         expected = [kb.StalePlanError, kb.UnfitError]
         if dies is not None:
             somewhere = CountingDriver(self.clock, stop_at=at, stop_after=whole)
@@ -81,6 +79,74 @@ class Resolving(Cuts):
             again = (conflict.object, conflict.customcrm_id, conflict.field)
             assert again not in left or conflict.object == "companies", f"{again} was resolved and waits again"
 
+    @rule(
+        n=number,
+        m=number,
+        decision=st.sampled_from((CUSTOMCRM, KEAP, "value", "each its own")),
+        by_token=st.booleans(),
+        asynchronous=st.booleans(),
+        moved=st.sampled_from(("no", "no", "edited", "unlinked")),
+        whole=st.booleans(),
+        at=st.sampled_from((None, None, *range(0, 60, 4))),
+    )
+    def resolve_many(
+        self, n: int, m: int, decision: Any, by_token: bool, asynchronous: bool, moved: str, whole: bool, at: int | None
+    ) -> None:
+        """Several fields and records wait, and somebody decides all of them in one run."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        parked = policy_without_brakes(conflicts="manual", deletions="delete")
+        for k, object in enumerate(self.objects):
+            self._a_pair(object, n)
+            for field in (m, m + 1):
+                self._happens("edit both", object, CUSTOMCRM, n + k, field)
+            if whole:
+                self._delete_one_of_a_pair(object, n, KEAP)
+                for id in self.table(object, CUSTOMCRM):
+                    self._type_in(object, CUSTOMCRM, id, "Description" if object != "contacts" else "City", "Turku")
+        self.watched(lambda: self.session(policy=parked).sync(full=True), policy=parked, may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        driver = None if at is None else CountingDriver(self.clock, stop_at=at, stop_after=whole)
+        found = list(value_of(self.session(policy=parked).conflicts()))
+        if found and moved != "no":
+            self._moves_on(found[n % len(found)], moved, n, m)
+        session = self.session(driver, asynchronous=asynchronous, policy=parked)
+        self.blurred |= {(c.object, side, id) for c in found for side, id in self._ids(c).items()}
+        words = {self._name(c): self._word(c, decision, n, m) for c in found}
+        won = [(c, side) for c in found if isinstance(side := words[self._name(c)], kb.Side) and c.field != "*"]
+        before = [self._shown(c, side) for c, side in won]
+        given = [conflict.token for conflict in found] if by_token else found
+        report = self.watched(
+            lambda: session.resolve_many(given, lambda c: words[self._name(c)], by="Kim"),
+            may_fail=[KilledError],
+            deletes="resolve",
+        )
+        assert [self._shown(c, side) for c, side in won] == before, "what was decided for was overwritten"
+        self.clock.pass_by(AFTER_THE_TERM)
+        if isinstance(report, kb.Report):
+            told = {(line.object, line.customcrm_id) for line in report.lines}
+            for c in value_of(self.session(policy=parked).conflicts()):
+                is_decided = words.get(self._name(c)) is not None and c.object != "companies"
+                assert not is_decided or (c.object, c.customcrm_id) in told, f"{c} was decided, and waits again"
+
+    def _name(self, conflict: Any) -> tuple[str, str, str]:
+        return conflict.object, conflict.customcrm_id, conflict.field
+
+    def _ids(self, conflict: Any) -> dict[kb.Side, str]:
+        return {CUSTOMCRM: conflict.customcrm_id, KEAP: conflict.keap_id}
+
+    def _word(self, conflict: Any, decision: Any, n: int, m: int) -> Any:
+        """What somebody decides who decides them all."""
+        if decision == "value":
+            pool = POOLS[conflict.object].get(conflict.field, ("?",))
+            return kb.Value(pool[n % len(pool)] if m % 4 else "no value of this field")
+        return (CUSTOMCRM, KEAP, None)[(n + len(conflict.field)) % 3] if decision == "each its own" else decision
+
+    def _shown(self, conflict: Any, side: Any) -> Any:
+        """What a record holds in the field of a conflict; `None` if it is gone."""
+        id = self._ids(conflict)[side]
+        there = id in self.table(conflict.object, side)
+        return self.read(conflict.object, side, id)[conflict.field] if there else None
+
     def _moves_on(self, conflict: Any, moved: str, n: int, m: int) -> None:
         """Somebody goes on with a record whose conflict is about to be decided."""
         if moved == "synced":
@@ -91,7 +157,7 @@ class Resolving(Cuts):
             if other is not None:
                 self._type_in(conflict.object, KEAP, conflict.keap_id, conflict.field, other)
         elif moved == "unlinked":
-            for side, id in ((CUSTOMCRM, conflict.customcrm_id), (KEAP, conflict.keap_id)):
+            for side, id in self._ids(conflict).items():
                 if id in self.table(conflict.object, side):
                     self.table(conflict.object, side).delete(id)
 

@@ -25,6 +25,7 @@ from keapbridge.model.report import Line
 from keapbridge.sync.options import Settings
 from keapbridge.sync.synchronization import Seen, Synchronization, digest
 from keapbridge.sync.writing.pair_state import (
+    ALONG,
     EDITED_ON_BOTH,
     PairState,
     after_write,
@@ -339,6 +340,38 @@ def test_after_a_write_is_read_back_nothing_is_undone_and_no_edit_is_lost(
             assert field in {item.field for item in after.outcome.held}
         elif held[field] != source and field not in {item.field for item in after.outcome.held}:
             assert [(c.side, c.after) for c in changes] == [(side.other, held[field])]
+
+
+@examples(150)
+@given(PAIRS, SIDES, TEXTS, st.sampled_from((*IN_STEP.values(), None, "odd")), TEXTS, st.booleans())
+def test_what_was_written_along_is_compared_with_what_the_other_side_holds(
+    of: Pair, side: kb.Side, sent: str | None, held: str | None, later: str | None, is_read_back: bool
+) -> None:
+    """Whatever the bases said: two values that nobody has compared never pass for a known difference."""
+    sync = toys(conflicts="manual")
+    theirs = {"Name": of.current[side.other].values["Name"], "Colour": held}
+    other = seen(side.other, theirs)
+    if held == "odd":
+        other = attrs.evolve(other, snapshot=Snapshot({"Name": theirs["Name"]}, {"Colour": "not understood"}))
+    state = state_of(of.seeing(other), sync)
+    before = of.current[side].values["Colour"]
+    changes = [Change("Colour", side, before, sent, ALONG)]
+    shown = {} if is_read_back else {"Colour": sent}
+    after = after_write(TOYS, state, side, changes, RECORDS[side], seen(side, shown), NOON)
+    if is_read_back:
+        after = confirmed(TOYS, after, side, read_back(side, {**of.current[side].values, "Colour": sent}))
+    commit, _ = to_commit(sync, after, None)
+    is_as_meant = held in {None, sent}  # what the other side lacks may be filled in
+    assert ("Colour" in commit.link.base(side.other)) is is_as_meant
+    assert is_as_meant or commit.staged, "it is compared by the next run at the latest"
+    if held != "odd":
+        later = held
+    again = Pair(commit.link, None, None).seeing(seen(side, {**of.current[side].values, "Colour": sent}))
+    again = again.seeing(seen(side.other, {**theirs, "Colour": later}))
+    if not is_as_meant and before != sent:
+        outcome = sync.merged(again, sync.rules(CONTEXT), LATER)
+        decided = (*outcome.changes, *outcome.conflicts, *outcome.held, *outcome.settled)
+        assert "Colour" in {each.field for each in decided}, f"{sent!r} and {later!r} would differ for ever"
 
 
 @examples(100)

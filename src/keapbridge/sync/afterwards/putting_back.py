@@ -30,7 +30,7 @@ from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.creates import note_written_over
-from keapbridge.sync.writing.pair_state import Sent, stored_of
+from keapbridge.sync.writing.pair_state import Sent, stored_of, with_along
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.window import Window
 
@@ -277,6 +277,7 @@ def remember_written(
     """Values were written back: what the answer shows of them is held now, and the rest as it was sent."""
     sync, side, link = part.sync, changes[0].side, sight.link
     assert link is not None  # it was looked at
+    changes = with_along(sync.mapper, side, sight.seen[side].record, sent.record, changes, context)
     shown = sync.observe(side, sent.answer, context, whole=sync.systems[side].answers_all)
     wanted = {change.field: change.after for change in changes}
     held = sync.mapper.read(side, sent.record, context)[0]

@@ -11,7 +11,7 @@ from keapbridge.decide.sweeps import loses
 from keapbridge.decide.written_over import PUT_BACK, as_it_was
 from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.mapping.writing import put_values, written_along
+from keapbridge.mapping.writing import put_values
 from keapbridge.model.change import Change
 from keapbridge.model.kept import JournalEntry, Overwrite
 from keapbridge.model.plan import SYNC
@@ -22,7 +22,15 @@ from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.consent import with_opt_ins
-from keapbridge.sync.writing.pair_state import PairState, Sent, after_write, stored_of, to_commit, to_note
+from keapbridge.sync.writing.pair_state import (
+    PairState,
+    Sent,
+    after_write,
+    stored_of,
+    to_commit,
+    to_note,
+    with_along,
+)
 from keapbridge.sync.writing.rereading import read_again
 from keapbridge.sync.writing.run import RunPart
 
@@ -186,8 +194,6 @@ def _write_side(part: RunPart, state: PairState, side: Side, changes: Sequence[C
     sent = {change.field: change.after for change in changes}
     context = yield from with_opt_ins(sync, side, state.records[side], sent, state.context)
     record, written = put_values(sync.mapper, side, state.records[side], sent, context)
-    along = written_along(sync.mapper, side, state.records[side], record, sent, state.context)
-    changes = [*changes, *(Change(field, side, *values) for field, values in along.items())]
     update = update_of(sync.systems[side], link.id(side), state.records[side], written, seen.version)
     answer = yield from within(update, place=(side.title, link.id(side)))
     return (yield from remember_write(part, state, side, changes, Sent(record, written, answer)))
@@ -198,6 +204,7 @@ def remember_write(
 ) -> Flow[PairState]:
     """Remember what was written, and what the system has answered."""
     sync, link, answer = part.sync, state.pair.link, write.answer
+    changes = with_along(sync.mapper, side, state.records[side], write.record, changes, state.context)
     sent = {change.field: change.after for change in changes}
     moment = yield from now()
     shown = sync.observe(side, answer, state.context, whole=write.whole and sync.systems[side].answers_all)

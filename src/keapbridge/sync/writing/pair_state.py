@@ -15,6 +15,7 @@ from keapbridge.decide.written_over import PUT_BACK, as_it_was, begun, done
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.raw import raw_changes
+from keapbridge.mapping.writing import written_along
 from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.change import Change
 from keapbridge.model.kept import Commit, JournalEntry
@@ -38,6 +39,7 @@ from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.writing.run import one_sided
 
 __all__ = [
+    "ALONG",
     "EDITED_ON_BOTH",
     "PairState",
     "Sent",
@@ -54,9 +56,12 @@ __all__ = [
     "to_commit",
     "to_note",
     "untaken",
+    "with_along",
 ]
 
 EDITED_ON_BOTH = "different on both sides; waits for a decision"
+ALONG = "along"  # why a field is written of which nothing was decided: another one is not written without it
+_UNSAID = frozenset({"edit", "first contact", ALONG, PUT_BACK})  # why most is written, of which no line says so
 
 
 @attrs.frozen
@@ -69,6 +74,7 @@ class PairState:
         lines: what is to be reported with the next commit.
         records: the records as they were read again; a write needs the record that it changes.
         unconfirmed: fields that were written and that the answer did not show, with what was sent.
+        uncompared: fields that were written along with others, and not as the other side is known to have them.
         gone: the side whose record could not be read again.
         unread: why it could not be; empty where it is not there any more.
         replaces: the Keap record that the Customcrm record was linked to before.
@@ -85,6 +91,7 @@ class PairState:
     lines: tuple[Line, ...] = ()
     records: Mapping[Side, Any] = attrs.field(factory=dict, repr=False)
     unconfirmed: Mapping[Side, Values] = attrs.field(factory=dict, repr=False)
+    uncompared: frozenset[str] = frozenset()
     gone: Side | None = None
     unread: str = ""
     replaces: str | None = None
@@ -167,7 +174,7 @@ def decide_again(sync: Synchronization, state: PairState) -> PairState:
     known = {conflict.field for conflict in state.outcome.conflicts}
     outcome = sync.merged(state.pair, sync.rules(state.context), state.moment)
     new = sorted(({c.field: c for c in outcome.conflicts if c.field not in known}).items())
-    return attrs.evolve(state, outcome=outcome).saying(
+    return attrs.evolve(state, outcome=outcome, uncompared=frozenset()).saying(
         *(state.line("conflict", None, (field,), c.reason if c.about else EDITED_ON_BOTH) for field, c in new)
     )
 
@@ -188,6 +195,14 @@ def _with_edit_time(seen: Observation, before: Observation | None) -> Observatio
 
 
 # --- after a write ----------------------------------------------------------------------------------------------
+
+
+def with_along(
+    mapper: Mapper, side: Side, before: Any, after: Any, changes: Sequence[Change], context: Context
+) -> list[Change]:
+    """What a write has changed of a record: what it was to change, and what is not written without that."""
+    along = written_along(mapper, side, before, after, {change.field for change in changes}, context)
+    return [*changes, *(Change(field, side, *values, ALONG) for field, values in along.items())]
 
 
 def after_write(
@@ -213,7 +228,12 @@ def after_write(
     open_still = {field: value for field, value in sent.items() if field not in stored}
     # What is written in parts is read back once, after the last of them.
     others = {field: value for field, value in state.unconfirmed.get(side, {}).items() if field not in sent}
-    state = attrs.evolve(state, unconfirmed={**state.unconfirmed, side: {**others, **open_still}})
+    along = {change.field: change.after for change in changes if change.cause == ALONG}
+    state = attrs.evolve(
+        state,
+        unconfirmed={**state.unconfirmed, side: {**others, **open_still}},
+        uncompared=state.uncompared.difference(sent) | _not_as_on(state.pair.current[side.other], along),
+    )
     state = awaiting(state, side, before, moment)
     state = assume(remember(_stored(state, side, stored), side, stored, shown), side)
     if not open_still:
@@ -222,7 +242,7 @@ def after_write(
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left), pair=begun(state.pair, side, sent))
-    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in {"edit", "first contact", PUT_BACK}]
+    notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in _UNSAID]
     notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
     return state.saying(state.line("updated", side, sent, "; ".join(notes)))
@@ -270,6 +290,15 @@ def _shown_over(known: Any, answer: Any) -> Any:
     names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
     shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
     return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
+
+
+def _not_as_on(other: Snapshot, along: Values) -> frozenset[str]:
+    """The fields that a side was given along with others, of which the other side holds another or an unknown value.
+
+    What is filled in where the other side has nothing (the country that a region names) is as it should be.
+    """
+    held: dict[str, Any] = {field: other.values.get(field, UNSET) for field in along}
+    return frozenset(field for field, value in along.items() if held[field] is not None and held[field] != value)
 
 
 def stored_of(answer: Observation, sent: Values) -> dict[str, Canonical]:
@@ -344,6 +373,9 @@ def _stored(state: PairState, side: Side, stored: Values) -> PairState:
 def _based_on(state: PairState, side: Side, written: Values) -> PairState:
     """The pair with what was written as one side's base, and what it was made of as the other side's.
 
+    What was not made of that has no base there any more: else two values that nobody has compared would count as known,
+    and differ for ever.
+
     What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict. So does
     what is put back: nobody has compared it.
     """
@@ -356,7 +388,10 @@ def _based_on(state: PairState, side: Side, written: Values) -> PairState:
         if (f not in decided or decided[f].is_done) and not (f in back and back[f] == v)
     }
     link = state.pair.link.based_on(side, written)
-    return _with_link(state, link.based_on(side.other, {f: source[f] for f in written if f in source}))
+    compared = {f: source[f] for f in written if f in source and f not in state.uncompared}
+    return _with_link(
+        state, link.based_on(side.other, compared).forgetting(side.other, state.uncompared & written.keys())
+    )
 
 
 def _put_back(pair: Pair, side: Side, was: Values) -> Values:
@@ -422,7 +457,7 @@ def to_commit(
         commit = attrs.evolve(commit, put_back=put_back)
         left = tuple(note for note in state.pair.written_over if note.intent_id not in put_back)
         state = attrs.evolve(state, pair=attrs.evolve(state.pair, written_over=left))
-    if not state.outcome.is_settled or state.is_unconfirmed:
+    if not state.outcome.is_settled or state.is_unconfirmed or state.uncompared:
         # Keep both sides in view until the rest is decided.
         pair = state.pair
         staged = tuple(pair.seen[s] or Observation(s, pair.link.id(s), pair.current[s]) for s in Side)

@@ -6,14 +6,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
+from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
@@ -34,7 +34,6 @@ from keapbridge.model.given import keywords, optional, span, text, wrong
 __all__ = ["ConsoleApp", "asgi_app"]
 
 _log = logging.getLogger("keapbridge.console")
-STATIC = Path(__file__).parent / "static"
 FILES: Mapping[str, str] = {
     "console.css": "text/css",
     "console.js": "text/javascript",
@@ -255,7 +254,13 @@ async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in FILES:
         return PlainTextResponse("no such file", 404)
-    return FileResponse(STATIC / name, media_type=FILES[name], headers={"cache-control": "public, max-age=3600"})
+    return Response(_content(name), media_type=FILES[name], headers={"cache-control": "public, max-age=3600"})
+
+
+@cache
+def _content(name: str) -> bytes:
+    """A file, wherever the package is: it may be in a zip."""
+    return files("keapbridge.console").joinpath("static", name).read_bytes()
 
 
 def _with_headers(send: Send) -> Send:

@@ -90,3 +90,34 @@ def test_a_column_that_is_emptied_in_a_database_is_held(
         crm.close()
     titles = [contact.get("job_title") for contact in keap_server.state.contacts.values()]
     assert (titles.count("Cook"), len(titles)) == (MANY - 10, MANY), "ten of them are few"
+
+
+@pytest.mark.habits(empty_text="clears")
+@pytest.mark.parametrize("emptied", list(kb.Side))
+def test_a_conflict_in_a_held_field_is_decided_for_the_side_that_was_emptied(world: World, emptied: kb.Side) -> None:
+    """Those whose emptiness waits are no witness of the property; the few that still hold a value are."""
+    crm, keap = world.crm.state.contacts, world.keap.state.contacts
+    for n in range(MANY + 3):
+        crm.add({"FirstName": "P", "Email": f"p{n}@example.org", "JobTitle": f"Job {n}"})
+    options: dict[str, Any] = {"policy": kb.Policy(conflicts="manual")}
+    world.sync(**options)
+    world.let_time_pass()
+    ours, theirs = sorted(crm)[:MANY], sorted(keap, key=int)[:MANY]
+    for id in theirs if emptied is kb.Side.KEAP else ours:
+        if emptied is kb.Side.KEAP:
+            keap.edit(id, job_title=None)
+        else:
+            crm.edit(id, JobTitle=None)
+    one = next(n for n, contact in keap.items() if contact["email_addresses"][0]["email"] == crm[ours[0]]["Email"])
+    if emptied is kb.Side.KEAP:
+        crm.edit(ours[0], JobTitle="Edited")
+    else:
+        keap.edit(one, job_title="Edited")
+    assert len(_held(world.sync(**options))) == 1
+    with world.sessions(**options) as session:
+        [conflict] = session.conflicts()
+        session.resolve(conflict, emptied)
+        assert (crm[ours[0]]["JobTitle"], keap[one].get("job_title")) == (None, None)
+        left = keap.values() if emptied is kb.Side.CUSTOMCRM else crm.values()
+        assert sum(bool(contact.get("job_title") or contact.get("JobTitle")) for contact in left) == MANY + 2
+        assert session.sync(accept=["contacts.JobTitle"]).count("updated") == MANY - 1

@@ -34,3 +34,12 @@ def test_no_pair_is_taken_for_settled_any_more(toys: LinkStore) -> None:
         CUSTOMCRM: 1,
         KEAP: 2,
     }
+
+
+def test_of_those_that_hold_a_value_the_settled_ones_are_named_first(toys: LinkStore) -> None:
+    for n in range(4):
+        digests = {KEAP: None if n < 2 else "same", CUSTOMCRM: None}
+        its = Link(f"a{n}", f"A{n}", {"name": "Ada"}, {"name": None if n == 2 else "Ada", "colour": "red"})
+        run(toys.links.settle([Commit(TOYS, its, digests)]))
+    assert run(toys.bases.holding(TOYS, KEAP, ["name", "size"], 2)) == {"name": ["A3", "A0"], "size": []}
+    assert run(toys.bases.holding(TOYS, CUSTOMCRM, ["name"], 2)) == {"name": ["a0", "a1"]}

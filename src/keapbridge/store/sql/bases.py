@@ -55,17 +55,21 @@ class Bases:
             after = yield from self._rewrite_some(name, rewritten, after)
 
     def holding(self, name: str, side: Side, fields: Collection[str], limit: int) -> Flow[dict[str, list[str]]]:
-        """By field, some records of a side that were known to hold a value in it."""
-        found: dict[str, list[str]] = {field: [] for field in fields}
-        after: str | None = ""
-        while after is not None and any(len(ids) < limit for ids in found.values()):
-            links, after = yield from self._some(name, after)
-            for link in links:
-                base = link.base(side)
-                for field, ids in found.items():
-                    if len(ids) < limit and base.get(field) is not None:
-                        ids.append(link.id(side))
-        return found
+        """By field, some records of a side that were known to hold a value in it.
+
+        Those of which nothing waits come first: they still held it when they were seen last.
+        """
+        found: dict[str, dict[str, None]] = {field: {} for field in fields}
+        for settled in (side, None):
+            after: str | None = ""
+            while after is not None and any(len(ids) < limit for ids in found.values()):
+                links, after = yield from self._some(name, after, settled)
+                for link in links:
+                    base = link.base(side)
+                    for field, ids in found.items():
+                        if len(ids) < limit and base.get(field) is not None:
+                            ids[link.id(side)] = None
+        return {field: list(ids) for field, ids in found.items()}
 
     def lacking(self, name: str, side: Side, fields: Collection[str], limit: int) -> Flow[list[str]]:
         """Some records of a side of which nothing is known in one of these fields, not even that it is empty."""
@@ -98,9 +102,12 @@ class Bases:
             after = links[-1].customcrm_id if len(links) == CHUNK else None
 
     @flow
-    def _some(self, name: str, after: str) -> tuple[list[Link], str | None]:
+    def _some(self, name: str, after: str, settled: Side | None = None) -> tuple[list[Link], str | None]:
+        """The next links, perhaps only those of which nothing of a side waits; and after which one to go on."""
         k = t.links.c
         some = select(t.links).where(*self._core.of(t.links, name), k.customcrm_id > after)
+        if settled is not None:
+            some = some.where(k[f"{settled.value}_digest"].is_not(None))
         with self._core.reading() as c:
             links = [self._core.rows.to_link(row) for row in c.execute(some.order_by(k.customcrm_id).limit(CHUNK))]
         return links, links[-1].customcrm_id if len(links) == CHUNK else None

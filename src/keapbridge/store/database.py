@@ -64,7 +64,6 @@ class Database:
         self._written, self._refresh_at = 0, BULK  # rows
         self._statements = Statements(self.engine.dialect, schema_of(self.engine))
         self.execute, self.each, self.among = self._statements.execute, self._statements.each, self._statements.among
-        self.listed = self._statements.listed
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = threading.RLock()
         self._kept: Connection | None = None

@@ -44,7 +44,7 @@ class Statements:
         Args:
             name: tells the statement from all others.
             statement: makes it, when it is needed.
-            values: of its parameters, as the driver takes them; a list as `listed` makes it.
+            values: of its parameters, as the driver takes them; of a list its texts.
         """
         text, ordered = self.prepared((name,), statement)
         cursor = run(connection, text, ordered(values))
@@ -64,12 +64,8 @@ class Statements:
         if known is None:
             names = {} if self._schema is None else {"schema_translate_map": {None: self._schema}}
             compiled = statement().compile(dialect=self._dialect, render_schema_translate=bool(names), **names)
-            known = self._known[key] = (str(compiled), _in_order(compiled.positiontup, compiled.params))
+            known = self._known[key] = (str(compiled), _in_order(compiled))
         return known
-
-    def listed(self, texts: Collection[str]) -> Any:
-        """A list of texts as the driver takes it."""
-        return _in_json(texts) if self._is_sqlite else list(texts)
 
     def each(self, name: str) -> Select[tuple[str]]:
         """A query for the texts in a list, which is given as the parameter `name`."""
@@ -113,14 +109,26 @@ def _each_in_array(name: str) -> Select[tuple[str]]:
     return select(func.unnest(given).column_valued(f"each_{name}"))
 
 
-def _in_order(names: Sequence[str] | None, params: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
-    """Parameters as a driver takes them: by their places, or by their names; some have a value of their own."""
-    own = {name: value for name, value in params.items() if value is not None}
-    if names is None:
-        return lambda values: {**own, **values} if own else values
-    if own:
-        return lambda values: tuple([own[name] if name in own else values[name] for name in names])
-    return lambda values: tuple([values[name] for name in names])
+def _in_order(compiled: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """Parameters as a driver takes them: by their places, or by their names.
+
+    Some have a value of their own, and lists are given as collections.
+    """
+    names: Sequence[str] | None = compiled.positiontup
+    own = {name: value for name, value in compiled.params.items() if value is not None}
+    kinds = {name: bind.type for name, bind in compiled.binds.items()}
+    lists: dict[str, Callable[[Collection[str]], Any]] = {
+        **{name: _in_json for name, kind in kinds.items() if isinstance(kind, _Listed)},
+        **{name: list for name, kind in kinds.items() if isinstance(kind, postgresql.ARRAY)},
+    }
+
+    def arranged(values: Mapping[str, Any]) -> Any:
+        return values if names is None else tuple([values[name] for name in names])
+
+    def completed(values: Mapping[str, Any]) -> Any:
+        return arranged({**own, **values, **{name: listed(values[name]) for name, listed in lists.items()}})
+
+    return completed if own or lists else arranged
 
 
 class Found:

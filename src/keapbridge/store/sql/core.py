@@ -84,7 +84,7 @@ class Core:
     def values(self, name: str, side: Side, ids: Collection[str] | None = None) -> dict[str, Any]:
         """What the parameters of a statement with `named`, and perhaps a list of ids, stand for."""
         values = {"bridge": self.bridge, "object": name, "side": side.value}
-        return values if ids is None else {**values, "ids": self.database.listed(ids)}
+        return values if ids is None else {**values, "ids": ids}
 
     def upsert_observed(self, c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Stage records, which lets there be something to plan."""

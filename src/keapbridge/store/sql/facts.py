@@ -66,5 +66,5 @@ def facts_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, str
         wanted = core.database.among(t.facts.c.name, "names")
         return select(t.facts.c.name, t.facts.c.value).where(*named(t.facts, "bridge"), wanted)
 
-    values = {"bridge": core.bridge, "names": core.database.listed(sorted(names))}
+    values = {"bridge": core.bridge, "names": sorted(names)}
     return {**dict.fromkeys(names), **dict(core.database.execute(c, "facts", query, values).tuples())}

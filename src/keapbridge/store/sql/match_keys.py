@@ -138,7 +138,7 @@ class MatchKeys:
             "bridge": self._core.bridge,
             "object": name,
             "rank": rank,
-            "wanted": self._core.database.listed(values),
+            "wanted": values,
         }
         return self._core.database.execute(c, f"keys by {by.name}", query, given).all()
 

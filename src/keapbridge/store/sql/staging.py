@@ -73,7 +73,7 @@ def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, tupl
         its = (exists().where(*named(table, "bridge"), table.c.object == each) for table in (t.observed, t.missing))
         return select(each, *its)
 
-    values = {"bridge": core.bridge, "names": core.database.listed(sorted(names))}
+    values = {"bridge": core.bridge, "names": sorted(names)}
     rows = core.database.execute(c, "what is open", query, values).tuples()
     return {name: (bool(staged), bool(missing)) for name, staged, missing in rows}
 

@@ -123,7 +123,7 @@ def told_apart(core: Core, c: Connection, name: str, ids: Collection[str]) -> To
     if not ids or core.database.execute(c, "any told apart", any_, values).first() is None:
         return {}
     found: dict[Name, frozenset[Name]] = {}
-    rows = core.database.execute(c, "told apart", query, {**values, "ids": core.database.listed(sorted(ids))})
+    rows = core.database.execute(c, "told apart", query, {**values, "ids": sorted(ids)})
     for side, id, other_side, other_id in rows.tuples():
         its = found.get((Side(side), id), frozenset())
         found[Side(side), id] = its | {(Side(other_side), other_id)}

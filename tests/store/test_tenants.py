@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from keapbridge.decide.shares import Wish
+from keapbridge.errors import LinkStoreError
 from keapbridge.model.side import Side
 from keapbridge.model.tenant import Lane, Standing, Tenant
 from keapbridge.store.database import Database
@@ -214,3 +215,79 @@ def test_old_deliveries_are_forgotten_and_those_that_wait_are_not(tenants: SqlTe
     tenants.prune_deliveries(moment + HOUR)
     assert [each.id for each in inbox.due("contacts", moment, 10)] == ["13"]
     assert tenants.failing_records(["acme"]) == {}
+
+
+# --- rows that somebody has edited, and clocks ------------------------------------------------------------------------
+
+
+def edited(tenants: SqlTenants, assignment: str, name: str = "acme") -> None:
+    with tenants.database.transaction() as c:
+        c.exec_driver_sql(f"UPDATE keapbridge_tenants SET {assignment} WHERE bridge = '{name}'")
+
+
+BROKEN = [
+    "settings = 'vault:acme'",
+    "settings = '[]'",
+    "settings = ''",
+    "every = 0",
+    "every = -60",
+    "every = 1e300",
+    "weight = 0",
+    "weight = -1",
+    "full_every = 0",
+    "full_at = 'tomorrow'",
+    "ended_at = '2026-13-01'",
+    "bridge = '   '",
+]
+
+
+@pytest.mark.parametrize("assignment", BROKEN)
+def test_a_row_that_cannot_be_read_is_a_tenant_that_rests_and_holds_up_nobody(
+    tenants: SqlTenants, queue: Queue, assignment: str
+) -> None:
+    tenants.add(Tenant("globex"), "b" * 32, lambda now: {"sync_at": now})
+    edited(tenants, assignment)
+    broken, fine = tenants.page()
+    assert (broken.tenant.paused, broken.outcome, broken.unreadable) == (True, "failed", True)
+    assert "keapbridge_tenants cannot be read" in broken.why
+    assert fine.name == "globex"
+    assert tenants.wishes().count(Wish(timedelta(minutes=5), 1.0, 1)) == 1, "nobody wishes what cannot be"
+    assert len(claimed(tenants, queue)) == 2
+    assert [tenants.begin(claim.name, Lane.SYNC, number) is None for number, claim in queue.jobs.items()] == [
+        claim.name != "globex" for claim in queue.jobs.values()
+    ]
+    assert claimed(tenants, queue) == [], "it is not looked at again and again"
+    assert set(tenants.of_tokens(["a" * 32])) == {"a" * 32}, "what is delivered for it is kept"
+
+
+def test_what_cannot_be_read_is_not_written_over_and_goes_on_once_it_is_corrected(
+    tenants: SqlTenants, queue: Queue
+) -> None:
+    edited(tenants, "settings = 'vault:acme'")
+    with pytest.raises(LinkStoreError, match=r"'acme'.*cannot be read.*Correct it"):
+        tenants.change("acme", resting(paused=False))
+    edited(tenants, """settings = '{"key": "vault:acme"}'""")
+    assert standing(tenants).tenant == ACME
+    assert len(claimed(tenants, queue)) == 1
+
+
+@pytest.mark.parametrize("moment", ["2026-11-29 08:00:00", "2026-11-29T08:00:00", "2026-11-29T09:00:00+01:00"])
+def test_moments_in_another_spelling_are_read(tenants: SqlTenants, queue: Queue, moment: str) -> None:
+    edited(tenants, ", ".join(f"{name} = '{moment}'" for name in ("sync_at", "full_at", "added_at", "complete_at")))
+    at = datetime(2026, 11, 29, 8, tzinfo=UTC)
+    found = standing(tenants)
+    assert {found.due[Lane.SYNC], found.full_at, found.added_at, found.complete_at} == {at}
+    [claim] = claimed(tenants, queue)
+    assert (claim.due, claim.full) == (at, True)
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(tenants: SqlTenants, queue: Queue) -> None:
+    ahead = now_at(tenants) + 5 * HOUR
+    tenants.add(Tenant("globex"), "b" * 32, lambda now: {"sync_at": now + HOUR})
+    claimed(tenants, queue)
+    tenants.begin("acme", Lane.SYNC, 1)
+    tenants.end("acme", Lane.SYNC, 1, noted(ahead + HOUR, ended_at=ahead.isoformat()))
+    assert claimed(tenants, queue) == []
+    assert tenants.notice_clock() == ["acme"]
+    assert tenants.notice_clock() == []
+    assert [claim.name for claim in claimed(tenants, queue)] == ["acme"]

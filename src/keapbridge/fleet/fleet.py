@@ -230,6 +230,7 @@ class Fleet:
         await give_up_stalled(app or self.app, timedelta(seconds=SILENT))
         lost: list[Any] = await called(self._rows.give_up_lost)
         await called(self._rows.notice_deliveries)
+        await called(self._rows.notice_clock)
         for name, lane in lost:
             _log.warning("the worker of tenant %s (%s) has died, or lost its connection: it is due now", name, lane)
         return len(lost)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from unicodedata import category
 
 import attrs
+import msgspec
 
 from keapbridge.model.given import checks, flag, keywords, optional, span, text, wrong
 
@@ -26,12 +27,18 @@ class Lane(StrEnum):
 LANES = tuple(Lane)
 
 
+def _name(what: str, value: Any) -> None:
+    name = text(what, value, example="acme", most=100)
+    if any(category(letter) in {"Cc", "Cs"} for letter in name):  # controls, halves of characters
+        raise ValueError(f"{what} takes a text that can be kept and shown, without control characters, not {name!a}")
+
+
 def _settings(what: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise wrong(what, f"values by name, such as {what}={{'key': 'vault:acme'}}", value)
     try:
-        same = json.loads(json.dumps(dict(value), allow_nan=False)) == dict(value)
-    except (TypeError, ValueError, RecursionError):
+        same = msgspec.json.decode(msgspec.json.encode(dict(value))) == dict(value)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         same = False
     if not same:
         raise ValueError(
@@ -69,7 +76,7 @@ class Tenant:
         paused: whether it rests. What webhooks deliver meanwhile is kept.
     """
 
-    name: str = attrs.field(validator=checks(lambda what, value: text(what, value, example="acme", most=100)))
+    name: str = attrs.field(validator=checks(_name))
     settings: Mapping[str, Any] = attrs.field(factory=dict, validator=checks(_settings))
     every: timedelta = attrs.field(default=timedelta(minutes=5), validator=checks(_often), kw_only=True)
     full_every: timedelta | None = attrs.field(
@@ -97,6 +104,7 @@ class Standing:
         in_row: how many ended badly, one after the other.
         quota_left: calls of the day, as Keap told last.
         conflicts: how many waited for a decision after the last sync that looked.
+        unreadable: whether its row cannot be read; then the rest is made up, but for the name and the token.
     """
 
     tenant: Tenant
@@ -113,6 +121,7 @@ class Standing:
     in_row: int = 0
     quota_left: int | None = None
     conflicts: int = 0
+    unreadable: bool = False
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ due again: so none is lost, and none is there twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    case,
     cast,
     column,
     delete,
@@ -30,7 +31,10 @@ from sqlalchemy import (
     update,
 )
 
+from keapbridge._scrub import shown_reason
+from keapbridge.decide.due import How
 from keapbridge.decide.shares import Wish
+from keapbridge.errors import LinkStoreError
 from keapbridge.model.tenant import LANES, Lane, Standing, Tenant
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
@@ -45,6 +49,10 @@ __all__ = ["Change", "Claim", "SqlTenants"]
 ALIVE = ("todo", "doing")  # a job that waits or is under way, in the words of the queue
 _c = t.tenants.c
 NUL = "\0"  # which no text of a PostgreSQL has
+SKEW = timedelta(minutes=5)
+ONCE_MORE = timedelta(minutes=5)  # until a row is looked at again that cannot be read
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+UNREADABLE = (ValueError, TypeError, ArithmeticError, LinkStoreError)
 
 
 @attrs.frozen
@@ -81,7 +89,10 @@ Decide = Callable[[Standing, datetime], Change]
 
 @attrs.frozen
 class SqlTenants:
-    """The rows of all tenants. Every method is one transaction."""
+    """The rows of all tenants. Every method is one transaction.
+
+    A row that somebody has edited by hand, so that it cannot be read, is a tenant that rests and says why.
+    """
 
     database: Database
 
@@ -122,6 +133,8 @@ class SqlTenants:
             found = self._locked(c, name)
             if found is None:
                 return None
+            if found.unreadable:
+                raise LinkStoreError(f"tenant {name!r}: {found.why}. Correct it, or remove the tenant and add it again")
             tenant, at = how(found, clock_of(self.database)(c))
             moments = {column: to_text(moment) for column, moment in at.items()}
             c.execute(update(t.tenants).where(_c.bridge == name).values(**_columns(tenant), **moments))
@@ -171,7 +184,7 @@ class SqlTenants:
         """How often those that do not rest wish to be synced: one for all that are alike."""
         query = select(_c.every, _c.weight, func.count()).where(_c.paused.is_(False)).group_by(_c.every, _c.weight)
         with self.database.reading() as c:
-            return [Wish(timedelta(seconds=every), weight, number) for every, weight, number in c.execute(query)]
+            return [wish for row in c.execute(query) if (wish := _wish(*row)) is not None]
 
     @insistent
     def failing_records(self, names: Sequence[str]) -> Mapping[str, int]:
@@ -222,9 +235,13 @@ class SqlTenants:
     @insistent
     def begin(self, name: str, lane: Lane, job: int) -> Standing | None:
         """A job begins; `None` when it is not wanted any more: removed, at rest, or given up for lost."""
-        number = _of(lane)[1]
+        at, number = _of(lane)
         with self.database.transaction() as c:
             found = self._locked(c, name)
+            if found is not None and found.unreadable:
+                again = to_text(clock_of(self.database)(c) + ONCE_MORE)
+                c.execute(update(t.tenants).where(_c.bridge == name).values({at.name: again, number.name: None}))
+                return None
             if found is None or found.jobs[lane] != job:
                 return None
             if found.tenant.paused:
@@ -306,6 +323,16 @@ class SqlTenants:
         return lost
 
     @insistent
+    def notice_clock(self) -> list[str]:
+        """Let those be due now whose last sync has not ended yet, by a clock that was set back since."""
+        with self.database.transaction() as c:
+            now = clock_of(self.database)(c)
+            moment = to_text(now)
+            its = update(t.tenants).where(_c.ended_at > to_text(now + SKEW))
+            values = {at: case((_c[at] > moment, moment), else_=_c[at]) for at in ("sync_at", "hooks_at", "watch_at")}
+            return list(c.execute(its.values(ended_at=moment, **values).returning(_c.bridge)).scalars())
+
+    @insistent
     def prune_deliveries(self, before: datetime) -> None:
         """Forget what was delivered for any tenant, done and received before this moment."""
         i, m = t.inbox.c, t.messages.c
@@ -334,8 +361,27 @@ def _of(lane: Lane) -> tuple[Any, Any]:
 
 
 def _claim(lane: Lane, row: Any, now: datetime) -> Claim:
-    full_at = to_moment(row.full_at)
-    return Claim(row.bridge, lane, datetime.fromisoformat(row.due), full_at is not None and full_at <= now)
+    """What cannot be read is due now; the job's beginning finds out more."""
+    try:
+        full_at = _moment(row.full_at)
+        return Claim(row.bridge, lane, _moment(row.due) or now, full_at is not None and full_at <= now)
+    except LinkStoreError:
+        return Claim(row.bridge, lane, now, False)
+
+
+def _wish(every: float, weight: float, tenants: int) -> Wish | None:
+    """What tenants wish; nothing, for what no tenant can have."""
+    try:
+        one = Tenant("one", every=timedelta(seconds=every), weight=weight)
+    except UNREADABLE:
+        return None
+    return Wish(one.every, one.weight, tenants)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment; where somebody has written it without a zone, it is UTC."""
+    found = to_moment(text)
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 def _columns(tenant: Tenant) -> dict[str, Any]:
@@ -349,6 +395,26 @@ def _columns(tenant: Tenant) -> dict[str, Any]:
 
 
 def _standing(row: RowMapping) -> Standing:
+    try:
+        return _read(row)
+    except UNREADABLE as error:
+        name = row["bridge"]
+        nothing: Mapping[Lane, Any] = dict.fromkeys(LANES)
+        return Standing(
+            Tenant(name if name.strip() else repr(name), paused=True),
+            row["token"],
+            nothing,
+            nothing,
+            None,
+            NEVER,
+            outcome=How.FAILED.value,
+            why=f"its row in {t.tenants.name} cannot be read ({shown_reason(str(error))})",
+            in_row=1,
+            unreadable=True,
+        )
+
+
+def _read(row: RowMapping) -> Standing:
     full_every = row["full_every"]
     return Standing(
         Tenant(
@@ -360,13 +426,13 @@ def _standing(row: RowMapping) -> Standing:
             paused=bool(row["paused"]),
         ),
         row["token"],
-        {lane: to_moment(row[f"{lane.value}_at"]) for lane in LANES},
+        {lane: _moment(row[f"{lane.value}_at"]) for lane in LANES},
         {lane: row[f"{lane.value}_job"] for lane in LANES},
-        to_moment(row["full_at"]),
-        datetime.fromisoformat(row["added_at"]),
-        to_moment(row["began_at"]),
-        to_moment(row["ended_at"]),
-        to_moment(row["complete_at"]),
+        _moment(row["full_at"]),
+        _moment(row["added_at"]) or NEVER,
+        _moment(row["began_at"]),
+        _moment(row["ended_at"]),
+        _moment(row["complete_at"]),
         row["outcome"],
         row["why"],
         row["in_row"],

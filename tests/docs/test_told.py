@@ -1,9 +1,10 @@
-"""What guides tell is what there is: methods, options, loggers, and the numbers in their tables."""
+"""What guides tell is what there is: commands, methods, options, loggers, and the numbers in their tables."""
 
 from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import attrs
 import pytest
 
 import keapbridge as kb
+from keapbridge.command import whole_parser
 from keapbridge.decide.brakes import BRAKES
 from keapbridge.sync.options import SessionOptions
 from keapbridge.sync.session import ObjectSync, SyncSession
@@ -29,6 +31,14 @@ def named(guide: str) -> dict[str, list[str]]:
     text = (DOCS / "guides" / guide).read_text("utf-8")
     rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in re.findall(r"(?m)^\| `.*", text)]
     return {name: cells for first, *cells in rows for name in re.findall(r"`(\w+)`", first)}
+
+
+def test_every_command_on_a_page_is_a_command() -> None:
+    blocks = re.findall(r"(?ms)^ *```(?:console|sh|text)\n(.*?)```", GUIDES)
+    lines = re.findall(r"(?m)^(?:\$ )?(?:python -m )?keapbridge ([a-z].*)$", "\n".join(blocks))
+    ours = [shlex.split(line.partition(" > ")[0], comments=True) for line in lines if "my_crm" not in line]
+    parser = whole_parser()
+    assert len([parser.parse_args(arguments) for arguments in ours]) > 20
 
 
 @pytest.mark.parametrize("face", [SyncSession, ObjectSync])

@@ -33,6 +33,14 @@ def named(guide: str) -> dict[str, list[str]]:
     return {name: cells for first, *cells in rows for name in re.findall(r"`(\w+)`", first)}
 
 
+def test_every_guide_is_linked_from_another_page() -> None:
+    pages = {page: page.read_text("utf-8") for page in [ROOT / "README.md", *DOCS.rglob("*.md")]}
+    guides = [page for page in pages if page.parent.name in {"guides", "concepts"}]
+    links = {page: set(re.findall(r"([\w-]+\.md)[)#]", text)) for page, text in pages.items()}
+    alone = [guide.name for guide in guides if not any(guide.name in links[page] for page in pages if page != guide)]
+    assert alone == []
+
+
 def test_every_command_on_a_page_is_a_command() -> None:
     blocks = re.findall(r"(?ms)^ *```(?:console|sh|text)\n(.*?)```", GUIDES)
     lines = re.findall(r"(?m)^(?:\$ )?(?:python -m )?keapbridge ([a-z].*)$", "\n".join(blocks))

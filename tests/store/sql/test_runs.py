@@ -9,7 +9,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
 from sqlalchemy import func, select
 
 from keapbridge.model.actions import Create
-from keapbridge.model.kept import Commit, Cursor
+from keapbridge.model.kept import Commit
 from keapbridge.model.records import Link
 from keapbridge.store import schema
 from keapbridge.store.sql import LinkStore, core, runs
@@ -36,18 +36,6 @@ def test_a_report_tells_all_lines_in_order(toys: LinkStore, monkeypatch: pytest.
     assert (report.run_id, report.plan_id, report.objects) == ("run", "plan", (TOYS,))
     assert (report.started_at, report.ended_at, report.counts) == (NOON, LATER, {TOYS: {"failed": 5}})
     assert list(report.lines) == report.failures == lines
-
-
-@pytest.mark.parametrize("complete", [False, True])
-def test_only_a_complete_run_moves_the_watermarks(toys: LinkStore, complete: bool) -> None:
-    at = Cursor(LATER, {"a": NOON})
-    assert run(toys.staging.cursor(TOYS, KEAP)) is None
-    begin_run(toys)
-    run(toys.plans.finish("plan", {}, {}, {TOYS: {"keap": at}}, {}))
-    assert run(toys.staging.cursor(TOYS, KEAP)) is None
-    run(toys.runs.finish("run", LATER, {}, complete=complete))
-    assert run(toys.staging.cursor(TOYS, KEAP)) == (at if complete else None)
-    assert run(toys.staging.cursor(TOYS, CUSTOMCRM)) is None
 
 
 def test_what_was_settled_without_a_run_is_told_once(toys: LinkStore) -> None:

@@ -339,7 +339,7 @@ def test_a_cursor_of_the_future_is_not_believed(toys: Toys) -> None:
     toys.toys.put(id=ours, colour="blue")
     assert toys.sync().ok
     assert toys.gadgets.records[theirs].colour == "blue"
-    assert toys.run(toys.store.staging.cursor("toys", kb.Side.CUSTOMCRM)).since < datetime.now(UTC)
+    assert toys.run(toys.store.cursors.get("toys", kb.Side.CUSTOMCRM)).since < datetime.now(UTC)
 
 
 def test_records_that_come_in_a_known_text_move_the_cursor(world: World) -> None:
@@ -350,13 +350,13 @@ def test_records_that_come_in_a_known_text_move_the_cursor(world: World) -> None
         store = session._engine.bridge.store
         held = dict.fromkeys(kb.Side)
         for side in kb.Side:
-            held[side] = SyncDriver().run(store.staging.cursor("contacts", side)).since
+            held[side] = SyncDriver().run(store.cursors.get("contacts", side)).since
             with store.database.transaction() as connection:
                 connection.exec_driver_sql(
                     "DELETE FROM keapbridge_cursors WHERE object = 'contacts' AND side = ?", (side.value,)
                 )
         session.sync()
         for side in kb.Side:
-            again = SyncDriver().run(store.staging.cursor("contacts", side))
+            again = SyncDriver().run(store.cursors.get("contacts", side))
             assert again is not None
             assert abs(again.since - held[side]) < timedelta(seconds=30)

@@ -13,6 +13,7 @@ from keapbridge.store.sql.alike import Alike
 from keapbridge.store.sql.bases import Bases
 from keapbridge.store.sql.belongings import Belongings
 from keapbridge.store.sql.core import Core
+from keapbridge.store.sql.cursors import Cursors
 from keapbridge.store.sql.facts import Facts
 from keapbridge.store.sql.failures import Failures
 from keapbridge.store.sql.forgetting import Forgetting
@@ -41,6 +42,7 @@ class LinkStore:
         self.rows = rows
         self.bridge = rows.bridge
         self.facts = Facts(core)
+        self.cursors = Cursors(core)
         self.staging = Staging(core)
         self.alike = Alike(core)
         self.match_keys = MatchKeys(core)

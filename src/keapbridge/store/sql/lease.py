@@ -15,10 +15,11 @@ from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.cursors import cursors_in
 from keapbridge.store.sql.facts import facts_in
 from keapbridge.store.sql.intents import with_intents
 from keapbridge.store.sql.rows import to_text
-from keapbridge.store.sql.staging import cursors_in, open_in
+from keapbridge.store.sql.staging import open_in
 
 __all__ = ["Holder", "Lease", "clock_of"]
 

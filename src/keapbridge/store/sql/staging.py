@@ -24,19 +24,18 @@ from sqlalchemy import (
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept import FORGOTTEN, Cursor, Missing, RecordKey, Staged
+from keapbridge.model.kept import FORGOTTEN, Missing, RecordKey, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import is_indexed, leave_unindexed
-from keapbridge.store.sql.known import StoredCursor
 from keapbridge.store.sql.match_keys import add_keys, keep_keys
 from keapbridge.store.sql.pairs import observed, pairs_by
-from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, load, moment_of, to_moment, to_text
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
 
-__all__ = ["Staging", "cursors_in", "open_in"]
+__all__ = ["Staging", "open_in"]
 
 UNSEEN = ""  # in place of a plan: no scan has seen it since the one began that is read in parts
 LIVING = "life:"  # what a mark begins with that is not of a text
@@ -51,16 +50,6 @@ def _mark_of(life: Life, known: str | None) -> str | None:
     if life == UNKNOWN_LIFE or not (known in {None, AS_IT_IS} or str(known).startswith(LIVING)):
         return None
     return LIVING + hashlib.blake2b(f"{life.born} {life.changed}".encode(), digest_size=16).hexdigest()
-
-
-def cursors_in(core: Core, c: Connection) -> dict[tuple[str, str], StoredCursor]:
-    """All cursors as they are stored, by synchronization and side."""
-
-    def query() -> Any:
-        return select(t.cursors).where(*named(t.cursors, "bridge"))
-
-    rows = core.database.execute(c, "cursors", query, {"bridge": core.bridge})
-    return {(row.object, row.side): (row.watermark, row.newest) for row in rows}
 
 
 def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, tuple[bool, bool]]:
@@ -83,20 +72,6 @@ class Staging:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-
-    def cursor(self, name: str, side: Side) -> Flow[Cursor | None]:
-        """Up to when a side's changes were read and applied; `None` before that."""
-        cursors = self._core.known.cursors if self._core.lease is not None else (yield from self._cursors())
-        found = cursors.get((name, side.value))
-        if found is None:
-            return None
-        watermark, newest = found
-        return Cursor(moment_of(watermark), {id: moment_of(at) for id, at in load(newest or "{}").items()})
-
-    @flow
-    def _cursors(self) -> dict[tuple[str, str], StoredCursor]:
-        with self._core.reading() as c:
-            return cursors_in(self._core, c)
 
     def is_anything_open(self, name: str) -> Flow[tuple[bool, bool]]:
         """Whether anything is staged, and whether anything is missing: what there is to plan."""

@@ -46,7 +46,7 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
             continue
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
             allowed = yield from _allowed(sync)
-            cursor = yield from sync.store.staging.cursor(sync.name, Side.KEAP)
+            cursor = yield from sync.store.cursors.get(sync.name, Side.KEAP)
             since = cursor.since if cursor else None
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]

@@ -186,7 +186,7 @@ def look_for(sync: Synchronization, intent: Intent) -> Flow[tuple[list[Observati
     rules = [Rule.of(lens, context) for lens in there]
     known = {r.name: v for r in rules if (v := _fitting(r.fit, side, intent.values.get(r.name))) is not None}
     since = intent.created_at - (A_ZONE if sync.is_undated(side) else CLOCK_TOLERANCE)
-    cursor = yield from sync.store.staging.cursor(sync.name, side)
+    cursor = yield from sync.store.cursors.get(sync.name, side)
     if cursor is not None:
         # It was read before the create was sent, by the clocks of both: that of the intent may be ahead.
         since = min(since, cursor.since)

@@ -230,7 +230,7 @@ def _begin(
     sync: Synchronization, side: Side, plan_id: str, by: str | None, *, full: bool
 ) -> Flow[tuple[_Begun, Page[Any] | None]]:
     system = sync.systems[side]
-    before = (yield from sync.store.staging.cursor(sync.name, side)) if system.lists_changes else None
+    before = (yield from sync.store.cursors.get(sync.name, side)) if system.lists_changes else None
     since = None if full or before is None else before.since
     started, begun = (yield from now()), (yield from elapsed())
     known_since = None if before is None else before.since

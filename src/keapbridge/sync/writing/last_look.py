@@ -87,7 +87,7 @@ class LastLook:
         sync, plan = self.part.sync, self.part.plan
         seen = yield from sync.store.plans.watermark(plan.id, sync.name, target)
         if seen is None:  # the plan is about some records only
-            cursor = yield from sync.store.staging.cursor(sync.name, target)
+            cursor = yield from sync.store.cursors.get(sync.name, target)
             seen = cursor.since if cursor else None
         if seen is None:
             return plan.created_at - sync.settings.overlap - sync.settings.lag

@@ -3,22 +3,30 @@
 python -m benchmarks fleet                                   the table
 python -m benchmarks fleet --markdown docs/concepts/fleet-size.md
 python -m benchmarks fleet --measure postgresql+psycopg://…  what a sync costs here, and whether the model holds
+python -m benchmarks fleet --measure … --keep                the same, and play with these costs from now on
 
 The fleet that is measured is synced every so many seconds: 200 tenants every 30 s are as much work as 2,000 every five
-minutes.
+minutes. What was measured is kept in `fleet_costs.json`, with the day and the machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
 
 from benchmarks.simulator import Costs, Played, Setting, play
-from benchmarks.table import replace_table
+from benchmarks.table import machine, replace_table
 from keapbridge.decide.shares import Quota
+
+if TYPE_CHECKING:
+    from benchmarks.fleet_slice import Slice
 
 __all__ = ["EDITED", "QUIET", "enough", "main", "table"]
 
@@ -26,11 +34,11 @@ TENANTS = (100, 1_000, 2_000, 10_000, 100_000)
 AT_ONCE = 16  # syncs of a worker
 BUSY = 0.8  # of anything, at most
 SECONDS = 60.0  # that the slowest of a hundred syncs may come late; or a fifth of what a quota lets `every` be
-WAITS = 1.2  # seconds: six calls to systems that answer after 0.2; supposed, while all else is measured
+ANSWER = 0.2  # seconds until a system answers a call; supposed, while all else is measured
 
-# Of `--measure`, on two cores that were busy with other work; with the queue's part.
-QUIET = Costs(cpu=0.041, database=0.015, wal=8_500, calls=3, waits=WAITS)
-EDITED = Costs(cpu=0.069, database=0.025, wal=15_000, calls=5, waits=1.8 * WAITS)
+KEPT = Path(__file__).with_name("fleet_costs.json")
+MEASURED = json.loads(KEPT.read_text("utf-8"))
+QUIET, EDITED = Costs(**MEASURED["quiet"]), Costs(**MEASURED["edited"])
 
 _HEADINGS = (
     *("tenants", "keys", "every", "workers", "processors of the database", "WAL"),
@@ -97,9 +105,29 @@ def table() -> str:
         f"{costs.waits:.1f} s of waiting."
         for name, costs in (("A sync that finds nothing", QUIET), ("One that finds an edit (one in twenty)", EDITED))
     ]
+    remarks += [
+        "Measured on {day}, with the queue's part, on {machine}, of which others had {others:.1f}. ".format(**MEASURED)
+        + f"Supposed: both systems answer a call after {ANSWER:g} s.",
+        MEASURED["found"],
+        MEASURED["checked"],
+    ]
     return (
         "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n\n" + "\n".join(f"- {r}" for r in remarks) + "\n"
     )
+
+
+def _keep(quiet: Slice, edited: Slice, checked: str) -> None:
+    """Play with these costs from now on."""
+    costs = {"quiet": quiet.far(ANSWER), "edited": edited.far(ANSWER)}
+    told = {
+        "day": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "others": round(max(quiet.others, edited.others), 2),
+        **{name: attrs.asdict(its, value_serializer=lambda *each: round(each[2], 5)) for name, its in costs.items()},
+        "found": str(quiet),
+        "checked": checked,
+    }
+    KEPT.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,13 +137,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tenants", type=int, default=200, help="of the fleet that is measured (%(default)s)")
     parser.add_argument("--every", type=float, default=30.0, help="seconds between their syncs (%(default)s)")
     parser.add_argument("--minutes", type=float, default=5.0, help="that they are watched (%(default)s)")
+    parser.add_argument("--keep", action="store_true", help="what is measured")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="put the table into this page, too")
     given = parser.parse_args(arguments)
     if given.measure is not None:
         from benchmarks import fleet_slice, tenants  # with a driver that the table does not need
 
-        found = fleet_slice.measured(given.measure, given.tenants, timedelta(seconds=given.every), given.minutes)
-        print(f"{found}\n{fleet_slice.checked(found)}", flush=True)
+        slices = fleet_slice.measured(given.measure, given.tenants, timedelta(seconds=given.every), given.minutes)
+        for name, found in zip(("nothing to do", "one edit each"), slices, strict=True):
+            print(f"{name}: {found}\n{fleet_slice.checked(found)}", flush=True)
+        if given.keep:
+            _keep(*slices, fleet_slice.checked(slices[0]))
+            print(f"kept in {KEPT}; the table is made of it by: python -m benchmarks fleet --markdown PAGE")
         for name, costs in zip(("quiet", "one edit"), tenants.measured(given.measure), strict=True):
             print(f"in a kept session, {name}: {costs}")
         return 0

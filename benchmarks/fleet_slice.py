@@ -5,6 +5,7 @@ The systems are emulated in this process, whose processor time counts for nothin
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from benchmarks.fleet_processes import working
-from benchmarks.fleet_systems import served
+from benchmarks.fleet_systems import FleetSystems, served
 from benchmarks.fleet_worker import AT_ONCE, fleet_at
 from benchmarks.simulator import Costs, Setting, play
 from keapbridge.fleet import Tenant
@@ -39,6 +40,8 @@ class Slice:
             systems took.
         others: processors that were busy with anything else, all the time.
         wal: bytes.
+        calls: to Keap.
+        asked: calls to either system.
         lags: from when a tenant was due to the end of its sync, in seconds, sorted.
         took: from the beginning of a sync to its end.
         memory: of the worker, in bytes.
@@ -53,6 +56,7 @@ class Slice:
     others: float
     wal: float
     calls: int
+    asked: int
     lags: Sequence[float]
     took: Sequence[float]
     memory: int
@@ -68,6 +72,10 @@ class Slice:
         cpu, database = self.worker / self.syncs, self.database / self.syncs
         waits = max(0.0, self.took[self.syncs // 2] - cpu - database)
         return Costs(cpu, database, self.wal / self.syncs, self.calls / self.syncs, waits)
+
+    def far(self, answer: float) -> Costs:
+        """The same where both systems answer a call after so many seconds."""
+        return attrs.evolve(self.costs, waits=answer * self.asked / self.syncs)
 
     @property
     def most(self) -> float:
@@ -88,8 +96,12 @@ class Slice:
         )
 
 
-def measured(url: str, tenants: int, every: timedelta, minutes: float) -> Slice:
-    """Let one worker sync so many tenants for some minutes, once all have been synced twice."""
+def measured(url: str, tenants: int, every: timedelta, minutes: float) -> tuple[Slice, Slice]:
+    """Let one worker sync so many tenants, once all have been synced twice: for so long with nothing to do.
+
+    And for as long with one contact of each edited in Customcrm after every sync, for the next one to find and to write
+    to Keap.
+    """
     names = [f"t{number}" for number in range(tenants)]
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -99,47 +111,68 @@ def measured(url: str, tenants: int, every: timedelta, minutes: float) -> Slice:
         working(url, systems.origin, Path(folder, "log"), 1) as workers,
     ):
         for name in names:
-            systems.have(name, CONTACTS)
+            systems.have(name, CONTACTS, in_keap=False)
             fleet.tenants.add(Tenant(name, every=every))
         c.exec_driver_sql("UPDATE keapbridge_tenants SET sync_at = '2026-01-01T00:00:00+00:00'")
         while len(_rows(c)) < tenants:
             time.sleep(LOOK)
+        watch = _Watch(c, systems, str(workers.running[0].pid), every)
         time.sleep(1.25 * every.total_seconds())
-        for keap in systems.keap.values():
+        quiet = watch.seen(minutes)
+        watch.edits = True
+        watch.seen(1.25 * every.total_seconds() / 60)  # until each has found one
+        return quiet, watch.seen(minutes)
+
+
+class _Watch:
+    """What looks at a fleet with one worker."""
+
+    def __init__(self, connection: Connection, systems: FleetSystems, worker: str, every: timedelta) -> None:
+        self._c, self._systems, self._worker, self._every = connection, systems, worker, every
+        self._server = _server_of(connection)
+        self._emails = {name: itertools.cycle(made) for name, made in systems.made.items()}
+        self.edits = False
+
+    def _used(self) -> tuple[float, float, float, float]:
+        return _cpu([self._worker]), _cpu(self._server(), children=True), time.process_time(), _busy()
+
+    def seen(self, minutes: float) -> Slice:
+        """What is seen in so many minutes."""
+        for keap, crm in zip(self._systems.keap.values(), self._systems.crm.values(), strict=True):
             keap.requests.clear()
-        worker, server = str(workers.running[0].pid), _server_of(c)
-        before, own, wal, begun = (
-            (_cpu([worker]), _cpu(server(), children=True), _busy()),
-            _own(),
-            _wal(c),
-            time.monotonic(),
-        )
+            crm.requests.clear()
+        before, wal, begun = self._used(), _wal(self._c), time.monotonic()
         lags: list[float] = []
         took: list[float] = []
-        known = _rows(c)
+        known = _rows(self._c)
         while time.monotonic() < begun + minutes * 60:
             time.sleep(LOOK)
-            found = _rows(c)
+            found = _rows(self._c)
             for name, (_, began, ended) in found.items():
                 due, _, before_that = known[name]
                 if ended != before_that:
                     lags.append((ended - due).total_seconds())
                     took.append((ended - began).total_seconds())
+                    if self.edits:
+                        self._systems.edit(name, next(self._emails[name]))
             known = found
         seconds = time.monotonic() - begun
-        used = _cpu([worker]) - before[0], _cpu(server(), children=True) - before[1], _own() - own
-        others = max(0.0, (_busy() - before[2] - sum(used)) / seconds)
+        worker, server, own, busy = (after - at for after, at in zip(self._used(), before, strict=True))
+        calls = sum(len(keap.requests) for keap in self._systems.keap.values())
         return Slice(
-            tenants,
-            every,
+            len(known),
+            self._every,
             seconds,
-            *used,
-            others,
-            _wal(c) - wal,
-            sum(len(keap.requests) for keap in systems.keap.values()),
+            worker,
+            server,
+            own,
+            max(0.0, (busy - worker - server - own) / seconds),
+            _wal(self._c) - wal,
+            calls,
+            calls + sum(len(crm.requests) for crm in self._systems.crm.values()),
             sorted(lags),
             sorted(took),
-            _memory(worker),
+            _memory(self._worker),
         )
 
 
@@ -200,10 +233,6 @@ def _server_of(c: Connection) -> Callable[[], list[str]]:
 
 def _processes() -> Iterator[str]:
     return (path.name for path in Path("/proc").iterdir() if path.name.isdigit())
-
-
-def _own() -> float:
-    return time.process_time()
 
 
 def _busy() -> float:

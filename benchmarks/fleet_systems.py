@@ -46,19 +46,26 @@ class FleetSystems:
         """A new contact in one of the two systems; its address."""
         email = f"n{next(self._numbers)}@example.org"
         if in_keap:
-            address = {"email": email, "field": "EMAIL1"}
-            id = self.keap[name].state.contacts.add({"given_name": "Ada", "email_addresses": [address]})
+            id = self._add_to_keap(name, email)
         else:
             id = self.crm[name].state.contacts.add({"FirstName": "Ada", "Email": email})
         self.made[name][email] = _Made(in_keap, id)
         self.edits += 1
         return email
 
-    def have(self, name: str, number: int) -> list[str]:
-        """Contacts that both systems have from the beginning, and that are edited in Keap; their addresses."""
-        emails = [self.make(name, in_keap=True) for _ in range(number)]
-        self.crm[name].state.contacts.add_many({"FirstName": "Ada", "Email": email} for email in emails)
+    def have(self, name: str, number: int, *, in_keap: bool = True) -> list[str]:
+        """Contacts that both systems have from the beginning, and that are edited in one of them; their addresses."""
+        emails = [self.make(name, in_keap=in_keap) for _ in range(number)]
+        if in_keap:
+            self.crm[name].state.contacts.add_many({"FirstName": "Ada", "Email": email} for email in emails)
+        else:
+            for email in emails:
+                self._add_to_keap(name, email)
         return emails
+
+    def _add_to_keap(self, name: str, email: str) -> str:
+        address = {"email": email, "field": "EMAIL1"}
+        return self.keap[name].state.contacts.add({"given_name": "Ada", "email_addresses": [address]})
 
     def edit(self, name: str, email: str) -> None:
         """Another job for a contact."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-__all__ = ["zipped"]
+__all__ = ["ROOT", "zipped"]
 
 ROOT = Path(__file__).parents[2]
 COMPILED = (".so", ".pyd", ".dylib")

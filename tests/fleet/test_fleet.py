@@ -8,10 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 import keapbridge as kb
 from keapbridge.fleet import Fleet, Quota, Tenant
+from keapbridge.store import schema
+from keapbridge.store.database import Database
 from keapbridge.testing._server import LoopbackServer
 
 pytest.importorskip("procrastinate")
@@ -101,6 +104,31 @@ def test_a_job_whose_worker_died_is_done_again(fleet: Fleet, host: Any) -> None:
     assert fleet.status()["acme"].outcome == "complete"
     assert host.in_keap("acme") == ["ada@example.org"]
     assert jobs(fleet) == []
+
+
+def test_a_worker_goes_on_over_the_tables_of_a_later_version(fleet: Fleet, host: Any) -> None:
+    """A rolling upgrade: every table has a column more, and the worker opens its sessions after that."""
+    for name in ("acme", "globex"):
+        host.add(name)
+        host.edit(name, "ada@example.org")
+        fleet.tenants.add(Tenant(name))
+    due_now(fleet)
+    assert fleet.dispatch() == 2
+    with fleet.database.transaction() as c:
+        for table in schema.metadata.sorted_tables:
+            c.execute(text(f"ALTER TABLE {table.name} ADD COLUMN later TEXT"))
+        c.execute(text("CREATE TABLE keapbridge_later (bridge TEXT)"))
+        c.execute(text("UPDATE keapbridge_version SET version_num = '9999'"))
+    fleet.run_once()
+    host.edit("acme", "grace@example.org")
+    fleet.tenants["globex"].sync_soon(full=True)
+    due_now(fleet)
+    fleet.run_once()
+    assert host.in_keap("acme") == ["ada@example.org", "grace@example.org"]
+    assert [(each.outcome, each.in_row) for each in fleet.status()] == [("complete", 0)] * 2
+    fleet.tenants["acme"].remove()
+    with pytest.raises(kb.LinkStoreError, match="newer keapbridge"):
+        Database(create_engine(fleet.database.engine.url, poolclass=NullPool))
 
 
 def test_tenants_are_handled_by_name(fleet: Fleet) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, inspect
 from tiers import variants
 
 from keapbridge.store import schema
@@ -18,6 +19,7 @@ from keapbridge.store.migrations import known_versions, upgrade, versions
 from keapbridge.store.migrations.versions import SCRIPTS
 
 VERSIONS = known_versions()
+POSTGRESQL = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]
 
 
 def test_every_script_is_named_and_takes_the_operations() -> None:
@@ -49,3 +51,47 @@ def test_the_migrated_database_is_as_the_schema_says(
     engine.dispose()
     # Alembic keeps its own table, which is no part of the schema.
     assert [d for d in differences if "keapbridge_version" not in str(d)] == []
+
+
+# Nothing was released yet when these did more than to add.
+REBUILT = {"0004", "0010", "0020"}
+
+
+def _shape(connection: Connection) -> dict[str, tuple[object, ...]]:
+    """What statements of the version that knows it rely on: columns and what they take, keys, what is unique."""
+    look = inspect(connection)
+    found: dict[str, tuple[object, ...]] = {}
+    for table in look.get_table_names():
+        found[f"{table}: key"] = tuple(look.get_pk_constraint(table)["constrained_columns"])
+        unique = (tuple(i["column_names"]) for i in look.get_indexes(table) if i["unique"])
+        found[f"{table}: unique"] = tuple(sorted(unique, key=str))
+        for column in look.get_columns(table):
+            found[f"{table}.{column['name']}"] = (str(column["type"]), column["nullable"], column["default"])
+    return found
+
+
+def _only_adds(before: dict[str, tuple[object, ...]], after: dict[str, tuple[object, ...]]) -> bool:
+    """Whether whoever knows what was there before can go on: nothing of it has changed, and no more is asked for."""
+    new_columns = {
+        name: its
+        for name, its in after.items()
+        if name not in before and "." in name and f"{name.partition('.')[0]}: key" in before
+    }
+    return before.items() <= after.items() and all(
+        nullable or default is not None for _, nullable, default in new_columns.values()
+    )
+
+
+@pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=POSTGRESQL)])
+def test_upgrades_only_add_so_that_the_version_before_can_go_on(where: str, request: pytest.FixtureRequest) -> None:
+    engine = create_engine("sqlite://" if where == "sqlite" else request.getfixturevalue("postgresql_url"))
+    did_more: set[str] = set()
+    with engine.begin() as connection:
+        upgrade(connection, None, to=VERSIONS[0])
+        for known, version in pairwise(VERSIONS):
+            before = _shape(connection)
+            upgrade(connection, known, to=version)
+            if not _only_adds(before, _shape(connection)):
+                did_more.add(version)
+    engine.dispose()
+    assert did_more == REBUILT

@@ -173,8 +173,10 @@ def stops(plan: Plan) -> dict[str, str]:
 
 def _reason(name: str, side: Side, number: int, seconds: int) -> str:
     ways = " or ".join(f"accept={{'restored': {each.value!r}}}" for each in Side)
+    # Of a field that nobody saw for a while, no stamp tells when it went back.
+    older = f", and are older than they were by up to {timedelta(seconds=seconds)}" if seconds else ""
     return (
-        f"{side.title} went back: {number} {name} hold again what they held before they were written, and are older "
-        f"than they were by up to {timedelta(seconds=seconds)}, as after a restore from a backup. "
+        f"{side.title} went back: {number} {name} hold again what they held before they were written{older}, "
+        "as after a restore from a backup. "
         f"Say whose values are right: {ways}"
     )

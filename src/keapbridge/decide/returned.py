@@ -12,7 +12,8 @@ place.
 | a side that held a value is empty             | it begins anew: the other side's value fills what is empty     |
 
 What has become empty meanwhile may have been taken away with its place and put back, and nobody has looked: it clears
-nothing.
+nothing. What a write had replaced before is no edit either, whatever its time stamp: the record may have gone back
+while nobody saw the field (`sync.linked_in_doubt`).
 """
 
 from __future__ import annotations

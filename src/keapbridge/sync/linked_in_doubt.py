@@ -13,6 +13,7 @@ import attrs
 from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.identity import Who, who_is_it
 from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_state
+from keapbridge.decide.returned import returned
 from keapbridge.decide.written_over import as_it_was, looks_written_over
 from keapbridge.model.change import RECORD
 from keapbridge.model.kept import Intent, JournalEntry
@@ -31,7 +32,7 @@ BATCH = 500
 def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """The pairs, each with what speaks against taking what it shows for edits."""
     pairs = yield from written_over(sync, pairs)
-    older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side)]
+    older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side) or _come_back(sync, pair) != pair]
     if not older:
         return [_with_doubt(sync, pair, (), None) for pair in pairs]
     entries = yield from sync.store.journal.of_links(sync.name, [pair.link for pair in older])
@@ -85,6 +86,11 @@ def has_gone_back(sync: Synchronization, older: Mapping[Side, Collection[str]]) 
     return False
 
 
+def _come_back(sync: Synchronization, pair: Pair) -> Pair:
+    """The pair with what was known of fields that it shows again after a time in which nobody saw them."""
+    return returned(pair, {lens.name for lens in sync.mapper.lenses}) if pair.link.aside else pair
+
+
 def _is_suspect(pair: Pair, side: Side) -> bool:
     seen = pair.seen[side]
     if seen is None or seen.problem is not None:
@@ -109,16 +115,21 @@ def _doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], m
             continue
         link, linked = pair.link, pair.current[side.other].values
         life, base, values = link.life(side), link.base(side), _meant(sync, pair, side)
+        known = _come_back(sync, pair).link.base(side)
+        come_back = known.keys() - base.keys()
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
         if who is Who.ANOTHER:
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
             return Doubt(ANOTHER, side, reason)
-        if moment is not None and _is_suspect(pair, side):
-            older = seen.went_back or is_older(life.changed, seen.life.changed)
+        if moment is not None and (come_back or _is_suspect(pair, side)):
+            # Whether it went back while it did not show them, its stamp does not tell any more.
+            older = seen.went_back or is_older(life.changed, seen.life.changed) or bool(come_back)
+            if not _is_suspect(pair, side):
+                values = {field: values[field] for field in come_back}
             awaited, lag = link.awaited.get(side, {}), sync.settings.lag
             written = [entry.written_at for entry in entries if entry.side is side]
             last = max(written, default=None) if _is_before(seen, life, moment + lag) else None
-            back = old_state(base, values, awaited, entries, older=older, moment=moment, lag=lag, written_at=last)
+            back = old_state(known, values, awaited, entries, older=older, moment=moment, lag=lag, written_at=last)
             if back is not None:
                 return _gone_back(sync, pair, seen, back)
         if who is Who.PERHAPS:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import attrs
 import pytest
 from leaving import colours, leaving, made
 from tiers import variants
@@ -90,3 +93,29 @@ def test_a_permission_that_is_given_back_is_noticed_although_no_record_changes(t
     assert held(toys.sync()) == [("Colour",)]
     box.unshown = frozenset()
     assert not held(toys.sync())
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("side", SIDES)
+def test_what_went_back_while_nothing_showed_it_writes_nothing_over(side: kb.Side, *, stamped: bool) -> None:
+    toys = World(lag=timedelta(0))
+    box, other = leaving(toys, side)
+    made(toys, 4)
+    backup = dict(box.records)
+    for id in other.records:
+        other.put(id=id, colour="blue")
+    toys.sync()
+    assert colours(box) == ["blue"] * 4
+    box.unshown = frozenset({"colour"})
+    for id, record in backup.items():  # as of the backup; or without a stamp that would tell
+        box.records[id] = record if stamped else attrs.evolve(record, updated_at=None)
+    assert held(toys.sync(full=True)) == [("Colour",)]
+    box.unshown = frozenset()
+    for _ in range(2):
+        report = toys.sync(full=True)
+        assert [line.outcome for line in report.lines] == ["conflict"] * 4
+        assert (colours(box), colours(other)) == (["red"] * 4, ["blue"] * 4)
+    for conflict in toys.run(toys.engine.conflicts()):
+        toys.run(toys.engine.resolve(conflict, side.other))
+    assert colours(box) == colours(other) == ["blue"] * 4
+    assert not toys.plan(full=True).counts

@@ -184,14 +184,17 @@ def reread(state: PairState, side: Side, seen: Seen | None, unread: str = "") ->
     if seen is None:
         return attrs.evolve(state, gone=side, unread=unread)
     state = attrs.evolve(state, records={**state.records, side: seen.record})
-    return _see(state, _with_edit_time(seen.observation, state.pair.seen[side]))
+    return _see(state, _as_seen(seen.observation, state.pair.seen[side]))
 
 
-def _with_edit_time(seen: Observation, before: Observation | None) -> Observation:
-    """A record that holds what it held keeps the time of that edit: its own time stamp moves when we write to it."""
-    if before is None or before.updated_at is None or before.snapshot != seen.snapshot:
+def _as_seen(seen: Observation, before: Observation | None) -> Observation:
+    """A record that holds what it held keeps the time of that edit, and has still gone back if it had.
+
+    Its own time stamp moves when we write to it.
+    """
+    if before is None or before.snapshot != seen.snapshot:
         return seen
-    return attrs.evolve(seen, updated_at=before.updated_at)
+    return attrs.evolve(seen, updated_at=before.updated_at or seen.updated_at, went_back=before.went_back)
 
 
 # --- after a write ----------------------------------------------------------------------------------------------

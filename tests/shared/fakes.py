@@ -71,6 +71,7 @@ class Habits:
         exclusive: whether a list of changes since a moment leaves out what was changed at that moment.
         newest_first: whether lists of everything begin with what was made last.
         refuses: whether it refuses texts that are too long; `None`: as the system was made.
+        takes_for_another: whether a new contact is written over the one that has its e-mail address.
     """
 
     empty: Any = None
@@ -81,6 +82,7 @@ class Habits:
     exclusive: bool = False
     newest_first: bool = False
     refuses: bool | None = None
+    takes_for_another: bool = False
 
     @classmethod
     def of(cls, habits: kb.Habits, **own: Any) -> Self:
@@ -820,9 +822,26 @@ class FakeKeapRecords:
 
     def create(self, record: Any, key: str) -> Flow[Any]:
         def work(_: State) -> Any:
-            return self._shown(self.table.create(record, key))
+            over = self._taken_for(record)
+            return self._shown(self.table.create(record, key) if over is None else self._written_over(over, record))
 
         return self.table.request("POST", f"/{self.table.name}", work, repeatable=False)
+
+    def _taken_for(self, record: Any) -> Any:
+        """The contact that a new one is taken for."""
+        if not (self._keap.habits.takes_for_another and isinstance(record, keap.Contact) and record.email_addresses):
+            return None
+        known = self.table.state.records.values()
+        return next((one for one in known if find_item(record.email_addresses, "EMAIL1") and _alike(record, one)), None)
+
+    def _written_over(self, over: keap.Contact, record: keap.Contact) -> Any:
+        new = {name: value for name in self._writable if (value := getattr(record, name)) not in (UNSET, None, ())}
+        for name in ("email_addresses", "phone_numbers", "fax_numbers", "addresses", "custom_fields"):
+            if name in new:
+                items = {getattr(i, "field", None) or getattr(i, "id", None): i for i in getattr(over, name) or ()}
+                items |= {getattr(i, "field", None) or getattr(i, "id", None): i for i in new[name]}
+                new[name] = tuple(items.values())
+        return self.table.write(str(over.id), new, self._writable)
 
     def update(self, id: str, changes: Mapping[str, Any], version: str | None) -> Flow[Any]:
         def work(_: State) -> Any:

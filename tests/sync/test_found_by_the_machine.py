@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from fakes import Fault, no_faults
+from fakes import Fault, Habits, no_faults
 from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
 from wired import TwoWiredSystems
 from wired.world import CONTACTS, HOST, POISON
@@ -360,3 +360,28 @@ def test_a_region_that_an_undo_takes_away_stays_on_the_other_side(two: TwoSystem
     held = dict(zip(ids, _both_places(two, ids), strict=True))
     assert held[side.other] == ("NOR", "NO-03")
     assert held[side] == ("USA", None if side is KEAP else "odd")
+
+
+@pytest.mark.parametrize("how", ["changes", "full", "one record"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_create_has_emptied_of_another_person_is_put_back(two: TwoSystems, lost: bool, how: str) -> None:
+    """Keap takes a new contact for one with its e-mail address, whose address it replaces; the answer may be lost."""
+    ids = _moved_to_arizona(two)
+    two._type_in("contacts", CUSTOMCRM, ids[CUSTOMCRM], "Phone", "+12025550143")
+    two.session().sync()
+    before = [two.read("contacts", side, id) for side, id in ids.items()]
+    _later(two)
+    two.keap.habits = Habits(takes_for_another=True)
+    home = {"email": "ada@example.org", "city": "Turku"}
+    bob = two.crm.contacts.add(kb.customcrm.Contact(first_name="Bob", **home))
+    two.keap.faults = lambda request: Fault.LOST_ANSWER if lost and request.method == "POST" else None
+    two.session().sync()
+    two.keap.faults = no_faults
+    for _ in range(3):
+        _later(two)
+        if how == "one record":
+            two.session().contacts.sync_ids(keap=[ids[KEAP]], customcrm=[ids[CUSTOMCRM], bob])
+        else:
+            two.session().sync(full=how == "full")
+    assert [two.read("contacts", side, id) for side, id in ids.items()] == before
+    assert two.crm.contacts[bob].city == "Turku"

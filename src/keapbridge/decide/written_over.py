@@ -20,10 +20,10 @@ import attrs
 from keapbridge.decide.merge import Merge
 from keapbridge.model.change import RECORD, Change, Held
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import Pair, Values, WrittenOver, is_stored_form
+from keapbridge.model.records import Canonical, Observation, Pair, Values, WrittenOver, is_stored_form
 from keapbridge.model.side import Side
 
-__all__ = ["PUT_BACK", "as_it_was", "begun", "done", "looks_written_over", "putting_back"]
+__all__ = ["PUT_BACK", "as_it_was", "begun", "done", "emptied", "looks_written_over", "putting_back"]
 
 PUT_BACK = "put back"  # why a value is written
 
@@ -37,6 +37,19 @@ def looks_written_over(pair: Pair, side: Side, sent: Values) -> bool:
         and all(is_stored_form(sent[field], held[field]) for field in shown)
         and any(base.get(field, UNSET) != held[field] for field in shown)
     )
+
+
+def emptied(pair: Pair, seen: Observation, before: Values) -> dict[str, Canonical]:
+    """What a record that was written over does not hold any more: it went with what was written.
+
+    Args:
+        seen: the record as it is now.
+        before: field → what it held, where that is not what the base says.
+    """
+    held = {**pair.link.base(seen.side), **before}
+    return {
+        field: None for field, value in seen.snapshot.values.items() if value is None and held.get(field) is not None
+    }
 
 
 def as_it_was(pair: Pair) -> Pair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import attrs
 from fakes import Fault, Request, no_faults
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -18,6 +19,7 @@ from two_systems.drivers import Dying, Forgetful, Interrupted, value_of
 from two_systems.pools import (
     AFTER_THE_TERM,
     CUSTOMCRM,
+    DAY,
     KEAP,
     NEWCOMER,
     ODD,
@@ -121,6 +123,53 @@ class Cuts(Running):
         self.system(side).faults = lambda request: fault if request.method in methods else None
         self.watched(lambda: self._sync(self.session(), "full" if n % 2 else "changes", n), may_fail=[kb.ApiError])
         self.system(side).faults = no_faults
+
+    @precondition(lambda self: "contacts" in self.objects)
+    @rule(
+        n=number,
+        fault=st.sampled_from((None, Fault.LOST_ANSWER)),
+        at=st.sampled_from((None, None, None, *range(0, 160, 8))),
+        after=st.booleans(),
+        edited=st.sampled_from((None, None, CUSTOMCRM, KEAP)),
+        how=st.sampled_from(("full", "changes", "ids")),
+    )
+    def be_taken_for_another(
+        self, n: int, fault: Fault | None, at: int | None, after: bool, edited: kb.Side | None, how: str
+    ) -> None:
+        """Keap writes a new contact over the one that has its address: who was there keeps what is theirs."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        if not (pair := self._a_pair("contacts", n)):
+            return
+        address = f"office{len(self.own)}@example.org"
+        self._type_in("contacts", CUSTOMCRM, pair[CUSTOMCRM], "Email", address)
+        self.watched(lambda: self.session().sync())
+        self.clock.pass_by(AFTER_THE_TERM)
+        if any(id not in self.table("contacts", side) for side, id in pair.items()):
+            return
+        before = {side: self.read("contacts", side, id) for side, id in pair.items()}
+        self.blurred |= {("contacts", side, id) for side, id in pair.items()}
+        if before[KEAP]["Email"] != address or ("contacts", pair[CUSTOMCRM], pair[KEAP]) not in self.links():
+            return
+        self.keap.habits = attrs.evolve(self.keap.habits, takes_for_another=True)
+        new = {"FirstName": "Bob", "LastName": f"Bobson {len(self.own)}", "Email": address, "City": "Turku"}
+        bob = self._own("contacts", CUSTOMCRM, new_record(self.mappers["contacts"], CUSTOMCRM, new, self.context))
+        if edited is not None:
+            self._type_in("contacts", edited, pair[edited], "JobTitle", "Cook")
+        self.keap.faults = lambda request: fault if request.method == "POST" else None
+        driver = None if at is None else CountingDriver(self.clock, stop_at=at, stop_after=after)
+        self.watched(lambda: self.session(driver).sync(), may_fail=[KilledError, kb.ApiError])
+        self._all_is_well()
+        ids = {"keap": [pair[KEAP]], "customcrm": [pair[CUSTOMCRM], bob]}
+        for wait in (AFTER_THE_TERM, DAY, DAY):
+            self.clock.pass_by(wait)
+            again = self.session()
+            self.watched(lambda s=again: s.contacts.sync_ids(**ids) if how == "ids" else s.sync(full=how == "full"))
+        self.keap.habits = attrs.evolve(self.keap.habits, takes_for_another=False)
+        self.clock.pass_by(AFTER_THE_TERM)
+        for side in kb.Side:
+            if pair[side] in self.table("contacts", side):
+                held = {**self.read("contacts", side, pair[side]), "JobTitle": before[side]["JobTitle"]}
+                assert held == before[side], f"{side.title} {pair[side]} is {held}, and was {before[side]}"
 
     @precondition(lambda self: self.larger and "contacts" in self.objects)
     @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.QUOTA, Fault.REFUSED_KEY)))

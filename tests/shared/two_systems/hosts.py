@@ -45,6 +45,47 @@ class Hosts(Checks):
         else:
             session.__enter__().__exit__(None, None, None)
 
+    @rule(object=objects, side=sides, n=number, most=st.sampled_from((1, 2, 50)), asynchronous=st.booleans())
+    def read_in_parts(self, object: str, side: kb.Side, n: int, most: int, asynchronous: bool) -> None:
+        """What waits and what was done is told in parts that make up the whole, and nothing is written for it."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        session = self.session(asynchronous=asynchronous)
+        before = len(self.crm.writes), len(self.keap.writes)
+        for asked in (session, getattr(session, object)):
+            for ask in (asked.conflicts, asked.pairs_in_doubt, asked.told_apart, asked.failures):
+                assert self._in_parts(ask, limit=most) == [*value_of(ask())]
+        which = {side.value: self.pick(object, side, n) or "nobody"}
+        part = getattr(session, object)
+        mine = [c for c in value_of(part.conflicts()) if getattr(c, f"{side.value}_id") in which.values()]
+        assert [*value_of(part.conflicts(**which))] == mine
+        assert [w.object for w in value_of(session.waiting(most=most))] == list(session._engine.bridge.synchronizations)
+        for plan in self._in_parts(session.plans, limit=most)[:2]:
+            whole = [*value_of(session.saved_plan(plan.id)).actions]
+            assert [row.action for row in self._in_parts(session.actions, plan.id, limit=7 * most)] == whole
+            mine = [a for a in whole if a.object == object]
+            assert [row.action for row in self._in_parts(session.actions, plan.id, object=object, limit=50)] == mine
+            assert value_of(session.brakes(value_of(session.saved_plan(plan.id)))) is not None
+        for run in self._in_parts(session.runs, limit=most)[:2]:
+            whole = [*value_of(session.report(run.run_id)).lines]
+            assert self._in_parts(session.lines, run.run_id, limit=7 * most) == whole
+            failed = [line for line in whole if line.outcome == "failed"]
+            assert self._in_parts(session.lines, run.run_id, outcome="failed", limit=50) == failed
+        assert value_of(session.under_way()) is None
+        moment = value_of(session.last_full_scan())
+        assert moment is None or moment <= self.clock.moment
+        assert (len(self.crm.writes), len(self.keap.writes)) == before
+
+    def _in_parts(self, ask: Callable[..., Any], *what: Any, **how: Any) -> list[Any]:
+        """All of a list, part by part."""
+        page = value_of(ask(*what, **how))
+        found = [*page]
+        while page.next is not None:
+            page = value_of(ask(*what, **how, after=page.next))
+            assert len(page) <= how["limit"]
+            found += page
+        return found
+
     @rule(object=objects, side=sides, n=number, asynchronous=st.booleans())
     def retry(self, object: str, side: kb.Side, n: int, asynchronous: bool) -> None:
         """Records take part again: those that failed, and those that lost their partner."""
@@ -72,6 +113,14 @@ class Hosts(Checks):
             (kb.MappingError, lambda: kb.Policy(deletions="archive")),
             (kb.MappingError, lambda: self.session(policy=kb.Policy(deletions="archive", archive=IMPOSSIBLE_ARCHIVE))),
             (TypeError, lambda: value_of(self.session().explain("contacts"))),
+            (kb.LinkStoreError, lambda: self.session().rekey()),
+            (TypeError, lambda: self.session().brakes("no plan")),
+            (ValueError, lambda: self.session().waiting(most=0)),
+            (ValueError, lambda: self.session().runs(after="no token")),
+            (ValueError, lambda: self.session().same("no token")),
+            (ValueError, lambda: self.session().resolve_many(["no token"], "keap")),
+            (kb.StalePlanError, lambda: self.session().saved_plan("no-such-plan")),
+            (kb.StalePlanError, lambda: self.session().report("no-such-run")),
         ]
         for kind, work in wrong:
             try:

@@ -128,6 +128,65 @@ class Resolving(Cuts):
                 is_decided = words.get(self._name(c)) is not None and c.object != "companies"
                 assert not is_decided or (c.object, c.customcrm_id) in told, f"{c} was decided, and waits again"
 
+    @rule(
+        n=number,
+        says=st.sampled_from(("same", "different")),
+        by_token=st.booleans(),
+        asynchronous=st.booleans(),
+        gone=st.integers(0, 3),
+        taken_back=st.booleans(),
+        whole=st.booleans(),
+        at=st.sampled_from((None, None, *range(0, 40, 4))),
+    )
+    def say_who_is_the_same(
+        self,
+        n: int,
+        says: str,
+        by_token: bool,
+        asynchronous: bool,
+        gone: int,
+        taken_back: bool,
+        whole: bool,
+        at: int | None,
+    ) -> None:
+        """Of some records nobody knows whether they are the same: somebody says so, or that they are not."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        if n % 2:
+            for side in (CUSTOMCRM, KEAP, KEAP if n % 3 else CUSTOMCRM):
+                self._add("contacts" if "contacts" in self.objects else self.objects[0], side, n)
+        self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        driver = None if at is None else CountingDriver(self.clock, stop_at=at, stop_after=whole)
+        waiting = list(value_of(self.session().pairs_in_doubt()))
+        if not waiting:
+            return
+        pair = waiting[n % len(waiting)]
+        names = {(pair.object, pair.side, pair.id), (pair.object, pair.other_side, pair.other_id)}
+        self.blurred |= names
+        if gone == 0 and pair.other_id in self.table(pair.object, pair.other_side):
+            self.table(pair.object, pair.other_side).delete(pair.other_id)
+        session = self.session(driver, asynchronous=asynchronous)
+        before = len(self.crm.writes), len(self.keap.writes)
+        ends = [KilledError, kb.StalePlanError, kb.UnfitError]
+        given = pair.token if by_token else pair
+        report = self.watched(lambda: getattr(session, says)(given, by="Kim"), may_fail=ends)
+        assert says == "same" or (len(self.crm.writes), len(self.keap.writes)) == before, "told apart by a write"
+        self.clock.pass_by(AFTER_THE_TERM)
+        again = self.session()
+        if not isinstance(report, kb.Report) or report.failures:
+            return
+        assert pair not in again.pairs_in_doubt()
+        assert isinstance(self.watched(lambda: again.different(pair), may_fail=ends), kb.StalePlanError)
+        if taken_back:
+            self.anything_goes = True
+            self.watched(lambda: again.undo(report), may_fail=ends, deletes="undo")
+            assert says == "same" or pair in again.pairs_in_doubt(), "nobody says any more that they are two"
+        elif says == "different":
+            self.watched(lambda: again.sync(full=True), may_fail=[kb.ApiError])
+            assert not any(
+                {(object, CUSTOMCRM, ours), (object, KEAP, theirs)} == names for object, ours, theirs in self.links()
+            ), f"{names} were told apart, and are linked"
+
     def _name(self, conflict: Any) -> tuple[str, str, str]:
         return conflict.object, conflict.customcrm_id, conflict.field
 

@@ -11,7 +11,7 @@ import attrs
 
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
-from keapbridge.decide.written_over import as_it_was, looks_written_over
+from keapbridge.decide.written_over import as_it_was, emptied, looks_written_over
 from keapbridge.errors import UncertainError, UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
@@ -221,7 +221,8 @@ def _taken(sync: Synchronization, intent: Intent, linked: Sequence[Observation])
         for pair in (yield from sync.store.links.pairs_of(sync.name, [seen.id], side)):
             if looks_written_over(pair.seeing(seen), side, intent.values):
                 before = yield from held_before(sync, side, pair)
-                return attrs.evolve(intent, over=seen.id, over_at=seen.life.changed, before=before)
+                values = {**emptied(pair, seen, before), **intent.values}
+                return attrs.evolve(intent, values=values, over=seen.id, over_at=seen.life.changed, before=before)
     return None
 
 

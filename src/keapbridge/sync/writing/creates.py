@@ -13,7 +13,7 @@ import attrs
 from keapbridge._flow.effects import Flow, elapsed, finish, new_id, now
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.restored import is_older
-from keapbridge.decide.written_over import as_it_was
+from keapbridge.decide.written_over import as_it_was, emptied
 from keapbridge.errors import (
     LinkStoreError,
     ServerError,
@@ -317,11 +317,8 @@ def note_written_over(sync: Synchronization, intent: Intent, made: Observation, 
         # It was made by both: what it holds of this one, and not of its partner, was never its own.
         base, own = pair.link.base(side), pair.link.base(side.other)
         before |= {f: own.get(f) for f, v in stored.items() if base.get(f) == v and own.get(f) != v}
-    held = {**pair.link.base(side), **before}
-    emptied = {f: v for f, v in made.snapshot.values.items() if v is None and held.get(f) is not None}
-    note = attrs.evolve(
-        intent, values={**emptied, **intent.values, **stored}, over=made.id, over_at=made.life.changed, before=before
-    )
+    values = {**emptied(pair, made, before), **intent.values, **stored}
+    note = attrs.evolve(intent, values=values, over=made.id, over_at=made.life.changed, before=before)
     yield from sync.store.intents.note_over(note)
     return note
 

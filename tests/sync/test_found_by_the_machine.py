@@ -8,11 +8,14 @@ from datetime import timedelta
 import attrs
 import pytest
 from fakes import Fault, Habits, no_faults
+from stopping import CountingDriver
 from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
 from wired import TwoWiredSystems
 from wired.world import CONTACTS, HOST, POISON
 
 import keapbridge as kb
+from keapbridge._flow.effects import Blocking, Send
+from keapbridge.errors import LinkStoreError
 
 
 @pytest.fixture
@@ -385,3 +388,25 @@ def test_what_a_create_has_emptied_of_another_person_is_put_back(two: TwoSystems
             two.session().sync(full=how == "full")
     assert [two.read("contacts", side, id) for side, id in ids.items()] == before
     assert two.crm.contacts[bob].city == "Turku"
+
+
+class _Refusing(CountingDriver):
+    """The store refuses some lines of the report, once."""
+
+    refuses = 1
+
+    def _counted(self, effect: Send | Blocking) -> object:
+        if self.refuses and isinstance(effect, Blocking) and effect.label == "runs.add_lines":
+            self.refuses -= 1
+            raise LinkStoreError("the store does not work", refused=True)
+        return super()._counted(effect)
+
+
+def test_a_line_that_the_store_refuses_is_not_counted(two: TwoSystems) -> None:
+    _people(two, "Ada", "Bob")
+    two.crm.contacts.add(kb.customcrm.Contact(first_name="Cy", email="cy@example.org", job_title="Refused"))
+    report = two.session(_Refusing(two.clock)).sync()
+    told = sum(report.count(outcome) for outcome in {line.outcome for line in report.lines})
+    assert (report.count("failed"), told) == (len(report.failures), len(list(report.lines)))
+    _later(two)
+    assert two.session().sync().count("failed") == 1, "who was refused is tried and told again"

@@ -85,9 +85,9 @@ class Run:
                         self.deciding[line.object, line.customcrm_id][field] = line.outcome
 
     def report(self, *lines: Line) -> Flow[None]:
-        self.count(lines)
         if lines:
             yield from self.store.runs.add_lines(self.run_id, lines)
+        self.count(lines)  # what the store has not kept is in no report
 
     def finish(self, *, complete: bool, but: Collection[str] = (), why: str = "") -> Flow[Report]:
         """End the run. Only when it is `complete` the cursors move: else the next one must see again what is left.

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from laws import examples
 
 from keapbridge.decide import match
-from keapbridge.decide.match import GroupOutcome, Unmatched, match_all, match_appeared, match_group, near_linked
+from keapbridge.decide.match import (
+    GroupOutcome,
+    Unmatched,
+    match_all,
+    match_appeared,
+    match_group,
+    near_linked,
+    near_misses,
+    without_groups_of,
+)
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
@@ -337,6 +346,24 @@ def test_the_key_of_a_crowd_counts_for_nobody() -> None:
     lost = known_by(OURS, "lost", "office", apart=(None,))
     found = match_all([*crowd, lost])
     assert [(u.id, u.reason) for u in found.unmatched] == [("lost", "203 records share it")]
+
+
+def test_who_is_known_by_the_key_of_a_crowd_alone_is_told() -> None:
+    pair = [attrs.evolve(known_by(side, "ada", "ada"), crowd=500) for side in Side]
+    lost = attrs.evolve(known_by(OURS, "lost", "office"), keys={}, crowd=500)
+    found = match_all([*pair, lost])
+    assert found.pairs == (("ada", "ada"),)
+    assert [(u.id, u.reason) for u in found.unmatched] == [("lost", "500 records share it")]
+    assert near_misses([attrs.evolve(one, apart=(None,)) for one in pair]) == ()
+
+
+def test_without_the_groups_of_some() -> None:
+    chain = [known_by(OURS, "1", "a"), known_by(THEIRS, "2", "a", "b"), known_by(OURS, "3", "b", "c")]
+    others = [known_by(THEIRS, "4", "d"), known_by(OURS, "5", "d")]
+    assert without_groups_of([*chain, *others], {(OURS, "3")}) == others
+    assert without_groups_of([*chain, *others], set()) == [*chain, *others]
+    taken = [attrs.evolve(one, linked=True) for one in chain]
+    assert without_groups_of([*taken, *others], {(OURS, "3")}) == [*taken, *others]
 
 
 @pytest.mark.parametrize(("theirs", "same"), [("mail\x1ehome", True), ("home", True), ("other\x1ethird", False)])

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 GROWING = "links|observed|match_keys|seen|actions|lines|journal|intents"
 OF_A_RANK = re.compile(r"ix_keapbridge_match_keys \(bridge=\? AND object=\? AND rank=\? AND linked=\?\)$")
-# What is noted of all keys at once, before their indexes are made: that reads them all, too.
-AT_ONCE = re.compile(r"^UPDATE keapbridge_match_keys SET linked=1 WHERE keapbridge_match_keys.linked IS 0 AND \(")
 FIRST_ROW = re.compile(
     r"^SELECT \S+ FROM keapbridge_(match_keys|links) LIMIT \? OFFSET \?$"
 )  # whether there is one at all
@@ -52,9 +50,7 @@ def _scans(engine: Engine, statements: dict[str, Any]) -> dict[str, list[str]]:
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         for statement, parameters in statements.items():
-            if re.match("SELECT|INSERT|UPDATE|DELETE", statement) and not (
-                FIRST_ROW.match(statement) or AT_ONCE.match(statement)
-            ):
+            if re.match("SELECT|INSERT|UPDATE|DELETE", statement) and not FIRST_ROW.match(statement):
                 steps = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
                 whole = [step for step in steps if re.match(rf"SCAN keapbridge_({GROWING})\b", step)]
                 if statement.startswith("SELECT"):  # what is to go is found by its rank, all of it

@@ -19,7 +19,7 @@ What a person has told apart is never the same, whatever they share.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
@@ -40,6 +40,7 @@ __all__ = [
     "near_appeared",
     "near_linked",
     "near_misses",
+    "without_groups_of",
 ]
 
 CROWD = 200  # a key that more records share says nothing about who they are
@@ -83,11 +84,11 @@ def match_all(candidates: Sequence[Candidate], *, strict: bool = False) -> Group
     pairs: list[tuple[str, str]] = []
     unmatched: list[Unmatched] = []
     rest: Sequence[Candidate] = candidates
-    if crowded:
+    if crowded or any(candidate.crowd for candidate in candidates):
         rest = [c if crowded.keys().isdisjoint(c.keys) else _without(c, crowded) for c in candidates]
         for candidate, left in zip(candidates, rest, strict=True):
             if not left.keys and not candidate.linked:
-                number = max(crowded[key] for key in candidate.keys)
+                number = max([candidate.crowd, *(crowded[key] for key in candidate.keys)])
                 unmatched.append(Unmatched(*candidate.name, f"{number} records share it", ()))
         rest = [c for c in rest if c.keys]
     for group in _groups(rest):
@@ -95,6 +96,16 @@ def match_all(candidates: Sequence[Candidate], *, strict: bool = False) -> Group
         pairs += outcome.pairs
         unmatched += outcome.unmatched
     return GroupOutcome(tuple(pairs), tuple(unmatched))
+
+
+def without_groups_of(candidates: Sequence[Candidate], some: Collection[tuple[Side, str]]) -> list[Candidate]:
+    """These records, but for the groups of some of them that are not linked."""
+    met = {key for candidate in candidates if candidate.name in some and not candidate.linked for key in candidate.keys}
+    more = met
+    while more:
+        more = {key for c in candidates if not more.isdisjoint(c.keys) for key in c.keys} - met
+        met |= more
+    return [c for c in candidates if met.isdisjoint(c.keys)] if met else list(candidates)
 
 
 def match_group(group: Sequence[Candidate], *, strict: bool = False) -> GroupOutcome:
@@ -149,9 +160,8 @@ def near_misses(candidates: Sequence[Candidate]) -> tuple[Unmatched, ...]:
 
     Only who is linked to nothing counts; see `near_linked` for the others. What a crowd shares says nothing.
     """
-    sharers = Counter(key for candidate in candidates for key in candidate.keys)
     found: list[Unmatched] = []
-    for group in _groups([c for c in candidates if all(sharers[key] <= CROWD for key in c.keys)]):
+    for group in _groups(_of_no_crowd(candidates)):
         free = [c for c in group if not c.linked]
         for one in sorted(free, key=_order):
             others = [o for o in free if o.side is not one.side and _share(one, o) and _may_be(one, o)]
@@ -197,9 +207,8 @@ def apart_by_name(candidates: Sequence[Candidate]) -> tuple[tuple[tuple[Side, st
 
     Each is to be given its counterpart (colleagues have one switchboard); a person is told of the group.
     """
-    sharers = Counter(key for candidate in candidates for key in candidate.keys)
     found: list[tuple[tuple[Side, str], ...]] = []
-    for group in _groups([c for c in candidates if all(sharers[key] <= CROWD for key in c.keys)]):
+    for group in _groups(_of_no_crowd(candidates)):
         free = [c for c in group if not c.linked]
         across = [(a, b) for a in free for b in free if a.side is not b.side and _share(a, b) and _same_key(a, b)]
         if across and all(_looks_different(a.apart, b.apart) for a, b in across):
@@ -292,6 +301,11 @@ def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
     for candidate in candidates:
         groups.setdefault(root(next(iter(candidate.keys))), []).append(candidate)
     yield from groups.values()
+
+
+def _of_no_crowd(candidates: Sequence[Candidate]) -> list[Candidate]:
+    sharers = Counter(key for candidate in candidates for key in candidate.keys)
+    return [c for c in candidates if not c.crowd and all(sharers[key] <= CROWD for key in c.keys)]
 
 
 def _without(candidate: Candidate, keys: Mapping[str, int]) -> Candidate:

@@ -24,6 +24,7 @@ class Candidate:
         keys: its keys, each with how it is spelt; `None`: as the key itself.
         main: the key that comes before its others.
         others: the records that it is not, as a person has said.
+        crowd: how many records share another key of it, which so many share that it counts for nobody; 0 for none.
     """
 
     side: Side
@@ -34,6 +35,7 @@ class Candidate:
     keys: Mapping[str, str | None] = attrs.field(factory=lambda: {"": None})
     main: str = ""
     others: frozenset[tuple[Side, str]] = frozenset()
+    crowd: int = 0
 
     @property
     def name(self) -> tuple[Side, str]:

@@ -117,8 +117,9 @@ match_keys = Table(
     Column("spelt", Text),
     Column("apart", Text, nullable=False),
     Column("stronger", Text, nullable=False),
+    # True for what was linked when it came. The others may be linked by now, as the links tell: to note it here of each
+    # would write all of first contact once more.
     Column("linked", Boolean, nullable=False),
-    # What is linked is by far the most, and asked for by its keys only.
     Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "linked", "key"),
     Index("ix_keapbridge_match_keys_record", "bridge", "object", "side", "id"),
 )

@@ -176,7 +176,7 @@ DELETION_RULES: tuple[Any, ...] = (
 SMALL: tuple[tuple[Any, str, int], ...] = (
     (linked, "BATCH", 3),
     (first_contact, "BATCH", 3),
-    (first_contact, "KEYS", 3),
+    (first_contact, "RECORDS", 3),
     (alike, "STEP", 2),
     (run, "LINKS", 3),
     (match, "CROWD", 12),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,6 +23,7 @@ from keapbridge.store import schema
 from keapbridge.store.inbox import SqlInbox
 from keapbridge.store.sql import LinkStore, keys, open_store
 from keapbridge.store.sql.keys import SEALED, open_rows, reseal_rows
+from keapbridge.store.sql.rows import key_digest
 from keapbridge.store.works import SqlWorks
 
 OLD, NEW, OTHER = (Fernet.generate_key() for _ in range(3))
@@ -64,7 +64,7 @@ def all_kept(store: LinkStore) -> list[Any]:
         run(store.links.pairs_of(TOYS, ["a"])),
         run(store.staging.observations(TOYS, CUSTOMCRM, ["1"])),
         run(store.match_keys.same_key(TOYS, KEAP, [KEY])),
-        run(store.match_keys.groups(TOYS, 0, "", 10, "none")),
+        run(store.match_keys.groups(TOYS, 0, (KEAP, ""), 10, "none")),
         run(store.plans.actions("plan", TOYS, ["skip"], -1, 10)),
         run(store.intents.open(TOYS)),
         run(store.journal.of_run("run")),
@@ -122,8 +122,7 @@ def test_with_keys_nothing_of_a_person_can_be_read_in_the_file(
         for table in SEALED:
             assert connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0], f"{table.name} is empty"
         (digest,) = {row[0] for row in connection.execute("SELECT key FROM keapbridge_match_keys")}
-    guessed = hashlib.blake2b(PERSON.encode(), digest_size=20).hexdigest()
-    assert (guessed in digest) is (not keys)
+    assert (key_digest(PERSON) in digest) is (not keys)
 
 
 def test_every_text_that_may_tell_of_people_is_among_those_that_are_encrypted() -> None:

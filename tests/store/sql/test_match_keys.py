@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
 
+from keapbridge.decide import match
 from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import RecordKey
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
+FIRST = (CUSTOMCRM, "")
+
 
 def _groups(store: LinkStore, rank: int = 0) -> list[dict[str, bool]]:
     """The groups of a rank, as the plan `plan` sees them: who is in them, and whether it has a partner."""
     found: dict[str, dict[str, bool]] = {}
-    after: str | None = ""
+    after: tuple[Side, str] | None = FIRST
     while after is not None:
         batch, after = run(store.match_keys.groups(TOYS, rank, after, 2, "plan"))
+        before = {place for group in found.values() for place in group}
+        assert before.isdisjoint(f"{c.side.value} {c.id}" for c in batch)
         for c in batch:
             found.setdefault("+".join(sorted(c.keys)), {})[f"{c.side.value} {c.id}"] = c.linked
     return sorted(found.values(), key=list)
@@ -33,7 +39,9 @@ def test_records_of_one_key_are_a_group(toys: LinkStore) -> None:
 
 def test_what_tells_records_apart_comes_along(toys: LinkStore) -> None:
     stage(toys, seen(KEAP, "A"), "new", RecordKey(1, "Ada", ("London", None), ("ada@example.org",)))
-    [found], after = run(toys.match_keys.groups(TOYS, 1, "", 10, "plan"))
+    none, after = run(toys.match_keys.groups(TOYS, 1, FIRST, 10, "plan"))
+    assert (none, after) == ([], (KEAP, ""))
+    [found], after = run(toys.match_keys.groups(TOYS, 1, after, 10, "plan"))
     assert after is None
     keys = found.keys
     assert found == Candidate(KEAP, "A", ("London", None), ("ada@example.org",), keys=keys, main=next(iter(keys)))
@@ -63,6 +71,43 @@ def test_a_record_that_is_kept_apart_is_in_no_group(toys: LinkStore) -> None:
         stage(toys, seen(side, "1"), "new", key("ada@example.org"))
     run(toys.links.keep_apart(TOYS, seen(KEAP, "1"), "a person said so"))
     assert _groups(toys) == [{"customcrm 1": False}]
+
+
+def test_a_group_comes_once(toys: LinkStore) -> None:
+    """However many records of it are looked at: with the first of them."""
+    for id in "abcde":
+        stage(toys, seen(CUSTOMCRM, id), "new", key("ada@example.org"))
+    for id in "aB":
+        stage(toys, seen(KEAP, id), "new", key("ada@example.org"))
+    stage(toys, seen(KEAP, "c"), "new", key("bob@example.org"))
+    every = {f"customcrm {id}": False for id in "abcde"} | {"keap a": False, "keap B": False}
+    assert _groups(toys) == [every, {"keap c": False}]
+
+
+def test_who_is_reached_through_another_one_is_of_the_group_too(toys: LinkStore) -> None:
+    def known_by(*names: str) -> tuple[RecordKey, ...]:
+        return tuple(RecordKey(0, name, (), (), slot) for slot, name in enumerate(names, 1))
+
+    stage(toys, seen(CUSTOMCRM, "1"), "new", key("home"))
+    stage(toys, seen(KEAP, "2"), "new", *known_by("home", "work"))
+    stage(toys, seen(CUSTOMCRM, "3"), "new", *known_by("work", "old"))
+    stage(toys, seen(KEAP, "4"), "new", key("old"))
+    batch, after = run(toys.match_keys.groups(TOYS, 0, FIRST, 1, "plan"))
+    assert {c.id: len(c.keys) for c in batch} == {"1": 1, "2": 2, "3": 2, "4": 1}
+    while after is not None:
+        batch, after = run(toys.match_keys.groups(TOYS, 0, after, 1, "plan"))
+        assert batch == []
+
+
+def test_a_crowd_is_told_and_not_read(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(match, "CROWD", 3)
+    for id in "abcd":
+        stage(toys, seen(CUSTOMCRM, id), "new", RecordKey(0, "office", (), (), 1), RecordKey(0, id, (), (), 2))
+    stage(toys, seen(CUSTOMCRM, "e"), "new", key("office"))
+    batch, _ = run(toys.match_keys.groups(TOYS, 0, FIRST, 1, "plan"))
+    assert [(c.id, c.crowd, len(c.keys)) for c in batch] == [("a", 5, 1)]
+    batch, _ = run(toys.match_keys.groups(TOYS, 0, (CUSTOMCRM, "d"), 1, "plan"))
+    assert [(c.id, c.crowd, len(c.keys)) for c in batch] == [("e", 5, 0)]
 
 
 def test_unlinked_records_are_read_batch_by_batch(toys: LinkStore) -> None:

@@ -255,6 +255,14 @@ def test_the_mark_of_a_text_is_not_replaced_by_that_of_a_life(toys: LinkStore) -
     assert run(toys.staging.recognise(TOYS, CUSTOMCRM, {"a": "text-"}, complete=False)) == {"a"}
 
 
+def test_nothing_of_a_linked_record_is_forgotten_as_of_an_unlinked_one(toys: LinkStore) -> None:
+    for side, id in ((CUSTOMCRM, "a"), (KEAP, "A")):
+        stage(toys, seen(side, id), "new", key("ada@example.org"))
+    link(toys, "a", "A")
+    run(toys.staging.forget_unlinked(TOYS, KEAP, ids=["A", "unknown"]))
+    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("ada@example.org")])) == [("A", True)]
+
+
 def test_what_went_back_stays_so_while_it_is_kept(toys: LinkStore) -> None:
     link(toys, "a", "A")
     stage(toys, seen(CUSTOMCRM, "a"), "edited")

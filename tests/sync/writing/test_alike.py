@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from conftest import World
 
-# What is another one in each store, and what is read as JSON, in which the order of fields says nothing.
-OWN = {"run_id", "plan_id", "written_at", "seq"}
+# What is another one in each store, or told by the links, and what is read as JSON, in which the order of fields says
+# nothing.
+OWN = {"run_id", "plan_id", "written_at", "seq", "linked"}
 PLAIN = {"customcrm_base", "keap_base"}
 
 

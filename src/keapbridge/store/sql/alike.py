@@ -20,8 +20,9 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
-from keapbridge.store.sql.match_keys import link_staged_keys
-from keapbridge.store.sql.rows import link_columns, load
+from keapbridge.store.sql.match_keys import add_keys
+from keapbridge.store.sql.pairs import linked_among
+from keapbridge.store.sql.rows import load
 
 __all__ = ["Alike", "KnownBy"]
 
@@ -98,7 +99,7 @@ class Alike:
     ) -> list[Line]:
         told = {(line.customcrm_id or "", line.keap_id or ""): line for line in lines}
         name = lines[0].object
-        taken = {side: self._linked(c, name, side, ids) for side, ids in _by_side(told).items()}
+        taken = {side: linked_among(self._core, c, name, side, ids) for side, ids in _by_side(told).items()}
         free = [(a, b) for a, b in told if a not in taken[Side.CUSTOMCRM] and b not in taken[Side.KEAP]]
         done: list[Line] = []
         links: list[dict[str, Any]] = []
@@ -117,21 +118,11 @@ class Alike:
         for side in Side:
             for table in (t.observed, *rare):
                 core.delete(c, table, name, side, list(near[side]))
-            link_staged_keys(core, c, name, side, near[side])
+            add_keys(core, c, name, side, near[side], linked=True)
         made = [JournalEntry(name, Side.CUSTOMCRM, a, "link", {}, {}, moment, b) for a, b in _ids(done)]
         core.database.append(c, t.journal, [core.rows.journal(run_id, entry) for entry in made])
         core.database.append(c, t.lines, [core.rows.line(run_id, line) for line in done])
         return done
-
-    def _linked(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
-        """Those of the records that are linked."""
-        its_id = link_columns(side).id
-
-        def query() -> Any:
-            return select(its_id).where(*named(t.links, "bridge", "object"), self._core.database.among(its_id, "ids"))
-
-        values = self._core.values(name, side, ids)
-        return set(self._core.database.execute(c, f"linked in {side.value}", query, values).scalars())
 
     def _alike(
         self, c: Connection, name: str, pairs: Collection[tuple[str, str]], doubtful: Doubtful

@@ -3,8 +3,8 @@
 Keys and ids come in no order: at first contact of a million records each index would be written many times over. Made
 at once, its entries are sorted first.
 
-While they are left out, keys are not told either that their records are linked now: a key is found by nobody then, and
-whoever asks for one has the indexes made first, by this process or by one that did not come that far.
+While they are left out a key is found by nobody, and whoever asks for one has the indexes made first, by this process
+or by one that did not come that far.
 
 Nobody else writes to the file while one is made, which takes its time where there are very many keys: then they are
 made one by one (`MatchKeys.index`).
@@ -19,24 +19,16 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Integer,
-    and_,
     bindparam,
-    exists,
-    false,
     inspect,
     literal,
-    or_,
     select,
-    true,
-    update,
 )
 from sqlalchemy.sql import column, table
 
-from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.engines import LOG, LONG_LOG
 from keapbridge.store.sql.core import Core
-from keapbridge.store.sql.rows import link_columns
 
 __all__ = ["has_more", "index_again", "index_next", "is_indexed", "leave_unindexed"]
 
@@ -92,23 +84,10 @@ def index_next(core: Core, c: Connection) -> bool:
     """Make one of the indexes that were left out; whether another one is to be made."""
     if is_indexed(core, c):
         return False
-    if core.database.execute(c, "any link", lambda: select(t.links.c.keap_id).limit(literal(1, Integer)), {}).first():
-        core.database.execute(c, "keys linked meanwhile", _linked, {})
     there = {index["name"] for index in inspect(c).get_indexes(t.match_keys.name)}
     left_out = [index for index in t.match_keys.indexes if index.name not in there]
-    # That of the keys comes last: whether their records are linked is among its columns.
-    missing, *others = sorted(left_out, key=lambda index: len(index.columns))
+    missing, *others = sorted(left_out, key=lambda index: str(index.name))
     missing.create(c)
     if not others:
         core.database.log(c, LOG)
     return bool(others)
-
-
-def _linked() -> Any:
-    m, k = t.match_keys.c, t.links.c
-
-    def are(side: Side) -> Any:
-        its = exists().where(k.bridge == m.bridge, k.object == m.object, link_columns(side).id == m.id)
-        return and_(m.side == literal(side.value), its)
-
-    return update(t.match_keys).where(m.linked.is_(false()), or_(*map(are, Side))).values(linked=true())

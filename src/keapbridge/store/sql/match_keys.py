@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, exists, false, func, literal, select, true, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from keapbridge._flow.effects import Flow, Sleep
 from keapbridge.decide import match
@@ -18,11 +30,12 @@ from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import has_more, index_again, index_next, is_indexed
+from keapbridge.store.sql.pairs import linked_among
 from keapbridge.store.sql.rows import link_columns
 from keapbridge.store.sql.told_apart import ToldOf, told_apart
 from keapbridge.store.statements import Found
 
-__all__ = ["MatchKeys", "add_keys", "keep_keys", "link_staged_keys", "settle_keys"]
+__all__ = ["MatchKeys", "add_keys", "keep_keys", "settle_keys"]
 
 MANY = 100_000  # keys, to sort which takes a second
 BETWEEN = 0.3  # seconds, in which all look that wait for a SQLite
@@ -54,66 +67,96 @@ class MatchKeys:
         return False
 
     @flow
-    def groups(self, name: str, rank: int, after: str, limit: int, plan_id: str) -> tuple[list[Candidate], str | None]:
-        """Who shares the next keys of unlinked records, and who shares another key with those, and so on.
+    def groups(
+        self, name: str, rank: int, after: tuple[Side, str], limit: int, plan_id: str
+    ) -> tuple[list[Candidate], tuple[Side, str] | None]:
+        """Who shares a key with the next unlinked records, and who shares another key with those, and so on.
+
+        Each group comes once, with the first of its records of which the plan says nothing yet.
+
+        Args:
+            after: the record behind which to begin; at first `(Side.CUSTOMCRM, "")`.
 
         Returns:
-            These records, each with all its keys of that rank, and after which key to go on; `None` at the end.
+            These records, each with its keys of that rank, and after which one to go on; `None` at the end.
         """
-        m = t.match_keys.c
-
-        def wanted() -> Any:
-            its = named(t.match_keys, "bridge", "object", "rank")
-            unlinked = select(m.key).distinct().where(*its, m.linked.is_(False), m.key > bindparam("after"))
-            return unlinked.order_by(m.key).limit(bindparam("limit", type_=Integer))
-
+        side, last = after
+        candidates: list[Candidate] = []
         with self._core.transaction() as c:
             index_again(self._core, c)
-            values = {"bridge": self._core.bridge, "object": name, "rank": rank, "after": after, "limit": limit}
-            keys = list(self._core.database.execute(c, "unlinked keys", wanted, values).scalars())
-            rows = self._rows(c, name, rank, t.match_keys.c.key, keys) if keys else []
-            planned, seen = self._planned_of(c, plan_id, name, rows), {(row.side, row.id) for row in rows}
-            # Who has several keys comes with each of them: decided is it by the first.
-            open_still = {row.key for row in rows if not row.linked and (row.side, row.id) not in planned}
-            rows = self._sharers(c, name, rank, [row for row in rows if row.key in open_still])
-            planned |= self._planned_of(c, plan_id, name, [row for row in rows if (row.side, row.id) not in seen])
-            apart = told_apart(self._core, c, name, {row.id for row in rows})
-        found: dict[tuple[str, str], list[Any]] = {}
-        for row in rows:
-            if planned.get((row.side, row.id), frozenset()).isdisjoint(("skip", "doubt")):
-                found.setdefault((row.side, row.id), []).append(row)
-        nothing: frozenset[str] = frozenset()
-        candidates = [self._candidate(its, planned.get(place, nothing), apart) for place, its in found.items()]
-        return candidates, keys[-1] if len(keys) == limit else None
+            ids = list(self._left(c, name, side, last, limit, plan_id, t.observed.c.id).scalars())
+            rows, crowds = self._sharers(c, name, rank, side, ids)
+            told = told_apart(self._core, c, name, {row.id for row in rows})
+            for each in Side:
+                its: dict[str, list[Any]] = {}
+                for row in rows:
+                    if row.side == each:
+                        its.setdefault(row.id, []).append(row)
+                others = its.keys() - set(ids) if each is side else its.keys()
+                planned = self._planned(c, plan_id, name, each, others)
+                linked = linked_among(self._core, c, name, each, sorted(others))
+                for id, some in its.items():
+                    kinds = planned.get(id, frozenset())
+                    if kinds.isdisjoint(("skip", "doubt")):
+                        has_partner = id in linked or not kinds.isdisjoint(("adopt", "link"))
+                        candidates.append(self._candidate(each, some, crowds, told, linked=has_partner))
+            before = {one.name for one in candidates if side is Side.KEAP and one.side is Side.CUSTOMCRM}
+            mine = {one.id for one in candidates if one.side is side}.difference(ids)
+            before.update((side, id) for id in self._up_to(c, name, side, last, mine))
+        go_on = (side, ids[-1]) if len(ids) == limit else (Side.KEAP, "") if side is Side.CUSTOMCRM else None
+        return match.without_groups_of(candidates, before), go_on
 
-    def _candidate(self, rows: Sequence[Any], kinds: frozenset[str], told: ToldOf) -> Candidate:
+    def _candidate(
+        self, side: Side, rows: Sequence[Any], crowds: Mapping[str, int], told: ToldOf, *, linked: bool
+    ) -> Candidate:
         first = rows[0]
-        linked = bool(first.linked) or not kinds.isdisjoint(("adopt", "link"))
-        apart, stronger = (tuple(self._core.rows.open(text)) for text in (first.apart, first.stronger))
-        spelt = {row.key: row.spelt for row in rows}
-        side = Side(first.side)
-        its = told.get((side, first.id), frozenset())
-        return Candidate(side, first.id, apart, stronger, linked=linked, keys=spelt, main=first.key, others=its)
+        return Candidate(
+            side,
+            first.id,
+            apart=tuple(self._core.rows.open(first.apart)),
+            stronger=tuple(self._core.rows.open(first.stronger)),
+            linked=linked,
+            keys={row.key: row.spelt for row in rows if row.key not in crowds},
+            main=first.key,
+            others=told.get((side, first.id), frozenset()),
+            crowd=max((crowds.get(row.key, 0) for row in rows), default=0) if crowds else 0,
+        )
 
-    def _sharers(self, c: Connection, name: str, rank: int, new: Sequence[Any]) -> list[Any]:
-        """These rows, which are all of some keys, and those of the records that share another key with theirs."""
+    def _sharers(
+        self, c: Connection, name: str, rank: int, side: Side, ids: Sequence[str]
+    ) -> tuple[list[Any], dict[str, int]]:
+        """The rows of these records, and of all that share a key with them or with another one of these.
+
+        And the keys that a crowd shares, each with the number of its records. They lead to nobody.
+        """
         rows: dict[tuple[str, str, int], Any] = {}
+        crowds: dict[str, int] = {}
         asked: set[str] = set()
-        complete: set[tuple[str, str]] = set()
+        new = complete = {(side.value, id) for id in ids}
         while new:
-            sharers = Counter(row.key for row in new)
-            asked |= sharers.keys()
-            rows |= {(row.side, row.id, row.slot): row for row in new}
-            # Who is of a crowd leads to nobody.
-            several = {(row.side, row.id) for row in new if row.slot and sharers[row.key] <= match.CROWD} - complete
-            complete |= several
-            if not several:
-                break
-            theirs = self._rows(c, name, rank, t.match_keys.c.id, sorted({id for _, id in several}))
-            rows |= {(row.side, row.id, row.slot): row for row in theirs if (row.side, row.id) in several}
-            keys = sorted({row.key for row in theirs if (row.side, row.id) in several} - asked)
-            new = self._rows(c, name, rank, t.match_keys.c.key, keys) if keys else []
-        return [rows[place] for place in sorted(rows)]
+            theirs = self._rows(c, name, rank, t.match_keys.c.id, sorted({id for _, id in new}))
+            mine = {(row.side, row.id, row.slot): row for row in theirs if (row.side, row.id) in new}
+            keys = {row.key for row in mine.values()} - asked
+            asked |= keys
+            crowds |= self._crowds(c, name, rank, sorted(keys))
+            found = self._rows(c, name, rank, t.match_keys.c.key, sorted(keys - crowds.keys()))
+            rows |= mine | {(row.side, row.id, row.slot): row for row in found}
+            new = {(row.side, row.id) for row in found if row.slot} - complete  # who has one key is known by it
+            complete = complete | new
+        return [rows[place] for place in sorted(rows)], crowds
+
+    def _crowds(self, c: Connection, name: str, rank: int, keys: Sequence[str]) -> dict[str, int]:
+        """Those of the keys that a crowd shares."""
+        m = t.match_keys.c
+
+        def query() -> Any:
+            its = (*named(t.match_keys, "bridge", "object", "rank"), m.linked.in_([true(), false()]))
+            shared = select(m.key, func.count()).where(*its, self._core.database.among(m.key, "wanted"))
+            return shared.group_by(m.key).having(func.count() > bindparam("crowd", type_=Integer))
+
+        values = {**self._wanted(name, rank, keys), "crowd": match.CROWD}
+        found = self._core.database.execute(c, "crowds", query, values)
+        return dict(found.tuples())
 
     def _rows(self, c: Connection, name: str, rank: int, by: Any, values: Sequence[str]) -> Sequence[Any]:
         m = t.match_keys.c
@@ -129,44 +172,57 @@ class MatchKeys:
             else:
                 its = (*named(t.match_keys, "bridge", "object", "rank"), m.linked.in_([true(), false()]))
             return (
-                select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger, m.linked)
+                select(m.key, m.side, m.id, m.slot, m.spelt, m.apart, m.stronger)
                 .where(*its, self._core.database.among(by, "wanted"))
-                .where(m.linked.is_(True) | m.id.not_in(kept_apart.where(d.side == m.side)))
+                .where(m.id.not_in(kept_apart.where(d.side == m.side)))
             )
 
-        given = {
-            "bridge": self._core.bridge,
-            "object": name,
-            "rank": rank,
-            "wanted": values,
-        }
-        return self._core.database.execute(c, f"keys by {by.name}", query, given).all()
+        found = self._core.database.execute(c, f"keys by {by.name}", query, self._wanted(name, rank, values))
+        return found.all()
+
+    def _wanted(self, name: str, rank: int, values: Sequence[str]) -> dict[str, Any]:
+        return {"bridge": self._core.bridge, "object": name, "rank": rank, "wanted": values}
+
+    def _up_to(self, c: Connection, name: str, side: Side, last: str, ids: Collection[str]) -> Sequence[str]:
+        """Those of the records of a side that do not come behind that one, in the order of the database."""
+        if not (last and ids):
+            return ()
+        o = t.observed.c
+
+        def query() -> Any:
+            its = (*named(t.observed), self._core.database.among(o.id, "ids"), o.id <= bindparam("last"))
+            return select(o.id).where(*its)
+
+        values = {**self._core.values(name, side, sorted(ids)), "last": last}
+        return list(self._core.database.execute(c, "up to", query, values).scalars())
 
     @flow
     def unlinked(self, name: str, side: Side, after: str, limit: int, plan_id: str) -> list[Observation]:
         """The records of a side that are linked to nothing, and of which a plan says nothing yet, behind this one."""
         with self._core.reading() as c:
-            return [self._core.rows.to_observation(row) for row in self._left(c, name, side, after, limit, plan_id)]
+            found = self._left(c, name, side, after, limit, plan_id, *t.observed.c)
+            return [self._core.rows.to_observation(row) for row in found]
 
     @flow
     def is_any_unlinked(self, name: str, plan_id: str) -> bool:
         """Whether a side has such records."""
         with self._core.reading() as c:
-            return any(self._left(c, name, side, "", 1, plan_id).first() is not None for side in Side)
+            return any(self._left(c, name, side, "", 1, plan_id, t.observed.c.id).first() is not None for side in Side)
 
-    def _left(self, c: Connection, name: str, side: Side, after: str, limit: int, plan_id: str) -> Found:
+    def _left(
+        self, c: Connection, name: str, side: Side, after: str, limit: int, plan_id: str, *columns: Column[Any]
+    ) -> Found:
         o, a = t.observed.c, t.actions.c
         its_id = a[link_columns(side).id.name]
 
         def query() -> Any:
             planned = exists().where(*named(t.actions, "plan_id", "object"), its_id == o.id)
             its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"), ~planned)
-            return select(t.observed).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
+            return select(*columns).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
-        values = {"bridge": self._core.bridge, "object": name, "side": side.value, "plan_id": plan_id}
-        return self._core.database.execute(
-            c, f"unlinked in {side.value}", query, values | {"after": after, "limit": limit}
-        )
+        values = {**self._core.values(name, side), "plan_id": plan_id, "after": after, "limit": limit}
+        which = f"{len(columns)} columns of unlinked in {side.value}"
+        return self._core.database.execute(c, which, query, values)
 
     @flow
     def count_unlinked(self, name: str, side: Side) -> int:
@@ -183,18 +239,19 @@ class MatchKeys:
     def same_key(self, name: str, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:
         """The records of a side that share one of these match keys, and whether they are linked."""
         m = t.match_keys.c
-        found: dict[str, bool] = {}
+        found: set[str] = set()
         with self._core.transaction() as c:
             index_again(self._core, c)
             for key in keys:
-                query = select(m.id, m.linked).where(
+                query = select(m.id).where(
                     *self._core.of(t.match_keys, name, side),
                     m.rank == key.rank,
                     m.linked.in_([True, False]),
                     m.key == self._core.rows.key_digest(key.key),
                 )
-                found.update((row.id, bool(row.linked)) for row in c.execute(query))
-        return sorted(found.items())
+                found.update(c.execute(query).scalars())
+            linked = linked_among(self._core, c, name, side, sorted(found))
+        return [(id, id in linked) for id in sorted(found)]
 
     @flow
     def linked_sharers(self, name: str, keys: Iterable[RecordKey]) -> list[tuple[int, Candidate]]:
@@ -271,21 +328,12 @@ class MatchKeys:
             keep_keys(self._core, c, name, side, {one.id: keys_of(one.snapshot) for one in found})
         return found[-1].id if len(found) == size else None
 
-    def _planned_of(
-        self, c: Connection, plan_id: str, name: str, rows: Sequence[Any]
-    ) -> dict[tuple[str, str], frozenset[str]]:
-        """What kinds of actions a plan has for the records of these rows."""
-        found: dict[tuple[str, str], frozenset[str]] = {}
-        for side in Side:
-            ids = {row.id for row in rows if row.side == side.value}
-            planned = self._planned(c, plan_id, name, side, ids) if ids else {}
-            found |= {(side.value, id): kinds for id, kinds in planned.items()}
-        return found
-
     def _planned(
         self, c: Connection, plan_id: str, name: str, side: Side, ids: Collection[str]
     ) -> dict[str, frozenset[str]]:
-        """The same of some records of a side."""
+        """What kinds of actions a plan has for records of a side."""
+        if not ids:
+            return {}
 
         def query() -> Any:
             a = t.actions.c
@@ -330,13 +378,6 @@ def settle_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[
     core.delete(c, t.match_keys, name, side, sorted(others))
     add_keys(core, c, name, side, new, linked=True)
     _note_linked(core, c, name, side, sorted(unlinked - others))
-
-
-def link_staged_keys(core: Core, c: Connection, name: str, side: Side, near: Mapping[str, Sequence[RecordKey]]) -> None:
-    """The same of records that are linked as they were staged, with the keys by which others are near to them."""
-    if is_indexed(core, c):  # else it is noted of all of them at once
-        _note_linked(core, c, name, side, list(near))
-    add_keys(core, c, name, side, near, linked=True)
 
 
 def keep_keys(core: Core, c: Connection, name: str, side: Side, keys: Mapping[str, Iterable[RecordKey]]) -> None:

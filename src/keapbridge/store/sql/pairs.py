@@ -13,7 +13,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import link_columns
 
-__all__ = ["observed", "pairs_by"]
+__all__ = ["linked_among", "observed", "pairs_by"]
 
 
 def pairs_by(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str]) -> list[Pair]:
@@ -30,6 +30,19 @@ def pairs_by(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str
     links = [core.rows.to_link(row) for row in rows]
     ours, theirs = (observed(core, c, name, each, [link.id(each) for link in links]) for each in Side)
     return [Pair(link, ours.get(link.customcrm_id), theirs.get(link.keap_id)) for link in links]
+
+
+def linked_among(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
+    """Those of the records that are linked."""
+    if not ids:
+        return set()
+    its_id = link_columns(side).id
+
+    def query() -> Any:
+        return select(its_id).where(*named(t.links, "bridge", "object"), core.database.among(its_id, "ids"))
+
+    values = core.values(name, side, ids)
+    return set(core.database.execute(c, f"linked in {side.value}", query, values).scalars())
 
 
 def observed(core: Core, c: Connection, name: str, side: Side, ids: Sequence[str]) -> dict[str, Observation]:

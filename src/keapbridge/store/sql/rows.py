@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -122,19 +123,24 @@ class Rows:
     def match_keys(
         self, name: str, side: Side, id: str, keys: Iterable[RecordKey], *, linked: bool
     ) -> list[dict[str, Any]]:
+        its = {"bridge": self.bridge, "object": name, "side": side.value, "id": id, "linked": linked}
+        closed: dict[tuple[str | None, ...], str] = {}  # the same for all keys of a rank
+
+        def close(values: tuple[str | None, ...]) -> str:
+            text = closed.get(values)
+            if text is None:
+                text = closed[values] = self.close(values)
+            return text
+
         return [
             {
-                "bridge": self.bridge,
-                "object": name,
-                "side": side.value,
-                "id": id,
+                **its,
                 "rank": k.rank,
                 "slot": k.slot,
                 "key": self.key_digest(k.key),
                 "spelt": None if k.spelt is None else self.key_digest(k.spelt),
-                "apart": self.close(k.apart),
-                "stronger": self.close(k.stronger),
-                "linked": linked,
+                "apart": close(k.apart),
+                "stronger": close(k.stronger),
             }
             for k in keys
         ]
@@ -328,16 +334,21 @@ def broken(why: str) -> LinkStoreError:
 
 def key_digest(key: str) -> str:
     # Match keys are e-mail addresses and names: equality is all that is asked of them.
-    return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+    return _short(hashlib.blake2b(key.encode(), digest_size=15))
 
 
 def keyed_digest(digest: str, hash_key: bytes) -> str:
     """The digest of a match key, made anew so that only who has the hash key can make it. It tells that it is one."""
-    return f"k{hashlib.blake2b(digest.encode(), key=hash_key, digest_size=20).hexdigest()}"
+    return f".{_short(hashlib.blake2b(digest.encode(), key=hash_key, digest_size=15))}"
 
 
 def is_keyed(digest: str) -> bool:
-    return digest.startswith("k")
+    return digest.startswith(".")
+
+
+def _short(digest: Any) -> str:
+    """Three bytes in four letters: keys are the most of what a store holds, and their digests the most of them."""
+    return binascii.b2a_base64(digest.digest(), newline=False).decode()
 
 
 def older(at: ColumnElement[Any], id: ColumnElement[Any], after: tuple[datetime, str] | None) -> Sequence[Any]:

@@ -292,13 +292,13 @@ class Staging:
             except_seen_in: all that the scan of that plan did not see.
             unseen: all that a scan in parts did not see (`leave_scan`).
         """
-        o, m = t.observed.c, t.match_keys.c
+        o = t.observed.c
         with self._core.transaction() as c:
             for chunk in chunks(sorted(ids)):
-                self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
+                its = (*self._core.of(t.observed, name, side), o.linked.is_(False), o.id.in_(chunk))
+                self._forget(c, name, side, list(c.execute(select(o.id).where(*its)).scalars()))
             if except_seen_in or unseen:
-                for chunk in chunks(self._not_seen(c, name, side, except_seen_in, unseen=unseen)):
-                    self._forget(c, name, side, o.id.in_(chunk), m.id.in_(chunk))
+                self._forget(c, name, side, self._not_seen(c, name, side, except_seen_in, unseen=unseen))
 
     @flow
     def observations(self, name: str, side: Side, ids: Collection[str]) -> dict[str, Observation]:
@@ -405,10 +405,9 @@ class Staging:
         self._core.delete(c, t.failures, name, side, [id for id, is_same in found.items() if not is_same])
         return found
 
-    def _forget(self, c: Connection, name: str, side: Side, observed: Any, keys: Any) -> None:
-        o, m = t.observed, t.match_keys
-        c.execute(delete(o).where(*self._core.of(o, name, side), o.c.linked.is_(False), observed))
-        c.execute(delete(m).where(*self._core.of(m, name, side), m.c.linked.is_(False), keys))
+    def _forget(self, c: Connection, name: str, side: Side, unlinked: Sequence[str]) -> None:
+        for table in (t.observed, t.match_keys):
+            self._core.delete(c, table, name, side, unlinked)
 
     def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> list[tuple[Any, ...]]:
         """What the links of records know of them: id, digest and mark."""

@@ -28,7 +28,7 @@ from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["counterpart", "plan_creates", "plan_hopeless", "plan_matches", "read_unlinked"]
 
-KEYS = 4_000  # that are looked at in one step: their pairs come in no order, and are written down at once
+RECORDS = 4_000  # of a side that are looked at in one step: those of the other come in no order, and are noted at once
 BATCH = 500
 FEW = 6  # records that a line names
 
@@ -40,11 +40,11 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
         if not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
             return False
         yield from sync.store.match_keys.index()
-        after: str | None = ""
         name = "+".join(key.fields)
+        after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
         while after is not None:
             yield from stop_point()
-            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, KEYS, part.plan_id)
+            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, RECORDS, part.plan_id)
             with uncollected():
                 outcome = match_all(group, strict=key.strict)
             yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])

@@ -38,7 +38,7 @@ def plan_near_misses(part: PlanPart) -> Flow[None]:
         yield from _keep_keys(part, side)
     for rank, near in zip(ranks, sync.mapper.near, strict=True):
         name = "+".join(near.fields)
-        after: str | None = ""
+        after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
         while after is not None:
             yield from stop_point()
             group, after = yield from store.groups(sync.name, rank, after, BATCH, part.plan_id)

@@ -16,7 +16,7 @@ from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["KEYS_ARE_MADE", "keys_anew", "manner"]
 
-KEYS_ARE_MADE = 2  # counted up when keys of the same values become others
+KEYS_ARE_MADE = 3  # counted up when keys of the same values become others
 BATCH = 500
 
 

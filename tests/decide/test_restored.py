@@ -16,6 +16,7 @@ from keapbridge.decide.restored import (
     gone_back,
     is_another_past,
     is_older,
+    life_after_write,
     newest,
     old_state,
     out_of_sight,
@@ -24,7 +25,7 @@ from keapbridge.decide.restored import (
 from keapbridge.model.actions import Action
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Canonical
+from keapbridge.model.records import Canonical, Life
 from keapbridge.model.side import Side
 
 LAWS = examples(100)
@@ -162,3 +163,12 @@ def test_ten_records_are_a_system() -> None:
     assert found["contacts"].startswith("Keap went back: 10 contacts")
     assert "2:03:04" in found["contacts"]
     assert "accept={'restored': 'customcrm'} or accept={'restored': 'keap'}" in found["contacts"]
+
+
+def test_after_a_write_whose_answer_tells_no_stamp_the_one_from_before_is_older() -> None:
+    before = Life("then", NOON)
+    assert is_older(life_after_write(Life(), before).changed, NOON)
+    assert not is_older(life_after_write(Life(), before).changed, NOON + timedelta(microseconds=1))
+    later = Life(None, NOON + timedelta(hours=1))
+    assert life_after_write(later, before) == Life("then", later.changed)
+    assert life_after_write(Life(), Life("then")) == Life("then")

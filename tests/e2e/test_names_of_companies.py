@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import keapbridge as kb
@@ -102,3 +103,22 @@ def test_beside_a_table_of_companies_no_company_is_made_twice(world: World) -> N
     assert world.sync(contacts=BY_NAME).ok
     assert sorted(each["Name"] for each in world.crm.state.customers.values()) == ["Acme", "Nova"]
     world.assert_quiet(contacts=BY_NAME)
+
+
+def test_a_company_of_a_keap_that_is_restored_right_after_a_write_is_in_conflict(world: World) -> None:
+    """The answer to a company's PATCH tells no time stamp, and no list has shown the new one yet."""
+    keap, crm = world.keap.state.companies, world.crm.state.customers
+    ours = crm.add({"Name": "Acme"})
+    options: dict[str, Any] = {"lag": timedelta(0)}
+    world.sync(**options)
+    world.sync(**options)
+    [theirs] = keap
+    before = keap[theirs]
+    crm.edit(ours, Name="Acme & Sons")
+    world.sync(**options)
+    assert keap[theirs]["company_name"] == "Acme & Sons"
+    keap.corrupt(theirs, company_name="Acme", update_time=before["update_time"])
+    for full in (True, False):
+        report = world.sync(full=full, **options)
+        assert [line.outcome for line in report.lines] == ["conflict"]
+    assert (crm[ours]["Name"], keap[theirs]["company_name"]) == ("Acme & Sons", "Acme")

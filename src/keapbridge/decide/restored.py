@@ -23,7 +23,7 @@ import attrs
 from keapbridge.decide.awaited import has_had_its_time
 from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import Plan
-from keapbridge.model.records import Values
+from keapbridge.model.records import Life, Values
 from keapbridge.model.side import Side
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "is_another_past",
     "is_no_newer",
     "is_older",
+    "life_after_write",
     "newest",
     "old_state",
     "out_of_sight",
@@ -63,6 +64,16 @@ class GoneBack:
 def is_older(known: datetime | None, shown: datetime | None) -> bool:
     """Whether a record is older than it was."""
     return known is not None and shown is not None and shown < known - TOLERANCE
+
+
+def life_after_write(shown: Life, before: Life) -> Life:
+    """What is known of a record's life after a write of it: where the answer tells no stamp, a later one than before.
+
+    So one that shows the stamp from before the write again, and what it held then, is known to be older.
+    """
+    if shown.changed is None and before.changed is not None:
+        shown = attrs.evolve(shown, changed=before.changed + TOLERANCE + timedelta(microseconds=1))
+    return shown.over(before)
 
 
 def is_no_newer(known: datetime | None, shown: datetime | None) -> bool:

@@ -11,6 +11,7 @@ import attrs
 from keapbridge.decide.awaited import is_overdue
 from keapbridge.decide.decided import to_be_noted
 from keapbridge.decide.merge import Merge
+from keapbridge.decide.restored import life_after_write
 from keapbridge.decide.written_over import PUT_BACK, as_it_was, begun, done
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
@@ -323,9 +324,10 @@ def remember(state: PairState, side: Side, stored: Values, shown: Observation) -
     assert seen is not None  # it was re-read, or made just now
     absent = seen.snapshot.absent.difference(stored)
     snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored}, absent=absent)
-    new = attrs.evolve(seen, snapshot=snapshot, version=shown.version, life=shown.life.over(seen.life))
+    life = life_after_write(shown.life, seen.life)
+    new = attrs.evolve(seen, snapshot=snapshot, version=shown.version, life=life)
     state = _based_on(state, side, stored)
-    pair = attrs.evolve(state.pair, link=state.pair.link.knowing(side, shown.life))
+    pair = attrs.evolve(state.pair, link=state.pair.link.knowing(side, life))
     return _see(attrs.evolve(state, pair=pair), new)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +15,12 @@ from sqlalchemy.pool import NullPool
 
 import keapbridge as kb
 from keapbridge.fleet import Fleet, Quota, Tenant
+from keapbridge.fleet.jobs import Jobs
+from keapbridge.keap.hooks import EVENTS
+from keapbridge.model.side import Side
 from keapbridge.store import schema
 from keapbridge.store.database import Database
+from keapbridge.store.inbox import Arrival, inbox_of
 from keapbridge.testing._server import LoopbackServer
 
 pytest.importorskip("procrastinate")
@@ -129,6 +135,87 @@ def test_a_worker_goes_on_over_the_tables_of_a_later_version(fleet: Fleet, host:
     fleet.tenants["acme"].remove()
     with pytest.raises(kb.LinkStoreError, match="newer keapbridge"):
         Database(create_engine(fleet.database.engine.url, poolclass=NullPool))
+
+
+TASKS = ["sync", "full", "hooks", "watch"]
+MOMENTS = ["when it opens", "when it has done its work"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_restart_of_the_database_in_any_task_loses_nothing(
+    postgresql_store: str, host: Any, monkeypatch: pytest.MonkeyPatch, task: str, moment: str
+) -> None:
+    """All connections are cut in the middle of a job; the worker that had it is gone then."""
+    crm, keap = host.add("acme")
+    cut: list[str] = []
+
+    def cut_once() -> None:
+        if not cut:
+            cut.append(moment)
+            cut_all(postgresql_store)
+
+    @contextmanager
+    def opening(tenant: Any, store: str) -> Iterator[kb.SyncSession]:
+        with host.open(tenant, store) as session:
+            if is_at_work and moment == MOMENTS[0]:
+                cut_once()
+            yield session
+
+    async def work(self: Jobs, *args: Any) -> Any:
+        done = await real(self, *args)
+        if is_at_work and moment == MOMENTS[1]:
+            cut_once()
+        return done
+
+    real, is_at_work = Jobs._work, False
+    monkeypatch.setattr(Jobs, "_work", work)
+    receiver = LoopbackServer(mounted := Mounted())
+    with receiver, Fleet(postgresql_store, open=opening, receiver=f"http://127.0.0.1:{receiver.port}") as fleet:
+        mounted.app = kb.webhooks.asgi_app(fleet)
+        fleet.tenants.add(Tenant("acme"))
+        due_now(fleet)
+        fleet.run_once()
+        host.edit("acme", "ada@example.org")
+        [ada] = crm.state.snapshot()["contacts"]
+        only(fleet, task, ada)
+        is_at_work = True
+        with suppress(Exception):  # procrastinate's worker may end with its connections
+            fleet.run_once()
+        assert cut == [moment]
+        for _ in range(2):  # the second one is that of a worker that has met nothing
+            with fleet.database.transaction() as c:
+                c.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+            fleet.run_once()
+        found = fleet._rows.find("acme")
+        assert found is not None
+        assert not any(found.jobs.values())
+        assert jobs(fleet) == []
+        if task != "watch":
+            assert host.in_keap("acme") == ["ada@example.org"]
+        assert len(keap.hooks.subscriptions) == len(EVENTS)
+
+
+def only(fleet: Fleet, task: str, id: str) -> None:
+    """Let one task of acme be due, and no other."""
+    never, now = "2999-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"
+    at = {"sync": "sync_at", "full": "sync_at", "hooks": "hooks_at", "watch": "watch_at"}[task]
+    with fleet.database.transaction() as c:
+        c.execute(text("UPDATE keapbridge_tenants SET sync_at = :n, watch_at = :n, full_at = :n"), {"n": never})
+        c.execute(text(f"UPDATE keapbridge_tenants SET {at} = :now"), {"now": now})
+        if task == "full":
+            c.execute(text("UPDATE keapbridge_tenants SET full_at = :now"), {"now": now})
+    if task == "hooks":
+        inbox = inbox_of(fleet.database, "acme")
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        inbox.put([Arrival("contacts", Side.CUSTOMCRM, id, "contact.updated", "m")], moment, moment)
+
+
+def cut_all(url: str) -> None:
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as c:
+        mine = "datname = current_database() AND pid <> pg_backend_pid()"
+        c.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")
 
 
 def test_tenants_are_handled_by_name(fleet: Fleet) -> None:

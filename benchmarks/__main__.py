@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import chart, console, fleet, imports, lists, spread, syncs, tenants, writes
+from benchmarks import chart, console, fleet, imports, lists, postgresql, spread, syncs, tenants, writes
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.table import Line, as_json, failed, machine, markdown, replace_table
 from benchmarks.workspace import Workspace
@@ -33,6 +33,7 @@ ROWS: dict[str, Row] = {
     "writes": writes.writes,
     "undo": writes.undo,
     "tenant": tenants.tenant,
+    "postgresql": postgresql.on_postgresql,
     "import": imports.imports,
 }
 

@@ -59,12 +59,17 @@ def _clients(keap: str, customcrm: str) -> tuple[Any, Any]:
     return clients
 
 
+def _url(store: str) -> str:
+    """The URL of a store; a file's, where it is a path."""
+    return store if "://" in store else f"sqlite:///{store}"
+
+
 def _session(keap: str, customcrm: str, store: str) -> Any:
     import keapbridge as kb
 
     ours, theirs = _clients(keap, customcrm)
     # Servers get another port each time: it is the same Customcrm all the same.
-    return kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", identity="benchmark")
+    return kb.SyncSession(customcrm=theirs, keap=ours, store=_url(store), identity="benchmark")
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -277,7 +282,7 @@ def write(keap: str, customcrm: str, key: str, token: str, store: str, *, full: 
 
     ours = kb.KeapClient(auth=kb.KeapApiKey(key), base_url=keap)
     theirs = kb.CustomcrmClient(customcrm, auth=kb.BearerToken(token))
-    with kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", overlap=timedelta(0)) as session:
+    with kb.SyncSession(customcrm=theirs, keap=ours, store=_url(store), overlap=timedelta(0)) as session:
         with _Clock() as planning:
             plan = session.contacts.plan(full=full)
         with _Clock() as applying:
@@ -294,7 +299,7 @@ def undo(keap: str, customcrm: str, key: str, token: str, store: str, run_id: st
     ours = kb.KeapClient(auth=kb.KeapApiKey(key), base_url=keap)
     theirs = kb.CustomcrmClient(customcrm, auth=kb.BearerToken(token))
     with (
-        kb.SyncSession(customcrm=theirs, keap=ours, store=f"sqlite:///{store}", overlap=timedelta(0)) as session,
+        kb.SyncSession(customcrm=theirs, keap=ours, store=_url(store), overlap=timedelta(0)) as session,
         _Clock() as clock,
     ):
         report = session.undo(run_id)

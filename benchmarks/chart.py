@@ -45,11 +45,11 @@ class Ratio:
 
 
 def ratios(page: str) -> Sequence[Ratio]:
-    """Those of the table on a page, in its order."""
+    """Those of the table on a page, in its order; what is held to nothing is left out."""
     found = []
     for line in re.findall(r"^\| (?!row|---)(.+) \|$", page, re.MULTILINE):
         cells = [cell.strip().replace("`", "") for cell in line.split(" | ")]
-        if len(cells) == 8 and (number := re.fullmatch(r"([\d.,]+)×", cells[5])):
+        if len(cells) == 8 and cells[6] != "–" and (number := re.fullmatch(r"([\d.,]+)×", cells[5])):
             sign, limit = cells[6].rstrip("×").split()
             ratio = float(number[1].replace(",", ""))
             found.append(Ratio(f"{cells[1]}: {cells[2]}", ratio, float(limit), sign == "≥", cells[7] == "pass"))

@@ -31,7 +31,7 @@ def on_postgresql(sizes: Sizes, work: Workspace) -> Iterator[Line]:
     sys.path.append(str(ROOT / "tests" / "shared"))
     from postgresql_server import running_server
 
-    records, rounds = sizes.few, sizes.rounds
+    records = sizes.few
     took: dict[str, list[Took]] = {"postgresql": [], "sqlite": []}
     numbers = count(1)
     with running_server() as server, page_servers(records) as pages:
@@ -45,7 +45,7 @@ def on_postgresql(sizes: Sizes, work: Workspace) -> Iterator[Line]:
                 connection.exec_driver_sql(f"CREATE DATABASE {name}")
             return f"{server.url}/{name}"
 
-        for turn in range(rounds):
+        for turn in range(sizes.runs):
             for database in took if turn % 2 else reversed(took):
                 read = _reading(pages.urls(), fresh(database), records, sizes.syncs)
                 took[database].append(read | _writing(lambda database=database: fresh(database), sizes.writes))

@@ -193,4 +193,5 @@ def test_a_target_that_is_missed_stands_out() -> None:
     [found] = chart.ratios(row.replace("| row |", "| list |"))
     assert found == chart.Ratio("what & why: x", 0.5, 1.0, True, False)
     assert 'class="miss"' in chart.drawn([found])
+    assert chart.ratios(row.replace("| row |", "| list |").replace("≥ 1×", "–")) == [], "held to nothing"
     assert "what &amp; why" in chart.drawn([found])

@@ -100,7 +100,7 @@ def resolve(wanted: NamedField, model: Model) -> CustomField:
     if found is None:
         if wanted.create:
             return CustomField("", wanted.label or "", wanted.type or "TEXT", wanted.options)
-        hint = "" if wanted.id is not None else "; create=True and a type= would make it"
+        hint = "" if wanted.id is not None or wanted.type is not None else "; create=True and a type= would make it"
         raise MappingError(f"Keap has no custom field {wanted}; it has {model.listing()}{hint}")
     if wanted.type is not None and found.type != wanted.type:
         raise MappingError(f"Keap's custom field {wanted} is of type {found.type}, not {wanted.type}")

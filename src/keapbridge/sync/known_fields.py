@@ -47,8 +47,11 @@ def known_fields(store: LinkStore, mapper: Mapper) -> Flow[Fields]:
     text = yield from store.facts.get(_fact(mapper.name))
     told = load(text) if text else {}
     found = {name: _CODEC.load(told[name.path]) for name in mapper.custom_fields if name.path in told}
-    # What is yet to be made is known from the mapping.
-    return {name: resolve(name, Model()) for name in mapper.custom_fields if name.create} | found
+    # What is yet to be made is known from the mapping, and never was there.
+    new = {name for name in mapper.custom_fields if name.create} - found.keys()
+    if new:
+        new -= (yield from had_fields(store, mapper)).keys()
+    return {name: resolve(name, Model()) for name in new} | found
 
 
 def had_fields(store: LinkStore, mapper: Mapper) -> Flow[Mapping[NamedField, Had]]:

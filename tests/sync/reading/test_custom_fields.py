@@ -283,11 +283,15 @@ def test_a_field_is_made_once_and_not_by_planning(world: World) -> None:
     assert [call for call in model_calls(world) if call.startswith("POST")] == ["POST /contacts/model/customFields"]
 
 
-def test_a_field_that_was_deleted_in_keap_clears_nothing_and_stops_nothing_else(world: World) -> None:
-    field = world.keap.state.contacts.add_custom_field("Shoe size")
-    mapping = mapped("contacts", kb.text("ShoeSize", keap=kb.custom_field("Shoe size")))
+@pytest.mark.parametrize("create", [False, True], ids=["", "and was made by a run"])
+def test_a_field_that_was_deleted_in_keap_clears_nothing_and_stops_nothing_else(world: World, *, create: bool) -> None:
+    if not create:
+        world.keap.state.contacts.add_custom_field("Shoe size")
+    named = kb.custom_field("Shoe size", type="TEXT", create=create)
+    mapping = mapped("contacts", kb.text("ShoeSize", keap=named))
     a = world.crm.state.contacts.add(ADA | {"ShoeSize": "38"})
     world.sync(**mapping)
+    [field] = world.keap.state.contacts.custom_fields
     world.keap.state.contacts.delete_custom_field(field)
     world.keap.state.contacts.edit("1", given_name="Augusta")
     world.crm.state.contacts.edit(a, JobTitle="Countess", ShoeSize="39")
@@ -301,6 +305,12 @@ def test_a_field_that_was_deleted_in_keap_clears_nothing_and_stops_nothing_else(
     assert world.crm.state.contacts[a]["FirstName"] == "Augusta"
     assert world.keap.state.contacts["1"]["job_title"] == "Countess"
     assert len(world.keap.state.companies) == 1
+    assert not world.keap.state.contacts.custom_fields, "what somebody has deleted is not made again by itself"
+    world.keap.state.contacts.add_custom_field("Shoe size")
+    assert world.sync(full=True, **mapping).ok
+    assert world.crm.state.contacts[a]["ShoeSize"] == "39"
+    [filled] = world.keap.state.contacts["1"]["custom_fields"]
+    assert filled["content"] == "39"
 
 
 @pytest.mark.parametrize("taken", variants([False, True], quick=[True]), ids=["", "and its old label is another's"])

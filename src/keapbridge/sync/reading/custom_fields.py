@@ -68,9 +68,13 @@ def _find(sync: Synchronization, model: Model, had: Mapping[NamedField, Had]) ->
         name = lens.keap.custom
         if name is None:
             continue
-        by_id = attrs.evolve(name, label=None, id=had[name].id) if name in had else name
+        wanted = name
+        if name in had:
+            by_id = attrs.evolve(name, label=None, id=had[name].id)
+            # What somebody has deleted is not made again by itself.
+            wanted = by_id if model.find(id=by_id.id) is not None else attrs.evolve(name, create=False)
         try:
-            found[name] = resolve(by_id if by_id.id is not None and model.find(id=by_id.id) else name, model)
+            found[name] = resolve(wanted, model)
         except MappingError as error:
             if name in had:
                 sync.guard.hold(sync.name, lens.name, Side.KEAP, str(error))

@@ -6,6 +6,8 @@ The registry is in memory, the queue is a list, and no system is called but by t
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -243,6 +245,19 @@ def test_a_job_that_hangs_in_the_hosts_functions_gives_its_place_to_others(
     assert (house["acme"].outcome, house["acme"].in_row) == ("failed", 1)
     assert house["acme"].why == "it did not end when it was told to"
     assert len(house.kept) == 0, "the next job has a session of its own"
+
+
+def test_a_process_that_ends_does_not_wait_for_what_hangs() -> None:
+    """It would wait for ever: its supervisor would have to kill it."""
+    script = (
+        "import asyncio, threading\n"
+        "from keapbridge.fleet.kept import called\n"
+        "async def work():\n"
+        "    task = asyncio.ensure_future(called(threading.Event().wait))\n"
+        "    await asyncio.wait({task}, timeout=0.01)\n"
+        "asyncio.run(work())\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_closing_that_fails_or_hangs_changes_nothing_of_what_was_done(

@@ -33,6 +33,7 @@ WATCHED_EVERY = timedelta(hours=1)  # Keap drops a subscription after some deliv
 AGAIN = timedelta(minutes=1)  # deliveries that could not even be begun with
 TURN = 1  # batches of deliveries that one job syncs; with more of them the tenant lines up again
 GRACE = timedelta(seconds=60)  # for a job to end that was told to
+LAST = timedelta(seconds=25)  # the same when the worker ends, which has waited for 30 before
 
 
 @attrs.frozen
@@ -94,19 +95,19 @@ class Jobs:
         try:
             await asyncio.wait({work}, timeout=self._deadline.total_seconds())
             if not work.done():
-                await self._end(name, work)
+                await self._end(name, work, self._grace)
         except asyncio.CancelledError:
             # The worker gives up waiting. What is under way ends at its next call, and is due at once.
-            await self._end(name, work)
+            await self._end(name, work, min(LAST, self._grace))
             raise
         finally:
             await self._note(name, lane, job, _done(name, lane, work), full)
             current_tenant.reset(around)
 
-    async def _end(self, name: str, work: asyncio.Future[_Done]) -> None:
+    async def _end(self, name: str, work: asyncio.Future[_Done], grace: timedelta) -> None:
         """Have a job end at its next call; if it does not, nobody waits for it any more."""
         self.stop(name)
-        await asyncio.wait({work}, timeout=self._grace.total_seconds())
+        await asyncio.wait({work}, timeout=grace.total_seconds())
         if not work.done():
             self._kept.leave(name)
 

@@ -23,7 +23,7 @@ from keapbridge.model.tenant import Tenant
 from keapbridge.store.database import Database
 from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
-from keapbridge.webhooks.threads import left_behind, on_its_own
+from keapbridge.webhooks.threads import left_behind
 
 __all__ = ["PATIENCE", "KeptSessions", "Opens", "Session", "called"]
 
@@ -36,17 +36,10 @@ Opens = Callable[[Tenant, str], Any]
 
 
 async def called(method: Callable[..., Any], /, *args: Any, **arguments: Any) -> Any:
-    """Call what may take long: on a thread of its own, unless it is asynchronous."""
+    """Call what may take long, or never return: on a thread of its own, unless it is asynchronous."""
     if inspect.iscoroutinefunction(method):
         return await method(*args, **arguments)
-    return await asyncio.wrap_future(on_its_own(partial(method, *args, **arguments)))
-
-
-async def _called_of_hosts(method: Callable[..., Any], /, *args: Any) -> Any:
-    """The same for what may never return: a process that ends does not wait for it."""
-    if inspect.iscoroutinefunction(method):
-        return await method(*args)
-    return await asyncio.wrap_future(left_behind(partial(method, *args)))
+    return await asyncio.wrap_future(left_behind(partial(method, *args, **arguments)))
 
 
 @attrs.define
@@ -144,15 +137,15 @@ class KeptSessions:
         self._kept[tenant.name] = _Kept(tenant, session, closes)
 
     async def _open(self, tenant: Tenant, closes: AsyncExitStack) -> Session:
-        found = await _called_of_hosts(self._opens, tenant, self._store)
+        found = await called(self._opens, tenant, self._store)
         if inspect.isawaitable(found):
             found = await found
         if hasattr(found, "__aenter__"):
             found = await closes.enter_async_context(found)
         elif hasattr(found, "__enter__"):
             manager = found
-            found = await _called_of_hosts(manager.__enter__)
-            closes.push_async_exit(lambda *error: _called_of_hosts(manager.__exit__, *error))
+            found = await called(manager.__enter__)
+            closes.push_async_exit(lambda *error: called(manager.__exit__, *error))
         return _checked(found, tenant, self._database)
 
     async def _close(self, name: str, closes: AsyncExitStack) -> None:

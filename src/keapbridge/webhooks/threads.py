@@ -57,7 +57,10 @@ def contained(method: Callable[[], T]) -> Callable[[], T]:
 
 
 def left_behind(method: Callable[[], T]) -> Future[T]:
-    """The same for what may never return: a process that ends does not wait for it."""
+    """The same for what may never return: a process that ends does not wait for it.
+
+    What must come to its end is waited for by whoever has called.
+    """
     future: Future[T] = Future()
     context = copy_context()
 

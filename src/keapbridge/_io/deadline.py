@@ -1,4 +1,4 @@
-"""The seconds of one exchange: no read or write of its connection waits beyond its end.
+"""The seconds of one exchange: no read or write of its connection waits beyond its end, and nobody else closes it.
 
 A time-out of a connection is one without progress, and a byte now and then is progress.
 """
@@ -15,11 +15,16 @@ _LEAST = 0.001  # 0 would mean not to wait at all
 
 
 class Deadline:
-    """When an exchange must have ended, on a clock that nobody sets. A context manager: the exchange of this thread."""
+    """When an exchange must have ended, on a clock that nobody sets. A context manager: the exchange of this thread.
+
+    Attributes:
+        is_under_way: whether its thread is in it.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._begun = time.monotonic()
         self._end = self._begun + seconds
+        self.is_under_way = False
 
     @property
     def passed(self) -> float:
@@ -49,9 +54,11 @@ class Deadline:
 
     def __enter__(self) -> Self:
         self._before = _present.set(self)
+        self.is_under_way = True
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.is_under_way = False
         _present.reset(self._before)
 
 
@@ -68,16 +75,31 @@ class _Stream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._exchange: Deadline | None = None  # the last one that has used it
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         found: bytes = self._stream.read(max_bytes, _within(timeout))
         return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._exchange = _present.get()
         self._stream.write(buffer, _within(timeout))
 
     def start_tls(self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None) -> _Stream:
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, _within(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore wants to know of it, such as whether there is something to read.
+
+        Of a connection that it takes for idle that means that the other end has closed it, and then so does httpcore.
+        But one thread may look while another one takes it into use: what can be read is its answer then, and it would
+        be lost.
+        """
+        before = self._exchange
+        found = self._stream.get_extra_info(info)
+        if info != "is_readable" or before is None:
+            return found
+        return found and before is self._exchange and not before.is_under_way
 
     def __getattr__(self, name: str) -> Any:  # the rest waits for nothing
         return getattr(self._stream, name)

@@ -106,12 +106,13 @@ def test_what_somebody_holds_who_is_written_over_and_linked_with_nobody_comes_al
     habits = kb.Habits(same_email="same") if known else None
     auth = kb.KeapApiKey(world.keap.api_key)
     with kb.KeapClient(auth=auth, base_url=world.keap.base_url, habits=habits) as keap:
-        for _ in range(2):
-            world.sync(keap=keap)
+        reports = [world.sync(keap=keap) for _ in range(2)]
     [ada, *_] = world.crm.state.contacts.values()
     theirs = next(iter(world.keap.state.contacts.values()))
     assert (theirs["job_title"], theirs["website"]) == ("Clerk", "https://old.example.org")
     linked = theirs["given_name"] == "Ada"
+    told = [line for report in reports for line in report.lines if "has written it to one that it had" in line.reason]
+    assert bool(told) is linked, "whose name it has taken is told"
     assert (ada.get("JobTitle"), ada.get("Website"), ada.get("City")) == (
         ("Clerk", "https://old.example.org", "Oslo") if linked else (None, None, None)
     )

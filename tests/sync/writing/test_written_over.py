@@ -16,7 +16,8 @@ from toys import Box, World
 import keapbridge as kb
 from keapbridge._flow.effects import now
 from keapbridge.errors import TransportError
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept import Commit, Intent
+from keapbridge.model.records import Link
 from keapbridge.sync.lease import TERM
 
 KEAP, CUSTOMCRM = kb.Side.KEAP, kb.Side.CUSTOMCRM
@@ -194,6 +195,23 @@ def test_an_answer_that_was_lost_makes_no_difference(
 
 
 @SIDES
+def test_it_makes_none_that_the_new_one_was_linked_meanwhile(toys: World, side: kb.Side) -> None:
+    """A plan from before knows another counterpart for it."""
+    s = scene(toys, side)
+    s.target.after = lost
+    toys.sync()
+    s.target.after = nothing
+    other = put(toys, side, *KITE)
+    ids = {side: other, side.other: s.kite}
+    link = Link(ids[CUSTOMCRM], ids[KEAP], *({"Name": KITE[0], "Colour": KITE[1]},) * 2)
+    toys.run(toys.store.links.settle([Commit("toys", link, {})]))
+    for _ in range(2):
+        toys.sync()
+    assert s.is_healed()
+    assert shown(s.target.records[other]) == KITE
+
+
+@SIDES
 def test_as_long_as_nobody_knows_the_record_only_looks_written_over_and_waits(toys: World, side: kb.Side) -> None:
     s = scene(toys, side)
     s.target.after = lost
@@ -315,6 +333,8 @@ def test_one_that_is_not_linked_and_was_written_over_is_not_deleted_with_what_wa
     put(toys, side.other, *KITE)
     report = toys.sync()
     assert shown(box.records[ball]) == KITE
+    [line] = [line for line in report.lines if line.outcome == "created"]
+    assert line.reason == f"{side.title} has written it to one that it had already"
     toys.run(toys.engine.undo(report))
     assert shown(box.records[ball]) == ("Ball", "black")
     assert list(toys.engine.links("toys")) == []

@@ -76,16 +76,21 @@ def _plan_lost(part: PlanPart, intent: Intent) -> Flow[None]:
     sync = part.sync
     if intent.over is not None:
         yield from _see_over(part, intent, intent.over)
-    elif (yield from _is_linked(sync, intent.side.other, intent.source_id)):
-        yield from sync.store.intents.drop(intent.id)
-    elif not sync.systems[intent.side].creates_once:
+        return
+    is_linked = yield from _is_linked(sync, intent.side.other, intent.source_id)  # by a plan from before the create
+    if sync.systems[intent.side].creates_once:
+        if is_linked:
+            yield from sync.store.intents.drop(intent.id)
+    else:
         found, taken = yield from look_for(sync, intent)
-        if taken is not None and not found:
+        if taken is not None and (is_linked or not found):
             yield from sync.store.intents.note_over(taken)
             reason = f"{intent.side.title} has written it over {taken.over}, which is linked, and made no other"
             its = (sync.name, intent.side.other, intent.source_id)
             yield from sync.store.failures.note(Failure(*its, reason, 1, None))
             yield from _see_over(part, taken, str(taken.over))
+        elif is_linked:
+            yield from sync.store.intents.drop(intent.id)
         elif len(found) == 1:
             yield from _link_found(sync, intent, found[0])
         elif not found and (yield from sync.store.lease.time()) < certain_at(intent.created_at, sync.settings):
@@ -219,7 +224,8 @@ def _taken(sync: Synchronization, intent: Intent, linked: Sequence[Observation])
     side = intent.side
     for seen in linked:
         for pair in (yield from sync.store.links.pairs_of(sync.name, [seen.id], side)):
-            if looks_written_over(pair.seeing(seen), side, intent.values):
+            is_own = pair.link.id(side.other) == intent.source_id
+            if not is_own and looks_written_over(pair.seeing(seen), side, intent.values):
                 before = yield from held_before(sync, side, pair)
                 values = {**emptied(pair, seen, before), **intent.values}
                 return attrs.evolve(intent, values=values, over=seen.id, over_at=seen.life.changed, before=before)

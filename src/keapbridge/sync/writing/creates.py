@@ -256,10 +256,8 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
     after = {**sent, **stored_of(made, sent)}
     entry = JournalEntry(sync.name, side, made.id, "create", {}, after, moment, source.id)
     before = None if ready.resumed else (yield from _before(sync, answer, made, after))
-    # Where a system takes a new record for one that it has, what that one holds is no default.
-    defaults = _defaults(sync.mapper, source, made, sent) if before is None else {}
-    state = _after_create(sync, ready, made, moment, defaults)
-    if before is not None:  # nor is it ours to be deleted
+    state = _after_create(sync, ready, made, moment, before)
+    if before is not None:  # it is not ours to be deleted
         entry, state = attrs.evolve(entry, kind="update", before=before), attrs.evolve(state, is_new=True)
     try:
         state = yield from commit_pair(part, state, (entry,), intent.id)
@@ -324,12 +322,12 @@ def note_written_over(sync: Synchronization, intent: Intent, made: Observation, 
 
 
 def _after_create(
-    sync: Synchronization, ready: _Ready, made: Observation, moment: datetime, defaults: Values
+    sync: Synchronization, ready: _Ready, made: Observation, moment: datetime, before: Values | None
 ) -> PairState:
     """The pair of a record and the counterpart that was made for it.
 
     Args:
-        defaults: what the system has filled in by itself.
+        before: see `_before`.
     """
     source, side, sent = ready.source, made.side, ready.intent.values
     stored = stored_of(made, sent)
@@ -349,6 +347,8 @@ def _after_create(
     if ready.resumed:
         state = _based_on_sent(remember(state, side, stored, made), side, sent)
     else:
+        # Where a system takes a new record for one that it has, what that one holds is no default.
+        defaults = _defaults(sync.mapper, source, made, sent) if before is None else {}
         state = remember(state, side, {**defaults, **stored}, made)
     waits = {item.field for item in ready.held if item.side is side}
     state = _waiting_for_room(state, waits | ready.later, made)
@@ -356,6 +356,9 @@ def _after_create(
     known = {item.field for item in state.outcome.held}
     held = (*state.outcome.held, *(item for item in ready.held if item.field not in known))
     notes = [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    if before is not None:
+        unknown = "" if before else "; what that held is not known"
+        notes.append(f"{side.title} has written it to one that it had already{unknown}")
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, held=held))
     return assume(state.saying(state.line("created", side, sent, "; ".join(notes))), side)
 

@@ -152,9 +152,32 @@ def test_a_constant_has_no_place_in_a_record() -> None:
 def test_a_region_of_another_country_than_its_address_is_taken_out() -> None:
     stray = keap.Address(field="BILLING", country_code="SWE", region_code="NO-03", region="Oslo")
     right = keap.Address(field="OTHER", country_code="NOR", region_code="NO-03", region="Oslo")
-    record = with_whole_regions(keap.Contact(addresses=[stray, right]), {"addresses"})
+    record = with_whole_regions(keap.Contact(addresses=[stray, right]), keap.Contact(), {"addresses"})
     assert [(a.region_code, a.region) for a in record.addresses] == [(None, None), ("NO-03", "Oslo")]
-    assert with_whole_regions(keap.Contact(addresses=[stray]), {"given_name"}).addresses == (stray,)
+    contact = keap.Contact(addresses=[stray])
+    assert with_whole_regions(contact, contact, {"given_name"}).addresses == (stray,)
+
+
+@pytest.mark.parametrize("default_region", [None, "NO"])
+@pytest.mark.parametrize("record", [keap.Contact, keap.Company], ids=lambda record: record.__name__)
+def test_a_region_goes_with_its_country_and_brings_its_country_along(record: Any, default_region: str | None) -> None:
+    """Where a region without a country has one all the same, it stays."""
+
+    def home(country: str | None, region: str | None) -> Any:
+        address = keap.Address(field="BILLING", country_code=country, region_code=region)
+        return record(addresses=[address]) if record is keap.Contact else record(address=address)
+
+    def written(now: Any, before: Any) -> tuple[Any, Any]:
+        root = "addresses" if record is keap.Contact else "address"
+        whole = getattr(with_whole_regions(now, before, {root}, default_region), root)
+        [address] = whole if record is keap.Contact else (whole,)
+        return address.country_code, address.region_code
+
+    gone = ("NOR", "NO-03") if default_region else (None, None)
+    assert written(home(None, "NO-03"), home("NOR", "NO-03")) == gone
+    assert written(home(None, "NO-46"), home("NOR", "NO-03")) == ("NOR", "NO-46"), "it is new"
+    assert written(home(None, "NO-03"), home(None, None)) == ("NOR", "NO-03")
+    assert written(home(None, "NO-03"), record()) == ("NOR", "NO-03")
 
 
 @pytest.mark.parametrize(

@@ -410,3 +410,18 @@ def test_a_line_that_the_store_refuses_is_not_counted(two: TwoSystems) -> None:
     assert (report.count("failed"), told) == (len(report.failures), len(list(report.lines)))
     _later(two)
     assert two.session().sync().count("failed") == 1, "who was refused is tried and told again"
+
+
+def test_a_country_is_cleared_in_keap_though_its_region_cannot_be_read(two: TwoSystems) -> None:
+    """Keap holds no region without a country: it goes along, and comes back with a country."""
+    ids = _moved_to_arizona(two)
+    two.crm.contacts.edit(ids[CUSTOMCRM], country=None)
+    for _ in range(2):
+        two.session().sync()
+        _later(two)
+    assert _both_places(two, ids) == [(None, "odd"), (None, None)]
+    two._type_in("contacts", KEAP, ids[KEAP], "Country", "USA")
+    for _ in range(2):
+        two.session().sync()
+        _later(two)
+    assert _both_places(two, ids) == [("USA", "US-AZ")] * 2

@@ -343,31 +343,37 @@ def is_empty_item(holder: Any) -> bool:
     return not holder.extra and all(getattr(holder, name) in (UNSET, None, "") for name in names)
 
 
-def with_whole_regions(record: Any, roots: set[str], default_region: str | None = None) -> Any:
+def with_whole_regions(record: Any, before: Any, roots: set[str], default_region: str | None = None) -> Any:
     """The Keap record without regions that belong to another country than their address, and none without a country.
 
-    Keap refuses both.
+    Keap refuses both. Where the country has just been cleared a region goes with it; else it brings its country along.
 
     Args:
+        before: the record as it was.
         default_region: ISO 3166-1 alpha-2 country of regions that do not tell theirs.
     """
-
-    def clean(address: keap.Address) -> keap.Address:
-        code, country = address.region_code, address.country_code
-        if not country and not address.country and (code or address.region):
-            home = code.partition("-")[0] if isinstance(code, str) and code else default_region
-            return attrs.evolve(address, country_code=alpha3(home)) if home and alpha3(home) else address
-        if not (isinstance(code, str) and isinstance(country, str) and code and country):
-            return address
-        if code.partition("-")[0] == alpha2(country):
-            return address
-        return attrs.evolve(address, region_code=None, region=None)
-
     if "address" in roots and record.address:
-        return attrs.evolve(record, address=clean(record.address))
+        return attrs.evolve(record, address=_with_whole_region(record.address, before.address, default_region))
     if "addresses" in roots and record.addresses:
-        return attrs.evolve(record, addresses=tuple(map(clean, record.addresses)))
+        had = {home.field: home for home in before.addresses or ()}
+        whole = (_with_whole_region(home, had.get(home.field), default_region) for home in record.addresses)
+        return attrs.evolve(record, addresses=tuple(whole))
     return record
+
+
+def _with_whole_region(address: keap.Address, before: Any, default_region: str | None) -> keap.Address:
+    code, country, region = address.region_code, address.country_code, (address.region_code, address.region)
+    if not country and not address.country and any(region):
+        is_left = before and (before.country_code or before.country) and (before.region_code, before.region) == region
+        if is_left and not default_region:
+            return attrs.evolve(address, region_code=None, region=None)
+        home = code.partition("-")[0] if isinstance(code, str) and code else default_region
+        return attrs.evolve(address, country_code=alpha3(home)) if home and alpha3(home) else address
+    if not (isinstance(code, str) and isinstance(country, str) and code and country):
+        return address
+    if code.partition("-")[0] == alpha2(country):
+        return address
+    return attrs.evolve(address, region_code=None, region=None)
 
 
 def customcrm_place(cls: type, name: str) -> Place:

@@ -58,9 +58,10 @@ def made_anew(mapper: Mapper, side: Side, values: Values, changes: Sequence[RawC
 
 
 def _put_back(side: Side, record: Any, changes: Sequence[RawChange], context: Context) -> tuple[Any, dict[str, Any]]:
+    before = record
     record, written = raw.put_back(record, changes)
     if side is Side.KEAP and written:
-        record = with_whole_regions(record, set(written), context.default_region)
+        record = with_whole_regions(record, before, set(written), context.default_region)
         written = {root: value if root == raw.EXTRA else getattr(record, root) for root, value in written.items()}
     return record, written
 

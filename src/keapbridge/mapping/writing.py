@@ -50,7 +50,7 @@ def put_values(
                 record = lens.put(side, record, meant, context, _scope(mapper, lens, side, record, context))
                 roots.update(mapper.roots[side][lens.name])
     if side is Side.KEAP:
-        record = with_whole_regions(record, roots, context.default_region)
+        record = with_whole_regions(record, before, roots, context.default_region)
     changes = {name: getattr(record, name) for name in sorted(roots - {"extra"})}
     if "extra" in roots:
         own = {

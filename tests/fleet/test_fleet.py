@@ -22,6 +22,7 @@ from keapbridge.store import schema
 from keapbridge.store.database import Database
 from keapbridge.store.inbox import Arrival, inbox_of
 from keapbridge.testing._server import LoopbackServer
+from keapbridge.webhooks import worker
 
 pytest.importorskip("procrastinate")
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]
@@ -135,6 +136,25 @@ def test_a_worker_goes_on_over_the_tables_of_a_later_version(fleet: Fleet, host:
     fleet.tenants["acme"].remove()
     with pytest.raises(kb.LinkStoreError, match="newer keapbridge"):
         Database(create_engine(fleet.database.engine.url, poolclass=NullPool))
+
+
+def test_whoever_works_once_takes_all_turns_of_what_was_delivered(
+    fleet: Fleet, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "BATCH", 2)
+    crm, _ = host.add("acme")
+    emails = [f"n{number}@example.org" for number in range(5)]
+    for email in emails:
+        host.edit("acme", email)
+    fleet.tenants.add(Tenant("acme"))
+    inbox, moment = inbox_of(fleet.database, "acme"), datetime(2026, 1, 1, tzinfo=UTC)
+    arrivals = [
+        Arrival("contacts", Side.CUSTOMCRM, id, "contact.updated", "m") for id in crm.state.snapshot()["contacts"]
+    ]
+    inbox.put(arrivals, moment, moment)
+    fleet.run_once()
+    assert host.in_keap("acme") == emails
+    assert fleet.status()["acme"].deliveries == 0
 
 
 TASKS = ["sync", "full", "hooks", "watch"]

@@ -155,7 +155,8 @@ class Fleet:
         """
         from keapbridge.fleet.worker import run_once
 
-        return asyncio.run(run_once(self, whole("concurrency", concurrency, least=1, example=8)))
+        many = whole("concurrency", concurrency, least=1, example=8)
+        return asyncio.run(run_once(self, many, self._deadline.total_seconds()))
 
     def status(self) -> FleetStatus:
         """How all tenants stand: a table. It reads the database and calls no system."""
@@ -218,6 +219,10 @@ class Fleet:
         """The same for an event loop."""
         found: int = await called(self.dispatch)
         return found
+
+    async def dispatch_deliveries(self) -> int:
+        """The same for deliveries alone: a job of them is one turn, and leaves what it has not come to."""
+        return len(await called(self._rows.claim, Lane.HOOKS, AT_ONCE, self._defer))
 
     async def rescue(self, app: procrastinate.App | None = None) -> int:
         """End the jobs of workers that have died, and let their tenants be due; how many tenants. A worker does it.

@@ -18,6 +18,8 @@ from keapbridge.model.tenant import LANES
 from keapbridge.sync.stopping import on_first_signal
 
 if TYPE_CHECKING:
+    import procrastinate
+
     from keapbridge.fleet.fleet import Fleet
 
 __all__ = ["run_once", "run_worker"]
@@ -49,22 +51,34 @@ async def run_worker(fleet: Fleet, concurrency: int) -> None:
                     await asyncio.wait_for(stopped.wait(), pause)
 
 
-async def run_once(fleet: Fleet, concurrency: int) -> int:
-    """Work until nothing is left in the queue that was due when it began."""
+async def run_once(fleet: Fleet, concurrency: int, at_most: float) -> int:
+    """Work until nothing is left in the queue that was due when it began, and of deliveries nothing at all.
+
+    Args:
+        at_most: seconds after which no further turns begin, should deliveries never end.
+    """
     app = fleet.app_of_jobs
     async with _around(fleet, concurrency), app.open_async():
+        ends = asyncio.get_running_loop().time() + at_most
         await fleet.rescue(app)
         many = await fleet.dispatch_async()
-        # Jobs of one tenant wait for each other: there are at most as many as lanes.
-        for _ in LANES:
-            await app.run_worker_async(
-                queues=[TENANTS],
-                concurrency=concurrency,
-                wait=False,
-                listen_notify=False,
-                install_signal_handlers=False,
-            )
+        await _work_off(app, concurrency)
+        while asyncio.get_running_loop().time() < ends and (turns := await fleet.dispatch_deliveries()):
+            many += turns
+            await _work_off(app, concurrency)
     return many
+
+
+async def _work_off(app: procrastinate.App, concurrency: int) -> None:
+    # Jobs of one tenant wait for each other: there are at most as many as lanes.
+    for _ in LANES:
+        await app.run_worker_async(
+            queues=[TENANTS],
+            concurrency=concurrency,
+            wait=False,
+            listen_notify=False,
+            install_signal_handlers=False,
+        )
 
 
 async def _once(fleet: Fleet, concurrency: int, stopped: asyncio.Event) -> None:

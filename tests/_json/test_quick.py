@@ -8,6 +8,7 @@ import gc
 import json
 import pickle
 import typing
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -18,9 +19,10 @@ from laws import examples
 from tiers import variants
 
 import keapbridge as kb
-from keapbridge._io.calls import Answer
+from keapbridge._io.calls import Answer, Unread
 from keapbridge._json.codec import Codec, NotQuickError, load_json, open_list, parsed
-from keapbridge._json.quick import record_type, texts_of
+from keapbridge._json.quick import texts_of
+from keapbridge._json.twins import record_type
 from keapbridge.customcrm import endpoints
 from keapbridge.customcrm.endpoints import CONTACTS as CRM_CONTACTS
 from keapbridge.customcrm.endpoints import PRODUCTS as CRM_PRODUCTS
@@ -236,7 +238,74 @@ def test_an_odd_record_is_read_with_patience_and_no_other(monkeypatch: pytest.Mo
         records, [malformed] = codec.read_many(texts_of(as_json(items)), path="$.contacts")
         assert records == expected
         assert str(malformed.error) == "unexpected data at $.contacts[500].given_name (expected str)"
-    assert [item["id"] for item in patient] == ["77", "501"] * 2
+    assert [item["id"] for item in patient] == ["501"] * 2, "the other one's property was learnt"
+
+
+ODD: dict[str, Any] = {
+    "birth_date": "1980-05-17T00:00:00Z",
+    "anniversary_date": "",
+    "owner_id": 17,
+    "create_time": "2024-02-28T10:00:00",
+    "company": {"id": 4},
+    "addresses": [{"postal_code": "10115", "field": "BILLING"}, {"field": "SHIPPING", "geo": []}],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_values_are_learnt_and_read_like_all_others(name: str) -> None:
+    codec = Codec(kb.keap.Contact)
+    items = [{"id": "1", name: ODD[name]}, {"id": "2", name: None}, {"id": "3"}, {"id": "4", "given_name": "Ada"}]
+    expected = codec.load_many(copy.deepcopy(items))  # which it may change
+    assert codec.read_many(texts_of(as_json(items))) == expected
+    assert (codec.read_quickly(as_json(items)), ()) == expected
+    assert opened(codec, items).read() == expected
+
+
+def test_a_value_that_nobody_understands_is_wrong_after_odd_ones_were_learnt() -> None:
+    codec = Codec(kb.keap.Contact)
+    codec.read_many(texts_of(as_json([{"id": "1", "birth_date": "1980-05-17T00:00:00Z"}])))
+    items = [{"id": str(n), "birth_date": "1980-05-17"} for n in range(1, 40)]
+    items[20] |= {"birth_date": "in May"}
+    records, [malformed] = opened(codec, items).read()
+    assert [record.id for record in records] == [item["id"] for item in items if item["id"] != "21"]
+    assert malformed.id == "21"
+    assert "$.contacts[20].birth_date" in str(malformed.error)
+
+
+def test_a_time_without_a_zone_is_utc_whatever_else_is_odd() -> None:
+    for more in ({}, {"birth_date": "1980-05-17T00:00:00Z"}):
+        record = CONTACTS.codec.load({"id": "1", "create_time": "2024-02-28T10:00:00", **more})
+        assert record.create_time == datetime(2024, 2, 28, 10, tzinfo=UTC)
+
+
+def opened(codec: Codec[Any], items: list[dict[str, Any]]) -> Unread[Any]:
+    """A list that is made as it is asked for."""
+    unread, rest = codec.opened(
+        Answer(200, {}, json.dumps({"contacts": items, "more": {"l": []}}).encode()), "contacts"
+    )
+    assert rest == {"more": {"l": []}}
+    return unread
+
+
+@examples(20)
+@given(data=st.data())
+def test_a_list_that_is_made_as_it_is_asked_for_is_read_the_same(codec: Codec[Any], data: st.DataObject) -> None:
+    items = json.loads(as_json(data.draw(lists_of(codec)) * 6))  # more than are made at once
+    try:
+        unread = opened(codec, items)
+    except NotQuickError:
+        return
+    expected, wrong = codec.load_many(copy.deepcopy(items), path="$.contacts")
+    assert unread.ids == tuple(item[codec.wire_names["id"]] for item in items)
+    parts = [part.read() for part in unread.parts()]
+    assert tuple(record for records, _ in parts for record in records) == expected
+    assert [str(m.error) for _, malformed in parts for m in malformed] == [str(m.error) for m in wrong]
+
+
+@pytest.mark.parametrize("body", [b'{"contacts":[{"id":"1"}],"x":[{}]}', b'{"contacts":{}}', b"{}", b"[]", b"", b"{"])
+def test_what_holds_another_list_or_none_is_not_made_as_it_is_asked_for(body: bytes) -> None:
+    with pytest.raises(NotQuickError):
+        CONTACTS.codec.opened(Answer(200, {}, body), "contacts")
 
 
 def test_a_list_of_odd_records_is_read_as_one() -> None:

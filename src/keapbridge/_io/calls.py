@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -13,9 +13,12 @@ from keapbridge._io.secret import Secret
 from keapbridge._io.told_times import http_date
 from keapbridge.errors import ApiError
 
-__all__ = ["Answer", "Call", "Counted", "InTurn", "Malformed", "Page", "Unread"]
+__all__ = ["PART", "Answer", "Call", "Counted", "InTurn", "Malformed", "Page", "Unread"]
 
 T = TypeVar("T")
+
+PART = 16
+"""Records that are made at once: what they are made of, and they, are still in the processor's cache afterwards."""
 
 
 @attrs.frozen
@@ -125,9 +128,9 @@ class Unread(Generic[T]):
 
     Attributes:
         ids: of each record; `None` where it shows none.
-        texts: of each record, as bytes.
+        texts: of each record, as bytes, or what these were decoded to.
         positions: where in the list of the answer each of them is.
-        stamps: when each of them was changed; `None` where it does not say so.
+        stamps: when each of them was changed; `None` where it does not say so; none where nobody asks.
         decode: reads some of the texts, with their positions: the records, and those that cannot be read.
     """
 
@@ -142,7 +145,7 @@ class Unread(Generic[T]):
     def only(self, which: Sequence[int]) -> Unread[T]:
         """Some of them."""
         ids, texts = (tuple(column[n] for n in which) for column in (self.ids, self.texts))
-        stamps = [self.stamps[n] for n in which]
+        stamps = [self.stamps[n] for n in which] if self.stamps else ()
         return Unread(ids, texts, [self.positions[n] for n in which], stamps, self.decode)
 
     @staticmethod
@@ -159,6 +162,11 @@ class Unread(Generic[T]):
     def read(self) -> tuple[tuple[T, ...], tuple[Malformed, ...]]:
         """The records, and those that cannot be read."""
         return self.decode(self.texts, self.positions) if self.texts else ((), ())
+
+    def parts(self) -> Iterator[Unread[T]]:
+        """All of them, some at a time."""
+        for start in range(0, len(self.ids), PART):
+            yield self.only(range(start, min(start + PART, len(self.ids))))
 
 
 @attrs.frozen
@@ -214,6 +222,21 @@ class Page(Generic[T]):
     def is_empty(self) -> bool:
         """Whether it shows nothing, not even what cannot be read."""
         return not (self.items or self.malformed or self.deleted or (self.unread is not None and self.unread.ids))
+
+    def each(self) -> Iterator[T]:
+        """The records, read as they are asked for: who drops them again lets the next ones have their place.
+
+        Raises:
+            ApiError: after all others, for the first that cannot be read.
+        """
+        yield from self.items
+        malformed = list(self.malformed)
+        for part in () if self.unread is None else self.unread.parts():
+            records, wrong = part.read()
+            yield from records
+            malformed += wrong
+        for item in malformed:
+            raise item.error
 
     def read(self) -> Page[T]:
         """The page with all its records read."""

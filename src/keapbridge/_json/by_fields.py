@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, get_args, get_origin
 
 from keapbridge._json.patient import patient
-from keapbridge._json.quick import EXTRA
 from keapbridge._json.shape import Shape
+from keapbridge._json.twins import EXTRA
 from keapbridge.model.maybe import Unreadable, UnsetType
 
 __all__ = ["by_fields"]

@@ -30,9 +30,6 @@ from keapbridge._io.calls import Answer, Malformed, Unread
 from keapbridge._json.by_fields import by_fields
 from keapbridge._json.patient import ids_as_text, is_maybe, patient
 from keapbridge._json.quick import (
-    EXTRA,
-    NO_EXTRA,
-    WRITE_ONLY,
     NotQuickError,
     QuickReader,
     Text,
@@ -44,6 +41,7 @@ from keapbridge._json.quick import (
     texts_of,
 )
 from keapbridge._json.shape import Shape
+from keapbridge._json.twins import EXTRA, NO_EXTRA, WRITE_ONLY
 from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
 from keapbridge.model.checked import usable_id
@@ -200,12 +198,15 @@ class Codec(Generic[R]):
         """
         return self._load_prepared(self._shape.prepare(data), path)
 
-    def _convert(self, prepared: Any, cls: Any) -> Any:
+    def _prepare(self) -> None:
         if not self._is_prepared:
             # msgspec examines a class when it is first used, and crashes when two threads make it do so at once.
             with _examining:
                 msgspec.convert({}, self.cls)
             self._is_prepared = True
+
+    def _convert(self, prepared: Any, cls: Any) -> Any:
+        self._prepare()
         try:
             return msgspec.convert(prepared, cls)
         except UnicodeEncodeError:  # half a surrogate pair, where a text is to be a date or a number
@@ -229,6 +230,19 @@ class Codec(Generic[R]):
 
     def _has_id(self, record: R) -> bool:
         return ID not in self.wire_names or usable_id(getattr(record, ID))
+
+    def opened(self, answer: Answer, name: str) -> tuple[Unread[R], Any]:
+        """The list by a name in an answer, whose records are made when they are asked for, and the answer without it.
+
+        Raises:
+            NotQuickError: when there is anything unusual in it.
+        """
+
+        def read(positions: Sequence[int]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
+            texts, _ = cut_out(answer.body, (name,))
+            return self.read_texts([texts[n] for n in positions], positions, f"$.{name}")
+
+        return self._quick.opened(answer.body, name, read)
 
     def read_many(self, items: Any, *, path: str = "$") -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         """`load_many` for what `open_list` found."""
@@ -283,7 +297,7 @@ class Codec(Generic[R]):
 
         def patiently(start: int, end: int) -> bool:
             items = [prepared(parsed(text)) for text in texts[start:end]]
-            if self._quick.learn(itertools.chain.from_iterable(map(self._shape.unknown, items))):
+            if self._learn(items, is_own=prepared is _itself):
                 return True
             read, wrong = self.load_many(items, path=path, positions=positions[start:end])
             records.extend(read)
@@ -292,6 +306,19 @@ class Codec(Generic[R]):
 
         in_parts(texts, read, patiently)
         return tuple(records), tuple(malformed)
+
+    def _learn(self, items: Sequence[Any], *, is_own: bool) -> bool:
+        """Read from now on quickly what is unusual in some items; whether there is anything new.
+
+        Args:
+            is_own: whether they are what an answer holds, and not made of it.
+        """
+        self._prepare()
+        odd = itertools.chain.from_iterable(map(self._shape.odd, items if is_own else ()))
+        return self._quick.learn(
+            itertools.chain.from_iterable(map(self._shape.unknown, items)),
+            (found for found in odd if found[:2] != (self.cls, ID)),
+        )
 
     def load_many(
         self, items: Any, *, path: str = "$", positions: Sequence[int] | None = None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Collection, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, get_args
 
 import attrs
+import msgspec
 
-from keapbridge._json.quick import EXTRA, record_type
+from keapbridge._json.odd import Alone, is_strict
+from keapbridge._json.patient import ids_as_text, patient
+from keapbridge._json.twins import EXTRA, record_type
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Unreadable
 
@@ -19,10 +23,39 @@ __all__ = ["Shape"]
 SCALARS = frozenset({date, datetime, Decimal, int, float, bool})
 
 
+def _does(work: Callable[[Any], Any], value: Any) -> bool:
+    try:
+        work(value)
+    except Exception:  # noqa: BLE001 - whatever a patient reader fails with
+        return False
+    return True
+
+
+def _zoned(text: str) -> str:
+    """The text of a time with a zone: one that tells none is that of UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo else moment.replace(tzinfo=UTC).isoformat()
+
+
 class Shape:
     """What decoding needs to know about one attrs class, worked out once."""
 
-    __slots__ = ("attr_of", "cls", "collections", "known", "nested", "renamed", "scalars", "wire_of", "write_only")
+    __slots__ = (
+        "attr_of",
+        "cls",
+        "collections",
+        "known",
+        "nested",
+        "renamed",
+        "scalars",
+        "singles",
+        "times",
+        "wire_of",
+        "write_only",
+    )
 
     def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
         hints = typing.get_type_hints(cls)
@@ -36,12 +69,15 @@ class Shape:
         self.nested: dict[str, Shape] = {}
         self.collections: set[str] = set()
         self.scalars = tuple(name for name in names if SCALARS.intersection(get_args(hints[name])))
+        self.times = tuple(name for name in names if datetime in get_args(hints[name]))
         for name in names:
             inner, many = record_type(hints[name])
             if inner is not None:
                 self.nested[name] = Shape(inner, str)
             if many:
                 self.collections.add(name)
+        compound = {*self.nested, *self.collections, *self.write_only}
+        self.singles = {name: hints[name] for name in names if name not in compound}
 
     def prepare(self, data: Any) -> Any:
         """The same data under attribute names, unknown properties in `extra`; anything but an object as it is."""
@@ -52,6 +88,9 @@ class Shape:
             value = out.get(name)
             if type(value) is str and not value.strip():
                 out[name] = None
+        for name in self.times:
+            if type(out.get(name)) is str:
+                out[name] = _zoned(out[name])
         for name, shape in self.nested.items():
             value = out.get(name)
             if value is None:
@@ -88,6 +127,30 @@ class Shape:
             value = data.get(self.wire_of[name])
             for each in value if type(value) is list else (value,):
                 yield from shape.unknown(each)
+
+    def odd(self, data: Any) -> Iterator[tuple[type, str, Alone]]:
+        """The attributes whose values in decoded data are not of their types, and are understood; and what reads these.
+
+        Each with the class of what it is an attribute of. Those that are records, or many values, are not looked at.
+        """
+        if type(data) is not dict:
+            return
+        for name, hint in self.singles.items():
+            value, alone = data.get(self.wire_of[name]), partial(self._alone, name)
+            if not is_strict(value, hint) and _does(alone, value):
+                yield self.cls, name, alone
+        for name, shape in self.nested.items():
+            value = data.get(self.wire_of[name])
+            for each in value if type(value) is list else (value,):
+                yield from shape.odd(each)
+
+    def _alone(self, name: str, value: Any) -> Any:
+        """The value of an attribute, as a record that shows nothing else has it."""
+        prepared = self.prepare({self.wire_of[name]: value})
+        try:
+            return getattr(msgspec.convert(prepared, self.cls), name)
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            return getattr(patient.structure(ids_as_text(prepared), self.cls), name)
 
     def dump(self, record: Any, only: Collection[str] | None = None) -> dict[str, Any]:
         out: dict[str, Any] = {}

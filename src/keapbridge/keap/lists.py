@@ -48,6 +48,7 @@ def list_page(
     order_by: str | None = None,
     page_size: int = MAX_PAGE,
     unread: bool = False,
+    lazy: bool = False,
 ) -> Call[Page[R]]:
     """A list, from its first page on.
 
@@ -57,6 +58,7 @@ def list_page(
             newest first, and the list ends at the first one that is older.
         filters: `(name, value)` compared with `==`, or `(name + operator, value)`.
         unread: leave records unread where that is possible.
+        lazy: make records only as they are asked for, where that is possible.
     """
     stop_before: datetime | None = None
     if updated_since is not None and endpoint.since is None:
@@ -76,6 +78,7 @@ def list_page(
         order_by=order_by,
         size=page_size,
         unread=unread and stop_before is None,
+        lazy=lazy and stop_before is None,
         stop_before=stop_before,
     ).call()
 
@@ -100,6 +103,7 @@ class Wanted(Generic[R]):
     order_by: str | None = None
     size: int = MAX_PAGE
     unread: bool = False
+    lazy: bool = False
     stop_before: datetime | None = None
     after: int | None = None
     token: str | None = None
@@ -165,10 +169,13 @@ class Wanted(Generic[R]):
     # --- what is answered ---------------------------------------------------------------------------------------
 
     def _read(self, answer: Answer) -> Page[R]:
+        if self.lazy:
+            with suppress(NotQuickError):
+                made, rest = self.endpoint.codec.opened(answer, self.endpoint.name)
+                return self._page(answer, _token(rest), made.ids, unread=made)
         found, rest = open_list(answer, (self.endpoint.name,))
         path = f"$.{self.endpoint.name}"
-        token = rest.get("next_page_token") if isinstance(rest, dict) else None  # refused where records are read
-        token = str(token) if token else None
+        token = _token(rest)
         if self.unread and type(found) is tuple:
             with suppress(NotQuickError):
                 unread = self.endpoint.codec.split(found, path=path, stamp="update_time")
@@ -242,6 +249,11 @@ class Wanted(Generic[R]):
             return attrs.evolve(self, lacks=self.lacks | {"order_by"})
         named = names_in(said, self._fields)
         return attrs.evolve(self, without=self.without | named) if named else None
+
+
+def _token(rest: Any) -> str | None:
+    token = rest.get("next_page_token") if isinstance(rest, dict) else None  # refused where records are read
+    return str(token) if token else None
 
 
 def _older(record: KeapRecord, limit: datetime) -> bool:

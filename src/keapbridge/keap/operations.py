@@ -101,7 +101,13 @@ class KeapResource(Generic[R]):
         filters: Collection[tuple[str, str]] | Mapping[str, str] = (),
         order_by: str | None = None,
         page_size: int = lists.MAX_PAGE,
+        lazy: bool = False,
     ) -> Flow[Page[R]]:
+        """The list.
+
+        Args:
+            lazy: make records only as they are asked for, where that is possible.
+        """
         terms = _filters(filters)
         order_by = optional(partial(text, example="id asc"))("order_by", order_by)
         if order_by is None and not any(name.startswith(self.endpoint.id_above) for name, _ in terms):
@@ -113,6 +119,7 @@ class KeapResource(Generic[R]):
             filters=terms,
             order_by=order_by,
             page_size=whole("page_size", page_size, least=1, most=lists.MAX_PAGE, example=500),
+            lazy=lazy,
         )
         return fetch(self.port, call)
 

@@ -57,7 +57,9 @@ class SyncKeapResource(Generic[N, R]):
         Raises:
             ShapeError: at a record that cannot be read, with its JSON path.
         """
-        first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
+        first = self.flows.list(
+            updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size, lazy=True
+        )
         return items(self._driver, first)
 
     def get(self, id: str | int) -> R:
@@ -157,7 +159,9 @@ class AsyncKeapResource(Generic[N, R]):
         page_size: int = lists.MAX_PAGE,
     ) -> AsyncIterator[R]:
         """See `SyncKeapResource.list`."""
-        first = self.flows.list(updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size)
+        first = self.flows.list(
+            updated_since=updated_since, filters=filters, order_by=order_by, page_size=page_size, lazy=True
+        )
         return items_async(self._driver, first)
 
     async def get(self, id: str | int) -> R:

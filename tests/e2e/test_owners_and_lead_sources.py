@@ -127,3 +127,23 @@ def test_a_user_who_has_another_address_is_the_same_owner(world: World) -> None:
     assert world.crm.state.contacts[ada]["OwnerEmail"] == "anna.b@example.org"
     assert theirs(world)["Ada"]["owner_id"] == anna
     world.assert_quiet(contacts=NAMED)
+
+
+@pytest.mark.parametrize("value", [None, "Radio"])
+def test_a_lead_source_that_somebody_decides_for_is_made(world: World, value: str | None) -> None:
+    ada = person(world, "Ada", LeadSource="Web site")
+    options: dict[str, Any] = {"contacts": NAMED, "policy": kb.Policy(conflicts="manual")}
+    world.sync(**options)
+    [(id, _)] = world.keap.state.contacts.items()
+    world.crm.state.contacts.edit(ada, LeadSource="Fair")
+    world.keap.state.contacts.edit(id, leadsource_id=world.keap.state.lead_sources.add({"name": "Friend"}))
+    with world.sessions(**options) as session:
+        session.sync()
+        [conflict] = session.conflicts()
+        if value is None:
+            session.resolve(conflict, "customcrm")
+        else:
+            session.resolve(conflict, value=value)
+    made = world.keap.state.lead_sources[world.keap.state.contacts[id]["leadsource_id"]]["name"]
+    assert made == world.crm.state.contacts[ada]["LeadSource"] == (value or "Fair")
+    world.assert_quiet(**options)

@@ -54,13 +54,18 @@ class _Ruling:
     before: Decided | None
     is_taken: bool = False
 
+    @property
+    def value(self) -> Canonical:
+        """What both sides are to hold."""
+        return self.verdict.value if isinstance(self.verdict, Value) else self.seen[self.verdict]
+
     def __call__(self, contest: Contest) -> Verdict:
         now = {Side.CUSTOMCRM: contest.customcrm, Side.KEAP: contest.keap}
         before = self.before
         self.is_taken = now == self.seen or (before is not None and before.is_about(self.seen) and before.stands(now))
         if not self.is_taken:
             return None
-        return Value(self.seen[self.verdict]) if isinstance(self.verdict, Side) and now != self.seen else self.verdict
+        return Value(self.value) if isinstance(self.verdict, Side) and now != self.seen else self.verdict
 
 
 @attrs.frozen
@@ -222,11 +227,11 @@ def _step(sync: Synchronization, conflict: OpenConflict, decision: Decision, pai
         raise UnfitError(f"{conflict.field} is resolved for a side, 'keap' or 'customcrm', or with value=…")
     seen = {Side.CUSTOMCRM: conflict.customcrm, Side.KEAP: conflict.keap}
     ruling = _Ruling(decision, seen, pair.link.decided.get(conflict.field))
-    return _Step(conflict, Update(conflict.object, *ids, _both(conflict.field)), ruling=ruling)
+    return _Step(conflict, Update(conflict.object, *ids, _both(conflict.field, ruling.value)), ruling=ruling)
 
 
-def _both(field: str) -> tuple[Change, ...]:
-    return tuple(Change(field, side, None, None, "decision") for side in Side)
+def _both(field: str, value: Canonical = None) -> tuple[Change, ...]:
+    return tuple(Change(field, side, None, value, "decision") for side in Side)
 
 
 def _fitting(sync: Synchronization, conflict: OpenConflict, value: Any, pair: Pair) -> Flow[Value]:
@@ -246,7 +251,7 @@ def _done(steps: Sequence[tuple[Synchronization, Sequence[_Step]]], by: str | No
     for sync, its in steps:
         if remembered := [step.remember for step in its if step.remember is not None]:
             yield from sync.store.links.settle([_as_it_is(sync, pair) for pair in remembered])
-        rulings: dict[str, dict[str, HostRule]] = {}
+        rulings: dict[str, Mapping[str, HostRule]] = {}
         for id, of_pair in groupby(its, lambda step: step.conflict.customcrm_id):
             mine = list(of_pair)
             fields = [step for step in mine if step.ruling is not None]
@@ -254,9 +259,10 @@ def _done(steps: Sequence[tuple[Synchronization, Sequence[_Step]]], by: str | No
             if fields and any(step.conflict.field == RECORD for step in others):
                 others += [_left(sync, step.conflict, _AFTER) for step in fields]
             elif fields:
-                changes = tuple(change for step in fields for change in _both(step.conflict.field))
+                its_fields = {step.conflict.field: step.ruling for step in fields if step.ruling is not None}
+                changes = tuple(change for field, ruling in its_fields.items() for change in _both(field, ruling.value))
                 actions.append(Update(sync.name, id, fields[0].conflict.keap_id, changes))
-                rulings[id] = {step.conflict.field: step.ruling for step in fields if step.ruling is not None}
+                rulings[id] = its_fields
             actions += (step.action for step in others)
         deciding.append(attrs.evolve(sync, deciding=rulings))
     return (yield from apply_decisions(deciding, actions, by))

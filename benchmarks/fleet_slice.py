@@ -92,7 +92,8 @@ class Slice:
             f"{costs.wal / 1000:.1f} kB of WAL, {costs.calls:.1f} calls to Keap. "
             f"Lag: median {_of(self.lags, 0.5):.1f} s, 99 % {_of(self.lags, 0.99):.1f} s. "
             f"The worker has {self.memory / 1e6:.0f} MB. "
-            f"Others had {self.others:.2f} of {os.cpu_count()} processors."
+            f"The emulated systems took {self.systems / self.seconds:.2f} of a processor, "
+            f"and others {self.others:.2f} of {os.cpu_count()}."
         )
 
 

@@ -311,6 +311,38 @@ def test_closing_the_session_of_one_tenant_fails_no_other(house: House) -> None:
     assert [house[name].outcome for name in ("acme", "globex")] == ["complete"] * 2
 
 
+def test_a_tenant_that_rests_keeps_what_is_delivered_until_it_goes_on(house: House) -> None:
+    house.add("acme")
+    id = int(house.keap.state.contacts.add({"given_name": "Ada"}))
+    house.rows.change("acme", lambda found, _: (attrs.evolve(found.tenant, paused=True), {}))
+    flooded(house, "acme", range(id, id + 1))
+    assert (house.dispatch(), house.dispatch(Lane.HOOKS)) == ([], [])
+    assert house.rows.waiting(["acme"]) == {"acme": 1}
+    house.rows.change("acme", lambda found, _: (attrs.evolve(found.tenant, paused=False), {}))
+    house.run(*house.dispatch(Lane.HOOKS))
+    assert house.rows.waiting(["acme"]) == {}
+    assert len(house.crm.state.snapshot()["contacts"]) == 1
+
+
+def test_a_job_of_a_tenant_that_was_paused_removed_or_added_again_meanwhile_does_nothing(house: House) -> None:
+    house.add("paused", "removed", "again")
+    numbers = house.dispatch()
+    house.rows.change("paused", lambda found, _: (attrs.evolve(found.tenant, paused=True), {}))
+    for name in ("removed", "again"):
+        house.rows.remove(name)
+    house.add("again")
+    for name in ("paused", "removed", "again"):
+        house.open[name] = raising(AssertionError("no session is opened"))
+    house.run(*numbers)
+    assert [house[name].outcome for name in ("paused", "again")] == ["", ""]
+    assert [house.queue[number].name for number in house.dispatch()] == ["again"]
+
+
+def test_a_fleet_without_tenants_has_nothing_to_do(house: House) -> None:
+    assert [house.dispatch(lane) for lane in Lane] == [[], [], []]
+    assert house.rows.notice_clock() == house.rows.notice_deliveries() == house.rows.page() == []
+
+
 # --- whose turn it is -------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ import pytest
 import keapbridge as kb
 from keapbridge.decide.absence import SAMPLE
 from keapbridge.sync.reading.unlisted import PROBED
+from keapbridge.sync.writing import creates, last_look
 
 if TYPE_CHECKING:
     from conftest import World
@@ -23,6 +24,13 @@ NO_OVERLAP = timedelta(0)
 slow = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 pytestmark = pytest.mark.slow  # counts the calls of big runs
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the machine takes, what was read when it began is new enough: nothing is looked at once more."""
+    for module, name in ((last_look, "FRESH"), (creates, "RECENT")):
+        monkeypatch.setattr(module, name, timedelta(days=1))
 
 
 @pytest.mark.parametrize("source", kb.Side, ids=lambda side: f"all-in-{side.value}")

@@ -314,6 +314,12 @@ def _assert_the_rest_is_as_before(before: Json, after: Json, side: str, object: 
 # --- a country takes its region along -------------------------------------------------------------------------------
 
 
+def _home(document: Json) -> Json:
+    """The address of a company, or that of a contact which is mapped."""
+    found: Json = document.get("address") or next(a for a in document["addresses"] if a["field"] == "BILLING")
+    return found
+
+
 @pytest.mark.parametrize("object", variants(["contacts", "companies"], quick=["contacts"]))
 def test_a_new_country_in_customcrm_reaches_keap_with_its_new_region(world: World, object: str) -> None:
     _settle(world)
@@ -324,7 +330,7 @@ def test_a_new_country_in_customcrm_reaches_keap_with_its_new_region(world: Worl
     [write] = world.writes
     assert write.query["update_mask"] in {"addresses", "address"}
     document = getattr(world.keap.state, object)[theirs]
-    address = document.get("address") or next(a for a in document["addresses"] if a["field"] == "BILLING")
+    address = _home(document)
     assert (address["country_code"], address["region_code"]) == ("CAN", "CA-ON")
     assert (address["country"], address["region"]) == ("Canada", "Ontario")
     assert address["line1"] == "1 Main St"
@@ -336,7 +342,7 @@ def test_a_new_country_in_keap_reaches_customcrm_with_its_new_region(world: Worl
     _settle(world)
     _, theirs = IDS[object]
     document = getattr(world.keap.state, object)[theirs]
-    address = document.get("address") or next(a for a in document["addresses"] if a["field"] == "BILLING")
+    address = _home(document)
     for name in ("country", "region"):
         address.pop(name)
     address |= {"country_code": "CAN", "region_code": "CA-ON"}
@@ -346,6 +352,30 @@ def test_a_new_country_in_keap_reaches_customcrm_with_its_new_region(world: Worl
     assert world.sync().ok
     [write] = world.writes
     assert write.json == {"Country": "CA", "Region": "CA-ON"}
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("object", variants(["contacts", "companies"], quick=["contacts"]))
+def test_a_region_that_keap_has_cleared_with_its_country_comes_back_with_it(world: World, object: str) -> None:
+    """Beside the new country it cannot be read in Customcrm, where it is left as it is."""
+    _settle(world)
+    ours, theirs = IDS[object]
+    table = getattr(world.keap.state, object)
+
+    getattr(world.crm.state, TABLES[object]).edit(ours, Country="CA")
+    world.sync()
+    assert (_home(table[theirs])["country_code"], _home(table[theirs]).get("region_code")) == ("CAN", None)
+    assert getattr(world.crm.state, TABLES[object])[ours]["Region"] == "US-AZ"
+    document = table[theirs]
+    address = _home(document)
+    address.pop("country")
+    address["country_code"] = "USA"
+    root = "address" if "address" in document else "addresses"
+    table.edit(theirs, **{root: document[root]})
+    world.sync()
+    held = getattr(world.crm.state, TABLES[object])[ours]
+    assert (held["Country"], held["Region"]) == ("US", "US-AZ")
+    assert (_home(table[theirs])["country_code"], _home(table[theirs])["region_code"]) == ("USA", "US-AZ")
     world.assert_quiet()
 
 

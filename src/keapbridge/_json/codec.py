@@ -20,6 +20,7 @@ import operator
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import attrs
@@ -40,7 +41,7 @@ from keapbridge._json.quick import (
     split,
     texts_of,
 )
-from keapbridge._json.shape import Shape
+from keapbridge._json.shape import Shape, wire_names
 from keapbridge._json.twins import EXTRA, NO_EXTRA, WRITE_ONLY
 from keapbridge._scrub import scrub
 from keapbridge.errors import ShapeError
@@ -157,12 +158,16 @@ class Codec(Generic[R]):
 
     def __init__(self, cls: type[R], wire_name: Callable[[str], str] = str) -> None:
         self.cls = cls
-        self._shape = Shape(cls, wire_name)
+        self._wire_name = wire_name
         self._quick = QuickReader(cls, wire_name)
         self._is_prepared = False
         self.is_by_fields = False
         self._root = "$"
-        self.wire_names: Mapping[str, str] = dict(self._shape.wire_of)
+        self.wire_names: Mapping[str, str] = wire_names(cls, wire_name)
+
+    @cached_property
+    def _shape(self) -> Shape:  # made when something is read or written: all of them take a tenth of the import
+        return Shape(self.cls, self._wire_name)
 
     def by_fields(self, *, root: str = "$") -> Codec[R]:
         """The codec that reads a record with a wrong place field by field: what cannot be understood is `Unreadable`.
@@ -180,7 +185,7 @@ class Codec(Generic[R]):
     @property
     def fields(self) -> tuple[str, ...]:
         """The attribute names, without `extra`."""
-        return tuple(self._shape.wire_of)
+        return tuple(self.wire_names)
 
     @property
     def arrays(self) -> frozenset[str]:

@@ -18,9 +18,14 @@ from keapbridge._json.twins import EXTRA, record_type
 from keapbridge.model.given import wrong
 from keapbridge.model.maybe import UNSET, Unreadable
 
-__all__ = ["Shape"]
+__all__ = ["Shape", "wire_names"]
 
 SCALARS = frozenset({date, datetime, Decimal, int, float, bool})
+
+
+def wire_names(cls: type, wire_name: Callable[[str], str]) -> dict[str, str]:
+    """The names of the attributes on the wire, without `extra`."""
+    return {field.name: wire_name(field.name) for field in attrs.fields(cls) if field.name != EXTRA}
 
 
 def _does(work: Callable[[Any], Any], value: Any) -> bool:
@@ -59,9 +64,9 @@ class Shape:
 
     def __init__(self, cls: type, wire_name: Callable[[str], str]) -> None:
         hints = typing.get_type_hints(cls)
-        names = [f.name for f in attrs.fields(cls) if f.name != EXTRA]
         self.cls = cls
-        self.wire_of = {name: wire_name(name) for name in names}
+        self.wire_of = wire_names(cls, wire_name)
+        names = tuple(self.wire_of)
         self.attr_of = {wire: name for name, wire in self.wire_of.items()}
         self.renamed = any(name != wire for name, wire in self.wire_of.items())
         self.write_only = frozenset(f.name for f in attrs.fields(cls) if f.metadata.get("write_only"))

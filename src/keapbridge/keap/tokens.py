@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +45,8 @@ class FileTokenStore:
 
     def save(self, tokens: OAuthTokens) -> None:
         """Replace the file."""
+        import tempfile
+
         descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # for its owner only
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,9 @@ __all__ = [
 @lru_cache(maxsize=1)
 def _places() -> Mapping[str, Any]:
     """What the standards do not have: `places.toml`, which tells its sources."""
+    import tomllib
+    from importlib.resources import files
+
     return tomllib.loads(files("keapbridge.mapping").joinpath("places.toml").read_text("utf-8"))
 
 

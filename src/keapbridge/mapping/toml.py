@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import tomllib
 import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -52,6 +51,8 @@ def parsed(source: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         MappingError: when it is none.
     """
+    import tomllib
+
     is_text = isinstance(source, str) and ("\n" in source or "=" in source)
     try:
         return tomllib.loads(str(source) if is_text else Path(source).read_text("utf-8"))

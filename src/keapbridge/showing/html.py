@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Any, TypeAlias
 
 __all__ = [
@@ -44,6 +43,8 @@ Part: TypeAlias = Html | str | None
 
 @cache
 def _style() -> str:
+    from importlib.resources import files
+
     return files("keapbridge.showing").joinpath("style.css").read_text("utf-8")
 
 

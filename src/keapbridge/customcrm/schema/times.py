@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, tzinfo
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 __all__ = ["FORMATS", "date_text", "moment_of", "time_text"]
@@ -24,6 +23,8 @@ def time_text(moment: datetime, format: str, zone: tzinfo = UTC) -> str:
         case "unix_ms":
             return str(int(utc.timestamp()) * 1000 + utc.microsecond // 1000)
         case "rfc1123":
+            from email.utils import format_datetime
+
             return format_datetime(utc.replace(microsecond=0), usegmt=True)
         case "dotnet":
             return f"/Date({int(utc.timestamp()) * 1000 + utc.microsecond // 1000})/"
@@ -43,6 +44,8 @@ def moment_of(value: Any, format: str, zone: tzinfo = UTC) -> datetime:
         case "unix" | "unix_ms":
             moment = datetime.fromtimestamp(float(value) / (1000 if format == "unix_ms" else 1), UTC)
         case "rfc1123":
+            from email.utils import parsedate_to_datetime
+
             moment = parsedate_to_datetime(value)
         case "dotnet":
             found = _DOTNET.match(value)

@@ -13,6 +13,7 @@ from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.kinds import Kind, a_kind
 from keapbridge.mapping.lens import Direction, Lens, OnEmpty, check_choices
 from keapbridge.mapping.place import Place, custom_place, customcrm_place, keap_place
+from keapbridge.mapping.typed import unfit_kind
 from keapbridge.model.given import keywords, option_names, optional, text, whole, wrong
 from keapbridge.model.given import kind as kind_of
 from keapbridge.model.maybe import UNSET
@@ -66,6 +67,10 @@ class Declared:
             raise MappingError(
                 f"{self.name}: decimal= is for texts, and the record has a number there: name a property of your own "
                 f"for the text, such as {own!r}"
+            )
+        if self.options.get("direction") != "to_customcrm" and (what := unfit_kind(self.kind, keap_type, place)):
+            raise MappingError(
+                f"{self.name}: Keap's {place.path} is {what}, and {type(self.kind).__name__} writes none"
             )
         # A value in several properties is called by the first.
         return Lens(name=self.name.partition("+")[0], kind=self.kind, customcrm=ours, keap=place, **self.options)

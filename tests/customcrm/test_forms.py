@@ -190,3 +190,24 @@ def test_an_element_of_a_list_is_read_and_the_list_is_sent_whole() -> None:
 def test_what_cannot_be_is_refused_by_its_key(declared: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         kb.CustomcrmSchema(**declared)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["2026-03-01T12:30:00Z", "2026-03-01T14:30:00.000+02:00", "2026-03-01 12:30", "2026-03-01", "0001-01-01T00:00:00Z",
+     "", "soon", False, 7, None, [], "9999-12-31T23:59:59-12:00"],
+    ids=repr,
+)  # fmt: skip
+def test_a_time_that_is_left_unread_is_the_one_that_is_read(raw: Any) -> None:
+    """A usual one is not taken apart twice for it."""
+    endpoint = endpoints.endpoint(crm.Contact, kb.CustomcrmSchema())
+    form = endpoint.wire.forms["UpdatedAt"]
+    assert form.is_plain_time
+    body = json.dumps({"Items": [{"Id": "1", "UpdatedAt": raw}]}).encode()
+    [stamp] = endpoints.list_page(endpoint, unread=True).decode(Answer(200, {}, body)).unread.stamps
+    read = form.read(raw)
+    try:
+        expected = usable_moment(datetime.fromisoformat(read)) if isinstance(read, str) else None
+    except ValueError:
+        expected = None
+    assert stamp == expected

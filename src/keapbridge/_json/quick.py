@@ -55,7 +55,7 @@ class NotQuickError(Exception):
 
 def id_text(found: Any) -> str | None:
     """An id that an answer shows, as text; `None` for what is none. Zero is an id, and no text and `false` are not."""
-    text = str(found) if type(found) in {str, int} else ""
+    text = found if type(found) is str else str(found) if type(found) is int else ""
     return text if text and is_storable(text) else None
 
 

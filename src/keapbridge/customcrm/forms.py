@@ -43,6 +43,11 @@ class Form:
     empty: Literal["", False] | None
     zone: tzinfo = UTC
 
+    @property
+    def is_plain_time(self) -> bool:
+        """Whether it is a time that the codec reads as it is written."""
+        return self.kind == "time" and self.how in {"iso8601", "datetime"} and self.zone == UTC
+
     def read(self, value: Any) -> Any:
         """A value of the CRM as the codec reads it."""
         if isinstance(value, Unreadable):

@@ -96,6 +96,8 @@ class Wire:
         path = self.paths.get("updated_at")
         if path is None or self.has_alternatives:
             return None, lambda raw: raw
+        if top(path) == path and self.forms[path].is_plain_time:
+            return path, lambda raw: raw
         return top(path), lambda raw: self.forms[path].read(dig({top(path): raw}, path))
 
     @property

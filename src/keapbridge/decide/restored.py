@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from heapq import nlargest
+from operator import itemgetter
 
 import attrs
 
@@ -100,7 +102,7 @@ def gone_back(base: Values, values: Values, entries: Iterable[JournalEntry]) -> 
 
 def newest(stamps: Mapping[str, datetime]) -> dict[str, datetime]:
     """Those of some records that were changed last."""
-    return dict(sorted(stamps.items(), key=lambda one: (one[1], one[0]), reverse=True)[:FEW])
+    return dict(nlargest(FEW, stamps.items(), key=itemgetter(1, 0)))
 
 
 def out_of_sight(known: Mapping[str, datetime], shown: Collection[str], since: datetime) -> dict[str, datetime]:

@@ -51,7 +51,8 @@ def usable_moment(moment: Any) -> datetime | None:
     if not isinstance(moment, datetime):
         return None
     try:
-        known = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        zone = moment.tzinfo  # which is UTC mostly, and every record of a list is asked
+        known = moment if zone is UTC else moment.replace(tzinfo=UTC) if zone is None else moment.astimezone(UTC)
     except (OverflowError, ValueError):
         return None
     return known if 1 < known.year < 9999 else None

@@ -204,6 +204,14 @@ def test_an_edit_of_a_follower_on_the_other_side_makes_its_leader_a_conflict_tha
     )
 
 
+def test_so_does_one_that_cannot_be_read_beside_the_leader() -> None:
+    odd = Observation(OURS, "1", Snapshot({"F": "new"}, {"R": "odd"}), NOON)
+    both = pair({"F": "new"}, {"F": "old", "R": "s"}, (OLD, OLD)).seeing(odd)
+    found = merge(both, [LEADER, FOLLOWER], MANUAL)
+    assert found.conflicts == (FieldConflict("F", "new", "old", "R was edited on the other side; manual"),)
+    assert not found.changes
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"), [("r", "r"), ("s", "s"), (UNSET, "s")], ids=["not edited", "edited alike", "unknown"]
 )

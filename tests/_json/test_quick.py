@@ -261,6 +261,27 @@ def test_odd_values_are_learnt_and_read_like_all_others(name: str) -> None:
     assert opened(codec, items).read() == expected
 
 
+@pytest.mark.parametrize("name", ["birth_date", "create_time", "owner_id"])
+def test_values_whose_property_was_odd_once_mean_what_they_meant(name: str) -> None:
+    codec = Codec(kb.keap.Contact)
+    codec.read_many(texts_of(as_json([{"id": "1", name: ODD[name]}])))
+    values = (
+        "1980-05-17", "19800517", "2024-W05-1", "1980-05-17T00:00:00Z", "2025-03-01 08:00:00Z",
+        "2025-03-01T08:00:00,5Z", "2025-03-01T08:00:00.1234567Z", "2025-03-01T08:00:00.12Z",
+        "2025-03-01T08:00:00+02:00", "2025-03-01T24:00:00Z", "0001-01-01T00:00:00Z", "2025-03-01T08:00Z",
+        "20250301T080000Z", "Z", "", " ", "é", 7, 1.5, True, None, [], ["Z"], {},
+    )  # fmt: skip
+    for value in values:
+        items = [{"id": "1", name: value}]
+        expected, wrong = codec.load_many(copy.deepcopy(items), path="$.contacts")
+        for records, malformed in (
+            opened(codec, items).read(),
+            codec.read_many(texts_of(as_json(items)), path="$.contacts"),
+        ):
+            assert records == expected, value
+            assert [str(m.error) for m in malformed] == [str(m.error) for m in wrong]
+
+
 def test_a_value_that_nobody_understands_is_wrong_after_odd_ones_were_learnt() -> None:
     codec = Codec(kb.keap.Contact)
     codec.read_many(texts_of(as_json([{"id": "1", "birth_date": "1980-05-17T00:00:00Z"}])))

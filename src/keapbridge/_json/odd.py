@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, Union, get_args
 
 import msgspec
 
-__all__ = ["UNUSUAL", "Alone", "decoded", "is_strict", "strict", "strict_type"]
+__all__ = ["UNUSUAL", "Alone", "is_strict", "one_by_one", "strict_type"]
 
 Alone: TypeAlias = Callable[[Any], Any]
 """Reads the value of a property by itself; fails where nobody understands it."""
@@ -17,7 +17,6 @@ Alone: TypeAlias = Callable[[Any], Any]
 UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec fails with where a text is of another type, or no JSON."""
 _WITH_ZONE = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone is not of its type
-_any = msgspec.json.Decoder()
 
 
 def strict_type(hint: Any) -> Any:
@@ -28,30 +27,58 @@ def strict_type(hint: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def strict(hint: Any) -> Callable[[Any], Any]:
-    """What reads the text of a value that is of its property's type."""
+def _strict(hint: Any) -> Callable[[Any], Any]:
     return msgspec.json.Decoder(strict_type(hint)).decode
 
 
 def is_strict(value: Any, hint: Any) -> bool:
     """Whether a value is of its property's type."""
     try:
-        strict(hint)(msgspec.json.encode(value))
+        _strict(hint)(msgspec.json.encode(value))
     except (*UNUSUAL, UnicodeEncodeError):
         return False
     return True
 
 
-def decoded(alone: Alone) -> Callable[[Any], Any]:
-    """What reads the text of a value by itself.
+def one_by_one(hint: Any, alone: Alone) -> Alone:
+    """What reads the values of a property: the usual ones at once.
 
-    What it returns raises `msgspec.ValidationError` where nobody understands it.
+    What it returns raises `msgspec.ValidationError` where nobody understands one.
     """
+    at_once = next((read for cls, read in _AT_ONCE.items() if cls in get_args(hint)), alone)
+    may_be_none = type(None) in get_args(hint)
 
-    def read(text: Any) -> Any:
+    def read(value: Any) -> Any:
+        if value is None and may_be_none:
+            return None
         try:
-            return alone(_any.decode(text))
+            return at_once(value)
+        except (TypeError, ValueError):
+            pass
+        try:
+            return alone(value)
         except Exception as error:  # whatever a patient reader fails with
             raise msgspec.ValidationError("nobody understands it") from error
 
     return read
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
+def _date(value: Any) -> date:
+    if len(value) != len("2026-03-01"):
+        raise ValueError
+    return date.fromisoformat(value)
+
+
+def _moment(value: Any) -> datetime:
+    if value[-1:] != "Z" or len(value) > len("2026-03-01T12:30:00.123456Z"):
+        raise ValueError
+    return datetime.fromisoformat(value)
+
+
+_AT_ONCE: Mapping[type, Alone] = {str: _text, date: _date, datetime: _moment}

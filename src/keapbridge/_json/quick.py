@@ -3,8 +3,8 @@
 msgspec fills attrs objects attribute by attribute, at two to three times what its own structs cost. So a page becomes
 structs first, one twin class for each attrs class, and a function that is written for the class moves their values
 over. The twins know every property of the class, and learn the others that answers show (`learn`): those are carried
-as they are, into `extra`. They also learn which properties have odd values now and then: those are carried as texts,
-and read one by one. Of a text with anything else in it, or anything of another type, nothing is read here
+as they are, into `extra`. They also learn which properties have odd values now and then: those are carried as they
+are, too, and read one by one. Of a text with anything else in it, or anything of another type, nothing is read here
 (`NotQuickError`), so that nothing in it gets lost; `codec` then reads it with patience.
 """
 

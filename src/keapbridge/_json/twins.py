@@ -11,7 +11,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from keapbridge._json.odd import UNUSUAL, Alone, decoded, strict, strict_type
+from keapbridge._json.odd import Alone, one_by_one, strict_type
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "record_type", "twin_of"]
 
@@ -55,12 +55,6 @@ def move(twin):
     record.__class__ = cls
     return record
 """
-_ONE_BY_ONE = """
-value = twin.{name}
-if value is not UNSET:
-    try: value = strict_{name}(value)
-    except UNUSUAL: value = alone_{name}(value)
-"""
 
 
 def twin_of(
@@ -82,7 +76,7 @@ def twin_of(
     # ordinary one has the same layout, so a record can become one of the frozen class when it is filled.
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     names: dict[str, Any] = {"cls": cls, "mutable": type(cls.__name__, (cls,), plain), "new": object.__new__}
-    names |= {"UNSET": UNSET, "UNUSUAL": UNUSUAL, "NO_EXTRA": NO_EXTRA}
+    names |= {"UNSET": UNSET, "NO_EXTRA": NO_EXTRA}
     for field in attrs.fields(cls):
         name = field.name
         if name == EXTRA:
@@ -102,10 +96,10 @@ def twin_of(
             lines.append(f"value = {value}")
             value = "value if value or value is UNSET else ()"
         elif (cls, name) in odd:
-            names |= {f"strict_{name}": strict(hint), f"alone_{name}": decoded(odd[cls, name])}
-            hint = Union[msgspec.Raw, UnsetType]
-            lines += _ONE_BY_ONE.format(name=name).splitlines()
-            value = "value"
+            names[f"read_{name}"] = one_by_one(hint, odd[cls, name])
+            hint = Any
+            lines.append(f"value = {value}")
+            value = f"value if value is UNSET else read_{name}(value)"
         else:
             hint = strict_type(hint)
         lines.append(f"record.{name} = {'UNSET' if field.metadata.get('write_only') else value}")

@@ -35,7 +35,7 @@ class Hosts(Checks):
         value_of(session.failures())
         value_of(getattr(session, object).failures())
         for entry in value_of(session.history(object, **which)):
-            assert entry.kind in {"create", "update", "delete", "archive", "link"}
+            assert entry.kind in {"create", "update", "put back", "delete", "archive", "link"}
         value_of(session.audit())
         assert [*getattr(session, object).links()] == [*session._engine.bridge.store.links.all(object)]
         assert [c for c in value_of(getattr(session, object).conflicts()) if c.object != object] == []

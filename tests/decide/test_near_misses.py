@@ -279,3 +279,14 @@ def test_every_group_of_what_appeared_is_decided_once_by_its_strongest_key() -> 
     assert told == [
         (0, side, id) for side, id in ((OURS, "3"), (OURS, "4"), (THEIRS, "5"), (OURS, "6"), (OURS, "7"), (THEIRS, "8"))
     ]
+
+
+@pytest.mark.parametrize("who", [(Side.CUSTOMCRM, "ada"), (Side.KEAP, "ada")], ids=["said of ours", "said of theirs"])
+def test_two_who_are_told_apart_are_neither_matched_nor_near(who: tuple[Side, str]) -> None:
+    here, there = who, (who[0].other, "ada")
+    keys = {(side, "ada"): [RecordKey(0, "ada", (), ())] for side in Side}
+    assert match_appeared(keys, [False]).pairs == ((0, ("ada", "ada")),)
+    assert match_appeared(keys, [False], {here: frozenset({there})}).pairs == ()
+    assert match_appeared(keys, [False], {here: frozenset({(there[0], "bob")})}).pairs == ((0, ("ada", "ada")),)
+    assert {(u.side, u.id) for _, u in near_appeared(keys, [0])} == {here, there}
+    assert near_appeared(keys, [0], {here: frozenset({there})}) == ()

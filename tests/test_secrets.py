@@ -223,7 +223,7 @@ def test_an_encrypted_store_holds_nothing_of_anybody_whatever_was_done(
 ) -> None:
     store, keys = f"sqlite:///{tmp_path / 'bridge.db'}", [Fernet.generate_key()]
     ours, theirs = _people(keap_server, crm_server)
-    twin = {"given_name": "Twin", "email_addresses": [{"email": "twin.planted@example.com", "field": "EMAIL1"}]}
+    twin = {"given_name": "Planted Twin", "email_addresses": [{"email": "twin.planted@example.com", "field": "EMAIL1"}]}
     keap_server.state.contacts.add_many([twin, twin])
     keap_server.state.contacts.add({"phone_numbers": [{"number": "12 planted", "field": "PHONE1"}], "job_title": "J"})
     keap_server.faults.add(FAULTS[0], method="POST", times=1)
@@ -247,8 +247,8 @@ def test_an_encrypted_store_holds_nothing_of_anybody_whatever_was_done(
         tokens = kb.keap.OAuthTokens.lasting("PLANTED-A", "PLANTED-R", timedelta(days=1), datetime.now(UTC))
         kb.SqlTokenStore(store, encryption_keys=keys).save(tokens)
         held = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.glob("bridge.db*"))
-    _assert_clean(held, "planted", "twin", "1 602", token)
-    _assert_clean(everything.text, "planted", "twin", token)
+    _assert_clean(held, "planted", "1 602", token)  # long words: shorter ones are in ciphertexts by luck
+    _assert_clean(everything.text, "planted", token)
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent / "cassettes").rglob("*.yaml")), ids=lambda p: p.stem)

@@ -65,19 +65,19 @@ def one_by_one(hint: Any, alone: Alone) -> Alone:
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise TypeError
+        raise TypeError("not a text: to be read with patience")
     return value
 
 
 def _date(value: Any) -> date:
     if len(value) != len("2026-03-01"):
-        raise ValueError
+        raise ValueError("not a usual date: to be read with patience")
     return date.fromisoformat(value)
 
 
 def _moment(value: Any) -> datetime:
     if value[-1:] != "Z" or len(value) > len("2026-03-01T12:30:00.123456Z"):
-        raise ValueError
+        raise ValueError("not a usual moment: to be read with patience")
     return datetime.fromisoformat(value)
 
 

@@ -289,6 +289,8 @@ class Pair:
         contested: fields of which a person decides although one side alone was edited, with the reason; `None` for one
             that is being decided.
         unwritable: fields that Customcrm cannot be given for this record as things are, with the reason.
+        orphans: references that wait because the record they name, or named, is gone: the side that lacks it, and the
+            reason; see `decide.orphans`.
         written_over: what was written over one of the records, and is no edit.
         seen: by side: the two looks, as `customcrm` and `keap` have them.
         current: by side: what it holds now, as far as is known.
@@ -300,6 +302,7 @@ class Pair:
     doubt: Doubt | None = None
     contested: Mapping[str, str | None] = attrs.field(factory=dict)
     unwritable: Mapping[str, str] = attrs.field(factory=dict)
+    orphans: Mapping[str, tuple[Side, str]] = attrs.field(factory=dict)
     written_over: tuple[WrittenOver, ...] = ()
     seen: Mapping[Side, Observation | None] = attrs.field(init=False, eq=False, repr=False)
     current: Mapping[Side, Snapshot] = attrs.field(init=False, eq=False, repr=False)

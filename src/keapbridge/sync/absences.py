@@ -37,6 +37,7 @@ class Absences:
         sample: by side, a few records of the run.
         only_listed: by side, the fields that lists show and reads by id leave out.
         asked_by_id: the sides and fields of which that was looked for in the run.
+        records: by synchronization, side and id: whether a record that was asked for is shown; see `reading.orphans`.
     """
 
     shown: dict[Side, set[str]] = attrs.field(factory=_per_side)
@@ -50,6 +51,7 @@ class Absences:
     sample: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
     only_listed: dict[Side, set[str]] = attrs.field(factory=_per_side)
     asked_by_id: set[tuple[Side, str]] = attrs.field(factory=set)
+    records: dict[tuple[str, Side, str], bool] = attrs.field(factory=dict)
     _looks: dict[tuple[Side, str], int] = attrs.field(factory=dict)
 
     def begin(self) -> None:
@@ -62,6 +64,7 @@ class Absences:
         self.asked_by_id.clear()
         self.behind.clear()
         self.sample = {side: [] for side in Side}
+        self.records.clear()
         self._looks.clear()
 
     def note(self, side: Side, snapshots: Iterable[Snapshot]) -> None:

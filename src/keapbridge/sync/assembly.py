@@ -79,7 +79,9 @@ def assemble(
                 f"there are two synchronizations of the name {part.mapper.name!r}: give one of them another name"
             )
         systems = {Side.CUSTOMCRM: part.customcrm, Side.KEAP: part.keap}
-        bound[part.mapper.name] = Synchronization(part.mapper, systems, store, settings, part.traits, guard, belonging)
+        bound[part.mapper.name] = Synchronization(
+            part.mapper, systems, store, settings, part.traits, guard, belonging, referred=dict(bound)
+        )
     return Bridge(store, settings, bound, guard, belonging, findings)
 
 

@@ -109,6 +109,7 @@ class Synchronization:
         listings: how far the lists of the run under way have come.
         restored: the side whose values a person takes of what has gone back, in the run under way.
         deciding: what a person decides at the moment: by Customcrm's id the rule of each field.
+        referred: the synchronizations before it, to whose records its own may refer.
         name: what it is called everywhere (`"contacts"`): the mapper's name.
     """
 
@@ -128,6 +129,7 @@ class Synchronization:
     )
     restored: Side | None = None
     deciding: Mapping[str, Mapping[str, HostRule]] = attrs.field(factory=dict)
+    referred: Mapping[str, Synchronization] = attrs.field(factory=dict, eq=False, repr=False)
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
 
     def context(
@@ -344,6 +346,8 @@ class Synchronization:
             link = pair.link
             return guard.field_failed(error, self.name, "rules", f"{link.customcrm_id} ↔ {link.keap_id}", field)
 
+        if pair.orphans:
+            waits = {**waits, **{field: Held(field, *its) for field, its in pair.orphans.items()}}
         pair, unseen = self.absences.as_meant(pair)
         rules = tuple(rules)
         policy = self.settings.policy

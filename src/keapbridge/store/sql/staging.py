@@ -268,6 +268,16 @@ class Staging:
         return found
 
     @flow
+    def missing_among(self, name: str, side: Side, ids: Collection[str]) -> dict[str, bool]:
+        """Those of these records that are missing, each with whether that is proven."""
+        m, found = t.missing.c, {}
+        with self._core.reading() as c:
+            for chunk in chunks(sorted(ids)):
+                query = select(m.id, m.proven).where(*self._core.of(t.missing, name, side), m.id.in_(chunk))
+                found.update({id: bool(proven) for id, proven in map(tuple, c.execute(query))})
+        return found
+
+    @flow
     def prove_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
         self._mark(t.missing, name, side, ids, proven=True)
 

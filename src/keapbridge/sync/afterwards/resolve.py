@@ -15,7 +15,6 @@ from keapbridge.decide.policy import Contest, HostRule, Value, Verdict
 from keapbridge.errors import StalePlanError, UnfitError
 from keapbridge.model.actions import Action, Delete, Skip, Unlink, Update, headings
 from keapbridge.model.change import RECORD, Change
-from keapbridge.model.kept import Commit
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.plan import DECISION
 from keapbridge.model.records import Canonical, Decided, Pair
@@ -23,6 +22,7 @@ from keapbridge.model.report import Report
 from keapbridge.model.side import Side, SideName
 from keapbridge.sync.afterwards.open_conflicts import OpenConflict, as_seen, moved_on, named_by
 from keapbridge.sync.linked_in_doubt import RESTORED, SAME, decided, doubted
+from keapbridge.sync.planning.linked import as_it_is
 from keapbridge.sync.synchronization import Bridge, Synchronization
 from keapbridge.sync.writing.apply import apply
 
@@ -250,7 +250,7 @@ def _done(steps: Sequence[tuple[Synchronization, Sequence[_Step]]], by: str | No
     actions: list[Action] = []
     for sync, its in steps:
         if remembered := [step.remember for step in its if step.remember is not None]:
-            yield from sync.store.links.settle([_as_it_is(sync, pair) for pair in remembered])
+            yield from sync.store.links.settle([as_it_is(sync, pair) for pair in remembered])
         rulings: dict[str, Mapping[str, HostRule]] = {}
         for id, of_pair in groupby(its, lambda step: step.conflict.customcrm_id):
             mine = list(of_pair)
@@ -266,11 +266,6 @@ def _done(steps: Sequence[tuple[Synchronization, Sequence[_Step]]], by: str | No
             actions += (step.action for step in others)
         deciding.append(attrs.evolve(sync, deciding=rulings))
     return (yield from apply_decisions(deciding, actions, by))
-
-
-def _as_it_is(sync: Synchronization, pair: Pair) -> Commit:
-    staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
-    return Commit(sync.name, pair.link, dict.fromkeys(Side), staged)
 
 
 def apply_decisions(

@@ -25,9 +25,19 @@ from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked_in_doubt import in_doubt, looked_at_again, remember_gone_back
 from keapbridge.sync.planning.unwritable import unwritable_in
 from keapbridge.sync.reading.absences import judge
+from keapbridge.sync.reading.orphans import orphaned
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["held_skips", "merge_pairs", "merged_in", "plan_pairs", "settled_commit", "waiting", "with_references"]
+__all__ = [
+    "as_it_is",
+    "held_skips",
+    "merge_pairs",
+    "merged_in",
+    "plan_pairs",
+    "settled_commit",
+    "waiting",
+    "with_references",
+]
 
 BATCH = 500
 
@@ -58,6 +68,7 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
         pairs = yield from looked_at_again(part, pairs, merged)
         merged = yield from merge_pairs(sync, pairs, part.plan_id)
         yield from remember_gone_back(part, pairs, merged)
+    yield from _remember_orphans(sync, pairs, merged)
     for pair, outcome in merged:
         problem = _problem(sync, pair)
         if problem is not None:
@@ -80,6 +91,25 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
         part.tally.add(link, outcome.changes)
     for side in Side:
         part.one_sided[side] += sum(pair.seen[side] is None for pair in pairs)
+
+
+def _remember_orphans(sync: Synchronization, pairs: Sequence[Pair], merged: Sequence[tuple[Pair, Merge]]) -> Flow[None]:
+    """End the bases of references whose records are gone: once those are linked again, no base must tell of an edit."""
+    ended: list[Commit] = []
+    for before, (pair, _) in zip(pairs, merged, strict=True):
+        link = before.link
+        for field, (side, _) in pair.orphans.items():
+            link = link if field in pair.link.base(side) else link.forgetting(side, {field})
+        if link is not before.link:
+            ended.append(as_it_is(sync, attrs.evolve(before, link=link)))
+    if ended:
+        yield from sync.store.links.settle(ended)
+
+
+def as_it_is(sync: Synchronization, pair: Pair) -> Commit:
+    """Remember a link, with both records in view until the rest is decided."""
+    staged = tuple(seen for seen in (pair.customcrm, pair.keap) if seen is not None)
+    return Commit(sync.name, pair.link, dict.fromkeys(Side), staged)
 
 
 def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
@@ -106,6 +136,7 @@ def merge_pairs(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | Non
     """Merge pairs, with the references between records resolved as far as they are linked (or planned to be)."""
     pairs = yield from judge(sync, pairs)
     pairs = yield from doubted(sync, pairs)
+    pairs = yield from orphaned(sync, pairs, plan_id)
     snapshots = [pair.current[side] for pair in pairs for side in Side]
     context = yield from sync.context(snapshots, plan_id=plan_id)
     return (yield from merged_in(sync, pairs, context, (yield from now())))

@@ -14,6 +14,7 @@ from keapbridge.sync.linked_in_doubt import doubted
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
 from keapbridge.sync.reading.absences import judge, judge_read
+from keapbridge.sync.reading.orphans import orphaned
 from keapbridge.sync.reading.unlisted import read_singly, whole
 from keapbridge.sync.writing.pair_state import PairState, decide_again, held_line, linked_line, reread
 from keapbridge.sync.writing.run import RunPart
@@ -40,7 +41,7 @@ def read_states(part: RunPart, actions: Sequence[Action]) -> Flow[list[PairState
         pairs += yield from _read_moved(part, moved)
     context = yield from sync.context([pair.current[side] for pair in pairs for side in Side])
     moment = yield from now()
-    pairs = yield from judge(sync, pairs)
+    pairs = yield from orphaned(sync, (yield from judge(sync, pairs)))
     states = []
     for pair, outcome in (yield from merged_in(sync, pairs, context, moment)):
         state = PairState(sync.name, pair, context, outcome, moment=moment)
@@ -100,6 +101,7 @@ def _doubted(part: RunPart, states: Sequence[PairState]) -> Flow[list[PairState]
     """The states, of pairs that were linked before with what speaks against taking what they show for edits."""
     old = [n for n, state in enumerate(states) if not state.is_new and state.replaces is None]
     pairs = yield from doubted(part.sync, [states[n].pair for n in old])
+    pairs = yield from orphaned(part.sync, pairs)
     seen = dict(zip(old, pairs, strict=True))
     return [attrs.evolve(state, pair=seen[n]) if n in seen else state for n, state in enumerate(states)]
 

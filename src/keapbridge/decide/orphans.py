@@ -1,0 +1,88 @@
+"""References that are empty because the record they named is gone: nobody's edit. Pure.
+
+Keap empties the company of its contacts when that is deleted, and so does many a database. What tells it from an edit
+is what has become of the record that the base names:
+
+| the record that the base names            | then                                                            |
+|-------------------------------------------|-----------------------------------------------------------------|
+| is there                                  | the field goes its own way: somebody has emptied it             |
+| is not shown, and nothing is proven yet   | the field is held                                               |
+| is deleted there, or not linked any more  | the base ends: what the other side refers to fills what is empty |
+
+What fills it waits, as any reference does, until the record is linked (again) that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Pair
+from keapbridge.model.side import Side
+
+__all__ = ["Standing", "bereft", "emptied"]
+
+
+class Standing(Enum):
+    """What has become of a record that a reference names, on the side where the reference is empty."""
+
+    THERE = "there"
+    MISSING = "missing"
+    DELETED = "deleted"
+    UNLINKED = "unlinked"
+
+
+_GONE = frozenset({Standing.DELETED, Standing.UNLINKED})
+
+
+def emptied(pair: Pair, field: str) -> Iterator[tuple[Side, str | None, str]]:
+    """The side on which a reference is empty and was not known to be, if there is one.
+
+    Yields:
+        The side, the record that its base names (`None` where it has no base), and the one that the other side names.
+    """
+    for side in Side:
+        now, other = (pair.current[each].values.get(field, UNSET) for each in (side, side.other))
+        base: Any = pair.link.base(side).get(field, UNSET)
+        if now is None and base is not None and isinstance(other, str):
+            yield side, None if base is UNSET else str(base), other
+
+
+def bereft(
+    pair: Pair,
+    references: Mapping[str, str],
+    flows_to: Callable[[str, Side], bool],
+    standing: Callable[[str, Side, str], Standing],
+) -> Pair:
+    """The pair in which empty references are merged as the table says.
+
+    Args:
+        references: the fields that refer to other records, each with the synchronization of those.
+        flows_to: whether a field is written to a side.
+        standing: what has become of a record of a synchronization, on a side.
+    """
+    link, waits = pair.link, {}
+    for field, object in references.items():
+        for side, base, other in emptied(pair, field):
+            if base is not None and standing(object, side, base) in _GONE:
+                link, base = link.forgetting(side, {field}), None  # noqa: PLW2901 - it has none any more
+            filled = side if base is None else side.other
+            found = standing(object, side, other if base is None else base)
+            if found is not Standing.THERE and flows_to(field, filled):
+                waits[field] = (side, _reason(found, side, object))
+    is_same = link is pair.link and waits == pair.orphans  # as most are
+    return pair if is_same else attrs.evolve(pair, link=link, orphans=waits)
+
+
+def _reason(standing: Standing, side: Side, object: str) -> str:
+    match standing:
+        case Standing.MISSING:
+            return f"is empty, and {side.title} does not show the record of {object} that it referred to"
+        case Standing.DELETED:
+            return f"refers to a record of {object} that was deleted in {side.title}"
+        case _:
+            return f"refers to a record of {object} that is not linked"

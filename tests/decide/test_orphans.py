@@ -1,0 +1,90 @@
+"""The laws of empty references: what a deletion has emptied is nobody's edit, what a person has emptied is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import examples
+from plain_field import Plain
+
+from keapbridge.decide.merge import merge
+from keapbridge.decide.orphans import Standing, bereft, emptied
+from keapbridge.decide.policy import Policy
+from keapbridge.model.change import Held
+from keapbridge.model.maybe import UNSET
+from keapbridge.model.records import Link, Observation, Pair, Snapshot
+from keapbridge.model.side import Side
+
+FIELD = Plain.name
+VALUES = st.sampled_from([None, "a", "b"])
+BASES = st.sampled_from([UNSET, None, "a", "b"])
+PER_SIDE = st.fixed_dictionaries(dict.fromkeys(Side, BASES))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> Pair:
+    link = Link("1", "901")
+    for side, base in draw(PER_SIDE).items():
+        link = link if base is UNSET else link.with_base(side, {FIELD: base})
+    ours, theirs = (Observation(side, link.id(side), Snapshot({FIELD: draw(VALUES)})) for side in Side)
+    return Pair(link, ours, theirs)
+
+
+STANDINGS = st.fixed_dictionaries({(side, id): st.sampled_from(Standing) for side in Side for id in "ab"})
+FLOWS = st.fixed_dictionaries({side: st.booleans() for side in Side})
+
+
+class OneWay(Plain):
+    """A field that flows to some sides only."""
+
+    def __init__(self, flows: Any) -> None:
+        self.flows = flows
+
+    def flows_to(self, side: Side) -> bool:
+        return bool(self.flows[side])
+
+
+def decided(pair: Pair, standings: Any, flows: Any) -> Pair:
+    def standing(object: str, side: Side, id: str) -> Standing:
+        assert object == "companies"
+        found: Standing = standings[side, id]
+        return found
+
+    return bereft(pair, {FIELD: "companies"}, lambda _, side: flows[side], standing)
+
+
+@examples(300)
+@given(pairs(), STANDINGS, FLOWS)
+def test_no_value_is_cleared_because_its_record_is_gone_where_the_other_was_emptied(
+    pair: Pair, standings: Any, flows: Any
+) -> None:
+    found = decided(pair, standings, flows)
+    waits = {field: Held(field, *its) for field, its in found.orphans.items()}
+    outcome = merge(found, [OneWay(flows)], Policy("keap"), waiting=waits)
+    for change in outcome.changes:
+        side, base = change.side.other, pair.link.base(change.side.other).get(FIELD, UNSET)
+        if change.after is None and isinstance(base, str):
+            assert standings[side, base] is Standing.THERE, "only a person's edit clears anything"
+        empty = pair.current[change.side].values[FIELD] is None and found.link.base(change.side).get(FIELD, 0) == 0
+        if empty:
+            assert standings[change.side, str(change.after)] is Standing.THERE, "nothing refers to what is not there"
+    assert {held.field for held in outcome.held} == waits.keys()
+
+
+@examples(300)
+@given(pairs(), STANDINGS, FLOWS)
+def test_only_the_bases_of_what_was_emptied_end_and_deciding_twice_is_deciding_once(
+    pair: Pair, standings: Any, flows: Any
+) -> None:
+    found = decided(pair, standings, flows)
+    for side in Side:
+        base = pair.link.base(side)
+        if found.link.base(side) != base:
+            assert pair.current[side].values[FIELD] is None
+            assert found.link.base(side) == {}
+            assert standings[side, base[FIELD]] in {Standing.DELETED, Standing.UNLINKED}
+    assert decided(found, standings, flows) == found
+    if not list(emptied(pair, FIELD)) or set(standings.values()) == {Standing.THERE}:
+        assert found is pair

@@ -1,0 +1,171 @@
+"""A company is deleted, and its system empties what referred to it: the policy says what becomes of the rest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import keapbridge as kb
+
+if TYPE_CHECKING:
+    from conftest import World
+
+KEAP, CUSTOMCRM = kb.Side.KEAP, kb.Side.CUSTOMCRM
+NOW: dict[str, Any] = {"lag": timedelta(0)}  # what is deleted here was made a moment ago
+ROUTES = ("changes", "full", "ids")
+
+
+class Office:
+    """Ada of Acme, and Ben who is of Bolt, in both systems."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        self.world, self.options = world, NOW | options
+        ours, theirs = world.crm.state, world.keap.state
+        self.acme, self.bolt = (ours.customers.add({"Name": name}) for name in ("Acme", "Bolt"))
+        self.ada = ours.contacts.add({"FirstName": "Ada", "Email": "ada@example.org", "CustomerId": self.acme})
+        self.ben = ours.contacts.add({"FirstName": "Ben", "Email": "ben@example.org", "CustomerId": self.bolt})
+        assert world.sync(**self.options).ok
+        names = {document["company_name"]: id for id, document in theirs.companies.items()}
+        self.keap_acme, self.keap_bolt = names["Acme"], names["Bolt"]
+        people = {document["given_name"]: id for id, document in theirs.contacts.items()}
+        self.keap_ada, self.keap_ben = people["Ada"], people["Ben"]
+        assert self.companies() == (self.acme, self.keap_acme)
+        world.let_time_pass()
+        world.forget_requests()
+
+    def companies(self) -> tuple[str | None, str | None]:
+        """Ada's company in Customcrm, and in Keap."""
+        theirs = self.world.keap.state.contacts[self.keap_ada].get("company") or {}
+        return self.world.crm.state.contacts[self.ada].get("CustomerId"), theirs.get("id")
+
+    def delete_acme(self, side: kb.Side, *, edit: bool = True) -> None:
+        """Acme is deleted in a system, which empties Ada's reference to it and may take that for an edit of her."""
+        if side is KEAP:
+            self.world.keap.state.companies.delete(self.keap_acme)
+            if edit:
+                self.world.keap.state.contacts.edit(self.keap_ada, job_title="Poet")
+        else:
+            self.world.crm.state.customers.delete(self.acme)
+            self.world.crm.state.contacts.edit(self.ada, CustomerId=None, JobTitle="Poet")
+        assert self.companies()[side is KEAP] is None
+
+    def run(self, route: str) -> list[kb.Line]:
+        with self.world.sessions(**self.options) as session:
+            if route == "ids":
+                return list(session.contacts.sync_ids(customcrm=[self.ada], keap=[self.keap_ada]).lines)
+            return list(session.sync(full=route == "full").lines)
+
+    def titles(self) -> tuple[Any, Any]:
+        ours, theirs = self.world.crm.state.contacts[self.ada], self.world.keap.state.contacts[self.keap_ada]
+        return ours.get("JobTitle"), theirs.get("job_title")
+
+    def referring(self) -> list[Any]:
+        """The writes that said anything of Ada's company."""
+        return [write.json for write in self.world.writes if {"CustomerId", "company"} & set(write.json or {})]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("gone", [KEAP, CUSTOMCRM])
+def test_who_was_of_a_deleted_company_stays_with_it_where_the_policy_keeps_it(
+    world: World, gone: kb.Side, route: str
+) -> None:
+    office = Office(world)
+    office.delete_acme(gone)
+    kept = office.companies()
+    for each in (route, "full", "changes", "full"):
+        lines = office.run(each)
+        assert office.companies() == kept
+    assert office.titles() == ("Poet", "Poet"), "the rest of her flows"
+    assert office.referring() == []
+    assert [(line.outcome, line.fields) for line in lines if line.object == "contacts"] == [("held", ("CustomerId",))]
+
+    # Once the company takes part again, it is made anew, and she is of the new one.
+    with world.sessions(**office.options) as session:
+        anew: dict[str, Any] = {"customcrm": [office.acme]} if gone is KEAP else {"keap": [office.keap_acme]}
+        session.companies.retry(**anew)
+        assert session.sync().ok
+        links = {link.customcrm_id: link.keap_id for link in session.companies.links()}
+    ours, theirs = office.companies()
+    assert ours is not None
+    assert links[ours] == theirs
+    assert (ours if gone is KEAP else theirs) == (office.acme if gone is KEAP else office.keap_acme)
+    world.assert_quiet(**office.options)
+
+
+@pytest.mark.parametrize("gone", [KEAP, CUSTOMCRM])
+def test_a_deletion_that_is_ignored_keeps_them_too(world: World, gone: kb.Side) -> None:
+    office = Office(world, policy=kb.Policy(deletions="ignore"))
+    office.delete_acme(gone)
+    kept = office.companies()
+    for route in ("changes", "full", "changes", "full"):
+        office.run(route)
+        assert office.companies() == kept
+    assert office.referring() == []
+    world.crm.state.contacts.edit(office.ada, CustomerId=office.bolt)
+    office.run("changes")
+    assert office.companies() == (office.bolt, office.keap_bolt), "who is given another company is of that one"
+
+
+@pytest.mark.parametrize("gone", [KEAP, CUSTOMCRM])
+def test_who_was_given_another_company_meanwhile_is_of_that_one(world: World, gone: kb.Side) -> None:
+    office = Office(world, policy=kb.Policy(conflicts="manual"))
+    office.delete_acme(gone)
+    if gone is KEAP:
+        world.crm.state.contacts.edit(office.ada, CustomerId=office.bolt)
+    else:
+        world.keap.state.contacts.edit(office.keap_ada, company={"id": office.keap_bolt})
+    for route in ("changes", "full"):
+        office.run(route)
+    assert office.companies() == (office.bolt, office.keap_bolt)
+    world.assert_quiet(**office.options)
+
+
+def test_a_deletion_that_is_carried_out_takes_the_references_along(world: World) -> None:
+    office = Office(world, policy=kb.Policy(deletions="delete", max_delete_share=None))
+    office.delete_acme(KEAP)
+    office.run("full")
+    assert office.companies() == (None, None)
+    assert set(world.crm.state.customers) == {office.bolt}
+
+
+def test_a_deletion_that_no_contact_tells_of_is_found_by_a_full_run(world: World) -> None:
+    office = Office(world)
+    office.delete_acme(KEAP, edit=False)
+    for _ in range(2):
+        office.run("full")
+        assert office.companies() == (office.acme, None)
+
+
+def test_a_contact_that_tells_of_a_deletion_waits_for_its_proof_which_the_next_run_of_the_companies_brings(
+    world: World,
+) -> None:
+    office = Office(world)
+    office.delete_acme(KEAP)
+    with world.sessions(**office.options) as session:
+        for _ in range(2):
+            [told] = [line.reason for line in session.contacts.sync().lines if line.outcome == "held"]
+            assert told == "is empty, and Keap does not show the record of companies that it referred to"
+        assert len(world.keap.requests.matching("GET", "/companies")) == 2, "one read in a run"
+        [ended] = session.companies.sync().lines
+    assert (ended.outcome, ended.customcrm_id) == ("unlinked", office.acme)
+    assert office.companies() == (office.acme, None)
+
+
+@pytest.mark.parametrize("edited", [KEAP, CUSTOMCRM])
+def test_what_a_person_empties_is_emptied_and_costs_one_read_of_the_companies(world: World, edited: kb.Side) -> None:
+    office = Office(world)
+    if edited is KEAP:
+        for id in (office.keap_ada, office.keap_ben):
+            world.keap.state.contacts.edit(id, company=None)
+        asked = world.keap.requests
+    else:
+        for id in (office.ada, office.ben):
+            world.crm.state.contacts.edit(id, CustomerId=None)
+        asked = world.crm.requests
+    with world.sessions(**office.options) as session:
+        assert session.contacts.sync().ok
+    assert office.companies() == (None, None)
+    assert len(asked.matching("GET", "/compan" if edited is KEAP else "/customers")) <= 2
+    world.assert_quiet(**office.options)

@@ -169,3 +169,79 @@ def test_what_a_person_empties_is_emptied_and_costs_one_read_of_the_companies(wo
     assert office.companies() == (None, None)
     assert len(asked.matching("GET", "/compan" if edited is KEAP else "/customers")) <= 2
     world.assert_quiet(**office.options)
+
+
+NAMED = kb.mapping.contacts.without("CustomerId").with_lenses(
+    kb.owner("OwnerEmail"), kb.lead_source("LeadSource"), kb.company_name("Company")
+)
+
+
+@pytest.mark.habits(null="clears")
+def test_who_is_called_by_a_name_that_keap_has_deleted_keeps_it_until_it_is_there_again(world: World) -> None:
+    theirs, ours = world.keap.state, world.crm.state
+
+    def make() -> dict[str, Any]:
+        anna = theirs.users.add({"email_addresses": [{"email": "anna@example.org", "field": "EMAIL1"}]})
+        return {
+            "owner_id": anna,
+            "leadsource_id": theirs.lead_sources.add({"name": "Fair"}),
+            "company": {"id": theirs.companies.add({"company_name": "Acme"})},
+        }
+
+    made = make()
+    names = {"OwnerEmail": "anna@example.org", "LeadSource": "Fair", "Company": "Acme"}
+    for name in ("Ada", "Ben"):
+        ours.contacts.add({"FirstName": name, "Email": f"{name.lower()}@example.org", **names})
+    ada, ben = ours.contacts
+
+    def held(name: str) -> dict[str, Any]:
+        [document] = [each for each in theirs.contacts.values() if each["given_name"] == name]
+        return {key: document.get(key) or None for key in made} | {"id": document["id"]}
+
+    options = {"contacts": NAMED, "lag": timedelta(0)}
+    assert world.sync(**options).ok
+    assert (held("Ada")["owner_id"], held("Ada")["leadsource_id"]) == (made["owner_id"], made["leadsource_id"])
+    world.let_time_pass()
+
+    # Somebody empties a name that is there: it is emptied here.
+    theirs.contacts.edit(held("Ben")["id"], leadsource_id=None)
+    assert world.sync(**options).ok
+    assert ours.contacts[ben].get("LeadSource") is None
+    world.let_time_pass()
+
+    for table, id in ((theirs.users, made["owner_id"]), (theirs.lead_sources, made["leadsource_id"])):
+        table.delete(id)
+    theirs.companies.delete(made["company"]["id"])
+    for name in ("Ada", "Ben"):
+        theirs.contacts.edit(held(name)["id"], owner_id=None, leadsource_id=None)
+    world.forget_requests()
+    for full in (False, True, False):
+        report = world.sync(full=full, **options)
+        assert {name: ours.contacts[ada].get(name) for name in names} == names
+        assert {field for line in report.lines for field in line.fields} == set(names)
+    assert [write.path for write in world.writes] == []
+
+    again = make()
+    assert world.sync(**options).ok
+    assert {key: held("Ada")[key] for key in ("owner_id", "leadsource_id")} == {
+        key: again[key] for key in ("owner_id", "leadsource_id")
+    }
+    assert held("Ada")["company"]["id"] == again["company"]["id"]
+    assert held("Ben")["leadsource_id"] is None
+
+
+@pytest.mark.habits(null="clears")
+def test_a_deleted_name_that_may_be_made_is_made_again(world: World) -> None:
+    mapping = kb.mapping.contacts.with_lenses(kb.lead_source("LeadSource", create=True))
+    ada = world.crm.state.contacts.add({"FirstName": "Ada", "Email": "ada@example.org", "LeadSource": "Fair"})
+    assert world.sync(contacts=mapping).ok
+    [first], [theirs] = world.keap.state.lead_sources, world.keap.state.contacts
+    world.let_time_pass()
+    world.keap.state.lead_sources.delete(first)
+    world.keap.state.contacts.edit(theirs, leadsource_id=None)
+    assert world.sync(contacts=mapping).ok
+    [second] = world.keap.state.lead_sources
+    assert world.keap.state.lead_sources[second]["name"] == "Fair"
+    assert world.keap.state.contacts[theirs]["leadsource_id"] == second
+    assert world.crm.state.contacts[ada]["LeadSource"] == "Fair"
+    world.assert_quiet(contacts=mapping)

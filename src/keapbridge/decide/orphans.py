@@ -8,8 +8,10 @@ is what has become of the record that the base names:
 | is there                                  | the field goes its own way: somebody has emptied it             |
 | is not shown, and nothing is proven yet   | the field is held                                               |
 | is deleted there, or not linked any more  | the base ends: what the other side refers to fills what is empty |
+| was an entry of a list, and is none now   | the base ends, too                                              |
 
-What fills it waits, as any reference does, until the record is linked (again) that it names.
+What fills it waits, as any reference does, until the record is linked (again) that it names. Whether an entry (a lead
+source) may be made again is for its kind to tell.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ class Standing(Enum):
     MISSING = "missing"
     DELETED = "deleted"
     UNLINKED = "unlinked"
+    UNLISTED = "unlisted"
 
 
-_GONE = frozenset({Standing.DELETED, Standing.UNLINKED})
+_GONE = frozenset({Standing.DELETED, Standing.UNLINKED, Standing.UNLISTED})
+_WAITS = frozenset({Standing.MISSING, Standing.DELETED, Standing.UNLINKED})
 
 
 def emptied(pair: Pair, field: str) -> Iterator[tuple[Side, str | None, str]]:
@@ -61,9 +65,9 @@ def bereft(
     """The pair in which empty references are merged as the table says.
 
     Args:
-        references: the fields that refer to other records, each with the synchronization of those.
+        references: the fields that refer to something, each with the synchronization or the list of that.
         flows_to: whether a field is written to a side.
-        standing: what has become of a record of a synchronization, on a side.
+        standing: what has become of a record of a synchronization, or an entry of a list, on a side.
     """
     link, waits = pair.link, {}
     for field, object in references.items():
@@ -72,7 +76,7 @@ def bereft(
                 link, base = link.forgetting(side, {field}), None  # noqa: PLW2901 - it has none any more
             filled = side if base is None else side.other
             found = standing(object, side, other if base is None else base)
-            if found is not Standing.THERE and flows_to(field, filled):
+            if found in _WAITS and flows_to(field, filled):
                 waits[field] = (side, _reason(found, side, object))
     is_same = link is pair.link and waits == pair.orphans  # as most are
     return pair if is_same else attrs.evolve(pair, link=link, orphans=waits)

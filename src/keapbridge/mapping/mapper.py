@@ -343,6 +343,12 @@ class Mapper:
         """The fields that refer to other records, each with the synchronization of those."""
         return {lens.name: lens.kind.refers_to for lens in self.lenses if lens.kind.refers_to is not None}
 
+    @cached_property
+    def listed(self) -> Mapping[str, str]:
+        """The fields that name one entry of a list of Keap's each, with that list (`"users"`)."""
+        kinds = {lens.name: lens.kind for lens in self.lenses if not lens.kind.is_marked}
+        return {name: kind.entries for name, kind in kinds.items() if kind.entries is not None}
+
     def followed(self, values: Values, context: Context) -> dict[str, Canonical]:
         """Those of the references that have become others, since their records are linked."""
         now = {name: self[name].kind.follow(values[name], context) for name in self.references if name in values}

@@ -95,11 +95,12 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
 
 def _remember_orphans(sync: Synchronization, pairs: Sequence[Pair], merged: Sequence[tuple[Pair, Merge]]) -> Flow[None]:
     """End the bases of references whose records are gone: once those are linked again, no base must tell of an edit."""
+    referring = [*sync.mapper.references, *sync.mapper.listed]
     ended: list[Commit] = []
     for before, (pair, _) in zip(pairs, merged, strict=True):
         link = before.link
-        for field, (side, _) in pair.orphans.items():
-            link = link if field in pair.link.base(side) else link.forgetting(side, {field})
+        for side in Side if referring and pair.link is not link else ():
+            link = link.forgetting(side, [field for field in referring if field not in pair.link.base(side)])
         if link is not before.link:
             ended.append(as_it_is(sync, attrs.evolve(before, link=link)))
     if ended:

@@ -15,7 +15,7 @@ from keapbridge.sync.synchronization import Synchronization
 __all__ = ["orphaned"]
 
 _Record = tuple[str, Side, str]
-"""The synchronization of a record, the side on which it is looked for, and its id in Customcrm."""
+"""The synchronization of a record, where it is looked for, and its id in Customcrm; or an entry's list and name."""
 
 
 def orphaned(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None = None) -> Flow[list[Pair]]:
@@ -36,9 +36,9 @@ def orphaned(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None =
                 named.setdefault((object, side, other), False)
                 if base is not None:
                     named[object, side, base] = True
-    if not named:
+    standings = yield from _unlisted(sync, pairs)
+    if not named and not standings:
         return list(pairs)
-    standings: dict[_Record, Standing] = {}
     for object, side in sorted({(object, side) for object, side, _ in named}):
         ids = {id: asked for (its, where, id), asked in named.items() if (its, where) == (object, side)}
         found = yield from _standings(sync, object, side, ids, plan_id)
@@ -50,7 +50,19 @@ def orphaned(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None =
     def flows_to(field: str, side: Side) -> bool:
         return sync.mapper[field].flows_to(side)
 
-    return [bereft(pair, sync.mapper.references, flows_to, standing) for pair in pairs]
+    references = {**sync.mapper.references, **sync.mapper.listed}
+    return [bereft(pair, references, flows_to, standing) for pair in pairs]
+
+
+def _unlisted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[dict[_Record, Standing]]:
+    """The names that Keap shows no more where it shows none now, and does not list any more: their entry is gone."""
+    found: dict[_Record, Standing] = {}
+    for field, of in sync.mapper.listed.items():
+        bases = {base for pair in pairs for side, base, _ in emptied(pair, field) if side is Side.KEAP and base}
+        if bases:
+            entries = (yield from sync.entries.known(sync.systems[Side.KEAP]))[of]
+            found |= {(of, Side.KEAP, name): Standing.UNLISTED for name in bases if entries.id_of(name) is None}
+    return found
 
 
 def _standings(

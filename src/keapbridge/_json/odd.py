@@ -45,14 +45,15 @@ def one_by_one(hint: Any, alone: Alone) -> Alone:
 
     What it returns raises `msgspec.ValidationError` where nobody understands one.
     """
-    at_once = next((read for cls, read in _AT_ONCE.items() if cls in get_args(hint)), alone)
+    at_once = next((read for cls, read in _AT_ONCE.items() if cls in get_args(hint)), None)
     may_be_none = type(None) in get_args(hint)
 
     def read(value: Any) -> Any:
         if value is None and may_be_none:
             return None
         try:
-            return at_once(value)
+            if at_once is not None:
+                return at_once(value)
         except (TypeError, ValueError):
             pass
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -270,24 +270,24 @@ class AdapterResource(Generic[R]):
     def _load(self, data: Any, subject: str) -> R:
         if not isinstance(data, Mapping):
             raise ShapeError(f"{subject}: the adapter must return the record as a dict, not {kind(data)}", paths=["$"])
-        record = self.endpoint.codec.load(tidy(data))
-        problem = _without_zone(record)
-        if problem is None:
-            return record
-        if self.endpoint.codec.is_by_fields:
-            return _without_naive_times(record)
-        raise problem
+        found = tidy(data)
+        naive = _naive_times(found)
+        if naive and not self.endpoint.codec.is_by_fields:
+            raise _without_zone(naive)
+        return self.endpoint.codec.load({**found, **dict.fromkeys(naive)})
 
     def _load_many(self, items: Sequence[Any]) -> tuple[tuple[R, ...], tuple[Malformed, ...]]:
         data = [tidy(item) if isinstance(item, Mapping) else item for item in items]
-        records, malformed = self.endpoint.codec.load_many(data)
-        problems = tuple(_malformed(records))
-        if not problems:
-            return records, malformed
+        naive = {at: names for at, item in enumerate(data) if (names := _naive_times(item))}
+        if not naive:
+            return self.endpoint.codec.load_many(data)
         if self.endpoint.codec.is_by_fields:
-            return tuple(map(_without_naive_times, records)), malformed
-        good = tuple(record for record in records if _without_zone(record) is None)
-        return good, (*malformed, *problems)
+            return self.endpoint.codec.load_many(
+                [{**item, **dict.fromkeys(naive[at])} if at in naive else item for at, item in enumerate(data)]
+            )
+        left = [at for at in range(len(data)) if at not in naive]
+        records, malformed = self.endpoint.codec.load_many([data[at] for at in left], positions=left)
+        return records, (*malformed, *(Malformed(data[at].get("Id"), _without_zone(naive[at])) for at in naive))
 
 
 def _shown(records: Iterable[Any], malformed: Iterable[Malformed]) -> tuple[str | None, ...]:
@@ -319,26 +319,22 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _without_zone(record: Any) -> ShapeError | None:
-    for name, wire in (("updated_at", "UpdatedAt"), ("created_at", "CreatedAt")):
-        value = getattr(record, name)
-        if isinstance(value, datetime) and value.tzinfo is None:
-            return ShapeError(f"unexpected data at $.{wire} (a time without a time zone)", paths=[f"$.{wire}"])
-    return None
+def _naive_times(data: Any) -> tuple[str, ...]:
+    """Which of the times of a record tell no zone: they are no moments, and a record shows none where it may."""
+    found = data if isinstance(data, Mapping) else {}
+    return tuple(name for name in ("UpdatedAt", "CreatedAt") if _is_naive(found.get(name)))
 
 
-def _without_naive_times(record: R) -> R:
-    """A time without a zone is no moment: the record is as one that shows none."""
-    found = {name: getattr(record, name) for name in ("updated_at", "created_at")}
-    naive = {name: None for name, at in found.items() if isinstance(at, datetime) and at.tzinfo is None}
-    return attrs.evolve(record, **naive) if naive else record  # type: ignore[misc]
+def _is_naive(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is None
+    except ValueError:
+        return False
 
 
-def _malformed(records: Sequence[Any]) -> Iterator[Malformed]:
-    for record in records:
-        problem = _without_zone(record)
-        if problem is not None:
-            yield Malformed(record.id, problem)
+def _without_zone(names: Sequence[str]) -> ShapeError:
+    path = f"$.{names[0]}"
+    return ShapeError(f"unexpected data at {path} (a time without a time zone)", paths=[path])
 
 
 def _meant(error: BaseException, subject: str) -> Exception:

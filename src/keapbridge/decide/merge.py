@@ -103,6 +103,15 @@ class Settled:
     customcrm: Canonical = attrs.field(repr=False)
     keap: Canonical = attrs.field(repr=False)
 
+    def of(self, side: Side) -> Canonical:
+        """What a side holds."""
+        return self.customcrm if side is Side.CUSTOMCRM else self.keap
+
+    def showing(self, side: Side, value: Canonical) -> Settled:
+        """The field where a side holds this value."""
+        its = {Side.CUSTOMCRM: self.customcrm, Side.KEAP: self.keap, side: value}
+        return Settled(self.field, its[Side.CUSTOMCRM], its[Side.KEAP])
+
 
 Outcome = Change | FieldConflict | Held | Settled
 

@@ -356,7 +356,7 @@ class Synchronization:
             policy = attrs.evolve(policy, conflicts="manual")
             rules = tuple(attrs.evolve(rule, policy=rulings.get(rule.name, rule.policy)) for rule in rules)
             pair = attrs.evolve(pair, contested=dict.fromkeys(rulings))
-        pair, rewrites = self._as_before(pair, rules)
+        pair, rewrites = self.as_before(pair, rules)
         outcome = merge(pair, rules, policy, astray, waits)
         is_certain = pair.doubt is None or pair.doubt.winner is not None
         if rewrites and is_certain:
@@ -378,7 +378,7 @@ class Synchronization:
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
 
-    def _as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
+    def as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
         """The pair in which no text means another value only because its country has changed, or a name in Keap.
 
         Returns:

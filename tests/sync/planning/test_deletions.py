@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from toys import World
 import keapbridge as kb
 from keapbridge.errors import ShapeError
 from keapbridge.model.actions import Adopt, Conflict, Delete, Skip, Unlink
-from keapbridge.model.records import Link, Observation, Pair, Snapshot
-from keapbridge.sync.planning.deletions import RECORD, is_edited
+from keapbridge.model.records import Awaited, Link, Observation, Pair, Snapshot
+from keapbridge.sync.planning.deletions import RECORD, differs
 
 Worlds = Callable[..., World]
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -186,5 +187,14 @@ def test_an_edit_is_a_difference_from_what_the_side_itself_held(
 ) -> None:
     link = Link("1", "901").with_base(side, {"Name": "Top"}).with_base(side.other, {"Name": "TOP"})
     seen = Observation(side, link.id(side), Snapshot(held))
-    assert is_edited(Pair(link, None, None).seeing(seen), side) is edited
-    assert not is_edited(Pair(link, None, None), side), "what was not seen is as its base says"
+    assert differs(Pair(link, None, None).seeing(seen), side) is edited
+    assert not differs(Pair(link, None, None), side), "what was not seen is as its base says"
+
+
+@pytest.mark.parametrize("side", list(kb.Side))
+def test_what_a_side_held_before_a_write_that_it_does_not_show_yet_is_no_edit(side: kb.Side) -> None:
+    link = Link("1", "901").with_base(side, {"Name": "Top"})
+    link = link.awaiting(side, {"Name": Awaited("Kite", "Top", datetime(2026, 3, 1, tzinfo=UTC))})
+    for held, edited in (("Kite", False), ("Ball", True)):
+        seen = Observation(side, link.id(side), Snapshot({"Name": held}))
+        assert differs(Pair(link, None, None).seeing(seen), side) is edited

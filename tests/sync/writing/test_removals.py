@@ -58,6 +58,7 @@ def test_nothing_is_deleted_that_was_edited_since_the_plan(toy_worlds: Worlds) -
     [(outcome, reason)] = outcomes(world, plan)
     assert (outcome, reason) == ("conflict", "deleted in Customcrm, edited in Keap; waits for a decision")
     assert world.gadgets.records[theirs].colour == "blue"
+    assert [conflict.keap_id for conflict in world.run(world.engine.conflicts())] == [theirs]
 
 
 def test_what_is_gone_on_both_sides_is_forgotten(toy_worlds: Worlds) -> None:

@@ -70,7 +70,11 @@ class Phone(Kind):
     ) -> bool:
         (value, _), (known, country) = now, before
         region = (alpha2(country) if isinstance(country, str) else None) or context.default_region
-        return isinstance(value, str) and any(_parse_phone(text, region) == known for text in _national(value))
+        if not isinstance(value, str):
+            return False
+        if region is None:  # no country has read it: it may be how a system spells what it was given
+            return isinstance(known, str) and _national(value)[:1] == _national(known)[:1] != ()
+        return any(_parse_phone(text, region) == known for text in _national(value))
 
     def style_of(self, raw: str, value: Canonical) -> str | None:
         text = raw.strip()

@@ -96,7 +96,9 @@ def conflicts(
             going_on: Place | None = (stage + 1, "", "") if last is None else (stage, *last)
         else:
             missing = yield from sync.store.staging.missing(sync.name, place[1:], size)
-            groups = [((stage, item.side.value, item.id), _of_missing(sync, item)) for item in missing]
+            groups = []
+            for item in missing:
+                groups.append(((stage, item.side.value, item.id), (yield from _of_missing(sync, item))))
             going_on = None if len(missing) < size else (stage, missing[-1].side.value, missing[-1].id)
         for here, its in groups:
             if limit is not None and found and len(found) + len(its) > limit:
@@ -114,7 +116,9 @@ def conflicts_of(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[list[Op
     """The open conflicts of one linked pair."""
     moment = yield from now()
     missing = yield from sync.store.staging.missing_of(sync.name, ids)
-    found = [conflict for item in missing for conflict in _of_missing(sync, item)]
+    found: list[OpenConflict] = []
+    for item in missing:
+        found += yield from _of_missing(sync, item)
     if not any(item.proven for item in missing):
         pairs = yield from sync.store.links.pairs_of(sync.name, [ids[Side.CUSTOMCRM]])
         those = [pair for pair in pairs if pair.link.keap_id == ids[Side.KEAP] and any(pair.seen.values())]
@@ -150,10 +154,10 @@ def _open(sync: Synchronization, pair: Pair, conflict: FieldConflict) -> OpenCon
     )
 
 
-def _of_missing(sync: Synchronization, item: Missing) -> list[OpenConflict]:
+def _of_missing(sync: Synchronization, item: Missing) -> Flow[list[OpenConflict]]:
     left = item.side.other
     asks = item.proven and sync.settings.policy.deletion(left, sync.name) in {"delete", "archive"}
-    if not asks or not is_edited(item.pair, left):
+    if not asks or not (yield from is_edited(sync, item.pair, left)):
         return []
     ids = (item.pair.link.customcrm_id, item.pair.link.keap_id)
     return [OpenConflict(sync.name, *ids, RECORD, None, None, f"deleted in {item.side.title}, edited in {left.title}")]

@@ -24,7 +24,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["is_edited", "plan_deletions"]
+__all__ = ["differs", "is_edited", "plan_deletions"]
 
 NOT_YET = "answers 404, but was made a moment ago and may not be shown everywhere yet; the next run asks again"
 BATCH = 500
@@ -134,16 +134,34 @@ def _plan_missing(
         case "unlink":
             return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}")]
         case rule:
-            if is_edited(pair, left):
+            if (yield from is_edited(sync, pair, left)):
                 reason = f"deleted in {gone.title}, edited in {left.title}"
                 return [Conflict(sync.name, *ids, FieldConflict(RECORD, None, None, reason))]
             return [Delete(sync.name, left, pair.link.id(left), pair.link.id(gone), archive=rule == "archive")]
 
 
-def is_edited(pair: Pair, side: Side) -> bool:
-    """Whether a record holds something else than after the last sync."""
-    base = pair.link.base(side)
-    return any(base[field] != value for field, value in pair.current[side].values.items() if field in base)
+def is_edited(sync: Synchronization, pair: Pair, side: Side) -> Flow[bool]:
+    """Whether somebody has edited a record since the last sync, by what counts as an edit in a merge.
+
+    A text that is read as another value only because its country has changed, or a name in Keap, is none.
+    """
+    if not differs(pair, side):
+        return False
+    context = yield from sync.context([pair.current[side]])
+    return differs(sync.as_before(pair, sync.rules(context))[0], side)
+
+
+def differs(pair: Pair, side: Side) -> bool:
+    """Whether a record shows something else than after the last sync.
+
+    What it held before a write that it does not show yet is nothing else.
+    """
+    base, awaited = pair.link.base(side), pair.link.awaited.get(side, {})
+    return any(
+        base[field] != value and not (field in awaited and awaited[field].before == value)
+        for field, value in pair.current[side].values.items()
+        if field in base
+    )
 
 
 def _plan_survivor(

@@ -216,7 +216,7 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
         if (seen := pair.seen[side]) is not None:
             # An edit that still waits must stay newer than what is known: else it would pass for an old state.
             link = link.knowing(side, seen.life if outcome.is_settled else attrs.evolve(seen.life, changed=None))
-        settled = {s.field: s.customcrm if side is Side.CUSTOMCRM else s.keap for s in outcome.settled}
+        settled = {each.field: each.of(side) for each in outcome.settled}
         link = link.based_on(side, {**_of_one_side(pair, side), **settled})
     link, pair = sync.absences.as_known(pair, link)
     if link.awaited:

@@ -246,6 +246,8 @@ def after_write(
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left), pair=begun(state.pair, side, sent))
+    settled = tuple(each for each in state.outcome.settled if each.field not in sent)
+    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, settled=settled))
     notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in _UNSAID]
     notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
@@ -410,12 +412,14 @@ def _put_back(pair: Pair, side: Side, was: Values) -> Values:
 def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[str], answer: Snapshot) -> PairState:
     """Fields that are read by the light of one that was written (a phone number by its country) are read anew.
 
-    Nobody has edited them: where a base was known, it is known in the new reading.
+    Nobody has edited them: what was known, in the base or as settled before the write, is known in the new reading.
+    So is what nobody could read, where it may be how the side spells what was known.
     """
     seen = state.pair.seen[side]
     assert seen is not None  # it was written just now
     values, unreadable = dict(seen.snapshot.values), dict(seen.snapshot.unreadable)
     base = dict(state.pair.link.base(side))
+    settled = {each.field: each for each in state.outcome.settled}
     for lens in mapper.lenses:
         field = lens.name
         if lens.scope not in sent or field in sent or not (field in answer.values or field in answer.unreadable):
@@ -425,15 +429,15 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
         if field in answer.unreadable:
             unreadable[field] = answer.unreadable[field]
             continue
-        values[field] = answer.values[field]
-        if field in base and base[field] == before:
-            base[field] = answer.values[field]
+        values[field] = now = answer.values[field]
+        if field in base and (base[field] == before or (before is UNSET and is_stored_form(base[field], now))):
+            base[field] = now
+        if field in settled and settled[field].of(side) == before:
+            settled[field] = settled[field].showing(side, now)
     absent = seen.snapshot.absent.intersection(field for field, value in values.items() if value is None)
-    state = _see(
-        state,
-        attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values, unreadable=unreadable, absent=absent)),
-    )
-    return _with_link(state, state.pair.link.with_base(side, base))
+    snapshot = attrs.evolve(seen.snapshot, values=values, unreadable=unreadable, absent=absent)
+    state = _with_link(_see(state, attrs.evolve(seen, snapshot=snapshot)), state.pair.link.with_base(side, base))
+    return attrs.evolve(state, outcome=attrs.evolve(state.outcome, settled=tuple(settled.values())))
 
 
 # --- remembering ------------------------------------------------------------------------------------------------

@@ -101,8 +101,12 @@ def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | Non
         yield from part.remove(_keeping(part, pair, observation, reason, (), line))
         return
     current = Pair(pair.link, observation, observation)
-    if is_edited(current, action.side):
+    if (yield from is_edited(part.sync, current, action.side)):
         reason = f"deleted in {gone.title}, edited in {action.side.title}; waits for a decision"
+        # So that it can be found and decided: what has shown it may have been this look alone.
+        yield from part.sync.store.staging.stage(
+            part.sync.name, action.side, [part.sync.staged(observation)], complete=False
+        )
         yield from part.report(_line(part, pair, "conflict", None, reason))
         return
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, create_engine, select
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import database, schema
 from keapbridge.store.database import Database, Fence
+from keapbridge.store.opening import memory_engine
 from keapbridge.store.statements import Statements
 
 if TYPE_CHECKING:
@@ -177,3 +179,23 @@ def test_the_engine_of_the_host_stays_open(engine: Engine) -> None:
         database.append(connection, schema.facts, [_fact("green")])
     database.close()  # would end a store in memory
     assert _facts(Database(engine)) == ["green"]
+
+
+def test_stores_over_one_connection_take_turns_also_when_they_are_opened() -> None:
+    engine, failed = memory_engine(), []
+
+    def open_another() -> None:
+        try:
+            Database(engine).close()
+        except LinkStoreError as error:
+            failed.append(error)
+
+    first = Database(engine)
+    with first.transaction():
+        other = threading.Thread(target=open_another)
+        other.start()
+        other.join(0.1)  # it waits; one that did not would have failed by now
+        assert other.is_alive()
+    other.join()
+    assert failed == []
+    engine.dispose()

@@ -5,7 +5,6 @@ Of the whole library only the modules of `store` know SQLAlchemy.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -19,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from keapbridge._flow.uncollected import uncollected
 from keapbridge.errors import LinkStoreError, SessionBusyError
 from keapbridge.store import schema, statements
-from keapbridge.store.engines import log_up_to, reason, schema_of
+from keapbridge.store.engines import log_up_to, reason, schema_of, turns_on
 from keapbridge.store.opening import Target, open_engine
 from keapbridge.store.retries import PassingError, is_passing
 from keapbridge.store.statements import Statements
@@ -65,7 +64,7 @@ class Database:
         self._statements = Statements(self.engine.dialect, schema_of(self.engine))
         self.execute, self.each, self.among = self._statements.execute, self._statements.each, self._statements.among
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
-        self.lock = threading.RLock()
+        self.lock = turns_on(self.engine)
         self._kept: Connection | None = None
         self._is_closed = False
 

@@ -11,7 +11,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import attrs
 from sqlalchemy import URL, Engine, create_engine, event
@@ -33,6 +35,7 @@ __all__ = [
     "log_up_to",
     "reason",
     "schema_of",
+    "turns_on",
 ]
 
 LOGGING_NAME = "keapbridge"
@@ -60,7 +63,10 @@ class Shared:
     is_looked_at: bool = False
 
 
+Turns: TypeAlias = AbstractContextManager[object]
+
 _shared: dict[URL, Shared] = {}
+_turns: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -84,6 +90,14 @@ def _give_back(url: URL, shared: Shared) -> None:
             return
         del _shared[url]
     shared.engine.dispose()
+
+
+def turns_on(engine: Engine) -> Turns:
+    """What a store's threads take turns by; all stores over an engine of one connection (in memory) have the same."""
+    if not isinstance(engine.pool, StaticPool):
+        return threading.RLock()
+    with _lock:
+        return _turns.setdefault(engine, threading.RLock())
 
 
 def _after_fork() -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.pool import SingletonThreadPool
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.given import kind, missing_driver
 from keapbridge.store import engines
-from keapbridge.store.engines import Shared, borrow, cannot, reason
+from keapbridge.store.engines import Shared, borrow, cannot, reason, turns_on
 from keapbridge.store.files import StoreFile, file_of, make_private
 from keapbridge.store.schema import HEAD
 from keapbridge.store.upgrading import Migrated, bring_up_to_date
@@ -70,8 +70,9 @@ def open_engine(target: Target) -> Opened:
             _make(path)
         migrated = Migrated(HEAD, HEAD)
         if not shared.is_looked_at:
-            _look_at_connection(engine)
-            migrated = bring_up_to_date(engine)
+            with turns_on(engine):
+                _look_at_connection(engine)
+                migrated = bring_up_to_date(engine)
             shared.is_looked_at = True
         LOGGER.debug("opened the store on %s", engine.dialect.name if path is None else path)
         file = None if path is None else StoreFile.at(path)

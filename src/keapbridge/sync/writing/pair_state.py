@@ -245,9 +245,9 @@ def after_write(
         state = attrs.evolve(state, records={**state.records, side: held})
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
-    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, changes=left), pair=begun(state.pair, side, sent))
     settled = tuple(each for each in state.outcome.settled if each.field not in sent)
-    state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, settled=settled))
+    outcome = attrs.evolve(state.outcome, changes=left, settled=settled)
+    state = attrs.evolve(state, outcome=outcome, pair=begun(state.pair, side, sent))
     notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in _UNSAID]
     notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]

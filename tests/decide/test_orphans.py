@@ -10,7 +10,7 @@ from laws import examples
 from plain_field import Plain
 
 from keapbridge.decide.merge import merge
-from keapbridge.decide.orphans import Standing, bereft, emptied
+from keapbridge.decide.orphans import Standing, bereft, emptied_reference
 from keapbridge.decide.policy import Policy
 from keapbridge.model.change import Held
 from keapbridge.model.maybe import UNSET
@@ -87,5 +87,5 @@ def test_only_the_bases_of_what_was_emptied_end_and_deciding_twice_is_deciding_o
             assert found.link.base(side) == {}
             assert standings[side, base[FIELD]] not in {Standing.THERE, Standing.MISSING}
     assert decided(found, standings, flows) == found
-    if not list(emptied(pair, FIELD)) or set(standings.values()) == {Standing.THERE}:
+    if not list(emptied_reference(pair, FIELD)) or set(standings.values()) == {Standing.THERE}:
         assert found is pair

@@ -26,7 +26,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 
-__all__ = ["Standing", "bereft", "emptied"]
+__all__ = ["Standing", "bereft", "emptied_reference"]
 
 
 class Standing(Enum):
@@ -43,7 +43,7 @@ _GONE = frozenset({Standing.DELETED, Standing.UNLINKED, Standing.UNLISTED})
 _WAITS = frozenset({Standing.MISSING, Standing.DELETED, Standing.UNLINKED})
 
 
-def emptied(pair: Pair, field: str) -> Iterator[tuple[Side, str | None, str]]:
+def emptied_reference(pair: Pair, field: str) -> Iterator[tuple[Side, str | None, str]]:
     """The side on which a reference is empty and was not known to be, if there is one.
 
     Yields:
@@ -71,7 +71,7 @@ def bereft(
     """
     link, waits = pair.link, {}
     for field, object in references.items():
-        for side, base, other in emptied(pair, field):
+        for side, base, other in emptied_reference(pair, field):
             if base is not None and standing(object, side, base) in _GONE:
                 link, base = link.forgetting(side, {field}), None  # noqa: PLW2901 - it has none any more
             filled = side if base is None else side.other

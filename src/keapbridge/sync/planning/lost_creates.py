@@ -23,6 +23,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import doubted, written_over
 from keapbridge.sync.options import Settings
 from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.planning.linked import as_it_is
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.synchronization import Rule, Synchronization
 from keapbridge.sync.systems import System
@@ -118,8 +119,7 @@ def _see_over(part: PlanPart, intent: Intent, over: str) -> Flow[None]:
         [pair] = yield from written_over(sync, [pairs[0].seeing(seen.observation)])
         is_over = as_it_was(pair) != pair
         if is_over:  # also where it holds again what it held when it was settled
-            staged = tuple(each for each in pair.seen.values() if each is not None)
-            yield from sync.store.links.settle([Commit(sync.name, pair.link, dict.fromkeys(Side), staged)])
+            yield from sync.store.links.settle([as_it_is(sync, pair)])
     is_new = seen is not None and (yield from _is_no_older(sync, intent, seen.whole))
     if not pairs or (is_new and not is_over):
         yield from sync.store.intents.drop(intent.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from keapbridge._flow.effects import Flow
-from keapbridge.decide.orphans import Standing, bereft, emptied
+from keapbridge.decide.orphans import Standing, bereft, emptied_reference
 from keapbridge.mapping.kinds import is_pending
 from keapbridge.model.checked import usable_id
 from keapbridge.model.records import Pair
@@ -30,7 +30,7 @@ def orphaned(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None =
     named: dict[_Record, bool] = {}  # whether the system is to be asked for it
     for pair in pairs:
         for field, object in sync.mapper.references.items():
-            for side, base, other in emptied(pair, field):
+            for side, base, other in emptied_reference(pair, field):
                 if sync.settings.policy.deletion(side.other, object) == "delete":
                     continue  # its counterpart goes, too, and what refers to that
                 named.setdefault((object, side, other), False)
@@ -58,7 +58,8 @@ def _unlisted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[dict[_Record
     """The names that Keap shows no more where it shows none now, and does not list any more: their entry is gone."""
     found: dict[_Record, Standing] = {}
     for field, of in sync.mapper.listed.items():
-        bases = {base for pair in pairs for side, base, _ in emptied(pair, field) if side is Side.KEAP and base}
+        lacking = (its for pair in pairs for its in emptied_reference(pair, field))
+        bases = {base for side, base, _ in lacking if side is Side.KEAP and base}
         if bases:
             entries = (yield from sync.entries.known(sync.systems[Side.KEAP]))[of]
             found |= {(of, Side.KEAP, name): Standing.UNLISTED for name in bases if entries.id_of(name) is None}

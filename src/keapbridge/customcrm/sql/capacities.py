@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from keapbridge.customcrm.sql.parts import Part, Tables
-from keapbridge.customcrm.sql.reflected import can_be_blank
+from keapbridge.customcrm.sql.reflected import can_be_blank, is_set
 from keapbridge.customcrm.sql.table import SqlLookup
 from keapbridge.model.capacity import Capacity
 
@@ -78,7 +78,7 @@ def _of_column(
     enums = getattr(kind, "enums", None)
     if values is None and enums:
         values = frozenset(str(each).casefold() for each in enums)
-    is_text = isinstance(kind, sa.String) and not enums
+    is_text = isinstance(kind, sa.String) and not enums and not is_set(column)
     length = kind.length if keeps and is_text and isinstance(kind, sa.String) else None
     digits: tuple[int, int] | None = None
     if keeps and isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float) and kind.precision:

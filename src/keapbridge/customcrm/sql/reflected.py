@@ -20,7 +20,9 @@ __all__ = [
     "holds_times",
     "is_binary",
     "is_bit",
+    "is_list",
     "is_number",
+    "is_set",
     "reflect",
     "time_column",
 ]
@@ -111,6 +113,8 @@ def _kind(type_: sa.types.TypeEngine[Any], on_sqlite: bool) -> sa.types.TypeEngi
     """The type that gives plain values: SQLite's columns hold texts and numbers whatever they are called."""
     if isinstance(type_, sa.Uuid):
         return sa.Uuid(as_uuid=False)
+    if isinstance(type_, sa.JSON):
+        type_.none_as_null = True  # empty is no document, and not the document `null`
     if on_sqlite and isinstance(type_, (sa.DateTime, sa.Date, sa.Time)):
         return DayAsText() if isinstance(type_, sa.Date) else TimeAsText()
     if on_sqlite and isinstance(type_, sa.types.NullType):
@@ -199,6 +203,16 @@ def holds_times(column: sa.Column[Any]) -> bool:
 def is_bit(column: sa.Column[Any]) -> bool:
     """Whether it holds bits, which drivers of MySQL and MariaDB show as bytes."""
     return type(column.type).__name__ == "BIT"
+
+
+def is_list(column: sa.Column[Any]) -> bool:
+    """Whether it is an array."""
+    return isinstance(column.type, sa.ARRAY)
+
+
+def is_set(column: sa.Column[Any]) -> bool:
+    """Whether it is a SET of MySQL or MariaDB: some of its values, with commas between them."""
+    return type(column.type).__name__ == "SET"
 
 
 def is_number(column: sa.Column[Any]) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 
-from keapbridge.customcrm.sql.reflected import holds_times, is_bit, is_number
+from keapbridge.customcrm.sql.reflected import holds_times, is_bit, is_list, is_number, is_set
 from keapbridge.customcrm.sql.words import said
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.timed import TimedDate
@@ -77,13 +78,21 @@ def shown(value: Any, kind: type | None, zone: tzinfo = UTC, column: sa.Column[A
         except OverflowError:  # a change of zone leads beyond the years that there are
             return value
     if kind is str:
-        return value if isinstance(value, (str, bytes)) else str(value)
+        return _text(value, column)
     if kind is bool:
         known = value if not isinstance(value, str) or (meant := said(value)) is None else meant
         return bool(known) if isinstance(known, (int, float, Decimal)) and known in (0, 1) else known
     if kind is Decimal:
         return str(value) if isinstance(value, float) else value
     return value
+
+
+def _text(value: Any, column: sa.Column[Any] | None) -> Any:
+    """A text, a number as one, and a MariaDB SET as it is written there; a structure is no text."""
+    if column is not None and is_set(column) and isinstance(value, Collection) and not isinstance(value, str):
+        values: Sequence[str] = getattr(column.type, "values", ())
+        return ",".join(each for each in values if each in value)
+    return value if isinstance(value, (str, bytes, list, dict)) else str(value)
 
 
 def _of_time(value: Any, kind: type | None, zone: tzinfo, column: sa.Column[Any] | None) -> Any:
@@ -144,8 +153,20 @@ def _read(value: Any) -> datetime | None:
         return None
 
 
+def _of_structure(column: sa.Column[Any], value: Any) -> Any:
+    """A list or an object, or what a column of lists is given, as that column keeps it."""
+    if is_set(column):
+        return value.replace(", ", ",") if isinstance(value, str) else ",".join(value)
+    if is_list(column) and not isinstance(value, list):
+        raise TypeError("no list")  # a text would become one of its letters
+    # In a column of texts it is JSON, for so it is read again.
+    return json.dumps(value, ensure_ascii=False) if isinstance(column.type, sa.String) else value
+
+
 def converted(column: sa.Column[Any], value: Any, zone: tzinfo = UTC) -> Any:
     kind = column.type
+    if isinstance(value, (list, dict)) or is_set(column) or is_list(column):
+        return _of_structure(column, value)
     if holds_times(column):
         value = _moment_in(value, zone)
     if isinstance(kind, sa.Boolean):

@@ -52,7 +52,7 @@ def begin_run(
     store: LinkStore, run_id: str = "run", plan_id: str = "plan", at: datetime = NOON, by: str | None = None
 ) -> None:
     run(store.plans.begin(plan_id, at, [TOYS]))
-    assert run(store.runs.begin(plan_id, run_id, at, by))
+    assert run(store.runs.begin(plan_id, run_id, at, by)) is not None
 
 
 def entry(side: Side, id: str, after: str, **rest: Any) -> JournalEntry:

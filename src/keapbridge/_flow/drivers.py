@@ -21,6 +21,7 @@ from keapbridge._flow.effects import (
     Alongside,
     Await,
     Blocking,
+    Clocks,
     Effect,
     Elapsed,
     Finish,
@@ -167,6 +168,8 @@ class SyncDriver:
                 return clock.utc_now()
             case Elapsed():
                 return clock.elapsed()
+            case Clocks():
+                return self.perform(Now()), self.perform(Elapsed())
             case NewId():
                 return uuid.uuid4().hex
             case Gather():
@@ -182,7 +185,7 @@ class SyncDriver:
         scope = scopes.of(self)
         if scope is not None:
             for passing in scope.admit(effect):
-                self.run(passing)
+                self._drive(scope, passing)
 
     def _block(self, effect: Blocking) -> Any:
         if effect.outward:
@@ -301,6 +304,8 @@ class AsyncDriver:
                 return clock.utc_now()
             case Elapsed():
                 return clock.elapsed()
+            case Clocks():
+                return await self.perform(Now()), await self.perform(Elapsed())
             case NewId():
                 return uuid.uuid4().hex
             case Gather():
@@ -316,7 +321,7 @@ class AsyncDriver:
         scope = scopes.of(self)
         if scope is not None:
             for passing in scope.admit(effect):
-                await self.run(passing)
+                await self._drive(scope, passing)
 
     async def _block(self, effect: Blocking) -> Any:
         if effect.outward:

@@ -17,6 +17,7 @@ __all__ = [
     "Alongside",
     "Await",
     "Blocking",
+    "Clocks",
     "Effect",
     "Elapsed",
     "Finish",
@@ -32,6 +33,7 @@ __all__ = [
     "Within",
     "alongside",
     "blocking",
+    "clocks",
     "elapsed",
     "finish",
     "gather",
@@ -201,11 +203,16 @@ class Elapsed:
 
 
 @attrs.frozen
+class Clocks:
+    """Both at once, `Now` and `Elapsed`."""
+
+
+@attrs.frozen
 class NewId:
     """A name that nothing else has."""
 
 
-Effect: TypeAlias = Union[Send, Blocking, Await, Gather, Finish, Within, Alongside, Sleep, Now, Elapsed, NewId]
+Effect: TypeAlias = Union[Send, Blocking, Await, Gather, Finish, Within, Alongside, Sleep, Now, Elapsed, Clocks, NewId]
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -256,6 +263,12 @@ def elapsed() -> Flow[float]:
     """Seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
     seconds: float = yield Elapsed()
     return seconds
+
+
+def clocks() -> Flow[tuple[datetime, float]]:
+    """What both clocks say: `now` and `elapsed`."""
+    both: tuple[datetime, float] = yield Clocks()
+    return both
 
 
 def new_id() -> Flow[str]:

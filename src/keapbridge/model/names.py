@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 __all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name", "Told", "as_name"]
 
@@ -21,10 +21,9 @@ CUSTOMCRM_OBJECTS: Final[Mapping[str, str]] = {COMPANIES: CUSTOMERS, PRODUCTS: P
 if TYPE_CHECKING:
     Told: TypeAlias = Name
     """The name in what a session tells: it takes that again, in `explain` and its like."""
+
+    def as_name(given: str) -> Name:
+        """What is kept as a text, as what it is for type checkers: hosts pass it on to a session."""
+        ...
 else:
-    Told = str  # what is kept may be of a synchronization of another name
-
-
-def as_name(given: str) -> Name:
-    """What is kept as a text, as what it is for type checkers: hosts pass it on to a session."""
-    return cast("Name", given)
+    Told = as_name = str  # what is kept may be of a synchronization of another name

@@ -22,9 +22,9 @@ from keapbridge._flow.effects import (
     Send,
     Sleep,
     alongside,
+    clocks,
     elapsed,
     new_id,
-    now,
     within,
 )
 from keapbridge.errors import KeapbridgeError, LinkStoreError, SessionBusyError
@@ -62,14 +62,10 @@ class Lease:
         Raises:
             SessionBusyError: when somebody has it all that time.
         """
-        deadline = (yield from elapsed()) + wait
+        asked = yield from clocks()
+        deadline = asked[1] + wait
         why = "another runner is at work"  # told once, not with every look
-        while True:
-            ends = yield from self._ends()
-            busy = yield from self.store.lease.acquire(self.holder, self.term)
-            if busy is None:
-                self.ends = ends
-                return
+        while (busy := (yield from self.store.lease.acquire(self.holder, self.term))) is not None:
             left = deadline - (yield from elapsed())
             if left <= 0:
                 raise SessionBusyError(
@@ -80,10 +76,12 @@ class Lease:
                 )
             yield Sleep(min(POLL, max(0.01, left)), why=why, whole=left)
             why = ""
+            asked = yield from clocks()
+        self.ends = self._ends(*asked)
 
     def renew(self) -> Flow[None]:
         """Prolong it. What the store refuses is final; what it cannot do now is left to the next beat."""
-        ends = yield from self._ends()
+        ends = self._ends(*(yield from clocks()))
         try:
             yield from self.store.lease.renew(self.holder, self.term)
         except SessionBusyError as error:
@@ -131,15 +129,15 @@ class Lease:
             )
 
     def _lasts(self) -> Flow[bool]:
-        moment, seconds = (yield from now()), (yield from elapsed())
+        moment, seconds = yield from clocks()
         if self.ends is None:
             return False
         left = min((self.ends[0] - moment).total_seconds(), self.ends[1] - seconds)
         return left >= min(SPARE, self.term / 3).total_seconds()
 
-    def _ends(self) -> Flow[tuple[datetime, float]]:
-        """When a term ends that is asked for now."""
-        return (yield from now()) + self.term, (yield from elapsed()) + self.term.total_seconds()
+    def _ends(self, moment: datetime, seconds: float) -> tuple[datetime, float]:
+        """When a term ends that was asked for then."""
+        return moment + self.term, seconds + self.term.total_seconds()
 
 
 def holding(store: LinkStore, flow: Flow[T], wait: float, *, term: timedelta | None = None) -> Flow[T]:

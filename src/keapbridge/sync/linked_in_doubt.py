@@ -121,10 +121,11 @@ def _doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], m
         if who is Who.ANOTHER:
             reason = f"the id {side.title} {seen.id} belongs to another record now, which was made at another time"
             return Doubt(ANOTHER, side, reason)
-        if moment is not None and (come_back or _is_suspect(pair, side)):
+        suspect = moment is not None and _is_suspect(pair, side)
+        if moment is not None and (come_back or suspect):
             # Whether it went back while it did not show them, its stamp does not tell any more.
             older = seen.went_back or is_older(life.changed, seen.life.changed) or bool(come_back)
-            if not _is_suspect(pair, side):
+            if not suspect:
                 values = {field: values[field] for field in come_back}
             awaited, lag = link.awaited.get(side, {}), sync.settings.lag
             written = [entry.written_at for entry in entries if entry.side is side]

@@ -245,8 +245,8 @@ class World(RuleBasedStateMachine):
             self.origins.update({i.id: (i.object, i.side.other, i.source_id) for i in intents})
             yield from intend(intents)
 
-        def hear_actions(plan_id: str, first: int, actions: Any) -> Flow[None]:
+        def hear_actions(plan_id: str, first: int, actions: Any, **rest: Any) -> Flow[None]:
             ACTIONS.update(type(action).__name__ for action in actions)
-            yield from add_actions(plan_id, first, actions)
+            yield from add_actions(plan_id, first, actions, **rest)
 
         store.intents.intend, store.plans.add_actions = hear_intents, hear_actions

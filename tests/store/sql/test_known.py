@@ -12,7 +12,7 @@ from kept import KEAP, TOYS, link, seen, stage
 from sqlalchemy import Engine, event
 
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept import Failure, Intent
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, open_store
 
@@ -123,6 +123,25 @@ def test_what_is_missing_in_a_run_is_open_to_itself(toys: LinkStore) -> None:
     run(toys.staging.begin_scan(TOYS, KEAP))
     run(toys.staging.end_scan(TOYS, KEAP))
     assert run(toys.staging.is_anything_open(TOYS)) == (False, True)
+
+
+def test_what_fails_in_a_run_is_known_to_it_and_what_failed_before_to_the_next(toys: LinkStore) -> None:
+    ids = {KEAP: ["A", "B"]}
+    first, second = (Failure(TOYS, KEAP, id, "odd", 1, None) for id in "AB")
+    for holder, failure in (("one", first), ("two", second)):
+        run(toys.lease.acquire(holder, TERM))
+        run(toys.staging.is_anything_open(TOYS))  # so that the next lease reads it along
+        run(toys.failures.note(failure))
+        found = run(toys.failures.of_both(TOYS, ids))[KEAP]
+        assert found == ({"A": first} if holder == "one" else {"A": first, "B": second})
+        run(toys.lease.release(holder))
+    run(toys.lease.acquire("three", TERM))
+    assert run(toys.failures.of_both(TOYS, ids)) == {KEAP: {"A": first, "B": second}}
+    for id in "AB":
+        assert run(toys.failures.clear(TOYS, KEAP, id))
+    run(toys.lease.release("three"))
+    run(toys.lease.acquire("four", TERM))
+    assert run(toys.failures.of_both(TOYS, ids)) == {}, "none is looked for where there are none"
 
 
 def test_a_record_that_is_left_by_its_counterpart_in_a_run_is_open_to_itself(toys: LinkStore) -> None:

@@ -119,7 +119,8 @@ def test_a_link_moves_to_the_record_that_another_was_merged_into(toys: LinkStore
 
 def test_what_was_settled_without_a_run_is_told_by_the_next(toys: LinkStore) -> None:
     link(toys, "a", "A", lines=(line("a"),))
-    assert run(toys.runs.claim_lines("run", [TOYS])) == [line("a")]
+    run(toys.plans.begin("plan", NOON, [TOYS]))
+    assert run(toys.runs.begin("plan", "run", NOON, telling=[TOYS])) == [line("a")]
 
 
 def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
@@ -250,5 +251,5 @@ def test_an_id_that_another_record_has_now_is_free(toys: LinkStore) -> None:
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a"])) == {}
     assert run(toys.links.tombstones(TOYS, KEAP, ["A"])) == {"A": "gone"}
     assert run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "", 10, "plan")) == [taker]
-    begin_run(toys)
-    assert run(toys.runs.claim_lines("run", [TOYS])) == [line("a", "unlinked")]
+    run(toys.plans.begin("plan", NOON, [TOYS]))
+    assert run(toys.runs.begin("plan", "run", NOON, telling=[TOYS])) == [line("a", "unlinked")]

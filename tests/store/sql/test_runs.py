@@ -19,8 +19,8 @@ LATER = NOON + timedelta(days=1)
 
 def test_a_plan_is_applied_once(toys: LinkStore) -> None:
     begin_run(toys, "one")
-    assert not run(toys.runs.begin("plan", "two", NOON))
-    assert not run(toys.runs.begin("unknown", "three", NOON))
+    assert run(toys.runs.begin("plan", "two", NOON, telling=[TOYS])) is None
+    assert run(toys.runs.begin("unknown", "three", NOON)) is None
     assert run(toys.journal.of_run("one")) == []
     assert run(toys.journal.of_run("two")) is None
 
@@ -42,11 +42,12 @@ def test_what_was_settled_without_a_run_is_told_once(toys: LinkStore) -> None:
     waiting = [line(id) for id in "abc"]
     train = line("t", name="trains")
     run(toys.links.settle([Commit(TOYS, Link("a", "A"), {}, lines=(*waiting, train))]))
-    begin_run(toys)
-    assert run(toys.runs.claim_lines("run", [TOYS])) == waiting
-    assert run(toys.runs.claim_lines("next", [TOYS])) == []
-    assert list(run(toys.runs.finish("run", NOON, {}, complete=True)).lines) == waiting
-    assert run(toys.runs.claim_lines("next", ["trains"])) == [train]
+    told = []
+    for name, telling in (("one", []), ("two", [TOYS]), ("three", [TOYS, "trains"])):
+        run(toys.plans.begin(f"plan {name}", NOON, [TOYS]))
+        told.append(run(toys.runs.begin(f"plan {name}", name, NOON, telling=telling)))
+    assert told == [[], waiting, [train]]
+    assert list(run(toys.runs.finish("two", NOON, {}, complete=True)).lines) == waiting
 
 
 def test_what_is_old_is_forgotten_and_nothing_else(toys: LinkStore) -> None:
@@ -94,7 +95,7 @@ def test_forgetting_goes_in_small_steps_and_half_of_it_is_nothing_to_work_with(
         before = now
         left = run(toys.plans.get("waiting"))
         if left is not None and len(list(left.actions)) < 5:
-            assert not run(toys.runs.begin("waiting", "new", LATER))
+            assert run(toys.runs.begin("waiting", "new", LATER)) is None
         assert run(toys.journal.of_run("old")) in (None, list(journal))
     assert number() == 0
     assert run(toys.plans.get("waiting")) is run(toys.journal.of_run("old")) is None
@@ -124,8 +125,9 @@ def test_a_run_forgets_only_so_much(toys: LinkStore, monkeypatch: pytest.MonkeyP
 def test_a_bridge_neither_runs_nor_forgets_the_plans_of_another(toys: LinkStore, others: LinkStore) -> None:
     link(toys, "a", "A", lines=(line("a"),))
     run(toys.plans.begin("plan", NOON, [TOYS]))
-    assert not run(others.runs.begin("plan", "run", NOON))
-    assert run(others.runs.claim_lines("run", [TOYS])) == []
+    assert run(others.runs.begin("plan", "run", NOON, telling=[TOYS])) is None
+    run(others.plans.begin("another", NOON, [TOYS]))
+    assert run(others.runs.begin("another", "run", NOON, telling=[TOYS])) == []
     run(others.runs.prune(LATER, timedelta(0)))
     assert run(toys.plans.get("plan")) is not None
 
@@ -133,7 +135,7 @@ def test_a_bridge_neither_runs_nor_forgets_the_plans_of_another(toys: LinkStore,
 def test_runs_are_listed_newest_first_and_reports_come_back(toys: LinkStore) -> None:
     for n, (id, complete) in enumerate({"first": True, "second": False, "third": True}.items()):
         run(toys.plans.begin(f"plan of {id}", NOON, [TOYS], purpose="undo" if n else "sync"))
-        assert run(toys.runs.begin(f"plan of {id}", id, NOON + timedelta(hours=n), "anna"))
+        assert run(toys.runs.begin(f"plan of {id}", id, NOON + timedelta(hours=n), "anna")) is not None
         run(toys.runs.add_lines(id, [line("a", "failed"), line("b", "created")]))
         if id != "third":
             run(toys.runs.finish(id, LATER, {TOYS: {"failed": n}}, complete=complete))

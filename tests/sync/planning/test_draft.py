@@ -10,6 +10,7 @@ import keapbridge as kb
 from keapbridge._flow.effects import now
 from keapbridge.model.actions import HELD, Create, Skip, Update
 from keapbridge.model.change import Change, Held
+from keapbridge.store.sql.plans import Begun
 from keapbridge.sync.planning.draft import PlanDraft
 
 KEAP = kb.Side.KEAP
@@ -17,9 +18,7 @@ COLOUR = Change("Colour", KEAP, "red", "green")
 
 
 def begun(world: World) -> PlanDraft:
-    draft = PlanDraft(world.store, "plan")
-    world.run(world.store.plans.begin("plan", world.run(now()), ("makers", "toys")))
-    return draft
+    return PlanDraft(world.store, "plan", Begun(world.run(now()), ("makers", "toys")))
 
 
 def skip(id: str, **more: Any) -> Skip:
@@ -62,6 +61,6 @@ def test_a_plan_counts_what_its_parts_count(toys: World) -> None:
 
 
 def test_a_part_belongs_to_the_plan_that_it_was_begun_in(toys: World) -> None:
-    draft = PlanDraft(toys.store, "plan")
+    draft = PlanDraft(toys.store, "plan", None)
     assert draft.part(toys["toys"]).plan_id == "plan"
     assert [part.sync.name for part in draft.parts] == ["toys"]

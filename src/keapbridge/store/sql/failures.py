@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, literal, select, tuple_
 
+from keapbridge._flow.effects import Flow
 from keapbridge.model.kept import Failure
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -25,6 +26,7 @@ class Failures:
 
     @flow
     def note(self, failure: Failure) -> None:
+        self._core.known.failing[failure.object] = True
         with self._core.transaction() as c:
             self._core.database.upsert(c, t.failures, [self._core.rows.failure(failure)])
 
@@ -33,9 +35,13 @@ class Failures:
         with self._core.reading() as c:
             return self._of(c, name, side, ids)
 
-    @flow
-    def of_both(self, name: str, ids: Mapping[Side, Collection[str]]) -> dict[Side, dict[str, Failure]]:
+    def of_both(self, name: str, ids: Mapping[Side, Collection[str]]) -> Flow[dict[Side, dict[str, Failure]]]:
         """`of` for records of both sides."""
+        may_have = self._core.lease is None or self._core.known.failing.get(name, True)
+        return (yield from self._of_both(name, ids)) if may_have else {}
+
+    @flow
+    def _of_both(self, name: str, ids: Mapping[Side, Collection[str]]) -> dict[Side, dict[str, Failure]]:
         with self._core.reading() as c:
             return {side: self._of(c, name, side, its) for side, its in ids.items()}
 

@@ -28,6 +28,7 @@ class Known:
         cursors: as they are stored, by synchronization and side.
         with_intents: the synchronizations that may have some.
         open: by synchronization, whether anything may be staged or missing.
+        failing: by synchronization, whether a record of it may have failed.
         asked: names of facts that runs have asked so far: they are read along with the next lease.
         planned: the synchronizations of which runs have asked what is open: so is that.
     """
@@ -37,12 +38,13 @@ class Known:
     cursors: dict[tuple[str, str], StoredCursor] = attrs.field(factory=dict)
     with_intents: set[str] = attrs.field(factory=set)
     open: dict[str, bool] = attrs.field(factory=dict)
+    failing: dict[str, bool] = attrs.field(factory=dict)
     asked: set[str] = attrs.field(factory=set)
     planned: set[str] = attrs.field(factory=set)
 
     def begin(self) -> None:
         """Nothing is known any more: a lease was taken, or everything has changed."""
-        for known in (self.facts, self.fickle, self.cursors, self.with_intents, self.open):
+        for known in (self.facts, self.fickle, self.cursors, self.with_intents, self.open, self.failing):
             known.clear()
 
     def learn(self, name: str, value: str | None) -> None:

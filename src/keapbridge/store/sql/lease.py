@@ -86,7 +86,8 @@ class Lease:
         known.facts |= facts_in(core, c, known.asked)
         known.cursors |= cursors_in(core, c)
         known.with_intents |= with_intents(core, c)
-        known.open |= {name: any(kinds) for name, kinds in open_in(core, c, known.planned).items()}
+        for name, found in open_in(core, c, known.planned).items():
+            known.open[name], known.failing[name] = found.staged or found.missing, found.failed
 
     @flow
     def renew(self, holder: str, term: timedelta) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, or_, select, update
 
@@ -21,11 +21,18 @@ from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks, dump, link_columns, load, moment_of, older, to_moment, to_text
 
-__all__ = ["Plans"]
+__all__ = ["Begun", "Plans"]
 
 FEW = 20  # plans that are looked at at once
 QUIET = frozenset({"failed", "skipped", "unchanged"})  # outcomes of a decision that came too late
 LOOKED_AT = 2_000  # actions that are looked through in one step for a text
+
+
+class Begun(NamedTuple):
+    """When a plan was begun, and for which synchronizations."""
+
+    at: datetime
+    objects: Sequence[str]
 
 
 class Plans:
@@ -36,26 +43,34 @@ class Plans:
 
     @flow
     def begin(self, plan_id: str, created_at: datetime, objects: Sequence[str], *, purpose: str = "sync") -> None:
+        with self._core.transaction() as c:
+            self._begin(c, plan_id, Begun(created_at, objects), purpose)
+
+    def _begin(self, c: Connection, plan_id: str, begun: Begun, purpose: str = "sync") -> None:
         row = {
             "id": plan_id,
             "bridge": self._core.bridge,
-            "created_at": to_text(created_at),
-            "objects": dump(objects),
+            "created_at": to_text(begun.at),
+            "objects": dump(begun.objects),
             "counts": "{}",
             "unchanged": "{}",
             "watermarks": "{}",
             "totals": "{}",
             "purpose": purpose,
         }
-        with self._core.transaction() as c:
-            self._core.database.append(c, t.plans, [row])
+        self._core.database.append(c, t.plans, [row])
 
     @flow
-    def add_actions(self, plan_id: str, first_seq: int, actions: Sequence[Action]) -> None:
+    def add_actions(
+        self, plan_id: str, first_seq: int, actions: Sequence[Action], *, begun: Begun | None = None
+    ) -> None:
+        """Write down actions of a plan, and before them the plan where it was `begun` and is not written yet."""
         rows = [self._core.rows.action(plan_id, seq, action) for seq, action in enumerate(actions, first_seq)]
         if not rows:
             return
         with self._core.transaction() as c:
+            if begun is not None:
+                self._begin(c, plan_id, begun)
             self._core.database.append(c, t.actions, rows)
 
     @flow
@@ -66,7 +81,10 @@ class Plans:
         unchanged: Mapping[str, int],
         cursors: Mapping[str, Mapping[str, Cursor]],
         totals: Mapping[str, Mapping[str, int]],
+        *,
+        begun: Begun | None = None,
     ) -> Plan:
+        """Nothing of a plan is missing any more; see `add_actions`."""
         values = {
             "counts": dump(counts),
             "unchanged": dump(unchanged),
@@ -80,6 +98,8 @@ class Plans:
             return update(t.plans).where(t.plans.c.id == bindparam("its_id")).values(new).returning(*t.plans.c)
 
         with self._core.transaction() as c:
+            if begun is not None:
+                self._begin(c, plan_id, begun)
             its = {f"its_{column}": value for column, value in values.items()}
             row = self._core.database.execute(c, "finish a plan", query, {**its, "its_id": plan_id}).one()
             return self._to_plan(c, row)

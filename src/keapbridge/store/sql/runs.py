@@ -39,8 +39,24 @@ class Runs:
         self._core = core
 
     @flow
-    def begin(self, plan_id: str, run_id: str, started_at: datetime, by: str | None = None) -> bool:
-        """Mark a plan as applied and begin the run, for the person who wants it; `False` when it was applied before."""
+    def begin(
+        self,
+        plan_id: str,
+        run_id: str,
+        started_at: datetime,
+        by: str | None = None,
+        *,
+        telling: Collection[str] = (),
+    ) -> list[Line] | None:
+        """Mark a plan as applied and begin the run; `None` when the plan was applied before.
+
+        Args:
+            by: the person who wants it.
+            telling: the synchronizations of which it tells, too, what was settled without a run.
+
+        Returns:
+            The lines of that, which are part of its report from now on.
+        """
 
         def claim() -> Any:
             p = t.plans.c
@@ -57,9 +73,9 @@ class Runs:
         with self._core.transaction() as c:
             its = {"its_id": plan_id, "its_bridge": self._core.bridge, "moment": to_text(started_at)}
             if self._core.database.execute(c, "claim a plan", claim, its).rowcount != 1:
-                return False
+                return None
             self._core.database.append(c, t.runs, [run])
-        return True
+            return self._claim_lines(c, run_id, telling) if telling else []
 
     @flow
     def add_lines(self, run_id: str, lines: Sequence[Line]) -> None:
@@ -73,30 +89,16 @@ class Runs:
             rows = [self._core.rows.line(self._core.next_run, line) for line in lines]
             self._core.database.append(c, t.lines, rows)
 
-    def claim_lines(self, run_id: str, objects: Collection[str]) -> Flow[list[Line]]:
-        """Make the lines of what was settled without a run part of this one's report."""
-        waiting = yield from self._waiting_lines()
-        claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
-        if claimed:  # before most runs there are none
-            yield from self._claim_lines(run_id, list(claimed))
-        return list(claimed.values())
-
-    @flow
-    def _waiting_lines(self) -> dict[int, Line]:
-        """Those that wait for the next run, by their numbers."""
-
+    def _claim_lines(self, c: Connection, run_id: str, objects: Collection[str]) -> list[Line]:
         def query() -> Any:
             return select(t.lines.c.seq, t.lines.c.body).where(*named(t.lines, "run_id")).order_by(t.lines.c.seq)
 
-        with self._core.reading() as c:
-            rows = self._core.database.execute(c, "lines of a run", query, {"run_id": self._core.next_run}).all()
-        return {row.seq: self._core.rows.to_line(row.body) for row in rows}
-
-    @flow
-    def _claim_lines(self, run_id: str, numbers: Sequence[int]) -> None:
-        with self._core.transaction() as c:
-            for chunk in chunks(numbers):
-                c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
+        rows = self._core.database.execute(c, "lines of a run", query, {"run_id": self._core.next_run}).all()
+        waiting = {row.seq: self._core.rows.to_line(row.body) for row in rows}
+        claimed = {seq: line for seq, line in waiting.items() if line.object in objects}
+        for chunk in chunks(list(claimed)):  # before most runs there are none
+            c.execute(update(t.lines).where(t.lines.c.seq.in_(chunk)).values(run_id=run_id))
+        return list(claimed.values())
 
     @flow
     def finish(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -52,19 +52,27 @@ def _mark_of(life: Life, known: str | None) -> str | None:
     return LIVING + hashlib.blake2b(f"{life.born} {life.changed}".encode(), digest_size=16).hexdigest()
 
 
-def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, tuple[bool, bool]]:
-    """Whether anything is staged for these synchronizations, and whether anything is missing."""
+class Open(NamedTuple):
+    """Whether anything is staged for a synchronization, is missing, or has failed."""
+
+    staged: bool
+    missing: bool
+    failed: bool
+
+
+def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, Open]:
+    """What is open of these synchronizations."""
     if not names:
         return {}
 
     def query() -> Any:
         each = core.database.each("names").subquery().c[0]
-        its = (exists().where(*named(table, "bridge"), table.c.object == each) for table in (t.observed, t.missing))
-        return select(each, *its)
+        tables = (t.observed, t.missing, t.failures)
+        return select(each, *(exists().where(*named(table, "bridge"), table.c.object == each) for table in tables))
 
     values = {"bridge": core.bridge, "names": sorted(names)}
     rows = core.database.execute(c, "what is open", query, values).tuples()
-    return {name: (bool(staged), bool(missing)) for name, staged, missing in rows}
+    return {name: Open(*map(bool, found)) for name, *found in rows}
 
 
 class Staging:
@@ -77,7 +85,8 @@ class Staging:
         """Whether anything is staged, and whether anything is missing: what there is to plan."""
         if not (yield from self._may_be_open(name)):
             return False, False
-        return (yield from self._open_of(name))
+        found = yield from self._open_of(name)
+        return found.staged, found.missing
 
     def _may_be_open(self, name: str) -> Flow[bool]:
         """Whether anything may be: what was so when the lease was taken may be done by now."""
@@ -86,12 +95,14 @@ class Staging:
             return True
         if name not in known.open:
             known.planned.add(name)
-            is_open = any((yield from self._open_of(name)))
-            known.open.setdefault(name, is_open)  # or the other side has staged something meanwhile
+            found = yield from self._open_of(name)
+            known.open.setdefault(
+                name, found.staged or found.missing
+            )  # or the other side has staged something meanwhile
         return known.open[name]
 
     @flow
-    def _open_of(self, name: str) -> tuple[bool, bool]:
+    def _open_of(self, name: str) -> Open:
         with self._core.reading() as c:
             return open_in(self._core, c, [name])[name]
 

@@ -66,7 +66,7 @@ def undo(bridge: Bridge, plan: Plan, by: str | None = None) -> Flow[Report]:
         raise UncertainError(reason, retry_at=again)
     name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
+    if (yield from bridge.store.runs.begin(plan.id, name, started, by)) is None:
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch)
     return (yield from run.to_its_end(within(_undo_all(bridge, run), place=("run", name))))

@@ -15,6 +15,7 @@ from keapbridge.model.kept import Cursor
 from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.plans import Begun
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["PlanDraft", "PlanPart"]
@@ -22,7 +23,7 @@ __all__ = ["PlanDraft", "PlanPart"]
 
 @attrs.define
 class PlanDraft:
-    """A plan while it is being written.
+    """A plan while it is being written. It is first written with its first actions, or at its end.
 
     Attributes:
         accepted: what a person accepts for this run.
@@ -30,6 +31,7 @@ class PlanDraft:
 
     store: LinkStore
     plan_id: str
+    _begun: Begun | None
     accepted: Accepted = attrs.field(factory=Accepted)
     parts: list[PlanPart] = attrs.field(factory=list)
     _next_seq: int = attrs.field(default=0, init=False)
@@ -43,7 +45,8 @@ class PlanDraft:
     def add(self, actions: Sequence[Action]) -> Flow[None]:
         """Write down what is to be done, after all that was written before."""
         if actions:
-            yield from self.store.plans.add_actions(self.plan_id, self._next_seq, actions)
+            yield from self.store.plans.add_actions(self.plan_id, self._next_seq, actions, begun=self._begun)
+            self._begun = None
             self._next_seq += len(actions)
 
     def finish(self) -> Flow[Plan]:
@@ -55,6 +58,7 @@ class PlanDraft:
                 {part.sync.name: part.unchanged for part in self.parts},
                 {part.sync.name: part.cursors for part in self.parts},
                 {part.sync.name: part.totals for part in self.parts},
+                begun=self._begun,
             )
         )
 

@@ -115,13 +115,14 @@ def as_it_is(sync: Synchronization, pair: Pair) -> Commit:
 
 def waiting(sync: Synchronization, records: Sequence[tuple[Side, str]]) -> Flow[dict[tuple[Side, str], str]]:
     """Those of the records that failed before and are not due yet, with what to say about them."""
-    found: dict[tuple[Side, str], str] = {}
-    if not records:
-        return found
-    moment = yield from now()
     ids = {side: [id for s, id in records if s is side] for side in Side}
-    for side, failures in (yield from sync.store.failures.of_both(sync.name, ids)).items():
-        for id, failure in failures.items():
+    failures = (yield from sync.store.failures.of_both(sync.name, ids)) if records else {}
+    if not any(failures.values()):
+        return {}
+    moment = yield from now()
+    found: dict[tuple[Side, str], str] = {}
+    for side, its in failures.items():
+        for id, failure in its.items():
             if failure.waits(moment):
                 when = (
                     "when it is edited"

@@ -11,6 +11,7 @@ from keapbridge.model.accepted import Accepted
 from keapbridge.model.actions import Skip
 from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
+from keapbridge.store.sql.plans import Begun
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
 from keapbridge.sync.planning.deletions import plan_deletions
 from keapbridge.sync.planning.draft import PlanDraft, PlanPart
@@ -51,9 +52,8 @@ def propose(
     """
     store = synchronizations[0].store
     plan_id = (yield from new_id())[:12]
-    started = yield from now()
-    yield from store.plans.begin(plan_id, started, [sync.name for sync in synchronizations])
-    draft = PlanDraft(store, plan_id, accepted or Accepted())
+    begun = Begun((yield from now()), [sync.name for sync in synchronizations])
+    draft = PlanDraft(store, plan_id, begun, accepted or Accepted())
     stopped: list[Exception] = []
     for sync in synchronizations:
         part = draft.part(sync)

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow, elapsed, gather, now
+from keapbridge._flow.effects import Flow, clocks, elapsed, gather
 from keapbridge._io.calls import Malformed, Page
 from keapbridge.decide.cursor import next_cursor
 from keapbridge.decide.restored import is_another_past, newest, out_of_sight
@@ -232,7 +232,7 @@ def _begin(
     system = sync.systems[side]
     before = (yield from sync.store.cursors.get(sync.name, side)) if system.lists_changes else None
     since = None if full or before is None else before.since
-    started, begun = (yield from now()), (yield from elapsed())
+    started, begun = yield from clocks()
     known_since = None if before is None else before.since
     known = (yield from earlier(sync, side, by, known_since, started)) if since is None else None
     page: Page[Any] | None = yield from (system.scan(since) if known is None else scan_after(system, known.reached))

@@ -66,12 +66,15 @@ def apply(
     those = None if only is None else (yield from approved(bridge, plan, only))
     name = yield from run_id()
     started = yield from now()
-    if not (yield from bridge.store.runs.begin(plan.id, name, started, by)):
+    # What planning has found of an earlier run, which did not live to know that it had made it.
+    found = yield from bridge.store.runs.begin(plan.id, name, started, by, telling=plan.objects)
+    if found is None:
         raise StalePlanError(f"plan {plan.id} was applied before; make a new one")
     run = Run(bridge.store, plan, name, bridge.settings.watch, accepted or Accepted(), is_fresh, those, by=by)
     run.deciding |= {
         (each, id): dict.fromkeys(fields, "") for each in plan.objects for id, fields in bridge[each].deciding.items()
     }
+    run.count(found)
     doing = _apply_all(run, [bridge[each] for each in plan.objects], held_back)
     return (yield from run.to_its_end(within(doing, place=("run", name))))
 
@@ -82,8 +85,6 @@ def _apply_all(
     for sync in synchronizations:
         if run.approved is None or (yield from _writes(run.part(sync))):
             yield from make_fields(sync)
-    # What planning has found of an earlier run, which did not live to know that it had made it.
-    run.count((yield from run.store.runs.claim_lines(run.run_id, run.plan.objects)))
     stopped: list[str] = []
     for sync in synchronizations:
         if sync.name in held_back:

@@ -87,6 +87,8 @@ def read_again(part: RunPart, states: Sequence[PairState], planned: Targets) -> 
                 for n, state in enumerate(current)
                 if side in wanted[n] and side not in state.records and state.gone is None
             ]
+            if not missing:
+                continue
             again = yield from _reread_side(part, side, [current[n] for n in missing])
             for n, state in zip(missing, again, strict=True):
                 current[n] = state

@@ -50,9 +50,11 @@ def emptied_reference(pair: Pair, field: str) -> Iterator[tuple[Side, str | None
         The side, the record that its base names (`None` where it has no base), and the one that the other side names.
     """
     for side in Side:
-        now, other = (pair.current[each].values.get(field, UNSET) for each in (side, side.other))
+        other = pair.current[side.other].values.get(field)
+        if pair.current[side].values.get(field, UNSET) is not None or not isinstance(other, str):
+            continue
         base: Any = pair.link.base(side).get(field, UNSET)
-        if now is None and base is not None and isinstance(other, str):
+        if base is not None:
             yield side, None if base is UNSET else str(base), other
 
 

@@ -152,8 +152,8 @@ class Wanted(Generic[R]):
 
     def _query(self, size: int) -> Iterator[tuple[str, str]]:
         yield "page_size", str(size)
-        if self._fields:
-            yield "fields", ",".join(self._fields)
+        if fields := self._fields:
+            yield "fields", ",".join(fields)
         terms = self.terms
         if self.after is not None:
             terms = (*terms, (f"{self.endpoint.id_above}>", str(self.after)))

@@ -42,7 +42,10 @@ def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
 
 def written_over(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """The pairs with what was written over their records, or may have been, by creates that are not done with."""
-    its, edited = sync.store.intents, any(_is_edited(pair, side) for pair in pairs for side in Side)
+    its = sync.store.intents
+    if not its.may_have(sync.name):
+        return list(pairs)
+    edited = any(_is_edited(pair, side) for pair in pairs for side in Side)
     intents = (yield from its.open(sync.name)) if edited else (yield from its.over(sync.name))
     return [attrs.evolve(pair, written_over=_notes(pair, intents)) for pair in pairs] if intents else list(pairs)
 

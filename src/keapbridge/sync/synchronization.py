@@ -140,7 +140,7 @@ class Synchronization:
         Args:
             plan_id: a plan whose links count although they are not made yet.
         """
-        theirs = self.mapper.keap_references(keap_records)
+        theirs = self.mapper.keap_references(keap_records) if keap_records else {}
         ours: dict[str, set[str]] = {}
         for snapshot in snapshots:
             for field, referred in self.mapper.references.items():
@@ -154,10 +154,10 @@ class Synchronization:
         currency = None
         if self.traits.currency_of is not None:
             currency = (yield from self.store.facts.get(KEAP_CURRENCY)) or self.settings.currency
-        fields = yield from known_fields(self.store, self.mapper)
+        fields = (yield from known_fields(self.store, self.mapper)) if self.mapper.custom_fields else {}
         entries = (yield from self.entries.known(self.systems[Side.KEAP])) if self.entries.wanted else {}
         found = Context(currency, self.settings.default_region, to_customcrm, to_keap, fields, entries)
-        return found.mirrored()
+        return found.mirrored() if theirs or ours else found
 
     def _partners(
         self, side: Side, ids: Mapping[str, set[str]], plan_id: str | None

@@ -25,13 +25,13 @@ class Intents:
         self._core = core
 
     def open(self, name: str) -> Flow[list[Intent]]:
-        return (yield from self._read(name)) if self._may_have(name) else []
+        return (yield from self._read(name)) if self.may_have(name) else []
 
     def over(self, name: str) -> Flow[list[Intent]]:
         """Those that were written over a record."""
-        return (yield from self._read(name, over=True)) if self._may_have(name) else []
+        return (yield from self._read(name, over=True)) if self.may_have(name) else []
 
-    def _may_have(self, name: str) -> bool:
+    def may_have(self, name: str) -> bool:
         """Whether there may be any: in most runs there are none."""
         return self._core.lease is None or name in self._core.known.with_intents
 

@@ -75,6 +75,14 @@ def open_in(core: Core, c: Connection, names: Collection[str]) -> dict[str, Open
     return {name: Open(*map(bool, found)) for name, *found in rows}
 
 
+class _Linked(NamedTuple):
+    """What a link knows of a record; when that was changed is text."""
+
+    digest: str | None
+    mark: str | None
+    changed: str | None
+
+
 class Staging:
     """What scans see of records: what differs from what is linked, and what is missing."""
 
@@ -96,9 +104,8 @@ class Staging:
         if name not in known.open:
             known.planned.add(name)
             found = yield from self._open_of(name)
-            known.open.setdefault(
-                name, found.staged or found.missing
-            )  # or the other side has staged something meanwhile
+            # Or the other side has staged something meanwhile.
+            known.open.setdefault(name, found.staged or found.missing)
         return known.open[name]
 
     @flow
@@ -132,7 +139,7 @@ class Staging:
 
     def _in_their_text(self, c: Connection, name: str, side: Side, fingerprints: Mapping[str, str]) -> list[str]:
         known = self._known(c, name, side, list(fingerprints))
-        return [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
+        return [id for id, its in known.items() if its.digest and its.mark == fingerprints[id] + its.digest]
 
     @flow
     def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> tuple[int, list[str]]:
@@ -145,24 +152,23 @@ class Staging:
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         keys: dict[str, tuple[RecordKey, ...]] = {}
-        lives: dict[str, Life] = {}
+        older: list[str] = []
         with self._core.transaction() as c:
-            links = self._known(c, name, side, [s.observation.id for s in staged])
-            known = {id: (digest, mark) for id, digest, mark in links}
+            known = self._known(c, name, side, [s.observation.id for s in staged])
             for item in staged:
                 id, life = item.observation.id, item.observation.life
-                linked = id in known
-                if linked and known[id][0] == item.digest:
+                its = known.get(id)
+                if its is not None and its.digest == item.digest:
                     unchanged.append(id)
-                    mark = item.observation.mark or _mark_of(life, known[id][1])
-                    if mark is not None and mark != known[id][1]:
+                    mark = item.observation.mark or _mark_of(life, its.mark)
+                    if mark is not None and mark != its.mark:
                         row = {"its_id": id, "its_mark": mark, "its_born": life.born}
                         learnt.append({**row, "its_changed": to_text(life.changed)})
                     continue
-                if linked:
-                    lives[id] = life
-                rows.append(self._core.rows.observed(name, item.observation, linked=linked))
-                if not linked:
+                if its is not None and is_no_newer(to_moment(its.changed), life.changed):
+                    older.append(id)
+                rows.append(self._core.rows.observed(name, item.observation, linked=its is not None))
+                if its is None:
                     keys[id] = item.keys
             forgotten = self._forgotten(c, name, side, list(keys))
             rows = [row for row in rows if row["id"] not in forgotten]
@@ -170,15 +176,13 @@ class Staging:
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
             staged_before = self._compare_with_staged(c, name, side, rows)
-            same = {id for id, is_same in staged_before.items() if is_same}
-            older = self._older(c, name, side, {id: life for id, life in lives.items() if id not in same})
             self._note_seen(c, name, side, list(known), complete=complete)
             self._core.upsert_observed(c, rows)
             if staged_before or is_indexed(self._core, c):
                 keep_keys(self._core, c, name, side, keys)
             else:  # at first contact; they have none yet
                 add_keys(self._core, c, name, side, keys, linked=False)
-        return len(unchanged), older
+        return len(unchanged), [id for id in older if not staged_before.get(id)]
 
     @flow
     def note_gone_back(self, name: str, side: Side, ids: Collection[str]) -> None:
@@ -366,21 +370,6 @@ class Staging:
         place = {"its_bridge": self._core.bridge, "its_object": name}
         self._core.database.write_many(c, f"marks of {side.value}", query, [{**place, **mark} for mark in marks])
 
-    def _older(self, c: Connection, name: str, side: Side, shown: Mapping[str, Life]) -> list[str]:
-        """Those of linked records that are no newer than they were."""
-        told = [id for id, life in shown.items() if life.changed is not None]
-        if not told:
-            return []
-
-        def query() -> Any:
-            columns = link_columns(side)
-            its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
-            return select(columns.id, columns.changed).where(*its)
-
-        values = self._core.values(name, side, told)
-        known = self._core.database.execute(c, f"lives in {side.value}", query, values)
-        return [id for id, changed in known.tuples() if is_no_newer(to_moment(changed), shown[id].changed)]
-
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""
         if not ids:
@@ -430,13 +419,13 @@ class Staging:
         for table in (t.observed, t.match_keys):
             self._core.delete(c, table, name, side, unlinked)
 
-    def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> list[tuple[Any, ...]]:
-        """What the links of records know of them: id, digest and mark."""
+    def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> dict[str, _Linked]:
+        """What the links of records know of them, by id."""
 
         def query() -> Any:
             columns = link_columns(side)
             its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
-            return select(columns.id, columns.digest, columns.mark).where(*its)
+            return select(columns.id, columns.digest, columns.mark, columns.changed).where(*its)
 
-        values = self._core.values(name, side, ids)
-        return list(self._core.database.execute(c, f"known in {side.value}", query, values).tuples())
+        rows = self._core.database.execute(c, f"known in {side.value}", query, self._core.values(name, side, ids))
+        return {id: _Linked(*rest) for id, *rest in rows.tuples()}

@@ -326,8 +326,7 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     result = list(pairs)
     for side in Side:
         unsteady = {f for (s, f), found in sync.absences.verdicts.items() if s is side and found is Verdict.UNSTEADY}
-        again = [n for n, pair in enumerate(result) if _is_unsteady(pair, side, unsteady)]
-        if again:
+        if again := [n for n, pair in enumerate(result) if unsteady and _is_unsteady(pair, side, unsteady)]:
             found, _ = yield from sync.read(side, [result[n].link.id(side) for n in again])
             _replace(result, side, again, found)
         hidden = sync.absences.unlisted[side]

@@ -32,6 +32,7 @@ from keapbridge.customcrm.sql.opening import (
 )
 from keapbridge.customcrm.sql.refusals import is_refusal, words_of_database
 from keapbridge.customcrm.sql.rows import Rows
+from keapbridge.customcrm.sql.strict import refuse_what_does_not_fit
 from keapbridge.customcrm.sql.table import SqlTable
 from keapbridge.customcrm.sql.unsafe import refuse_one_table_for_two
 from keapbridge.errors import MappingError, NoAnswerError, StatusError, StoppedError, TransportError
@@ -104,9 +105,12 @@ class SqlCustomcrm:
         """What is to be known of the tables; refuses what would destroy data."""
         found = {name: list(rows.refuse_harm(self._engine)) for name, rows in self._tables.items()}
         refuse_one_table_for_two(self._given)
-        if self._owned and found:
-            names = {part.table.name for rows in self._tables.values() for part in rows.tables.parts}
-            found[next(iter(found))] += hold_to_foreign_keys(self._engine, names)
+        if found:
+            of_all = found[next(iter(found))]
+            of_all += refuse_what_does_not_fit(self._engine, is_owned=self._owned)
+            if self._owned:
+                names = {part.table.name for rows in self._tables.values() for part in rows.tables.parts}
+                of_all += hold_to_foreign_keys(self._engine, names)
         return found
 
     def findings(self, object: str) -> Sequence[Finding]:

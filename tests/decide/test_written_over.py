@@ -21,7 +21,7 @@ SENT = {"Name": "Bob", "Job": "Clerk", "Phone": "1"}
 def pair(held: dict[str, Any], unreadable: dict[str, str] | None = None, **note: Any) -> Pair:
     """A pair whose record in Keap holds that, after something was sent over it."""
     seen = Observation(KEAP, "1", Snapshot({**BASE, **held}, unreadable or {}))
-    over = WrittenOver("intent", KEAP, "written over", **{"written": SENT, **note})
+    over = WrittenOver("intent", "A2", KEAP, "written over", **{"written": SENT, **note})
     return Pair(Link("a", "1", BASE, BASE), None, seen, written_over=(over,))
 
 

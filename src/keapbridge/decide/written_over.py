@@ -23,7 +23,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Observation, Pair, Values, WrittenOver, is_stored_form
 from keapbridge.model.side import Side
 
-__all__ = ["PUT_BACK", "as_it_was", "begun", "done", "emptied", "looks_written_over", "putting_back"]
+__all__ = ["PUT_BACK", "as_it_was", "as_planned", "begun", "done", "emptied", "looks_written_over", "putting_back"]
 
 PUT_BACK = "put back"  # why a value is written
 
@@ -87,6 +87,21 @@ def putting_back(pair: Pair, outcome: Merge) -> Merge:
             change = changes.get((field, side), Change(field, side, None, before, PUT_BACK))
             changes[field, side] = attrs.evolve(change, before=now.get(field))
     return attrs.evolve(outcome, changes=tuple(changes.values()), held=(*outcome.held, *held.values()))
+
+
+def as_planned(pair: Pair, outcome: Merge) -> Merge:
+    """What is to be done, as a plan keeps it: without what was written over a record, which is somebody else's."""
+    was = as_it_was(pair)
+    if was is pair:  # as nearly all are
+        return outcome
+
+    def kept(change: Change) -> Change:
+        before: Any = was.current[change.side].values.get(change.field)
+        if before == pair.current[change.side].values.get(change.field):
+            return change
+        return attrs.evolve(change, before=None if change.cause == PUT_BACK else before)
+
+    return attrs.evolve(outcome, changes=tuple(map(kept, outcome.changes)))
 
 
 def begun(pair: Pair, side: Side, sent: Collection[str]) -> Pair:

@@ -126,6 +126,7 @@ class JournalEntry:
         partner_id: the linked record on the other side.
         raw: the same in the notation of its system, which undoing goes by; `None` where that is not known.
         by: who decided it, where somebody said so.
+        sources: the records of the other side whose values are in `before`: they had been written over this one.
     """
 
     object: Told = attrs.field(converter=as_name)
@@ -138,6 +139,7 @@ class JournalEntry:
     partner_id: str = ""
     raw: tuple[RawChange, ...] | None = attrs.field(default=None, repr=False)
     by: str | None = None
+    sources: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -263,6 +263,7 @@ class WrittenOver:
 
     Attributes:
         intent_id: of the create that was sent.
+        source_id: the record of the other side whose counterpart it was to be.
         side: the system that took it for a record that it has.
         reason: what is so, for people.
         written: field → what was written.
@@ -272,6 +273,7 @@ class WrittenOver:
     """
 
     intent_id: str
+    source_id: str
     side: Side
     reason: str
     written: Values = attrs.field(repr=False)

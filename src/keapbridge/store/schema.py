@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0023"
+HEAD = "0024"
 
 metadata = MetaData()
 
@@ -312,6 +312,8 @@ journal = Table(
     Column("written_at", String(40), nullable=False),
     # Both in the notation of the system; NULL where it is not known.
     Column("raw", Text),
+    # The records of the other side whose values are in `before`; NULL for nearly all.
+    Column("sources", Text),
     Index("ix_keapbridge_journal_run", "run_id", "seq"),
     Index("ix_keapbridge_journal_record", "bridge", "object", "side", "record_id"),
 )

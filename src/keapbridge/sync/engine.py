@@ -376,8 +376,8 @@ class Engine:
         return self._run("forget", [sync], self._forget(sync, side, id), wait, is_bound=False)
 
     def _forget(self, sync: Synchronization, side: Side, id: str) -> Flow[Forgotten]:
-        yield from check_settled(sync, side, id)
         forgetting = self.bridge.store.forgetting
+        yield from check_settled(sync, (yield from forgetting.whom(sync.name, side, id)))
         ids, counts = yield from forgetting.erase(sync.name, side, id)
         cleaned = yield from forgetting.clean()
         return Forgotten(sync.name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)

@@ -66,14 +66,14 @@ def _notes(pair: Pair, intents: Sequence[Intent]) -> tuple[WrittenOver, ...]:
         source = f"{its.side.other.title} {its.source_id}"
         if its.over is not None and its.over == pair.link.id(its.side):
             reason = f"what was made of {source} was written over it"
-            found.append(WrittenOver(its.id, its.side, reason, its.values, its.before))
+            found.append(WrittenOver(its.id, its.source_id, its.side, reason, its.values, its.before))
         elif (
             its.over is None
             and its.source_id != pair.link.id(its.side.other)
             and looks_written_over(pair, its.side, its.values)
         ):
             reason = f"what was made of {source} may have been written over it; looked at again"
-            found.append(WrittenOver(its.id, its.side, reason, its.values, certain=False))
+            found.append(WrittenOver(its.id, its.source_id, its.side, reason, its.values, certain=False))
     return tuple(found)
 
 

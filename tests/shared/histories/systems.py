@@ -96,8 +96,8 @@ def _copy(database: sqlite3.Connection) -> Copy:
 class Keap:
     """Keap's emulator."""
 
-    def __init__(self, clock: Clock, behaviour: KeapBehaviour | None = None) -> None:
-        self.emulator = KeapEmulator(clock=clock, **({"behaviour": behaviour} if behaviour else {}))
+    def __init__(self, clock: Clock, behaviour: KeapBehaviour | None = None, habits: kb.Habits | None = None) -> None:
+        self.emulator = KeapEmulator(clock=clock, habits=habits, **({"behaviour": behaviour} if behaviour else {}))
 
     def _table(self, kind: str) -> Any:
         return getattr(self.emulator.state, kind)

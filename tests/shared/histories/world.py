@@ -50,6 +50,7 @@ class World:
     options: dict[str, Any] = attrs.field(factory=dict)
     crm_options: dict[str, Any] = attrs.field(factory=dict)
     behaviour: KeapBehaviour | None = None
+    habits: kb.Habits | None = None
     crm_ahead: timedelta = timedelta(0)
     keap_ahead: timedelta = timedelta(0)
     mappers: dict[str, Any] = attrs.field(factory=lambda: dict(MAPPERS))
@@ -68,7 +69,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.crm = CRMS[self.kind](lambda: self.clock() + self.crm_ahead, **self.crm_options)
-        self.keap = Keap(lambda: self.clock() + self.keap_ahead, self.behaviour)
+        self.keap = Keap(lambda: self.clock() + self.keap_ahead, self.behaviour, self.habits)
         self.keap_wire = Wire(self.keap, self.keap.emulator.app, self.loop)
         if self.crm.app is not None:
             self.crm_wire = Wire(self.crm, self.crm.app, self.loop)

@@ -14,15 +14,58 @@ from tiers import variants
 
 import keapbridge as kb
 from keapbridge._flow.drivers import SyncDriver
+from keapbridge.model.report import Line
 from keapbridge.store import schema
-from keapbridge.store.sql import forgetting
+from keapbridge.store.sql import open_store
 from keapbridge.store.works import SqlWorks
 from keapbridge.testing import CustomcrmEmulator, KeapEmulator
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRETS = (b"Zebulon", b"zebulon", b"Quagmire", b"Xylograph", b"4155550123", b"Unfit")
-SPECIAL = {"links", "journal", "overwrites", "intents", "actions", "lines", "tombstones", "told_apart", "works", "runs"}
-OF_NOBODY = {"leases", "cursors", "facts", "plans", "tokens", "paces", "messages", "tenants"}
+# Where values of people may be, or what a system has said of them.
+HOLDS = {
+    "links": "customcrm_base keap_base awaited decided aside",
+    "observed": "snapshot unreadable aliases problem",
+    "match_keys": "key spelt apart stronger",
+    "tombstones": "reason",
+    "failures": "reason",
+    "actions": "body",
+    "runs": "why",
+    "lines": "body",
+    "intents": "draft before",
+    "journal": "before after raw",
+    "overwrites": "before after",
+    "works": "error",
+}
+# Bare ids, names of fields, digests of whole records, moments, numbers, and what is of nobody who is kept in step.
+HOLDS_NOT = {
+    "links": "customcrm_id keap_id customcrm_digest keap_digest customcrm_mark keap_mark "
+    "customcrm_born keap_born customcrm_changed keap_changed",
+    "observed": "side id linked absent updated_at version mark seen_in born changed went_back",
+    "match_keys": "side id rank slot linked",
+    "seen": "side id",
+    "missing": "side id proven",
+    "tombstones": "side id apart",
+    "told_apart": "side id other_side other_id run_id told_at decided_by",
+    "failures": "side id tries next_try_at",
+    "leases": "holder expires_at keap customcrm",
+    "cursors": "side watermark newest",
+    "facts": "name value",
+    "plans": "id created_at objects counts unchanged watermarks newest totals purpose applied_at",
+    "actions": "plan_id seq kind customcrm_id keap_id",
+    "runs": "id plan_id started_at ended_at counts complete decided_by",
+    "lines": "seq run_id outcome",
+    "intents": "id side source_id created_at over over_at",
+    "journal": "seq run_id side record_id partner_id kind written_at sources",
+    "overwrites": "side field record_id written_at",
+    "tokens": "name body holder locked_until",
+    "paces": "key entry",
+    "inbox": "seq side id event mark received_at due_at state tries",
+    "messages": "id signed_at received_at",
+    "works": "about what decided_by began_at ended_at page",
+    "tenants": "settings every full_every weight paused token added_at sync_at sync_job hooks_at hooks_job watch_at "
+    "watch_job full_at began_at ended_at complete_at outcome why in_row quota_left conflicts",
+}
 
 
 def remains(folder: Path) -> set[bytes]:
@@ -30,10 +73,60 @@ def remains(folder: Path) -> set[bytes]:
     return {secret for secret in SECRETS if any(secret in text for text in texts)}
 
 
-def test_every_table_is_thought_of() -> None:
-    erased = {table.name for tables in forgetting.BY_RECORD.values() for table in tables}
-    known = {f"keapbridge_{name}" for name in SPECIAL | OF_NOBODY} | erased
-    assert set(schema.metadata.tables) == known
+def test_every_column_is_thought_of() -> None:
+    known = {name: {*HOLDS.get(name, "").split(), *its.split()} for name, its in HOLDS_NOT.items()}
+    tables = {name.removeprefix("keapbridge_"): table for name, table in schema.metadata.tables.items()}
+    assert known == {name: set(table.columns.keys()) - {"bridge", "object"} for name, table in tables.items()}
+
+
+KINDS = pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param("postgresql", marks=[pytest.mark.thorough, pytest.mark.xdist_group("postgresql")]),
+    ],
+)
+
+
+@KINDS
+@pytest.mark.parametrize("column", [f"{name}.{each}" for name, its in HOLDS.items() for each in its.split()])
+def test_whatever_a_column_holds_of_a_person_is_erased(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, column: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 'b.db'}" if kind == "sqlite" else request.getfixturevalue("postgresql_url")
+    store = open_store(url, "default")
+    driver = SyncDriver()
+    name, of = column.split(".")
+    table = schema.metadata.tables[f"keapbridge_{name}"]
+    driver.run(store.plans.begin("p", NOON, ["contacts"]))
+    driver.run(store.runs.begin("p", "r", NOON))
+    line = Line("contacts", "failed", kb.Side.KEAP, None, "12", (), "Zebulon")
+    row = {
+        **{each.name: "" if isinstance(each.type, sa.String) else 1 for each in table.columns if not each.nullable},
+        "bridge": "default",
+        "object": "contacts",
+        "side": "keap",
+        "other_side": "keap",
+        "run_id": "r",
+        **dict.fromkeys(("id", "record_id", "keap_id"), "12"),
+        **({"id": "r2"} if name == "runs" else {"side": "customcrm", "source_id": "12"} if name == "intents" else {}),
+        "plan_id": "p",
+        "linked": False,
+        of: store.rows.line("r", line)["body"] if name == "lines" else "Zebulon",
+    }
+    with store.database.transaction() as c:
+        c.execute(table.insert(), {key: value for key, value in row.items() if key in table.columns})
+        if name == "journal":  # another's, over whom this one had been written
+            other = {**row, "record_id": "40", "sources": '["7", "12"]', "side": "customcrm", "seq": 2}
+            nothing = {"before": "{}", "after": "{}", "written_at": NOON.isoformat(), "raw": "[]"}
+            its = {**other, **nothing, "before": '{"FirstName":"Zebulon"}'}
+            c.execute(table.insert(), {key: value for key, value in its.items() if key in table.columns})
+    assert rows_about(url, set())
+    driver.run(store.forgetting.erase("contacts", kb.Side.KEAP, "12"))
+    driver.run(store.forgetting.clean())
+    assert rows_about(url, set()) == {}
+    store.close()
+    assert kind == "postgresql" or remains(tmp_path) == set()
 
 
 @pytest.mark.parametrize("side", variants(kb.Side, quick=[kb.Side.KEAP]))
@@ -105,7 +198,7 @@ KEY = base64.urlsafe_b64encode(bytes(range(32)))
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))])
+@KINDS
 def test_a_person_is_forgotten_in_any_store(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, key: bytes | None
 ) -> None:
@@ -204,7 +297,6 @@ def test_keap_s_word_for_it_is_told_with_what_is_due(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
     from keapbridge.store.inbox import Arrival, SqlInbox
-    from keapbridge.store.sql import open_store
 
     store = open_store(f"sqlite:///{tmp_path / 'b.db'}", "default")
     inbox = SqlInbox(store)

@@ -132,6 +132,7 @@ def test_every_text_that_may_tell_of_people_is_among_those_that_are_encrypted() 
     assert others == {
         "match_keys.key",  # a keyed hash, as the next one
         "match_keys.spelt",
+        "journal.sources",  # ids
         "observed.absent",  # names of fields
         "plans.objects",
         "plans.counts",

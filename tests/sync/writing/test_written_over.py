@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+import sqlalchemy as sa
 from stopping import Clock, CountingDriver, KilledError, shares
 from tiers import each
 from toys import Box, World
@@ -18,6 +19,7 @@ from keapbridge._flow.effects import now
 from keapbridge.errors import TransportError
 from keapbridge.model.kept import Commit, Intent
 from keapbridge.model.records import Link
+from keapbridge.store import schema
 from keapbridge.sync.lease import TERM
 
 KEAP, CUSTOMCRM = kb.Side.KEAP, kb.Side.CUSTOMCRM
@@ -61,6 +63,10 @@ class Scene:
     def intents(self) -> list[Intent]:
         return self.world.run(self.world.store.intents.open("toys"))
 
+    def ids(self) -> tuple[str | None, str | None]:
+        """The record that is written over, as the engine is asked for it: by Keap's id, or by Customcrm's."""
+        return (self.counterpart, None) if self.side is KEAP else (None, self.counterpart)
+
     def is_healed(self) -> bool:
         return self.held() == [TOP, TOP, KITE] and not self.intents()
 
@@ -84,6 +90,13 @@ def scene(world: World, side: kb.Side) -> Scene:
     [counterpart] = box_of(world, side).records
     box_of(world, side).take_new_ones_for(counterpart)
     return Scene(world, side, top, counterpart, put(world, side.other, *KITE))
+
+
+def is_known_of(world: World, text: str) -> bool:
+    """Whether the store has this value in any row."""
+    with world.store.database.engine.connect() as connection:
+        tables = (connection.execute(sa.select(table)).all() for table in schema.metadata.sorted_tables)
+        return any(f'"{text}"' in str(row) for rows in tables for row in rows)
 
 
 def lost(what: str, _id: str, _values: Mapping[str, Any]) -> None:
@@ -316,8 +329,7 @@ def test_neither_run_brings_it_back_when_it_is_undone(toys: World, side: kb.Side
     toys.run(toys.engine.undo(first if which == "that wrote it over" else second))
     toys.sync()
     assert s.is_healed()
-    ids = (s.counterpart, None) if side is KEAP else (None, s.counterpart)
-    history = toys.run(toys.engine.history("toys", *ids))
+    history = toys.run(toys.engine.history("toys", *s.ids()))
     assert "put back" in [entry.kind for entry in history]
 
 
@@ -376,12 +388,16 @@ def test_a_pair_that_is_no_more_waits_for_nothing(toys: World, side: kb.Side) ->
 def test_who_was_written_over_another_is_forgotten_once_that_one_is_as_it_was(
     toys: World, side: kb.Side, is_known: bool
 ) -> None:
-    """What the store knows of the one is all that tells it from an edit of the other."""
+    """What the store knows of the one is all that tells it from an edit of the other, as long as that may be shown."""
+    clock = Clock(datetime.now(UTC))
+    toys.driver = CountingDriver(clock)
+    shares(toys.store, clock)
     s = scene(toys, side)
     end = hidden_when_made(s)
     if not is_known:
         s.target.after = lost
     toys.sync()
+    over = s.target.records[s.counterpart]
     ids = (s.kite, None) if side is CUSTOMCRM else (None, s.kite)
     with pytest.raises(kb.UncertainError, match=f"{s.kite}.*sync"):
         toys.run(toys.engine.forget("toys", *ids))
@@ -390,7 +406,22 @@ def test_who_was_written_over_another_is_forgotten_once_that_one_is_as_it_was(
         show()
     toys.sync()
     assert s.is_healed()
+    with pytest.raises(kb.UncertainError, match=f"{s.counterpart}, over which {s.kite} had been written"):
+        toys.run(toys.engine.forget("toys", *ids))
+    back, s.target.records[s.counterpart] = s.target.records[s.counterpart], over
+    toys.sync(full=True)
+    clock.pass_by(timedelta(minutes=5))
+    with pytest.raises(kb.UncertainError, match="may still be shown as it was then"):
+        toys.run(toys.engine.forget("toys", *ids))
+    s.target.records[s.counterpart] = back
+    toys.sync(full=True)
+    assert s.is_healed()
+    assert is_known_of(toys, KITE[0])
     assert toys.run(toys.engine.forget("toys", *ids)).erased["intents"] == 0
+    assert not is_known_of(toys, KITE[0])
+    [put_back] = [e for e in toys.run(toys.engine.history("toys", *s.ids())) if e.kind == "put back"]
+    assert (put_back.before, put_back.sources) == ({}, ())
+    assert put_back.after["Name"] == TOP[0]
     toys.sync(full=True)
     assert s.is_healed()
 
@@ -440,13 +471,20 @@ def test_what_two_have_made_together_holds_nothing_of_the_one_that_it_is_not_lin
         return (yield from observations(name, where, those))
 
     toys.store.staging.observations = slowly  # type: ignore[method-assign]
-    toys.driver = CountingDriver(Clock(datetime.now(UTC)), side_by_side=True)
+    clock = Clock(datetime.now(UTC))
+    toys.driver = CountingDriver(clock, side_by_side=True)
     toys.sync()
     toys.sync(full=True)
     [link] = toys.engine.links("toys")
     assert link.id(side.other) == ids[first == "the second"]
     assert [shown(source.records[each]) for each in ids] == [TOP, ("Kite", None)]
     assert shown(target.records["7"]) == shown(source.records[link.id(side.other)])
+
+    clock.pass_by(timedelta(minutes=5))
+    [other] = set(ids) - {link.id(side.other)}
+    assert is_known_of(toys, shown(source.records[other])[0])
+    toys.run(toys.engine.forget("toys", *((other, None) if side is CUSTOMCRM else (None, other))))
+    assert not any(is_known_of(toys, value) for value in shown(source.records[other]) if value)
 
 
 @each

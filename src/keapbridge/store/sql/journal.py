@@ -17,7 +17,7 @@ from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.rows import chunks
 from keapbridge.store.sql.runs import FORGOTTEN
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "entries_of_sources"]
 
 
 class Journal:
@@ -122,6 +122,12 @@ class Journal:
         return found
 
     @flow
+    def put_back(self, name: str, ids: Mapping[Side, Collection[str]]) -> list[JournalEntry]:
+        """What put back a record over which one of these had been written, and has that one's values."""
+        with self._core.reading() as c:
+            return [entry for _, entry in entries_of_sources(self._core, c, name, ids)]
+
+    @flow
     def history(self, name: str, side: Side, id: str) -> list[JournalEntry]:
         """What was written to a record, in order, with who decided it."""
         rows, j = self._core.rows, t.journal.c
@@ -129,3 +135,13 @@ class Journal:
         query = query.where(*self._core.of(t.journal, name, side), j.record_id == id)
         with self._core.reading() as c:
             return [rows.to_entry(row, rows.open_text(row.decided_by)) for row in c.execute(query.order_by(j.seq))]
+
+
+def entries_of_sources(
+    core: Core, c: Connection, name: str, ids: Mapping[Side, Collection[str]]
+) -> list[tuple[int, JournalEntry]]:
+    """The entries of other records that hold values of these, each with its number."""
+    j = t.journal.c
+    query = select(t.journal).where(*core.of(t.journal, name), j.sources.is_not(None)).order_by(j.seq)
+    found = [(int(row.seq), core.rows.to_entry(row)) for row in c.execute(query)]
+    return [(seq, entry) for seq, entry in found if not set(ids[entry.side.other]).isdisjoint(entry.sources)]

@@ -228,12 +228,14 @@ class Rows:
             "after": self.close(entry.after),
             "raw": None if entry.raw is None else self.close(list(map(_raw_to_plain, entry.raw))),
             "written_at": to_text(entry.written_at),
+            "sources": dump(entry.sources) if entry.sources else None,
         }
 
     def to_entry(self, row: Row[Any], by: str | None = None) -> JournalEntry:
         values = (self.open(row.before), self.open(row.after), moment_of(row.written_at), row.partner_id)
         raw = None if row.raw is None else _structure(self.open(row.raw), tuple[RawChange, ...])
-        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw, by)
+        sources = () if row.sources is None else tuple(load(row.sources))
+        return JournalEntry(row.object, Side(row.side), row.record_id, row.kind, *values, raw, by, sources)
 
     def line(self, run_id: str, line: Line) -> dict[str, Any]:
         outcome = line.outcome if line.outcome in LOOKED_FOR else None

@@ -13,7 +13,7 @@ from keapbridge.decide.decided import still_decided
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.returned import returned
 from keapbridge.decide.to_and_fro import Written, goes_to_and_fro
-from keapbridge.decide.written_over import as_it_was
+from keapbridge.decide.written_over import as_it_was, as_planned
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.actions import Action, Conflict, Skip, Update
 from keapbridge.model.change import Held
@@ -81,8 +81,9 @@ def _plan_batch(part: PlanPart, pairs: Sequence[Pair]) -> Flow[None]:
             ours = (Side.CUSTOMCRM, pair.link.customcrm_id)
             actions.append(Skip(sync.name, *ours, failed[ours]))
         else:
-            actions += _pair_actions(sync, pair, outcome)
-            changed.append((pair.link, outcome))
+            kept = as_planned(pair, outcome)
+            actions += _pair_actions(sync, pair, kept)
+            changed.append((pair.link, kept))
     if settled:
         yield from sync.store.links.settle(settled)
     yield from part.add(actions)

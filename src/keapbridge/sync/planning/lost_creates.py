@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from keapbridge._flow.effects import Flow
+from keapbridge._flow.effects import Flow, now
 from keapbridge._io.calls import Page
 from keapbridge.decide.written_over import as_it_was, emptied, looks_written_over
 from keapbridge.errors import UncertainError, UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Skip
-from keapbridge.model.kept import Commit, Failure, Intent
+from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
@@ -142,8 +142,8 @@ def held_before(sync: Synchronization, side: Side, pair: Pair) -> Flow[dict[str,
     return {} if seen is None or pair.doubt is not None else dict(seen.snapshot.values)
 
 
-def check_settled(sync: Synchronization, side: Side, id: str) -> Flow[None]:
-    """Look whether it is known what became of the creates of a record; without their intents nobody finds that out.
+def check_settled(sync: Synchronization, ids: Mapping[Side, Collection[str]]) -> Flow[None]:
+    """Look whether it is known what became of the creates of some records; without their intents nobody finds that out.
 
     What was made would come back as somebody new, and what was written over another record would pass for an edit.
 
@@ -151,8 +151,8 @@ def check_settled(sync: Synchronization, side: Side, id: str) -> Flow[None]:
         UncertainError: when it is not.
     """
     for intent in (yield from sync.store.intents.open(sync.name)):
-        if (intent.side.other, intent.source_id) == (side, id):
-            reason = f"what was made of {side.title} {id} "
+        if intent.source_id in ids[intent.side.other]:
+            reason = f"what was made of {intent.side.other.title} {intent.source_id} "
             if intent.over is None:
                 reason += "is not known yet: sync first"
             else:
@@ -160,6 +160,25 @@ def check_settled(sync: Synchronization, side: Side, id: str) -> Flow[None]:
                     f"was written over {intent.side.title} {intent.over}, which gets back what it held: sync first"
                 )
             raise UncertainError(reason, retry_at=certain_at(intent.created_at, sync.settings))
+    for entry in (yield from sync.store.journal.put_back(sync.name, ids)):
+        certain = entry.written_at + sync.settings.lag
+        if (yield from now()) < certain or (yield from _shows_still(sync, entry)):
+            what = f"{entry.side.title} {entry.record_id}, over which {', '.join(entry.sources)} had been written"
+            reason = f"{what}, may still be shown as it was then: sync after {certain:%Y-%m-%d %H:%M:%S} UTC"
+            raise UncertainError(reason, retry_at=certain)
+
+
+def _shows_still(sync: Synchronization, entry: JournalEntry) -> Flow[bool]:
+    """Whether a record that was put back is not known to hold its own values again."""
+    name, side, id = sync.name, entry.side, entry.record_id
+    seen = yield from sync.store.staging.observations(name, side, [id])
+    pairs = yield from sync.store.links.pairs_of(name, [id], side)
+    awaited = [pair.link.awaited.get(side, {}) for pair in pairs]
+    shown = [
+        *(each.snapshot.values for each in seen.values()),
+        *({field: its.before for field, its in each.items()} for each in awaited),
+    ]
+    return any(values.get(f) == v for f, v in entry.before.items() if v is not None for values in shown)
 
 
 def may_be_of(side: Side, id: str) -> str:

@@ -227,9 +227,11 @@ def _but_put_back(
     was = as_it_was(state.pair).current[entry.side].values
     changed = {c.field: was.get(c.field, c.before) for c in changes if c.cause != PUT_BACK}
     back = [c.field for c in changes if c.cause == PUT_BACK]
+    sources = tuple(sorted({note.source_id for note in state.pair.written_over if note.side is entry.side}))
+    parts = (("put back", {f: entry.before[f] for f in back}, sources), ("update", changed, ()))
     entries = [
-        attrs.evolve(entry, kind=kind, before=before, after={field: entry.after[field] for field in before}, raw=None)
-        for kind, before in (("put back", {f: entry.before[f] for f in back}), ("update", changed))
+        attrs.evolve(entry, kind=kind, before=before, after={f: entry.after[f] for f in before}, raw=None, sources=its)
+        for kind, before, its in parts
         if before
     ]
     return tuple(entries), [attrs.evolve(c, before=changed[c.field]) for c in changes if c.field in changed]

@@ -384,17 +384,17 @@ def _based_on(state: PairState, side: Side, written: Values) -> PairState:
     and differ for ever.
 
     What is decided and not known to be written to both sides keeps its bases: an edit of either is in conflict. So does
-    what is put back: nobody has compared it.
+    what is put back: nobody has compared it. But where a base took what was written over the record for its own, it is
+    what the other side's base says.
     """
     was = as_it_was(state.pair).current
     source, back = was[side.other].values, _put_back(state.pair, side, was[side].values)
-    decided = state.pair.link.decided
-    written = {
-        f: v
-        for f, v in written.items()
-        if (f not in decided or decided[f].is_done) and not (f in back and back[f] == v)
-    }
-    link = state.pair.link.based_on(side, written)
+    decided, link = state.pair.link.decided, state.pair.link
+    held, own = state.pair.current[side].values, link.base(side.other)
+    back = {field: value for field, value in back.items() if field in written and written[field] == value}
+    never_its_own = {f: v for f, v in back.items() if link.base(side).get(f, UNSET) == held.get(f) and own.get(f) == v}
+    written = {f: v for f, v in written.items() if (f not in decided or decided[f].is_done) and f not in back}
+    link = link.based_on(side, {**written, **never_its_own})
     compared = {f: source[f] for f in written if f in source and f not in state.uncompared}
     return _with_link(
         state, link.based_on(side.other, compared).forgetting(side.other, state.uncompared & written.keys())

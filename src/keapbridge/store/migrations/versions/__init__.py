@@ -32,6 +32,7 @@ from keapbridge.store.migrations.versions import (
     v0021_open_deliveries,
     v0022_written_over,
     v0023_replicas,
+    v0024_sources,
 )
 
 __all__ = ["SCRIPTS"]
@@ -60,4 +61,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0021_open_deliveries,
     v0022_written_over,
     v0023_replicas,
+    v0024_sources,
 )

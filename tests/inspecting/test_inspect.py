@@ -138,8 +138,8 @@ def test_toml_is_read_again_as_the_same_tables(crm: Path) -> None:
     proposal = kb.inspect_database(f"sqlite:///{crm}")
     held = tomllib.loads(proposal.as_toml())["customcrm"]
     assert held.pop("database") == f"sqlite:///{crm}"
-    assert table_from(held["contacts"]) == proposal.tables["contacts"]
-    assert table_from(held["products"]) == proposal.tables["products"]
+    assert table_from(kb.SqlTable, held["contacts"]) == proposal.tables["contacts"]
+    assert table_from(kb.SqlTable, held["products"]) == proposal.tables["products"]
 
 
 def test_the_command_prints_the_proposal(crm: Path, capsys: pytest.CaptureFixture[str]) -> None:

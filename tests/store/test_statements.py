@@ -43,12 +43,11 @@ def test_columns_of_one_name_are_told_apart_by_their_places(connection: sqlite3.
     assert (row.name, row[1]) == ("Cat", "Cat")
 
 
-def test_the_first_the_only_one_or_none(connection: sqlite3.Connection) -> None:
+def test_the_first_and_the_only_one(connection: sqlite3.Connection) -> None:
     one, none = "SELECT legs FROM pets WHERE name = 'Cat'", "SELECT legs FROM pets WHERE name = 'Ant'"
     assert (found(connection, one).first(), found(connection, none).first()) == ((4,), None)
     assert (found(connection, one).scalar(), found(connection, none).scalar()) == (4, None)
-    assert (found(connection, one).one(), found(connection, one).one_or_none()) == ((4,), (4,))
-    assert found(connection, none).one_or_none() is None
+    assert found(connection, one).one() == (4,)
     assert list(found(connection, "SELECT legs FROM pets ORDER BY legs").scalars()) == [2, 4]
 
 

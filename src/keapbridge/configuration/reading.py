@@ -6,6 +6,7 @@ import tomllib
 import typing
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _hooks(places: Places) -> Hooks:
         Url: lambda value, where: Url(places.url(value, where)),
         timedelta: duration,
         Named: _named,
-        SqlTable: table_from,
+        SqlTable: partial(table_from, SqlTable),
         CustomcrmSchema: lambda value, where: _schema(value, where, places),
         Habits: lambda value, where: _habits(value, where, places),
     }

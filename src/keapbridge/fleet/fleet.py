@@ -16,6 +16,7 @@ from keapbridge.fleet.kept import KeptSessions, Opens, called
 from keapbridge.fleet.queue import SILENT, Deferring, give_up_stalled, make_app, prune
 from keapbridge.fleet.status import FleetStatus, status_of
 from keapbridge.fleet.tenants import Tenants
+from keapbridge.fleet.worker import run_once, run_worker
 from keapbridge.model.given import keywords, one_of, optional, seconds, span, text, whole, wrong
 from keapbridge.model.tenant import Lane
 from keapbridge.store.database import Database
@@ -140,8 +141,6 @@ class Fleet:
         Args:
             concurrency: how many tenants at once.
         """
-        from keapbridge.fleet.worker import run_worker
-
         asyncio.run(run_worker(self, whole("concurrency", concurrency, least=1, example=8)))
 
     def run_once(self, *, concurrency: int = 8) -> int:
@@ -153,8 +152,6 @@ class Fleet:
         Returns:
             How many jobs were put into the queue.
         """
-        from keapbridge.fleet.worker import run_once
-
         many = whole("concurrency", concurrency, least=1, example=8)
         return asyncio.run(run_once(self, many, self._deadline.total_seconds()))
 

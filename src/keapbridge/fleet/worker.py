@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from keapbridge.fleet.queue import HOUSE, TENANTS
 from keapbridge.model.tenant import LANES
@@ -20,14 +20,26 @@ from keapbridge.sync.stopping import on_first_signal
 if TYPE_CHECKING:
     import procrastinate
 
-    from keapbridge.fleet.fleet import Fleet
-
 __all__ = ["run_once", "run_worker"]
 
 _log = logging.getLogger("keapbridge.fleet")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before it begins again; the last one for all further times
 PATIENCE = 30.0  # seconds for jobs to end by themselves, when a connection is lost or it is told to end
 POLL = 5.0  # seconds after which to look for jobs, should a notification have been lost
+
+
+class Fleet(Protocol):
+    """What a worker has of its fleet; see `fleet.fleet.Fleet`."""
+
+    @property
+    def app(self) -> procrastinate.App: ...
+    @property
+    def app_of_jobs(self) -> procrastinate.App: ...
+    async def rescue(self, app: procrastinate.App | None = None) -> int: ...
+    async def dispatch_async(self) -> int: ...
+    async def dispatch_deliveries(self) -> int: ...
+    async def close_sessions(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 async def run_worker(fleet: Fleet, concurrency: int) -> None:

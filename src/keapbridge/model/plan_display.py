@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
-from keapbridge.model.actions import Action, braked
-from keapbridge.model.plan import Plan
+from keapbridge.model.actions import Action, Skip, braked
+from keapbridge.model.estimate import Estimate
+from keapbridge.model.finding import Finding
 from keapbridge.model.plan_rows import row_of_action
 from keapbridge.showing.html import Html, Part, badge, changed, display, element, fold, joined, note, numbers, table
 
@@ -31,6 +32,29 @@ _COLOURS = (
     *(("create", 0), ("link", 2), ("update", 1), ("delete", 4), ("archive", 4)),
     *(("unlink", 3), ("conflict", 3), ("held", 3)),
 )
+
+
+class Plan(Protocol):
+    """What is shown of a plan; see `model.plan.Plan`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def objects(self) -> Sequence[str]: ...
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]: ...
+    @property
+    def unchanged(self) -> Mapping[str, int]: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def findings(self) -> Sequence[Skip]: ...
+    @property
+    def warnings(self) -> Sequence[Finding]: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def estimate(self) -> Estimate: ...
 
 
 def show_plan(plan: Plan, first: Iterable[tuple[int, Action]]) -> str:

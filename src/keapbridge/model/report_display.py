@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
 
-from keapbridge.model.report import Report
+from keapbridge.model.finding import Finding
 from keapbridge.showing.html import Html, badge, display, element, joined, listing, note, numbers
 
 __all__ = ["show_report"]
@@ -18,6 +20,29 @@ _COLOURS = (
     ("failed", 4),
     ("conflict", 3),
 )
+
+
+class Report(Protocol):
+    """What is shown of a report; see `model.report.Report`."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def objects(self) -> Sequence[str]: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def by(self) -> str | None: ...
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]: ...
+    @property
+    def warnings(self) -> Sequence[Finding]: ...
 
 
 def show_report(report: Report, trouble: Mapping[str, int], lines: Sequence[str], advice: Sequence[str]) -> str:

@@ -169,10 +169,6 @@ class Found:
         [row] = self
         return row
 
-    def one_or_none(self) -> Any:
-        """The only row; `None` where there is none."""
-        return self.one() if self._rows else None
-
     def scalars(self) -> Iterator[Any]:
         """The first value of each row."""
         return (row[0] for row in self._rows)

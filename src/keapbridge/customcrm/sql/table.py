@@ -214,7 +214,7 @@ class SqlTable:
 
         from keapbridge.customcrm.sql.toml import table_from
 
-        return table_from(tomllib.loads(source))
+        return table_from(cls, tomllib.loads(source))
 
     def to_toml(self) -> str:
         """The table as TOML, which `from_toml` reads again: what is not as by default.

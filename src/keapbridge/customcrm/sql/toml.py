@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from keapbridge._toml.named import name_of
 from keapbridge._toml.reading import join, read_class
 from keapbridge._toml.values import from_plain, to_plain
 from keapbridge._toml.writing import told
-from keapbridge.customcrm.sql.table import SqlJoin, SqlLookup, SqlTable
 
 __all__ = ["table_from", "table_table"]
+
+T = TypeVar("T")
 
 VALUES = ("where", "on_create", "on_write", "constants")  # what holds any values, by column or property
 
 
-def table_from(data: Any, where: str = "") -> SqlTable:
+def table_from(kind: type[T], data: Any, where: str = "") -> T:
     """A table from what a TOML file holds; `false` stands for `None`, and functions are named as `module:name`.
+
+    Args:
+        kind: its class, `SqlTable`.
 
     Raises:
         ValueError: naming the key, for what cannot be.
     """
-    return read_class(SqlTable, data, where, {Mapping[str, Any]: _values, Callable[..., Any]: _function})
+    return read_class(kind, data, where, {Mapping[str, Any]: _values, Callable[..., Any]: _function})
 
 
-def table_table(table: SqlTable) -> dict[str, Any]:
-    """A table as TOML has it: what is not as by default.
+def table_table(table: Any) -> dict[str, Any]:
+    """A table (`SqlTable`) as TOML has it: what is not as by default.
 
     Raises:
         ValueError: for a function that has no name in a module.
@@ -40,7 +44,7 @@ def table_table(table: SqlTable) -> dict[str, Any]:
     return data
 
 
-def _with_values(given: SqlTable | SqlJoin | SqlLookup, data: dict[str, Any]) -> dict[str, Any]:
+def _with_values(given: Any, data: dict[str, Any]) -> dict[str, Any]:
     for name in VALUES:
         values = getattr(given, name, None)
         if values:

@@ -141,7 +141,7 @@ class Fleet:
         Args:
             concurrency: how many tenants at once.
         """
-        asyncio.run(run_worker(self, whole("concurrency", concurrency, least=1, example=8)))
+        asyncio.run(run_worker(self, self.app, whole("concurrency", concurrency, least=1, example=8)))
 
     def run_once(self, *, concurrency: int = 8) -> int:
         """Do what is due now, and what is in the queue, and return: for tests, and where cron calls.
@@ -153,7 +153,7 @@ class Fleet:
             How many jobs were put into the queue.
         """
         many = whole("concurrency", concurrency, least=1, example=8)
-        return asyncio.run(run_once(self, many, self._deadline.total_seconds()))
+        return asyncio.run(run_once(self, self.app_of_jobs, many, self._deadline.total_seconds()))
 
     def status(self) -> FleetStatus:
         """How all tenants stand: a table. It reads the database and calls no system."""

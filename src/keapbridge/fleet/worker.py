@@ -31,10 +31,6 @@ POLL = 5.0  # seconds after which to look for jobs, should a notification have b
 class Fleet(Protocol):
     """What a worker has of its fleet; see `fleet.fleet.Fleet`."""
 
-    @property
-    def app(self) -> procrastinate.App: ...
-    @property
-    def app_of_jobs(self) -> procrastinate.App: ...
     async def rescue(self, app: procrastinate.App | None = None) -> int: ...
     async def dispatch_async(self) -> int: ...
     async def dispatch_deliveries(self) -> int: ...
@@ -42,7 +38,7 @@ class Fleet(Protocol):
     def stop(self) -> None: ...
 
 
-async def run_worker(fleet: Fleet, concurrency: int) -> None:
+async def run_worker(fleet: Fleet, app: procrastinate.App, concurrency: int) -> None:
     """Work until a signal ends it."""
     stopped = asyncio.Event()
     tries = 0
@@ -51,7 +47,7 @@ async def run_worker(fleet: Fleet, concurrency: int) -> None:
             while not stopped.is_set():
                 begun = asyncio.get_running_loop().time()
                 try:
-                    await _once(fleet, concurrency, stopped)
+                    await _once(app, concurrency, stopped)
                 except Exception as error:  # noqa: BLE001 - the worker outlives everything
                     _log.warning("the worker of the fleet was interrupted: %s: %s", type(error).__name__, error)
                 if stopped.is_set():
@@ -63,13 +59,12 @@ async def run_worker(fleet: Fleet, concurrency: int) -> None:
                     await asyncio.wait_for(stopped.wait(), pause)
 
 
-async def run_once(fleet: Fleet, concurrency: int, at_most: float) -> int:
+async def run_once(fleet: Fleet, app: procrastinate.App, concurrency: int, at_most: float) -> int:
     """Work until nothing is left in the queue that was due when it began, and of deliveries nothing at all.
 
     Args:
         at_most: seconds after which no further turns begin, should deliveries never end.
     """
-    app = fleet.app_of_jobs
     async with _around(fleet, concurrency), app.open_async():
         ends = asyncio.get_running_loop().time() + at_most
         await fleet.rescue(app)
@@ -93,17 +88,17 @@ async def _work_off(app: procrastinate.App, concurrency: int) -> None:
         )
 
 
-async def _once(fleet: Fleet, concurrency: int, stopped: asyncio.Event) -> None:
+async def _once(app: procrastinate.App, concurrency: int, stopped: asyncio.Event) -> None:
     """Two workers, until one of them ends, or it is told to stop; then both end."""
     options: Any = {
         "install_signal_handlers": False,
         "shutdown_graceful_timeout": PATIENCE,
         "fetch_job_polling_interval": POLL,
     }
-    async with fleet.app.open_async():
+    async with app.open_async():
         workers = [
             asyncio.create_task(
-                fleet.app.run_worker_async(queues=[queue], name=queue, concurrency=many, **options), name=queue
+                app.run_worker_async(queues=[queue], name=queue, concurrency=many, **options), name=queue
             )
             for queue, many in ((TENANTS, concurrency), (HOUSE, 2))
         ]

@@ -130,7 +130,7 @@ class _Rst:
         return "\n".join(f"- {'☐ ' if boxes else ''}{self._plain(text)}" for text in texts)
 
     def table(self, rows: Sequence[Row]) -> str:
-        cells = [tuple(self._plain(cell) or "\\ " for cell in row) for row in (_HEADER, *rows)]
+        cells = [tuple(self._plain(cell) for cell in row) for row in (_HEADER, *rows)]
         widths = [max(_width(row[column]) for row in cells) for column in range(len(_HEADER))]
         rule = "  ".join("=" * width for width in widths)
         lines = [
@@ -143,7 +143,9 @@ class _Rst:
         """Text without anything that means markup."""
         marked = re.sub(r"([\\*`|]|(?<![^\W_])_|_(?![^\W_])|(?<=:):)", r"\\\1", _on_one_line(text))
         marked = re.sub(r"^(\w+)([.)])(?=\s|$)", r"\1\\\2", marked)  # no number of a list
-        return f"\\{marked}" if marked and not marked[0].isalnum() and marked[0] != "\\" else marked
+        if not marked.strip("\\"):
+            return f"\\ {marked}"  # no line over a title
+        return f"\\{marked}" if not marked[0].isalnum() and marked[0] != "\\" else marked
 
 
 def _width(text: str) -> int:

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from keapbridge._json.changed import mutable
 from keapbridge._json.odd import Alone, one_by_one, strict_type
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "record_type", "twin_of"]
@@ -72,10 +73,7 @@ def twin_of(
     hints = typing.get_type_hints(cls)
     fields: list[tuple[str, Any, Any]] = []
     lines: list[str] = []
-    # A frozen class has a `__setattr__` of its own, which would cost more than all the rest. Its subclass with the
-    # ordinary one has the same layout, so a record can become one of the frozen class when it is filled.
-    plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    names: dict[str, Any] = {"cls": cls, "mutable": type(cls.__name__, (cls,), plain), "new": object.__new__}
+    names: dict[str, Any] = {"cls": cls, "mutable": mutable(cls), "new": object.__new__}
     names |= {"UNSET": UNSET, "NO_EXTRA": NO_EXTRA}
     for field in attrs.fields(cls):
         name = field.name

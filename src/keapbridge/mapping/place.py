@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge._json.changed import changed
 from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
@@ -254,26 +255,24 @@ class Place:
         if self.constant is not UNSET:
             return record
         if self.in_extra and len(self.attributes) == 1:
-            return attrs.evolve(record, extra={**record.extra, self.attributes[0]: raw})
+            return changed(record, extra={**record.extra, self.attributes[0]: raw})
         parts = dict.fromkeys(self.attributes) if raw is None else dict(zip(self.attributes, _tuple(raw), strict=False))
         if self.in_extra:
-            return attrs.evolve(record, extra={**record.extra, **parts})
+            return changed(record, extra={**record.extra, **parts})
         if not self.container:
-            return attrs.evolve(record, **parts)
+            return changed(record, **parts)
         root = self.container[0]
         present = getattr(record, root)
-        put = _changed if not self._is_zip else with_zip
+        put = _with_parts if not self._is_zip else with_zip
         if len(self.container) == 1:
             holder = put(present or ITEMS[root](), parts)
-            return attrs.evolve(record, **{root: None if is_empty_item(holder) else holder})
+            return changed(record, **{root: None if is_empty_item(holder) else holder})
         slot = self.container[1]
         item = find_item(present, slot)
-        changed = put(item or ITEMS[root](**{slot_attribute(root): slot}), parts)
-        if item is None:
-            items = (*(present or ()), changed)
-        else:
-            items = tuple(changed if old is item else old for old in present)
-        return attrs.evolve(record, **{root: remove_item(items, slot) if is_empty_item(changed) else items})
+        filled = put(item or ITEMS[root](**{slot_attribute(root): slot}), parts)
+        others = present or ()
+        items = (*others, filled) if item is None else tuple(filled if old is item else old for old in others)
+        return changed(record, **{root: remove_item(items, slot) if is_empty_item(filled) else items})
 
 
 # An item that does not say where it belongs may be the one that is looked for.
@@ -302,10 +301,10 @@ def _tuple(raw: Any) -> tuple[Any, ...]:
     return raw if isinstance(raw, tuple) else (raw,)
 
 
-def _changed(holder: Any, parts: dict[str, Any]) -> Any:
+def _with_parts(holder: Any, parts: dict[str, Any]) -> Any:
     if "email" in parts:
         holder = without_old_consent(holder, keap.EmailAddress(parts["email"]))
-    return attrs.evolve(holder, **parts)
+    return changed(holder, **parts)
 
 
 def whole_zip(address: keap.Address) -> Any:
@@ -324,12 +323,12 @@ def with_zip(address: keap.Address, parts: dict[str, Any]) -> keap.Address:
     has_four = address.zip_four not in (UNSET, None, "")
     # What is shown in two places is kept there: five digits in one, and the four behind them in another.
     short = split[1] if split and (has_four or address.zip_code is not UNSET) else code
-    changed = attrs.evolve(address, postal_code=short if has_four else code)
+    codes = {"postal_code": short if has_four else code}
     if address.zip_code is not UNSET:
-        changed = attrs.evolve(changed, zip_code=short)
+        codes["zip_code"] = short
     if has_four or (split and address.zip_code is not UNSET):
-        changed = attrs.evolve(changed, zip_four=split[2] if split else None)
-    return changed
+        codes["zip_four"] = split[2] if split else None
+    return changed(address, **codes)
 
 
 _NO_CONTENT = frozenset(
@@ -353,11 +352,11 @@ def with_whole_regions(record: Any, before: Any, roots: set[str], default_region
         default_region: ISO 3166-1 alpha-2 country of regions that do not tell theirs.
     """
     if "address" in roots and record.address:
-        return attrs.evolve(record, address=_with_whole_region(record.address, before.address, default_region))
+        return changed(record, address=_with_whole_region(record.address, before.address, default_region))
     if "addresses" in roots and record.addresses:
         had = {home.field: home for home in before.addresses or ()}
         whole = (_with_whole_region(home, had.get(home.field), default_region) for home in record.addresses)
-        return attrs.evolve(record, addresses=tuple(whole))
+        return changed(record, addresses=tuple(whole))
     return record
 
 
@@ -366,14 +365,14 @@ def _with_whole_region(address: keap.Address, before: Any, default_region: str |
     if not country and not address.country and any(region):
         is_left = before and (before.country_code or before.country) and (before.region_code, before.region) == region
         if is_left and not default_region:
-            return attrs.evolve(address, region_code=None, region=None)
+            return changed(address, region_code=None, region=None)
         home = code.partition("-")[0] if isinstance(code, str) and code else default_region
-        return attrs.evolve(address, country_code=alpha3(home)) if home and alpha3(home) else address
+        return changed(address, country_code=alpha3(home)) if home and alpha3(home) else address
     if not (isinstance(code, str) and isinstance(country, str) and code and country):
         return address
     if code.partition("-")[0] == alpha2(country):
         return address
-    return attrs.evolve(address, region_code=None, region=None)
+    return changed(address, region_code=None, region=None)
 
 
 def customcrm_place(cls: type, name: str) -> Place:

@@ -131,6 +131,7 @@ class Synchronization:
     deciding: Mapping[str, Mapping[str, HostRule]] = attrs.field(factory=dict)
     referred: Mapping[str, Synchronization] = attrs.field(factory=dict, eq=False, repr=False)
     name: str = attrs.field(init=False, default=attrs.Factory(lambda self: self.mapper.name, takes_self=True))
+    _made: list[tuple[Context, tuple[Rule, ...]]] = attrs.field(init=False, factory=list, eq=False, repr=False)
 
     def context(
         self, snapshots: Iterable[Snapshot] = (), *, keap_records: Sequence[Any] = (), plan_id: str | None = None
@@ -328,9 +329,14 @@ class Synchronization:
 
     # --- fields -------------------------------------------------------------------------------------------------
 
-    def rules(self, context: Context) -> list[Rule]:
-        """The fields of a synchronization as the merge sees them."""
-        return [Rule.of(lens, context) for lens in self.mapper.lenses]
+    def rules(self, context: Context) -> tuple[Rule, ...]:
+        """The fields of a synchronization as the merge sees them. They are made once a batch, which has one context."""
+        for known, rules in self._made:
+            if known is context:
+                return rules
+        rules = tuple(Rule.of(lens, context) for lens in self.mapper.lenses)
+        self._made[:] = [(context, rules)]
+        return rules
 
     def merged(self, pair: Pair, rules: Iterable[Rule], moment: datetime | None = None) -> Merge:
         """What is to be done for a pair. A field whose rule fails is held.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.identity import Who, is_newborn, same_birth, who_is_it
+from keapbridge.decide.identity import Who, is_new, is_newborn, same_birth, who_is_it
 from keapbridge.model.records import UNKNOWN_LIFE, Canonical, Life
 
 LAWS = examples(100)
@@ -140,3 +140,10 @@ def test_what_was_made_within_the_lag_is_new(age: timedelta, lag: timedelta, new
 @pytest.mark.parametrize("born", [None, "", "the first of May", "2026-01-01T00:00:00"])
 def test_what_does_not_tell_when_it_was_made_is_not_new(born: str | None) -> None:
     assert not is_newborn(Life(born), MADE, timedelta(minutes=1))
+
+
+def test_an_answer_to_a_create_is_another_record_only_where_both_births_are_told_and_differ() -> None:
+    day, moment = Life("2026-01-31T00:00:00+00:00"), Life(MADE.replace(microsecond=0).isoformat())
+    assert is_new(BORN, LATER)
+    for known, shown in ((BORN, BORN), (BORN, moment), (BORN, UNKNOWN_LIFE), (UNKNOWN_LIFE, LATER), (day, day)):
+        assert not is_new(known, shown)

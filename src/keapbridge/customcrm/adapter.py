@@ -43,6 +43,9 @@ class AdapterCapabilities:
             Without it an edit is overwritten that is made between the engine's second look at a record and its write.
         idempotent_creates: one `key` makes one record. Without it a create whose outcome is unknown is looked for in
             what changed since, before it is repeated.
+        creates_are_new: what `create` makes under a new `key` is a record of its own, and never one that was there
+            already. Where ids of deleted records are given again, it is known by that which record is meant; without
+            it the births of both tell, and where they are not shown, it counts as one that was written over.
         batch_read: `get_many` reads many records at once. Without it the records are read one by one.
         parallel_calls: plain methods may be called from several threads at once. Without it they are called one at a
             time: by a `SyncSession` on the thread that called the session, by an `AsyncSyncSession` on worker threads.
@@ -52,6 +55,7 @@ class AdapterCapabilities:
     tells_deletions: bool = False
     conditional_updates: bool = False
     idempotent_creates: bool = False
+    creates_are_new: bool = False
     batch_read: bool = False
     parallel_calls: bool = False
 

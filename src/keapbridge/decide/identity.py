@@ -20,7 +20,7 @@ from enum import Enum
 
 from keapbridge.model.records import Life, Values
 
-__all__ = ["Signs", "Who", "is_newborn", "same_birth", "who_is_it"]
+__all__ = ["Signs", "Who", "is_new", "is_newborn", "same_birth", "who_is_it"]
 
 Signs = Mapping[str, tuple[str, ...]]
 """What a person is known by (`"email"`, `"name"`, `"phone"`), each with the fields that hold it."""
@@ -66,6 +66,16 @@ def who_is_it(signs: Signs, known: Life, base: Values, shown: Life, values: Valu
         return Who.ANOTHER if changed or _is_nothing_left(before, now) else Who.SAME
     were_there = sum(bool(parts) for parts in before.values())
     return Who.PERHAPS if were_there >= FEWEST and _is_nothing_left(before, now) else Who.SAME
+
+
+def is_new(known: Life, shown: Life) -> bool:
+    """Whether the answer to a create is another record than the one that is known by its id: the two births tell.
+
+    Without them it may be that one: some systems take a new record for one that they have, and write over it.
+    """
+    if known.born is None or shown.born is None or _both_days(known.born, shown.born):
+        return False
+    return not same_birth(known.born, shown.born)
 
 
 def same_birth(a: str, b: str) -> bool:

@@ -142,6 +142,10 @@ class AdapterSystem:
         return self.flows.capabilities.idempotent_creates
 
     @property
+    def creates_are_new(self) -> bool:
+        return self.flows.capabilities.creates_are_new
+
+    @property
     def lists_changes(self) -> bool:
         return self.flows.capabilities.changes_since
 

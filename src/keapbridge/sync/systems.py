@@ -21,6 +21,7 @@ __all__ = [
     "GoesOn",
     "HasCustomFields",
     "Identity",
+    "MakesNew",
     "Marks",
     "System",
     "WritesTogether",
@@ -134,6 +135,16 @@ class TellsPlaces(Protocol):
 
     def place_of(self, property: str) -> str:
         """The place in words (`"column mail of people"`); empty where nothing is known of it."""
+        ...
+
+
+@runtime_checkable
+class MakesNew(Protocol):
+    """A system that may be known to make a new record of everything that is to be one: a database."""
+
+    @property
+    def creates_are_new(self) -> bool:
+        """Whether it is: the id of an answer to a create is no other record's any more."""
         ...
 
 

@@ -135,6 +135,7 @@ class SqlCustomcrm:
             tells_deletions=changes and all(table.given.deleted for table in rows),
             conditional_updates=True,
             idempotent_creates=all(table.creates_once for table in rows),
+            creates_are_new=all(table.creates_are_new for table in rows),
             batch_read=True,
             parallel_calls=self._engine.dialect.name != "sqlite",
         )

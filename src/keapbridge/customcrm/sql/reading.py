@@ -66,6 +66,11 @@ class ReadRows:
         """Whether the key of a create tells whether it was done."""
         return self._repeats
 
+    @property
+    def creates_are_new(self) -> bool:
+        """Whether a new row is never one that is there; one with its id may be, where properties are in the id."""
+        return not self._of_id
+
     def _database_makes_ids(self) -> bool:
         if self.given.new_id is not None or len(self.given.ids) > 1:
             return False

@@ -29,7 +29,7 @@ from keapbridge.sync.afterwards.undo_plan import UNDO, is_only_noted, pair_of
 from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.systems import update_of
-from keapbridge.sync.writing.creates import note_written_over
+from keapbridge.sync.writing.creates import end_link_of_the_gone, is_reissued, note_written_over
 from keapbridge.sync.writing.pair_state import Sent, stored_of, with_along
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.window import Window
@@ -414,7 +414,9 @@ def _make_anew(part: RunPart, attempts: Attempts, seq: int, action: Create, cont
         raise
     made = sync.observe(side, answer, context)
     linked = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
-    if linked:
+    if linked and is_reissued(sync, linked[0].link, made):
+        yield from end_link_of_the_gone(part, linked[0], made)
+    elif linked:
         yield from note_written_over(sync, intent, made, linked[0])
         attempts.end(seq)
         reason = (

@@ -16,6 +16,7 @@ from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import ANOTHER, LAGGING, RESTORED
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.reading.scan import read_all_next
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["in_doubt", "looked_at_again", "parting", "remember_gone_back"]
 
@@ -25,7 +26,7 @@ def in_doubt(part: PlanPart, pair: Pair, doubt: Doubt, outcome: Merge) -> Flow[l
     name, link = part.sync.name, pair.link
     if doubt.about == ANOTHER and _may_end_one_more(part):
         line = Line(name, "unlinked", None, link.customcrm_id, link.keap_id, (), doubt.reason)
-        removal = parting(part, pair, doubt)
+        removal = parting(part.sync, part.plan_id, pair, doubt)
         yield from part.sync.store.links.remove(None, attrs.evolve(removal, lines=(line,)))
         return []
     if doubt.about == LAGGING:
@@ -43,22 +44,22 @@ def _may_end_one_more(part: PlanPart) -> bool:
     return most is None or part.reissued <= most
 
 
-def parting(part: PlanPart, pair: Pair, doubt: Doubt) -> Removal:
+def parting(sync: Synchronization, plan_id: str, pair: Pair, doubt: Doubt) -> Removal:
     """The end of a link whose one id is another record's now; that record is free, and so is its former partner.
 
     As after a deletion, the partner is given no new counterpart by itself.
     """
-    sync, side, link = part.sync, doubt.side, pair.link
+    side, link = doubt.side, pair.link
     taker = pair.seen[side]
     assert taker is not None  # it is seen that it is another one
     left = pair.seen[side.other] or Observation(side.other, link.id(side.other), pair.current[side.other])
     return Removal(
         sync.name,
         link,
-        attrs.evolve(left, seen_in=part.plan_id, mark=None),
+        attrs.evolve(left, seen_in=plan_id, mark=None),
         sync.keys(left.snapshot),
         doubt.reason,
-        taker=attrs.evolve(taker, seen_in=part.plan_id, mark=None),
+        taker=attrs.evolve(taker, seen_in=plan_id, mark=None),
         taker_keys=sync.keys(taker.snapshot),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow.effects import Flow, elapsed, finish, new_id, now
+from keapbridge.decide.identity import is_new
 from keapbridge.decide.merge import Merge
 from keapbridge.decide.restored import is_older
 from keapbridge.decide.written_over import as_it_was, emptied
@@ -29,15 +30,28 @@ from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Action, Create
 from keapbridge.model.change import Held
 from keapbridge.model.kept import Intent, JournalEntry
-from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, Values, is_stored_form
+from keapbridge.model.records import (
+    Canonical,
+    Doubt,
+    Life,
+    Link,
+    Observation,
+    Pair,
+    Snapshot,
+    Values,
+    is_stored_form,
+)
+from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import is_foreseen, stops_everything
-from keapbridge.sync.linked_in_doubt import written_over
+from keapbridge.sync.linked_in_doubt import ANOTHER, written_over
 from keapbridge.sync.planning.first_contact import counterpart, refused_of_new
+from keapbridge.sync.planning.linked_in_doubt import parting
 from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, held_before
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.reading.unlisted import whole
 from keapbridge.sync.synchronization import Synchronization
+from keapbridge.sync.systems import MakesNew
 from keapbridge.sync.writing.consent import with_opt_ins
 from keapbridge.sync.writing.last_look import LastLook
 from keapbridge.sync.writing.one_pair import commit_pair
@@ -46,7 +60,14 @@ from keapbridge.sync.writing.run import RunPart, ending, flowing, one_sided
 from keapbridge.sync.writing.updates import confirm
 from keapbridge.sync.writing.window import Window
 
-__all__ = ["apply_creates", "is_ambiguous", "note_written_over", "resume_creates"]
+__all__ = [
+    "apply_creates",
+    "end_link_of_the_gone",
+    "is_ambiguous",
+    "is_reissued",
+    "note_written_over",
+    "resume_creates",
+]
 
 RECENT = timedelta(minutes=5)  # how long what a plan's scan saw is good enough to make a new record from
 
@@ -266,7 +287,10 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
         pairs = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
         if not pairs or pairs[0].link.id(side.other) == source.id:
             raise
-        return (yield from _taken_for(part, ready, made, pairs[0], moment))
+        if not is_reissued(sync, pairs[0].link, made):
+            return (yield from _taken_for(part, ready, made, pairs[0], moment))
+        yield from end_link_of_the_gone(part, pairs[0], made)
+        state = yield from commit_pair(part, state, (entry,), intent.id)
     if ready.later:  # it need not be read again for that, and may not be shown yet
         state = attrs.evolve(state, records={**state.records, side: answer})
     return state if state.is_unconfirmed or state.outcome.changes else None
@@ -275,13 +299,34 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
 def _before(sync: Synchronization, answer: Any, made: Observation, after: Values) -> Flow[Values | None]:
     """What the record of an answer held before, empty where that is not known; `None` if it is new."""
     staged = yield from sync.store.staging.observations(sync.name, made.side, [made.id])
-    if (known := staged.get(made.id)) is not None:
+    known = staged.get(made.id)
+    if known is not None and not _is_new(sync, known.life, made):
         before = {field: known.snapshot.values.get(field) for field in after}
         return before if before != after else None  # else a look at the list was quicker than this
     its = sync.systems[made.side].identify(answer)
     # Who was just made has not been edited since. A birth without a time of day does not tell.
     is_timed = its.created_at is not None and its.created_at.time() != time.min
     return {} if is_timed and is_older(its.updated_at, its.created_at) else None
+
+
+def _is_new(sync: Synchronization, known: Life, made: Observation) -> bool:
+    """Whether what was made is not the record that is known by its id."""
+    system = sync.systems[made.side]
+    return (isinstance(system, MakesNew) and system.creates_are_new) or is_new(known, made.life)
+
+
+def is_reissued(sync: Synchronization, link: Link, made: Observation) -> bool:
+    """Whether what was made has the id of a linked record that is not there any more."""
+    return _is_new(sync, link.life(made.side), made)
+
+
+def end_link_of_the_gone(part: RunPart, pair: Pair, made: Observation) -> Flow[None]:
+    """End the link of a record whose id another one was given when it was made."""
+    link, name = pair.link, part.sync.name
+    reason = f"deleted in {made.side.title}, which has given its id to another record"
+    removal = parting(part.sync, part.plan.id, pair.seeing(made), Doubt(ANOTHER, made.side, reason))
+    line = Line(name, "unlinked", None, link.customcrm_id, link.keap_id, (), reason)
+    yield from part.remove(attrs.evolve(removal, lines=(line,)))
 
 
 def _taken_for(part: RunPart, ready: _Ready, made: Observation, pair: Pair, moment: datetime) -> Flow[PairState | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
@@ -96,11 +97,11 @@ class Endpoint(Generic[R]):
     on_create: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     on_update: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
 
-    @property
+    @cached_property
     def path(self) -> str:
         return f"/v2/{self.at or self.name}"
 
-    @property
+    @cached_property
     def writable(self) -> frozenset[str]:
         """The attributes that can be written."""
         return frozenset(self.codec.fields) - self.read_only

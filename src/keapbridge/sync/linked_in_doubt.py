@@ -118,7 +118,7 @@ def _doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], m
             continue
         link, linked = pair.link, pair.current[side.other].values
         life, base, values = link.life(side), link.base(side), _meant(sync, pair, side)
-        known = _come_back(sync, pair).link.base(side)
+        known = _come_back(sync, pair).link.base(side) if link.aside else base
         come_back = known.keys() - base.keys()
         who = who_is_it(sync.mapper.signs, life, base, seen.life, values, linked)
         if who is Who.ANOTHER:

@@ -12,9 +12,9 @@ from toys import MAKERS, TOYS, World
 import keapbridge as kb
 from keapbridge.events.live import Live
 from keapbridge.sync.assembly import Part, assemble, open_bridge
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.clients import AdapterSystem, KeapSystem
 from keapbridge.sync.options import Settings
-from keapbridge.sync.synchronization import Bridge
 
 
 class Crm:

@@ -107,14 +107,6 @@ def test_what_is_accepted_is_checked_before_anything_is_done(toys: World) -> Non
     assert toys.calls() == []
 
 
-def test_one_runner_is_at_work_at_a_time(toys: World) -> None:
-    assert toys.run(toys.store.lease.acquire("another", timedelta(minutes=1))) is None
-    for flow in (toys.engine.plan(), toys.engine.sync(), toys.engine.apply("plan"), toys.engine.undo("run")):
-        with pytest.raises(kb.SessionBusyError):
-            toys.run(flow)
-    assert toys.run(toys.engine.failures()) == toys.run(toys.engine.conflicts()) == [], "who only looks need not wait"
-
-
 def test_failures_are_those_of_the_synchronizations_that_are_named(toys: World) -> None:
     for name in ("makers", "toys"):
         toys.run(toys.store.failures.note(Failure(name, KEAP, "1", "refused", 1, None)))

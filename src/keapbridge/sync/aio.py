@@ -330,7 +330,7 @@ class AsyncSyncSession:
 
     def stop(self) -> None:
         """See `SyncSession.stop`."""
-        self._engine.stopping.stop()
+        self._engine.stop()
 
     async def forget(
         self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None, wait: float = 0.0

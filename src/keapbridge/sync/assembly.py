@@ -29,6 +29,7 @@ from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem, by_fields
 from keapbridge.sync.fitting import narrowed, told
@@ -36,7 +37,7 @@ from keapbridge.sync.guard import Guard
 from keapbridge.sync.listings import EndsRemembered
 from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import Steps
-from keapbridge.sync.synchronization import Bridge, Synchronization, Traits
+from keapbridge.sync.synchronization import Synchronization, Traits
 from keapbridge.sync.systems import System
 from keapbridge.sync.three import THREE
 from keapbridge.sync.watching import Watch

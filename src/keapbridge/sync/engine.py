@@ -12,11 +12,11 @@ import attrs
 from keapbridge._flow.effects import Flow, Halt, new_id, now, within
 from keapbridge.decide.brakes import Exceeded, exceeded
 from keapbridge.decide.restored import stops
-from keapbridge.errors import ApiError, BrakeError, StalePlanError, SyncError, TryLaterError
+from keapbridge.errors import BrakeError, StalePlanError
 from keapbridge.model.accepted import Accept, Accepted, person
 from keapbridge.model.actions import KINDS, NumberedAction
 from keapbridge.model.finding import Finding, Findings
-from keapbridge.model.given import flag, one_id, one_of, optional, seconds, several_ids, span, text
+from keapbridge.model.given import flag, one_id, one_of, several_ids, text
 from keapbridge.model.kept import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
@@ -29,7 +29,6 @@ from keapbridge.model.summaries import PlanSummary, RunSummary, UnderWay
 from keapbridge.model.token import read_token, token_of
 from keapbridge.model.waiting import Waiting
 from keapbridge.showing.html import display, table
-from keapbridge.sync.afterwards.cut_off import finish_undo
 from keapbridge.sync.afterwards.explain import Explanation, explain, history
 from keapbridge.sync.afterwards.open_conflicts import (
     FIRST,
@@ -46,14 +45,14 @@ from keapbridge.sync.afterwards.rebind import rebind
 from keapbridge.sync.afterwards.resolve import Decision, Given, Rule, decision_of, resolve, resolve_many, rule_of
 from keapbridge.sync.afterwards.undo import undo
 from keapbridge.sync.afterwards.undo_plan import OTHER_RUNS, UNDO, plan_undo
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.checking.check import Checked, check, check_first
-from keapbridge.sync.lease import DEBUG_TERM, holding
+from keapbridge.sync.frame import Frame
 from keapbridge.sync.planning.lost_creates import check_settled
 from keapbridge.sync.planning.propose import propose
-from keapbridge.sync.reading.going_on import begin_anew_next, keep_so_far, read_whole
-from keapbridge.sync.reading.recognition import recognise_customcrm
-from keapbridge.sync.stopping import Closing, Stopping, is_stop
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.reading.going_on import read_whole
+from keapbridge.sync.stopping import is_stop
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.apply import apply
 from keapbridge.sync.writing.approved import approvals_of
 from keapbridge.sync.writing.run import one_sided
@@ -73,23 +72,19 @@ class Engine:
     """Everything a session does, for the synchronizations of a bridge. `names` without any are all of them."""
 
     bridge: Bridge
-    stopping: Stopping = attrs.field(factory=Stopping)
     checked: Checked = attrs.field(factory=Checked, repr=False)
-    closing: Closing = attrs.field(
-        init=False,
-        eq=False,
-        repr=False,
-        default=attrs.Factory(lambda engine: Closing(engine.bridge.store.close), takes_self=True),
+    frame: Frame = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(lambda self: Frame(self.bridge), takes_self=True)
     )
 
     def check(self) -> Flow[Findings]:
-        return self._asking(check(self.bridge))
+        return self.frame.asking(check(self.bridge))
 
     def plan(
         self, names: Sequence[str] = (), *, full: bool = False, wait: float = 0.0, deadline: timedelta | None = None
     ) -> Flow[Plan]:
         those = self._those(names)
-        return self._run(
+        return self.frame.run(
             "plan", those, self._once_checked(those, self._plan(those, full=flag("full", full))), wait, deadline
         )
 
@@ -108,7 +103,7 @@ class Engine:
         one_of("plan", plan, (Plan, str), "a plan or the id of one, such as apply(session.plan())")
         chosen = None if only is None else approvals_of(only, plan.id if isinstance(plan, Plan) else plan)
         doing = self._apply(plan, accepted, person(by), only=chosen)
-        return self._run("apply", those, self._once_checked(those, doing), wait, deadline)
+        return self.frame.run("apply", those, self._once_checked(those, doing), wait, deadline)
 
     def sync(
         self,
@@ -124,7 +119,7 @@ class Engine:
         those = self._those(names)
         accepted = _accepted(those, accept)
         those_ids = None if ids is None else {side: several_ids(side.value, some) for side, some in ids.items()}
-        return self._run(
+        return self.frame.run(
             "sync", those, self._sync(those, flag("full", full), those_ids, accepted, person(by)), wait, deadline
         )
 
@@ -142,7 +137,7 @@ class Engine:
         after: str | None = None,
         limit: int | None = None,
     ) -> Flow[Page[OpenConflict]]:
-        self._check_open()
+        self.frame.check_open()
         those = self._those(names)
         if keap is not None or customcrm is not None:
             [(side, id)] = _one_id(keap, customcrm).items()
@@ -161,7 +156,7 @@ class Engine:
     def pairs_in_doubt(
         self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
     ) -> Flow[Page[PairInDoubt]]:
-        self._check_open()
+        self.frame.check_open()
         those = self._those(names)
         plans = yield from self.bridge.store.plans.last_of({sync.name for sync in those})
         name, *place = (None, *NO_DOUBT) if after is None else read_token(AFTER, after, (str, str, int, int))
@@ -178,7 +173,7 @@ class Engine:
     def told_apart(
         self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
     ) -> Flow[Page[ToldApart]]:
-        self._check_open()
+        self.frame.check_open()
         wanted = [sync.name for sync in self._those(names)]
         place = () if after is None else read_token(AFTER, after, (str,) * 5)
         most = at_most(limit)
@@ -202,10 +197,10 @@ class Engine:
         one_of("pair", pair, (PairInDoubt, str), "one of session.pairs_in_doubt(), or its token")
         name, one, other = named(pair)
         sync = self.bridge[name]
-        return self._run(doing, [sync], tell(sync, one, other, person(by)), wait)
+        return self.frame.run(doing, [sync], tell(sync, one, other, person(by)), wait)
 
     def waiting(self, most: int) -> Flow[Rows[Waiting]]:
-        self._check_open()
+        self.frame.check_open()
         most = positive(most, "most")
         those = self._those(())
         failures = yield from self.bridge.store.failures.count()
@@ -234,7 +229,7 @@ class Engine:
     def lines(
         self, run_id: str | Report, *, object: str | None, outcome: str | None, after: str | None, limit: int
     ) -> Flow[Page[Line]]:
-        self._check_open()
+        self.frame.check_open()
         name = None if object is None else self.bridge[object].name
         [place] = [0] if after is None else read_token(AFTER, after, (int,))
         page = self.bridge.store.runs.page(_run_id(run_id), name, outcome, place, positive(limit))
@@ -253,7 +248,7 @@ class Engine:
         one_of("conflict", conflict, (OpenConflict, str), "one of session.conflicts(), or its token")
         sync = self.bridge[(conflict if isinstance(conflict, OpenConflict) else named_by(conflict)).object]
         flow = self._resolve(sync, conflict, decision_of(decision, value), person(by))
-        return self._run("resolve", [sync], flow, wait)
+        return self.frame.run("resolve", [sync], flow, wait)
 
     def _resolve(
         self, sync: Synchronization, conflict: OpenConflict | str, decision: Decision, by: str | None
@@ -277,42 +272,42 @@ class Engine:
             if isinstance(each, str):
                 named_by(each)
         flow = resolve_many(self.bridge, given, rule_of(decision, value), person(by))
-        return self._run("resolve", self._those(()), flow, wait, deadline)
+        return self.frame.run("resolve", self._those(()), flow, wait, deadline)
 
     def explain(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Explanation]:
         one = _one_id(keap, customcrm)
-        return self._asking(explain(self.bridge[name], one))
+        return self.frame.asking(explain(self.bridge[name], one))
 
     def history(self, name: str, keap: str | int | None, customcrm: str | int | None) -> Flow[Rows[JournalEntry]]:
-        self._check_open()
+        self.frame.check_open()
         one = _one_id(keap, customcrm)
         return Rows((yield from history(self.bridge[name], one)))
 
     def plan_undo(self, run: str | Report) -> Flow[Plan]:
-        return self._asking(plan_undo(self.bridge, _run_id(run)))
+        return self.frame.asking(plan_undo(self.bridge, _run_id(run)))
 
     def undo(
         self, run: str | Report, *, wait: float = 0.0, deadline: timedelta | None = None, by: str | None = None
     ) -> Flow[Report]:
-        return self._run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
+        return self.frame.run("undo", self._those(()), self._undo(_run_id(run), person(by)), wait, deadline)
 
     def plans(self, limit: int, after: str | None = None) -> Flow[Page[PlanSummary]]:
-        self._check_open()
+        self.frame.check_open()
         return newest_first(self.bridge.store.plans.newest, limit, after, lambda plan: (plan.created_at, plan.id))
 
     def runs(self, limit: int, after: str | None = None) -> Flow[Page[RunSummary]]:
-        self._check_open()
+        self.frame.check_open()
         return newest_first(self.bridge.store.runs.newest, limit, after, lambda run: (run.started_at, run.run_id))
 
     def saved_plan(self, plan_id: str) -> Flow[Plan]:
-        self._check_open()
+        self.frame.check_open()
         found = yield from self.bridge.store.plans.get(text("plan_id", plan_id, example="a1b2c3d4e5f6"))
         if found is None:
             raise StalePlanError(f"there is no plan {plan_id!r} in this session's store (any more){_OTHER_PLANS}")
         return found
 
     def report(self, run_id: str) -> Flow[Report]:
-        self._check_open()
+        self.frame.check_open()
         found = yield from self.bridge.store.runs.report(_run_id(run_id))
         if found is None:
             raise StalePlanError(f"there is no run {run_id!r} in this session's store (any more){OTHER_RUNS}")
@@ -327,11 +322,11 @@ class Engine:
         return [*exceeded(plan, self.bridge.settings.policy), *restored]
 
     def under_way(self) -> Flow[UnderWay | None]:
-        self._check_open()
+        self.frame.check_open()
         return self.bridge.store.runs.under_way()
 
     def last_full_scan(self) -> Flow[datetime | None]:
-        self._check_open()
+        self.frame.check_open()
         found: list[datetime] = []
         for sync in self._those(()):
             moment = yield from read_whole(sync)
@@ -343,7 +338,7 @@ class Engine:
     def failures(
         self, names: Sequence[str] = (), *, after: str | None = None, limit: int | None = None
     ) -> Flow[Page[Failure]]:
-        self._check_open()
+        self.frame.check_open()
         wanted = [sync.name for sync in self._those(names)]
         place = () if after is None else read_token(AFTER, after, (str, str, str))
         most = at_most(limit)
@@ -353,7 +348,7 @@ class Engine:
     def retry(
         self, name: str, keap: Collection[str | int], customcrm: Collection[str | int], by: str | None = None
     ) -> Flow[int]:
-        self._check_open()
+        self.frame.check_open()
         sync, who = self.bridge[name], person(by)
         waited = 0
         for side, ids in (
@@ -373,7 +368,7 @@ class Engine:
     ) -> Flow[Forgotten]:
         [(side, id)] = _one_id(keap, customcrm).items()
         sync = self.bridge[name]
-        return self._run("forget", [sync], self._forget(sync, side, id), wait, is_bound=False)
+        return self.frame.run("forget", [sync], self._forget(sync, side, id), wait, is_bound=False)
 
     def _forget(self, sync: Synchronization, side: Side, id: str) -> Flow[Forgotten]:
         forgetting = self.bridge.store.forgetting
@@ -384,86 +379,28 @@ class Engine:
 
     def rebind(self, *, keep_links: bool = False, wait: float = 0.0) -> Flow[int]:
         flow = rebind(self.bridge, keep_links=flag("keep_links", keep_links))
-        return self._run("rebind", self._those(()), flow, wait, is_bound=False)
+        return self.frame.run("rebind", self._those(()), flow, wait, is_bound=False)
 
     def backup(self, path: str | os.PathLike[str]) -> Flow[None]:
-        self._check_open()
+        self.frame.check_open()
         one_of("path", path, (str, os.PathLike), "the path of a new file, such as backup('backup.db')")
         return self.bridge.store.backup(path)
 
     def rekey(self) -> Flow[None]:
-        self._check_open()
+        self.frame.check_open()
         return self.bridge.store.rekey()
 
     def links(self, name: str) -> Iterator[Link]:
-        self._check_open()
+        self.frame.check_open()
         return self.bridge.store.links.all(name)
+
+    def stop(self) -> None:
+        """End the runs that are under way. Those that begin later are not meant."""
+        self.frame.stop()
 
     def close(self) -> None:
         """End what is under way, and close the store once it has ended; any number of times."""
-        self.stopping.stop()
-        self.closing.close()
-
-    def _check_open(self) -> None:
-        if self.closing.is_closed:
-            name = self.bridge.settings.watch.session
-            raise SyncError(f"the session {name!r} is closed: open another one, SyncSession(…) or AsyncSyncSession(…)")
-
-    def _run(
-        self,
-        doing: str,
-        those: Sequence[Synchronization],
-        flow: Flow[T],
-        wait: float,
-        deadline: timedelta | None = None,
-        *,
-        is_bound: bool = True,
-    ) -> Flow[T]:
-        """Whatever plans or writes: alone, with the systems of the store, and after it is known what became of an
-        undoing that was cut off.
-
-        Args:
-            is_bound: whether it is for the systems that the store belongs to.
-        """
-        self._check_open()
-        wait = seconds("wait", wait)
-        gate = self.stopping.gate(optional(span)("deadline", deadline))
-        settings = self.bridge.settings
-        term = DEBUG_TERM if settings.debug else None
-        alone = gate.around(holding(self.bridge.store, self._informed(flow, is_bound), wait, term=term))
-        watched = settings.watch.run(doing, [sync.name for sync in those], alone)
-        return self.closing.around(watched, self._check_open)
-
-    def _asking(self, flow: Flow[T]) -> Flow[T]:
-        """Whatever only reads, from the systems too: it is stopped like a run."""
-        self._check_open()
-        return self.closing.around(self.stopping.gate().around(flow), self._check_open)
-
-    def _informed(self, flow: Flow[T], is_bound: bool) -> Flow[T]:
-        self.bridge.guard.begin()
-        for sync in self.bridge.synchronizations.values():
-            sync.absences.begin()
-            sync.listings.begin()
-        if is_bound:
-            self.bridge.belonging.news = yield from recognise_customcrm(self.bridge)
-            yield from finish_undo(self.bridge)
-        try:
-            result = yield from flow
-        except (Halt, ApiError) as end:
-            if isinstance(end, TryLaterError) or (isinstance(end, Halt) and is_stop(end)):
-                yield from self._keep_so_far()
-            raise
-        if isinstance(result, Report):
-            yield from self._keep_so_far(worked_off=result.complete)
-        return result
-
-    def _keep_so_far(self, *, worked_off: bool = False) -> Flow[None]:
-        """Let the next run go on with lists of everything, but for those that have come to their end in a whole run."""
-        for sync in self.bridge.synchronizations.values():
-            if worked_off and sync.listings.are_over:
-                yield from begin_anew_next(sync)
-            else:
-                yield from keep_so_far(sync)
+        self.frame.close()
 
     def _those(self, names: Sequence[str]) -> list[Synchronization]:
         """The synchronizations of these names that this Customcrm takes part in."""
@@ -555,7 +492,7 @@ def shown(engine: Engine, title: str) -> str:
     """What a session is made of, for a notebook; nothing is read for it."""
     syncs = engine.bridge.synchronizations.values()
     mapped = [(s.name, f"{s.mapper.customcrm_object} ↔ {s.mapper.keap_object}", len(s.mapper.lenses)) for s in syncs]
-    state = "closed" if engine.closing.is_closed else "open"
+    state = "closed" if engine.frame.is_closed else "open"
     name = f"{title} {engine.bridge.settings.watch.session!r}"
     return display(name, table(("", "records", "fields"), mapped), aside=state)
 

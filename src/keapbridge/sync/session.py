@@ -536,7 +536,7 @@ class SyncSession:
         Each of their workers ends at its next call: what was sent is remembered, nothing more is. The run returns its
         report, which is not `complete`; a `plan` raises `StoppedError`. A run that is called later is not concerned.
         """
-        self._engine.stopping.stop()
+        self._engine.stop()
 
     def forget(
         self, name: Name, *, keap: str | int | None = None, customcrm: str | int | None = None, wait: float = 0.0

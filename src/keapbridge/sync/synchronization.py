@@ -31,10 +31,8 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.writing import same_texts
 from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
-from keapbridge.model.finding import Findings
 from keapbridge.model.kept import Missing, RecordKey, Staged
 from keapbridge.model.maybe import Maybe, Unreadable
-from keapbridge.model.meant import is_meant
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -47,7 +45,7 @@ from keapbridge.sync.listings import Listings
 from keapbridge.sync.options import Settings
 from keapbridge.sync.systems import Answers, System, TellsPlaces
 
-__all__ = ["AddressHolder", "Bridge", "Rule", "Seen", "Synchronization", "Traits", "digest"]
+__all__ = ["AddressHolder", "Rule", "Seen", "Synchronization", "Traits", "digest"]
 
 KEAP_CURRENCY = "keap_currency"  # the fact that tells it
 
@@ -457,31 +455,6 @@ class Synchronization:
             else:
                 digests[side], keys[side] = digest(seen.snapshot), self.keys_of_linked(seen.snapshot)
         return digests, keys
-
-
-@attrs.frozen
-class Bridge:
-    """The synchronizations of one pair of systems, in their order: what refers to others comes after them.
-
-    Attributes:
-        findings: what is to be known of what the host has declared; no errors are among them.
-    """
-
-    store: LinkStore
-    settings: Settings
-    synchronizations: Mapping[str, Synchronization]
-    guard: Guard = attrs.field(factory=Guard, eq=False, repr=False)
-    belonging: Belonging = attrs.field(
-        default=attrs.Factory(lambda self: Belonging(self.store), takes_self=True), eq=False, repr=False
-    )
-    findings: Findings = attrs.field(factory=Findings, repr=False)
-
-    def __getitem__(self, name: str) -> Synchronization:
-        if not isinstance(name, str) or name not in self.synchronizations:
-            shown = name if isinstance(name, str) else f"synchronization {type(name).__name__}"
-            near = is_meant(name, list(self.synchronizations))
-            raise LookupError(f"this Customcrm has no {shown}; it has {', '.join(self.synchronizations)}{near}")
-        return self.synchronizations[name]
 
 
 @attrs.frozen

@@ -9,9 +9,10 @@ from keapbridge.model.actions import Action, Create, Delete, Update
 from keapbridge.model.kept import Intent
 from keapbridge.sync.afterwards.putting_back import Sight, look, remember_deleted, remember_made, remember_restored
 from keapbridge.sync.afterwards.undo_notes import Attempt, note, noted
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.guard import is_foreseen, stops_everything
 from keapbridge.sync.planning.lost_creates import certain_at, look_for
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.run import Run, RunPart
 
 __all__ = ["finish_undo"]

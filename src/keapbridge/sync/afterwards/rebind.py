@@ -6,8 +6,8 @@ from keapbridge._flow.effects import Flow
 from keapbridge.errors import OtherSystemError
 from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.reading.recognition import recognised, said
-from keapbridge.sync.synchronization import Bridge
 
 __all__ = ["rebind"]
 

@@ -21,9 +21,10 @@ from keapbridge.model.records import Canonical, Decided, Pair
 from keapbridge.model.report import Report
 from keapbridge.model.side import Side, SideName
 from keapbridge.sync.afterwards.open_conflicts import OpenConflict, as_seen, moved_on, named_by
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.linked_in_doubt import RESTORED, SAME, decided, doubted
 from keapbridge.sync.planning.linked import as_it_is
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.writing.apply import apply
 
 __all__ = ["Decision", "Given", "Rule", "apply_decisions", "decision_of", "resolve", "resolve_many", "rule_of"]

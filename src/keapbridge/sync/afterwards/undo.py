@@ -36,9 +36,9 @@ from keapbridge.sync.afterwards.putting_back import (
 from keapbridge.sync.afterwards.undo_notes import Attempts, noted
 from keapbridge.sync.afterwards.undo_plan import pair_of
 from keapbridge.sync.afterwards.undo_swaps import MOST, is_refused, put_back_together, rings
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.guard import EVERY_RECORD, is_foreseen, stops_everything
 from keapbridge.sync.planning.lost_creates import certain_at
-from keapbridge.sync.synchronization import Bridge
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.creates import is_ambiguous
 from keapbridge.sync.writing.run import BATCH, WRITERS, Run, RunPart, ending, flowing, one_sided

@@ -15,7 +15,7 @@ from keapbridge.model.kept import JournalEntry
 from keapbridge.model.plan import DECISION, Plan
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.bridge import Bridge
 
 __all__ = ["OTHER_RUNS", "UNDO", "is_only_noted", "pair_of", "plan_undo"]
 

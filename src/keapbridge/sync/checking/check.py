@@ -21,6 +21,7 @@ from keapbridge.model.names import CONTACTS
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.belonging import REMEDY
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.checking.asked import (
     asks_for_custom_fields,
     asks_for_records,
@@ -36,7 +37,7 @@ from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.recognition import moved_customcrm
 from keapbridge.sync.reading.vanished import hold_unseen
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Checked", "check", "check_first"]
 

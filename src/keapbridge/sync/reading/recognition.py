@@ -9,7 +9,7 @@ from keapbridge.model.kept import Belongs
 from keapbridge.model.names import CONTACTS
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.bridge import Bridge
 
 ANEW = (
     " (so few tell little: if it is the same CRM, session.rebind() finds its pairs anew, and with identity=… its "

@@ -18,12 +18,13 @@ from keapbridge.model.actions import Action, Conflict, Skip, TellApart
 from keapbridge.model.plan import Plan
 from keapbridge.model.report import Line, Report
 from keapbridge.model.side import Side
+from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_everything
 from keapbridge.sync.linked_in_doubt import RESTORED
 from keapbridge.sync.planning.sweeps import accept_sweeps
 from keapbridge.sync.reading.custom_fields import make_fields
 from keapbridge.sync.reading.unlisted import learn_unshown
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.approved import approved
 from keapbridge.sync.writing.creates import apply_creates, resume_creates

@@ -19,7 +19,8 @@ from keapbridge.model.plan_rows import flat_action, row_of_action
 from keapbridge.model.records import Canonical
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge, Synchronization
+from keapbridge.sync.bridge import Bridge
+from keapbridge.sync.synchronization import Synchronization
 from keapbridge.tables.approvals import Approvals, edited
 from keapbridge.tables.values import text_of
 

@@ -12,7 +12,7 @@ import pytest
 from keapbridge.errors import KeapbridgeError
 from keapbridge.model.names import CUSTOMCRM_OBJECTS
 from keapbridge.model.side import Side
-from keapbridge.sync.synchronization import Bridge
+from keapbridge.sync.bridge import Bridge
 from keapbridge.testing.contract.bench import Bench
 from keapbridge.testing.contract.live import Live
 from keapbridge.testing.contract.making import ODD_TEXTS

@@ -204,10 +204,17 @@ class Synchronization:
         """What one record says, in a context that is known."""
         try:
             whole = self.observe(side, record, context, plan_id=plan_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other records are read
+            return self._unseen(side, record, error, plan_id)
+        return self.judged(side, record, whole)
+
+    def judged(self, side: Side, record: Any, whole: Observation) -> Seen:
+        """A record of which all that is known is what `whole` says, and whether it takes part."""
+        try:
             if self.mapper.takes_part(side, record, whole.snapshot.values):
                 return Seen(record, whole, whole)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other records are read
-            return self._unseen(side, record, error, plan_id)
+            return self._unseen(side, record, error, whole.seen_in)
         return Seen(record, whole, attrs.evolve(whole, snapshot=Snapshot({}), problem=OUTSIDE))
 
     def _unseen(self, side: Side, record: Any, error: Exception, plan_id: str | None) -> Seen:

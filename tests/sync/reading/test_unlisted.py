@@ -188,6 +188,38 @@ def test_who_leaves_the_filter_by_it_is_left_alone_by_the_plan_already(toys: Wor
     assert not any(isinstance(action, Update) for action in toys.plan(full=True).actions)
 
 
+def test_whom_the_sync_itself_made_outside_the_filter_is_not_planned_for_ever(toys: World) -> None:
+    box, other = secretive(toys, KEAP)
+    toys.remap("toys", TOYS.where(keap={"Colour": ("red", None)}))
+    made(toys, 2)
+    blue = other.put(name="Kite", colour="blue")
+    for _ in range(3):
+        toys.sync()
+    [theirs] = [id for id, record in box.records.items() if record.title == "Kite"]
+    other.put(id=blue, name="Dragon")
+    for _ in range(2):
+        toys.sync(full=True)
+    assert not any(isinstance(action, Update) for action in toys.plan(full=True).actions)
+    assert (box.records[theirs].title, box.records[theirs].colour) == ("Kite", "blue")
+    box.put(id=theirs, colour="red")
+    toys.sync()
+    assert box.records[theirs].title == "Dragon"
+
+
+def test_whom_only_that_lets_take_part_does_so(toys: World) -> None:
+    box, other = secretive(toys, KEAP)
+    made(toys, 4)
+    for _ in range(3):
+        toys.sync()
+    toys.remap("toys", TOYS.where(keap={"Colour": ("red",)}))
+    toys.sync()
+    first = next(iter(other.records))
+    other.put(id=first, name="Dragon")
+    toys.sync()
+    assert "Dragon" in {record.title for record in box.records.values()}
+    assert is_quiet(toys)
+
+
 def test_what_lists_show_again_is_taken_at_their_word(toys: World) -> None:
     box, other = secretive(toys, KEAP)
     made(toys, 3)

@@ -299,23 +299,20 @@ def brought_up(sync: Synchronization, side: Side, listed: Sequence[Seen], *, cha
     for id, (life, values) in known.items():
         has_stamps = life.changed is not None and due[id].whole.life.changed is not None
         if life.changed == due[id].whole.life.changed if has_stamps else not changes:
-            filled[id] = _filled(due[id], values, hidden)
+            filled[id] = _filled(sync, side, due[id], values)
     read = yield from whole(sync, side, [one for id, one in due.items() if filled[id] is None])
     filled |= {one.whole.id: one for one in read}
     return [filled.get(one.whole.id) or one for one in listed]
 
 
-def _filled(seen: Seen, values: Values, hidden: Collection[str]) -> Seen:
-    """A record with what was known of it; what was not known is not known now."""
-    out = seen.whole.snapshot.absent.intersection(hidden)
-
-    def with_known(one: Observation) -> Observation:
-        shown = {field: value for field, value in one.snapshot.values.items() if field not in out}
-        held = shown | {field: values[field] for field in out if field in values}
-        return attrs.evolve(one, snapshot=attrs.evolve(one.snapshot, values=held, absent=one.snapshot.absent - out))
-
-    whole = with_known(seen.whole)
-    return attrs.evolve(seen, whole=whole, observation=whole if seen.observation.problem is None else seen.observation)
+def _filled(sync: Synchronization, side: Side, seen: Seen, values: Values) -> Seen:
+    """A record with what was known of it; what was not known is not known now. What is known may put it outside."""
+    out = seen.whole.snapshot.absent.intersection(sync.absences.unlisted[side])
+    shown = {field: value for field, value in seen.whole.snapshot.values.items() if field not in out}
+    held = shown | {field: values[field] for field in out if field in values}
+    snapshot = attrs.evolve(seen.whole.snapshot, values=held, absent=seen.whole.snapshot.absent - out)
+    whole = attrs.evolve(seen.whole, snapshot=snapshot)
+    return Seen(None, whole, whole) if seen.record is None else sync.judged(side, seen.record, whole)
 
 
 def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
@@ -333,7 +330,7 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
         out = {n: Seen(None, seen, seen) for n, pair in enumerate(result) if (seen := pair.seen[side]) is not None}
         out = {n: one for n, one in out.items() if _leaves_out(one, hidden)}
         if out:
-            known = {n: _unless_changed(one, result[n], side, hidden) for n, one in out.items()}
+            known = {n: _unless_changed(sync, side, one, result[n]) for n, one in out.items()}
             read = yield from whole(sync, side, [one for n, one in out.items() if known[n] is None])
             found = {one.whole.id: one for one in (*read, *known.values()) if one is not None}
             _replace(result, side, list(out), found)
@@ -345,10 +342,10 @@ def _is_unsteady(pair: Pair, side: Side, fields: Collection[str]) -> bool:
     return seen is not None and any(base.get(field) is not None for field in seen.snapshot.absent.intersection(fields))
 
 
-def _unless_changed(seen: Seen, pair: Pair, side: Side, hidden: Collection[str]) -> Seen | None:
+def _unless_changed(sync: Synchronization, side: Side, seen: Seen, pair: Pair) -> Seen | None:
     """A record with what its base says of it; `None` where its stamp does not say that this is still so."""
     known, now = pair.link.life(side).changed, seen.whole.life.changed
-    return None if now is None or known != now else _filled(seen, pair.link.base(side), hidden)
+    return None if now is None or known != now else _filled(sync, side, seen, pair.link.base(side))
 
 
 def _replace(pairs: list[Pair], side: Side, which: Sequence[int], read: Mapping[str, Seen]) -> None:

@@ -382,7 +382,7 @@ class FakeTable:
         others = [record for other, record in self.state.records.items() if other != id]
         taken = [n for n in self.unique if changes.get(n) and any(getattr(o, n) == changes[n] for o in others)]
         if taken:
-            raise kb.StatusError(f"taken: {', '.join(taken)}", method="PATCH", url=f"/{self.name}", status=409)
+            raise kb.ConflictError(f"taken: {', '.join(taken)}", method="PATCH", url=f"/{self.name}", status=409)
         bad = [name for name, values in self.refused.items() if changes.get(name) in values]
         if not self.system.cuts:
             bad += [name for name, limit in self.limits.items() if len(changes.get(name) or "") > limit]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from two_systems.game import TwoSystems
+from two_systems.openings import OPENINGS
 from two_systems.playing import play_games
 from two_systems.pools import ACTIONS, STEPS
 
@@ -19,7 +20,7 @@ def main(examples: int, number: int, actions: str) -> int:
     Returns:
         How many games failed.
     """
-    failed = play_games(TwoSystems, examples, number, STEPS)
+    failed = play_games(TwoSystems, OPENINGS, examples, number, STEPS)
     Path(actions).write_text(json.dumps(sorted(ACTIONS)))
     return failed
 

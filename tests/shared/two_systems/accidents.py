@@ -207,7 +207,8 @@ class Accidents(Users):
         """Two machines change each other's value: it comes to rest, and somebody is asked."""
         self.clock.pass_by(AFTER_THE_TERM)
         object = self.kind(object)
-        if any(ATTRIBUTES[side, object] in self.table(object, side).deaf for side in kb.Side):
+        tables = {side: self.table(object, side) for side in kb.Side}
+        if any(ATTRIBUTES[side, object] in table.deaf | table.unique for side, table in tables.items()):
             return  # what is not taken does not come back
         ours, theirs, start = VALUES[object]
         pairs = self._settled_pairs(object, 1, start)

@@ -190,6 +190,41 @@ class Cuts(Running):
         if isinstance(result, kb.Report) and (object, id) in {(o, a) for o, a, _ in self.links()}:
             assert self.keap.status(address) == "NON_MARKETABLE", "a reason was given, though nobody could know"
 
+    @rule(object=objects, side=sides, fault=st.sampled_from((Fault.OUTAGE, Fault.LOST_ANSWER)), alike=st.booleans())
+    def appear_while_it_is_uncertain(self, object: str, side: kb.Side, fault: Fault, alike: bool) -> None:
+        """Nobody knows whether a counterpart was made, and somebody makes one that has the same key."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        [source] = self._add_alike(object, side.other)
+        self.system(side).faults = lambda request: fault if request.method == "POST" else None
+        self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+        self._all_is_well()
+        self.clock.pass_by(timedelta(seconds=1))
+        if source not in self.table(object, side.other):
+            return
+        held = {f: v for f, v in self.read(object, side.other, source).items() if v not in {None, ODD}}
+        other = {self._free_field(object): "Turku" if alike else "Oslo"}
+        where = (side,) if alike else (side, side.other)
+        self.excused.add((object, side.other, source))
+        for each in where:
+            self._own(object, each, new_record(self.mappers[object], each, {**held, **other}, self.context))
+        for wait in (1, 1, 600):
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.clock.pass_by(timedelta(seconds=wait))
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    def _forget(self, object: str, side: kb.Side, id: str) -> None:
+        """Somebody is to be forgotten, and takes part again: not while nobody knows what was made of them."""
+        told = self.watched(
+            lambda: self.session().forget(object, **{side.value: id}), may_fail=[kb.UncertainError, kb.SessionBusyError]
+        )
+        if isinstance(told, Exception):
+            return
+        partners = {CUSTOMCRM: told.customcrm, KEAP: told.keap}
+        self.blurred |= {(object, each, its) for each, ids in partners.items() for its in ids}
+        self.excused.add((object, side, id))
+        getattr(self.session(), object).retry(**{each.value: list(ids) for each, ids in partners.items()})
+
     @precondition(lambda self: "companies" in self.objects)
     @rule(n=number, what=st.sampled_from(("edit", "odd", "delete", Fault.OUTAGE)), new=st.booleans())
     def meddle_before_it_is_read_back(self, n: int, what: Any, new: bool) -> None:
@@ -255,9 +290,13 @@ class Cuts(Running):
         if twins and made and source in self.table(object, side.other):
             values = {f: v for f, v in self.read(object, side.other, source).items() if v not in {None, ODD}}
             self._own(object, side, new_record(self.mappers[object], side, values, self.context))
+        if gone == 2 and source in self.table(object, side.other):
+            self._forget(object, side.other, source)
         self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
         if gone == 1 and source in self.table(object, side.other):
             self.table(object, side.other).delete(source)
+        if gone == 3 and source in self.table(object, side.other):
+            self._forget(object, side.other, source)
         self.clock.pass_by(AFTER_THE_TERM)
         self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
         pairs = {(o, s, i) for o, *ids in self.links() for s, i in zip((CUSTOMCRM, KEAP), ids, strict=True)}

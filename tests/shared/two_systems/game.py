@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import attrs
 from fakes import Habits, no_faults
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 import keapbridge as kb
 from two_systems.hosts import Hosts
+from two_systems.openings import OPENINGS
 from two_systems.planning import Planning
 from two_systems.pools import (
     ADAPTERS,
@@ -39,6 +41,7 @@ class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
     """Two systems and what happens to them."""
 
     @initialize(
+        opening=OPENINGS.drawn(),
         taking_part=st.sampled_from((("contacts",), ("companies", "contacts"), ("products",), OBJECTS)),
         currency=st.integers(0, 3),
         first=st.lists(st.tuples(st.sampled_from(("add", "add both")), objects, sides, number, number), min_size=3),
@@ -54,7 +57,11 @@ class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
         limits=st.booleans(),
         keaps=habits,
     )
-    def begin(
+    def begin(self, opening: str | None = None, **drawn: Any) -> None:
+        """How most games begin, or with an opening."""
+        OPENINGS.begin(opening, self._begin, self, drawn)
+
+    def _begin(
         self,
         taking_part: tuple[str, ...],
         currency: int,
@@ -70,10 +77,13 @@ class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
         crowd: int = 0,
         limits: bool = False,
         keaps: Habits | None = None,
+        listed: bool = False,
     ) -> None:
         """Some records, mostly synced. Mostly Keap has a product, so that its currency is known."""
         set_sizes(SMALL if small else LARGE)
         self.keap.habits = keaps or self.keap.habits
+        if listed:  # lists of Keap leave out nothing
+            self.keap.habits = attrs.evolve(self.keap.habits, unlisted=frozenset())
         if self.keap.habits.refuses:  # no more than the mapping knows
             self.keap.cuts = False
             self.keap.contacts.limits["job_title"] = 255
@@ -90,7 +100,7 @@ class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
             self.keap.companies.add_field("Own")
             if synced % 2:
                 self.keap.contacts.add_field("shoe SIZE")
-        if filtered == 1 and crowd != 9 and "notes" not in self.keap.habits.unlisted:  # no list tells who is within it
+        if filtered == 1 and crowd != 9:
             self.mappers = {name: mapper.where(**FILTERS[name]) for name, mapper in self.mappers.items()}
         held = self.session()._engine.bridge.synchronizations  # as far as the adapter can hold them
         self.mappers = {**self.mappers, **{name: sync.mapper for name, sync in held.items()}}

@@ -92,7 +92,8 @@ class Hosts(Checks):
         object = self.kind(object)
         id = self.pick(object, side, n)
         if id is not None:
-            value_of(getattr(self.session(asynchronous=asynchronous), object).retry(**{side.value: [id]}))
+            by = "Kim" if n % 2 else None
+            value_of(getattr(self.session(asynchronous=asynchronous), object).retry(**{side.value: [id]}, by=by))
 
     def _over(self, adapter: Any) -> Any:
         keap = SimpleNamespace(**{o: SimpleNamespace(flows=Flowing(self.keap.records(o))) for o in OBJECTS})
@@ -102,6 +103,9 @@ class Hosts(Checks):
     def misuse(self) -> None:
         """What no host should do is an error at once."""
         small = Small(self.crm, ADAPTERS["of its word"])
+        self.clock.pass_by(AFTER_THE_TERM)
+        plan = self.session().plan()
+        self._misuse_an_undo()
         wrong: list[tuple[type[Exception], Callable[[], Any]]] = [
             (ValueError, lambda: self.session(mappers={**self.mappers, "contacts": self.mappers["companies"]})),
             (TypeError, lambda: kb.SyncSession(customcrm=AsyncCustomcrmClient(), keap=None, store=self.engine)),  # type: ignore[arg-type]
@@ -116,6 +120,11 @@ class Hosts(Checks):
             (kb.LinkStoreError, lambda: self.session().rekey()),
             (TypeError, lambda: self.session().brakes("no plan")),
             (ValueError, lambda: self.session().waiting(most=0)),
+            (ValueError, lambda: self.session().actions(plan.id, kind="no such kind")),
+            (ValueError, lambda: self.session().actions(plan.id, after="no token")),
+            (TypeError, lambda: self.session().resolve_many([], lambda _: None, value=5)),
+            (TypeError, lambda: self.session().resolve_many([])),
+            (ValueError, lambda: self.session().resolve_many([], "nobody")),
             (ValueError, lambda: self.session().runs(after="no token")),
             (ValueError, lambda: self.session().same("no token")),
             (ValueError, lambda: self.session().resolve_many(["no token"], "keap")),
@@ -128,3 +137,14 @@ class Hosts(Checks):
             except kind:
                 continue
             raise AssertionError(f"this should have been a {kind.__name__}")
+
+    def _misuse_an_undo(self) -> None:
+        """What takes a run back has no brakes, and is done whole."""
+        if not self.runs:
+            return
+        session = self.session()
+        back = self.watched(lambda: session.plan_undo(self.runs[-1]), may_fail=[kb.StalePlanError])
+        if isinstance(back, kb.Plan):
+            assert not session.brakes(back)
+            error = self.watched(lambda: session.apply(back, only=[0]), may_fail=[ValueError])
+            assert isinstance(error, ValueError)

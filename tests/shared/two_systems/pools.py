@@ -15,10 +15,11 @@ from keapbridge.decide import match
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.store.sql import alike
+from keapbridge.sync import watching
+from keapbridge.sync.afterwards import open_conflicts, pairs_in_doubt, undo
 from keapbridge.sync.afterwards import resolve as resolve_module
-from keapbridge.sync.afterwards import undo
 from keapbridge.sync.lease import TERM
-from keapbridge.sync.planning import deletions, first_contact, linked
+from keapbridge.sync.planning import deletions, first_contact, linked, near_misses
 from keapbridge.sync.writing import run
 
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -139,12 +140,18 @@ ARCHIVE = {
 IMPOSSIBLE_ARCHIVE = {"keap": {"companies": {"nonsense": 1}}, "customcrm": {"customers": {}, "companies": {"no": 1}}}
 
 
+_BRAKES = ("max_deletes", "max_delete_share", "max_first_create_share", "max_turns")
+_FREE: dict[str, Any] = dict.fromkeys((*_BRAKES, "max_emptied_share", "max_levelled_share"))
+
+
 def policy_without_brakes(**choices: Any) -> kb.Policy:
     """A policy without brakes: few records are a large share."""
-    brakes = ("max_deletes", "max_delete_share", "max_first_create_share", "max_turns")
-    sweeps = ("max_emptied_share", "max_levelled_share")
-    free: dict[str, Any] = dict.fromkeys((*brakes, *sweeps))
-    return kb.Policy(**{"archive": ARCHIVE, **free, **choices})
+    return kb.Policy(**{"archive": ARCHIVE, **_FREE, **choices})
+
+
+def without_brakes(policy: kb.Policy) -> kb.Policy:
+    """The same without brakes."""
+    return attrs.evolve(policy, **_FREE)
 
 
 def host_rule(contest: kb.Contest) -> Any:
@@ -183,6 +190,10 @@ SMALL: tuple[tuple[Any, str, int], ...] = (
     (deletions, "BATCH", 2),
     (resolve_module, "BATCH", 2),
     (undo, "BATCH", 3),
+    (near_misses, "BATCH", 2),
+    (watching, "REASONS", 1),
+    (open_conflicts, "LOOKED_AT", 2),
+    (pairs_in_doubt, "LOOKED_AT", 2),
 )
 LARGE = tuple((module, name, getattr(module, name)) for module, name, _ in SMALL)
 

@@ -128,6 +128,46 @@ class Resolving(Cuts):
                 is_decided = words.get(self._name(c)) is not None and c.object != "companies"
                 assert not is_decided or (c.object, c.customcrm_id) in told, f"{c} was decided, and waits again"
 
+    @rule(object=objects, n=number, by_token=st.booleans(), at=st.sampled_from((None, *range(0, 40, 3))))
+    def decide_twice(self, object: str, n: int, by_token: bool, at: int | None) -> None:
+        """Two people decide the same; or the first is cut off, and what was decided is taken back."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        parked = policy_without_brakes(conflicts="manual")
+        pair = self._a_pair(object, n)
+        self.watched(lambda: self.session(policy=parked).sync(full=True), policy=parked, may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        field = self._free_field(object)
+        for k, (side, id) in enumerate(pair.items()):
+            if id in self.table(object, side):
+                self._type_in(object, side, id, field, POOLS[object][field][k])
+        self.watched(lambda: self.session(policy=parked).sync(), policy=parked, may_fail=[kb.ApiError])
+        self.clock.pass_by(AFTER_THE_TERM)
+        found = [c for c in value_of(self.session(policy=parked).conflicts()) if (c.object, c.field) == (object, field)]
+        if not found:
+            return
+        conflict = found[0]
+        self.blurred |= {(object, side, id) for side, id in self._ids(conflict).items()}
+        driver = None if at is None else CountingDriver(self.clock, stop_at=at, stop_after=n % 2 == 0)
+        ends = [KilledError, kb.StalePlanError, kb.UnfitError]
+        first = self.watched(
+            lambda: self.session(driver, policy=parked).resolve(conflict, KEAP, by="Kim"), may_fail=ends
+        )
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(policy=parked)
+        if isinstance(first, kb.Report) and first.ok:
+            given = conflict.token if by_token else conflict
+            second = self.watched(lambda: session.resolve(given, CUSTOMCRM), may_fail=ends)
+            is_companies = object == "companies"  # whose writes are awaited
+            assert is_companies or isinstance(second, kb.StalePlanError), f"{conflict} was decided twice"
+            told = self.watched(lambda: session.resolve_many([given], CUSTOMCRM), may_fail=ends)
+            assert is_companies or not (isinstance(told, kb.Report) and told.count("updated"))
+        elif isinstance(first, KilledError):
+            self.anything_goes = True
+            for run in [*value_of(session.runs(limit=1))]:
+                self.watched(lambda r=run: session.undo(r.run_id), may_fail=[*ends, kb.UncertainError], deletes="undo")
+        self.clock.pass_by(AFTER_THE_TERM)
+
     @rule(
         n=number,
         says=st.sampled_from(("same", "different")),

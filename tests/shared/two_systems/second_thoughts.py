@@ -12,7 +12,8 @@ from stopping import CountingDriver, KilledError
 
 import keapbridge as kb
 from two_systems.accidents import ATTRIBUTES, FIELDS, VALUES, Accidents
-from two_systems.pools import AFTER_THE_TERM, CUSTOMCRM, DAY, KEAP, NEWCOMER, number, objects, sides
+from two_systems.drivers import value_of
+from two_systems.pools import AFTER_THE_TERM, CUSTOMCRM, DAY, KEAP, NEWCOMER, OBJECTS, number, objects, sides
 from two_systems.undoing import Undoing
 
 MANY = 4
@@ -175,6 +176,84 @@ class SecondThoughts(Accidents, Undoing):
         for _ in range(2):
             self.watched(lambda: self._look(object, how, pairs), may_fail=[kb.ApiError])
             self.clock.pass_by(DAY)
+
+    @precondition(lambda self: "contacts" in self.objects)
+    @rule(
+        n=number,
+        side=sides,
+        went_back=st.booleans(),
+        decision=st.sampled_from(("same", "different", CUSTOMCRM, KEAP, "value", "nothing")),
+        moved=st.booleans(),
+    )
+    def decide_who_it_is(self, n: int, side: kb.Side, went_back: bool, decision: Any, moved: bool) -> None:
+        """A record went back, or may be of somebody else by now, and somebody says what is right."""
+        if went_back:
+            self.go_back(object=OBJECTS[n % 3], side=side, full=n % 2 == 0)
+        else:
+            self.reissue_an_id(n=n, full=n % 2 == 0)
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session()
+        given = {"value": "Cook"} if decision == "value" else {"decision": decision}
+        for conflict in [c for c in value_of(session.conflicts()) if c.about] if decision != "nothing" else []:
+            ids = {CUSTOMCRM: conflict.customcrm_id, KEAP: conflict.keap_id}
+            self.blurred |= {(conflict.object, each, id) for each, id in ids.items()}
+            self.anything_goes = self.anything_goes or decision == "different"
+            if moved and ids[KEAP] in self.table(conflict.object, KEAP):
+                self.table(conflict.object, KEAP).delete(ids[KEAP])
+            self.watched(
+                lambda c=conflict: session.resolve(c, by="Kim", **given),
+                may_fail=[kb.StalePlanError, kb.UnfitError],
+                deletes="resolve",
+            )
+            self.clock.pass_by(AFTER_THE_TERM)
+            self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(AFTER_THE_TERM)
+
+    @precondition(lambda self: {"companies", "contacts"} <= set(self.objects))
+    @rule(
+        n=number,
+        side=sides,
+        deletions=st.sampled_from(("unlink", "ignore", "delete")),
+        empties=st.booleans(),
+        how=st.sampled_from(("changes", "full", "ids")),
+    )
+    def dissolve_a_company(self, n: int, side: kb.Side, deletions: str, empties: bool, how: str) -> None:
+        """A company is deleted, and the system may empty what refers to it: nobody has typed that."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self._add_alike("companies", CUSTOMCRM)
+        self._add_alike("contacts", CUSTOMCRM)
+        contact, company = self.pick("contacts", CUSTOMCRM, -1), self.pick("companies", CUSTOMCRM, -1)
+        self._join_a_company(CUSTOMCRM, -1, -1)
+        for _ in range(2):
+            self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(DAY)
+        links = {(object, ours): theirs for object, ours, theirs in self.links()}
+        if contact is None or not {("contacts", contact), ("companies", company)} <= links.keys():
+            return
+        person = {CUSTOMCRM: contact, KEAP: links["contacts", contact]}
+        firm = {CUSTOMCRM: str(company), KEAP: links["companies", str(company)]}
+        if any(self._firm_of(each, person[each]) != firm[each] for each in kb.Side):
+            return
+        self.policy = self._policy(deletions=deletions)
+        self.table("companies", side).delete(firm[side])
+        if empties:
+            gone = {"customer_id": None} if side is CUSTOMCRM else {"company": None}
+            self.table("contacts", side).edit(person[side], **gone)
+        self.blurred |= {("contacts", each, id) for each, id in person.items()}
+        for _ in range(2):
+            self.watched(lambda: self._look("contacts", how, [person]), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(AFTER_THE_TERM)
+            self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(DAY)
+        if deletions != "delete" and person[side.other] in self.table("contacts", side.other):
+            held = self._firm_of(side.other, person[side.other])
+            assert held == firm[side.other], f"{person} was in {firm}, which {side.title} deleted, and is in {held}"
+
+    def _firm_of(self, side: kb.Side, id: str) -> str | None:
+        record = self.table("contacts", side)[id]
+        if side is CUSTOMCRM:
+            return record.customer_id or None  # type: ignore[no-any-return]
+        return record.company.id if record.company else None
 
     def _look(self, object: str, how: str, pairs: list[dict[kb.Side, str]]) -> Any:
         if how == "ids":

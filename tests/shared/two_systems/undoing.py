@@ -66,16 +66,19 @@ class Undoing(Cuts):
         assert isinstance(result, (kb.Report, kb.StalePlanError, kb.UncertainError))
         assert not isinstance(result, kb.StalePlanError) or run == "no-such-run"
 
-    @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.REFUSED_KEY)), side=sides)
+    @rule(n=number, fault=st.sampled_from((Fault.OUTAGE, Fault.REFUSED_KEY, Fault.LOST_ANSWER)), side=sides)
     def undo_in_trouble(self, n: int, fault: Fault, side: kb.Side) -> None:
+        """Nothing can be written while a run is taken back, or not even read; what became of it is looked for then."""
         self.clock.pass_by(AFTER_THE_TERM)
         if self.runs:
             self.anything_goes = True
-            self.system(side).faults = lambda request: fault if request.method != "GET" else None
-            self.watched(
-                lambda: self.session().undo(self.runs[-1]), may_fail=[kb.AuthError, kb.UncertainError], deletes="undo"
-            )
+            ends = [kb.ApiError, kb.UncertainError, kb.StalePlanError]
+            for methods in (("PATCH", "POST", "DELETE"), ("GET",), ("GET", "PATCH")):
+                self.system(side).faults = lambda request, these=methods: fault if request.method in these else None
+                self.watched(lambda: self.session().undo(self.runs[-1]), may_fail=ends, deletes="undo")
+                self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
             self.system(side).faults = no_faults
+            self.clock.pass_by(AFTER_THE_TERM)
 
     @rule(
         n=number,

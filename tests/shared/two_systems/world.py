@@ -43,7 +43,10 @@ from two_systems.pools import (
     WITHOUT_KEYS,
     Name,
     policy_without_brakes,
+    without_brakes,
 )
+
+MANY = 18  # records of a kind: from there on a share of them means something
 
 
 class World(RuleBasedStateMachine):
@@ -106,6 +109,11 @@ class World(RuleBasedStateMachine):
     def _policy(self, **choices: Any) -> kb.Policy:
         """A policy with the brakes of the library; without, once there are enough records for a share to mean much."""
         return policy_without_brakes(**choices) if self.crowded else kb.Policy(**{"archive": ARCHIVE, **choices})
+
+    def _policy_for_so_many(self) -> kb.Policy:
+        """The policy of the game; the shares of its brakes are of few records only."""
+        many = max(len(table) for system in (self.crm, self.keap) for table in system.tables.values())
+        return without_brakes(self.policy) if many >= MANY else self.policy
 
     @property
     def context(self) -> Context:
@@ -207,7 +215,7 @@ class World(RuleBasedStateMachine):
             customcrm=ours,
             keap=clients[1],
             store=self.engine,
-            policy=policy or self.policy,
+            policy=policy or self._policy_for_so_many(),
             progress=progress,
             retention=self.retention if retention is None else retention,
             **(mappers or self.mappers),

@@ -8,11 +8,12 @@ from two_systems.__main__ import main as play
 from two_systems.playing import play_games
 
 from wired.game import STEPS, TwoWiredSystems
+from wired.openings import OPENINGS
 
 
 def main(games: int, wired: int, number: int, actions: str) -> int:
     """Play so many games of each kind, always the same ones for a seed, and tell how many failed."""
-    return play_games(TwoWiredSystems, wired, number, STEPS) + play(games, number, actions)
+    return play_games(TwoWiredSystems, OPENINGS, wired, number, STEPS) + play(games, number, actions)
 
 
 if __name__ == "__main__":

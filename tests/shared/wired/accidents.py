@@ -60,6 +60,7 @@ class Accidents(Marks):
                 LastName=f"P{first + k}",
                 Email=f"p{first + k}@example.org",
                 JobTitle=value,
+                Website="https://a.example.org",
             )
         self.watched(lambda: self.session().sync(full=True), may_fail=EXPECTED)
         self.pass_by(days=1)

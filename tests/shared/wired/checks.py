@@ -132,7 +132,8 @@ class Checks(World):
         """Whether it gives a record what another one has, where that is unique: each run tries, and tells that.
 
         So it ends when Keap has merged two whom the CRM keeps both, and when a person is new to a Keap that would
-        write them over another one with the same address, or to a CRM that has each address once.
+        write them over another one with the same address, or to a CRM that has each address once. And when a text is
+        emptied that Keap does not let go.
         """
         if isinstance(action, Create) and action.object == CONTACTS:
             is_unique = self.plays.same_email == "same" if action.side is KEAP else self.kind == "towns"
@@ -141,16 +142,27 @@ class Checks(World):
             lines = [line for line in report.lines if line.outcome in TOLD]
             told = {line.customcrm_id if action.side is KEAP else line.keap_id for line in lines}
             return is_unique and action.source_id in told and any(alike("Email", address, each) for each in there)
-        if self.kind != "towns" or not isinstance(action, Update):
+        if not isinstance(action, Update):
+            return False
+        failed = {(line.customcrm_id, field) for line in report.failures for field in line.fields}
+        if self._empties_no_text() and all(
+            change.side is KEAP and change.after is None and (action.customcrm_id, change.field) in failed
+            for change in action.changes
+        ):
+            return True
+        if self.kind != "towns":
             return False
         taken = {row.get("Email"): id for id, row in self.rows(CONTACTS, CUSTOMCRM).items()}
-        failed = {(line.customcrm_id, field) for line in report.failures for field in line.fields}
         return all(
             (action.object, change.side, change.field) == (CONTACTS, CUSTOMCRM, "Email")
             and taken.get(change.after, action.customcrm_id) != action.customcrm_id
             and (action.customcrm_id, "Email") in failed
             for change in action.changes
         )
+
+    def _empties_no_text(self) -> bool:
+        """Whether this Keap knows no way to empty a text."""
+        return "clears" not in {self.plays.null, self.plays.mask_alone, self.plays.empty_text}
 
     def _is_written_again(self, plan: kb.Plan) -> bool:
         """Whether a plan does no more than write what was not taken: it gives up some time, and says so."""

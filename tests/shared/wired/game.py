@@ -11,13 +11,15 @@ from random_habits import drawn_habits
 from two_systems.pools import AFTER_THE_TERM, CONFLICT_RULES, DELETION_RULES, LARGE, SMALL, set_sizes
 
 from keapbridge.sync import guard
+from keapbridge.sync.reading import anew
+from wired.openings import OPENINGS
 from wired.people import number, sides
 from wired.places import CRMS
 from wired.slips import Slips
 from wired.world import KINDS, MAPPERS
 
 STEPS = 12  # of a game
-FEW = ((guard, "SAME_FIELD", 2), (guard, "IN_A_ROW", 5), (guard, "TRACEBACKS", 1))
+FEW = ((guard, "SAME_FIELD", 2), (guard, "IN_A_ROW", 5), (guard, "TRACEBACKS", 1), (anew, "BATCH", 4))
 MANY = tuple((module, name, getattr(module, name)) for module, name, _ in FEW)
 
 
@@ -25,6 +27,7 @@ class TwoWiredSystems(Slips):
     """Two systems, real clients, and what happens to them."""
 
     @initialize(
+        opening=OPENINGS.drawn(),
         kind=st.sampled_from(sorted(CRMS)),
         habits=drawn_habits(get_lag="none"),  # else a 404 is no proof that what was made a moment ago is gone
         known=st.booleans(),
@@ -37,7 +40,11 @@ class TwoWiredSystems(Slips):
         conflicts=st.sampled_from(CONFLICT_RULES),
         deletions=st.sampled_from([rule for rule in DELETION_RULES if rule != "archive"]),
     )
-    def begin(
+    def begin(self, opening: str | None = None, **drawn: Any) -> None:
+        """How most games begin, or with an opening."""
+        OPENINGS.begin(opening, self._begin, self, drawn)
+
+    def _begin(
         self,
         kind: str,
         habits: Any,
@@ -51,6 +58,7 @@ class TwoWiredSystems(Slips):
     ) -> None:
         """Some records, mostly synced."""
         set_sizes((*SMALL, *FEW) if small else (*LARGE, *MANY))
+        self.page_size = 2 if small else 1000
         self.build(kind, habits, known, mapping, conflicts=conflicts, deletions=deletions)
         self._all_happen(first[:8])
         self.clock.pass_by(AFTER_THE_TERM)

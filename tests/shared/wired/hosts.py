@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from stopping import CountingDriver, KilledError
+from two_systems.drivers import Interrupted
 from two_systems.pools import AFTER_THE_TERM, policy_without_brakes
 
 import keapbridge as kb
 from wired.checks import EXPECTED
 from wired.people import People, events, kinds, moments, number, sides
-from wired.places import LivelyKeap
+from wired.places import LivelyKeap, own_of
 from wired.world import CONTACTS, CUSTOMCRM, KEAP, KINDS, OTHERS, POOLS
 
 STALE = (*EXPECTED, kb.StalePlanError, kb.UnfitError)
@@ -357,9 +360,54 @@ class Hosts(People):
             table.add_custom_field("Shoe size", "TEXT")
         self.clock.pass_by(AFTER_THE_TERM)
 
-    @rule(at=moments)
-    def leave(self, at: int) -> None:
-        """A session is closed, and says so; its store is copied."""
-        session = self.session()
+    @precondition(lambda self: self.mapping == "named")
+    @rule(n=number, full=st.booleans())
+    def lose_a_custom_field(self, n: int, full: bool) -> None:
+        """A custom field that nobody lets be made is deleted: what it held stays in the CRM, and the rest flows."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        table = self.keap._table(CONTACTS)
+        name, label = self.pick(CONTACTS, CUSTOMCRM, n), f"Hat {self.numbers}"
+        self.numbers += 1
+        made = table.add_custom_field(label, "TEXT")
+        lens = kb.text("Shoes", keap=kb.custom_field(label))
+        mapper = self.mappers[CONTACTS].with_lenses(lens)
+        if name is None:
+            return
+        self.crm.edit(CONTACTS, name, {"Shoes": "41"})
+        for k in range(3):
+            self.watched(lambda: self.session(contacts=mapper).sync(full=full), may_fail=EXPECTED)
+            self.clock.pass_by(AFTER_THE_TERM)
+            if k == 0:
+                table.delete_custom_field(made)
+        assert own_of(self.crm, CONTACTS, name, "Shoes") == "41", "a field was deleted in Keap, and the CRM lost it"
+        self.watched(lambda: self.session().sync(full=True), may_fail=EXPECTED)
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    @rule(n=number)
+    def change_the_keys(self, n: int) -> None:
+        """The store is encrypted, or gets another key; who has none is told so."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.numbers += 1
+        new, other = (urlsafe_b64encode(sha256(word.encode()).digest()) for word in (f"key {self.numbers}", "another"))
+        if not self.keys:
+            self.shut()
+            kb.rekey(self.engine, [new])
+        else:
+            self.session(encryption_keys=[new, *self.keys]).rekey()
+        self.keys = [new]
+        for wrong in ((), [other]):
+            error = self.watched(lambda w=wrong: self.session(encryption_keys=w), may_fail=(kb.LinkStoreError,))
+            assert isinstance(error, kb.LinkStoreError)
+        self.watched(lambda: self.session().sync(full=n % 2 == 0), may_fail=EXPECTED)
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    @rule(at=moments, under_way=st.booleans())
+    def leave(self, at: int, under_way: bool) -> None:
+        """A session is closed, also while it is at work, and says so."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session(Interrupted(self.clock, at=at, then=lambda _: session.close(), before=lambda _: True))
+        if under_way:
+            self.watched(lambda: session.sync(full=True), may_fail=EXPECTED)
         session.close()
         assert isinstance(self.watched(session.sync, may_fail=(kb.SyncError,)), kb.SyncError)
+        self.clock.pass_by(AFTER_THE_TERM)

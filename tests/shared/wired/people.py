@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +14,11 @@ from two_systems.drivers import Interrupted
 from two_systems.pools import AFTER_THE_TERM, CONFLICT_RULES, DELETION_RULES, policy_without_brakes
 
 import keapbridge as kb
+from keapbridge.sync.stopping import on_first_signal
 from wired.checks import EXPECTED, Checks
 from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, KINDS, POISON, POOLS, PRODUCTS
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 number = st.integers(0, 11)
 kinds = st.sampled_from((CONTACTS, CONTACTS, PRODUCTS))
@@ -168,6 +173,48 @@ class People(Checks):
         if n % 2:
             self.watched(lambda: self.session().sync())
 
+    @rule(events=events, meanwhile=events, how=ways, n=number, at=moments)
+    def work_meanwhile(self, events: Any, meanwhile: Any, how: str, n: int, at: int) -> None:
+        """People go on working while a run is under way, and lists move under its feet."""
+        self._all_happen(events)
+        self.clock.pass_by(AFTER_THE_TERM)
+
+        def disturb(_: Any) -> None:
+            self.blurred |= {(kind, side, id) for (kind, side), ids in self.ids().items() for id in ids}
+            self._all_happen(meanwhile)
+
+        driver = Interrupted(self.clock, at=at, then=disturb)
+        self.watched(lambda: self._sync(self.session(driver), how, n), may_fail=EXPECTED, deletes="meanwhile")
+        self.clock.pass_by(AFTER_THE_TERM)
+
+    @rule(how=ways, n=number, at=moments, twice=st.booleans(), in_a_thread=st.booleans())
+    def be_signalled(self, how: str, n: int, at: int, twice: bool, in_a_thread: bool) -> None:
+        """The process is told to end: the first time when its call is over, the second time at once."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        session = self.session()
+        before = [signal.getsignal(number) for number in SIGNALS]
+
+        def end(_: Any) -> None:
+            for number in SIGNALS[: 1 + twice]:
+                signal.raise_signal(number)
+
+        def work() -> Any:
+            with on_first_signal(session.stop):
+                return self._sync(session, how, n)
+
+        if in_a_thread:  # which gets no signals
+            with ThreadPoolExecutor(1) as pool:
+                self.watched(lambda: pool.submit(work).result(), may_fail=EXPECTED)
+        else:
+            driver = Interrupted(self.clock, at=at, then=end, before=lambda _: True)
+            session = self.session(driver)
+            ended = self.watched(work, may_fail=(KeyboardInterrupt, *EXPECTED))
+            was_early = driver.next is not None  # the run was over before
+            assert was_early or isinstance(ended, KeyboardInterrupt if twice else (kb.Report, Exception))
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+        self.clock.pass_by(AFTER_THE_TERM)
+        self.watched(lambda: self.session().sync(), may_fail=EXPECTED)
+
     @rule(events=events, how=ways, n=number, at=moments, after=st.booleans(), soon=st.booleans())
     def crash(self, events: Any, how: str, n: int, at: int, after: bool, soon: bool) -> None:
         """The process dies; what comes next finds out what it had done."""
@@ -207,7 +254,9 @@ class People(Checks):
             return fault if at * (not writes) < asked <= at + times else None
 
         self.ways[side].fault = cut
-        self.watched(lambda: self._sync(self.session(), how, n), may_fail=EXPECTED)
+        told: list[Any] = []
+        options = {"progress": lambda *step: told.append(step)} if at % 2 else {}
+        self.watched(lambda: self._sync(self.session(**options), how, n), may_fail=EXPECTED)
         self.ways[side].fault = None
         self.clock.pass_by(AFTER_THE_TERM)
         self.watched(lambda: self.session().sync(), may_fail=EXPECTED)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from hypothesis.stateful import rule
+import attrs
+from histories.systems import DeclaredCrm
+from hypothesis.stateful import precondition, rule
 from two_systems.pools import AFTER_THE_TERM
 
 import keapbridge as kb
 from wired.accidents import Accidents
 from wired.checks import EXPECTED
+from wired.places import OWN
 from wired.world import CONTACTS, PRODUCTS
 
 Slip = Callable[[kb.mapping.Mapper], dict[str, Any]]
@@ -43,6 +46,11 @@ MAPPINGS: tuple[Slip, ...] = (
     lambda m: {CONTACTS: m.matched_by(kb.mapping.MatchKey(("Phone",)))},
     lambda m: {CONTACTS: m.matched_by(kb.mapping.MatchKey(("Phone",))).without("Phone")},
     lambda m: {CONTACTS: m.with_lenses(kb.text("Nowhere at all", keap="nickname"))},
+    lambda m: {CONTACTS: m.only("FirstName", "LastName").matched_by(kb.mapping.MatchKey(("FirstName", "LastName")))},
+    lambda m: {CONTACTS: m.where(customcrm={OWN: "Mine 1"})},
+    lambda m: {CONTACTS: m.where(customcrm={"Onw": "Mine 1"})},
+    lambda m: {CONTACTS: m.with_lenses(kb.text("Nick", keap=kb.custom_field("No such field")))},
+    lambda m: {CONTACTS: m.with_lenses(kb.text("JobTitel", keap="spouse_name"))},
     lambda _: {CONTACTS: kb.mapping.companies},
     lambda _: {PRODUCTS: kb.mapping.products.without("Name")},
     lambda _: {PRODUCTS: kb.mapping.products.without("Price")},
@@ -52,6 +60,21 @@ ONE_WAY: tuple[Slip, ...] = (
     lambda m: {CONTACTS: m.one_way("to_keap")},
     lambda m: {CONTACTS: m.one_way("to_customcrm")},
 )
+
+
+# What is wrong with what a host says of an API.
+SCHEMAS: tuple[Callable[[Any], Any], ...] = (
+    lambda schema: attrs.evolve(schema, delete=None),
+    lambda schema: attrs.evolve(schema, time_zone=kb.UNSET),
+    lambda schema: _with_properties(schema, JobTitle="jobTitel"),
+    lambda schema: _with_properties(schema, JobTitle=None),
+    lambda schema: _with_properties(schema, Shoes="shoes", Websit="websit"),
+)
+
+
+def _with_properties(schema: Any, **properties: str | None) -> Any:
+    known = schema.contacts.properties or {}
+    return attrs.evolve(schema, contacts=attrs.evolve(schema.contacts, properties={**known, **properties}))
 
 
 class Slips(Accidents):
@@ -83,9 +106,31 @@ class Slips(Accidents):
             assert isinstance(error, Exception)
         assert self.writes() == before, "a slip wrote something"
 
+    @precondition(lambda self: isinstance(self.crm, DeclaredCrm))
+    @rule()
+    def slip_in_the_schema(self) -> None:
+        """What is declared of an API is not so: nothing is written by looking at it."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        before = self.writes()
+        server = self.crm.server
+        deleting = attrs.evolve(self.policy, deletions="delete")
+        for wrong in SCHEMAS:
+            self.watched(
+                lambda w=wrong: self._look_at(
+                    self.session(
+                        ours=kb.CustomcrmClient(server.base_url, auth=kb.BearerToken("t0k"), schema=w(server.schema)),
+                        policy=deleting,
+                    )
+                ),
+                may_fail=(ValueError, kb.MappingError, *EXPECTED),
+            )
+        assert self.writes() == before, "a slip wrote something"
+
     def _open(self, given: Slip) -> None:
         usual = kb.mapping.contacts if self.numbers % 2 else self.mappers[CONTACTS]
-        session = self.session(**given(usual))
+        self._look_at(self.session(**given(usual)))
+
+    def _look_at(self, session: kb.SyncSession) -> None:
         session.check()
         session.plan(full=True)
         self.clock.pass_by(AFTER_THE_TERM)

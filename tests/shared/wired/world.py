@@ -149,6 +149,8 @@ class World(RuleBasedStateMachine):
         self.happened = 0
         self.numbers = 0
         self.identity: str | None = None
+        self.page_size = 1000
+        self.keys: list[bytes] = []
         self.clients: list[Any] = []
         self.crm: Any = None
 
@@ -198,7 +200,7 @@ class World(RuleBasedStateMachine):
         return document.get("spouse_name" if kind == CONTACTS else "weight")
 
     def links(self) -> dict[tuple[str, str, str], Any]:
-        store = open_store(self.engine, "default")
+        store = open_store(self.engine, "default", self.keys)
         return {(kind, x.customcrm_id, x.keap_id): x for kind in KINDS for x in store.links.all(kind)}
 
     def pairs(self, kind: str) -> list[dict[kb.Side, str]]:
@@ -263,16 +265,19 @@ class World(RuleBasedStateMachine):
 
     # --- sessions -------------------------------------------------------------------------------------------------
 
-    def session(self, driver: CountingDriver | None = None, **options: Any) -> kb.SyncSession:
-        """A session of a process of its own, in which the clock of the test goes."""
+    def session(self, driver: CountingDriver | None = None, *, ours: Any = None, **options: Any) -> kb.SyncSession:
+        """A session of a process of its own, in which the clock of the test goes; perhaps over another client."""
         self.shut()
-        ours = self.crm.client()
+        ours = ours or self.crm.client()
         key = kb.KeapApiKey(self.keap.emulator.api_key)
-        theirs = kb.KeapClient(auth=key, base_url=self.keap.emulator.base_url, habits=self.habits)
+        theirs = kb.KeapClient(
+            auth=key, base_url=self.keap.emulator.base_url, habits=self.habits, page_size=self.page_size
+        )
         straight_into(theirs, self.ways[KEAP])
         if CUSTOMCRM in self.ways:
             straight_into(ours, self.ways[CUSTOMCRM])
-        chosen = {"policy": self.policy, "identity": self.identity, "default_region": "NO", **self.mappers, **options}
+        chosen = {"policy": self.policy, "identity": self.identity, "default_region": "NO", **self.mappers}
+        chosen |= {"encryption_keys": self.keys, **options}
         session = kb.SyncSession(customcrm=ours, keap=theirs, store=self.engine, **chosen)
         self.clients = [session, ours, theirs]
         shares(session._engine.bridge.store, self.clock)

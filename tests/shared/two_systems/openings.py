@@ -1,0 +1,355 @@
+"""Rare states of the world that games begin with: what a drawn game meets seldom, as it needs several things at once.
+
+Each plays rules of the machine with chosen arguments; the laws are checked after each of them, and the game goes on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from fakes import Fault
+
+from two_systems.playing import Openings
+from two_systems.pools import CUSTOMCRM, DELETION_RULES, KEAP, OBJECTS, WITHOUT_KEYS
+
+OPENINGS = Openings()
+SIDES = (CUSTOMCRM, KEAP)
+PEOPLE = [("add both", "contacts", CUSTOMCRM, k, k + 1) for k in (1, 3, 5)]
+FIRST = [*PEOPLE, ("add both", "companies", KEAP, 1, 1), ("add both", "products", CUSTOMCRM, 1, 1)]
+LINKED: dict[str, Any] = {
+    "taking_part": OBJECTS,
+    "currency": 1,
+    "first": FIRST,
+    "synced": 1,
+    "conflicts": "newest",
+    "deletions": "unlink",
+    "adapter": None,
+    "larger": False,
+    "filtered": 0,
+    "crowd": 0,
+    "limits": False,
+    "listed": True,
+}
+DECISIONS = (CUSTOMCRM, KEAP, "value")
+EDITS = [
+    ("edit", "contacts", CUSTOMCRM, 0, 1),
+    ("edit both", "contacts", KEAP, 1, 3),
+    ("edit", "companies", KEAP, 0, 2),
+]
+NEW = [("add", object, side, 3, 4) for object in OBJECTS for side in SIDES]
+
+
+@OPENINGS.opening(**LINKED)
+def somebody_decides(game: Any) -> None:
+    moves = itertools.cycle(("no", "edited", "no", "synced", "no", "unlinked"))
+    for k, (object, decision, whole) in enumerate(itertools.product(OBJECTS, DECISIONS, (False, True))):
+        moved = next(moves)
+        game.resolve(
+            object=object, n=k, m=k, decision=decision, asynchronous=k == 1, whole=whole, moved=moved, dies=None, at=0
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def somebody_decides_and_dies(game: Any) -> None:
+    for k, at in enumerate(range(2, 30, 3)):
+        dies = ("somewhere", "dies", "somewhere", "dies before")[k % 4]
+        game.resolve(
+            object=OBJECTS[k % 3],
+            n=k,
+            m=k,
+            decision=DECISIONS[k % 2],
+            asynchronous=False,
+            whole=k % 3 == 2,
+            moved="no",
+            dies=dies,
+            at=at,
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def two_people_decide(game: Any) -> None:
+    for k, at in enumerate((None, None, *range(2, 40, 3))):
+        game.decide_twice(object=OBJECTS[(k + 2) % 3], n=k, by_token=k % 2 == 0, at=at)
+
+
+@OPENINGS.opening(**{**LINKED, "taking_part": ("contacts",)})
+def counterparts_appear(game: Any) -> None:
+    for side, fault, alike in itertools.product(SIDES, (Fault.OUTAGE, Fault.LOST_ANSWER), (True, False)):
+        game.appear_while_it_is_uncertain(object="contacts", side=side, fault=fault, alike=alike)
+    game.undo_in_trouble(n=1, fault=Fault.REFUSED_KEY, side=KEAP)
+    game.trouble(events=NEW, how="changes", n=1, side=KEAP, at=0, fault=Fault.REFUSED_KEY, times=8)
+
+
+@OPENINGS.opening(**LINKED, small=True)
+def somebody_decides_everything(game: Any) -> None:
+    for k, decision in enumerate((*DECISIONS, "each its own") * 2):
+        game.resolve_many(
+            n=k,
+            m=k,
+            decision=decision,
+            by_token=k % 2 == 0,
+            asynchronous=False,
+            moved=("no", "edited", "unlinked")[k % 3],
+            whole=k % 4 > 1,
+            at=None if k < 6 else 5 * k,
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def somebody_says_who_is_who(game: Any) -> None:
+    for k, (says, taken_back, gone) in enumerate(itertools.product(("same", "different"), (True, False), (0, 1))):
+        game.say_who_is_the_same(
+            n=2 * k + 1,
+            says=says,
+            by_token=k % 2 == 0,
+            asynchronous=k == 3,
+            gone=gone,
+            taken_back=taken_back,
+            whole=False,
+            at=None if k % 3 else 3 * k or None,
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def records_are_in_doubt(game: Any) -> None:
+    for k, decision in enumerate(("same", "different", KEAP, CUSTOMCRM, "value", "nothing")):
+        game.decide_who_it_is(n=k, side=SIDES[k % 2], went_back=k % 3 == 2, decision=decision, moved=k == 1)
+        game.decide_who_it_is(n=k, side=SIDES[k % 2], went_back=k % 3 != 2, decision=decision, moved=k == 4)
+
+
+def _swaps(game: Any) -> None:
+    for k, (object, side) in enumerate(itertools.product(OBJECTS, SIDES)):
+        for many, row, back in ((2, False, True), (3, False, False), (2, True, True)):
+            game.swap_what_is_had_once(
+                object=object, side=side, many=many, row=row, back=back, meanwhile=k % 3 == 2, at=None
+            )
+
+
+@OPENINGS.opening(**LINKED)
+def values_are_had_once(game: Any) -> None:
+    _swaps(game)
+
+
+@OPENINGS.opening(**{**LINKED, "adapter": "of its word"})
+def values_are_had_once_where_writes_are_joined(game: Any) -> None:
+    _swaps(game)
+    for at in range(8, 60, 8):
+        game.swap_what_is_had_once(
+            object="contacts", side=CUSTOMCRM, many=2, row=False, back=True, meanwhile=False, at=at
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def runs_are_taken_back_and_cut_off(game: Any) -> None:
+    hows = ("dies", "dies before", Fault.LOST_ANSWER, Fault.OUTAGE)
+    meanwhiles = itertools.cycle(("nothing", "edit", "delete", "nothing", "unlink"))
+    for k, (what, how) in enumerate(itertools.product(("edit", "add", "delete", "link"), hows)):
+        game.be_cut_off_while_undoing(
+            what=what,
+            object=OBJECTS[k % 3],
+            side=SIDES[k % 2],
+            n=k,
+            at=0,
+            how=how,
+            meanwhile=next(meanwhiles) if k % 2 else "nothing",
+            afterwards=("nothing", "edit", "nothing", "delete")[k // 2 % 4],
+            forgets=k % 8 == 7,
+            again=k % 3 == 0,
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def runs_are_taken_back_when_all_has_moved_on(game: Any) -> None:
+    moves = ("edited", "other field", "gone", "partner gone", "both gone", "odd", "refused", "nothing")
+    faults = (None, None, Fault.OUTAGE, Fault.LOST_ANSWER, Fault.QUOTA, Fault.REFUSED_KEY, None, Fault.RATE_LIMIT)
+    for k, fault in enumerate(faults):
+        its = [moves[(k * 3 + j) % len(moves)] for j in range(4)] if fault is None else ["nothing"] * 3 + ["edited"]
+        game.undo_what_has_moved_on(
+            object=OBJECTS[(k + 2) % 3], side=SIDES[k % 2], moves=its, fault=fault, at=None, after=False, n=k
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def runs_are_taken_back_one_after_the_other(game: Any) -> None:
+    for k in range(8):
+        game.undo(n=k, asynchronous=k == 3, later=k % 3 == 0, back=k % 4)
+    for k, deletions in enumerate(DELETION_RULES):
+        game.crash_while_undoing(n=k, at=6 * k + 3, after=k % 2 == 0, soon=k % 3 == 0, deletions=deletions)
+    for side, fault in itertools.product(SIDES, (Fault.REFUSED_KEY, Fault.OUTAGE, Fault.LOST_ANSWER)):
+        game.sync(events=EDITS + NEW, how="full", n=0, asynchronous=False, progress=0)
+        game.undo_in_trouble(n=1, fault=fault, side=side)
+
+
+def _lost_creates(game: Any) -> None:
+    for k, (object, side, twins) in enumerate(itertools.product(OBJECTS, SIDES, (False, True))):
+        game.lose_the_answer_to_a_create(
+            object=object,
+            side=side,
+            fault=Fault.LOST_ANSWER if k % 4 else Fault.OUTAGE,
+            twins=twins,
+            often=k % 3 == 0,
+            gone=k % 4,
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def answers_are_lost(game: Any) -> None:
+    _lost_creates(game)
+
+
+@OPENINGS.opening(**{**LINKED, "adapter": WITHOUT_KEYS})
+def answers_are_lost_where_nothing_has_a_key(game: Any) -> None:
+    _lost_creates(game)
+
+
+@OPENINGS.opening(**{**LINKED, "taking_part": ("companies", "contacts")})
+def contacts_are_taken_for_others(game: Any) -> None:
+    for k, how in enumerate(("full", "changes", "ids") * 4):
+        game.be_taken_for_another(
+            n=k,
+            fault=Fault.LOST_ANSWER if k % 2 else None,
+            at=None if k < 6 else 12 * (k - 5),
+            after=k % 4 == 0,
+            edited=(None, CUSTOMCRM, KEAP)[k % 3],
+            how=how,
+        )
+
+
+def _all_troubles(game: Any) -> None:
+    faults = (Fault.QUOTA, Fault.OUTAGE, Fault.REFUSED_KEY, Fault.RATE_LIMIT, Fault.LOST_ANSWER, Fault.UNSENT)
+    for k, (fault, at) in enumerate(itertools.product(faults, (0, 4, 9, 16))):
+        events = (NEW if k % 2 else []) + EDITS
+        how = ("changes", "full", "changes", "ids")[k % 4]
+        game.trouble(events=events, how=how, n=k, side=SIDES[k // 2 % 2], at=at + k % 3, fault=fault, times=8)
+    for k, (fault, side) in enumerate(itertools.product((Fault.QUOTA, Fault.OUTAGE, Fault.RATE_LIMIT), SIDES)):
+        for method in ("POST", "PATCH", "DELETE"):
+            game.trouble_with_writes(events=EDITS, n=k, fault=fault, side=side, methods=(method,))
+
+
+@OPENINGS.opening(**LINKED)
+def calls_meet_with_trouble(game: Any) -> None:
+    _all_troubles(game)
+
+
+@OPENINGS.opening(**{**LINKED, "larger": True})
+def calls_meet_with_trouble_where_consent_is_asked(game: Any) -> None:
+    for k, fault in enumerate((Fault.OUTAGE, Fault.QUOTA, Fault.REFUSED_KEY) * 2):
+        game.trouble_with_searches(n=k, fault=fault)
+    for k, how in enumerate(("apply", "ids") * 3):
+        game.make_a_field_anew(object=OBJECTS[2 * (k % 2)], n=k, new=k > 2, how=how)
+    for k in range(6):
+        game.write_to_somebody_who_opted_out(n=k, address="cy@example.org", company=k % 2 == 1)
+        game.write_to_somebody_who_opted_out(n=k, address="d*d@example.org", company=k % 2 == 0)
+
+
+@OPENINGS.opening(**LINKED, small=True)
+def others_are_at_work(game: Any) -> None:
+    for k in range(0, 60, 6):
+        game.compete(events=EDITS + NEW[k % 6 :][:1], at=k, stalls=k % 4 == 0, n=k, how=("full", "changes")[k % 2])
+        game.edit_meanwhile(events=EDITS, meanwhile=[*EDITS, ("delete", "contacts", KEAP, k, 0)], how="full", n=k, at=k)
+    for k, side in enumerate(SIDES * 3):
+        game.take_long(events=NEW, how=("changes", "ids")[k % 2], n=k, each=30 * (1 + k % 4))
+        game.stale(events=EDITS + NEW, how="full", n=k, side=side)
+        game.edit_what_is_being_written(object=OBJECTS[k % 3], side=side, n=k, m=k, often=k > 3)
+
+
+@OPENINGS.opening(**LINKED)
+def the_store_is_lost(game: Any) -> None:
+    for k in range(0, 90, 6):
+        game.lose_the_store(events=EDITS, how="changes", n=k, at=k, times=1 + k % 3, refused=k % 4 == 0)
+    for k in range(0, 90, 7):
+        game.crash(events=EDITS, how=("changes", "full", "ids")[k % 3], n=k, at=k, after=k % 2 == 0, soon=k % 4 == 0)
+
+
+@OPENINGS.opening(**LINKED)
+def properties_are_not_shown(game: Any) -> None:
+    for k, (object, side) in enumerate(itertools.product(OBJECTS, SIDES)):
+        game.lose_sight_of_a_property(
+            object=object, side=side, how=("full", "changes", "ids")[k % 3], edited=k % 2 == 1
+        )
+        game.go_back(object=object, side=side, full=k % 2 == 0)
+        game.not_take_a_value(object=object, side=side, full=k % 2 == 0)
+        game.empty_a_column(object=object, side=side, accepted=k % 2 == 0)
+
+
+@OPENINGS.opening(**LINKED)
+def lists_show_less(game: Any) -> None:
+    for k, (object, how) in enumerate(itertools.product(OBJECTS, ("changes", "full", "ids"))):
+        typed = (None, CUSTOMCRM, KEAP)[k % 3]
+        game.list_it_no_more(object=object, how=how, many=1 + k % 4, cleared=k % 2 == 0, hides=k % 3 == 2, typed=typed)
+
+
+@OPENINGS.opening(**{**LINKED, "taking_part": ("companies", "contacts")})
+def companies_are_dissolved(game: Any) -> None:
+    for k, (deletions, side) in enumerate(itertools.product(("unlink", "ignore", "delete"), SIDES)):
+        game.dissolve_a_company(
+            n=k, side=side, deletions=deletions, empties=k % 3 != 2, how=("full", "changes", "ids")[k % 3]
+        )
+
+
+@OPENINGS.opening(**LINKED, small=True)
+def hosts_ask_and_slip(game: Any) -> None:
+    conflicts = [("edit both", object, CUSTOMCRM, n, m) for object in OBJECTS for n in range(3) for m in range(4)]
+    game.change_the_policy(conflicts="manual", deletions="delete")
+    game.sync(
+        events=[*conflicts, *[("add", "contacts", KEAP, 5, 5)] * 3], how="full", n=0, asynchronous=False, progress=2
+    )
+    for k, (object, most) in enumerate(itertools.product(OBJECTS, (1, 2, 50))):
+        game.read_in_parts(object=object, side=SIDES[k % 2], n=k, most=most, asynchronous=k == 4)
+        game.look_back(object=object, side=SIDES[k % 2], n=k, asynchronous=k == 3)
+        game.retry(object=object, side=SIDES[k % 2], n=k, asynchronous=k == 5)
+    game.misuse()
+    game.undo(n=4, asynchronous=False, later=True, back=0)
+    game.misuse()
+
+
+@OPENINGS.opening(**LINKED)
+def keys_are_not_shown(game: Any) -> None:
+    """What records are matched by is hidden, and others come."""
+    hidden = {"contacts": "email_addresses", "companies": "company_name", "products": "sku"}
+    for k in range(3):
+        for object in OBJECTS:
+            game._add_alike(object, *SIDES)
+            game._happens("add", object, CUSTOMCRM, 0, k)
+    game.users_work(events=[], long=True)
+    game.sync(events=[], how="full", n=0, asynchronous=False, progress=0)
+    for object, attribute in hidden.items():
+        game.table(object, KEAP).hidden.add(attribute)
+        for side in SIDES:
+            game._add_alike(object, side)
+        game.sync(events=EDITS, how=("full", "changes")[object == "products"], n=0, asynchronous=False, progress=0)
+        game.sync(events=EDITS, how="ids", n=0, asynchronous=False, progress=0)
+        game.table(object, KEAP).hidden.clear()
+        game.users_work(events=[], long=True)
+        game.sync(events=[], how="full", n=0, asynchronous=False, progress=0)
+
+
+@OPENINGS.opening(**{**LINKED, "conflicts": "manual"})
+def companies_are_taken_over(game: Any) -> None:
+    """What is written of a company is read back, or another sees it first."""
+    for k, what in enumerate(("edit", "odd", "delete", Fault.OUTAGE) * 2):
+        game.meddle_before_it_is_read_back(n=k, what=what, new=k > 3)
+    for k, rule in enumerate(("newest", "manual", "newest")):
+        game.edit_both_in_the_same_moment(object=OBJECTS[k], n=k, m=k, conflicts=rule)
+        game.move_house(n=k, edits=k + 1, conflicts=("newest", "manual", "keap")[k], back=k == 2)
+        game.make_sense_again(object=OBJECTS[k], side=SIDES[k % 2], n=k, m=k)
+        game.be_refused_a_part(n=k, often=k)
+        game.answer_each_other(object=OBJECTS[k], first=SIDES[k % 2])
+        game.lag_behind_the_sync(object=OBJECTS[k], side=SIDES[k % 2])
+        game.merge_people_who_share_an_address(n=k, m=k + 1, third=k == 1, odd=k == 2)
+    game.narrow_the_mapping(field="City", side=KEAP, n=1, edits=True)
+    for k in range(3):
+        game.brake(events=NEW + EDITS, deletes=k % 2, creates=k // 2)
+
+
+@OPENINGS.opening(**LINKED)
+def plans_are_late(game: Any) -> None:
+    for k, (object, side) in enumerate(itertools.product(OBJECTS, SIDES)):
+        rule = DELETION_RULES[k]
+        game.delete_and_sync(object=object, side=side, n=5 * (k % 2), deletions=rule, meanwhile=EDITS)
+        game.come_back(object=object, side=side, n=k, deletions=rule)
+        game.need_what_is_not_there(object=object, side=side, planned=k % 2 == 0)
+        game.make_both_equal_before_the_plan_is_applied(object=object, n=k)
+        game.approve_who_needs_somebody_else(side=side, known=k % 2 == 0, old=k % 3 == 0, asynchronous=False)
+        game.approve_a_part(events=NEW, later=EDITS, side=side, every=k % 4 + 1, n=k, asynchronous=False)

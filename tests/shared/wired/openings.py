@@ -1,0 +1,265 @@
+"""Rare states of the world that wired games begin with; see `two_systems.openings`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from two_systems.playing import Openings
+
+from wired.world import CONTACTS, CUSTOMCRM, KEAP, KINDS, PRODUCTS
+
+OPENINGS = Openings()
+SIDES = (CUSTOMCRM, KEAP)
+FIRST = [("add both", CONTACTS, CUSTOMCRM, k, k + 1) for k in (1, 3)] + [("add both", PRODUCTS, KEAP, 1, 1)]
+LINKED: dict[str, Any] = {
+    "kind": "emulator",
+    "mapping": "plain",
+    "first": FIRST,
+    "synced": True,
+    "small": False,
+    "conflicts": "newest",
+    "deletions": "unlink",
+}
+EDITS = [("edit", CONTACTS, CUSTOMCRM, 0, 1), ("edit both", CONTACTS, KEAP, 1, 3), ("edit", PRODUCTS, KEAP, 0, 2)]
+NEW = [("add", kind, side, 3, 4) for kind in KINDS for side in SIDES]
+NAMES = [("named", CONTACTS, side, n, m) for n, m in ((0, 0), (1, 1), (2, 2)) for side in SIDES]
+
+
+def _entries(game: Any) -> None:
+    for k in range(6):
+        names = [("named", CONTACTS, side, k + n, m) for n, m in ((0, 1), (1, 0), (2, k)) for side in SIDES]
+        game.sync(events=[*names, *NEW[k % 4 :][:1]], how=("changes", "full", "ids")[k % 3], n=k, debug=False)
+    for k, (gone, fault) in enumerate(
+        (("", None), ("", 500), ("contact", None), ("tag", None), ("", "lost"), ("", 401), ("", 429), ("", 404))
+    ):
+        game.tag_on_both_sides(n=k, fault=fault, gone=gone, full=k % 2 == 0) if not game.lists_lag() else None
+    for k, how in enumerate(("renamed", "anew", "plan", "deleted", "plan")):
+        game.change_a_custom_field(n=k, how=how)
+    game.approve_a_part(events=NAMES, later=[], full=False, every=2, minutes=2, edited=False)
+    game.undo(n=0, back=0, later=True, meanwhile=[], at=None)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "named"})
+def entries_have_names(game: Any) -> None:
+    _entries(game)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "named", "kind": "database"})
+def entries_have_names_in_a_database(game: Any) -> None:
+    _entries(game)
+
+
+def _stopped(game: Any) -> None:
+    game._all_happen(8 * NEW)
+    for k, at in enumerate(range(4, 70, 6)):
+        how = ("full", "full", "changes", PRODUCTS, "ids")[k % 5]
+        game.stop(events=EDITS if k % 2 else [], how=how, n=2 * k, at=at, by_deadline=k % 3 == 0)
+    for k, at in enumerate((5, 40, 60, 80)):
+        game._all_happen(EDITS + NEW)
+        game.be_signalled(how=("full", "changes")[k % 2], n=1, at=at, twice=False, in_a_thread=False)
+        game.be_signalled(how=("full", "changes")[k % 2], n=1, at=at, twice=True, in_a_thread=False)
+    game.be_signalled(how="full", n=1, at=5, twice=False, in_a_thread=True)
+
+
+@OPENINGS.opening(**{**LINKED, "small": True})
+def runs_are_stopped(game: Any) -> None:
+    _stopped(game)
+
+
+@OPENINGS.opening(**{**LINKED, "small": True, "kind": "declared", "mapping": "named"})
+def runs_are_stopped_where_much_is_named(game: Any) -> None:
+    _stopped(game)
+
+
+@OPENINGS.opening(**{**LINKED, "small": True})
+def lists_move(game: Any) -> None:
+    game._all_happen(4 * NEW)
+    for k, at in enumerate(range(4, 70, 6)):
+        kind, side = KINDS[k % 2], SIDES[k // 2 % 2]
+        meanwhile = [
+            ("delete", kind, side, k % 4, 0),
+            ("add", kind, side.other, k, k),
+            ("merge", kind, side, 0, 2),
+            *EDITS,
+        ]
+        game.work_meanwhile(events=NEW[k % 4 :], meanwhile=meanwhile, how=("full", "changes")[k % 3 == 2], n=k, at=at)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+def somebody_decides(game: Any) -> None:
+    decisions = ("customcrm", "keap", "value", "same", "bad", "different")
+    for k, (kind, decision, whole) in enumerate(itertools.product(KINDS, decisions, (False, True))):
+        moved = ("no", "edited", "no", "no", "deleted")[k % 5]
+        game.resolve(
+            kind=kind, n=k % 3, decision=decision, whole=whole, moved=moved, at=None if k % 4 else 3 * k or None
+        )
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "database"})
+def somebody_says_who_is_who(game: Any) -> None:
+    for k, (how, says) in enumerate(itertools.product(("two", "near", "same"), ("same", "different"))):
+        game.say_who_is_the_same(n=k, how=how, says=says, gone=k == 3, taken_back=k % 2 == 0)
+        game.somebody_like_another(
+            side=SIDES[k % 2], how=("near", "alike", "same")[k % 3], linked=k > 2, accept=k % 2 == 1
+        )
+    for k, how in enumerate(("same", "alike", "near", "two") * 2):
+        kind = (CONTACTS, PRODUCTS)[k % 2]
+        game.somebody_is_quicker(kind=kind, side=SIDES[k // 2 % 2], n=k, how=how, accept=k % 3 == 0)
+
+
+def _moved(game: Any) -> None:
+    for n in range(8):
+        game.move_the_crm(n=n, keep=n % 2 == 0)
+    for n in range(3):
+        game.meet_another_keap(n=n)
+
+
+@OPENINGS.opening(**LINKED)
+def the_crm_moves(game: Any) -> None:
+    _moved(game)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "declared", "synced": False, "first": []})
+def the_crm_moves_before_anything_is_linked(game: Any) -> None:
+    _moved(game)
+
+
+def _restored(game: Any) -> None:
+    for k, says in enumerate(("accept customcrm", "resolve", "accept keap", "nothing")):
+        game.go_back(side=SIDES[k % 2], many=(1, 4, 11, 1)[k], full=k % 2 == 0, says=says)
+        game.go_back(side=SIDES[(k + 1) % 2], many=(11, 1, 1, 4)[k], full=k % 2 == 1, says=says)
+    for k, decision in enumerate(("same", "different", "keap", "nothing")):
+        game.reissue_an_id(n=k, decision=decision, births=k % 2 == 0)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+def sides_go_back(game: Any) -> None:
+    _restored(game)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "database"})
+def databases_go_back(game: Any) -> None:
+    _restored(game)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "blind"})
+def ids_are_reissued_where_nothing_tells_a_birth(game: Any) -> None:
+    _restored(game)
+    game.lag_behind_the_sync(side=KEAP)
+
+
+def _unseen(game: Any) -> None:
+    for k, (side, back) in enumerate(itertools.product(SIDES, ("full", "changes", "emptied"))):
+        how = ("changes", "full", "ids")[k % 3]
+        game.lose_sight_of_a_property(
+            side=side, how=how, many=(4, 3, 1)[k % 3], edited=k % 2 == 1, listed_only=k % 2 == 0, back=back
+        )
+        game.empty_a_column(side=side, accepted=k % 2 == 0, level=False)
+        game.answer_each_other(first=side) if game._has_a_past(KEAP) else None
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+def properties_are_not_shown(game: Any) -> None:
+    _unseen(game)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "database"})
+def columns_are_dropped(game: Any) -> None:
+    _unseen(game)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "delicate", "small": True})
+def hosts_stumble(game: Any) -> None:
+    game._all_happen(NEW * 3)
+    for k in range(6):
+        game.let_the_host_stumble(events=EDITS, how=("full", "changes", "ids")[k % 3], n=k, records=k % 2 == 0)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "filtered", "small": True, "kind": "database"})
+def hosts_stumble_over_their_filters(game: Any) -> None:
+    game._all_happen(NEW * 2)
+    for k in range(4):
+        game.let_the_host_stumble(events=EDITS, how=("full", "changes", "ids")[k % 3], n=k, records=k % 2 == 0)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "towns"})
+def towns_are_unknown(game: Any) -> None:
+    for k in range(5):
+        for pair in game.pairs(CONTACTS)[:2]:
+            game.type(
+                (CONTACTS, KEAP, pair[KEAP]),
+                City=("Nowhere", "Oslo", "Elsewhere")[k % 3],
+                FirstName=("Ada", "Bob")[k % 2],
+            )
+        game.add(CONTACTS, KEAP, FirstName="Tom", Email=f"tom{k}@example.org", City=("Oslo", "Nowhere")[k % 2])
+        game.sync(events=[], how=("changes", "full", "ids")[k % 3], n=k, debug=False)
+    game.swap_addresses(n=0, taken_back=True, at=None)
+    game.swap_addresses(n=1, taken_back=True, at=12)
+    game.resolve(kind=CONTACTS, n=0, decision="value", whole=False, moved="no", at=None)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "database"})
+def addresses_are_swapped(game: Any) -> None:
+    for n in range(4):
+        game.swap_addresses(n=n, taken_back=True, at=None if n < 2 else 10 * n)
+
+
+def _troubled(game: Any) -> None:
+    for k, (fault, writes) in enumerate(
+        itertools.product((429, 500, 503, 401, 403, 404, 422, "lost", "unsent"), (True, False))
+    ):
+        how = ("changes", "full", "ids", CONTACTS)[k % 4]
+        game.trouble(
+            events=NEW[k % 4 :][:2] + EDITS,
+            how=how,
+            n=k,
+            side=SIDES[k // 2 % 2],
+            at=k % 7,
+            fault=fault,
+            times=8,
+            writes=writes,
+        )
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+def calls_meet_with_trouble(game: Any) -> None:
+    _troubled(game)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "blind", "mapping": "named"})
+def calls_meet_with_trouble_where_nothing_has_a_key(game: Any) -> None:
+    _troubled(game)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "named"})
+def hosts_slip(game: Any) -> None:
+    game.slip()
+    for k, trouble in enumerate((False, True) * 2):
+        game.look_back(kind=KINDS[k % 2], side=SIDES[k // 2], n=k, trouble=trouble)
+    game.leave(at=0, under_way=False)
+    for k, days in enumerate((0.05, 40, 400)):
+        game.run_ahead(events=EDITS, days=days, how="changes", n=k, mended=True)
+    for n in range(4):
+        game.forget(kind=CONTACTS, side=SIDES[n % 2], n=n)
+
+
+@OPENINGS.opening(**{**LINKED, "mapping": "named", "kind": "declared"})
+def stores_are_encrypted(game: Any) -> None:
+    for n in range(3):
+        game.change_the_keys(n=n)
+        game.sync(events=EDITS + NEW[n:], how=("changes", "full", "ids")[n], n=n, debug=False)
+        game.undo(n=2 * n + 1, back=0, later=n == 1, meanwhile=[], at=None)
+        game.lose_a_custom_field(n=n, full=n % 2 == 0)
+    game.slip_in_the_schema()
+    game.slip()
+    for at in (3, 30, 60):
+        game.leave(at=at, under_way=True)
+
+
+@OPENINGS.opening(**{**LINKED, "kind": "database", "mapping": "chosen"})
+def hosts_slip_over_a_database(game: Any) -> None:
+    game.slip()
+    game.look_back(kind=CONTACTS, side=CUSTOMCRM, n=1, trouble=False)
+    for n in range(6):
+        game.undo(n=n, back=n % 3, later=n % 2 == 0, meanwhile=EDITS, at=None if n < 4 else 9 * n)

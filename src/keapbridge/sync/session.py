@@ -253,8 +253,8 @@ class SyncSession:
             keap: the id of a record of Keap, for what is about that one alone.
             customcrm: the same of Customcrm.
             after: where a list goes on: the `next` of the part before.
-            limit: how many at most; what is about one pair stays together. A part may have fewer, even none, and go on
-                all the same: `next` is `None` at the end of the list. Without a limit it is all of them.
+            limit: how many at most, unless one pair has more: what is about it stays together. A part may have fewer,
+                even none, and go on all the same: `next` is `None` at the end of the list. Without a limit it is all.
         """
         return self._driver.run(self._engine.conflicts(keap=keap, customcrm=customcrm, after=after, limit=limit))
 

@@ -48,11 +48,11 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    pages=8,
+    pages=24,
     sdk_pages=1,
     rounds=2,
-    many=4_000,
-    some=2_000,
+    many=12_000,
+    some=6_000,
     few=500,
     overhead=150,
     syncs=5,

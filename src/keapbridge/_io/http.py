@@ -155,8 +155,11 @@ class _Http:
     """What the two ports share: everything but the exchange itself."""
 
     def __init__(self, settings: HttpSettings) -> None:
+        import httpx
+
         self._take(settings, _Memory.blank(settings.retry))
         self.door = Door(settings.base_url)
+        self._url = lru_cache(maxsize=16)(httpx.URL)  # it is read sign by sign, and all creates have the same
         logging.getLogger("httpx").addFilter(_without_queries)
         for name in ("http11", "http2", "connection", "proxy", "socks"):
             logging.getLogger(f"httpcore.{name}").addFilter(_without_answers)
@@ -214,7 +217,7 @@ class _Http:
         # Encoded here, because httpx leaves characters bare that filter expressions need encoded.
         query = "&".join(f"{quote(k, safe='')}={quote(v, safe=',')}" for k, v in cleared(call.query))
         url = f"{self.settings.base_url}{call.path}" + (f"?{query}" if query else "")
-        return {"method": call.method, "url": url, "headers": headers, "content": call.body}
+        return {"method": call.method, "url": self._url(url), "headers": headers, "content": call.body}
 
     def _answer(
         self, call: Call[Any], status: int, headers: Mapping[str, str], body: Body, deadline: Deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 import attrs
@@ -49,6 +50,8 @@ def record_type(hint: Any) -> tuple[type | None, bool]:
     return None, False
 
 
+_hints = cache(typing.get_type_hints)  # a twin is made anew for whatever is learnt, and they are half of its price
+
 _MOVE = """
 def move(twin):
     record = new(mutable)
@@ -70,7 +73,7 @@ def twin_of(
         learnt: classes with the names of further properties that are read.
         odd: what reads the values of attributes that are odd now and then.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields: list[tuple[str, Any, Any]] = []
     lines: list[str] = []
     names: dict[str, Any] = {"cls": cls, "mutable": mutable(cls), "new": object.__new__}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 from plain_field import Plain
 
 from keapbridge.decide.merge import merge
-from keapbridge.decide.orphans import Standing, bereft, emptied_reference
+from keapbridge.decide.orphans import TWO_CLOCKS, Standing, bereft, emptied_reference
 from keapbridge.decide.policy import Policy
 from keapbridge.model.change import Held
 from keapbridge.model.maybe import UNSET
-from keapbridge.model.records import Link, Observation, Pair, Snapshot
+from keapbridge.model.records import Life, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 
 FIELD = Plain.name
@@ -52,7 +54,7 @@ def decided(pair: Pair, standings: Any, flows: Any) -> Pair:
         found: Standing = standings[side, id]
         return found
 
-    return bereft(pair, {FIELD: "companies"}, lambda _, side: flows[side], standing)
+    return bereft(pair, {FIELD: "companies"}, lambda _, side: flows[side], standing, lambda *_: None)
 
 
 @examples(300)
@@ -72,6 +74,27 @@ def test_no_value_is_cleared_because_its_record_is_gone_where_the_other_was_empt
             its = standings[change.side, str(change.after)]
             assert its in {Standing.THERE, Standing.UNLISTED}, "nothing refers to what is not there"
     assert {held.field for held in outcome.held} == waits.keys()
+
+
+@pytest.mark.parametrize(
+    ("changed", "before"), [(-3600, True), (0, True), (TWO_CLOCKS.total_seconds() + 1, False), (None, False)]
+)
+def test_a_base_from_before_its_record_became_another_one_ends(changed: float | None, before: bool) -> None:
+    """By the time at which the record that refers to it was changed last."""
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    life = Life(changed=None if changed is None else moment + timedelta(seconds=changed))
+    link = Link("1", "901", {FIELD: "a"}, {FIELD: "a"}).knowing(Side.KEAP, life)
+    ours, theirs = (Observation(s, link.id(s), Snapshot({FIELD: v})) for s, v in zip(Side, ("a", None), strict=True))
+    found = bereft(
+        Pair(link, ours, theirs),
+        {FIELD: "companies"},
+        lambda *_: True,
+        lambda *_: Standing.THERE,
+        lambda *record: moment if record == ("companies", Side.KEAP, "a") else None,
+    )
+    assert found.link.base(Side.CUSTOMCRM) == {FIELD: "a"}
+    assert found.link.base(Side.KEAP) == ({} if before else {FIELD: "a"})
+    assert not found.orphans
 
 
 @examples(300)

@@ -138,6 +138,37 @@ def test_a_deletion_that_no_contact_tells_of_is_found_by_a_full_run(world: World
         assert office.companies() == (office.acme, None)
 
 
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("gone", [KEAP, CUSTOMCRM])
+def test_who_was_of_a_company_that_is_linked_anew_before_anybody_looks_stays_with_it(
+    world: World, gone: kb.Side, is_there: bool, route: str
+) -> None:
+    """It is linked with another one of its name that is there already, or with one that is made for it."""
+    office = Office(world)
+    there = world.keap.state.companies if gone is KEAP else world.crm.state.customers
+    there.add({"company_name" if gone is KEAP else "Name": "Acme"}) if is_there else None
+    office.delete_acme(gone)
+    left: dict[str, Any] = {"customcrm": [office.acme]} if gone is KEAP else {"keap": [office.keap_acme]}
+    with world.sessions(**office.options) as session:
+        session.companies.sync(full=True)
+        session.companies.retry(**left)
+        session.companies.sync(full=True)
+        links = {link.customcrm_id: link.keap_id for link in session.companies.links()}
+    assert len(links) == 2
+    office.run(route)
+    for following in ("changes", "full"):
+        ours, theirs = office.companies()
+        assert ours is not None
+        assert links[ours] == theirs
+        assert (ours, theirs) != (office.acme, office.keap_acme)
+        office.run(following)
+    world.let_time_pass()
+    world.crm.state.contacts.edit(office.ada, CustomerId=None)
+    office.run("changes")
+    assert office.companies() == (None, None), "a person may still say that she is of none"
+
+
 def test_a_contact_that_tells_of_a_deletion_waits_for_its_proof_which_the_next_run_of_the_companies_brings(
     world: World,
 ) -> None:
@@ -228,6 +259,53 @@ def test_who_is_called_by_a_name_that_keap_has_deleted_keeps_it_until_it_is_ther
     }
     assert held("Ada")["company"]["id"] == again["company"]["id"]
     assert held("Ben")["leadsource_id"] is None
+
+
+@pytest.mark.habits(null="clears")
+@pytest.mark.parametrize("create", [True, False])
+def test_who_is_called_by_a_name_that_keap_has_deleted_and_made_again_keeps_it(world: World, create: bool) -> None:
+    theirs, ours = world.keap.state, world.crm.state
+    lenses = kb.lead_source("LeadSource", create=create), kb.company_name("Company", create=create)
+    options: dict[str, Any] = {
+        "contacts": kb.mapping.contacts.without("CustomerId").with_lenses(kb.owner("OwnerEmail"), *lenses),
+        "lag": timedelta(0),
+    }
+
+    def make() -> dict[str, Any]:
+        anna = {"email_addresses": [{"email": "anna@example.org", "field": "EMAIL1"}]}
+        return {
+            "owner_id": theirs.users.add(anna),
+            "leadsource_id": theirs.lead_sources.add({"name": "Fair"}),
+            "company": theirs.companies.add({"company_name": "Acme"}),
+        }
+
+    def held(name: str) -> dict[str, Any]:
+        [document] = [each for each in theirs.contacts.values() if each["given_name"] == name]
+        return {key: document.get(key) for key in made} | {"company": (document.get("company") or {}).get("id")}
+
+    made = make()
+    names = {"OwnerEmail": "anna@example.org", "LeadSource": "Fair", "Company": "Acme"}
+    ada, ben = (ours.contacts.add({"FirstName": n, "Email": f"{n}@example.org", **names}) for n in ("Ada", "Ben"))
+    assert world.sync(**options).ok
+    assert held("Ada") == made
+    world.let_time_pass()
+    [ada_there, ben_there] = theirs.contacts
+    for table, id in zip((theirs.users, theirs.lead_sources, theirs.companies), made.values(), strict=True):
+        table.delete(id)
+    for id in (ada_there, ben_there):
+        theirs.contacts.edit(id, owner_id=None, leadsource_id=None, company=None)
+    again = make()
+    with world.sessions(**options) as session:  # one is looked at before the others, and an edit of hers flows
+        theirs.contacts.edit(ben_there, job_title="Poet")
+        session.contacts.sync_ids(keap=[ben_there])
+    for full in (False, True):
+        assert world.sync(full=full, **options).ok
+        assert {id: {n: ours.contacts[id].get(n) for n in names} for id in (ada, ben)} == {ada: names, ben: names}
+        assert held("Ada") == held("Ben") == again
+    world.let_time_pass()
+    theirs.contacts.edit(ada_there, owner_id=None, leadsource_id=None)
+    assert world.sync(**options).ok
+    assert [ours.contacts[ada].get(name) for name in names] == [None, None, "Acme"], "what a person empties is emptied"
 
 
 @pytest.mark.habits(null="clears")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from histories.world import MAPPERS, worlds
+from tiers import variants
 
 import keapbridge as kb
 from keapbridge.testing import Fault
@@ -127,6 +129,33 @@ def test_a_user_who_has_another_address_is_the_same_owner(world: World) -> None:
     assert world.crm.state.contacts[ada]["OwnerEmail"] == "anna.b@example.org"
     assert theirs(world)["Ada"]["owner_id"] == anna
     world.assert_quiet(contacts=NAMED)
+
+
+@pytest.mark.parametrize("crm", variants(["emulator", "database", "declared"], quick=["emulator"]))
+@pytest.mark.parametrize("first", ["one of them", "a run that is broken off"])
+def test_whoever_is_looked_at_after_a_rename_is_called_by_the_new_name(crm: str, first: str) -> None:
+    named = MAPPERS["contacts"].without("JobTitle").with_lenses(kb.lead_source("JobTitle", create=True))
+    with worlds() as make:
+        world = make(crm, mappers={"contacts": named})
+        for name in ("Ada", "Ben"):
+            world.crm.add("contacts", {"FirstName": name, "Email": f"{name}@example.org", "JobTitle": "Fair"})
+        world.run()
+        world.wait(days=2)
+        world.crm.add("contacts", {"FirstName": "Eve", "Email": "eve@example.org"})
+        for _ in range(2):
+            world.run()
+            world.wait(days=2)
+        keap = world.keap.emulator
+        [source] = keap.state.lead_sources
+        keap.state.lead_sources.edit(source, name="Trade fair")
+        if first == "one of them":
+            world.look_at("contacts", keap=(world.by("contacts", "keap", FirstName="Ada"),))
+        else:
+            keap.faults.add(Fault(status=403), method="GET", path="/contacts", times=9)
+            assert not world.run().ok
+            keap.faults.clear()
+        world.run()
+        assert sorted(world.column("customcrm", "JobTitle").values(), key=str) == [None, "Trade fair", "Trade fair"]
 
 
 @pytest.mark.parametrize("value", [None, "Radio"])

@@ -9,6 +9,7 @@ is what has become of the record that the base names:
 | is not shown, and nothing is proven yet   | the field is held                                               |
 | is deleted there, or not linked any more  | the base ends: what the other side refers to fills what is empty |
 | was an entry of a list, and is none now   | the base ends, too                                              |
+| is linked anew, since the base was known  | so it does: the base means the counterpart that it had before   |
 
 What fills it waits, as any reference does, until the record is linked (again) that it names. Whether an entry (a lead
 source) may be made again is for its kind to tell.
@@ -17,6 +18,7 @@ source) may be made again is for its kind to tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -26,7 +28,7 @@ from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 
-__all__ = ["Standing", "bereft", "emptied_reference"]
+__all__ = ["TWO_CLOCKS", "Standing", "bereft", "emptied_reference"]
 
 
 class Standing(Enum):
@@ -39,6 +41,7 @@ class Standing(Enum):
     UNLISTED = "unlisted"
 
 
+TWO_CLOCKS = timedelta(minutes=15)  # that a system's may be ahead of ours
 _GONE = frozenset({Standing.DELETED, Standing.UNLINKED, Standing.UNLISTED})
 _WAITS = frozenset({Standing.MISSING, Standing.DELETED, Standing.UNLINKED})
 
@@ -63,6 +66,7 @@ def bereft(
     references: Mapping[str, str],
     flows_to: Callable[[str, Side], bool],
     standing: Callable[[str, Side, str], Standing],
+    ended: Callable[[str, Side, str], datetime | None],
 ) -> Pair:
     """The pair in which empty references are merged as the table says.
 
@@ -70,11 +74,14 @@ def bereft(
         references: the fields that refer to something, each with the synchronization or the list of that.
         flows_to: whether a field is written to a side.
         standing: what has become of a record of a synchronization, or an entry of a list, on a side.
+        ended: until when an id meant another record of a side, if it ever did.
     """
     link, waits = pair.link, {}
     for field, object in references.items():
         for side, base, other in emptied_reference(pair, field):
-            if base is not None and standing(object, side, base) in _GONE:
+            if base is not None and (
+                standing(object, side, base) in _GONE or _is_of_before(pair, side, ended(object, side, base))
+            ):
                 link, base = link.forgetting(side, {field}), None  # noqa: PLW2901 - it has none any more
             filled = side if base is None else side.other
             found = standing(object, side, other if base is None else base)
@@ -82,6 +89,12 @@ def bereft(
                 waits[field] = (side, _reason(found, side, object))
     is_same = link is pair.link and waits == pair.orphans  # as most are
     return pair if is_same else attrs.evolve(pair, link=link, orphans=waits)
+
+
+def _is_of_before(pair: Pair, side: Side, ended: datetime | None) -> bool:
+    """Whether a record was changed last before what it refers to became another one, by two clocks."""
+    known = pair.link.life(side).changed
+    return ended is not None and known is not None and known <= ended + TWO_CLOCKS
 
 
 def _reason(standing: Standing, side: Side, object: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -27,6 +28,7 @@ __all__ = [
     "RecordKey",
     "Removal",
     "Staged",
+    "ended_fact",
     "moved_fact",
 ]
 
@@ -39,6 +41,14 @@ def moved_fact(name: str) -> str:
     What refers to them means another record then, or none.
     """
     return f"{name}_moved"
+
+
+def ended_fact(name: str, side: Side, customcrm_id: str) -> str:
+    """The name of the fact that tells until when an id of Customcrm's meant another record of a side than it may now.
+
+    In Keap that is when its link ended, in Customcrm when the number was given to another record.
+    """
+    return f"ended:{hashlib.blake2b(f'{name}:{side.value}:{customcrm_id}'.encode(), digest_size=16).hexdigest()}"
 
 
 @attrs.frozen
@@ -207,6 +217,13 @@ class Removal:
     taker: Observation | None = None
     taker_keys: tuple[RecordKey, ...] = ()
     parted: tuple[Observation, ...] = ()
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The facts that tell when this was; see `ended_fact`."""
+        reissued = self.taker is not None and self.taker.side is Side.CUSTOMCRM
+        sides = (Side.KEAP, Side.CUSTOMCRM) if reissued else (Side.KEAP,)
+        return tuple(ended_fact(self.object, side, self.link.customcrm_id) for side in sides)
 
 
 @attrs.frozen

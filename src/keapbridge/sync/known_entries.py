@@ -12,12 +12,17 @@ import attrs
 import msgspec
 
 from keapbridge._flow.effects import Flow
+from keapbridge.decide.spelling import blind
 from keapbridge.mapping.entries import Entries
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Canonical
+from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
 __all__ = ["HasEntries", "KnownEntries"]
+
+_Told = dict[str, list[tuple[str, str]]]
+"""What was told of lists: the id and the name of each entry."""
 
 
 @runtime_checkable
@@ -66,12 +71,7 @@ class KnownEntries:
         yield from self._ask(system)
         for entries in self.lists.values():
             entries.may_make = True
-        told = yield from self.store.facts.get(self._fact)
-        now = self._told()
-        if told == now:
-            return False
-        yield from self.store.facts.set(self._fact, now)
-        return told is not None and _means_else(msgspec.json.decode(told), msgspec.json.decode(now))
+        return (yield from self._note())
 
     def make(self, system: object, values: Iterable[Mapping[str, Canonical]]) -> Flow[None]:
         """Make what these values name and Keap does not have, one after the other, after a last look.
@@ -89,7 +89,7 @@ class KnownEntries:
                 if self.lists[of].id_of(name) is None:
                     assert isinstance(system, HasEntries)  # it was asked for them
                     self.lists[of].add((yield from system.make_entry(of, name)), name)
-                    yield from self.store.facts.set(self._fact, self._told())
+                    yield from self._note()
         if not asked:
             yield from self.known(system)
         for entries in self.lists.values():
@@ -107,8 +107,24 @@ class KnownEntries:
             entries = self.lists.setdefault(name, Entries())
             entries.learn((yield from system.entries(name)))
 
-    def _told(self) -> str:
-        return msgspec.json.encode({name: entries.told for name, entries in sorted(self.lists.items())}).decode()
+    def _note(self) -> Flow[bool]:
+        """Note what the ids mean; whether one means something else than was noted before.
+
+        Where a name is another entry's by now, what the fields of Keap were known to be called by it is not so any
+        more: they were emptied when the first one was deleted, and nobody has edited them.
+        """
+        told = yield from self.store.facts.get(self._fact)
+        now: _Told = {name: entries.told for name, entries in sorted(self.lists.items())}
+        text = msgspec.json.encode(now).decode()
+        if told == text:
+            return False
+        before: _Told = {} if told is None else msgspec.json.decode(told, type=_Told)
+        anew = {of: names for of in now.keys() & before.keys() if (names := _made_anew(before[of], now[of]))}
+        fields = {field: anew[of] for field, of in self.mapper.listed.items() if of in anew}
+        if fields:
+            yield from self.store.bases.forget_values(self.mapper.name, Side.KEAP, fields)
+        yield from self.store.facts.set(self._fact, text)
+        return _means_else(before, now)
 
     @property
     def _fact(self) -> str:
@@ -124,7 +140,12 @@ def _made(mapper: Mapper) -> Mapping[str, str]:
     return {name: kind.entries for name, kind in kinds.items() if kind.makes and kind.entries is not None}
 
 
-_Told = Mapping[str, Sequence[tuple[str, str]]]
+def _made_anew(before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The names of entries that are gone, which are those of others now."""
+    ids = {id for id, _ in now}
+    kept = {blind(name) for id, name in before if id in ids}
+    there = {blind(name) for _, name in now}
+    return frozenset(name for id, name in before if id not in ids and blind(name) in there - kept)
 
 
 def _means_else(before: _Told, now: _Told) -> bool:

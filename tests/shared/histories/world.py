@@ -20,7 +20,7 @@ from histories.wire import Wire
 from keapbridge.sync.guard import EVERY_RECORD
 from keapbridge.testing import KeapBehaviour
 
-__all__ = ["START", "World", "worlds"]
+__all__ = ["MAPPERS", "START", "World", "worlds"]
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 WAITS = re.compile("looked at again$|does not show yet")

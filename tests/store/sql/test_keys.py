@@ -48,7 +48,7 @@ def keep_all(store: LinkStore) -> None:
     run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, journal=journal, lines=lines)))
     run(store.links.settle([Commit(TOYS, Link("b", "B", VALUES, VALUES), {}, lines=lines)]))
     survivor = Observation(KEAP, "B", Snapshot(VALUES))
-    run(store.links.remove("run", Removal(TOYS, Link("b", "B", VALUES, VALUES), survivor, (), f"{PERSON} went")))
+    run(store.links.remove("run", NOON, Removal(TOYS, Link("b", "B", VALUES, VALUES), survivor, (), f"{PERSON} went")))
     run(store.failures.note(Failure(TOYS, KEAP, "A", f"{PERSON} was refused", 1, None)))
     run(store.told_apart.note(TOYS, (CUSTOMCRM, "1"), (KEAP, "1"), "run", NOON, PERSON))
     run(store.facts.set("undoing", PERSON))

@@ -133,6 +133,7 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     run(
         toys.links.remove(
             "run",
+            NOON,
             Removal(TOYS, linked, survivor, keys, "its partner is gone", True, (entry(KEAP, "A", ""),), (line("a"),)),
         )
     )
@@ -160,7 +161,7 @@ def test_links_that_end_together_leave_their_records_apart(toys: LinkStore) -> N
         )
         for each in pairs
     ]
-    run(toys.links.remove("run", *ends))
+    run(toys.links.remove("run", NOON, *ends))
     assert run(toys.links.count(TOYS)) == 0
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "undone", "b": "undone"}
     assert run(toys.links.tombstones(TOYS, KEAP, ["A", "B"])) == {"A": "undone", "B": "undone"}
@@ -169,7 +170,7 @@ def test_links_that_end_together_leave_their_records_apart(toys: LinkStore) -> N
 
 def test_a_survivor_that_may_have_a_new_partner_is_given_no_reason(toys: LinkStore) -> None:
     begin_run(toys)
-    run(toys.links.remove("run", Removal(TOYS, link(toys, "a", "A"), seen(CUSTOMCRM, "a"))))
+    run(toys.links.remove("run", NOON, Removal(TOYS, link(toys, "a", "A"), seen(CUSTOMCRM, "a"))))
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a"])) == {}
     assert [o.id for o in run(toys.match_keys.unlinked(TOYS, CUSTOMCRM, "", 10, "plan"))] == ["a"]
 
@@ -231,7 +232,7 @@ def test_a_bridge_sees_no_links_of_another(toys: LinkStore, others: LinkStore) -
     linked = link(toys, "a", "A")
     stage(toys, seen(CUSTOMCRM, "a"), "edited")
     run(toys.links.keep_apart(TOYS, seen(KEAP, "B"), "a person said so"))
-    run(others.links.remove("run", Removal(TOYS, linked)))
+    run(others.links.remove("run", NOON, Removal(TOYS, linked)))
     assert run(others.links.count(TOYS)) == 0
     assert run(others.links.pairs(TOYS, FIRST, 10)) == ([], None)
     assert run(others.links.partners(TOYS, CUSTOMCRM, ["a"])) == {}
@@ -246,7 +247,7 @@ def test_an_id_that_another_record_has_now_is_free(toys: LinkStore) -> None:
     linked = link(toys, "a", "A")
     left, taker = seen(KEAP, "A"), seen(CUSTOMCRM, "a", {"name": "another"})
     removal = Removal(TOYS, linked, left, (key("A"),), "gone", taker=taker, taker_keys=(key("another"),))
-    run(toys.links.remove(None, attrs.evolve(removal, lines=(line("a", "unlinked"),))))
+    run(toys.links.remove(None, NOON, attrs.evolve(removal, lines=(line("a", "unlinked"),))))
     assert list(toys.links.all(TOYS)) == []
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a"])) == {}
     assert run(toys.links.tombstones(TOYS, KEAP, ["A"])) == {"A": "gone"}

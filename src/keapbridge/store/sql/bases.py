@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.records import Link
+from keapbridge.model.records import Canonical, Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
@@ -39,6 +39,15 @@ class Bases:
                 base = {field: value for field, value in link.base(side).items() if field not in fields.get(side, ())}
                 link = link if len(base) == len(link.base(side)) else link.with_base(side, base)
             return link.without_aside(every) if link.aside else link
+
+        return self._rewrite(name, forgotten)
+
+    def forget_values(self, name: str, side: Side, values: Mapping[str, Collection[Canonical]]) -> Flow[None]:
+        """Forget that a side was known to hold one of these values in a field, in all links."""
+
+        def forgotten(link: Link) -> Link:
+            base = link.base(side)
+            return link.forgetting(side, {field for field, its in values.items() if base.get(field) in its})
 
         return self._rewrite(name, forgotten)
 

@@ -33,6 +33,13 @@ class Facts:
         return self._core.rows.open_text(value)
 
     @flow
+    def among(self, names: Collection[str]) -> dict[str, str | None]:
+        """Several, by name."""
+        with self._core.reading() as c:
+            found = facts_in(self._core, c, names)
+        return {name: self._core.rows.open_text(value) for name, value in found.items()}
+
+    @flow
     def _read(self, name: str) -> str | None:
         with self._core.reading() as c:
             return facts_in(self._core, c, [name])[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -32,7 +33,7 @@ from keapbridge.store.sql.intents import drop_intent
 from keapbridge.store.sql.match_keys import keep_keys, settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites
 from keapbridge.store.sql.pairs import pairs_by
-from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_text
 
 __all__ = ["Links"]
 
@@ -171,16 +172,19 @@ class Links:
             raise ticket.error
 
     @flow
-    def remove(self, run_id: str | None, *removals: Removal) -> None:
+    def remove(self, run_id: str | None, moment: datetime, *removals: Removal) -> None:
         """End links; without a run their lines wait for the next one."""
+        ended = [self._core.rows.fact(name, str(to_text(moment))) for removal in removals for name in removal.ended]
         with self._core.transaction() as c:
             for removal in removals:
                 self._remove(c, run_id, removal)
+            self._core.database.upsert(c, t.facts, ended)
             self._core.database.append(
                 c, t.journal, [self._core.rows.journal(run_id, e) for r in removals for e in r.journal if run_id]
             )
             lines = [self._core.rows.line(run_id or self._core.next_run, line) for r in removals for line in r.lines]
             self._core.database.append(c, t.lines, lines)
+        self._core.known.facts.update({row["name"]: row["value"] for row in ended})
 
     def _remove(self, c: Connection, run_id: str | None, removal: Removal) -> None:
         name, link = removal.object, removal.link

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from keapbridge._flow.effects import Flow
+from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.merge import Merge
 from keapbridge.model.actions import Action, Conflict, Skip
 from keapbridge.model.kept import Removal
@@ -27,7 +27,7 @@ def in_doubt(part: PlanPart, pair: Pair, doubt: Doubt, outcome: Merge) -> Flow[l
     if doubt.about == ANOTHER and _may_end_one_more(part):
         line = Line(name, "unlinked", None, link.customcrm_id, link.keap_id, (), doubt.reason)
         removal = parting(part.sync, part.plan_id, pair, doubt)
-        yield from part.sync.store.links.remove(None, attrs.evolve(removal, lines=(line,)))
+        yield from part.sync.store.links.remove(None, (yield from now()), attrs.evolve(removal, lines=(line,)))
         return []
     if doubt.about == LAGGING:
         return [Skip(name, doubt.side, link.id(doubt.side), doubt.reason)]

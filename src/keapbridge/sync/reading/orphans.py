@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.orphans import Standing, bereft, emptied_reference
 from keapbridge.mapping.kinds import is_pending
 from keapbridge.model.checked import usable_id
+from keapbridge.model.kept import ended_fact
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
+from keapbridge.store.sql.rows import to_moment
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["orphaned"]
@@ -51,7 +54,12 @@ def orphaned(sync: Synchronization, pairs: Sequence[Pair], plan_id: str | None =
         return sync.mapper[field].flows_to(side)
 
     references = {**sync.mapper.references, **sync.mapper.listed}
-    return [bereft(pair, references, flows_to, standing) for pair in pairs]
+    facts = yield from sync.store.facts.among([ended_fact(*record) for record, asked in named.items() if asked])
+
+    def ended(object: str, side: Side, id: str) -> datetime | None:
+        return to_moment(facts.get(ended_fact(object, side, id)))
+
+    return [bereft(pair, references, flows_to, standing, ended) for pair in pairs]
 
 
 def _unlisted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[dict[_Record, Standing]]:

@@ -75,8 +75,9 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
         full = full or known is not None
         yield from _remap(sync)
     anew = yield from learn_fields(sync, refresh=full)
-    renamed = yield from sync.entries.learn(sync.systems[Side.KEAP])
-    full = full or anew or renamed
+    renamed = yield from _learn_entries(sync)
+    anew = anew or renamed
+    full = full or anew
     by = None if anew else _read_by(mapping, known)
     scans = yield from gather((_scan(sync, side, plan_id, by, full=full) for side in Side), limit=2)
     if not full and _has_news(scans) and (yield from learn_fields(sync, refresh=True)):
@@ -121,12 +122,20 @@ def observe_ids(sync: Synchronization, plan_id: str, ids: Mapping[Side, Collecti
     if known is None or known.removesuffix(NOT_SHOWN) != _fingerprint(sync.mapper):
         yield from _remap(sync)
     yield from learn_fields(sync, refresh=False)
-    yield from sync.entries.learn(sync.systems[Side.KEAP])
+    yield from _learn_entries(sync)
     scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     changed = _has_news(scans) and (yield from learn_fields(sync, refresh=True))
     if (yield from welcome_back(sync, look=False)) or changed:
         scans = yield from gather((_look(sync, side, plan_id, ids[side]) for side in Side), limit=2)
     return scans
+
+
+def _learn_entries(sync: Synchronization) -> Flow[bool]:
+    """Ask for the lists of Keap; whether ids mean something else: all is read then, by the next run at last."""
+    renamed = yield from sync.entries.learn(sync.systems[Side.KEAP])
+    if renamed:
+        yield from read_all_next(sync)
+    return renamed
 
 
 def _probe(sync: Synchronization) -> Flow[bool]:

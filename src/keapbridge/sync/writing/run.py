@@ -161,7 +161,7 @@ class RunPart:
             self.run.count(commit.lines)
 
     def remove(self, *removals: Removal) -> Flow[None]:
-        yield from self.sync.store.links.remove(self.run.run_id, *removals)
+        yield from self.sync.store.links.remove(self.run.run_id, (yield from now()), *removals)
         for removal in removals:
             self.run.count(removal.lines)
 

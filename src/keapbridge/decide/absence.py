@@ -198,4 +198,6 @@ def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> t
         else:
             values.pop(field, None)
             still_open.append(field)
+    if values == seen.snapshot.values:  # as for nearly all
+        return seen, tuple(still_open)
     return attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values)), tuple(still_open)

@@ -127,7 +127,7 @@ class Absences:
                 continue
             mine = {field: found for (s, field), found in self.verdicts.items() if s is side}
             meant, still_open = as_meant(seen, pair.link.base(side), mine)
-            pair = pair.seeing(meant)
+            pair = pair if meant is seen else pair.seeing(meant)
             held += [Held(field, side, STILL_OPEN) for field in still_open]
         return pair, tuple(held)
 

@@ -16,7 +16,8 @@ class Sizes:
         sdk_pages: that are listed by Keap's SDK, which takes its time.
         rounds: how often short things are measured, one after the other in turns.
         many: the most records a side has.
-        some: what `many` is compared with, and what is reconciled.
+        some: what `many` is compared with.
+        linked: pairs that are reconciled.
         few: links that an incremental sync is compared with.
         overhead: contacts of the many first syncs that are compared with themselves.
         syncs: incremental syncs in each round.
@@ -32,6 +33,7 @@ class Sizes:
     rounds: int = 3
     many: int = 1_000_000
     some: int = 100_000
+    linked: int = 100_000
     few: int = 10_000
     overhead: int = 4_000
     syncs: int = 9
@@ -43,7 +45,8 @@ class Sizes:
 
     def up_to(self, records: int) -> Sizes:
         """The same with another number of records, and the others in proportion."""
-        return attrs.evolve(self, many=records, some=max(1, records // 10), few=max(1, records // 100))
+        tenth = max(1, records // 10)
+        return attrs.evolve(self, many=records, some=tenth, linked=tenth, few=max(1, records // 100))
 
 
 FULL = Sizes()
@@ -51,8 +54,9 @@ QUICK = Sizes(
     pages=24,
     sdk_pages=1,
     rounds=2,
-    many=12_000,
-    some=6_000,
+    many=4_000,
+    some=2_000,
+    linked=6_000,
     few=500,
     overhead=150,
     syncs=5,
@@ -68,6 +72,7 @@ TINY = Sizes(
     rounds=1,
     many=400,
     some=200,
+    linked=200,
     few=100,
     overhead=100,
     syncs=2,

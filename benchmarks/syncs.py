@@ -20,7 +20,7 @@ UNTYPED = "httpx and `json.loads`, untyped"
 
 def reconcile(sizes: Sizes, work: Workspace) -> Iterator[Line]:
     """A full reconciliation without changes, against the same pages as dicts."""
-    records = sizes.some
+    records = sizes.linked
     pages_a_side = -(-records // 1000)
     full: list[float] = []
     lists: list[float] = []

@@ -60,6 +60,19 @@ def test_what_holds_its_base_has_not_gone_back(base: dict[str, Canonical], journ
     assert gone_back(base, base, journal) is None
 
 
+@LAWS
+@given(values, values, entries, st.booleans(), st.none() | st.just(NOON))
+def test_what_shows_nothing_else_than_its_base_is_no_old_state_whatever_the_journal_says(
+    base: dict[str, Canonical],
+    more: dict[str, Canonical],
+    journal: list[JournalEntry],
+    older: bool,
+    written_at: datetime | None,
+) -> None:
+    times = {"older": older, "moment": NOON, "lag": timedelta(minutes=1), "written_at": written_at}
+    assert old_state(base, {**more, **base}, (), journal, **times) is None
+
+
 def test_it_may_have_gone_back_by_more_than_one_write() -> None:
     journal = [written({"One": "a"}), written({"One": "b"}, hours=1)]
     back = gone_back({"One": "c", "Two": "x"}, {"One": "a", "Two": "y"}, journal)

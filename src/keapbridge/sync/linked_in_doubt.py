@@ -1,6 +1,6 @@
 """What is remembered of linked records against what they show: who they are, and what of it is no edit.
 
-The journal is asked only about records that are older than they were.
+The journal is asked only about records that are no newer than they were, and show something else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BATCH = 500
 def doubted(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     """The pairs, each with what speaks against taking what it shows for edits."""
     pairs = yield from written_over(sync, pairs)
-    older = [pair for pair in pairs if any(_is_suspect(pair, side) for side in Side) or _come_back(sync, pair) != pair]
+    older = [pair for pair in pairs if any(_may_be_old(pair, side) for side in Side) or _come_back(sync, pair) != pair]
     if not older:
         return [_with_doubt(sync, pair, (), None) for pair in pairs]
     entries = yield from sync.store.journal.of_links(sync.name, [pair.link for pair in older])
@@ -99,6 +99,14 @@ def _is_suspect(pair: Pair, side: Side) -> bool:
     if seen is None or seen.problem is not None:
         return False
     return seen.went_back or is_no_newer(pair.link.life(side).changed, seen.life.changed)
+
+
+def _may_be_old(pair: Pair, side: Side) -> bool:
+    """Whether the journal is to be asked about a suspect: what shows nothing new cannot be an old state."""
+    if not _is_suspect(pair, side):
+        return False
+    base, seen = pair.link.base(side), pair.current[side].values
+    return bool(pair.written_over) or any(base.get(field, value) != value for field, value in seen.items())
 
 
 def _with_doubt(sync: Synchronization, pair: Pair, entries: Sequence[JournalEntry], moment: datetime | None) -> Pair:

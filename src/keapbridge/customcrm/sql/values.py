@@ -158,7 +158,7 @@ def _of_structure(column: sa.Column[Any], value: Any) -> Any:
     if is_set(column):
         return value.replace(", ", ",") if isinstance(value, str) else ",".join(value)
     if is_list(column) and not isinstance(value, list):
-        raise TypeError("no list")  # a text would become one of its letters
+        raise TypeError(f"a list is needed, not {type(value).__name__}")  # a text would become one of its letters
     # In a column of texts it is JSON, for so it is read again.
     return json.dumps(value, ensure_ascii=False) if isinstance(column.type, sa.String) else value
 

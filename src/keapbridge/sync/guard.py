@@ -106,11 +106,13 @@ class Guard:
         held: by synchronization and field: a field that is held for all records.
         braked: by synchronization, field and side: why a brake lets nothing of a field be written there.
         undated: the synchronizations whose times of Customcrm are not believed: they may be of another zone.
+        answers_in_part: by synchronization and side: the answer to a write leaves out what the record holds.
     """
 
     held: dict[tuple[str, str], Held] = attrs.field(factory=dict)
     braked: dict[tuple[str, str, Side], str] = attrs.field(factory=dict)
     undated: set[str] = attrs.field(factory=set)
+    answers_in_part: set[tuple[str, Side]] = attrs.field(factory=set)
     _in_a_row: int = attrs.field(default=0, init=False)
     _fields: Counter[tuple[str, str, str]] = attrs.field(factory=Counter, init=False)
     _logged: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -121,6 +123,7 @@ class Guard:
         self.held.clear()
         self.braked.clear()
         self.undated.clear()
+        self.answers_in_part.clear()
         self._in_a_row = 0
         self._fields.clear()
         self._logged.clear()

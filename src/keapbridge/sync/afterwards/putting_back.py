@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from keapbridge._flow.effects import Flow, now, within
+from keapbridge.decide.along import told_emptied
 from keapbridge.errors import ConflictError, NotFoundError, StatusError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.raw import EXTRA
@@ -30,6 +31,7 @@ from keapbridge.sync.reading.unlisted import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.creates import end_link_of_the_gone, is_reissued, note_written_over
+from keapbridge.sync.writing.emptied import what_is_emptied
 from keapbridge.sync.writing.pair_state import Sent, stored_of, with_along
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.window import Window
@@ -283,7 +285,8 @@ def remember_written(
     held = sync.mapper.read(side, sent.record, context)[0]
     stored = {**{field: held.get(field, value) for field, value in wanted.items()}, **stored_of(shown, wanted)}
     raw = sent.changes(sight.seen[side].record)
-    yield from remember_restored(part, side, link, changes, raw, stored)
+    emptied = yield from what_is_emptied(sync, sight.seen[side].whole, shown, wanted)
+    yield from remember_restored(part, side, link, changes, raw, stored, emptied)
 
 
 def as_before(
@@ -321,11 +324,13 @@ def remember_restored(
     changes: Sequence[Change],
     raw: tuple[RawChange, ...] | None,
     stored: Values | None = None,
+    emptied: Collection[str] = (),
 ) -> Flow[None]:
     """Values were put back: the base of that side is what it really holds.
 
     Args:
         stored: what it holds, where that is not just what was to be put back.
+        emptied: what the record has lost by it.
     """
     if not changes:
         return
@@ -335,6 +340,9 @@ def remember_restored(
     ids = (link.id(side), "update")
     entry = JournalEntry(sync.name, side, *ids, before, values, moment, link.id(side.other), raw)
     line = Line(sync.name, "updated", side, link.customcrm_id, link.keap_id, tuple(sorted(values)), UNDO)
+    if emptied:
+        line = attrs.evolve(line, reason=f"{UNDO}; {told_emptied(side, emptied)}")
+        link = link.based_on(side, dict.fromkeys(emptied))
     # What was awaited of it is not awaited any more.
     awaited = {field: its for field, its in link.awaited.get(side, {}).items() if field not in values}
     link = link.based_on(side, values).awaiting(side, awaited)

@@ -22,6 +22,7 @@ from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.custom_fields import forget_fields
 from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.consent import with_opt_ins
+from keapbridge.sync.writing.emptied import what_is_emptied
 from keapbridge.sync.writing.pair_state import (
     PairState,
     Sent,
@@ -208,11 +209,14 @@ def remember_write(
     sent = {change.field: change.after for change in changes}
     moment = yield from now()
     shown = sync.observe(side, answer, state.context, whole=write.whole and sync.systems[side].answers_all)
+    seen = state.pair.seen[side]
+    assert seen is not None  # it was re-read
+    emptied = yield from what_is_emptied(sync, seen, shown, sent)
     before = {change.field: change.before for change in changes}
     after = {**sent, **stored_of(shown, sent)}
     raw = write.changes(state.records[side])
     entry = JournalEntry(sync.name, side, link.id(side), "update", before, after, moment, link.id(side.other), raw)
-    written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment)
+    written_now = after_write(sync.mapper, state, side, changes, answer, shown, moment, emptied)
     entries, changes = _but_put_back(state, entry, changes)
     lost = _overwrites(part, state, entry, changes)
     return (yield from commit_pair(part, written_now, entries, overwrites=lost))

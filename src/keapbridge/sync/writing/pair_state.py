@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge.decide.along import told_emptied
 from keapbridge.decide.awaited import is_overdue
 from keapbridge.decide.decided import to_be_noted
 from keapbridge.decide.merge import Merge
@@ -217,6 +218,7 @@ def after_write(
     answer: Any,
     shown: Observation,
     moment: datetime,
+    emptied: Collection[str] = (),
 ) -> PairState:
     """The pair after one of its records was written.
 
@@ -224,6 +226,7 @@ def after_write(
         answer: the record as the system answered it.
         shown: what that says.
         moment: when it was written.
+        emptied: what the record has lost by it.
     """
     sent = {change.field: change.after for change in changes}
     before = {change.field: change.before for change in changes}
@@ -244,14 +247,26 @@ def after_write(
         held = _shown_over(state.records[side], answer)
         state = attrs.evolve(state, records={**state.records, side: held})
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
+    if emptied:
+        state = _without(state, side, emptied)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
-    settled = tuple(each for each in state.outcome.settled if each.field not in sent)
+    settled = tuple(each for each in state.outcome.settled if each.field not in {*sent, *emptied})
     outcome = attrs.evolve(state.outcome, changes=left, settled=settled)
     state = attrs.evolve(state, outcome=outcome, pair=begun(state.pair, side, sent))
     notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in _UNSAID]
     notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
+    notes += [told_emptied(side, emptied)] if emptied else []
     return state.saying(state.line("updated", side, sent, "; ".join(notes)))
+
+
+def _without(state: PairState, side: Side, emptied: Collection[str]) -> PairState:
+    """The pair of which one record has lost some values; what the other one holds stays, and is no edit."""
+    seen, nothing = state.pair.seen[side], dict.fromkeys(emptied)
+    assert seen is not None  # it was written just now
+    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **nothing})
+    state = _see(state, attrs.evolve(seen, snapshot=snapshot))
+    return _with_link(state, state.pair.link.based_on(side, nothing))
 
 
 def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairState:

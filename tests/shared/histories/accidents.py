@@ -29,19 +29,24 @@ class Accident:
     kind: str
     says: tuple[str, ...]
     crm: dict[str, Any] = attrs.field(factory=dict)
+    is_first: bool = True  # of the kinds of CRM that it happens to
 
     @property
     def name(self) -> str:
-        return self.happen.__name__.replace("_", " ")
+        name = self.happen.__name__.replace("_", " ")
+        return name if self.is_first else f"{name} ({self.kind})"
 
 
 NOT_SHOWN = "not shown|shows it|any more"
 ACCIDENTS: list[Accident] = []
 
 
-def accident(kind: str, *says: str, **crm: Any) -> Callable[[Callable[[World], Iterator[str]]], Any]:
+def accident(kinds: str, *says: str, **crm: Any) -> Callable[[Callable[[World], Iterator[str]]], Any]:
+    """What happens in some kinds of CRM, and what must be said of it."""
+
     def note(happen: Callable[[World], Iterator[str]]) -> Any:
-        ACCIDENTS.append(Accident(happen, kind, says, crm))
+        for n, kind in enumerate(kinds.split()):
+            ACCIDENTS.append(Accident(happen, kind, says, crm, is_first=n == 0))
         return happen
 
     return note
@@ -123,7 +128,7 @@ def _is_restored(world: World, side: str, field: str, value: str) -> Iterator[st
     yield from _kept(world, other, field, before)
 
 
-@accident("database", "restored|went back|gone back", "customcrm")
+@accident("database declared", "restored|went back|gone back", "customcrm")
 def the_database_is_restored(world: World) -> Iterator[str]:
     yield from _is_restored(world, "customcrm", "JobTitle", "New ")
 
@@ -133,7 +138,7 @@ def the_crm_is_restored(world: World) -> Iterator[str]:
     yield from _is_restored(world, "customcrm", "StreetAddress1", "New ")
 
 
-@accident("declared", "restored|went back|gone back", "keap")
+@accident("declared emulator database", "restored|went back|gone back", "keap")
 def keap_is_restored(world: World) -> Iterator[str]:
     yield from _is_restored(world, "keap", "Phone", "+472230")
 
@@ -178,7 +183,7 @@ def a_column_is_emptied(world: World) -> Iterator[str]:
     yield from _all_become(world, "customcrm", "JobTitle", None, "City")
 
 
-@accident("emulator", "held", "LastName", "empt|clear")
+@accident("emulator database declared", "held", "LastName", "empt|clear")
 def a_field_of_keap_is_emptied(world: World) -> Iterator[str]:
     yield from _all_become(world, "keap", "LastName", None, "JobTitle")
 
@@ -188,7 +193,7 @@ def a_property_is_emptied(world: World) -> Iterator[str]:
     yield from _all_become(world, "customcrm", "StreetAddress1", None, "JobTitle")
 
 
-@accident("emulator", "held", "Phone", "empt|clear")
+@accident("emulator database declared", "held", "Phone", "empt|clear")
 def a_field_is_emptied_bit_by_bit(world: World) -> Iterator[str]:
     """Eight at a time, by webhooks and by runs: what was written before counts, too."""
     ids = _settle(world)
@@ -208,17 +213,17 @@ def a_field_is_emptied_bit_by_bit(world: World) -> Iterator[str]:
         yield f"{lost} of {len(before)} Phone in customcrm were emptied"
 
 
-@accident("database", "held", "Phone", "same|one value")
+@accident("database emulator", "held", "Phone", "same|one value")
 def a_column_is_levelled(world: World) -> Iterator[str]:
     yield from _all_become(world, "customcrm", "Phone", "+4722999999", "JobTitle")
 
 
-@accident("declared", "held", "StreetAddress1", "same|one value")
+@accident("declared emulator database", "held", "StreetAddress1", "same|one value")
 def a_field_of_keap_is_levelled(world: World) -> Iterator[str]:
     yield from _all_become(world, "keap", "StreetAddress1", "Unknown", "JobTitle")
 
 
-@accident("emulator", "held", "Price", "same|one value")
+@accident("emulator database declared", "held", "Price", "same|one value")
 def all_prices_become_one(world: World) -> Iterator[str]:
     _stock(world)
     _settle(world, 3)
@@ -277,6 +282,26 @@ def an_id_of_an_api_is_reissued(world: World) -> Iterator[str]:
         rows[id] = attrs.evolve(rows.pop(new), id=id)
 
     yield from _is_reissued(world, reissue)
+
+
+@accident("emulator database declared", "unlinked|conflict", "another|same person|birth")
+def a_number_of_keap_is_given_to_another(world: World) -> Iterator[str]:
+    """As in an application that was set up anew."""
+    ids = _settle(world)
+    before = world.crm.rows(CONTACTS)
+    ours, theirs = (ids[side][-1] for side in ("customcrm", "keap"))
+    _type(world, "keap", theirs, **dict.fromkeys(("StreetAddress1", "Country"), None), **EVE)
+    born = world.clock.moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    world.keap.emulator.state.contacts.corrupt(theirs, create_time=born)
+    _type(world, "keap", ids["keap"][5], JobTitle="Diver")
+    _go_on(world)
+    now = world.crm.rows(CONTACTS)
+    if now.get(ours) != before[ours]:
+        yield f"Customcrm's record was {before[ours]} and is {now.get(ours)}"
+    row = world.keap.rows(CONTACTS)[theirs]
+    if {name: row.get(name) for name in EVE} != EVE:
+        yield f"the new person became {row}"
+    yield from _flows(world, "keap", ids, 5, JobTitle="Diver")
 
 
 @accident("database", "unlinked|conflict|linked", "another|same person|birth")
@@ -345,12 +370,17 @@ def a_property_vanishes_from_an_api(world: World) -> Iterator[str]:
     yield from _vanishes(world, "customcrm", "JobTitle", "jobTitle")
 
 
+@accident("emulator", "held", "LastName", NOT_SHOWN)
+def a_property_vanishes_from_the_crm(world: World) -> Iterator[str]:
+    yield from _vanishes(world, "customcrm", "LastName", "LastName")
+
+
 @accident("declared", "held", "StreetAddress1", NOT_SHOWN, modified=False)
 def a_property_vanishes_where_all_is_read(world: World) -> Iterator[str]:
     yield from _vanishes(world, "customcrm", "StreetAddress1", "street_address1")
 
 
-@accident("database", "held", "JobTitle", NOT_SHOWN)
+@accident("database emulator declared", "held", "JobTitle", NOT_SHOWN)
 def keap_does_not_show_a_property(world: World) -> Iterator[str]:
     yield from _vanishes(world, "keap", "JobTitle", "job_title")
 
@@ -399,7 +429,7 @@ def _shoes_in_keap(world: World) -> list[str]:
     return sorted(item["content"] for document in documents for item in document.get("custom_fields", []))
 
 
-@accident("emulator", "Website|Shoe size")
+@accident("emulator database declared", "Website|Shoe size")
 def a_custom_field_is_made_again(world: World) -> Iterator[str]:
     field, ids = _shoes(world)
     before = world.column("customcrm", "Website")
@@ -414,7 +444,7 @@ def a_custom_field_is_made_again(world: World) -> Iterator[str]:
         yield f"Keap has {len(_shoes_in_keap(world))} of {len(wanted)} values again"
 
 
-@accident("declared", "held", "Website|Shoe size")
+@accident("declared emulator database", "held", "Website|Shoe size")
 def a_custom_field_is_deleted(world: World) -> Iterator[str]:
     field, ids = _shoes(world)
     before = world.column("customcrm", "Website")
@@ -446,17 +476,17 @@ def _to_and_fro(world: World, field: str, ours: str, theirs: str) -> Iterator[st
         yield f"{field} is still carried to and fro"
 
 
-@accident("emulator", "conflict", "LastName", "to and fro|in turn|again and again|each other")
+@accident("emulator database declared", "conflict", "LastName", "to and fro|in turn|again and again|each other")
 def two_automations_spell_a_name(world: World) -> Iterator[str]:
     yield from _to_and_fro(world, "LastName", "BERG", "Berg")
 
 
-@accident("database", "conflict", "Phone", "to and fro|in turn|again and again|each other")
+@accident("database emulator declared", "conflict", "Phone", "to and fro|in turn|again and again|each other")
 def two_automations_choose_a_phone(world: World) -> Iterator[str]:
     yield from _to_and_fro(world, "Phone", "+4722100500", "+4722100600")
 
 
-@accident("declared", "conflict", "City", "to and fro|in turn|again and again|each other")
+@accident("declared emulator database", "conflict", "City", "to and fro|in turn|again and again|each other")
 def two_automations_write_a_town(world: World) -> Iterator[str]:
     yield from _to_and_fro(world, "City", "Oslo N", "OSLO")
 
@@ -475,7 +505,7 @@ def _is_not_taken(world: World, side: str, field: str, value: str) -> Iterator[s
     assert world.column(side, field) == before
 
 
-@accident("emulator", "JobTitle", "not taken|still holds")
+@accident("emulator database declared", "JobTitle", "not taken|still holds")
 def keap_does_not_take_a_value(world: World) -> Iterator[str]:
     world.keap_wire.taken = lambda body: {name: value for name, value in body.items() if name != "job_title"}
     yield from _is_not_taken(world, "keap", "JobTitle", "Diver")

@@ -283,7 +283,9 @@ class Hosts(People):
         id = self.pick(kind, side, n)
         if id is not None:
             self._all_is_blurred()
-            told = self.watched(lambda: self.session().forget(kind, **{side.value: id}))
+            told = self.watched(lambda: self.session().forget(kind, **{side.value: id}), may_fail=(kb.UncertainError,))
+            if isinstance(told, kb.UncertainError):
+                return  # somebody over whom it was written may still be shown like that
             self.forgotten |= {(kind, CUSTOMCRM, ours) for ours in told.customcrm}
             self.forgotten |= {(kind, KEAP, theirs) for theirs in told.keap}
             if n % 2:

@@ -12,11 +12,28 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
-__all__ = ["CUSTOMCRM", "KEAP", "NOON", "TOYS", "begin_run", "entry", "key", "line", "link", "run", "seen", "stage"]
+__all__ = [
+    "CUSTOMCRM",
+    "FIRST",
+    "KEAP",
+    "NOON",
+    "TOYS",
+    "begin_run",
+    "entry",
+    "key",
+    "line",
+    "link",
+    "missing",
+    "run",
+    "scan",
+    "seen",
+    "stage",
+]
 
 CUSTOMCRM, KEAP = Side.CUSTOMCRM, Side.KEAP
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOYS = "toys"
+FIRST = ("", "")  # from where all are read
 run = SyncDriver().run
 
 
@@ -61,3 +78,16 @@ def entry(side: Side, id: str, after: str, **rest: Any) -> JournalEntry:
 
 def line(id: str, outcome: str = "linked", name: str = TOYS) -> Line:
     return Line(name, outcome, CUSTOMCRM, id, fields=("name",), reason="because")
+
+
+def scan(store: LinkStore, *ids: str) -> None:
+    """A complete scan of Keap that sees these records, as they are linked."""
+    run(store.staging.begin_scan(TOYS, KEAP))
+    for id in ids:
+        stage(store, seen(KEAP, id), "same", complete=True)
+    run(store.staging.end_scan(TOYS, KEAP))
+
+
+def missing(store: LinkStore) -> list[tuple[Side, str, bool]]:
+    """The side and id of what is missing, and whether that is proven."""
+    return [(each.side, each.id, each.proven) for each in run(store.missing.page(TOYS, FIRST, 10))]

@@ -325,7 +325,7 @@ class Synchronization:
 
         def next_batch() -> Flow[list[Missing]]:
             nonlocal after
-            found = yield from self.store.staging.missing(self.name, after or ("", ""), size)
+            found = yield from self.store.missing.page(self.name, after or ("", ""), size)
             after = (found[-1].side.value, found[-1].id) if found else None
             return found
 

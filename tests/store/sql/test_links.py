@@ -109,11 +109,11 @@ def test_what_a_commit_does_not_know_of_a_side_stays(toys: LinkStore) -> None:
 
 def test_a_link_moves_to_the_record_that_another_was_merged_into(toys: LinkStore) -> None:
     link(toys, "a", "old")
-    run(toys.staging.note_deleted(TOYS, KEAP, ["old"]))
+    run(toys.missing.note_deleted(TOYS, KEAP, ["old"]))
     before = run(toys.facts.get(moved_fact(TOYS)))
     link(toys, "a", "new", replaces="old")
     assert run(toys.links.partners(TOYS, KEAP, ["old", "new"])) == {"new": "a"}
-    assert run(toys.staging.missing(TOYS, FIRST, 10)) == []
+    assert run(toys.missing.page(TOYS, FIRST, 10)) == []
     assert run(toys.facts.get(moved_fact(TOYS))) != before
 
 
@@ -126,7 +126,7 @@ def test_what_was_settled_without_a_run_is_told_by_the_next(toys: LinkStore) -> 
 def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     begin_run(toys)
     linked = link(toys, "a", "A")
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A"]))
+    run(toys.missing.note_deleted(TOYS, KEAP, ["A"]))
     run(toys.failures.note(Failure(TOYS, CUSTOMCRM, "a", "refused", 1, None)))
     survivor, keys = seen(CUSTOMCRM, "a"), (key("ada@example.org"),)
     before = run(toys.facts.get(moved_fact(TOYS)))
@@ -141,7 +141,7 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     assert run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"])) == {"a": survivor}
     assert run(toys.match_keys.same_key(TOYS, CUSTOMCRM, keys)) == [("a", False)]
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "its partner is gone"}
-    assert run(toys.staging.missing(TOYS, FIRST, 10)) == []
+    assert run(toys.missing.page(TOYS, FIRST, 10)) == []
     assert run(toys.failures.page()) == []
     assert run(toys.journal.of_run("run")) == [entry(KEAP, "A", "")]
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [line("a")]
@@ -214,8 +214,8 @@ def test_a_pair_of_which_a_record_is_proven_missing_is_left_out(toys: LinkStore)
     for n in "ab":
         link(toys, n, n.upper())
         stage(toys, seen(CUSTOMCRM, n), "edited")
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A", "B"]))
-    run(toys.staging.prove_missing(TOYS, KEAP, ["A"]))
+    run(toys.missing.note_deleted(TOYS, KEAP, ["A", "B"]))
+    run(toys.missing.prove(TOYS, KEAP, ["A"]))
     pairs, _ = run(toys.links.pairs(TOYS, FIRST, 10))
     assert [pair.link.customcrm_id for _, pair in pairs] == ["b"]
 

@@ -6,22 +6,16 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, run, seen, stage
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, key, link, missing, run, scan, seen, stage
 
 from keapbridge.model.kept import Commit, Failure, Staged
 from keapbridge.model.records import Life
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 
-FIRST = ("", "")
-
 
 def _observed(store: LinkStore, side: Side, *ids: str) -> set[str]:
     return set(run(store.staging.observations(TOYS, side, ids)))
-
-
-def _missing(store: LinkStore) -> list[tuple[Side, str, bool]]:
-    return [(each.side, each.id, each.proven) for each in run(store.staging.missing(TOYS, FIRST, 10))]
 
 
 def test_only_what_differs_is_kept_and_the_rest_is_counted(toys: LinkStore) -> None:
@@ -83,53 +77,34 @@ def test_while_a_pair_is_open_its_records_are_read(toys: LinkStore) -> None:
 # --- what is missing ------------------------------------------------------------------------------------------------
 
 
-def _scan(store: LinkStore, *ids: str) -> None:
-    run(store.staging.begin_scan(TOYS, KEAP))
-    for id in ids:
-        stage(store, seen(KEAP, id), "same", complete=True)
-    run(store.staging.end_scan(TOYS, KEAP))
-
-
 def test_a_complete_scan_notes_what_it_did_not_see(toys: LinkStore) -> None:
     for n in "abc":
         link(toys, n, n.upper(), marks={KEAP: f"{n}-same"})
     run(toys.staging.begin_scan(TOYS, KEAP))
     assert stage(toys, seen(KEAP, "A"), "edited", complete=True) == 0
     assert run(toys.staging.recognise(TOYS, KEAP, {"B": "b-"}, complete=True)) == {"B"}
-    assert _missing(toys) == []
+    assert missing(toys) == []
     run(toys.staging.end_scan(TOYS, KEAP))
-    assert _missing(toys) == [(KEAP, "C", False)]
+    assert missing(toys) == [(KEAP, "C", False)]
 
 
 def test_what_is_seen_again_is_not_missing(toys: LinkStore) -> None:
     for n in "ab":
         link(toys, n, n.upper())
-    _scan(toys)
-    assert _missing(toys) == [(KEAP, "A", False), (KEAP, "B", False)]
+    scan(toys)
+    assert missing(toys) == [(KEAP, "A", False), (KEAP, "B", False)]
     stage(toys, seen(KEAP, "A"), "same")
-    assert _missing(toys) == [(KEAP, "B", False)]
-    _scan(toys, "A", "B")
-    assert _missing(toys) == []
-
-
-def test_what_is_missing_of_one_pair(toys: LinkStore, others: LinkStore) -> None:
-    for n in "ab":
-        link(toys, n, n.upper())
-    _scan(toys, "B")
-    run(toys.staging.prove_missing(TOYS, KEAP, ["A"]))
-    [found] = run(toys.staging.missing_of(TOYS, {CUSTOMCRM: "a", KEAP: "A"}))
-    assert (found.side, found.id, found.proven, found.pair.link.customcrm_id) == (KEAP, "A", True, "a")
-    assert run(toys.staging.missing_of(TOYS, {CUSTOMCRM: "b", KEAP: "B"})) == []
-    assert run(toys.staging.missing_of("trains", {CUSTOMCRM: "a", KEAP: "A"})) == []
-    assert run(others.staging.missing_of(TOYS, {CUSTOMCRM: "a", KEAP: "A"})) == []
+    assert missing(toys) == [(KEAP, "B", False)]
+    scan(toys, "A", "B")
+    assert missing(toys) == []
 
 
 def test_what_a_scan_saw_that_was_cut_off_does_not_count_for_the_next(toys: LinkStore) -> None:
     link(toys, "a", "A")
     run(toys.staging.begin_scan(TOYS, KEAP))
     stage(toys, seen(KEAP, "A"), "same", complete=True)
-    _scan(toys)
-    assert _missing(toys) == [(KEAP, "A", False)]
+    scan(toys)
+    assert missing(toys) == [(KEAP, "A", False)]
 
 
 def test_a_scan_of_changes_takes_nothing_for_missing_and_nothing_for_seen(toys: LinkStore) -> None:
@@ -137,36 +112,7 @@ def test_a_scan_of_changes_takes_nothing_for_missing_and_nothing_for_seen(toys: 
     run(toys.staging.begin_scan(TOYS, KEAP))
     stage(toys, seen(KEAP, "A"), "same", complete=False)
     run(toys.staging.end_scan(TOYS, KEAP))
-    assert _missing(toys) == [(KEAP, "A", False)]
-
-
-def test_only_linked_records_are_noted_as_deleted(toys: LinkStore) -> None:
-    link(toys, "a", "A")
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A", "a", "unknown"]))
-    assert _missing(toys) == [(KEAP, "A", False)]
-
-
-def test_a_proof_stays_when_the_record_is_noted_again(toys: LinkStore) -> None:
-    link(toys, "a", "A")
-    link(toys, "b", "B")
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A", "B"]))
-    run(toys.staging.prove_missing(TOYS, KEAP, ["A"]))
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A"]))
-    _scan(toys)
-    assert _missing(toys) == [(KEAP, "A", True), (KEAP, "B", False)]
-    run(toys.staging.drop_missing(TOYS, KEAP, ["A"]))
-    assert _missing(toys) == [(KEAP, "B", False)]
-
-
-def test_what_is_missing_is_read_batch_by_batch_with_its_pair(toys: LinkStore) -> None:
-    links = {n: link(toys, n, n.upper()) for n in "ab"}
-    run(toys.staging.note_deleted(TOYS, KEAP, ["A", "B"]))
-    run(toys.staging.note_deleted(TOYS, CUSTOMCRM, ["b"]))
-    found, after = [], FIRST
-    while batch := run(toys.staging.missing(TOYS, after, 2)):
-        found += [(each.side, each.pair.link) for each in batch]
-        after = (batch[-1].side.value, batch[-1].id)
-    assert found == [(CUSTOMCRM, links["b"]), (KEAP, links["a"]), (KEAP, links["b"])]
+    assert missing(toys) == [(KEAP, "A", False)]
 
 
 # --- records that are not linked ------------------------------------------------------------------------------------
@@ -216,10 +162,10 @@ def test_a_bridge_sees_nothing_of_another(toys: LinkStore, others: LinkStore) ->
     stage(toys, seen(KEAP, "A"), "edited")
     assert _observed(others, KEAP, "A") == set()
     assert run(others.staging.recognise(TOYS, KEAP, {"A": "a-"}, complete=False)) == set()
-    _scan(others)
-    run(others.staging.note_deleted(TOYS, KEAP, ["A"]))
+    scan(others)
+    run(others.missing.note_deleted(TOYS, KEAP, ["A"]))
     run(others.staging.forget_unlinked(TOYS, KEAP, ids=["A"], except_seen_in="plan"))
-    assert _missing(toys) == _missing(others) == []
+    assert missing(toys) == missing(others) == []
     assert _observed(toys, KEAP, "A") == {"A"}
 
 

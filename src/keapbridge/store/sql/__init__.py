@@ -23,6 +23,7 @@ from keapbridge.store.sql.keys import open_rows, reseal
 from keapbridge.store.sql.lease import Lease
 from keapbridge.store.sql.links import Links
 from keapbridge.store.sql.match_keys import MatchKeys
+from keapbridge.store.sql.missing import MissingRecords
 from keapbridge.store.sql.overwrites import Overwrites
 from keapbridge.store.sql.plans import Plans
 from keapbridge.store.sql.rows import Rows
@@ -44,6 +45,7 @@ class LinkStore:
         self.facts = Facts(core)
         self.cursors = Cursors(core)
         self.staging = Staging(core)
+        self.missing = MissingRecords(core)
         self.alike = Alike(core)
         self.match_keys = MatchKeys(core)
         self.links = Links(core)

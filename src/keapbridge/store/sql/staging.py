@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Integer,
-    Table,
     Text,
     and_,
     bindparam,
@@ -18,21 +16,20 @@ from sqlalchemy import (
     literal,
     select,
     true,
-    tuple_,
     update,
 )
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept import FORGOTTEN, Missing, RecordKey, Staged
-from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Pair
+from keapbridge.model.kept import FORGOTTEN, RecordKey, Staged
+from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import is_indexed, leave_unindexed
 from keapbridge.store.sql.match_keys import add_keys, keep_keys
-from keapbridge.store.sql.pairs import observed, pairs_by
+from keapbridge.store.sql.pairs import observed
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
 
 __all__ = ["Staging", "open_in"]
@@ -187,7 +184,10 @@ class Staging:
     @flow
     def note_gone_back(self, name: str, side: Side, ids: Collection[str]) -> None:
         """Note that records have gone back: whatever is done to them, it is so until somebody decides."""
-        self._mark(t.observed, name, side, ids, went_back=True)
+        with self._core.transaction() as c:
+            for chunk in chunks(sorted(ids)):
+                which = [*self._core.of(t.observed, name, side), t.observed.c.id.in_(chunk)]
+                c.execute(update(t.observed).where(*which).values(went_back=True))
 
     @flow
     def begin_scan(self, name: str, side: Side) -> None:
@@ -228,84 +228,6 @@ class Staging:
                 self._core.known.open[name] = True
                 execute(c, f"unseen in {side.value}", unseen, values)
             self._forget_seen(c, name, side)
-
-    @flow
-    def note_deleted(self, name: str, side: Side, ids: Collection[str]) -> None:
-        """Note linked records that a change list calls deleted."""
-        id_column = link_columns(side).id
-        self._core.known.open[name] = True
-        with self._core.transaction() as c:
-            for chunk in chunks(sorted(ids)):
-                query = select(id_column).where(*self._core.of(t.links, name), id_column.in_(chunk))
-                rows = [
-                    {"bridge": self._core.bridge, "object": name, "side": side.value, "id": id, "proven": False}
-                    for id in c.execute(query).scalars()
-                ]
-                if rows:
-                    c.execute(self._core.database.insert(t.missing).on_conflict_do_nothing(), rows)
-
-    @flow
-    def missing(self, name: str, after: tuple[str, str], limit: int) -> list[Missing]:
-        """Linked records that are missing, by side and id, after this one."""
-        m = t.missing.c
-
-        def query() -> Any:
-            follows = tuple_(m.side, m.id) > tuple_(bindparam("after_side"), bindparam("after_id"))
-            its = (*named(t.missing, "bridge", "object"), follows)
-            return (
-                select(m.side, m.id, m.proven)
-                .where(*its)
-                .order_by(m.side, m.id)
-                .limit(bindparam("limit", type_=Integer))
-            )
-
-        last = {"after_side": after[0], "after_id": after[1]}
-        values = {"bridge": self._core.bridge, "object": name, "limit": limit}
-        with self._core.reading() as c:
-            rows = list(self._core.database.execute(c, "missing", query, values | last).tuples())
-            pairs: dict[tuple[str, str], Pair] = {}
-            for side in Side:
-                mine = [id for its_side, id, _ in rows if its_side == side.value]
-                pairs |= {(side.value, pair.link.id(side)): pair for pair in pairs_by(self._core, c, name, side, mine)}
-        return [Missing(Side(side), pairs[side, id], bool(proven)) for side, id, proven in rows if (side, id) in pairs]
-
-    @flow
-    def missing_of(self, name: str, ids: Mapping[Side, str]) -> list[Missing]:
-        """Those of the two records of a pair that are missing."""
-        m = t.missing.c
-        found: list[Missing] = []
-        with self._core.reading() as c:
-            for side, id in ids.items():
-                its = (*self._core.of(t.missing, name, side), m.id == id)
-                proven = c.execute(select(m.proven).where(*its)).scalar()
-                pairs = [] if proven is None else pairs_by(self._core, c, name, side, [id])
-                found += [Missing(side, pair, bool(proven)) for pair in pairs]
-        return found
-
-    @flow
-    def missing_among(self, name: str, side: Side, ids: Collection[str]) -> dict[str, bool]:
-        """Those of these records that are missing, each with whether that is proven."""
-        m, found = t.missing.c, {}
-        with self._core.reading() as c:
-            for chunk in chunks(sorted(ids)):
-                query = select(m.id, m.proven).where(*self._core.of(t.missing, name, side), m.id.in_(chunk))
-                found.update({id: bool(proven) for id, proven in map(tuple, c.execute(query))})
-        return found
-
-    @flow
-    def prove_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
-        self._mark(t.missing, name, side, ids, proven=True)
-
-    def _mark(self, table: Table, name: str, side: Side, ids: Collection[str], **values: bool) -> None:
-        with self._core.transaction() as c:
-            for chunk in chunks(sorted(ids)):
-                which = [*self._core.of(table, name, side), table.c.id.in_(chunk)]
-                c.execute(update(table).where(*which).values(values))
-
-    @flow
-    def drop_missing(self, name: str, side: Side, ids: Collection[str]) -> None:
-        with self._core.transaction() as c:
-            self._core.delete(c, t.missing, name, side, sorted(ids))
 
     @flow
     def forget_unlinked(

@@ -95,7 +95,7 @@ def conflicts(
             groups = [(behind[pair.link.customcrm_id], its) for pair, its in merged]
             going_on: Place | None = (stage + 1, "", "") if last is None else (stage, *last)
         else:
-            missing = yield from sync.store.staging.missing(sync.name, place[1:], size)
+            missing = yield from sync.store.missing.page(sync.name, place[1:], size)
             groups = []
             for item in missing:
                 groups.append(((stage, item.side.value, item.id), (yield from _of_missing(sync, item))))
@@ -115,7 +115,7 @@ def conflicts(
 def conflicts_of(sync: Synchronization, ids: Mapping[Side, str]) -> Flow[list[OpenConflict]]:
     """The open conflicts of one linked pair."""
     moment = yield from now()
-    missing = yield from sync.store.staging.missing_of(sync.name, ids)
+    missing = yield from sync.store.missing.of(sync.name, ids)
     found: list[OpenConflict] = []
     for item in missing:
         found += yield from _of_missing(sync, item)

@@ -100,16 +100,16 @@ def _look_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
         if item.side is Side.KEAP and is_newborn(item.pair.link.keap_life, moment, sync.settings.lag):
             told.append(Skip(sync.name, item.side, item.id, NOT_YET))
             return False
-        yield from sync.store.staging.prove_missing(sync.name, item.side, [item.id])
+        yield from sync.store.missing.prove(sync.name, item.side, [item.id])
         return True
     except ShapeError:
         # It is there, in a form that the next scan will tell of.
-        yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])
+        yield from sync.store.missing.drop(sync.name, item.side, [item.id])
         return False
     seen = yield from sync.see(item.side, [record], plan_id=part.plan_id)
     rows = [sync.staged(one.observation) for one in seen]
     yield from sync.store.staging.stage(sync.name, item.side, rows, complete=False)
-    yield from sync.store.staging.drop_missing(sync.name, item.side, [item.id])
+    yield from sync.store.missing.drop(sync.name, item.side, [item.id])
     return False
 
 

@@ -82,7 +82,7 @@ def _standings(
     known = [id for id in ids if usable_id(id) and not is_pending(id)]
     partners = yield from store.links.partners(object, Side.CUSTOMCRM, known, plan_id=plan_id)
     here = {id: id if side is Side.CUSTOMCRM else its for id, its in partners.items()}
-    missing = yield from store.staging.missing_among(object, side, [id for id in here.values() if id])
+    missing = yield from store.missing.among(object, side, [id for id in here.values() if id])
     found = {id: Standing.THERE if id in here else Standing.UNLINKED for id in known}
     found |= {id: Standing.DELETED for id, its in here.items() if missing.get(its)}
     asked = {its: id for id, its in here.items() if its and ids[id] and found[id] is Standing.THERE}
@@ -100,5 +100,5 @@ def _not_shown(sync: Synchronization, object: str, side: Side, ids: Collection[s
         records, odd = yield from referred.fetch(side, asked)
         shown = {referred.systems[side].identify(record).id for record in records}
         known.update({(object, side, id): id in shown for id in asked})
-        yield from sync.store.staging.note_deleted(object, side, set(asked) - shown - odd.keys())
+        yield from sync.store.missing.note_deleted(object, side, set(asked) - shown - odd.keys())
     return {id for id in ids if not known[object, side, id]}

@@ -104,7 +104,7 @@ def stage_page(
     deleted = [id for id in page.deleted if usable_id(id)]
     if deleted:
         yield from sync.store.staging.forget_unlinked(sync.name, side, ids=deleted)
-        yield from sync.store.staging.note_deleted(sync.name, side, deleted)
+        yield from sync.store.missing.note_deleted(sync.name, side, deleted)
 
     return (yield from stage(sync, side, observations, prints, complete=complete))
 

@@ -375,9 +375,10 @@ def _after_create(
         before: see `_before`.
     """
     source, side, sent = ready.source, made.side, ready.intent.values
+    made = _as_answered(made, sent)
     stored = stored_of(made, sent)
-    # What is shown as empty was not taken, or is not shown yet: that is looked at again, as after any write.
-    untaken = {field: None for field, value in stored.items() if value is None and sent[field] is not None}
+    # What is not shown, or as empty, may not have been taken: that is looked at again, as after any write.
+    untaken = {field: None for field, value in sent.items() if value is not None and stored.get(field) is None}
     stored = {field: value for field, value in stored.items() if field not in untaken}
     ours, theirs = (made, source) if side is Side.CUSTOMCRM else (source, made)
     state = PairState(
@@ -406,6 +407,19 @@ def _after_create(
         notes.append(f"{side.title} has written it to one that it had already{unknown}")
     state = attrs.evolve(state, outcome=attrs.evolve(state.outcome, held=held))
     return assume(state.saying(state.line("created", side, sent, "; ".join(notes))), side)
+
+
+def _as_answered(made: Observation, sent: Values) -> Observation:
+    """What was made, as far as its answer shows it: what was sent and is left out there is not known to be empty.
+
+    A read tells. One that does not find the record (its answer may have been of a job in a queue) tells nothing.
+    """
+    unknown = {field for field in made.snapshot.absent if sent.get(field) is not None}
+    if not unknown:
+        return made
+    values = {field: value for field, value in made.snapshot.values.items() if field not in unknown}
+    snapshot = attrs.evolve(made.snapshot, values=values, absent=made.snapshot.absent - unknown)
+    return attrs.evolve(made, snapshot=snapshot)
 
 
 def _waiting_for_room(state: PairState, held: Collection[str], made: Observation) -> PairState:

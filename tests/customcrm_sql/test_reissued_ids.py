@@ -101,3 +101,58 @@ def test_a_new_record_under_the_id_of_a_deleted_one_is_nobody_else(
     assert {id: dict(record) for id, record in scene.state.items()} == kept
     assert scene.session.undo(run.run_id).count("deleted") == 1
     assert scene.rows() == ["Ada", "Bo"]
+
+
+STAMPS = "created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f','now')), updated_at TEXT DEFAULT CURRENT_TIMESTAMP"
+
+
+@pytest.mark.parametrize("route", ["changes", "full", "ids"])
+@pytest.mark.parametrize("made_in", list(kb.Side))
+@pytest.mark.parametrize("is_linked_anew", [False, True])
+def test_whose_company_s_id_is_given_to_another_company_stays_with_it_in_keap(
+    tmp_path: Path, made_in: kb.Side, route: str, is_linked_anew: bool
+) -> None:
+    """The database has emptied the reference of the person, and has another company by that number."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+    with engine.begin() as c:
+        c.exec_driver_sql(f"CREATE TABLE customers (id INTEGER PRIMARY KEY, Name TEXT, {STAMPS})")
+        refers = "CustomerId INTEGER REFERENCES customers (id) ON DELETE SET NULL"
+        c.exec_driver_sql(f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, Email TEXT, {refers}, {STAMPS})")
+        c.exec_driver_sql("INSERT INTO customers (Name) VALUES ('Bolt'), ('Acme')")
+        c.exec_driver_sql("INSERT INTO contacts (Email, CustomerId) VALUES ('a@e.org', 2), ('b@e.org', 1)")
+    tables = {
+        name: kb.SqlTable(name, id="id", modified="updated_at", created="created_at")
+        for name in ("contacts", "customers")
+    }
+    with (
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap,
+        kb.SqlCustomcrm(engine, **tables) as crm,
+        kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://", lag=timedelta(0)) as session,
+    ):
+        assert session.sync().ok
+        [ada] = [id for id, each in server.state.contacts.items() if each["company"]["company_name"] == "Acme"]
+        with engine.begin() as c:
+            c.exec_driver_sql("DELETE FROM customers WHERE id = 2")
+            if made_in is kb.Side.CUSTOMCRM:
+                c.exec_driver_sql("INSERT INTO customers (Name) VALUES ('Zenith')")
+        if made_in is kb.Side.KEAP:
+            server.state.companies.add({"company_name": "Zenith"})
+        for _ in range(2):
+            session.companies.sync(full=True)
+            if is_linked_anew:
+                session.companies.retry(keap=[server.state.contacts[ada]["company"]["id"]])
+        with engine.begin() as c:
+            assert c.exec_driver_sql("SELECT Name FROM customers WHERE id = 2").scalar() == "Zenith"
+            c.exec_driver_sql("UPDATE contacts SET updated_at = CURRENT_TIMESTAMP WHERE id = 1")
+        for _ in range(2):
+            if route == "ids":
+                session.contacts.sync_ids(customcrm=["1"], keap=[ada])
+            else:
+                session.sync(full=route == "full")
+            assert server.state.contacts[ada]["company"]["company_name"] == "Acme"
+        with engine.begin() as c:
+            its = "SELECT Name FROM customers JOIN contacts ON customers.id = CustomerId WHERE contacts.id = 1"
+            assert c.exec_driver_sql(its).scalar() == ("Acme" if is_linked_anew else None)
+    engine.dispose()

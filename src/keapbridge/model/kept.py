@@ -46,7 +46,7 @@ def moved_fact(name: str) -> str:
 def ended_fact(name: str, side: Side, customcrm_id: str) -> str:
     """The name of the fact that tells until when an id of Customcrm's meant another record of a side than it may now.
 
-    In Keap that is when its link ended, in Customcrm when the number was given to another record.
+    In Keap that is when its link ended, in Customcrm when its record was gone: the number may be given to another one.
     """
     return f"ended:{hashlib.blake2b(f'{name}:{side.value}:{customcrm_id}'.encode(), digest_size=16).hexdigest()}"
 
@@ -221,8 +221,8 @@ class Removal:
     @property
     def ended(self) -> tuple[str, ...]:
         """The facts that tell when this was; see `ended_fact`."""
-        reissued = self.taker is not None and self.taker.side is Side.CUSTOMCRM
-        sides = (Side.KEAP, Side.CUSTOMCRM) if reissued else (Side.KEAP,)
+        left = {seen.side for seen in (self.survivor, *self.parted) if seen is not None}
+        sides = [side for side in Side if side is Side.KEAP or side not in left]
         return tuple(ended_fact(self.object, side, self.link.customcrm_id) for side in sides)
 
 

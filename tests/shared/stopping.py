@@ -14,6 +14,7 @@ from typing import Any
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Alongside, Blocking, Effect, Elapsed, Finish, Flow, Gather, NewId, Now, Send, Sleep
+from keapbridge._flow.telling import waiting
 from keapbridge._flow.workers import LeftError
 from keapbridge.store.sql import LinkStore
 
@@ -94,6 +95,7 @@ class CountingDriver(SyncDriver):
                 return new_id()
             case Sleep():
                 self._admit(effect)
+                waiting(effect, effect.ceiling, self._tell)
                 return self.live(timedelta(seconds=effect.ceiling))
             case Gather():
                 return self._take_turns(effect) if self._side_by_side else [self.run(flow) for flow in effect.flows]

@@ -243,15 +243,21 @@ def calls_meet_with_trouble_where_consent_is_asked(game: Any) -> None:
         game.write_to_somebody_who_opted_out(n=k, address="d*d@example.org", company=k % 2 == 0)
 
 
+@OPENINGS.opening(**LINKED)
+def others_are_quicker(game: Any) -> None:
+    for k, (object, often, side) in enumerate(itertools.product(OBJECTS, (False, True), SIDES)):
+        for n in range(2):
+            game.edit_what_is_being_written(object=object, side=side, n=n, m=k, often=often)
+
+
 @OPENINGS.opening(**LINKED, small=True)
 def others_are_at_work(game: Any) -> None:
     for k in range(0, 60, 6):
         game.compete(events=EDITS + NEW[k % 6 :][:1], at=k, stalls=k % 4 == 0, n=k, how=("full", "changes")[k % 2])
         game.edit_meanwhile(events=EDITS, meanwhile=[*EDITS, ("delete", "contacts", KEAP, k, 0)], how="full", n=k, at=k)
     for k, side in enumerate(SIDES * 3):
-        game.take_long(events=NEW, how=("changes", "ids")[k % 2], n=k, each=30 * (1 + k % 4))
+        game.take_long(events=3 * NEW, how=("changes", "ids")[k % 2], n=k, each=30 * (1 + k % 4))
         game.stale(events=EDITS + NEW, how="full", n=k, side=side)
-        game.edit_what_is_being_written(object=OBJECTS[k % 3], side=side, n=k, m=k, often=k > 3)
 
 
 @OPENINGS.opening(**LINKED)

@@ -140,7 +140,7 @@ class Resolving(Cuts):
         field = self._free_field(object)
         for k, (side, id) in enumerate(pair.items()):
             if id in self.table(object, side):
-                self._type_in(object, side, id, field, POOLS[object][field][k])
+                self._type_in(object, side, id, field, ("Bergen", "Turku")[k])
         self.watched(lambda: self.session(policy=parked).sync(), policy=parked, may_fail=[kb.ApiError])
         self.clock.pass_by(AFTER_THE_TERM)
         found = [c for c in value_of(self.session(policy=parked).conflicts()) if (c.object, c.field) == (object, field)]

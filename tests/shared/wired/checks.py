@@ -69,6 +69,8 @@ class Checks(World):
             told = sum(n for counts in result.counts.values() for what, n in counts.items() if what not in UNTOLD)
             assert told == len(lines), f"{result.counts} for {len(lines)} lines"
             assert result.ok is (not result.failures)
+            kept = re.compile(r" kept another (\w+)")
+            self.kept |= {(x.object, x.customcrm_id, field) for x in lines for field in kept.findall(x.reason)}
         return result
 
     def _nothing_is_made_twice(self) -> None:
@@ -206,7 +208,7 @@ class Checks(World):
             fields = [lens.name for lens in self.mappers[kind].lenses if lens.name in self._compared(kind)]
             settled[link] = {field: (values[0].get(field), values[1].get(field)) for field in fields}
             for field, pair in settled[link].items():
-                asked = {(kind, ours, field), (kind, ours, "*")} & waiting
+                asked = {(kind, ours, field), (kind, ours, "*")} & waiting or (kind, ours, field) in self.kept
                 held = {(kind, field, id) for id in (ours, theirs, "*")} & told
                 if asked or held:
                     self.typed[names[0], field].append(pair[0])

@@ -31,7 +31,7 @@ def _entries(game: Any) -> None:
         names = [("named", CONTACTS, side, k + n, m) for n, m in ((0, 1), (1, 0), (2, k)) for side in SIDES]
         game.sync(events=[*names, *NEW[k % 4 :][:1]], how=("changes", "full", "ids")[k % 3], n=k, debug=False)
     for k, (gone, fault) in enumerate(
-        (("", None), ("", 500), ("contact", None), ("tag", None), ("", "lost"), ("", 401), ("", 429), ("", 404))
+        (("", None), ("", 500), ("contact", None), ("tag", None), ("", "lost"), ("", 401), ("", "later"), ("", 404))
     ):
         game.tag_on_both_sides(n=k, fault=fault, gone=gone, full=k % 2 == 0) if not game.lists_lag() else None
     for k, how in enumerate(("renamed", "anew", "plan", "deleted", "plan")):
@@ -55,7 +55,7 @@ def _stopped(game: Any) -> None:
     for k, at in enumerate(range(4, 70, 6)):
         how = ("full", "full", "changes", PRODUCTS, "ids")[k % 5]
         game.stop(events=EDITS if k % 2 else [], how=how, n=2 * k, at=at, by_deadline=k % 3 == 0)
-    for k, at in enumerate((5, 40, 60, 80)):
+    for k, at in enumerate((5, 60, 90, 120)):
         game._all_happen(EDITS + NEW)
         game.be_signalled(how=("full", "changes")[k % 2], n=1, at=at, twice=False, in_a_thread=False)
         game.be_signalled(how=("full", "changes")[k % 2], n=1, at=at, twice=True, in_a_thread=False)
@@ -207,7 +207,7 @@ def addresses_are_swapped(game: Any) -> None:
 
 def _troubled(game: Any) -> None:
     for k, (fault, writes) in enumerate(
-        itertools.product((429, 500, 503, 401, 403, 404, 422, "lost", "unsent"), (True, False))
+        itertools.product((429, "later", 500, 401, 403, 404, 422, "lost", "unsent"), (True, False))
     ):
         how = ("changes", "full", "ids", CONTACTS)[k % 4]
         game.trouble(

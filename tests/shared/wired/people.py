@@ -25,7 +25,7 @@ kinds = st.sampled_from((CONTACTS, CONTACTS, PRODUCTS))
 sides = st.sampled_from((CUSTOMCRM, KEAP))
 moments = st.integers(0, 90)  # the number of an effect
 ways = st.sampled_from(("changes", "changes", "full", "ids", *KINDS))
-troubles = st.sampled_from((429, 500, 503, 401, 403, 404, 422, "lost", "unsent"))
+troubles = st.sampled_from((429, 500, 503, 401, 403, 404, 422, "later", "lost", "unsent"))
 events = st.lists(
     st.tuples(
         st.sampled_from(("add", "add both", "edit", "edit", "edit both", "delete", "merge", "named", "poison")),
@@ -266,7 +266,7 @@ class People(Checks):
         """A function of the host's raises for some records: the others go on."""
         self._all_happen(events)
         for k, side in enumerate(kb.Side):
-            for m in range(3):
+            for m in range(3 if n % 2 else 8):
                 if (id := self.pick(CONTACTS, side, n + m + k)) is not None:
                     self.blurred.add((CONTACTS, side, id))
                     self.type((CONTACTS, side, id), JobTitle=POISON)

@@ -32,8 +32,8 @@ class Line(Wire):
     """The way to a system, which may be cut.
 
     Attributes:
-        fault: what happens to a request in place of what should: a status, `"lost"` (it arrives, its answer does not),
-            `"unsent"`, or `None`.
+        fault: what happens to a request in place of what should: a status, `"later"` (in two hours), `"lost"` (it
+            arrives, its answer does not), `"unsent"`, or `None`.
     """
 
     fault: Callable[[httpx.Request], int | str | None] | None = None
@@ -44,6 +44,8 @@ class Line(Wire):
                 return super().handle_request(request)
             case int(status):
                 return httpx.Response(status, stream=httpx.ByteStream(b"no"), headers={"retry-after": "1"})
+            case "later":
+                return httpx.Response(429, stream=httpx.ByteStream(b"no"), headers={"retry-after": "7200"})
             case "lost":
                 super().handle_request(request).read()
                 raise httpx.ReadError("the answer was lost", request=request)

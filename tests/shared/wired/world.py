@@ -126,6 +126,7 @@ class World(RuleBasedStateMachine):
         blurred: records of which nothing exact is known any more.
         own: what people wrote that nobody maps.
         runs, plans: what can be undone, and applied.
+        kept: pairs of which a report has said that a system keeps another value of a field than it was given.
         forgotten: records of people whom nobody may remember; they take no part.
         ahead: how much the CRM's clock is ahead of all others.
         twice: whether records may have been made twice: links were dropped, or a person said "different".
@@ -144,6 +145,7 @@ class World(RuleBasedStateMachine):
         self.runs: list[str] = []
         self.plans: list[str] = []
         self.forgotten: set[Name] = set()
+        self.kept: set[tuple[str, str | None, str]] = set()
         self.twice = self.anything_goes = False
         self.ahead = timedelta(0)
         self.happened = 0

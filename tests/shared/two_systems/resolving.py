@@ -203,8 +203,10 @@ class Resolving(Cuts):
         pair = waiting[n % len(waiting)]
         names = {(pair.object, pair.side, pair.id), (pair.object, pair.other_side, pair.other_id)}
         self.blurred |= names
-        if gone == 0 and pair.other_id in self.table(pair.object, pair.other_side):
-            self.table(pair.object, pair.other_side).delete(pair.other_id)
+        here = ((pair.other_side, pair.other_id), (pair.side, pair.id))
+        for side, id in here[: {0: 1, 1: 2}.get(gone, 0)]:
+            if id in self.table(pair.object, side):
+                self.table(pair.object, side).delete(id)
         session = self.session(driver, asynchronous=asynchronous)
         before = len(self.crm.writes), len(self.keap.writes)
         ends = [KilledError, kb.StalePlanError, kb.UnfitError]

@@ -198,3 +198,18 @@ def test_what_a_side_held_before_a_write_that_it_does_not_show_yet_is_no_edit(si
     for held, edited in (("Kite", False), ("Ball", True)):
         seen = Observation(side, link.id(side), Snapshot({"Name": held}))
         assert differs(Pair(link, None, None).seeing(seen), side) is edited
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_who_was_unlinked_and_is_deleted_later_is_in_nobodys_way(toys: World, *, full: bool) -> None:
+    ours, theirs = toys.linked_toy()
+    name = toys.toys.records[ours].name
+    del toys.gadgets.records[theirs]
+    assert toys.sync(full=True).ok
+    del toys.toys.records[ours]
+    toys.toys.put(name=name)
+    toys.gadgets.put(title=name)
+    toys.sync(full=full)
+    toys.sync(full=True)
+    assert len(list(toys.engine.links("toys"))) == 1
+    assert not any(line.outcome == "skipped" for line in toys.sync(full=True).lines)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     exists,
     literal,
+    or_,
     select,
     true,
     update,
@@ -200,7 +201,8 @@ class Staging:
     def leave_scan(self, name: str, side: Side, plan_id: str) -> None:
         """A complete scan is ended before its time, and another one goes on with it: note what it has not seen."""
         o = t.observed.c
-        unseen = (*self._core.of(t.observed, name, side), o.linked.is_(False), o.seen_in != plan_id)
+        not_seen = or_(o.seen_in != plan_id, o.seen_in.is_(None))  # by no list: it was read by its id
+        unseen = (*self._core.of(t.observed, name, side), o.linked.is_(False), not_seen)
         with self._core.transaction() as c:
             c.execute(update(t.observed).where(*unseen).values(seen_in=UNSEEN))
 
@@ -261,7 +263,8 @@ class Staging:
 
         def query() -> Any:
             o = t.observed.c
-            not_seen = o.seen_in == UNSEEN if unseen else o.seen_in != bindparam("plan_id")
+            by_another = or_(o.seen_in != bindparam("plan_id"), o.seen_in.is_(None))  # by no list: read by its id
+            not_seen = o.seen_in == UNSEEN if unseen else by_another
             return select(o.id).where(*named(t.observed), o.linked.is_(False), not_seen)
 
         which = "not seen in parts" if unseen else "not seen"

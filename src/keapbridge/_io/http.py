@@ -331,7 +331,7 @@ class SyncHttpPort(_Http):
         deadline = Deadline(self.settings.bounds.call_seconds)
         try:
             with deadline, self._client.stream(**self._request(call)) as response:
-                headers = dict(response.headers)
+                headers = dict(response.headers.items())  # by name each would be looked for among all
                 body = Body(headers, self.settings.bounds)
                 for chunk in response.iter_raw():
                     body.add(chunk)
@@ -377,7 +377,7 @@ class AsyncHttpPort(_Http):
                 self._timeout(self.settings.bounds.call_seconds),
                 self._client.stream(**self._request(call)) as response,
             ):
-                headers = dict(response.headers)
+                headers = dict(response.headers.items())  # by name each would be looked for among all
                 body = Body(headers, self.settings.bounds)
                 async for chunk in response.aiter_raw():
                     body.add(chunk)

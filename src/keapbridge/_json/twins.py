@@ -12,8 +12,8 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from keapbridge._json.changed import mutable
 from keapbridge._json.odd import Alone, one_by_one, strict_type
+from keapbridge.model.changed import mutable
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "record_type", "twin_of"]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import attrs
 
-from keapbridge._json.changed import changed
 from keapbridge.customcrm.records import wire_name
 from keapbridge.errors import MappingError
 from keapbridge.keap import records as keap
 from keapbridge.keap.slots import find_item, remove_item, slot_attribute, without_old_consent
 from keapbridge.mapping.custom import NamedField
 from keapbridge.mapping.geography import alpha2, alpha3
+from keapbridge.model.changed import changed
 from keapbridge.model.maybe import UNSET, Unreadable
 from keapbridge.model.meant import is_meant
 from keapbridge.model.raw import Path

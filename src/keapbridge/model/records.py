@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from keapbridge.model.changed import changed
 from keapbridge.model.side import Side, SideName
 
 __all__ = [
@@ -183,7 +184,7 @@ class Link:
     def with_base(self, side: Side, base: Values) -> Link:
         name = "customcrm_base" if side is Side.CUSTOMCRM else "keap_base"
         changes: dict[str, Any] = {name: base}
-        return attrs.evolve(self, **changes)
+        return changed(self, **changes)
 
     def based_on(self, side: Side, values: Values) -> Link:
         """The link with these values in the base of a side; what the base says of other fields stays."""
@@ -198,16 +199,16 @@ class Link:
     def awaiting(self, side: Side, fields: Mapping[str, Awaited]) -> Link:
         """The link with these values, and no others, still to be shown by a side."""
         others = {each: its for each, its in self.awaited.items() if each is not side and its}
-        return attrs.evolve(self, awaited={**others, side: dict(fields)} if fields else others)
+        return changed(self, awaited={**others, side: dict(fields)} if fields else others)
 
     def deciding(self, fields: Mapping[str, Decided]) -> Link:
         """The link with these decisions, beside others."""
-        return attrs.evolve(self, decided={**self.decided, **fields}) if fields else self
+        return changed(self, decided={**self.decided, **fields}) if fields else self
 
     def undecided(self, fields: Collection[str]) -> Link:
         """The link without decisions about these fields."""
         left = {field: its for field, its in self.decided.items() if field not in fields}
-        return self if len(left) == len(self.decided) else attrs.evolve(self, decided=left)
+        return self if len(left) == len(self.decided) else changed(self, decided=left)
 
     def setting_aside(self, fields: Collection[str]) -> Link:
         """The link whose bases say nothing of these fields, which have left the mapping; what they said is kept."""
@@ -215,14 +216,14 @@ class Link:
         for side in Side:
             base = self.base(side)
             if its := {field: base[field] for field in fields if field in base}:
-                link = attrs.evolve(link, aside={**link.aside, side: {**link.aside.get(side, {}), **its}})
+                link = changed(link, aside={**link.aside, side: {**link.aside.get(side, {}), **its}})
                 link = link.forgetting(side, its)
         return link
 
     def without_aside(self, fields: Collection[str]) -> Link:
         """The link in which nothing of these fields is kept aside."""
         left = {s: {f: v for f, v in values.items() if f not in fields} for s, values in self.aside.items()}
-        return attrs.evolve(self, aside={side: values for side, values in left.items() if values})
+        return changed(self, aside={side: values for side, values in left.items() if values})
 
     def life(self, side: Side) -> Life:
         return self.customcrm_life if side is Side.CUSTOMCRM else self.keap_life
@@ -232,7 +233,7 @@ class Link:
         known = self.life(side)
         name = "customcrm_life" if side is Side.CUSTOMCRM else "keap_life"
         changes: dict[str, Any] = {name: life.over(known)}
-        return self if life == known else attrs.evolve(self, **changes)
+        return self if life == known else changed(self, **changes)
 
 
 @attrs.frozen
@@ -323,7 +324,7 @@ class Pair:
         """The pair with a newer look at one of its records."""
         name = "customcrm" if seen.side is Side.CUSTOMCRM else "keap"
         changes: dict[str, Any] = {name: seen}
-        return attrs.evolve(self, **changes)
+        return changed(self, **changes)
 
     def updated_at(self, side: Side) -> datetime | None:
         seen = self.seen[side]

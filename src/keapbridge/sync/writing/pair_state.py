@@ -20,6 +20,7 @@ from keapbridge.mapping.raw import raw_changes
 from keapbridge.mapping.writing import written_along
 from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.change import Change
+from keapbridge.model.changed import changed
 from keapbridge.model.kept import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
@@ -124,11 +125,11 @@ class PairState:
 
     def held_told(self) -> PairState:
         """The state in which all of them are reported."""
-        return attrs.evolve(self, told=self.told | {item.field for item in self.outcome.held})
+        return changed(self, told=self.told | {item.field for item in self.outcome.held})
 
     def saying(self, *lines: Line) -> PairState:
         """The state with further lines for the report."""
-        return attrs.evolve(self, lines=(*self.lines, *lines))
+        return changed(self, lines=(*self.lines, *lines))
 
 
 @attrs.frozen
@@ -155,7 +156,7 @@ class Sent:
 def held_line(skip: Skip) -> Line:
     """The line of a field that is held."""
     line = one_sided(skip.object, "held", skip.side, skip.id, skip.reason)
-    return attrs.evolve(line, fields=(skip.field or "",))
+    return changed(line, fields=(skip.field or "",))
 
 
 def linked_line(adoption: Adopt) -> Line:
@@ -165,7 +166,7 @@ def linked_line(adoption: Adopt) -> Line:
 
 
 def _see(state: PairState, seen: Observation) -> PairState:
-    return attrs.evolve(state, pair=state.pair.seeing(seen))
+    return changed(state, pair=state.pair.seeing(seen))
 
 
 # --- deciding ---------------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def decide_again(sync: Synchronization, state: PairState) -> PairState:
     known = {conflict.field for conflict in state.outcome.conflicts}
     outcome = sync.merged(state.pair, sync.rules(state.context), state.moment)
     new = sorted(({c.field: c for c in outcome.conflicts if c.field not in known}).items())
-    return attrs.evolve(state, outcome=outcome, uncompared=frozenset()).saying(
+    return changed(state, outcome=outcome, uncompared=frozenset()).saying(
         *(state.line("conflict", None, (field,), c.reason if c.about else EDITED_ON_BOTH) for field, c in new)
     )
 
@@ -184,8 +185,8 @@ def decide_again(sync: Synchronization, state: PairState) -> PairState:
 def reread(state: PairState, side: Side, seen: Seen | None, unread: str = "") -> PairState:
     """A record was read again; `None`: it could not be, for this reason, or is not there any more."""
     if seen is None:
-        return attrs.evolve(state, gone=side, unread=unread)
-    state = attrs.evolve(state, records={**state.records, side: seen.record})
+        return changed(state, gone=side, unread=unread)
+    state = changed(state, records={**state.records, side: seen.record})
     return _see(state, _as_seen(seen.observation, state.pair.seen[side]))
 
 
@@ -196,7 +197,7 @@ def _as_seen(seen: Observation, before: Observation | None) -> Observation:
     """
     if before is None or before.snapshot != seen.snapshot:
         return seen
-    return attrs.evolve(seen, updated_at=before.updated_at or seen.updated_at, went_back=before.went_back)
+    return changed(seen, updated_at=before.updated_at or seen.updated_at, went_back=before.went_back)
 
 
 # --- after a write ----------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def after_write(
     # What is written in parts is read back once, after the last of them.
     others = {field: value for field, value in state.unconfirmed.get(side, {}).items() if field not in sent}
     along = {change.field: change.after for change in changes if change.cause == ALONG}
-    state = attrs.evolve(
+    state = changed(
         state,
         unconfirmed={**state.unconfirmed, side: {**others, **open_still}},
         uncompared=state.uncompared.difference(sent) | _not_as_on(state.pair.current[side.other], along),
@@ -245,14 +246,14 @@ def after_write(
     state = assume(remember(_stored(state, side, stored), side, stored, shown), side)
     if not open_still:
         held = _shown_over(state.records[side], answer)
-        state = attrs.evolve(state, records={**state.records, side: held})
+        state = changed(state, records={**state.records, side: held})
         state = _read_anew(mapper, state, side, sent, shown.snapshot)
     if emptied:
         state = _without(state, side, emptied)
     left = tuple(c for c in state.outcome.changes if not (c.field in sent and c.side is side))
     settled = tuple(each for each in state.outcome.settled if each.field not in {*sent, *emptied})
-    outcome = attrs.evolve(state.outcome, changes=left, settled=settled)
-    state = attrs.evolve(state, outcome=outcome, pair=begun(state.pair, side, sent))
+    outcome = changed(state.outcome, changes=left, settled=settled)
+    state = changed(state, outcome=outcome, pair=begun(state.pair, side, sent))
     notes = [f"{c.field} decided by {c.cause}" for c in changes if c.cause not in _UNSAID]
     notes += [PUT_BACK] if any(c.cause == PUT_BACK for c in changes) else []
     notes += [f"{side.title} kept another {f}" for f, v in stored.items() if not is_stored_form(sent[f], v)]
@@ -264,8 +265,8 @@ def _without(state: PairState, side: Side, emptied: Collection[str]) -> PairStat
     """The pair of which one record has lost some values; what the other one holds stays, and is no edit."""
     seen, nothing = state.pair.seen[side], dict.fromkeys(emptied)
     assert seen is not None  # it was written just now
-    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **nothing})
-    state = _see(state, attrs.evolve(seen, snapshot=snapshot))
+    snapshot = changed(seen.snapshot, values={**seen.snapshot.values, **nothing})
+    state = _see(state, changed(seen, snapshot=snapshot))
     return _with_link(state, state.pair.link.based_on(side, nothing))
 
 
@@ -273,7 +274,7 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
     """The pair after what was written has been read back: the bases are what is really held."""
     sent, shown = state.unconfirmed[side], seen.whole
     left = {each: fields for each, fields in state.unconfirmed.items() if each is not side}
-    state = attrs.evolve(state, unconfirmed=left)
+    state = changed(state, unconfirmed=left)
     held = {f: shown.snapshot.values[f] for f in sent if f in shown.snapshot.values}
     # What is no form of what was sent is somebody's edit: the base stays what was sent, so that it is found.
     # What it held before is nobody's edit: it was not taken, or is not shown yet.
@@ -293,9 +294,9 @@ def confirmed(mapper: Mapper, state: PairState, side: Side, seen: Seen) -> PairS
         # What no answer has shown yet is known from now on.
         values = {**shown.snapshot.values, **known.snapshot.values}
         absent = known.snapshot.absent | shown.snapshot.absent.difference(known.snapshot.values)
-        state = _see(state, attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, values=values, absent=absent)))
+        state = _see(state, changed(known, snapshot=changed(known.snapshot, values=values, absent=absent)))
     state = _read_anew(mapper, state, side, sent, shown.snapshot)
-    return attrs.evolve(state, records={**state.records, side: seen.record})
+    return changed(state, records={**state.records, side: seen.record})
 
 
 def untaken(state: PairState, side: Side, shown: Snapshot, moment: datetime, lag: timedelta) -> Line | None:
@@ -310,7 +311,7 @@ def _shown_over(known: Any, answer: Any) -> Any:
     """The record as an answer shows it; what the answer leaves out is as it was, for writes that replace a whole."""
     names = [field.name for field in attrs.fields(type(answer)) if field.name != "extra"]
     shown = {name: value for name in names if (value := getattr(answer, name)) is not UNSET}
-    return attrs.evolve(known, **shown, extra={**known.extra, **answer.extra})
+    return changed(known, **shown, extra={**known.extra, **answer.extra})
 
 
 def _not_as_on(other: Snapshot, along: Values) -> frozenset[str]:
@@ -340,12 +341,12 @@ def remember(state: PairState, side: Side, stored: Values, shown: Observation) -
     seen = state.pair.seen[side]
     assert seen is not None  # it was re-read, or made just now
     absent = seen.snapshot.absent.difference(stored)
-    snapshot = attrs.evolve(seen.snapshot, values={**seen.snapshot.values, **stored}, absent=absent)
+    snapshot = changed(seen.snapshot, values={**seen.snapshot.values, **stored}, absent=absent)
     life = life_after_write(shown.life, seen.life)
-    new = attrs.evolve(seen, snapshot=snapshot, version=shown.version, life=life)
+    new = changed(seen, snapshot=snapshot, version=shown.version, life=life)
     state = _based_on(state, side, stored)
-    pair = attrs.evolve(state.pair, link=state.pair.link.knowing(side, life))
-    return _see(attrs.evolve(state, pair=pair), new)
+    pair = changed(state.pair, link=state.pair.link.knowing(side, life))
+    return _see(changed(state, pair=pair), new)
 
 
 def assume(state: PairState, side: Side) -> PairState:
@@ -369,14 +370,14 @@ def awaiting(state: PairState, side: Side, before: Values, moment: datetime) -> 
         if sent == held:
             continue
         if old is not None and (old.before, old.sent) == (held, sent):
-            awaited[field] = attrs.evolve(old, writes=old.writes + 1)
+            awaited[field] = changed(old, writes=old.writes + 1)
         else:
             awaited[field] = Awaited(held, sent, moment)
     return _with_link(state, link.awaiting(side, awaited))
 
 
 def _with_link(state: PairState, link: Link) -> PairState:
-    return attrs.evolve(state, pair=attrs.evolve(state.pair, link=link))
+    return changed(state, pair=changed(state.pair, link=link))
 
 
 def to_note(state: PairState, deciding: Collection[str]) -> PairState | None:
@@ -450,9 +451,9 @@ def _read_anew(mapper: Mapper, state: PairState, side: Side, sent: Collection[st
         if field in settled and settled[field].of(side) == before:
             settled[field] = settled[field].showing(side, now)
     absent = seen.snapshot.absent.intersection(field for field, value in values.items() if value is None)
-    snapshot = attrs.evolve(seen.snapshot, values=values, unreadable=unreadable, absent=absent)
-    state = _with_link(_see(state, attrs.evolve(seen, snapshot=snapshot)), state.pair.link.with_base(side, base))
-    return attrs.evolve(state, outcome=attrs.evolve(state.outcome, settled=tuple(settled.values())))
+    snapshot = changed(seen.snapshot, values=values, unreadable=unreadable, absent=absent)
+    state = _with_link(_see(state, changed(seen, snapshot=snapshot)), state.pair.link.with_base(side, base))
+    return changed(state, outcome=changed(state.outcome, settled=tuple(settled.values())))
 
 
 # --- remembering ------------------------------------------------------------------------------------------------
@@ -476,14 +477,14 @@ def to_commit(
         journal = (made, *journal)
     lines = (*state.lines, *state.held_lines())
     commit = settled_commit(sync, state.pair, state.outcome)
-    commit = attrs.evolve(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=state.replaces)
+    commit = changed(commit, lines=lines, journal=journal, intent_id=intent_id, replaces=state.replaces)
     if put_back := done(state.pair):
-        commit = attrs.evolve(commit, put_back=put_back)
+        commit = changed(commit, put_back=put_back)
         left = tuple(note for note in state.pair.written_over if note.intent_id not in put_back)
-        state = attrs.evolve(state, pair=attrs.evolve(state.pair, written_over=left))
+        state = changed(state, pair=changed(state.pair, written_over=left))
     if not state.outcome.is_settled or state.is_unconfirmed or state.uncompared:
         # Keep both sides in view until the rest is decided.
         pair = state.pair
         staged = tuple(pair.seen[s] or Observation(s, pair.link.id(s), pair.current[s]) for s in Side)
-        commit = attrs.evolve(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
-    return commit, attrs.evolve(state.held_told(), lines=(), is_new=False)
+        commit = changed(commit, digests=dict.fromkeys(Side), marks=dict.fromkeys(Side), staged=staged)
+    return commit, changed(state.held_told(), lines=(), is_new=False)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
+
 from keapbridge._flow.drivers import SyncDriver
+from keapbridge.model.candidate import Candidate
 from keapbridge.model.kept import Commit, JournalEntry, RecordKey, Staged
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.rows import dump, load
+from keapbridge.store.sql.scratch import Scratch
 
 __all__ = [
     "CUSTOMCRM",
@@ -20,12 +26,16 @@ __all__ = [
     "TOYS",
     "begin_run",
     "entry",
+    "groups",
+    "having",
     "key",
+    "keys_of",
     "line",
     "link",
     "missing",
     "run",
     "scan",
+    "scratch",
     "seen",
     "stage",
 ]
@@ -53,9 +63,51 @@ def stage(
     complete: bool = False,
     name: str = TOYS,
 ) -> int:
-    staged = [Staged(observation, digest, keys)]
+    staged = [Staged(_known_by(observation, keys), digest)]
     unchanged, _ = run(store.staging.stage(name, observation.side, staged, complete=complete))
     return unchanged
+
+
+def _known_by(observation: Observation, keys: Sequence[RecordKey]) -> Observation:
+    """The record with its match keys, which are made of what is staged: here of an alias, which says what they are."""
+    if not keys:
+        return observation
+    aliases = {"keys": dump([attrs.astuple(each) for each in keys])}
+    return attrs.evolve(observation, snapshot=attrs.evolve(observation.snapshot, aliases=aliases))
+
+
+def keys_of(snapshot: Snapshot) -> tuple[RecordKey, ...]:
+    """The match keys that a record was staged with."""
+    its: list[tuple[Any, ...]] = load(str(snapshot.aliases.get("keys", "[]")))
+    return tuple(
+        RecordKey(rank, key, tuple(apart), tuple(stronger), slot, spelt)
+        for rank, key, apart, stronger, slot, spelt in its
+    )
+
+
+def scratch(store: LinkStore, plan_id: str = "") -> Scratch:
+    """The keys of all toys that are linked to nothing."""
+    found: Scratch = run(store.match_keys.scratch())
+    for side in Side:
+        after: str | None = ""
+        while after is not None:
+            filling = store.match_keys.fill(found, TOYS, side, after, size=2, keys_of=keys_of, plan_id=plan_id)
+            after = run(filling)
+    return found
+
+
+def groups(
+    store: LinkStore, rank: int, after: tuple[Side, str], limit: int, plan_id: str = "plan"
+) -> tuple[list[Candidate], tuple[Side, str] | None]:
+    """The next groups of toys, as a plan sees them."""
+    with scratch(store) as unlinked:
+        return run(store.match_keys.groups(unlinked, TOYS, rank, after, limit, plan_id))
+
+
+def having(store: LinkStore, side: Side, keys: Sequence[RecordKey]) -> list[tuple[str, bool]]:
+    """The toys of a side that share one of these match keys, and whether they are linked."""
+    with scratch(store) as unlinked:
+        return run(store.match_keys.same_key(TOYS, side, keys, unlinked))
 
 
 def link(store: LinkStore, ours: str, theirs: str, **rest: Any) -> Link:

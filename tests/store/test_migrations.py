@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, inspect, text
 from tiers import variants
 
 from keapbridge.store import schema
@@ -54,7 +54,7 @@ def test_the_migrated_database_is_as_the_schema_says(
 
 
 # Nothing was released yet when these did more than to add.
-REBUILT = {"0004", "0010", "0020"}
+REBUILT = {"0004", "0010", "0020", "0025"}
 
 
 def _shape(connection: Connection) -> dict[str, tuple[object, ...]]:
@@ -95,3 +95,40 @@ def test_upgrades_only_add_so_that_the_version_before_can_go_on(where: str, requ
                 did_more.add(version)
     engine.dispose()
     assert did_more == REBUILT
+
+
+@pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=POSTGRESQL)])
+def test_the_match_keys_of_links_stay_and_those_of_others_go(where: str, request: pytest.FixtureRequest) -> None:
+    engine = create_engine("sqlite://" if where == "sqlite" else request.getfixturevalue("postgresql_url"))
+    rows = [
+        {"side": side, "id": id, "linked": linked, "key": f"key of {id}"}
+        for side, id, linked in (
+            *(("customcrm", "a", True), ("keap", "A", False), ("keap", "B", True)),  # A was linked after it had come
+            *(("customcrm", "A", False), ("keap", "a", False), ("keap", "free", False)),
+        )
+    ]
+    with engine.begin() as connection:
+        upgrade(connection, None, to="0024")
+        for ours, theirs in ("aA", "bB"):
+            connection.execute(
+                text(
+                    "INSERT INTO keapbridge_links (bridge, object, customcrm_id, keap_id, customcrm_base, keap_base) "
+                    f"VALUES ('default', 'contacts', '{ours}', '{theirs}', '{{}}', '{{}}')"
+                )
+            )
+        connection.execute(
+            text(
+                "INSERT INTO keapbridge_match_keys "
+                "(bridge, object, side, id, rank, slot, key, apart, stronger, linked) "
+                "VALUES ('default', 'contacts', :side, :id, 0, 1, :key, '[]', '[]', :linked)"
+            ),
+            rows,
+        )
+        upgrade(connection, "0024", to="0025")
+        kept = connection.execute(text("SELECT customcrm_id, side, key, slot FROM keapbridge_match_keys ORDER BY key"))
+        assert kept.all() == [
+            ("a", "keap", "key of A", 1),
+            ("b", "keap", "key of B", 1),
+            ("a", "customcrm", "key of a", 1),
+        ]
+    engine.dispose()

@@ -79,6 +79,15 @@ class Matching:
         """The match keys of a record, strongest first: of its values as both sides can hold them."""
         return made_keys(self.keys, self._held(values, aliases))
 
+    def keys_at(self, rank: int, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
+        """Those of one rank."""
+        return tuple([key for key in self._up_to[rank].keys_of(values, aliases) if key.rank == rank])
+
+    @cached_property
+    def _up_to(self) -> tuple[Matching, ...]:
+        """For each rank the same with no weaker keys, which looks at no values that these are made of."""
+        return tuple(attrs.evolve(self, keys=self.keys[: rank + 1], near=()) for rank in range(len(self.keys)))
+
     def near_keys_of(self, values: Values, aliases: Values) -> tuple[RecordKey, ...]:
         """The keys by which a record is near to others, at the ranks behind those of the match keys."""
         return made_near_keys(self.near, len(self.keys), self._held(values, aliases))

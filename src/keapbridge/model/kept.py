@@ -88,7 +88,6 @@ class Staged:
 
     observation: Observation
     digest: str
-    keys: tuple[RecordKey, ...]
 
 
 @attrs.frozen
@@ -209,13 +208,11 @@ class Removal:
     object: Told = attrs.field(converter=as_name)
     link: Link
     survivor: Observation | None = None
-    survivor_keys: tuple[RecordKey, ...] = ()
     reason: str = ""
     apart: bool = False
     journal: tuple[JournalEntry, ...] = ()
     lines: tuple[Line, ...] = ()
     taker: Observation | None = None
-    taker_keys: tuple[RecordKey, ...] = ()
     parted: tuple[Observation, ...] = ()
 
     @property

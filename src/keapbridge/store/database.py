@@ -236,7 +236,7 @@ class Database:
 
     def log(self, connection: Connection, size: int) -> None:
         """Let SQLite write so many kB ahead; the host's own engine is as the host wants it."""
-        if self._owned:
+        if self._owned and self.is_sqlite:
             log_up_to(connection.connection.driver_connection, size)
 
     def _refresh_statistics(self, connection: Connection) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0024"
+HEAD = "0025"
 
 metadata = MetaData()
 
@@ -101,14 +101,16 @@ observed = Table(
     ),
 )
 
-# In the order in which they come. SQLite has none of their indexes while very many come: see `sql.indexing`.
+# What linked records are found by, in the order in which it comes. SQLite has none of its indexes while very much comes
+# (`sql.indexing`). The keys of what is linked to nothing are made when they are compared (`sql.scratch`).
 match_keys = Table(
     "keapbridge_match_keys",
     metadata,
     Column("bridge", String(100), nullable=False),
     Column("object", String(30), nullable=False),
+    # The link; and whose of its records the key is: a side's, or that of both, which is written once.
+    Column("customcrm_id", String(255), nullable=False),
     Column("side", String(10), nullable=False),
-    Column("id", String(255), nullable=False),
     Column("rank", Integer, nullable=False),
     # 0 for the only key of its rank; several are counted from 1.
     Column("slot", Integer, nullable=False),
@@ -117,11 +119,8 @@ match_keys = Table(
     Column("spelt", Text),
     Column("apart", Text, nullable=False),
     Column("stronger", Text, nullable=False),
-    # True for what was linked when it came. The others may be linked by now, as the links tell: to note it here of each
-    # would write all of first contact once more.
-    Column("linked", Boolean, nullable=False),
-    Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "linked", "key"),
-    Index("ix_keapbridge_match_keys_record", "bridge", "object", "side", "id"),
+    Index("ix_keapbridge_match_keys", "bridge", "object", "rank", "key"),
+    Index("ix_keapbridge_match_keys_link", "bridge", "object", "customcrm_id"),
 )
 
 seen = Table(

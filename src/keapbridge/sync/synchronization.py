@@ -433,7 +433,7 @@ class Synchronization:
         waits = any(is_pending(seen.snapshot.values.get(field)) for field in self.mapper.references)
         if fingerprint is not None and seen.problem is None and not waits:
             seen = seen.marked(fingerprint + content)
-        return Staged(seen, content, self.keys(seen.snapshot))
+        return Staged(seen, content)
 
     def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:
         """The match keys of a record, strongest first."""

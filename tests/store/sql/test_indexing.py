@@ -8,22 +8,20 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, key, run, seen, stage
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, groups, having, key, keys_of, link, run, seen, stage
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Flow
-from keapbridge.model.kept import Staged
 from keapbridge.model.records import Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, indexing, links, match_keys, open_store
 from keapbridge.store.sql.alike import Alike, KnownBy
-from keapbridge.store.sql.match_keys import MatchKeys
 
 if TYPE_CHECKING:
     from conftest import World
 
-INDEXES = {"ix_keapbridge_match_keys", "ix_keapbridge_match_keys_record"}
+INDEXES = {"ix_keapbridge_match_keys", "ix_keapbridge_match_keys_link"}
 NOTHING: dict[Side, set[str]] = {side: set() for side in Side}
 
 
@@ -58,23 +56,8 @@ def _link(store: LinkStore, *ids: str) -> None:
     assert run(store.alike.link("run", lines, NOON, NOTHING, _known_by)) == lines
 
 
-def _known_by(_: Snapshot) -> KnownBy:
-    return KnownBy("digest", (key("near", 1),))
-
-
-def test_they_are_made_when_keys_are_compared(world: World, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _fill(world)
-    asked: list[set[str]] = []
-    original = MatchKeys.index
-
-    def index(self: MatchKeys) -> Flow[None]:
-        asked.append(_indexes(store))
-        return original(self)
-
-    monkeypatch.setattr(MatchKeys, "index", index)
-    assert world.sync().count("linked") == 3
-    assert not asked[0], "they were left out"
-    assert _indexes(store) == INDEXES
+def _known_by(snapshot: Snapshot) -> KnownBy:
+    return KnownBy("digest", keys_of(snapshot))
 
 
 def test_a_scan_that_was_cut_off_leaves_no_store_without_them(world: World, store: str) -> None:
@@ -137,9 +120,9 @@ def test_who_was_linked_when_linking_was_cut_off_counts_as_linked(toys: LinkStor
     begin_run(toys)
     _leave_unindexed(toys, few=100)
     _link(toys, "a")
-    candidates, _ = run(toys.match_keys.groups(TOYS, 0, (CUSTOMCRM, ""), 10, "plan"))
+    candidates, _ = groups(toys, 0, (CUSTOMCRM, ""), 10, "plan")
     assert {(c.side, c.id): c.linked for c in candidates} == {(CUSTOMCRM, "b"): False, (KEAP, "B"): False}
-    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("a")])) == [("A", True)]
+    assert having(toys, KEAP, [key("a")]) == [("A", True)]
     assert _is_indexed(toys)
 
 
@@ -147,7 +130,7 @@ def test_others_may_write_between_two_of_them(store: str, monkeypatch: pytest.Mo
     """A million pairs have so many keys that to sort them twice takes longer than a webhook waits."""
     monkeypatch.setattr(match_keys, "MANY", 0)
     opened = open_store(store, TOYS)
-    stage(opened, seen(CUSTOMCRM, "a", {"name": "a"}), "new", key("a"))
+    link(opened, "a", "A", keys={CUSTOMCRM: (key("a"),)})
     _leave_unindexed(opened, few=100)
     between: list[set[str]] = []
 
@@ -165,6 +148,7 @@ def test_others_may_write_between_two_of_them(store: str, monkeypatch: pytest.Mo
 def test_who_is_linked_between_two_of_them_counts_as_linked(toys: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process may die there."""
     monkeypatch.setattr(match_keys, "MANY", 0)
+    link(toys, "x", "X", keys={CUSTOMCRM: (key("x"),)})
     for side, its in ((CUSTOMCRM, "a"), (KEAP, "A")):
         stage(toys, seen(side, its, {"name": "a"}), "new", key("a"))
     begin_run(toys)
@@ -172,7 +156,7 @@ def test_who_is_linked_between_two_of_them_counts_as_linked(toys: LinkStore, mon
     assert run(toys.match_keys._index_next()) is toys.database.is_sqlite, "elsewhere nothing is left out"
     _link(toys, "a")
     run(toys.match_keys.index())
-    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("a")])) == [("A", True)]
+    assert having(toys, KEAP, [key("a")]) == [("A", True)]
 
 
 def test_one_that_is_linked_by_itself_meanwhile_is_not_forgotten_either(toys: LinkStore) -> None:
@@ -181,17 +165,15 @@ def test_one_that_is_linked_by_itself_meanwhile_is_not_forgotten_either(toys: Li
     begin_run(toys)
     _leave_unindexed(toys, few=100)
     _link(toys, "a")
-    stage(toys, seen(KEAP, "B", {"name": "other"}), "other", key("other"))
+    link(toys, "b", "B", keys={KEAP: (key("other"),)})
     assert _is_indexed(toys), "what B was known by had to be found"
-    for name, found in (("a", [("A", True)]), ("b", []), ("other", [("B", False)])):
-        assert run(toys.match_keys.same_key(TOYS, KEAP, [key(name)])) == found
+    for name, found in (("a", [("A", True)]), ("b", []), ("other", [("B", True)])):
+        assert having(toys, KEAP, [key(name)]) == found
 
 
 def test_a_record_that_is_shown_twice_at_first_contact_is_known_by_its_last_keys(toys: LinkStore) -> None:
     run(toys.staging.begin_scan(TOYS, KEAP))
-    page = [Staged(seen(KEAP, "A", {"name": name}), name, (key(name),)) for name in ("Ada", "Augusta")]
-    run(toys.staging.stage(TOYS, KEAP, page, complete=True))
     stage(toys, seen(KEAP, "B"), "new", key("Bob"), complete=True)
     stage(toys, seen(KEAP, "B"), "new", key("Robert"), complete=True)
-    for name, found in (("Ada", []), ("Augusta", [("A", False)]), ("Bob", []), ("Robert", [("B", False)])):
-        assert run(toys.match_keys.same_key(TOYS, KEAP, [key(name)])) == found
+    for name, found in (("Bob", []), ("Robert", [("B", False)])):
+        assert having(toys, KEAP, [key(name)]) == found

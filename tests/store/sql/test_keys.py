@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, groups, having, run, stage
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Skip
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal, Staged
+from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link, Observation, Snapshot
 from keapbridge.model.report import Line
@@ -35,20 +35,18 @@ KEY = RecordKey(0, PERSON, (PERSON,), (PERSON,), 0, f"The {PERSON}")
 def keep_all(store: LinkStore) -> None:
     """All that is known of people, in all the places where it is kept."""
     for side in (CUSTOMCRM, KEAP):
-        observation = Observation(
-            side, "1", Snapshot(VALUES, {"phone": f"{PERSON} is no number"}, aliases=VALUES), problem=PERSON
-        )
-        run(store.staging.stage(TOYS, side, [Staged(observation, "digest", (KEY,))], complete=False))
+        observation = Observation(side, "1", Snapshot(VALUES, {"phone": f"{PERSON} is no number"}), problem=PERSON)
+        stage(store, observation, "digest", KEY)
     begin_run(store, by=PERSON)
     run(store.plans.add_actions("plan", 0, [Skip(TOYS, CUSTOMCRM, "1", f"{PERSON} has twins", ())]))
     run(store.intents.intend([Intent("intent", TOYS, KEAP, "a", VALUES, NOON)]))
     raw = (RawChange(("title",), f" {PERSON}", PERSON),)
     journal = (JournalEntry(TOYS, KEAP, "A", "update", VALUES, VALUES, NOON, raw=raw),)
     lines = (Line(TOYS, "failed", KEAP, "a", "A", (), f"400: {PERSON} is no name"),)
-    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, journal=journal, lines=lines)))
+    run(store.links.commit("run", Commit(TOYS, Link("a", "A", VALUES, VALUES), {}, (), {KEAP: (KEY,)}, journal, lines)))
     run(store.links.settle([Commit(TOYS, Link("b", "B", VALUES, VALUES), {}, lines=lines)]))
     survivor = Observation(KEAP, "B", Snapshot(VALUES))
-    run(store.links.remove("run", NOON, Removal(TOYS, Link("b", "B", VALUES, VALUES), survivor, (), f"{PERSON} went")))
+    run(store.links.remove("run", NOON, Removal(TOYS, Link("b", "B", VALUES, VALUES), survivor, f"{PERSON} went")))
     run(store.failures.note(Failure(TOYS, KEAP, "A", f"{PERSON} was refused", 1, None)))
     run(store.told_apart.note(TOYS, (CUSTOMCRM, "1"), (KEAP, "1"), "run", NOON, PERSON))
     run(store.facts.set("undoing", PERSON))
@@ -63,8 +61,8 @@ def all_kept(store: LinkStore) -> list[Any]:
     return [
         run(store.links.pairs_of(TOYS, ["a"])),
         run(store.staging.observations(TOYS, CUSTOMCRM, ["1"])),
-        run(store.match_keys.same_key(TOYS, KEAP, [KEY])),
-        run(store.match_keys.groups(TOYS, 0, (KEAP, ""), 10, "none")),
+        having(store, KEAP, [KEY]),
+        groups(store, 0, (KEAP, ""), 10, "none"),
         run(store.plans.actions("plan", TOYS, ["skip"], -1, 10)),
         run(store.intents.open(TOYS)),
         run(store.journal.of_run("run")),

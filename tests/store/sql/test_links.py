@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
-from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, key, line, link, run, seen, stage
+from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, having, key, line, link, run, seen, stage
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Adopt, Create
@@ -64,7 +64,7 @@ def test_a_commit_keeps_all_of_a_write_and_drops_its_intent(toys: LinkStore) -> 
     assert list(run(toys.runs.finish("run", NOON, {}, complete=False)).lines) == [told]
     assert run(toys.intents.open(TOYS)) == []
     assert run(toys.failures.page()) == []
-    assert run(toys.match_keys.same_key(TOYS, KEAP, [key("ada@example.org")])) == [("A", True)]
+    assert having(toys, KEAP, [key("ada@example.org")]) == [("A", True)]
 
 
 def test_a_commit_that_fails_leaves_nothing(toys: LinkStore) -> None:
@@ -128,18 +128,17 @@ def test_a_removed_link_leaves_its_survivor(toys: LinkStore) -> None:
     linked = link(toys, "a", "A")
     run(toys.missing.note_deleted(TOYS, KEAP, ["A"]))
     run(toys.failures.note(Failure(TOYS, CUSTOMCRM, "a", "refused", 1, None)))
-    survivor, keys = seen(CUSTOMCRM, "a"), (key("ada@example.org"),)
+    survivor = seen(CUSTOMCRM, "a")
     before = run(toys.facts.get(moved_fact(TOYS)))
     run(
         toys.links.remove(
             "run",
             NOON,
-            Removal(TOYS, linked, survivor, keys, "its partner is gone", True, (entry(KEAP, "A", ""),), (line("a"),)),
+            Removal(TOYS, linked, survivor, "its partner is gone", True, (entry(KEAP, "A", ""),), (line("a"),)),
         )
     )
     assert run(toys.links.count(TOYS)) == 0
     assert run(toys.staging.observations(TOYS, CUSTOMCRM, ["a"])) == {"a": survivor}
-    assert run(toys.match_keys.same_key(TOYS, CUSTOMCRM, keys)) == [("a", False)]
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a", "b"])) == {"a": "its partner is gone"}
     assert run(toys.missing.page(TOYS, FIRST, 10)) == []
     assert run(toys.failures.page()) == []
@@ -246,7 +245,7 @@ def test_a_bridge_sees_no_links_of_another(toys: LinkStore, others: LinkStore) -
 def test_an_id_that_another_record_has_now_is_free(toys: LinkStore) -> None:
     linked = link(toys, "a", "A")
     left, taker = seen(KEAP, "A"), seen(CUSTOMCRM, "a", {"name": "another"})
-    removal = Removal(TOYS, linked, left, (key("A"),), "gone", taker=taker, taker_keys=(key("another"),))
+    removal = Removal(TOYS, linked, left, "gone", taker=taker)
     run(toys.links.remove(None, NOON, attrs.evolve(removal, lines=(line("a", "unlinked"),))))
     assert list(toys.links.all(TOYS)) == []
     assert run(toys.links.tombstones(TOYS, CUSTOMCRM, ["a"])) == {}

@@ -16,6 +16,7 @@ from keapbridge.decide import match
 from keapbridge.errors import MappingError
 from keapbridge.mapping import NearKey
 from keapbridge.model.actions import Skip
+from keapbridge.sync.planning import near_misses
 
 if TYPE_CHECKING:
     from conftest import World
@@ -131,7 +132,7 @@ def test_nothing_is_left_of_what_they_are_compared_by(toys: Toys) -> None:
 def test_where_nothing_is_left_on_both_sides_nothing_is_compared(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     near_toys(toys)
     asked: list[object] = []
-    monkeypatch.setattr(type(toys.store.match_keys), "add", lambda *args: asked.append(args))
+    monkeypatch.setattr(near_misses, "fill", lambda *args, **_: asked.append(args))
     for n in range(3):
         toys.toys.put(name=f"Kite {n}", colour="red")
     assert toys.sync().count("created") == 3

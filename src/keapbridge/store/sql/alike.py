@@ -34,10 +34,10 @@ Doubtful = Mapping[Side, Collection[str]]
 
 @attrs.frozen
 class KnownBy:
-    """What a link keeps of a record beside its values: their digest, and the keys by which others are near to it."""
+    """What a link keeps of a record beside its values: their digest, and the keys by which it is found."""
 
     digest: str
-    near: tuple[RecordKey, ...]
+    keys: tuple[RecordKey, ...]
 
 
 @attrs.frozen
@@ -103,23 +103,23 @@ class Alike:
         free = [(a, b) for a, b in told if a not in taken[Side.CUSTOMCRM] and b not in taken[Side.KEAP]]
         done: list[Line] = []
         links: list[dict[str, Any]] = []
-        near: dict[Side, dict[str, tuple[RecordKey, ...]]] = {side: {} for side in Side}
+        keys: dict[str, dict[Side, tuple[RecordKey, ...]]] = {}
         for ids, both in self._alike(c, name, free, doubtful).items():
             known = self._known(both, known_by)
             if known is None:
                 continue
             done.append(told[ids])
             links.append(self._row(name, ids, both, known))
-            for side, id, its in zip(Side, ids, known, strict=True):
-                near[side][id] = its.near
+            keys[ids[0]] = {side: its.keys for side, its in zip(Side, known, strict=True)}
         core = self._core
         core.database.append(c, t.links, links)
         rare = core.rare(c)
-        for side in Side:
+        linked = _ids(done)
+        for side, its_ids in _by_side(linked).items():
             for table in (t.observed, *rare):
-                core.delete(c, table, name, side, list(near[side]))
-            add_keys(core, c, name, side, near[side], linked=True)
-        made = [JournalEntry(name, Side.CUSTOMCRM, a, "link", {}, {}, moment, b) for a, b in _ids(done)]
+                core.delete(c, table, name, side, its_ids)
+        add_keys(core, c, name, keys)
+        made = [JournalEntry(name, Side.CUSTOMCRM, a, "link", {}, {}, moment, b) for a, b in linked]
         core.database.append(c, t.journal, [core.rows.journal(run_id, entry) for entry in made])
         core.database.append(c, t.lines, [core.rows.line(run_id, line) for line in done])
         return done

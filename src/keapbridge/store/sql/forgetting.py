@@ -20,6 +20,7 @@ from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.journal import entries_of_sources
+from keapbridge.store.sql.match_keys import drop_keys
 from keapbridge.store.sql.rows import chunks, link_columns
 
 __all__ = ["Forgetting"]
@@ -28,7 +29,6 @@ Ids = dict[Side, set[str]]
 # Tables whose rows are about one record, by the part of a person that they hold.
 BY_RECORD: Mapping[str, tuple[Table, ...]] = {
     "staged": (t.observed, t.seen, t.missing),
-    "match keys": (t.match_keys,),
     "failures": (t.failures,),
     "deliveries": (t.inbox,),
 }
@@ -54,6 +54,7 @@ class Forgetting:
                 c.exec_driver_sql("PRAGMA secure_delete=ON")
             ids, former = self._whom(c, name, side, id)
             counts = {"links": self._delete_links(c, name, ids)}
+            counts["match keys"] = drop_keys(self._core, c, name, ids[Side.CUSTOMCRM])
             for what, tables in BY_RECORD.items():
                 counts[what] = sum(self._delete_of(c, table, name, s, ids[s]) for table in tables for s in Side)
             counts["journal"] = sum(self._delete_journal(c, name, s, ids[s]) for s in Side)

@@ -43,7 +43,7 @@ def leave_unindexed(core: Core, c: Connection, *, few: int = 0) -> None:
     k = t.match_keys.c
 
     def others() -> Any:
-        return select(k.id).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
+        return select(k.rank).where((k.bridge < bindparam("bridge")) | (k.bridge > bindparam("bridge"))).limit(1)
 
     its = {"bridge": core.bridge}
     if not has_more(core, c, few) and core.database.execute(c, "keys of others", others, its).first() is None:
@@ -56,7 +56,7 @@ def has_more(core: Core, c: Connection, few: int) -> bool:
     """Whether the database has more match keys than that."""
 
     def query() -> Any:
-        return select(t.match_keys.c.id).limit(1).offset(bindparam("few", type_=Integer))
+        return select(t.match_keys.c.rank).limit(1).offset(bindparam("few", type_=Integer))
 
     return core.database.execute(c, "more keys", query, {"few": few}).first() is not None
 

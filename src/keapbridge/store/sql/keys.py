@@ -178,7 +178,7 @@ def _batches(database: Database, table: Table, bridge: str) -> Iterator[Sequence
 def _identity(table: Table) -> list[Column[Any]]:
     """What tells a row from all others."""
     if table is t.match_keys:
-        return [table.c[name] for name in ("bridge", "object", "side", "id", "rank", "slot")]
+        return [table.c[name] for name in ("bridge", "object", "customcrm_id", "side", "rank", "slot")]
     return list(table.primary_key)
 
 

@@ -26,11 +26,12 @@ from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
+from keapbridge.store.engines import LOG
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import leave_unindexed
 from keapbridge.store.sql.intents import drop_intent
-from keapbridge.store.sql.match_keys import keep_keys, settle_keys
+from keapbridge.store.sql.match_keys import drop_keys, settle_keys
 from keapbridge.store.sql.overwrites import add_overwrites
 from keapbridge.store.sql.pairs import pairs_by
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_text
@@ -44,6 +45,16 @@ KEYS = 8  # that a pair has at most, more or less
 def _is_of_one(error: Exception) -> bool:
     """Whether a transaction failed of what it was to keep, and not of the store."""
     return error.refused if isinstance(error, LinkStoreError) else not isinstance(error, KeapbridgeError)
+
+
+def _keys(commits: Iterable[Commit]) -> dict[str, dict[Side, tuple[RecordKey, ...]]]:
+    """The match keys that links have now, by Customcrm's ids; those of a record that one had before are not its own."""
+    found: dict[str, dict[Side, tuple[RecordKey, ...]]] = {}
+    for commit in commits:
+        keys = {**({} if commit.replaces is None else {Side.KEAP: ()}), **commit.keys}
+        if keys:
+            found.setdefault(commit.link.customcrm_id, {}).update(keys)
+    return found
 
 
 @attrs.define
@@ -190,24 +201,24 @@ class Links:
         name, link = removal.object, removal.link
         self._note_moved(c, name, run_id or f"{link.customcrm_id},{link.keap_id}")
         c.execute(delete(t.links).where(*self._core.of(t.links, name), t.links.c.customcrm_id == link.customcrm_id))
+        drop_keys(self._core, c, name, [link.customcrm_id])
         for side in Side:
             self._core.delete(c, t.observed, name, side, [link.id(side)])
-            self._core.delete(c, t.match_keys, name, side, [link.id(side)])
             for table in (t.missing, t.failures):
                 c.execute(delete(table).where(*self._core.of(table, name, side), table.c.id == link.id(side)))
         left = removal.survivor
         if left is not None:
-            self._keep(c, name, left, removal.survivor_keys, removal.reason, apart=removal.apart)
+            self._keep(c, name, left, removal.reason, apart=removal.apart)
         for parted in removal.parted:
-            self._keep(c, name, parted, (), removal.reason, apart=True)
+            self._keep(c, name, parted, removal.reason, apart=True)
         if removal.taker is not None:
-            self._keep(c, name, removal.taker, removal.taker_keys, "", apart=False)
+            self._keep(c, name, removal.taker, "", apart=False)
 
     @flow
     def keep_apart(self, name: str, observation: Observation, reason: str) -> None:
         """Keep a record that shall be given no counterpart by itself."""
         with self._core.transaction() as c:
-            self._keep(c, name, observation, (), reason, apart=True)
+            self._keep(c, name, observation, reason, apart=True)
 
     @flow
     def tombstones(self, name: str, side: Side, ids: Collection[str]) -> dict[str, str]:
@@ -226,9 +237,11 @@ class Links:
     @flow
     def begin_linking(self, number: int) -> None:
         """About to link so many pairs, batch by batch: what they would scatter may wait for `MatchKeys.index`."""
-        if number >= MANY:
-            with self._core.transaction() as c:
+        with self._core.transaction() as c:
+            if number >= MANY:
                 leave_unindexed(self._core, c, few=KEYS * number)
+            else:
+                self._core.database.log(c, LOG)
 
     def all(self, name: str) -> Iterator[Link]:
         """All links, in the order of Customcrm's ids."""
@@ -261,7 +274,6 @@ class Links:
             if moved:
                 self._note_moved(c, name, ",".join(moved))
                 self._core.delete(c, t.observed, name, Side.KEAP, moved)
-                self._core.delete(c, t.match_keys, name, Side.KEAP, moved)
             # Who is to get a record that was just made must not take another one's.
             database.append(c, t.links, [rows.link(commit) for commit in group if commit.intent_id is not None])
             known = [rows.link(commit) for commit in group if commit.intent_id is None]
@@ -271,8 +283,7 @@ class Links:
                 self._core.delete(c, t.observed, name, side, ids)
                 for table in rare:
                     self._core.delete(c, table, name, side, ids + (moved if side is Side.KEAP else []))
-                keys = {commit.link.id(side): commit.keys[side] for commit in group if side in commit.keys}
-                settle_keys(self._core, c, name, side, keys)
+            settle_keys(self._core, c, name, _keys(group))
             staged = [rows.observed(name, o, linked=True) for commit in group for o in commit.staged]
             self._core.upsert_observed(c, staged)
         for _, commit in commits:
@@ -295,12 +306,9 @@ class Links:
         values = self._core.values(name, side, ids)
         return set(self._core.database.execute(c, "proven missing", query, values).scalars())
 
-    def _keep(
-        self, c: Connection, name: str, left: Observation, keys: Iterable[RecordKey], reason: str, *, apart: bool
-    ) -> None:
+    def _keep(self, c: Connection, name: str, left: Observation, reason: str, *, apart: bool) -> None:
         rows, database = self._core.rows, self._core.database
         self._core.upsert_observed(c, [rows.observed(name, left, linked=False)])
-        keep_keys(self._core, c, name, left.side, {left.id: keys})
         if not reason:
             return
         row = {"bridge": self._core.bridge, "object": name, "side": left.side.value, "id": left.id}

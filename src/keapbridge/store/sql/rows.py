@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import attrs
 import cattrs
@@ -26,9 +26,12 @@ from keapbridge.store import schema as t
 
 __all__ = [
     "AS_IT_IS",
+    "BOTH",
     "CHUNK",
     "LOOKED_FOR",
+    "KeptKey",
     "Rows",
+    "Texts",
     "broken",
     "chunks",
     "dump",
@@ -44,11 +47,24 @@ __all__ = [
 ]
 
 AS_IT_IS = "="  # in place of a digest: the one that is there
+BOTH = "both"  # in place of a side
 LOOKED_FOR = frozenset({"failed", "held", "conflict", "skipped"})
 """Outcomes of lines that are found by an index."""
 CHUNK = 500  # ids in one IN: within every database's limit of bound values
 
 T = TypeVar("T")
+Texts: TypeAlias = "tuple[str | None, ...]"
+
+
+class KeptKey(NamedTuple):
+    """A match key as it is kept: digests of what may be guessed; `apart` and `stronger` are closed in its row."""
+
+    rank: int
+    slot: int
+    key: str
+    spelt: str | None
+    apart: Texts
+    stronger: Texts
 
 
 @attrs.frozen
@@ -120,30 +136,45 @@ class Rows:
             bool(row.went_back),
         )
 
-    def match_keys(
-        self, name: str, side: Side, id: str, keys: Iterable[RecordKey], *, linked: bool
-    ) -> list[dict[str, Any]]:
-        its = {"bridge": self.bridge, "object": name, "side": side.value, "id": id, "linked": linked}
-        closed: dict[tuple[str | None, ...], str] = {}  # the same for all keys of a rank
+    def kept_key(self, key: RecordKey) -> KeptKey:
+        spelt = None if key.spelt is None else self.key_digest(key.spelt)
+        return KeptKey(key.rank, key.slot, self.key_digest(key.key), spelt, key.apart, key.stronger)
 
-        def close(values: tuple[str | None, ...]) -> str:
-            text = closed.get(values)
-            if text is None:
-                text = closed[values] = self.close(values)
-            return text
-
+    def match_keys(self, name: str, link: str, keys: Mapping[Side, Collection[KeptKey]]) -> list[dict[str, Any]]:
+        """Those of a link, by Customcrm's id; what both of its records have is written once."""
+        ours, theirs = (keys.get(side, ()) for side in Side)
+        both = ours if ours is theirs else [key for key in ours if key in theirs]
+        groups = [(BOTH, both)]
+        if ours is not theirs:
+            groups += [(side.value, [key for key in its if key not in both]) for side, its in keys.items()]
+        place = {"bridge": self.bridge, "object": name, "customcrm_id": link}
+        closed = self.closing()
         return [
             {
-                **its,
+                **place,
+                "side": side,
                 "rank": k.rank,
                 "slot": k.slot,
-                "key": self.key_digest(k.key),
-                "spelt": None if k.spelt is None else self.key_digest(k.spelt),
-                "apart": close(k.apart),
-                "stronger": close(k.stronger),
+                "key": k.key,
+                "spelt": k.spelt,
+                "apart": closed(k.apart),
+                "stronger": closed(k.stronger),
             }
-            for k in keys
+            for side, its in groups
+            for k in its
         ]
+
+    def closing(self) -> Callable[[Texts], str]:
+        """`close` for what several keys of a record have in common."""
+        known: dict[Texts, str] = {}
+
+        def close(values: Texts) -> str:
+            text = known.get(values)
+            if text is None:
+                text = known[values] = self.close(values)
+            return text
+
+        return close
 
     def link(self, commit: Commit) -> dict[str, Any]:
         return {

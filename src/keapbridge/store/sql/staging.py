@@ -22,14 +22,14 @@ from sqlalchemy import (
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept import FORGOTTEN, RecordKey, Staged
+from keapbridge.model.kept import FORGOTTEN, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
+from keapbridge.store.engines import LONG_LOG
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
-from keapbridge.store.sql.indexing import is_indexed, leave_unindexed
-from keapbridge.store.sql.match_keys import add_keys, keep_keys
+from keapbridge.store.sql.indexing import has_more
 from keapbridge.store.sql.pairs import observed
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
 
@@ -149,7 +149,6 @@ class Staging:
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
-        keys: dict[str, tuple[RecordKey, ...]] = {}
         older: list[str] = []
         with self._core.transaction() as c:
             known = self._known(c, name, side, [s.observation.id for s in staged])
@@ -166,20 +165,13 @@ class Staging:
                 if its is not None and is_no_newer(to_moment(its.changed), life.changed):
                     older.append(id)
                 rows.append(self._core.rows.observed(name, item.observation, linked=its is not None))
-                if its is None:
-                    keys[id] = item.keys
-            forgotten = self._forgotten(c, name, side, list(keys))
+            forgotten = self._forgotten(c, name, side, [row["id"] for row in rows if not row["linked"]])
             rows = [row for row in rows if row["id"] not in forgotten]
-            keys = {id: its for id, its in keys.items() if id not in forgotten}
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
             staged_before = self._compare_with_staged(c, name, side, rows)
             self._note_seen(c, name, side, list(known), complete=complete)
             self._core.upsert_observed(c, rows)
-            if staged_before or is_indexed(self._core, c):
-                keep_keys(self._core, c, name, side, keys)
-            else:  # at first contact; they have none yet
-                add_keys(self._core, c, name, side, keys, linked=False)
         return len(unchanged), [id for id in older if not staged_before.get(id)]
 
     @flow
@@ -192,9 +184,10 @@ class Staging:
 
     @flow
     def begin_scan(self, name: str, side: Side) -> None:
-        """Forget what the last complete scan saw."""
+        """Forget what the last complete scan saw. At first contact everything comes at once."""
         with self._core.transaction() as c:
-            leave_unindexed(self._core, c)
+            if not has_more(self._core, c, 0):
+                self._core.database.log(c, LONG_LOG)
             self._forget_seen(c, name, side)
 
     @flow
@@ -341,8 +334,7 @@ class Staging:
         return found
 
     def _forget(self, c: Connection, name: str, side: Side, unlinked: Sequence[str]) -> None:
-        for table in (t.observed, t.match_keys):
-            self._core.delete(c, table, name, side, unlinked)
+        self._core.delete(c, t.observed, name, side, unlinked)
 
     def _known(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> dict[str, _Linked]:
         """What the links of records know of them, by id."""

@@ -385,9 +385,8 @@ def remember_deleted(
     entry = JournalEntry(sync.name, side, action.id, "delete", before, {}, moment, action.partner_id, raw)
     line = one_sided(sync.name, "deleted", side, action.id, UNDO)
     survivor = None if left is None else left.whole
-    keys = sync.keys(survivor.snapshot) if survivor else ()
     reason = "the run that made its counterpart was undone"
-    yield from part.remove(Removal(sync.name, link, survivor, keys, reason, journal=(entry,), lines=(line,)))
+    yield from part.remove(Removal(sync.name, link, survivor, reason, journal=(entry,), lines=(line,)))
 
 
 def end_links(part: RunPart, ends: Sequence[tuple[Unlink, Sight]]) -> Flow[list[None]]:

@@ -8,6 +8,7 @@ another in Keap: there the link moves to the survivor of the merge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
@@ -18,9 +19,11 @@ from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.actions import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.change import RECORD, FieldConflict
-from keapbridge.model.kept import Missing
+from keapbridge.model.kept import Missing, RecordKey
 from keapbridge.model.records import Pair, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.store.sql.scratch import Scratch
+from keapbridge.sync.planning.compared import fill
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.synchronization import Synchronization
 
@@ -31,14 +34,41 @@ BATCH = 500
 LOOK_UPS = 4
 
 
+@attrs.define
+class _Survivors:
+    """Keap's records that a vanished one may have been merged into.
+
+    Attributes:
+        since: the last run, since when they have been changed.
+        scratch: the keys of those that are linked to nothing, once somebody is looked for.
+        claimed: those that a link of this plan moves to: two may have been merged into one.
+    """
+
+    plan_id: str
+    scratch: Scratch
+    since: datetime | None = None
+    claimed: set[str] = attrs.field(factory=set)
+    is_filled: bool = False
+
+    def among(self, sync: Synchronization, keys: Sequence[RecordKey]) -> Flow[list[tuple[str, bool]]]:
+        """Who has one of these keys, and whether it is linked."""
+        if not self.is_filled:
+            yield from fill(self.scratch, sync, sync.keys, sides=[Side.KEAP], kept_apart=True)
+            self.is_filled = True
+        return (yield from sync.store.match_keys.same_key(sync.name, Side.KEAP, keys, self.scratch))
+
+
 def plan_deletions(part: PlanPart) -> Flow[None]:
     """Plan what follows from every linked record that is missing on one side."""
-    sync, plan_id = part.sync, part.plan_id
+    with (yield from part.sync.store.match_keys.scratch()) as scratch:
+        yield from _plan_deletions(part, _Survivors(part.plan_id, scratch))
+
+
+def _plan_deletions(part: PlanPart, survivors: _Survivors) -> Flow[None]:
+    sync = part.sync
     looked_up = 0
     allowed: int | None = None
-    since: datetime | None = None
     handled: set[str] = set()
-    claimed: set[str] = set()  # survivors that a link of this plan moves to: two may have been merged into one
     for following in sync.missing(BATCH):
         yield from stop_point()
         batch = yield from following
@@ -47,7 +77,7 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
             allowed = yield from _allowed(sync)
             cursor = yield from sync.store.cursors.get(sync.name, Side.KEAP)
-            since = cursor.since if cursor else None
+            survivors.since = cursor.since if cursor else None
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
@@ -65,7 +95,7 @@ def plan_deletions(part: PlanPart) -> Flow[None]:
                 handled.add(item.pair.link.customcrm_id)
                 yield from stop_point()
                 try:
-                    actions += yield from _plan_missing(sync, item, since, plan_id, claimed)
+                    actions += yield from _plan_missing(sync, item, survivors)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the other records are planned
                     actions.append(part.skip(item.side, item.id, error))
         yield from part.add(actions)
@@ -113,13 +143,11 @@ def _look_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
     return False
 
 
-def _plan_missing(
-    sync: Synchronization, item: Missing, since: datetime | None, plan_id: str, claimed: set[str]
-) -> Flow[list[Action]]:
+def _plan_missing(sync: Synchronization, item: Missing, survivors: _Survivors) -> Flow[list[Action]]:
     pair, gone = item.pair, item.side
     ids = (pair.link.customcrm_id, pair.link.keap_id)
     if sync.traits.merges_in_keap and gone is Side.KEAP:
-        survivor = yield from _plan_survivor(sync, pair, since, plan_id, claimed)
+        survivor = yield from _plan_survivor(sync, pair, survivors)
         if survivor:
             return survivor
     left = gone.other
@@ -164,13 +192,12 @@ def differs(pair: Pair, side: Side) -> bool:
     )
 
 
-def _plan_survivor(
-    sync: Synchronization, pair: Pair, since: datetime | None, plan_id: str, claimed: set[str]
-) -> Flow[list[Action]]:
+def _plan_survivor(sync: Synchronization, pair: Pair, survivors: _Survivors) -> Flow[list[Action]]:
     """The record that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
     keys = sync.keys(Snapshot(link.keap_base))
-    found = yield from sync.store.match_keys.same_key(sync.name, Side.KEAP, keys)
+    since, claimed = survivors.since, survivors.claimed
+    found = yield from survivors.among(sync, keys)
     told = (yield from sync.store.told_apart.of(sync.name, [link.customcrm_id])).get(
         (Side.CUSTOMCRM, link.customcrm_id), frozenset()
     )
@@ -182,7 +209,7 @@ def _plan_survivor(
         claimed.add(recent[0].id)
         moved = Pair(attrs.evolve(link, keap_id=recent[0].id, keap_life=recent[0].life), pair.customcrm, recent[0])
         snapshots = [moved.current[side] for side in Side]
-        context = yield from sync.context(snapshots, plan_id=plan_id)
+        context = yield from sync.context(snapshots, plan_id=survivors.plan_id)
         outcome = sync.merged(moved, sync.rules(context))
         both = (link.customcrm_id, recent[0].id)
         adopt = Adopt(sync.name, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)

@@ -14,11 +14,15 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.kinds.money import NO_CURRENCY
+from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.change import Change, Held
+from keapbridge.model.kept import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.store.sql.scratch import Scratch
+from keapbridge.sync.planning.compared import fill
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked import merge_pairs, waiting
 from keapbridge.sync.planning.lost_creates import may_be_of
@@ -40,17 +44,28 @@ def plan_matches(part: PlanPart) -> Flow[bool]:
         if not (yield from sync.store.match_keys.is_any_unlinked(sync.name, part.plan_id)):
             return False
         yield from sync.store.match_keys.index()
-        name = "+".join(key.fields)
-        after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
-        while after is not None:
-            yield from stop_point()
-            group, after = yield from sync.store.match_keys.groups(sync.name, rank, after, RECORDS, part.plan_id)
-            with uncollected():
-                outcome = match_all(group, strict=key.strict)
-            yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
-            pairs = yield from _certain(part, outcome.pairs)
-            yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))
+        with (yield from sync.store.match_keys.scratch()) as scratch:
+            yield from fill(scratch, sync, partial(_keys_at, sync, rank))
+            yield from _plan_rank(part, scratch, rank, key)
     return True
+
+
+def _keys_at(sync: Synchronization, rank: int, snapshot: Snapshot) -> tuple[RecordKey, ...]:
+    return sync.mapper.matching.keys_at(rank, snapshot.values, snapshot.aliases)
+
+
+def _plan_rank(part: PlanPart, scratch: Scratch, rank: int, key: MatchKey) -> Flow[None]:
+    sync = part.sync
+    name = "+".join(key.fields)
+    after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
+    while after is not None:
+        yield from stop_point()
+        group, after = yield from sync.store.match_keys.groups(scratch, sync.name, rank, after, RECORDS, part.plan_id)
+        with uncollected():
+            outcome = match_all(group, strict=key.strict)
+        yield from part.add([_skip(sync, name, unmatched) for unmatched in outcome.unmatched])
+        pairs = yield from _certain(part, outcome.pairs)
+        yield from sync.guard.by_halves(pairs, partial(_plan_adoptions, part, name), partial(_not_adopted, part))
 
 
 def _certain(part: PlanPart, pairs: Sequence[tuple[str, str]]) -> Flow[list[tuple[str, str]]]:

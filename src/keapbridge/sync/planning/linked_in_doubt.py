@@ -57,10 +57,8 @@ def parting(sync: Synchronization, plan_id: str, pair: Pair, doubt: Doubt) -> Re
         sync.name,
         link,
         attrs.evolve(left, seen_in=plan_id, mark=None),
-        sync.keys(left.snapshot),
         doubt.reason,
         taker=attrs.evolve(taker, seen_in=plan_id, mark=None),
-        taker_keys=sync.keys(taker.snapshot),
     )
 
 

@@ -2,22 +2,25 @@
 
 Who shares a phone number and clearly has another name is made, and told of once: after that they are linked.
 
-Those that are left on both sides once all matches are planned are compared with each other. They are staged, so their
-keys are made of what is staged, kept beside the match keys for as long as they are compared, and dropped. Who is to be
-given a counterpart is compared with the linked ones; their keys are kept with the links, so that one query finds them.
+Those that are left on both sides once all matches are planned are compared with each other. Who is to be given a
+counterpart is compared with the linked ones; their keys are kept with the links, so that one query finds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
 from keapbridge.model.accepted import NEAR_MISSES
 from keapbridge.model.actions import EVERY_RECORD, Skip
-from keapbridge.model.records import Observation
+from keapbridge.model.kept import RecordKey
+from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
+from keapbridge.sync.planning.compared import fill
 from keapbridge.sync.planning.draft import PlanPart
+from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["near_to_linked", "plan_near_misses"]
 
@@ -32,19 +35,20 @@ def plan_near_misses(part: PlanPart) -> Flow[None]:
     for side in Side:
         if not (yield from store.unlinked(sync.name, side, "", 1, part.plan_id)):
             return  # what is left on one side only is near to nothing
-    ranks = sync.mapper.near_ranks
-    yield from store.drop(sync.name, ranks)  # of a run that was cut short
-    for side in Side:
-        yield from _keep_keys(part, side)
-    for rank, near in zip(ranks, sync.mapper.near, strict=True):
-        name = "+".join(near.fields)
-        after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
-        while after is not None:
-            yield from stop_point()
-            group, after = yield from store.groups(sync.name, rank, after, BATCH, part.plan_id)
-            yield from part.add([_told(sync.name, name, unmatched) for unmatched in near_misses(group)])
-            yield from part.add([_told_of(sync.name, name, some) for some in apart_by_name(group)])
-    yield from store.drop(sync.name, ranks)
+    with (yield from store.scratch()) as scratch:
+        yield from fill(scratch, sync, partial(_near_keys, sync), plan_id=part.plan_id)
+        for rank, near in zip(sync.mapper.near_ranks, sync.mapper.near, strict=True):
+            name = "+".join(near.fields)
+            after: tuple[Side, str] | None = (Side.CUSTOMCRM, "")
+            while after is not None:
+                yield from stop_point()
+                group, after = yield from store.groups(scratch, sync.name, rank, after, BATCH, part.plan_id)
+                yield from part.add([_told(sync.name, name, unmatched) for unmatched in near_misses(group)])
+                yield from part.add([_told_of(sync.name, name, some) for some in apart_by_name(group)])
+
+
+def _near_keys(sync: Synchronization, snapshot: Snapshot) -> tuple[RecordKey, ...]:
+    return sync.mapper.matching.near_keys_of(snapshot.values, snapshot.aliases)
 
 
 def near_to_linked(part: PlanPart, found: Sequence[Observation]) -> Flow[dict[str, Skip]]:
@@ -52,7 +56,7 @@ def near_to_linked(part: PlanPart, found: Sequence[Observation]) -> Flow[dict[st
     sync = part.sync
     if not found or not sync.mapper.near or part.accepted.near_misses:
         return {}
-    keys = {(o.side, o.id): sync.mapper.matching.near_keys_of(o.snapshot.values, o.snapshot.aliases) for o in found}
+    keys = {(o.side, o.id): _near_keys(sync, o.snapshot) for o in found}
     every = [key for its in keys.values() for key in its]
     linked = yield from sync.store.match_keys.linked_sharers(sync.name, every)
     told = yield from sync.store.told_apart.of(sync.name, [o.id for o in found])
@@ -83,18 +87,3 @@ def _told_of(object: str, key: str, group: Sequence[tuple[Side, str]]) -> Skip:
     more = f" and {len(group) - FEW} more" if len(group) > FEW else ""
     reason = f"the same {key}, and names that are quite different: {some}{more}; taken for different ones"
     return Skip(object, group[0][0], EVERY_RECORD, reason)
-
-
-def _keep_keys(part: PlanPart, side: Side) -> Flow[None]:
-    sync, store = part.sync, part.sync.store.match_keys
-    after = ""
-    while True:
-        yield from stop_point()
-        found = yield from store.unlinked(sync.name, side, after, BATCH, part.plan_id)
-        if not found:
-            return
-        after = found[-1].id
-        keys = {o.id: sync.mapper.matching.near_keys_of(o.snapshot.values, o.snapshot.aliases) for o in found}
-        yield from store.add(sync.name, side, keys)
-        if len(found) < BATCH:
-            return

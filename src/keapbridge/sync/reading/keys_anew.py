@@ -1,4 +1,4 @@
-"""Match keys that were made in another way than now are made anew, of what the store knows of the records.
+"""Match keys of links that were made in another way than now are made anew, of what is known of them.
 
 Otherwise a record that comes new would not be found to be one that is there: their keys are only equal where both were
 made in one way.
@@ -6,12 +6,8 @@ made in one way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["KEYS_ARE_MADE", "keys_anew", "manner"]
@@ -30,15 +26,8 @@ def keys_anew(sync: Synchronization) -> Flow[None]:
     fact = f"{sync.name}_keys"
     if (yield from sync.store.facts.get(fact)) == manner(sync.mapper):
         return
-    store, name = sync.store.match_keys, sync.name
-    yield from _each(partial(store.link_anew, name, size=BATCH, keys_of=sync.keys_of_linked))
-    for side in Side:
-        yield from _each(partial(store.stage_anew, name, side, size=BATCH, keys_of=sync.keys))
-    yield from sync.store.facts.set(fact, manner(sync.mapper))
-
-
-def _each(work: Callable[[str], Flow[str | None]]) -> Flow[None]:
     after: str | None = ""
     while after is not None:
         yield from stop_point()
-        after = yield from work(after)
+        after = yield from sync.store.match_keys.link_anew(sync.name, after, size=BATCH, keys_of=sync.keys_of_linked)
+    yield from sync.store.facts.set(fact, manner(sync.mapper))

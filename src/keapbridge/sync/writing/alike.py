@@ -56,4 +56,4 @@ def _known_by(sync: Synchronization, fields: frozenset[str], snapshot: Snapshot)
     values = snapshot.values
     if not values.keys() <= fields or any(is_pending(values.get(field)) for field in sync.mapper.references):
         return None
-    return KnownBy(digest(snapshot), sync.mapper.matching.near_keys_of(values, snapshot.aliases))
+    return KnownBy(digest(snapshot), sync.keys_of_linked(snapshot))

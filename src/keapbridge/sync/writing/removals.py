@@ -79,12 +79,8 @@ def _remove(part: RunPart, pair: Pair, action: Unlink | Delete, left: Seen | Non
     if taker is not None:
         line = _line(part, pair, "unlinked", None, action.reason if isinstance(action, Unlink) else "")
         survivor = None if left is None else left.observation
-        keys = part.sync.keys(survivor.snapshot) if survivor else ()
-        new, its_keys = taker.observation, part.sync.keys(taker.observation.snapshot)
         yield from part.remove(
-            Removal(
-                part.sync.name, pair.link, survivor, keys, line.reason, lines=(line,), taker=new, taker_keys=its_keys
-            )
+            Removal(part.sync.name, pair.link, survivor, line.reason, lines=(line,), taker=taker.observation)
         )
         return
     if left is None:
@@ -149,8 +145,7 @@ def _keeping(
     journal: tuple[JournalEntry, ...],
     line: Line,
 ) -> Removal:
-    keys = part.sync.keys(left.snapshot)
-    return Removal(part.sync.name, pair.link, left, keys, reason, journal=journal, lines=(line,))
+    return Removal(part.sync.name, pair.link, left, reason, journal=journal, lines=(line,))
 
 
 def _line(part: RunPart, pair: Pair, outcome: str, side: Side | None, reason: str) -> Line:

@@ -38,8 +38,7 @@ def apply_pairs(part: RunPart) -> Flow[None]:
     yield from settle_refused(part, _write_again)
     number = part.plan.counts.get(part.sync.name, {}).get("link", 0)
     if number:
-        store, ranks = part.sync.store, part.sync.mapper.near_ranks
-        yield from store.match_keys.drop(part.sync.name, ranks)  # of a plan that was cut short; all get them now
+        store = part.sync.store
         yield from store.links.begin_linking(number)
         yield from _apply_batches(part, map(partial(link_alike, part), part.links_to_make()))
         yield from store.match_keys.index()

@@ -33,6 +33,7 @@ from keapbridge.store.migrations.versions import (
     v0022_written_over,
     v0023_replicas,
     v0024_sources,
+    v0025_keys_of_links,
 )
 
 __all__ = ["SCRIPTS"]
@@ -62,4 +63,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0022_written_over,
     v0023_replicas,
     v0024_sources,
+    v0025_keys_of_links,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from histories.systems import CONTACTS, PRODUCTS
-from histories.world import World, worlds
+from histories.world import MAPPERS, World, worlds
 
 import keapbridge as kb
 from keapbridge.decide.brakes import exceeded
@@ -111,6 +111,34 @@ def test_a_national_number_stays_the_same_number_when_the_country_changes(
     for rows in world.rows().values():
         [row] = rows.values()
         assert (row["Country"], row["Phone"]) == ("SE", "+4722334455")
+    assert world.alarms == []
+
+
+PLACES = MAPPERS[CONTACTS].with_lenses(*(kb.mapping.contacts[name] for name in ("Region", "ZipCode")))
+
+
+@ALL
+@EITHER
+def test_a_region_without_a_country_and_a_long_postal_code_are_what_they_mean(
+    make: Worlds, crm: str, side: str
+) -> None:
+    world = make(crm, mappers={**MAPPERS, CONTACTS: PLACES})
+    world.open(currency="USD", default_region="US")
+    place = {"Region": "AZ" if side == "customcrm" else "US-AZ", "ZipCode": "85001-1234"}
+    for number in range(2):
+        id = world.system(side).add(CONTACTS, {**values(CONTACTS, number), **place})
+    for _ in range(2):
+        world.run()
+        world.wait(days=1)
+    world.system(side).edit(CONTACTS, id, {"City": "Bergen"})
+    for full in (False, True):
+        world.run(full=full)
+        world.wait(days=1)
+    for rows in world.rows().values():
+        for row in rows.values():
+            assert (row["Region"].removeprefix("US-"), row["ZipCode"]) == ("AZ", "85001-1234")
+    assert sorted(world.column(other(side), "City").values()) == ["Bergen", "Oslo"]
+    assert world.rows()[side][id].items() >= place.items(), "nothing is spelt otherwise where it was typed"
     assert world.alarms == []
 
 

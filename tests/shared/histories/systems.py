@@ -30,7 +30,13 @@ TEXTS = {  # property → Keap's
     "Status": "contact_type",
     "Owner": "owner_id",
 }
-ADDRESS = {"StreetAddress1": "line1", "City": "locality", "Country": "country_code"}
+ADDRESS = {
+    "StreetAddress1": "line1",
+    "City": "locality",
+    "Country": "country_code",
+    "Region": "region_code",
+    "ZipCode": "postal_code",
+}
 FIELDS = {
     CONTACTS: (*TEXTS, *ADDRESS, "Email", "Phone"),
     PRODUCTS: ("Name", "Sku", "Price", "Currency", "Active", "ShortDescription"),

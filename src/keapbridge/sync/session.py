@@ -556,7 +556,8 @@ class SyncSession:
         Raises:
             SessionBusyError: when another runner is at work.
             UncertainError: when a new record was made of theirs, and it is not known yet what became of it, or it was
-                written over another person's that has to get back first what it held: sync, and call it again.
+                written over another person's that has to get back first what it held, or may still be shown as it was
+                then: sync at its `retry_at`, and call it again.
         """
         return self._driver.run(self._engine.forget(name, keap, customcrm, wait=wait))
 

@@ -12,7 +12,7 @@ from two_systems.playing import play_games
 from two_systems.pools import ACTIONS, STEPS
 
 
-def main(examples: int, number: int, actions: str) -> int:
+def main(examples: int, number: int, actions: str, steps: int | None = None) -> int:
     """Play so many games, always the same ones for a seed, and write down which actions were planned.
 
     A process of its own does this, so that the coverage of nothing else is counted.
@@ -20,7 +20,7 @@ def main(examples: int, number: int, actions: str) -> int:
     Returns:
         How many games failed.
     """
-    failed = play_games(TwoSystems, OPENINGS, examples, number, STEPS)
+    failed = play_games(TwoSystems, OPENINGS, examples, number, STEPS if steps is None else steps)
     Path(actions).write_text(json.dumps(sorted(ACTIONS)))
     return failed
 

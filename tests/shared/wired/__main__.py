@@ -11,11 +11,16 @@ from wired.game import STEPS, TwoWiredSystems
 from wired.openings import OPENINGS
 
 
-def main(games: int, wired: int, number: int, actions: str) -> int:
-    """Play so many games of each kind, always the same ones for a seed, and tell how many failed."""
-    return play_games(TwoWiredSystems, OPENINGS, wired, number, STEPS) + play(games, number, actions)
+def main(games: int, wired: int, number: int, actions: str, steps: int | None = None) -> int:
+    """Play so many games of each kind, always the same ones for a seed, and tell how many failed.
+
+    Args:
+        steps: that are drawn in each game; by default as many as each kind has.
+    """
+    failed = play_games(TwoWiredSystems, OPENINGS, wired, number, STEPS if steps is None else steps)
+    return failed + play(games, number, actions, steps)
 
 
 if __name__ == "__main__":
-    failed = main(*map(int, sys.argv[1:4]), sys.argv[4])
+    failed = main(*map(int, sys.argv[1:4]), sys.argv[4], *map(int, sys.argv[5:]))
     sys.exit(f"{failed} games failed" if failed else 0)

@@ -12,6 +12,7 @@ hosts       what a host asks a session for, and says to it
 marks       tags, and who is the same
 accidents   what no person types
 slips       what a host gets wrong
+openings    rare states that games begin with
 game        all of it as one machine; `python -m wired` plays both games
 """
 

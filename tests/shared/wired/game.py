@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 from random_habits import drawn_habits
@@ -55,8 +56,11 @@ class TwoWiredSystems(Slips):
         small: bool,
         conflicts: Any,
         deletions: Any,
+        prompt: bool = False,
     ) -> None:
         """Some records, mostly synced."""
+        if prompt:  # lists of Keap show at once what is there
+            habits = attrs.evolve(habits, list_lag="none", since_lag="none")
         set_sizes((*SMALL, *FEW) if small else (*LARGE, *MANY))
         self.page_size = 2 if small else 1000
         self.build(kind, habits, known, mapping, conflicts=conflicts, deletions=deletions)

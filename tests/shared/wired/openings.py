@@ -21,6 +21,7 @@ LINKED: dict[str, Any] = {
     "conflicts": "newest",
     "deletions": "unlink",
 }
+PROMPT = {**LINKED, "prompt": True}  # lists show at once what is there
 EDITS = [("edit", CONTACTS, CUSTOMCRM, 0, 1), ("edit both", CONTACTS, KEAP, 1, 3), ("edit", PRODUCTS, KEAP, 0, 2)]
 NEW = [("add", kind, side, 3, 4) for kind in KINDS for side in SIDES]
 NAMES = [("named", CONTACTS, side, n, m) for n, m in ((0, 0), (1, 1), (2, 2)) for side in SIDES]
@@ -33,19 +34,19 @@ def _entries(game: Any) -> None:
     for k, (gone, fault) in enumerate(
         (("", None), ("", 500), ("contact", None), ("tag", None), ("", "lost"), ("", 401), ("", "later"), ("", 404))
     ):
-        game.tag_on_both_sides(n=k, fault=fault, gone=gone, full=k % 2 == 0) if not game.lists_lag() else None
+        game.tag_on_both_sides(n=k, fault=fault, gone=gone, full=k % 2 == 0)
     for k, how in enumerate(("renamed", "anew", "plan", "deleted", "plan")):
         game.change_a_custom_field(n=k, how=how)
     game.approve_a_part(events=NAMES, later=[], full=False, every=2, minutes=2, edited=False)
     game.undo(n=0, back=0, later=True, meanwhile=[], at=None)
 
 
-@OPENINGS.opening(**{**LINKED, "mapping": "named"})
+@OPENINGS.opening(**{**PROMPT, "mapping": "named"})
 def entries_have_names(game: Any) -> None:
     _entries(game)
 
 
-@OPENINGS.opening(**{**LINKED, "mapping": "named", "kind": "database"})
+@OPENINGS.opening(**{**PROMPT, "mapping": "named", "kind": "database"})
 def entries_have_names_in_a_database(game: Any) -> None:
     _entries(game)
 
@@ -133,17 +134,17 @@ def _restored(game: Any) -> None:
         game.reissue_an_id(n=k, decision=decision, births=k % 2 == 0)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+@OPENINGS.opening(**{**PROMPT, "kind": "declared"})
 def sides_go_back(game: Any) -> None:
     _restored(game)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "database"})
+@OPENINGS.opening(**{**PROMPT, "kind": "database"})
 def databases_go_back(game: Any) -> None:
     _restored(game)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "blind"})
+@OPENINGS.opening(**{**PROMPT, "kind": "blind"})
 def ids_are_reissued_where_nothing_tells_a_birth(game: Any) -> None:
     _restored(game)
     game.lag_behind_the_sync(side=KEAP)
@@ -156,15 +157,15 @@ def _unseen(game: Any) -> None:
             side=side, how=how, many=(4, 3, 1)[k % 3], edited=k % 2 == 1, listed_only=k % 2 == 0, back=back
         )
         game.empty_a_column(side=side, accepted=k % 2 == 0, level=False)
-        game.answer_each_other(first=side) if game._has_a_past(KEAP) else None
+        game.answer_each_other(first=side)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "declared"})
+@OPENINGS.opening(**{**PROMPT, "kind": "declared"})
 def properties_are_not_shown(game: Any) -> None:
     _unseen(game)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "database"})
+@OPENINGS.opening(**{**PROMPT, "kind": "database"})
 def columns_are_dropped(game: Any) -> None:
     _unseen(game)
 

@@ -167,6 +167,37 @@ def test_records_that_are_never_merged_have_no_survivors(toys: World) -> None:
     assert found == [Unlink("toys", ours, theirs, KEAP, "deleted in Keap")]
 
 
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP], ids=str)
+def test_what_is_there_under_another_id_costs_its_counterpart_nothing(toy_worlds: Worlds, side: kb.Side) -> None:
+    world = toy_worlds(policy=BOTH_DELETE)
+    ours, theirs = world.linked_toy()
+    box, other = (world.toys, world.gadgets) if side is CUSTOMCRM else (world.gadgets, world.toys)
+    gone, left = (ours, theirs) if side is CUSTOMCRM else (theirs, ours)
+    held = box.records.pop(gone)
+    again = box.put(**{"name" if side is CUSTOMCRM else "title": "Top"}, colour=held.colour)
+    kept = dict(other.records)
+    [unlinked] = [action for action in world.plan(full=True).actions if isinstance(action, (Unlink, Delete))]
+    reason = f"deleted in {side.title}, perhaps {again} now: nothing is deleted"
+    assert unlinked == Unlink("toys", ours, theirs, side, reason)
+    for full in (True, True, False):
+        assert world.sync(full=full).ok
+        assert other.records == kept
+    [link] = world.engine.links("toys")
+    assert (link.id(side), link.id(side.other)) == (again, left)
+
+
+def test_another_record_of_the_same_key_that_is_linked_is_no_successor(toy_worlds: Worlds) -> None:
+    world = toy_worlds(policy=BOTH_DELETE)
+    ours, theirs = world.linked_toy()
+    kite = world.toys.put(name="Kite", colour="blue")
+    assert world.sync().ok
+    world.toys.put(id=kite, name="Top")
+    assert world.sync().ok
+    del world.toys.records[ours]
+    [deleted] = [action for action in world.plan(full=True).actions if isinstance(action, (Unlink, Delete))]
+    assert deleted == Delete("toys", KEAP, theirs, ours)
+
+
 # --- edits ----------------------------------------------------------------------------------------------------------
 
 

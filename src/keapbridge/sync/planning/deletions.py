@@ -36,11 +36,11 @@ LOOK_UPS = 4
 
 @attrs.define
 class _Survivors:
-    """Keap's records that a vanished one may have been merged into.
+    """Records that a vanished one may have become: what people merged it into in Keap, or itself under another id.
 
     Attributes:
-        since: the last run, since when they have been changed.
-        scratch: the keys of those that are linked to nothing, once somebody is looked for.
+        since: the last run, since when those of Keap have been changed.
+        scratch: the keys of those that are linked to nothing, of the sides on which somebody is looked for.
         claimed: those that a link of this plan moves to: two may have been merged into one.
     """
 
@@ -48,14 +48,14 @@ class _Survivors:
     scratch: Scratch
     since: datetime | None = None
     claimed: set[str] = attrs.field(factory=set)
-    is_filled: bool = False
+    filled: set[Side] = attrs.field(factory=set)
 
-    def among(self, sync: Synchronization, keys: Sequence[RecordKey]) -> Flow[list[tuple[str, bool]]]:
-        """Who has one of these keys, and whether it is linked."""
-        if not self.is_filled:
-            yield from fill(self.scratch, sync, sync.keys, sides=[Side.KEAP], kept_apart=True)
-            self.is_filled = True
-        return (yield from sync.store.match_keys.same_key(sync.name, Side.KEAP, keys, self.scratch))
+    def among(self, sync: Synchronization, side: Side, keys: Sequence[RecordKey]) -> Flow[list[tuple[str, bool]]]:
+        """Who has one of these keys on a side, and whether it is linked."""
+        if side not in self.filled:
+            yield from fill(self.scratch, sync, sync.keys, sides=[side], kept_apart=True)
+            self.filled.add(side)
+        return (yield from sync.store.match_keys.same_key(sync.name, side, keys, self.scratch))
 
 
 def plan_deletions(part: PlanPart) -> Flow[None]:
@@ -162,6 +162,9 @@ def _plan_missing(sync: Synchronization, item: Missing, survivors: _Survivors) -
         case "unlink":
             return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}")]
         case rule:
+            if successors := (yield from _successors(sync, pair, gone, survivors)):
+                reason = f"deleted in {gone.title}, perhaps {', '.join(successors)} now: nothing is deleted"
+                return [Unlink(sync.name, *ids, gone, reason)]
             if (yield from is_edited(sync, pair, left)):
                 reason = f"deleted in {gone.title}, edited in {left.title}"
                 return [Conflict(sync.name, *ids, FieldConflict(RECORD, None, None, reason))]
@@ -192,12 +195,26 @@ def differs(pair: Pair, side: Side) -> bool:
     )
 
 
+def _successors(sync: Synchronization, pair: Pair, gone: Side, survivors: _Survivors) -> Flow[list[str]]:
+    """The records that may be what one that is gone has become: under another id, merged, or made a second time.
+
+    They have no partner, and share a match key with it.
+    """
+    link = pair.link
+    keys = sync.keys(Snapshot(link.base(gone)))
+    found = yield from survivors.among(sync, gone, keys)
+    partner = link.id(gone.other)
+    told = yield from sync.store.told_apart.of(sync.name, [partner])
+    others = told.get((gone.other, partner), frozenset())
+    return sorted({id for id, linked in found if not linked and id != link.id(gone) and (gone, id) not in others})
+
+
 def _plan_survivor(sync: Synchronization, pair: Pair, survivors: _Survivors) -> Flow[list[Action]]:
     """The record that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
     keys = sync.keys(Snapshot(link.keap_base))
     since, claimed = survivors.since, survivors.claimed
-    found = yield from survivors.among(sync, keys)
+    found = yield from survivors.among(sync, Side.KEAP, keys)
     told = (yield from sync.store.told_apart.of(sync.name, [link.customcrm_id])).get(
         (Side.CUSTOMCRM, link.customcrm_id), frozenset()
     )

@@ -30,8 +30,8 @@ def list_untyped(sizes: Sizes, work: Workspace) -> Iterator[Line]:
 
 
 def list_small(sizes: Sizes, work: Workspace) -> Iterator[Line]:
-    """The same of smaller pages."""
-    yield _against_dicts("list-small", sizes, sizes.pages, SMALL)
+    """The same contacts in smaller pages."""
+    yield _against_dicts("list-small", sizes, sizes.pages * PAGE // SMALL, SMALL)
 
 
 def list_odd(sizes: Sizes, work: Workspace) -> Iterator[Line]:

@@ -119,8 +119,8 @@ class Alike:
             for table in (t.observed, *rare):
                 core.delete(c, table, name, side, its_ids)
         add_keys(core, c, name, keys)
-        made = [JournalEntry(name, Side.CUSTOMCRM, a, "link", {}, {}, moment, b) for a, b in linked]
-        core.database.append(c, t.journal, [core.rows.journal(run_id, entry) for entry in made])
+        entry = core.rows.journal(run_id, JournalEntry(name, Side.CUSTOMCRM, "", "link", {}, {}, moment))
+        core.database.append(c, t.journal, [{**entry, "record_id": a, "partner_id": b} for a, b in linked])
         core.database.append(c, t.lines, [core.rows.line(run_id, line) for line in done])
         return done
 

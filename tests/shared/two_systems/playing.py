@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-import coverage
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis._settings import local_settings
@@ -95,8 +94,7 @@ def play_games(
 ) -> int:
     """Play so many games of a machine, always the same ones for a seed, with its openings and rules in turn.
 
-    A game that fails is printed as the statements that play it, with what was wrong. What is covered is told apart by
-    the name of the machine, where anything measures it.
+    A game that fails is printed as the statements that play it, with what was wrong.
 
     Args:
         names: of some openings, where not all of them are to come.
@@ -107,8 +105,6 @@ def play_games(
     if not examples:
         return 0
     logging.getLogger("keapbridge").addHandler(logging.NullHandler())  # what a run logs is nothing to see here
-    if (measuring := coverage.Coverage.current()) is not None:
-        measuring.switch_context(machine.__name__)
     quick = settings(
         max_examples=examples,
         stateful_step_count=steps,

@@ -115,6 +115,7 @@ class Request(Call[Any]):
 
     work: Callable[[State], Any] = attrs.field(kw_only=True, repr=False)
     reads: bool = attrs.field(default=False, kw_only=True)
+    by_id: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
@@ -173,6 +174,10 @@ class FakeSystem:
                 raise kb.AuthError("who are you?", **where, status=401)
         state = table.state_at(self.clock() - INDEX_LAG) if fault is Fault.STALE and call.reads else table.state
         answer = table.as_shown(table.without_hidden(call.work(state)), listed=call.reads)
+        if table.terse and call.method in {"POST", "PATCH"}:
+            answer = attrs.evolve(answer, **dict.fromkeys(table.terse, UNSET))
+        if table.listed_only and call.by_id:
+            answer = tuple(attrs.evolve(item, **dict.fromkeys(table.listed_only, UNSET)) for item in answer)
         if not call.reads and call.method != "GET":
             self.writes.append((call.method, call.path))
         if fault is Fault.LOST_ANSWER:
@@ -194,6 +199,9 @@ class FakeTable:
         hidden: attributes that are not shown.
         deaf: attributes whose new values are answered with success, and not kept.
         unique: attributes whose values only one record may have.
+        tied: attribute → others that are emptied when it is written.
+        terse: attributes that answers to writes leave out.
+        listed_only: attributes that lists show, and reads of some records by their ids do not.
         fields: Keap's custom fields.
     """
 
@@ -213,7 +221,10 @@ class FakeTable:
         self.hidden: set[str] = set()
         self.deaf: set[str] = set()
         self.unique: set[str] = set()
-        self._numbers = itertools.count(first_id)
+        self.tied: dict[str, tuple[str, ...]] = {}
+        self.terse: set[str] = set()
+        self.listed_only: set[str] = set()
+        self._numbers: Iterator[int] = itertools.count(first_id)
         self._history: list[tuple[datetime, State]] = []
         system.tables[name] = self
 
@@ -248,6 +259,10 @@ class FakeTable:
         made = self._add(record)
         records = {k: v for k, v in self.state.records.items() if k != made.id}
         self._remember(State({**records, id: attrs.evolve(made, id=id)}, deleted))
+
+    def reuse(self, id: str) -> None:
+        """The id of a record that is gone is that of the next one."""
+        self._numbers = itertools.chain([int(id.lstrip(self.name[0].upper()))], self._numbers)
 
     def __getitem__(self, id: str) -> Any:
         return self.state.records[id]
@@ -419,9 +434,16 @@ class FakeTable:
         return self.request("GET", f"/{self.name}", lambda state: self.page(state, wanted, after), reads=True)
 
     def request(
-        self, method: str, path: str, work: Callable[[State], Any], *, reads: bool = False, repeatable: bool = True
+        self,
+        method: str,
+        path: str,
+        work: Callable[[State], Any],
+        *,
+        reads: bool = False,
+        repeatable: bool = True,
+        by_id: bool = False,
     ) -> Flow[Any]:
-        call = Request(method, path, lambda answer: answer, repeatable=repeatable, work=work, reads=reads)
+        call = Request(method, path, lambda a: a, repeatable=repeatable, work=work, reads=reads, by_id=by_id)
         return send(self.system, call)
 
     def write(self, id: str, changes: Mapping[str, Any], allowed: Collection[str]) -> Any:
@@ -429,9 +451,8 @@ class FakeTable:
         if unknown:
             raise TypeError(f"{self.name} have no writable field {', '.join(sorted(unknown))}")
         self.check(changes, id)
-        return self._change(
-            id, {name: value for name, value in changes.items() if value is not UNSET and name not in self.deaf}
-        )
+        taken = {name: value for name, value in changes.items() if value is not UNSET and name not in self.deaf}
+        return self._change(id, {**dict.fromkeys(n for name in taken for n in self.tied.get(name, ())), **taken})
 
     def _change(self, id: str, changes: Mapping[str, Any]) -> Any:
         record, habits = self.state.records[id], self.system.habits
@@ -526,7 +547,7 @@ class FakeCustomcrmRecords:
         def work(state: State) -> tuple[Any, ...]:
             return tuple(self.table.existing(id, "GET", state) for id in sorted(set(ids)) if id in state.records)
 
-        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True, by_id=True)
 
     def find_like(self, record: Any, since: datetime) -> Flow[tuple[Any, ...]]:
         if self.creates_once:
@@ -808,7 +829,7 @@ class FakeKeapRecords:
         def work(state: State) -> tuple[Any, ...]:
             return tuple(self._existing(id, state) for id in sorted(set(ids)) if id in state.records)
 
-        return self.table.request("GET", f"/{self.table.name}", work, reads=True)
+        return self.table.request("GET", f"/{self.table.name}", work, reads=True, by_id=True)
 
     def find_like(self, record: Any, since: datetime | None) -> Flow[tuple[Any, ...]]:
         def work(state: State) -> tuple[Any, ...]:

@@ -425,3 +425,19 @@ def test_a_country_is_cleared_in_keap_though_its_region_cannot_be_read(two: TwoS
         two.session().sync()
         _later(two)
     assert _both_places(two, ids) == [("USA", "US-AZ")] * 2
+
+
+def test_a_new_company_with_the_id_of_one_that_is_gone_is_another(two: TwoSystems) -> None:
+    """Keap's answer to a create does not show when a company was made: it is read to tell them apart."""
+    acme = two.crm.customers.add(kb.customcrm.Customer(name="Acme", city="Oslo", description="Red"))
+    two.session().sync()
+    _later(two)
+    [id] = two.keap.companies
+    two.keap.companies.delete(id)
+    two.keap.companies.reuse(id)
+    birch = two.crm.customers.add(kb.customcrm.Customer(name="Birch"))
+    two.session().sync()
+    held = two.crm.customers[acme]
+    assert (held.name, held.city, held.description) == ("Acme", "Oslo", "Red")
+    assert two.keap.companies[id].company_name == "Birch"
+    assert [link for link in two.links() if link[0] == "companies"] == [("companies", birch, id)]

@@ -421,7 +421,7 @@ def _make_anew(part: RunPart, attempts: Attempts, seq: int, action: Create, cont
         raise
     made = sync.observe(side, answer, context)
     linked = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
-    if linked and is_reissued(sync, linked[0].link, made):
+    if linked and (yield from is_reissued(sync, linked[0].link, made)):
         yield from end_link_of_the_gone(part, linked[0], made)
     elif linked:
         yield from note_written_over(sync, intent, made, linked[0])

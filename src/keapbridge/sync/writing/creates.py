@@ -287,7 +287,7 @@ def _link_made(part: RunPart, ready: _Ready, answer: Any) -> Flow[PairState | No
         pairs = yield from sync.store.links.pairs_of(sync.name, [made.id], side)
         if not pairs or pairs[0].link.id(side.other) == source.id:
             raise
-        if not is_reissued(sync, pairs[0].link, made):
+        if not (yield from is_reissued(sync, pairs[0].link, made)):
             return (yield from _taken_for(part, ready, made, pairs[0], moment))
         yield from end_link_of_the_gone(part, pairs[0], made)
         state = yield from commit_pair(part, state, (entry,), intent.id)
@@ -300,7 +300,7 @@ def _before(sync: Synchronization, answer: Any, made: Observation, after: Values
     """What the record of an answer held before, empty where that is not known; `None` if it is new."""
     staged = yield from sync.store.staging.observations(sync.name, made.side, [made.id])
     known = staged.get(made.id)
-    if known is not None and not _is_new(sync, known.life, made):
+    if known is not None and not (yield from _is_new(sync, known.life, made)):
         before = {field: known.snapshot.values.get(field) for field in after}
         return before if before != after else None  # else a look at the list was quicker than this
     its = sync.systems[made.side].identify(answer)
@@ -309,15 +309,20 @@ def _before(sync: Synchronization, answer: Any, made: Observation, after: Values
     return {} if is_timed and is_older(its.updated_at, its.created_at) else None
 
 
-def _is_new(sync: Synchronization, known: Life, made: Observation) -> bool:
-    """Whether what was made is not the record that is known by its id."""
+def _is_new(sync: Synchronization, known: Life, made: Observation) -> Flow[bool]:
+    """Whether what was made is not the record that is known by its id. It is read where its answer does not tell."""
     system = sync.systems[made.side]
-    return (isinstance(system, MakesNew) and system.creates_are_new) or is_new(known, made.life)
+    if isinstance(system, MakesNew) and system.creates_are_new:
+        return True
+    life = made.life
+    if known.born is not None and life.born is None and (seen := (yield from sync.read_one(made.side, made.id))):
+        life = seen.whole.life
+    return is_new(known, life)
 
 
-def is_reissued(sync: Synchronization, link: Link, made: Observation) -> bool:
+def is_reissued(sync: Synchronization, link: Link, made: Observation) -> Flow[bool]:
     """Whether what was made has the id of a linked record that is not there any more."""
-    return _is_new(sync, link.life(made.side), made)
+    return (yield from _is_new(sync, link.life(made.side), made))
 
 
 def end_link_of_the_gone(part: RunPart, pair: Pair, made: Observation) -> Flow[None]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from fakes import Fault, Habits, no_faults
+from fakes import Fault, Habits, Request, no_faults
 from stopping import CountingDriver
 from two_systems import CUSTOMCRM, DAY, KEAP, LARGER_MAPPERS, TwoSystems, policy_without_brakes
 from wired import TwoWiredSystems
@@ -16,6 +16,7 @@ from wired.world import CONTACTS, HOST, POISON
 import keapbridge as kb
 from keapbridge._flow.effects import Blocking, Send
 from keapbridge.errors import LinkStoreError
+from keapbridge.sync import guard
 
 
 @pytest.fixture
@@ -441,3 +442,26 @@ def test_a_new_company_with_the_id_of_one_that_is_gone_is_another(two: TwoSystem
     assert (held.name, held.city, held.description) == ("Acme", "Oslo", "Red")
     assert two.keap.companies[id].company_name == "Birch"
     assert [link for link in two.links() if link[0] == "companies"] == [("companies", birch, id)]
+
+
+def test_a_run_ends_when_one_write_after_the_other_fails_as_nobody_has_foreseen(
+    two: TwoSystems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "IN_A_ROW", 3)
+    people = _people(two, "Ada", "Bob", "Cy", "Dee")
+    two.session().sync()
+    _later(two)
+    for id in people:
+        two.crm.contacts.edit(id, city="Turku")
+
+    def odd(request: Request) -> None:
+        if request.method == "PATCH":
+            raise KeyError("city")
+
+    two.keap.faults = odd
+    with pytest.raises(kb.SyncError, match="3 records in a row failed"):
+        two.session().sync()
+    two.keap.faults = no_faults
+    _later(two)
+    two.session().sync()
+    assert {two.read("contacts", KEAP, id)["City"] for id in two.keap.contacts} == {"Turku"}

@@ -62,7 +62,8 @@ def write_pair(part: RunPart, state: PairState) -> Flow[PairState]:
         fields = [change.field for change in state.outcome.changes]
         failure = yield from part.failed(error, state.line("failed", None, fields, ""))
         return attrs.evolve(state, failed=(failure,))
-    part.sync.guard.went_well()
+    if not written.failed:
+        part.sync.guard.went_well()
     return written
 
 

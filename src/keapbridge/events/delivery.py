@@ -34,11 +34,6 @@ class Delivery:
         """Who is told."""
         return tuple(box.listener for box in self._boxes)
 
-    @property
-    def listens(self) -> bool:
-        """Whether there is anybody to tell."""
-        return bool(self._boxes)
-
     def __call__(self, event: Event) -> None:
         for box in self._boxes:
             box.put(event)

@@ -86,8 +86,6 @@ class Watch:
 
     def lines(self, lines: Iterable[Line]) -> None:
         """What a report says of records."""
-        if not self.tell.listens:
-            return
         reasons = self._reasons.get(current_run.get())
         for line in lines:
             event = _of_line(line)

@@ -83,10 +83,9 @@ def _is_explained(part: RunPart, action: Action, attempt: Attempt, sight: Sight)
             if link is not None and action.side not in sight.seen and sight.problem is None:
                 left = sight.seen.get(action.side.other)
                 yield from remember_deleted(part, action, link, link.base(action.side), left)
-        case Create():
-            return (yield from _is_create_explained(part.sync, action, attempt))
         case _:
-            pass
+            assert isinstance(action, Create)  # nothing else is noted
+            return (yield from _is_create_explained(part.sync, action, attempt))
     return sight.problem is None
 
 

@@ -130,13 +130,8 @@ def _ids(action: Action) -> tuple[str, str] | None:
 
 
 def _sides(action: Action) -> Sequence[Side]:
-    match action:
-        case Update():
-            return (action.changes[0].side,) if action.changes else ()
-        case Delete() | Unlink():
-            return tuple(Side)
-        case _:
-            return ()
+    """The sides of its pair that an action is about."""
+    return tuple({change.side for change in action.changes}) if isinstance(action, Update) else tuple(Side)
 
 
 def context_of(sync: Synchronization, actions: Sequence[Action]) -> Flow[Context]:
@@ -332,8 +327,6 @@ def remember_restored(
         stored: what it holds, where that is not just what was to be put back.
         emptied: what the record has lost by it.
     """
-    if not changes:
-        return
     sync, moment = part.sync, (yield from now())
     values = {c.field: c.after for c in changes} if stored is None else stored
     before = {c.field: c.before for c in changes}

@@ -159,8 +159,6 @@ def _not_intended(part: RunPart, item: _Ready, error: Exception) -> Flow[list[_R
 
 def _intend(part: RunPart, wanted: Sequence[_Ready]) -> Flow[list[_Ready]]:
     """Write down what is about to be made."""
-    if not wanted:
-        return []
     begun = yield from elapsed()
     moment = yield from part.sync.store.lease.time()
     ready = [attrs.evolve(i, begun=begun, intent=attrs.evolve(i.intent, created_at=moment)) for i in wanted]

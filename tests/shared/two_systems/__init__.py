@@ -14,7 +14,8 @@ pools, drivers, doubles  what is drawn, what cuts in, what stands for the real p
 world                    the two systems and the sessions between them
 checks                   the laws, after each piece of work and after everything has healed
 users                    what users do
-running, rare, cuts, planning, resolving, undoing, second_thoughts, hosts, accidents  the rules, by theme
+running, rare, cuts, planning, resolving, undoing, second_thoughts, hosts, accidents, breakdowns, mistakes,
+written_over             the rules, by theme
 openings                 rare states that games begin with, in turn where many are played (playing)
 game                     all of it as one machine; `python -m two_systems` plays it
 """

@@ -30,6 +30,7 @@ ATTRIBUTES = {
 VALUES = {"contacts": ("Cook", "Nurse", "Smith"), "companies": ("Red", "Green", "Blue")}
 VALUES["products"] = VALUES["companies"]
 WITNESSES = 3  # fewer records than that cannot tell that a property has vanished
+RESTORED = 11  # records that go back at once: of so many a synchronization stops
 COLUMN = 5  # values that are emptied at once
 TURNS = 10  # of two machines that answer each other
 
@@ -72,9 +73,15 @@ class Accidents(Users):
             for c in value_of(self.session(policy=policy).conflicts())
         )
 
-    @rule(object=objects, side=sides, how=st.sampled_from(("changes", "full", "ids")), edited=st.booleans())
-    def lose_sight_of_a_property(self, object: str, side: kb.Side, how: str, edited: bool) -> None:
-        """A system stops to show a property: nothing is emptied by that, and what comes back is whole."""
+    @rule(
+        object=objects,
+        side=sides,
+        how=st.sampled_from(("changes", "full", "ids")),
+        edited=st.booleans(),
+        by_id=st.booleans(),
+    )
+    def lose_sight_of_a_property(self, object: str, side: kb.Side, how: str, edited: bool, by_id: bool = False) -> None:
+        """A system stops to show a property, or only lists show it: nothing is emptied; what comes back is whole."""
         self.clock.pass_by(AFTER_THE_TERM)
         object = self.kind(object)
         old, new, _ = VALUES[object]
@@ -82,7 +89,7 @@ class Accidents(Users):
         if not pairs:
             return
         table = self.table(object, side)
-        table.hidden.add(ATTRIBUTES[side, object])
+        (table.listed_only if by_id else table.hidden).add(ATTRIBUTES[side, object])
         for pair in pairs:
             self._type_in(object, side, pair[side], self._another_field(object), "Turku")
         if edited:
@@ -91,6 +98,8 @@ class Accidents(Users):
         ids = {side.value: [pair[side] for pair in pairs]}
         work = {"ids": lambda: part.sync_ids(**ids), "full": lambda: self.session().sync(full=True)}
         self.watched(work.get(how, lambda: self.session().sync()), may_fail=[kb.ApiError])
+        if by_id:
+            self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError])
         expected = [new if edited and n == 0 else old for n in range(len(pairs))]
         shown = [self._value(object, side.other, pair[side.other]) for pair in pairs]
         assert shown == expected, f"{side.title} does not show {FIELDS[object]}: {shown}, and it was {expected}"
@@ -98,6 +107,7 @@ class Accidents(Users):
         assert None not in hidden, f"{side.title} does not show {FIELDS[object]}, and it was emptied: {hidden}"
         self.clock.pass_by(DAY)
         table.hidden.clear()
+        table.listed_only.clear()
         for pair in pairs:  # what comes back is compared as at first contact: either value may win, none is cleared
             for each in kb.Side:
                 self.edited[(object, each, pair[each]), FIELDS[object]] += [old, *([new] if edited else [])]
@@ -172,6 +182,38 @@ class Accidents(Users):
         assert value == new, f"{side.title} went back, and so did {FIELDS[object]} of the other side: {value!r}"
         asked = self._waits(object, pair) or self._value(object, side, pair[side]) == new
         assert asked, f"{side.title} went back, and nobody is asked"
+
+    @rule(object=objects, side=sides, accepted=st.booleans())
+    def restore_a_side(self, object: str, side: kb.Side, accepted: bool) -> None:
+        """Many records of a system are restored: their synchronization stops until a person says what is meant."""
+        self.clock.pass_by(AFTER_THE_TERM)
+        object = self.kind(object)
+        old, new, other = VALUES[object]
+        pairs = [] if self._has_no_stamps(side) else self._settled_pairs(object, RESTORED, old)
+        if not pairs:
+            return
+        records = [self.table(object, side)[pair[side]] for pair in pairs]
+        for pair in pairs:
+            self._type_in(object, side.other, pair[side.other], FIELDS[object], new)
+        for _ in range(2):
+            self.watched(lambda: self.session().sync(), may_fail=[kb.ApiError])
+            self.clock.pass_by(DAY)
+        if any(self._value(object, side, pair[side]) != new for pair in pairs):
+            return
+        for record in records:
+            self.table(object, side).go_back(record)
+        self.blurred |= {(object, each, pair[each]) for pair in pairs for each in kb.Side}
+        for _ in range(2):  # a replica could lag: the second look is sure
+            self.watched(lambda: self.session().sync(full=True), may_fail=[kb.ApiError, kb.BrakeError])
+            self.clock.pass_by(timedelta(minutes=10))
+            kept = [self._value(object, side.other, pair[side.other]) for pair in pairs]
+            assert kept == [new] * RESTORED, f"{side.title} was restored, and so was the other side: {kept}"
+        if accepted:
+            meant: Any = {"restored": side.value}
+            self.watched(lambda: self.session().sync(full=True, accept=meant), may_fail=[kb.ApiError, kb.BrakeError])
+        else:
+            for pair in pairs:
+                self._type_in(object, side, pair[side], FIELDS[object], other)
 
     @rule(object=objects, side=sides, accepted=st.booleans())
     def empty_a_column(self, object: str, side: kb.Side, accepted: bool) -> None:

@@ -129,6 +129,9 @@ class Checks(World):
                 table.hidden.clear()
                 table.deaf.clear()
                 table.unique.clear()
+                table.tied.clear()
+                table.terse.clear()
+                table.listed_only.clear()
         self.keap.contacts.refused.clear()
         for n in range(ROUNDS + MOST_WRITES):
             self.clock.pass_by(DAY)

@@ -88,14 +88,15 @@ class Forgetful(CountingDriver):
         at: from which effect on.
         times: how often.
         refused: whether it would keep something else.
+        named: the name of the effects that fail; by default any.
     """
 
-    def __init__(self, clock: Clock, *, at: int, times: int, refused: bool) -> None:
+    def __init__(self, clock: Clock, *, at: int, times: int, refused: bool, named: str | None = None) -> None:
         super().__init__(clock)
-        self._from, self._left, self._refused = at, times, refused
+        self._from, self._left, self._refused, self._named = at, times, refused, named
 
     def _counted(self, effect: Send | Blocking) -> Any:
-        is_store = isinstance(effect, Blocking) and not effect.outward
+        is_store = isinstance(effect, Blocking) and not effect.outward and self._named in {None, effect.label}
         if is_store and self._left and len(self.log) >= self._from:
             self._left -= 1
             self.log.append(f"{effect.label} fails")

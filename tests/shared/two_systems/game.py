@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 import keapbridge as kb
+from two_systems.breakdowns import Breakdowns
 from two_systems.hosts import Hosts
+from two_systems.mistakes import Mistakes
 from two_systems.openings import OPENINGS
 from two_systems.planning import Planning
 from two_systems.pools import (
@@ -35,9 +37,10 @@ from two_systems.pools import (
 from two_systems.rare import Rare
 from two_systems.resolving import Resolving
 from two_systems.second_thoughts import SecondThoughts
+from two_systems.written_over import WrittenOver
 
 
-class TwoSystems(SecondThoughts, Rare, Planning, Resolving, Hosts):
+class TwoSystems(SecondThoughts, Breakdowns, Mistakes, WrittenOver, Rare, Planning, Resolving, Hosts):
     """Two systems and what happens to them."""
 
     @initialize(

@@ -10,6 +10,8 @@ from typing import Any
 
 from fakes import Fault
 
+import keapbridge as kb
+from two_systems.breakdowns import UNFORESEEN
 from two_systems.playing import Openings
 from two_systems.pools import CUSTOMCRM, DELETION_RULES, KEAP, OBJECTS, WITHOUT_KEYS
 
@@ -283,7 +285,7 @@ def properties_are_not_shown(game: Any) -> None:
 def lists_show_less(game: Any) -> None:
     for k, (object, how) in enumerate(itertools.product(OBJECTS, ("changes", "full", "ids"))):
         typed = (None, CUSTOMCRM, KEAP)[k % 3]
-        game.list_it_no_more(object=object, how=how, many=1 + k % 4, cleared=k % 2 == 0, hides=k % 3 == 2, typed=typed)
+        game.list_it_no_more(object=object, how=how, many=1 + k % 4, cleared=k % 2 == 0, hides=k % 4 > 1, typed=typed)
 
 
 @OPENINGS.opening(**{**LINKED, "taking_part": ("companies", "contacts")})
@@ -359,3 +361,195 @@ def plans_are_late(game: Any) -> None:
         game.make_both_equal_before_the_plan_is_applied(object=object, n=k)
         game.approve_who_needs_somebody_else(side=side, known=k % 2 == 0, old=k % 3 == 0, asynchronous=False)
         game.approve_a_part(events=NEW, later=EDITS, side=side, every=k % 4 + 1, n=k, asynchronous=False)
+
+
+@OPENINGS.opening(**LINKED)
+def machines_sleep(game: Any) -> None:
+    renewals = itertools.cycle((None, "late", "overtaken"))
+    for k, (when, taken, side) in enumerate(
+        itertools.product(("intents.intend", "staging.observations", "POST"), (True, False), SIDES)
+    ):
+        renewal = None if taken else next(renewals)
+        game.sleep_at_work(
+            object=OBJECTS[k % 3], side=side, when=when, taken=taken, awake=taken and k % 4 == 0, renewal=renewal
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def the_store_refuses(game: Any) -> None:
+    named = ("links.commit", "intents.intend", "links.settle", "staging.observations")
+    for k, (name, refused, side) in enumerate(itertools.product(named, (True, False), SIDES)):
+        game.refuse_to_remember(
+            object=OBJECTS[k // 2 % 3], side=side, named=name, refused=refused, times=1 + 3 * (k % 2), edited=k % 3 == 0
+        )
+
+
+@OPENINGS.opening(**LINKED)
+def nobody_finds_out_what_was_undone(game: Any) -> None:
+    troubles = (Fault.OUTAGE, UNFORESEEN, "links.pairs_of", "links.commit", "links.keep_apart")
+    for k, (what, trouble) in enumerate(itertools.product(("edit", "delete", "add"), troubles)):
+        game.fail_to_find_out(object=OBJECTS[k % 3], side=SIDES[k % 2], what=what, trouble=trouble, refused=k % 4 < 2)
+
+
+@OPENINGS.opening(**LINKED)
+def ids_come_again(game: Any) -> None:
+    for k, object in enumerate(OBJECTS * 2):
+        game.get_the_id_of_the_gone(object=object, undone=k > 2)
+
+
+@OPENINGS.opening(**LINKED)
+def fields_are_emptied_along(game: Any) -> None:
+    for k, (tied, terse, side) in enumerate(itertools.product((True, False), (True, False), SIDES)):
+        for undone in (False, True):
+            game.empty_another_with_it(
+                object=OBJECTS[k % 3], side=side, tied=tied, terse=terse, undone=undone, gone=tied and terse and undone
+            )
+
+
+@OPENINGS.opening(**LINKED)
+def contacts_are_taken_for_somebody(game: Any) -> None:
+    for k, (who, lost) in enumerate(itertools.product(("twin", "free", "undone"), (False, True))):
+        game.be_taken_for_somebody(n=k, who=who, lost=lost)
+
+
+@OPENINGS.opening(**{**LINKED, "filtered": 1})
+def plans_wait_for_long(game: Any) -> None:
+    for k, (object, side) in enumerate(itertools.product(OBJECTS, SIDES)):
+        game.leave_before_the_plan_is_applied(object=object, side=side, n=k)
+        game.meddle_with_an_undoing(object=object, n=k, gone=k % 2 == 0)
+        game.take_the_same_back_twice(n=k)
+
+
+@OPENINGS.opening(**LINKED, small=True)
+def a_crowd_is_in_doubt(game: Any) -> None:
+    for most in (1, 2, 3):
+        game.doubt_a_crowd(n=5 - most, most=most)
+        game.say_who_is_the_same(
+            n=most, says="different", by_token=True, asynchronous=False, gone=2, taken_back=False, whole=False, at=None
+        )
+        game.take_the_same_back_twice(n=0)
+    game.be_cut_off_while_undoing(
+        what="edit",
+        object="contacts",
+        side=KEAP,
+        n=0,
+        at=0,
+        how="dies",
+        meanwhile="nothing",
+        afterwards="delete",
+        forgets=False,
+        again=False,
+    )
+    for what, how, meanwhile, forgets in (
+        ("add", "dies", "edit", False),
+        ("delete", Fault.OUTAGE, "nothing", True),
+        ("delete", Fault.LOST_ANSWER, "nothing", True),
+    ):
+        game.be_cut_off_while_undoing(
+            what=what,
+            object="contacts",
+            side=CUSTOMCRM,
+            n=0,
+            at=0,
+            how=how,
+            meanwhile=meanwhile,
+            afterwards="nothing",
+            forgets=forgets,
+            again=False,
+        )
+
+
+def _refused(game: Any) -> None:
+    named = ("facts.keep", "links.commit", "links.remove", "plans.actions", "journal.of_links")
+    for k, (name, refused) in enumerate(itertools.product(named, (True, False))):
+        game.refuse_while_undoing(
+            object=OBJECTS[k % 3], side=SIDES[k % 2], named=name, refused=refused, times=(1, 99)[k % 2], many=k % 3 == 0
+        )
+    others = ("plans.actions", "links.pairs_of", "staging.observations", "failures.note")
+    for k, (name, refused) in enumerate(itertools.product(others, (True, False))):
+        game.refuse_while_applying(object=OBJECTS[k % 3], named=name, refused=refused, times=(99, 1)[k % 2])
+
+
+@OPENINGS.opening(**LINKED)
+def the_store_refuses_at_other_work(game: Any) -> None:
+    _refused(game)
+    game.refuse_while_undoing(object="contacts", side=KEAP, named="facts.keep", refused=True, times=1, many=True)
+    game.refuse_while_undoing(object="contacts", side=KEAP, named="facts.keep", refused=True, times=99, many=True)
+
+
+@OPENINGS.opening(**{**LINKED, "taking_part": ("products",)})
+def the_store_refuses_all_there_is(game: Any) -> None:
+    _refused(game)
+
+
+@OPENINGS.opening(**{**LINKED, "limits": True})
+def functions_of_hosts_fail(game: Any) -> None:
+    for k, (where, few, kind) in enumerate(
+        itertools.product(("rule", "filter", "system"), (True, False), (KeyError, kb.StalePlanError))
+    ):
+        game.fail_in_a_function(object=OBJECTS[k % 3], kind=kind, where=where, few=few)
+    for how in ("fallback", "lacking", "currency", "Name", "FirstName"):
+        game.map_what_is_not_there(how=how)
+    for k, how in enumerate(("another plan", "edited", "no such action", "as it is")):
+        game.approve_from_a_file(object=OBJECTS[k % 3], side=SIDES[k % 2], how=how)
+    for k, second in enumerate((Fault.OUTAGE, Fault.REFUSED_KEY, Fault.QUOTA)):
+        game.be_refused_and_cut_off(object="contacts", n=k, second=second)
+        game.move_while_it_is_out_of_order(n=k)
+    game.undo(n=1, asynchronous=False, later=False, back=99)
+
+
+@OPENINGS.opening(**{**LINKED, "adapter": "of its word"})
+def somebody_comes_between_a_swap(game: Any) -> None:
+    for k, what in enumerate(("taken", "quota", "edited", "gone", "one by one")):
+        for when in ("sync", "undo"):
+            game.come_between_a_swap(object=OBJECTS[k % 3], when=when, what=what)
+
+
+@OPENINGS.opening(**LINKED)
+def what_was_written_over_stays_so_for_a_while(game: Any) -> None:
+    for k, (then, lost) in enumerate(itertools.product(("nothing", "typed back", "gone", "unlinked"), (True, False))):
+        game.fail_to_put_back(n=k, lost=lost, then=then, undone=k < 2)
+    for fault in (Fault.LOST_ANSWER, Fault.OUTAGE):
+        for object in OBJECTS:
+            game.be_linked_by_an_older_plan(object=object, fault=fault)
+
+
+@OPENINGS.opening(**LINKED)
+def properties_are_not_shown_by_id(game: Any) -> None:
+    for k, (object, side, edited) in enumerate(itertools.product(OBJECTS, SIDES, (True, False))):
+        how = ("full", "changes", "ids")[k % 3]
+        game.lose_sight_of_a_property(object=object, side=side, how=how, edited=edited, by_id=True)
+
+
+@OPENINGS.opening(**{**LINKED, "taking_part": ("products",)})
+def a_side_is_restored(game: Any) -> None:
+    for k, side in enumerate(SIDES * 2):
+        game.restore_a_side(object="products", side=side, accepted=k > 1)
+
+
+@OPENINGS.opening(**{**LINKED, "synced": 0})
+def hosts_ask_before_anything_was_done(game: Any) -> None:
+    for k, object in enumerate(OBJECTS):
+        game.read_in_parts(object=object, side=SIDES[k % 2], n=k, most=2, asynchronous=False)
+    game.apply_later(events=[], n=0, asynchronous=False, known=False)
+    game.trouble_with_writes(events=NEW, n=1, fault=Fault.OUTAGE, side=CUSTOMCRM, methods=("POST",))
+    for n in range(12):
+        for object in OBJECTS:
+            game.retry(object=object, side=KEAP, n=n, asynchronous=False)
+    game.sync(events=[], how="changes", n=0, asynchronous=False, progress=2)
+
+
+@OPENINGS.opening(**LINKED, small=True)
+def others_make_it_meanwhile(game: Any) -> None:
+    for k, (object, side) in enumerate(itertools.product(OBJECTS, SIDES)):
+        game.search_late(object=object, side=side, slow=k % 2 == 0, by_ids=k > 3)
+    game.change_the_policy(conflicts="newest", deletions="delete")
+    for k, object in enumerate(OBJECTS):
+        gone = [("delete", object, side, n, 0) for n, side in enumerate(SIDES)]
+        game.approve_a_part(events=gone, later=[], side=SIDES[k % 2], every=(4, 3, 2)[k], n=k, asynchronous=False)
+
+
+@OPENINGS.opening(**LINKED)
+def what_lists_leave_out_cannot_be_read(game: Any) -> None:
+    for object, fault in itertools.product(OBJECTS, (Fault.OUTAGE, Fault.REFUSED_KEY)):
+        game.fail_to_read_singly(object=object, fault=fault, full=fault is Fault.OUTAGE)

@@ -186,6 +186,8 @@ SMALL: tuple[tuple[Any, str, int], ...] = (
     (first_contact, "RECORDS", 3),
     (alike, "STEP", 2),
     (run, "LINKS", 3),
+    (run, "BATCH", 3),
+    (run, "BATCHES", 2),
     (match, "CROWD", 12),
     (deletions, "BATCH", 2),
     (resolve_module, "BATCH", 2),
@@ -193,7 +195,8 @@ SMALL: tuple[tuple[Any, str, int], ...] = (
     (near_misses, "BATCH", 2),
     (watching, "REASONS", 1),
     (open_conflicts, "LOOKED_AT", 2),
-    (pairs_in_doubt, "LOOKED_AT", 2),
+    (pairs_in_doubt, "BATCH", 2),
+    (pairs_in_doubt, "LOOKED_AT", 4),
 )
 LARGE = tuple((module, name, getattr(module, name)) for module, name, _ in SMALL)
 

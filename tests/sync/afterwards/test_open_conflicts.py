@@ -84,3 +84,24 @@ def test_conflicts_come_in_parts_that_keep_a_pair_together(world: World) -> None
         assert session.contacts.conflicts(customcrm=one.customcrm_id) == every[:2]
         assert session.conflicts(keap=one.keap_id) == every[:2]
         assert session.waiting(most=4)[2].more == {"conflicts"}
+
+
+def test_a_part_ends_before_a_pair_that_is_too_much_for_what_is_left_of_it(world: World) -> None:
+    world.keap.state.products.add({"name": "Pot", "sku": "P1", "price": 100, "short_description": "A pot"})
+    contact = world.crm.state.contacts.add({"FirstName": "Ada", "LastName": "Berg", "Email": "ada@example.org"})
+    world.sync(policy=MANUAL)
+    world.let_time_pass()
+    for ours in world.crm.state.products:
+        world.crm.state.products.edit(ours, Name="Pan")
+    world.crm.state.contacts.edit(contact, LastName="Dahl", FirstName="A")
+    for theirs in world.keap.state.products:
+        world.keap.state.products.edit(theirs, name="Jar")
+    for theirs in world.keap.state.contacts:
+        world.keap.state.contacts.edit(theirs, family_name="Dale", given_name="B")
+    world.sync(policy=MANUAL)
+    with world.sessions(policy=MANUAL) as session:
+        part = session.conflicts(limit=2)
+        assert [each.object for each in part] == ["products"]
+        rest = session.conflicts(limit=2, after=part.next)
+        assert [(each.object, each.field) for each in rest] == [("contacts", "FirstName"), ("contacts", "LastName")]
+        assert not session.conflicts(after=rest.next)

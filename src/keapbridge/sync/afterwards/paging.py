@@ -98,6 +98,8 @@ def in_parts(
         if left is not None and left <= 0:
             return Page(found, token_of(sync.name, *first))
         its, last = yield from some(sync, place if n == begin else first, left)
+        if found and left is not None and len(its) > left:  # what stays together is more than there is room for
+            return Page(found, token_of(sync.name, *first))
         found += its
         if last is not None:
             return Page(found, token_of(sync.name, *last))

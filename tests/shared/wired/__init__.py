@@ -12,6 +12,8 @@ hosts       what a host asks a session for, and says to it
 marks       tags, and who is the same
 accidents   what no person types
 slips       what a host gets wrong
+shown       scenes of openings: what systems show and leave out
+scenes      scenes of openings: what happens meanwhile, at the first look, or too late
 openings    rare states that games begin with
 game        all of it as one machine; `python -m wired` plays both games
 """

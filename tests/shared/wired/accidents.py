@@ -287,7 +287,7 @@ class Accidents(Marks):
         self._blur(pair)
         assert self.row(other) == before, f"{FIELD} goes to and fro"
 
-    @precondition(lambda self: self.kind not in {"database", "towns"})
+    @precondition(lambda self: CUSTOMCRM in self.ways)  # not in front of a database
     @rule(side=sides, full=st.booleans(), later=st.booleans())
     def not_take_a_value(self, side: kb.Side, full: bool, later: bool) -> None:
         """A system says yes and keeps what it had: the person who typed the value keeps it."""

@@ -12,7 +12,8 @@ from random_habits import drawn_habits
 from two_systems.pools import AFTER_THE_TERM, CONFLICT_RULES, DELETION_RULES, LARGE, SMALL, set_sizes
 
 from keapbridge.sync import guard
-from keapbridge.sync.reading import anew
+from keapbridge.sync.reading import anew, unlisted
+from keapbridge.sync.writing import run
 from wired.openings import OPENINGS
 from wired.people import number, sides
 from wired.places import CRMS
@@ -20,7 +21,14 @@ from wired.slips import Slips
 from wired.world import KINDS, MAPPERS
 
 STEPS = 12  # of a game
-FEW = ((guard, "SAME_FIELD", 2), (guard, "IN_A_ROW", 5), (guard, "TRACEBACKS", 1), (anew, "BATCH", 4))
+FEW = (
+    (guard, "SAME_FIELD", 2),
+    (guard, "IN_A_ROW", 5),
+    (guard, "TRACEBACKS", 1),
+    (anew, "BATCH", 4),
+    (run, "BATCH", 4),
+    (unlisted, "CATCH_UP", 3),
+)
 MANY = tuple((module, name, getattr(module, name)) for module, name, _ in FEW)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from two_systems.playing import Openings
 
+from keapbridge import Habits, MappingError, SyncError
+from wired import scenes, shown
 from wired.world import CONTACTS, CUSTOMCRM, KEAP, KINDS, PRODUCTS
 
 OPENINGS = Openings()
@@ -22,6 +24,7 @@ LINKED: dict[str, Any] = {
     "deletions": "unlink",
 }
 PROMPT = {**LINKED, "prompt": True}  # lists show at once what is there
+USUAL = {**PROMPT, "habits": Habits.assumed(), "known": True}  # a Keap as its contract has it
 EDITS = [("edit", CONTACTS, CUSTOMCRM, 0, 1), ("edit both", CONTACTS, KEAP, 1, 3), ("edit", PRODUCTS, KEAP, 0, 2)]
 NEW = [("add", kind, side, 3, 4) for kind in KINDS for side in SIDES]
 NAMES = [("named", CONTACTS, side, n, m) for n, m in ((0, 0), (1, 1), (2, 2)) for side in SIDES]
@@ -184,7 +187,7 @@ def hosts_stumble_over_their_filters(game: Any) -> None:
         game.let_the_host_stumble(events=EDITS, how=("full", "changes", "ids")[k % 3], n=k, records=k % 2 == 0)
 
 
-@OPENINGS.opening(**{**LINKED, "kind": "towns"})
+@OPENINGS.opening(**{**PROMPT, "kind": "towns"})
 def towns_are_unknown(game: Any) -> None:
     for k in range(5):
         for pair in game.pairs(CONTACTS)[:2]:
@@ -264,3 +267,189 @@ def hosts_slip_over_a_database(game: Any) -> None:
     game.look_back(kind=CONTACTS, side=CUSTOMCRM, n=1, trouble=False)
     for n in range(6):
         game.undo(n=n, back=n % 3, later=n % 2 == 0, meanwhile=EDITS, at=None if n < 4 else 9 * n)
+
+
+@OPENINGS.opening(**USUAL)
+def parts_are_taken_for_all(game: Any) -> None:
+    for how in ("empty", "sent", "gone"):
+        shown.empty_along(game, how)
+
+
+@OPENINGS.opening(**{**USUAL, "small": True})
+def others_are_quicker(game: Any) -> None:
+    for k, side in enumerate(SIDES * 2):
+        scenes.make_meanwhile(game, side, lost=k < 2, minutes=2)
+    scenes.make_late(game, ids=True)
+    scenes.make_late(game, ids=False)
+
+
+@OPENINGS.opening(**{**USUAL, "synced": False})
+def some_are_made_before_anything_is_known(game: Any) -> None:
+    scenes.ask_before_anything(game)
+    scenes.make_late(game, ids=True)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "blind", "mapping": "named"})
+def what_is_made_is_not_answered(game: Any) -> None:
+    game.watched(lambda: game.session().check())
+    for side in SIDES * 2:
+        scenes.lose_what_was_made(game, side)
+
+
+@OPENINGS.opening(**USUAL)
+def people_move_to_other_countries(game: Any) -> None:
+    scenes.move_to_another_country(game)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "declared", "mapping": "named", "synced": False})
+def nothing_is_answered_at_first(game: Any) -> None:
+    scenes.begin_in_trouble(game)
+    scenes.make_late(game, ids=False)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "declared", "synced": False, "first": []})
+def nobody_is_there(game: Any) -> None:
+    scenes.ask_before_anything(game)
+    game.slip()
+
+
+@OPENINGS.opening(**USUAL)
+def reads_by_id_leave_something_out(game: Any) -> None:
+    for side in SIDES:
+        shown.leave_out_by_id(game, side)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "blind"})
+def reads_by_id_leave_something_out_where_nothing_tells_of_edits(game: Any) -> None:
+    for side in SIDES:
+        shown.leave_out_by_id(game, side)
+
+
+@OPENINGS.opening(**{**USUAL, "synced": False, "first": [], "small": True})
+def lists_leave_something_out(game: Any) -> None:
+    shown.leave_out_of_lists(game, CUSTOMCRM)
+    shown.show_now_and_then(game, CUSTOMCRM)
+
+
+@OPENINGS.opening(**{**USUAL, "small": True})
+def lists_begin_to_leave_something_out(game: Any) -> None:
+    for side in SIDES:
+        shown.leave_out_of_lists_later(game, side)
+
+
+@OPENINGS.opening(**{**USUAL, "synced": False, "first": [], "small": True})
+def lists_of_keap_leave_something_out(game: Any) -> None:
+    shown.leave_out_of_lists(game, KEAP)
+    shown.show_now_and_then(game, KEAP)
+
+
+@OPENINGS.opening(**{**USUAL, "synced": False, "first": []})
+def what_is_written_is_never_shown(game: Any) -> None:
+    shown.write_what_is_not_shown(game, CUSTOMCRM)
+
+
+@OPENINGS.opening(**{**USUAL, "synced": False, "first": []})
+def what_is_written_to_keap_is_never_shown(game: Any) -> None:
+    shown.write_what_is_not_shown(game, KEAP)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "database", "small": True})
+def columns_are_dropped_under_open_sessions(game: Any) -> None:
+    shown.drop_a_column_meanwhile(game)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "named"})
+def tags_are_taken_back(game: Any) -> None:
+    scenes.take_tags_back(game)
+    scenes.list_no_tags(game)
+    scenes.write_an_address_of_another(game)
+
+
+@OPENINGS.opening(**USUAL)
+def the_crm_is_another_one(game: Any) -> None:
+    scenes.meet_another_crm(game)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "database"})
+def processes_die_after_creates(game: Any) -> None:
+    scenes.die_after_a_create(game)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "strict"})
+def everybody_has_a_title(game: Any) -> None:
+    scenes.need_something(game, made=8, title=None)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "demanding", "mapping": "filtered"})
+def everybody_has_a_branch(game: Any) -> None:
+    scenes.need_something(game, made=0, title=None)
+
+
+@OPENINGS.opening(**{**USUAL, "kind": "counting"})
+def titles_are_computed(game: Any) -> None:
+    scenes.need_something(game, made=8, title="Number")
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "filtered"})
+def people_are_deleted_who_take_no_part(game: Any) -> None:
+    scenes.leave_the_filter(game)
+    game.approve_a_part(events=EDITS + NEW, later=[], full=False, every=3, minutes=2, edited=True)
+
+
+@OPENINGS.opening(**USUAL)
+def decisions_come_too_late(game: Any) -> None:
+    scenes.decide_too_late(game)
+
+
+@OPENINGS.opening(**USUAL)
+def people_wait_and_try_again(game: Any) -> None:
+    scenes.try_again(game)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "named"})
+def lists_change(game: Any) -> None:
+    scenes.change_the_lists(game)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "named"})
+def stamps_are_ahead(game: Any) -> None:
+    scenes.stamp_ahead(game)
+
+
+@OPENINGS.opening(**USUAL)
+def contacts_go_back_alone(game: Any) -> None:
+    scenes.restore_contacts(game)
+
+
+@OPENINGS.opening(**{**USUAL, "small": True})
+def lists_show_somebody_twice(game: Any) -> None:
+    shown.show_twice(game)
+
+
+@OPENINGS.opening(**{**USUAL, "small": True})
+def mappings_change_meanwhile(game: Any) -> None:
+    scenes.begin_with_another_mapping(game)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "named", "synced": False})
+def nothing_is_approved(game: Any) -> None:
+    scenes.name_no_field(game)
+    game.approve_a_part(events=[], later=[], full=False, every=1, minutes=0, edited=False)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "delicate", "small": True})
+def hosts_raise_what_means_another(game: Any) -> None:
+    for error, every in ((LookupError, 3), (MappingError, 2), (SyncError, 4)):
+        scenes.raise_what_means_another(game, error, every=every)
+
+
+@OPENINGS.opening(**{**USUAL, "mapping": "filtered", "small": True})
+def hosts_raise_for_everybody(game: Any) -> None:
+    for error in (LookupError, SyncError):
+        scenes.raise_what_means_another(game, error, every=1)
+
+
+@OPENINGS.opening(**{**USUAL, "small": True})
+def keap_fails_to_show_somebody(game: Any) -> None:
+    scenes.refuse_a_record(game)
+    scenes.appear_while_it_is_uncertain(game)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from histories.wire import Wire
 import keapbridge as kb
 from keapbridge.testing import KeapEmulator
 
-__all__ = ["CRMS", "NAMED", "OWN", "TOWNS", "Line", "LivelyKeap", "OwnSqlCrm", "ids_of", "own_of"]
+__all__ = ["CRMS", "NAMED", "OWN", "RARE", "TOWNS", "Line", "LivelyKeap", "OwnSqlCrm", "ids_of", "own_of"]
 
 TOWNS = ("Oslo", "Tempe")  # all that the database knows
 # By other names in Keap: entries of its lists, a custom field, and tags.
@@ -32,25 +33,35 @@ class Line(Wire):
     """The way to a system, which may be cut.
 
     Attributes:
-        fault: what happens to a request in place of what should: a status, `"later"` (in two hours), `"lost"` (it
-            arrives, its answer does not), `"unsent"`, or `None`.
+        fault: what happens to a request in place of what should: a status, `"soon"` (in 20 seconds), `"later"` (in two
+            hours), `"lost"` (it arrives, its answer does not), `"unsent"`, or `None`.
+        answered: changes an answer by what was asked.
     """
 
     fault: Callable[[httpx.Request], int | str | None] | None = None
+    answered: Callable[[httpx.Request, Any], Any] | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         match self.fault(request) if self.fault is not None else None:
             case None:
-                return super().handle_request(request)
+                return self._told(request, super().handle_request(request))
             case int(status):
                 return httpx.Response(status, stream=httpx.ByteStream(b"no"), headers={"retry-after": "1"})
-            case "later":
-                return httpx.Response(429, stream=httpx.ByteStream(b"no"), headers={"retry-after": "7200"})
+            case "soon" | "later" as when:
+                seconds = {"soon": "20", "later": "7200"}[when]
+                return httpx.Response(429, stream=httpx.ByteStream(b"no"), headers={"retry-after": seconds})
             case "lost":
                 super().handle_request(request).read()
                 raise httpx.ReadError("the answer was lost", request=request)
             case _:
                 raise httpx.ConnectError("no connection", request=request)
+
+    def _told(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if self.answered is None or not (content := response.read()):
+            return response
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        shown = json.dumps(self.answered(request, json.loads(content))).encode()
+        return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(shown))
 
 
 class OwnSqlCrm(SqlCrm):
@@ -113,6 +124,47 @@ class TownCrm(OwnSqlCrm):
         return shown
 
 
+class StrictCrm(OwnSqlCrm):
+    """A database in which everybody has a title, be it none."""
+
+    title = "JobTitle TEXT NOT NULL"
+
+    def __init__(self, clock: Callable[[], Any], **options: Any) -> None:
+        super().__init__(clock, **options)
+        [(made,)] = self.run(f"SELECT sql FROM sqlite_master WHERE name = '{CONTACTS}'")
+        self.run(f"DROP TABLE {CONTACTS}")
+        self.run(made.replace("JobTitle TEXT", self.title))
+        self.stamp(CONTACTS)
+
+    def add(self, kind: str, values: Values) -> str:
+        return super().add(kind, {"JobTitle": "", **values} if kind == CONTACTS else values)
+
+
+class DemandingCrm(StrictCrm):
+    """A database in which everybody has a branch, which nobody maps."""
+
+    title = "JobTitle TEXT, Branch INTEGER NOT NULL"
+
+    def add(self, kind: str, values: Values) -> str:
+        return super().add(kind, {"Branch": 7, **values} if kind == CONTACTS else values)
+
+
+class CountingCrm(StrictCrm):
+    """A database that makes titles of what it knows itself."""
+
+    title = "JobTitle TEXT GENERATED ALWAYS AS ('Number ' || (length(LastName) % 3)) VIRTUAL"
+
+    def add(self, kind: str, values: Values) -> str:
+        return OwnSqlCrm.add(self, kind, self._without(kind, values))
+
+    def edit(self, kind: str, id: str, values: Values, **rest: Any) -> None:
+        super().edit(kind, id, self._without(kind, values) or {OWN: own_of(self, kind, id)}, **rest)
+
+    @staticmethod
+    def _without(kind: str, values: Values) -> Values:
+        return {name: value for name, value in values.items() if kind != CONTACTS or name != "JobTitle"}
+
+
 def own_of(crm: Any, kind: str, id: str, name: str = OWN) -> Any:
     """What a record of the CRM holds in one property; by default in that which nobody maps."""
     match crm:
@@ -143,3 +195,5 @@ CRMS: dict[str, Callable[..., Any]] = {
     "declared": DeclaredCrm,
     "blind": lambda clock: DeclaredCrm(clock, modified=False),
 }
+# Those that only openings begin with.
+RARE: dict[str, Callable[..., Any]] = {"strict": StrictCrm, "demanding": DemandingCrm, "counting": CountingCrm}

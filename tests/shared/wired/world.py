@@ -22,7 +22,7 @@ from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Canonical
 from keapbridge.store.sql import open_store
-from wired.places import CRMS, NAMED, OWN, Line, LivelyKeap, OwnSqlCrm, ids_of, own_of
+from wired.places import CRMS, NAMED, OWN, RARE, Line, LivelyKeap, OwnSqlCrm, ids_of, own_of
 
 __all__ = ["CONTACTS", "CUSTOMCRM", "HOST", "KEAP", "KINDS", "OTHERS", "POISON", "POOLS", "PRODUCTS", "Name", "World"]
 
@@ -61,13 +61,15 @@ class Host:
 
     Attributes:
         fails: whether it raises for what it has not thought of.
+        error: of what kind.
     """
 
     fails: bool = False
+    error: type[Exception] = LookupError
 
     def stumble(self, value: Any) -> None:
         if self.fails and value == POISON:
-            raise LookupError(f"{value} is unheard of")
+            raise self.error(f"{value} is unheard of")
 
     def wants(self, title: Any) -> bool:
         """A condition."""
@@ -126,7 +128,7 @@ class World(RuleBasedStateMachine):
         blurred: records of which nothing exact is known any more.
         own: what people wrote that nobody maps.
         runs, plans: what can be undone, and applied.
-        kept: pairs of which a report has said that a system keeps another value of a field than it was given.
+        kept: pairs of which a report has said that a system keeps another value of a field than it was given, or none.
         forgotten: records of people whom nobody may remember; they take no part.
         ahead: how much the CRM's clock is ahead of all others.
         twice: whether records may have been made twice: links were dropped, or a person said "different".
@@ -159,7 +161,7 @@ class World(RuleBasedStateMachine):
     def build(self, kind: str, habits: kb.Habits, known: bool, mapping: str, **policy: Any) -> None:
         """Make the two systems."""
         self.kind, self.mapping = kind, mapping
-        self.crm = CRMS[kind](lambda: self.clock() + self.ahead)
+        self.crm = (CRMS | RARE)[kind](lambda: self.clock() + self.ahead)
         if isinstance(self.crm, OwnSqlCrm):
             self.crm.declare(*(NAMED if mapping == "named" else ()))
         self.keap = LivelyKeap(self.clock, habits)
@@ -299,7 +301,7 @@ class World(RuleBasedStateMachine):
         self.clock.pass_by(timedelta(**time))
 
     def end(self) -> None:
-        HOST.fails = False
+        HOST.fails, HOST.error = False, LookupError
         self.shut()
         if self.crm is not None:
             self.crm.close()

@@ -109,6 +109,28 @@ def test_what_was_edited_waits_for_a_decision_instead_of_being_deleted(toy_world
     assert action.conflict.reason == "deleted in Customcrm, edited in Keap"
 
 
+@pytest.mark.parametrize("side", kb.Side)
+def test_what_was_edited_and_is_deleted_as_well_waits_for_nobody(toy_worlds: Worlds, side: kb.Side) -> None:
+    world = toy_worlds(policy=BOTH_DELETE)
+    boxes = dict(zip(kb.Side, zip((world.toys, world.gadgets), world.linked_toy(), strict=True), strict=True))
+    (box, gone), (other, left) = boxes[side], boxes[side.other]
+    del box.records[gone]
+    other.put(id=left, colour="blue")
+    assert [conflict.field for conflict in _waiting(world)] == [RECORD]
+    del other.records[left]
+    assert world.sync(full=True).count("conflict") == 0
+    assert not list(world.engine.links("toys"))
+    assert not _waiting(world)
+    assert not world.toys.records
+    assert not world.gadgets.records
+
+
+def _waiting(world: World) -> list[Any]:
+    """What waits for a decision after a run."""
+    assert world.sync(full=True).ok
+    return list(world.run(world.engine.conflicts()))
+
+
 # --- merged in Keap -------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from keapbridge.model.names import Told, as_name
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.side import Side
 from keapbridge.model.token import digest_of, read_token, token_of
-from keapbridge.sync.planning.deletions import is_edited
+from keapbridge.sync.planning.deletions import is_left_edited
 from keapbridge.sync.planning.linked import merge_pairs
 from keapbridge.sync.synchronization import Synchronization
 
@@ -157,7 +157,7 @@ def _open(sync: Synchronization, pair: Pair, conflict: FieldConflict) -> OpenCon
 def _of_missing(sync: Synchronization, item: Missing) -> Flow[list[OpenConflict]]:
     left = item.side.other
     asks = item.proven and sync.settings.policy.deletion(left, sync.name) in {"delete", "archive"}
-    if not asks or not (yield from is_edited(sync, item.pair, left)):
+    if not asks or not (yield from is_left_edited(sync, item.pair, left)):
         return []
     ids = (item.pair.link.customcrm_id, item.pair.link.keap_id)
     return [OpenConflict(sync.name, *ids, RECORD, None, None, f"deleted in {item.side.title}, edited in {left.title}")]

@@ -27,7 +27,7 @@ from keapbridge.sync.planning.compared import fill
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.synchronization import Synchronization
 
-__all__ = ["differs", "is_edited", "plan_deletions"]
+__all__ = ["differs", "is_edited", "is_left_edited", "plan_deletions"]
 
 NOT_YET = "answers 404, but was made a moment ago and may not be shown everywhere yet; the next run asks again"
 BATCH = 500
@@ -165,10 +165,18 @@ def _plan_missing(sync: Synchronization, item: Missing, survivors: _Survivors) -
             if successors := (yield from _successors(sync, pair, gone, survivors)):
                 reason = f"deleted in {gone.title}, perhaps {', '.join(successors)} now: nothing is deleted"
                 return [Unlink(sync.name, *ids, gone, reason)]
-            if (yield from is_edited(sync, pair, left)):
+            if (yield from is_left_edited(sync, pair, left)):
                 reason = f"deleted in {gone.title}, edited in {left.title}"
                 return [Conflict(sync.name, *ids, FieldConflict(RECORD, None, None, reason))]
             return [Delete(sync.name, left, pair.link.id(left), pair.link.id(gone), archive=rule == "archive")]
+
+
+def is_left_edited(sync: Synchronization, pair: Pair, left: Side) -> Flow[bool]:
+    """Whether a record whose partner is gone holds an edit; not where it is gone, too, with whatever was edited."""
+    if not (yield from is_edited(sync, pair, left)):
+        return False
+    id = pair.link.id(left)
+    return not (yield from sync.store.missing.among(sync.name, left, [id])).get(id, False)
 
 
 def is_edited(sync: Synchronization, pair: Pair, side: Side) -> Flow[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -104,3 +104,39 @@ def test_no_statement_reads_a_whole_table(world: World, analysed: bool) -> None:
             _pretend_to_be_large(engine)
         assert len(statements) > 80
         assert _scans(engine, statements) == {}
+
+
+def _passed_over(node: Mapping[str, Any]) -> int:
+    """The rows that PostgreSQL has read for a step of a statement, and those below it, and had no use for."""
+    own = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    return int(own * node["Actual Loops"]) + sum(map(_passed_over, node.get("Plans", ())))
+
+
+@pytest.mark.thorough
+def test_a_postgresql_without_statistics_does_not_compare_each_row_with_each(
+    world: World, postgresql_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = 1_000  # fewer are read faster all at once
+    for n in range(records):
+        address = f"n{n}@example.org"
+        world.crm.state.contacts.add({"FirstName": "N", "Email": address})
+        world.keap.state.contacts.add({"given_name": "N", "email_addresses": [{"email": address, "field": "EMAIL1"}]})
+    run, asked, most = statements.run, 0, 0
+
+    def explained(connection: Connection, statement: str, values: Any = ()) -> Any:
+        nonlocal asked, most
+        if "NOT (EXISTS" in statement:
+            # That executes it. What is inserted where it is missing is not inserted again.
+            [[[told]]] = run(connection, f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values).fetchall()
+            asked, most = asked + 1, max(most, _passed_over(told["Plan"]))
+        return run(connection, statement, values)
+
+    with world.sessions(store=postgresql_store) as session:
+        with session._engine.bridge.store.database.engine.begin() as connection:
+            for table in ("actions", "links", "observed", "seen"):
+                connection.exec_driver_sql(f"ALTER TABLE keapbridge_{table} SET (autovacuum_enabled = false)")
+        monkeypatch.setattr(statements, "run", explained)
+        assert session.contacts.sync().count("linked") == records
+        assert session.contacts.sync(full=True).ok
+    assert asked > 6
+    assert most <= 2 * records

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, exists, literal_column, select
 
 from keapbridge.model.kept import Belongs
 from keapbridge.model.side import Side
@@ -20,7 +20,7 @@ from keapbridge.store.retries import insistent
 from keapbridge.store.sql.known import Known
 from keapbridge.store.sql.rows import CHUNK, Rows
 
-__all__ = ["Core", "named", "next_run"]
+__all__ = ["Core", "is_empty", "named", "next_run"]
 
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -115,3 +115,12 @@ class Core:
 def named(table: Table, *names: str) -> list[Any]:
     """The rows of an object and a side, or of what else is named, in a statement that is compiled once."""
     return [table.c[name] == bindparam(name) for name in names or ("bridge", "object", "side")]
+
+
+def is_empty(query: Select[Any]) -> ColumnElement[bool]:
+    """Whether a query about the row at hand has no rows; it is asked for each.
+
+    PostgreSQL would make a join of it and, where it does not know yet how large a table has become, or has only seen it
+    empty, compare each row with each. The offset keeps it from that.
+    """
+    return ~query.offset(literal_column("0")).exists()

@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     literal,
     select,
@@ -31,7 +30,7 @@ from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
-from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.core import Core, is_empty, named
 from keapbridge.store.sql.indexing import has_more, index_again, index_next, is_indexed
 from keapbridge.store.sql.rows import BOTH, KeptKey, Texts, link_columns
 from keapbridge.store.sql.scratch import Holder, Scratch
@@ -277,8 +276,8 @@ class MatchKeys:
         its_id = a[link_columns(side).id.name]
 
         def query() -> Any:
-            planned = exists().where(*named(t.actions, "plan_id", "object"), its_id == o.id)
-            its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"), ~planned)
+            planned = select(its_id).where(*named(t.actions, "plan_id", "object"), its_id == o.id)
+            its = (*named(t.observed), o.linked.is_(False), o.id > bindparam("after"), is_empty(planned))
             return select(*columns).where(*its).order_by(o.id).limit(bindparam("limit", type_=Integer))
 
         values = {**self._core.values(name, side), "plan_id": plan_id, "after": after, "limit": limit}

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Text,
-    and_,
     bindparam,
     delete,
     exists,
@@ -28,7 +27,7 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.engines import LONG_LOG
 from keapbridge.store.retries import flow
-from keapbridge.store.sql.core import Core, named
+from keapbridge.store.sql.core import Core, is_empty, named
 from keapbridge.store.sql.indexing import has_more
 from keapbridge.store.sql.pairs import observed
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
@@ -210,9 +209,9 @@ class Staging:
             return delete(t.missing).where(*named(t.missing), t.missing.c.id.in_(seen))
 
         def unseen() -> Any:
-            its = and_(s.bridge == k.bridge, s.object == k.object, s.side == side.value, s.id == id_column)
-            rows = select(k.bridge, k.object, literal(side.value), id_column, literal(False)).outerjoin(t.seen, its)
-            some = rows.where(*named(t.links, "bridge", "object"), s.id.is_(None))
+            seen = select(s.id).where(*named(t.seen), s.id == id_column)
+            rows = select(k.bridge, k.object, literal(side.value), id_column, literal(False))
+            some = rows.where(*named(t.links, "bridge", "object"), is_empty(seen))
             names = ["bridge", "object", "side", "id", "proven"]
             return self._core.database.insert(t.missing).from_select(names, some).on_conflict_do_nothing()
 

@@ -34,6 +34,7 @@ from keapbridge.store.migrations.versions import (
     v0023_replicas,
     v0024_sources,
     v0025_keys_of_links,
+    v0026_indexes_of_actions,
 )
 
 __all__ = ["SCRIPTS"]
@@ -64,4 +65,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0023_replicas,
     v0024_sources,
     v0025_keys_of_links,
+    v0026_indexes_of_actions,
 )

@@ -1,6 +1,6 @@
 """What a host gives becomes a bridge: clients, adapters and options → synchronizations, once they are checked.
 
-`assemble` takes any synchronizations; the three of a session stand in `sync.three`.
+`assemble` takes any synchronizations; the three of a session stand in `sync.blueprints`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
+from keapbridge.sync.blueprints import THREE
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem, by_fields
@@ -39,7 +40,6 @@ from keapbridge.sync.options import SessionOptions, Settings, check_options
 from keapbridge.sync.progress import Steps
 from keapbridge.sync.synchronization import Synchronization, Traits
 from keapbridge.sync.systems import System
-from keapbridge.sync.three import THREE
 from keapbridge.sync.watching import Watch
 
 __all__ = ["Part", "assemble", "open_bridge"]

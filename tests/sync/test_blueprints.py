@@ -10,9 +10,9 @@ import keapbridge as kb
 from keapbridge.keap.records import Company, Contact, EmailAddress, Money, Product
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, ORDER, PRODUCTS
+from keapbridge.sync.blueprints import THREE
 from keapbridge.sync.clients import KeapSystem
 from keapbridge.sync.synchronization import Traits
-from keapbridge.sync.three import THREE
 
 
 @pytest.fixture

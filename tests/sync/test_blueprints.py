@@ -10,7 +10,7 @@ import keapbridge as kb
 from keapbridge.keap.records import Company, Contact, EmailAddress, Money, Product
 from keapbridge.model.maybe import Unreadable
 from keapbridge.model.names import COMPANIES, CONTACTS, ORDER, PRODUCTS
-from keapbridge.sync.blueprints import THREE
+from keapbridge.sync.blueprints import BLUEPRINTS
 from keapbridge.sync.clients import KeapSystem
 from keapbridge.sync.synchronization import Traits
 
@@ -22,12 +22,12 @@ def systems(unasked: kb.KeapClient) -> dict[str, Any]:
 
 @pytest.fixture
 def traits(systems: dict[str, Any]) -> dict[str, Traits]:
-    return {name: blueprint.traits(systems) for name, blueprint in THREE.items()}
+    return {name: blueprint.traits(systems) for name, blueprint in BLUEPRINTS.items()}
 
 
 def test_they_are_those_of_a_session_with_the_default_mappers() -> None:
-    assert set(THREE) == set(ORDER)
-    assert [THREE[name].default for name in ORDER] == [getattr(kb.mapping, name) for name in ORDER]
+    assert set(BLUEPRINTS) == set(ORDER)
+    assert [BLUEPRINTS[name].default for name in ORDER] == [getattr(kb.mapping, name) for name in ORDER]
 
 
 def test_consent_is_asked_for_where_the_owner_of_an_address_may_be(

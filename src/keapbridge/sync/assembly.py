@@ -29,7 +29,7 @@ from keapbridge.store.opening import Target
 from keapbridge.store.paces import SqlPaceBook
 from keapbridge.store.sql import LinkStore, open_store
 from keapbridge.sync.belonging import Belonging
-from keapbridge.sync.blueprints import THREE
+from keapbridge.sync.blueprints import BLUEPRINTS
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.checking.declared import Declaration, declared, refuse
 from keapbridge.sync.clients import AdapterSystem, CustomcrmSystem, KeapSystem, by_fields
@@ -113,14 +113,14 @@ def open_bridge(customcrm: Any, keap: Any, store: Target, options: SessionOption
     theirs = {each: _keap_system(getattr(keap, each).flows.sharing(book, name), belonging) for each in ORDER}
     ours = {each: _remembering(system, opened, each) for each, system in ours.items()}
     parts = [
-        Part(mapper, ours[each], theirs[each].reading_for(mapper), THREE[each].traits(theirs))
+        Part(mapper, ours[each], theirs[each].reading_for(mapper), BLUEPRINTS[each].traits(theirs))
         for each, mapper in fitted.items()
     ]
     return assemble(parts, opened, settings, belonging, findings)
 
 
 def _mappers(options: Mapping[str, Any]) -> dict[str, Mapper]:
-    mappers: dict[str, Mapper] = {name: options.get(name, THREE[name].default) for name in ORDER}
+    mappers: dict[str, Mapper] = {name: options.get(name, BLUEPRINTS[name].default) for name in ORDER}
     for name, mapper in mappers.items():
         if mapper.name != name:
             raise ValueError(f"{name}={mapper.name} mapper: give it as {mapper.name}=…")

@@ -1,4 +1,4 @@
-"""The three synchronizations: what tells them apart beside their mappers, in one table.
+"""What tells the three synchronizations apart beside their mappers, in one table: a blueprint of each.
 
 A further one has its line here.
 """
@@ -19,7 +19,7 @@ from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS
 from keapbridge.sync.synchronization import AddressHolder, Traits
 from keapbridge.sync.systems import System
 
-__all__ = ["THREE", "Blueprint"]
+__all__ = ["BLUEPRINTS", "Blueprint"]
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ _ADDRESSES: Mapping[str, tuple[Any, Any]] = {
     ),
 }
 
-THREE: Mapping[str, Blueprint] = {
+BLUEPRINTS: Mapping[str, Blueprint] = {
     COMPANIES: Blueprint(defaults.companies, (CONTACTS, COMPANIES)),
     PRODUCTS: Blueprint(defaults.products, fixed=Traits(currency_of=_currency)),
     CONTACTS: Blueprint(defaults.contacts, (CONTACTS,), Traits(merges_in_keap=True)),

@@ -12,9 +12,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from keapbridge._flow.call_events import waiting
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge._flow.effects import Alongside, Blocking, Effect, Elapsed, Finish, Flow, Gather, NewId, Now, Send, Sleep
-from keapbridge._flow.telling import waiting
 from keapbridge._flow.workers import LeftError
 from keapbridge.store.sql import LinkStore
 

@@ -11,8 +11,8 @@ from stopping import Clock, CountingDriver, shares
 from toys import World as Toys
 
 import keapbridge as kb
+from keapbridge._flow.call_events import waiting
 from keapbridge._flow.effects import Alongside, Blocking, Effect, Elapsed, Flow, Now, Sleep, blocking, now
-from keapbridge._flow.telling import waiting
 from keapbridge.sync.lease import TERM, holding
 
 SECOND = timedelta(seconds=1)

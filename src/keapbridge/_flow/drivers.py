@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from keapbridge import _clock as clock
 from keapbridge._flow import scope as scopes
+from keapbridge._flow.call_events import Exchange, waiting
 from keapbridge._flow.effects import (
     Alongside,
     Await,
@@ -35,7 +36,6 @@ from keapbridge._flow.effects import (
     Within,
 )
 from keapbridge._flow.scope import Scope, Task
-from keapbridge._flow.telling import Exchange, waiting
 from keapbridge._flow.workers import LeftError, Workers, at_home
 from keapbridge.events.logs import log_call
 from keapbridge.events.values import Tell

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from keapbridge.command.telling import logged, verbose_argument, watched
+from keapbridge.command.verbosity import logged, verbose_argument, watched
 
 if TYPE_CHECKING:
     from keapbridge.configuration.file import Schedule

@@ -15,11 +15,11 @@ from keapbridge._io.port import Credentials, Renewable, check_credentials
 from keapbridge._io.retries import RetryPolicy
 from keapbridge.detecting.asking import Asker, Exchange
 from keapbridge.detecting.documents import GUESSES, PLACES, Document, Resource, chosen, document, resources_of
+from keapbridge.detecting.findings import refused
 from keapbridge.detecting.looked import Looked
 from keapbridge.detecting.looking import look, opens
 from keapbridge.detecting.proposal import ApiProposal, proposed
 from keapbridge.detecting.records import ids_of, list_in
-from keapbridge.detecting.telling import refused
 from keapbridge.model.finding import Finding
 from keapbridge.model.given import keywords, one_of, optional, text, whole
 from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS

@@ -9,9 +9,9 @@ import attrs
 
 from keapbridge.customcrm.schema import CustomcrmSchema
 from keapbridge.detecting.declaring import Fields, declared, fields_of, settled
+from keapbridge.detecting.findings import findings_of, joined
 from keapbridge.detecting.looked import Looked
 from keapbridge.detecting.printing import as_python, as_toml
-from keapbridge.detecting.telling import findings_of, joined
 from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.names import CONTACTS, CUSTOMCRM_OBJECTS, CUSTOMERS, PRODUCTS

@@ -23,7 +23,7 @@ from keapbridge.store.sql.keys import open_rows, reseal
 from keapbridge.store.sql.lease import Lease
 from keapbridge.store.sql.links import Links
 from keapbridge.store.sql.match_keys import MatchKeys
-from keapbridge.store.sql.missing import MissingRecords
+from keapbridge.store.sql.missing_records import MissingRecords
 from keapbridge.store.sql.overwrites import Overwrites
 from keapbridge.store.sql.plans import Plans
 from keapbridge.store.sql.rows import Rows

@@ -13,7 +13,7 @@ import attrs
 from keapbridge.console.threads import on_a_thread, on_its_own
 from keapbridge.events.values import current_tenant
 from keapbridge.fleet.desks import FleetDesks
-from keapbridge.fleet.kept import KeptSessions
+from keapbridge.fleet.open_sessions import KeptSessions
 from keapbridge.fleet.tenants import Tenants
 from keapbridge.model.tenant import Tenant
 

@@ -20,7 +20,7 @@ import pytest
 import keapbridge as kb
 from keapbridge.decide.shares import Stretch
 from keapbridge.fleet.jobs import Jobs
-from keapbridge.fleet.kept import KeptSessions
+from keapbridge.fleet.open_sessions import KeptSessions
 from keapbridge.fleet.queue import priority_of
 from keapbridge.model.side import Side
 from keapbridge.model.tenant import Lane, Standing, Tenant
@@ -251,7 +251,7 @@ def test_a_process_that_ends_does_not_wait_for_what_hangs() -> None:
     """It would wait for ever: its supervisor would have to kill it."""
     script = (
         "import asyncio, threading\n"
-        "from keapbridge.fleet.kept import called\n"
+        "from keapbridge.fleet.open_sessions import called\n"
         "async def work():\n"
         "    task = asyncio.ensure_future(called(threading.Event().wait))\n"
         "    await asyncio.wait({task}, timeout=0.01)\n"

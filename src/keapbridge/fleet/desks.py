@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from keapbridge.events.values import current_tenant
-from keapbridge.fleet.kept import KeptSessions, Session, called
+from keapbridge.fleet.open_sessions import KeptSessions, Session, called
 from keapbridge.fleet.status import FleetStatus
 from keapbridge.fleet.tenants import Tenants
 from keapbridge.store.inbox import inbox_of

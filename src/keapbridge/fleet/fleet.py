@@ -12,7 +12,7 @@ from keapbridge.decide.shares import Quota, Stretch, stretched
 from keapbridge.fleet.desks import FleetDesks
 from keapbridge.fleet.doors import FleetDoors
 from keapbridge.fleet.jobs import Jobs
-from keapbridge.fleet.kept import KeptSessions, Opens, called
+from keapbridge.fleet.open_sessions import KeptSessions, Opens, called
 from keapbridge.fleet.queue import SILENT, Deferring, give_up_stalled, make_app, prune
 from keapbridge.fleet.status import FleetStatus, status_of
 from keapbridge.fleet.tenants import Tenants

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keapbridge._flow.drivers import AsyncDriver, SyncDriver
-from keapbridge.fleet.kept import Session
+from keapbridge.fleet.open_sessions import Session
 from keapbridge.keap.hooks import EVENTS, AsyncKeapHooks, KeapHooks, SyncKeapHooks
 from keapbridge.keap.limits import read_limits
 from keapbridge.model.side import Side

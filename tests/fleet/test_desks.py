@@ -13,7 +13,7 @@ import attrs
 from keapbridge.console.threads import on_a_thread, on_its_own
 from keapbridge.events.values import current_tenant
 from keapbridge.fleet.desks import FleetDesks
-from keapbridge.fleet.open_sessions import KeptSessions
+from keapbridge.fleet.open_sessions import OpenSessions
 from keapbridge.fleet.tenants import Tenants
 from keapbridge.model.tenant import Tenant
 
@@ -37,7 +37,7 @@ class Kept:
 
 
 def test_what_is_done_for_a_tenant_is_told_as_its_own() -> None:
-    desks = FleetDesks(cast("Tenants", Registry(Tenant("acme"))), cast("KeptSessions", Kept()), cast("Any", None))
+    desks = FleetDesks(cast("Tenants", Registry(Tenant("acme"))), cast("OpenSessions", Kept()), cast("Any", None))
 
     async def look() -> list[str]:
         async with desks.of("acme"):
@@ -49,7 +49,7 @@ def test_what_is_done_for_a_tenant_is_told_as_its_own() -> None:
 
 def test_the_event_loop_of_a_host_does_not_wait_for_the_registry() -> None:
     registry = Registry(Tenant("acme"))
-    desks = FleetDesks(cast("Tenants", registry), cast("KeptSessions", Kept()), cast("Any", None))
+    desks = FleetDesks(cast("Tenants", registry), cast("OpenSessions", Kept()), cast("Any", None))
 
     async def look() -> None:
         async with desks.of("acme") as session:

@@ -20,7 +20,7 @@ import pytest
 import keapbridge as kb
 from keapbridge.decide.shares import Stretch
 from keapbridge.fleet.jobs import Jobs
-from keapbridge.fleet.open_sessions import KeptSessions
+from keapbridge.fleet.open_sessions import OpenSessions
 from keapbridge.fleet.queue import priority_of
 from keapbridge.model.side import Side
 from keapbridge.model.tenant import Lane, Standing, Tenant
@@ -47,7 +47,7 @@ class House:
     open: dict[str, Callable[..., Any]] = attrs.field(factory=dict)
     queue: dict[int, Claim] = attrs.field(factory=dict)
     closed: list[str] = attrs.field(factory=list)
-    kept: KeptSessions = attrs.field(init=False)
+    kept: OpenSessions = attrs.field(init=False)
     deadline: timedelta = LONG
 
     def __attrs_post_init__(self) -> None:
@@ -57,9 +57,9 @@ class House:
     def rows(self) -> SqlTenants:
         return SqlTenants(self.database)
 
-    def keeping(self, patience: timedelta, most: int = 200) -> KeptSessions:
+    def keeping(self, patience: timedelta, most: int = 200) -> OpenSessions:
         store = cast("str", self.database.engine)
-        return KeptSessions(
+        return OpenSessions(
             lambda tenant, store: self.open.get(tenant.name, self.session)(tenant, store),
             store,
             self.database,

@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from keapbridge.events.values import current_tenant
-from keapbridge.fleet.open_sessions import KeptSessions, Session, called
+from keapbridge.fleet.open_sessions import OpenSessions, Session, called
 from keapbridge.fleet.status import FleetStatus
 from keapbridge.fleet.tenants import Tenants
 from keapbridge.store.inbox import inbox_of
@@ -22,7 +22,7 @@ class FleetDesks:
     """The desks of a fleet. Its sessions are of the event loop that serves the console."""
 
     tenants: Tenants
-    kept: KeptSessions
+    kept: OpenSessions
     how: Callable[[], FleetStatus]
 
     def status(self) -> FleetStatus:

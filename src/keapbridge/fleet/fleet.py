@@ -12,7 +12,7 @@ from keapbridge.decide.shares import Quota, Stretch, stretched
 from keapbridge.fleet.desks import FleetDesks
 from keapbridge.fleet.doors import FleetDoors
 from keapbridge.fleet.jobs import Jobs
-from keapbridge.fleet.open_sessions import KeptSessions, Opens, called
+from keapbridge.fleet.open_sessions import Opens, OpenSessions, called
 from keapbridge.fleet.queue import SILENT, Deferring, give_up_stalled, make_app, prune
 from keapbridge.fleet.status import FleetStatus, status_of
 from keapbridge.fleet.tenants import Tenants
@@ -106,7 +106,7 @@ class Fleet:
         self.tenants = Tenants(self._rows)
         self._address = address
         self._opens, self._store, self._keep = open, store, keep
-        self._kept = KeptSessions(open, store, self.database, keep)
+        self._kept = OpenSessions(open, store, self.database, keep)
         self._jobs = Jobs(
             self._rows,
             self._kept,
@@ -198,7 +198,7 @@ class Fleet:
 
     def desks(self) -> FleetDesks:
         """What `kb.console.asgi_app(fleet)` needs of it: sessions of its own, for the event loop that serves it."""
-        kept = KeptSessions(self._opens, self._store, self.database, self._keep)
+        kept = OpenSessions(self._opens, self._store, self.database, self._keep)
         return FleetDesks(self.tenants, kept, self.status)
 
     # --- what keeps it going

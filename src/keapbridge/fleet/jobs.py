@@ -16,7 +16,7 @@ from keapbridge.decide.due import Ended, How, full_after, next_after, outcome_of
 from keapbridge.decide.shares import Stretch
 from keapbridge.errors import KeapbridgeError, TryLaterError
 from keapbridge.events.values import current_tenant
-from keapbridge.fleet.open_sessions import KeptSessions, Session, called
+from keapbridge.fleet.open_sessions import OpenSessions, Session, called
 from keapbridge.fleet.systems import calls_left, hooks_of
 from keapbridge.model.tenant import Lane, Standing
 from keapbridge.store.inbox import SqlInbox
@@ -61,7 +61,7 @@ class Jobs:
     def __init__(
         self,
         tenants: SqlTenants,
-        kept: KeptSessions,
+        kept: OpenSessions,
         stretch: Callable[[], Stretch],
         *,
         deadline: timedelta,

@@ -25,7 +25,7 @@ from keapbridge.sync.aio import AsyncSyncSession
 from keapbridge.sync.session import SyncSession
 from keapbridge.webhooks.threads import left_behind
 
-__all__ = ["PATIENCE", "KeptSessions", "Opens", "Session", "called"]
+__all__ = ["PATIENCE", "OpenSessions", "Opens", "Session", "called"]
 
 _log = logging.getLogger("keapbridge.fleet")
 PATIENCE = timedelta(minutes=1)  # with the host's functions that open and close a session
@@ -51,7 +51,7 @@ class _Kept:
     is_stale: bool = False
 
 
-class KeptSessions:
+class OpenSessions:
     """The open sessions of a process; for one event loop.
 
     Args:

@@ -165,7 +165,7 @@ def fill(store: str, first: int, count: int, seed: int) -> Found:
     """Add linked pairs to a store, as if a sync had found both sides equal; the store makes the rows itself."""
     import keapbridge as kb
     from keapbridge._flow.drivers import SyncDriver
-    from keapbridge.model.kept import Commit
+    from keapbridge.model.kept_in_store import Commit
     from keapbridge.model.records import Link, Snapshot
     from keapbridge.model.side import Side
     from keapbridge.store.sql import open_store

@@ -24,7 +24,7 @@ from keapbridge.decide.match import (
     without_groups_of,
 )
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.side import Side
 
 LAWS = examples(120)

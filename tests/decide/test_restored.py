@@ -23,7 +23,7 @@ from keapbridge.decide.restored import (
     stops,
 )
 from keapbridge.model.actions import Action
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Canonical, Life
 from keapbridge.model.side import Side

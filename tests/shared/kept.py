@@ -10,7 +10,7 @@ import attrs
 
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import Commit, JournalEntry, RecordKey, Staged
+from keapbridge.model.kept_in_store import Commit, JournalEntry, RecordKey, Staged
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

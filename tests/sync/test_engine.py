@@ -14,7 +14,7 @@ from toys import World, only
 import keapbridge as kb
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Page
-from keapbridge.model.kept import Failure
+from keapbridge.model.kept_in_store import Failure
 
 Worlds = Callable[..., World]
 KEAP = kb.Side.KEAP

@@ -16,7 +16,7 @@ from keapbridge.mapping import Asked, Canonical, Context, Kind, Lens, Mapper, Ma
 from keapbridge.mapping.declared import Declared
 from keapbridge.model.actions import Adopt, Conflict, Create, Delete, Skip, Unlink, Update
 from keapbridge.model.change import Change
-from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.kept_in_store import Failure, JournalEntry
 from keapbridge.model.maybe import UnsetType
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line

@@ -25,7 +25,7 @@ from types import MappingProxyType
 import attrs
 
 from keapbridge.model.candidate import ALSO, Candidate
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.side import Side
 
 __all__ = [

@@ -23,7 +23,7 @@ from operator import itemgetter
 import attrs
 
 from keapbridge.decide.awaited import has_had_its_time
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Life, Values
 from keapbridge.model.side import Side

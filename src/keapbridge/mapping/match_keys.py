@@ -11,7 +11,7 @@ from keapbridge.decide.spelling import blind
 from keapbridge.errors import MappingError
 from keapbridge.model.candidate import ALSO
 from keapbridge.model.given import flag, keywords, kind, one_of
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.records import Canonical
 
 __all__ = ["MatchKey", "NearKey", "Spellings", "made_keys", "made_near_keys", "match_key"]

@@ -12,7 +12,7 @@ from keapbridge.errors import UnfitError
 from keapbridge.mapping.kinds import Context
 from keapbridge.mapping.lens import Lens, Reader
 from keapbridge.mapping.match_keys import MatchKey, NearKey, Spellings, made_keys, made_near_keys
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Values
 from keapbridge.model.side import Side

@@ -14,7 +14,7 @@ from keapbridge._flow.effects import Flow
 from keapbridge.customcrm.address import shown_address
 from keapbridge.errors import OtherSystemError
 from keapbridge.keap.limits import tenant_of
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 

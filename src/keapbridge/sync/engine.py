@@ -17,7 +17,7 @@ from keapbridge.model.accepted import Accept, Accepted, person
 from keapbridge.model.actions import KINDS, NumberedAction
 from keapbridge.model.finding import Finding, Findings
 from keapbridge.model.given import flag, one_id, one_of, several_ids, text
-from keapbridge.model.kept import Failure, Forgotten, JournalEntry
+from keapbridge.model.kept_in_store import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.meant import is_meant
 from keapbridge.model.pair_in_doubt import PairInDoubt, ToldApart

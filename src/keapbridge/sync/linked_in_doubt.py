@@ -16,7 +16,7 @@ from keapbridge.decide.restored import GoneBack, is_no_newer, is_older, old_stat
 from keapbridge.decide.returned import returned
 from keapbridge.decide.written_over import as_it_was, looks_written_over
 from keapbridge.model.change import RECORD
-from keapbridge.model.kept import Intent, JournalEntry
+from keapbridge.model.kept_in_store import Intent, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Decided, Doubt, Life, Observation, Pair, Snapshot, Values, WrittenOver
 from keapbridge.model.side import Side

@@ -15,7 +15,7 @@ from keapbridge.model.accepted import Accept
 from keapbridge.model.actions import NumberedAction
 from keapbridge.model.finding import Findings
 from keapbridge.model.given import telling_methods
-from keapbridge.model.kept import Failure, Forgotten, JournalEntry
+from keapbridge.model.kept_in_store import Failure, Forgotten, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.names import COMPANIES, CONTACTS, PRODUCTS, Name
 from keapbridge.model.pair_in_doubt import PairInDoubt, ToldApart

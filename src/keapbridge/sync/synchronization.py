@@ -31,7 +31,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.writing import same_texts
 from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
-from keapbridge.model.kept import Missing, RecordKey, Staged
+from keapbridge.model.kept_in_store import Missing, RecordKey, Staged
 from keapbridge.model.maybe import Maybe, Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side

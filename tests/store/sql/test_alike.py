@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, having, key, keys_of, link, run, seen, stage
 from sqlalchemy import Engine
 
-from keapbridge.model.kept import Failure, RecordKey
+from keapbridge.model.kept_in_store import Failure, RecordKey
 from keapbridge.model.records import Life, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

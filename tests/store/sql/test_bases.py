@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kept import CUSTOMCRM, KEAP, TOYS, link, run, seen, stage
 
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore

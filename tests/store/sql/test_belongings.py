@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.store import schema
 from keapbridge.store.sql import belongings, open_store
 

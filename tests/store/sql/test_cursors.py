@@ -8,7 +8,7 @@ import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
 from sqlalchemy import Engine
 
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.store.sql import LinkStore, open_store
 
 LATER = NOON + timedelta(days=1)

@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, run, seen
 
-from keapbridge.model.kept import Failure
+from keapbridge.model.kept_in_store import Failure
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 

@@ -8,7 +8,7 @@ import pytest
 from kept import KEAP, NOON, TOYS, run
 
 from keapbridge.errors import LinkStoreError
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.store.sql import LinkStore
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import attrs
 from kept import CUSTOMCRM, KEAP, TOYS, begin_run, entry, run
 
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link

@@ -15,7 +15,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, groups, having, run, st
 from keapbridge._flow.drivers import SyncDriver
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Skip
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey, Removal
+from keapbridge.model.kept_in_store import Commit, Failure, Intent, JournalEntry, RecordKey, Removal
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link, Observation, Snapshot
 from keapbridge.model.report import Line

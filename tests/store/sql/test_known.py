@@ -12,7 +12,7 @@ from kept import KEAP, TOYS, link, seen, stage
 from sqlalchemy import Engine, event
 
 from keapbridge._flow.drivers import SyncDriver
-from keapbridge.model.kept import Failure, Intent
+from keapbridge.model.kept_in_store import Failure, Intent
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, open_store
 

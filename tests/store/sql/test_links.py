@@ -11,7 +11,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, having, key, lin
 
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Adopt, Create
-from keapbridge.model.kept import Commit, Failure, Intent, Removal, moved_fact
+from keapbridge.model.kept_in_store import Commit, Failure, Intent, Removal, moved_fact
 from keapbridge.model.records import Link, Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore, core

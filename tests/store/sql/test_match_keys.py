@@ -8,7 +8,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, groups, having, key, link, run, se
 from keapbridge.decide import match
 from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
 

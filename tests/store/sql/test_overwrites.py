@@ -10,7 +10,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, run
 from sqlalchemy import select
 
 from keapbridge.decide.sweeps import Count
-from keapbridge.model.kept import Commit, Overwrite
+from keapbridge.model.kept_in_store import Commit, Overwrite
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema

@@ -9,7 +9,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, run
 
 from keapbridge.model.actions import Action, Adopt, Create, Skip, Update
 from keapbridge.model.change import Change
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
 from keapbridge.store.sql import LinkStore, core, plans, rows

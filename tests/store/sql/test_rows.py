@@ -14,7 +14,7 @@ from keapbridge._seal import seal_for
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Action, Adopt, Conflict, Create, Delete, Skip, TellApart, Unlink, Update
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.records import Link
 from keapbridge.model.report import Line
 from keapbridge.store.sql.rows import CHUNK, Rows, chunks, is_keyed, key_digest, keyed_digest, to_moment, to_text

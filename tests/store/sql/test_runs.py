@@ -9,7 +9,7 @@ from kept import CUSTOMCRM, KEAP, NOON, TOYS, begin_run, entry, line, link, run
 from sqlalchemy import func, select
 
 from keapbridge.model.actions import Create
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.records import Link
 from keapbridge.store import schema
 from keapbridge.store.sql import LinkStore, core, runs

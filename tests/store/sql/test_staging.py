@@ -8,7 +8,7 @@ import attrs
 import pytest
 from kept import CUSTOMCRM, KEAP, NOON, TOYS, having, key, link, missing, run, scan, seen, stage
 
-from keapbridge.model.kept import Commit, Failure, Staged
+from keapbridge.model.kept_in_store import Commit, Failure, Staged
 from keapbridge.model.records import Life
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore

@@ -9,7 +9,7 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.kept import Failure
+from keapbridge.model.kept_in_store import Failure
 from keapbridge.model.records import Link, Snapshot
 from keapbridge.sync.afterwards.explain import Explanation, explain, find_link, history
 

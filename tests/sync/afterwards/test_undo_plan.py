@@ -10,7 +10,7 @@ from toys import World
 
 import keapbridge as kb
 from keapbridge.model.actions import Create, Delete, Skip, Unlink, Update
-from keapbridge.model.kept import Commit, JournalEntry
+from keapbridge.model.kept_in_store import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Link

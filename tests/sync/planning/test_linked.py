@@ -14,7 +14,7 @@ from keapbridge._flow.effects import now
 from keapbridge.decide.merge import Merge
 from keapbridge.model.actions import Conflict, Skip, Update
 from keapbridge.model.change import Held
-from keapbridge.model.kept import Failure
+from keapbridge.model.kept_in_store import Failure
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.sync.planning.linked import held_skips, merge_pairs, settled_commit, waiting, with_references
 from keapbridge.sync.synchronization import digest

@@ -14,7 +14,7 @@ import keapbridge as kb
 from keapbridge._flow.effects import now
 from keapbridge.mapping import NearKey
 from keapbridge.model.actions import Create, Skip
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, find_made
 
 KEAP = kb.Side.KEAP

@@ -12,7 +12,7 @@ from toys import World, only
 
 import keapbridge as kb
 from keapbridge.errors import BoundError, MappingError, ServerError, ShapeError, StatusError, TransportError
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.sync.writing.creates import is_ambiguous
 
 

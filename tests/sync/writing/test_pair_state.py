@@ -19,7 +19,7 @@ from keapbridge.decide.merge import Merge, merge
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.actions import Skip
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.records import Life, Link, Observation, Pair, Snapshot, is_untaken
 from keapbridge.model.report import Line
 from keapbridge.sync.options import Settings

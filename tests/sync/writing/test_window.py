@@ -11,7 +11,7 @@ from toys import Gadget, World
 
 import keapbridge as kb
 from keapbridge._flow.effects import Flow, Sleep, blocking, elapsed
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.sync.writing.window import MOST_TURNS, FoundError, Window
 
 LAG = timedelta(minutes=1)

@@ -17,7 +17,7 @@ from toys import Box, World
 import keapbridge as kb
 from keapbridge._flow.effects import now
 from keapbridge.errors import TransportError
-from keapbridge.model.kept import Commit, Intent
+from keapbridge.model.kept_in_store import Commit, Intent
 from keapbridge.model.records import Link
 from keapbridge.store import schema
 from keapbridge.sync.lease import TERM

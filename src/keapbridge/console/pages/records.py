@@ -11,7 +11,7 @@ import attrs
 from keapbridge.console.pages.words import reason_words
 from keapbridge.console.visit import Visit, missing
 from keapbridge.model.checked import usable_id
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.explain import Explanation

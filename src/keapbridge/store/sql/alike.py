@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, select
 
-from keapbridge.model.kept import JournalEntry, RecordKey
+from keapbridge.model.kept_in_store import JournalEntry, RecordKey
 from keapbridge.model.records import Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.records import Link
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, exists, literal_column, select
 
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database, Fence

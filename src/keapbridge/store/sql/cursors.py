@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, literal, select, tuple_
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.kept import Failure
+from keapbridge.model.kept_in_store import Failure
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow

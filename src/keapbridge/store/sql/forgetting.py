@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from keapbridge.model.kept import FORGOTTEN
+from keapbridge.model.kept_in_store import FORGOTTEN
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from keapbridge._flow.effects import Flow
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named

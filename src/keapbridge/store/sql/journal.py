@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, literal, or_, select
 
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side

@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import Connection, bindparam, null, select, update
 
 from keapbridge.errors import SessionBusyError
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.store import schema as t
 from keapbridge.store.database import Database
 from keapbridge.store.retries import flow

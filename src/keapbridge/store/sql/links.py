@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from keapbridge.errors import KeapbridgeError, LinkStoreError
-from keapbridge.model.kept import Commit, RecordKey, Removal, moved_fact
+from keapbridge.model.kept_in_store import Commit, RecordKey, Removal, moved_fact
 from keapbridge.model.records import Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t

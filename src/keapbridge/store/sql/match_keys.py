@@ -25,7 +25,7 @@ from keapbridge._flow.effects import Flow, Sleep
 from keapbridge._flow.uncollected import uncollected
 from keapbridge.decide import match
 from keapbridge.model.candidate import Candidate
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t

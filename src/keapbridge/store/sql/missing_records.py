@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, select, tuple_, update
 
-from keapbridge.model.kept import Missing
+from keapbridge.model.kept_in_store import Missing
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t

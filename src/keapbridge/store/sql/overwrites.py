@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from keapbridge.decide.sweeps import Count, Place
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.records import Canonical
 from keapbridge.store import schema as t
 from keapbridge.store.retries import flow

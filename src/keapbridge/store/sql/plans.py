@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, or_, select, update
 
 from keapbridge.model.actions import EVERY_RECORD, HELD, KINDS, Action, NumberedAction, Skip
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.plan import DECISION, SYNC, Plan
 from keapbridge.model.plan_rows import says
 from keapbridge.model.side import Side

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, and_, or_
 from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Action, Create, Delete, Skip, TellApart, kind_of
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry, RecordKey
+from keapbridge.model.kept_in_store import Commit, Failure, Intent, JournalEntry, RecordKey
 from keapbridge.model.raw import RawChange, from_plain, to_plain
 from keapbridge.model.records import Awaited, Canonical, Decided, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line

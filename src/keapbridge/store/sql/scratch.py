@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from keapbridge._flow.uncollected import uncollected
 from keapbridge.errors import LinkStoreError
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import Rows, dump, load
 

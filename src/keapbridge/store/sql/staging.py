@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept import FORGOTTEN, Staged
+from keapbridge.model.kept_in_store import FORGOTTEN, Staged
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from keapbridge._flow.effects import Flow
 from keapbridge.model.actions import Action, Create, Delete, Update
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.sync.afterwards.putting_back import Sight, look, remember_deleted, remember_made, remember_restored
 from keapbridge.sync.afterwards.undo_notes import Attempt, note, noted
 from keapbridge.sync.bridge import Bridge

@@ -9,7 +9,7 @@ import attrs
 
 from keapbridge._flow.effects import Flow
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.kept import Failure, JournalEntry
+from keapbridge.model.kept_in_store import Failure, JournalEntry
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side

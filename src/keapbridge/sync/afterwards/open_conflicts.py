@@ -12,7 +12,7 @@ from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.merge import Merge
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import RECORD, FieldConflict
-from keapbridge.model.kept import Missing
+from keapbridge.model.kept_in_store import Missing
 from keapbridge.model.names import Told, as_name
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.side import Side

@@ -19,7 +19,7 @@ from keapbridge.mapping.taking_back import made_anew, raw_of, raw_paths, taken_b
 from keapbridge.mapping.writing import put_values
 from keapbridge.model.actions import Action, Create, Delete, TellApart, Unlink, Update
 from keapbridge.model.change import Change
-from keapbridge.model.kept import Intent, JournalEntry, Removal
+from keapbridge.model.kept_in_store import Intent, JournalEntry, Removal
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Snapshot, Values, is_stored_form

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keapbridge._flow.effects import Flow
 from keapbridge.errors import OtherSystemError
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.side import Side
 from keapbridge.sync.bridge import Bridge
 from keapbridge.sync.reading.recognition import recognised, said

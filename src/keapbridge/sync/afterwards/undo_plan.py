@@ -11,7 +11,7 @@ from keapbridge._flow.effects import Flow, new_id, now
 from keapbridge.errors import StalePlanError
 from keapbridge.model.actions import Action, Create, Delete, Skip, TellApart, Unlink, Update, headings
 from keapbridge.model.change import Change
-from keapbridge.model.kept import JournalEntry
+from keapbridge.model.kept_in_store import JournalEntry
 from keapbridge.model.plan import DECISION, Plan
 from keapbridge.model.records import Values
 from keapbridge.model.side import Side

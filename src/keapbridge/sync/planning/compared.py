@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from keapbridge._flow.effects import Flow, stop_point
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.records import Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql.scratch import Scratch

@@ -19,7 +19,7 @@ from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.actions import Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.change import RECORD, FieldConflict
-from keapbridge.model.kept import Missing, RecordKey
+from keapbridge.model.kept_in_store import Missing, RecordKey
 from keapbridge.model.records import Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql.scratch import Scratch

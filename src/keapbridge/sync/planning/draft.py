@@ -11,7 +11,7 @@ from keapbridge._flow.effects import Flow
 from keapbridge.decide.sweeps import Tally
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.actions import Action, Skip, headings
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.plan import Plan
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore

@@ -17,7 +17,7 @@ from keapbridge.mapping.kinds.money import NO_CURRENCY
 from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.change import Change, Held
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side

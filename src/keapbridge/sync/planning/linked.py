@@ -17,7 +17,7 @@ from keapbridge.decide.written_over import as_it_was, as_planned
 from keapbridge.mapping.kinds import Context
 from keapbridge.model.actions import Action, Conflict, Skip, Update
 from keapbridge.model.change import Held
-from keapbridge.model.kept import Commit
+from keapbridge.model.kept_in_store import Commit
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import doubted

@@ -9,7 +9,7 @@ import attrs
 from keapbridge._flow.effects import Flow, now
 from keapbridge.decide.merge import Merge
 from keapbridge.model.actions import Action, Conflict, Skip
-from keapbridge.model.kept import Removal
+from keapbridge.model.kept_in_store import Removal
 from keapbridge.model.records import Doubt, Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

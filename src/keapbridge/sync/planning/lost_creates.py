@@ -16,7 +16,7 @@ from keapbridge.errors import UncertainError, UnfitError
 from keapbridge.mapping import needs
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Skip
-from keapbridge.model.kept import Commit, Failure, Intent, JournalEntry
+from keapbridge.model.kept_in_store import Commit, Failure, Intent, JournalEntry
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot, is_stored_form
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

@@ -15,7 +15,7 @@ from keapbridge._flow.effects import Flow, stop_point
 from keapbridge.decide.match import Unmatched, apart_by_name, near_linked, near_misses
 from keapbridge.model.accepted import NEAR_MISSES
 from keapbridge.model.actions import EVERY_RECORD, Skip
-from keapbridge.model.kept import RecordKey
+from keapbridge.model.kept_in_store import RecordKey
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.planning.compared import fill

@@ -15,7 +15,7 @@ import msgspec
 from keapbridge._flow.effects import Flow
 from keapbridge._io.calls import Unread
 from keapbridge._version import __version__
-from keapbridge.model.kept import moved_fact
+from keapbridge.model.kept_in_store import moved_fact
 from keapbridge.model.side import Side
 from keapbridge.sync.synchronization import Synchronization
 

@@ -9,7 +9,7 @@ from keapbridge._flow.effects import Flow
 from keapbridge.decide.orphans import Standing, bereft, emptied_reference
 from keapbridge.mapping.kinds import is_pending
 from keapbridge.model.checked import usable_id
-from keapbridge.model.kept import ended_fact
+from keapbridge.model.kept_in_store import ended_fact
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import to_moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keapbridge._flow.effects import Flow
 from keapbridge.customcrm.address import shown_address
 from keapbridge.decide.belonging import SAMPLE, Recognised, recognise
-from keapbridge.model.kept import Belongs
+from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.names import CONTACTS
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side

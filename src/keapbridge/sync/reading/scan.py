@@ -17,7 +17,7 @@ from keapbridge.decide.restored import is_another_past, newest, out_of_sight
 from keapbridge.decide.so_far import SoFar
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.mapper import Mapper
-from keapbridge.model.kept import Cursor
+from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import has_gone_back
 from keapbridge.sync.reading.absences import note_homeless, welcome_back

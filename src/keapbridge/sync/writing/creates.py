@@ -29,7 +29,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.writing import new_record
 from keapbridge.model.actions import Action, Create
 from keapbridge.model.change import Held
-from keapbridge.model.kept import Intent, JournalEntry
+from keapbridge.model.kept_in_store import Intent, JournalEntry
 from keapbridge.model.records import (
     Canonical,
     Doubt,

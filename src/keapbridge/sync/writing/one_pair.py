@@ -13,7 +13,7 @@ from keapbridge.errors import ApiError, ConflictError, MappingError, StatusError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.writing import put_values
 from keapbridge.model.change import Change
-from keapbridge.model.kept import JournalEntry, Overwrite
+from keapbridge.model.kept_in_store import JournalEntry, Overwrite
 from keapbridge.model.plan import SYNC
 from keapbridge.model.records import Pair
 from keapbridge.model.report import Line

@@ -21,7 +21,7 @@ from keapbridge.mapping.writing import written_along
 from keapbridge.model.actions import Adopt, Skip
 from keapbridge.model.change import Change
 from keapbridge.model.changed import changed
-from keapbridge.model.kept import Commit, JournalEntry
+from keapbridge.model.kept_in_store import Commit, JournalEntry
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import (

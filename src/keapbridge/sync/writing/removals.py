@@ -10,7 +10,7 @@ from keapbridge.errors import ApiError, NotFoundError
 from keapbridge.mapping import taking_back
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.model.actions import Delete, Unlink
-from keapbridge.model.kept import JournalEntry, Removal
+from keapbridge.model.kept_in_store import JournalEntry, Removal
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side

@@ -15,7 +15,7 @@ from keapbridge._flow.effects import Flow, Halt, gather, now
 from keapbridge.errors import ApiError
 from keapbridge.model.accepted import Accepted
 from keapbridge.model.actions import Action, Adopt, Skip
-from keapbridge.model.kept import Commit, Failure, JournalEntry, Removal
+from keapbridge.model.kept_in_store import Commit, Failure, JournalEntry, Removal
 from keapbridge.model.plan import Plan
 from keapbridge.model.records import Link
 from keapbridge.model.report import TROUBLE, Line, Report

@@ -14,7 +14,7 @@ import attrs
 
 from keapbridge._flow.effects import Await, Blocking, Effect, Flow, Halt, Send, elapsed, within
 from keapbridge.errors import TransportError
-from keapbridge.model.kept import Intent
+from keapbridge.model.kept_in_store import Intent
 from keapbridge.sync.planning.lost_creates import find_made, sent_within
 from keapbridge.sync.synchronization import Synchronization
 

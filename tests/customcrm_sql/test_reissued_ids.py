@@ -156,3 +156,93 @@ def test_whose_company_s_id_is_given_to_another_company_stays_with_it_in_keap(
             its = "SELECT Name FROM customers JOIN contacts ON customers.id = CustomerId WHERE contacts.id = 1"
             assert c.exec_driver_sql(its).scalar() == ("Acme" if is_linked_anew else None)
     engine.dispose()
+
+
+# --- a record whose counterpart was deleted in Keap -----------------------------------------------------------------
+
+SPELT = {  # by object: the columns with what is known of somebody, and what somebody else is known by
+    "contacts": {"first_name": ("Cy", "Dee"), "email": ("cy@example.org", "dee@example.org")},
+    "companies": {"name": ("Cy", "Dee"), "phone": ("+4722334455", "+4722334466")},
+}
+
+
+@attrs.frozen
+class Left:
+    """A table with a row whose counterpart has been deleted in Keap."""
+
+    object: str
+    engine: sa.Engine
+    server: KeapEmulator
+    session: kb.SyncSession
+
+    def run(self, sql: str, *values: Any) -> None:
+        with self.engine.begin() as c:
+            c.exec_driver_sql(sql, values)
+
+    def row(self, of: int, **others: str) -> None:
+        """Another row under the id of the deleted one: of the same (0) or of somebody else (1)."""
+        self.run("DELETE FROM them WHERE id = 1")
+        own = {column: both[of] for column, both in SPELT[self.object].items()} | others
+        names = ", ".join(["id", *own])
+        self.run(f"INSERT INTO them ({names}) VALUES (1{', ?' * len(own)})", *own.values())
+
+    def known(self) -> list[str]:
+        field = "given_name" if self.object == "contacts" else "company_name"
+        return [record[field] for _, record in getattr(self.server.state, self.object).items()]
+
+
+@pytest.fixture(params=[(object, births) for object in SPELT for births in (False, True)], ids=str)
+def left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Left]:
+    object, births = request.param
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    columns = ", ".join(f"{column} TEXT" for column in (*SPELT[object], "website"))
+    with engine.begin() as c:
+        c.exec_driver_sql(f"CREATE TABLE them (id INTEGER PRIMARY KEY, {columns}, {STAMPS})")
+    table = kb.SqlTable("them", id="id", modified="updated_at", created="created_at" if births else None)
+    given: dict[str, Any] = {OF_CUSTOMCRM[object]: table}
+    with (
+        KeapEmulator() as server,
+        kb.KeapClient(auth=kb.KeapApiKey(server.api_key), base_url=server.base_url) as keap,
+        kb.SqlCustomcrm(engine, **given) as crm,
+        kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://", lag=timedelta(0)) as session,
+    ):
+        left = Left(object, engine, server, session)
+        left.row(0)
+        session.sync()
+        [gone] = getattr(server.state, object)
+        getattr(server.state, object).delete(gone)
+        assert session.sync(full=True).count("unlinked") == 1
+        yield left
+    engine.dispose()
+
+
+@pytest.mark.parametrize("between", ["nothing", "changes", "full"])
+def test_who_gets_the_id_of_a_deleted_record_is_made_in_keap(left: Left, between: str) -> None:
+    left.run("DELETE FROM them")
+    if between != "nothing":
+        left.session.sync(full=between == "full")
+    left.row(1)
+    assert left.session.sync().count("created") == 1
+    assert left.known() == ["Dee"]
+    assert left.session.plan(full=True).is_empty
+
+
+@pytest.mark.parametrize("between", ["nothing", "full"])
+def test_who_was_deleted_in_keap_stays_so_when_the_table_is_filled_anew(left: Left, between: str) -> None:
+    """With new births, and edited."""
+    left.run("DELETE FROM them")
+    if between == "full":
+        left.session.sync(full=True)
+    left.row(0, website="https://example.org")
+    for full in (False, True):
+        assert [line.reason for line in left.session.sync(full=full).lines] == ["deleted in Keap"]
+        assert left.known() == []
+
+
+def test_who_was_deleted_in_keap_stays_so_however_much_of_them_is_edited(left: Left) -> None:
+    """Little by little: each time they are known by what they were known by last."""
+    for column, (_, other) in SPELT[left.object].items():
+        left.run(f"UPDATE them SET {column} = ?, updated_at = datetime('now', '+1 minute')", other)
+        for full in (False, True):
+            assert [line.reason for line in left.session.sync(full=full).lines] == ["deleted in Keap"]
+            assert left.known() == []

@@ -465,3 +465,30 @@ def test_a_run_ends_when_one_write_after_the_other_fails_as_nobody_has_foreseen(
     _later(two)
     two.session().sync()
     assert {two.read("contacts", KEAP, id)["City"] for id in two.keap.contacts} == {"Turku"}
+
+
+@pytest.mark.parametrize("is_noticed", [False, True])
+def test_a_company_with_the_id_of_one_that_was_deleted_in_customcrm_and_then_in_keap_is_another(
+    two: TwoSystems, is_noticed: bool
+) -> None:
+    acme = two.crm.customers.add(kb.customcrm.Customer(name="Acme", phone="+47 22 33 44 55"))
+    two.session().sync()
+    _later(two)
+    [id] = two.keap.companies
+    two.crm.customers.delete(acme)
+    for _ in range(2):
+        two.session().sync(full=True)
+        _later(two)
+    assert [link for link in two.links() if link[0] == "companies"] == []
+    two.keap.companies.delete(id)
+    if is_noticed:
+        two.session().sync(full=True)
+    _later(two)
+    two.keap.companies.reuse(id)
+    assert two.keap.companies.add(kb.keap.Company(company_name="Birch", phone_number=None)) == id
+    two.session().sync()
+    assert [two.crm.customers[each].name for each in two.crm.customers] == ["Birch"]
+    _later(two)
+    two.session().sync(full=True)
+    assert [two.crm.customers[each].name for each in two.crm.customers] == ["Birch"]
+    assert len([link for link in two.links() if link[0] == "companies"]) == 1

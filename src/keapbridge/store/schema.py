@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0026"
+HEAD = "0027"
 
 metadata = MetaData()
 
@@ -144,6 +144,7 @@ missing = Table(
 )
 
 # Records that lost their partner. None is made for them anew; those kept `apart` are not matched with others either.
+# When a record was made and what it held tell whether one that comes under its id is another one; NULL: not known.
 tombstones = Table(
     "keapbridge_tombstones",
     metadata,
@@ -153,6 +154,8 @@ tombstones = Table(
     Column("id", String(255), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("apart", Boolean, nullable=False),
+    Column("born", Text),
+    Column("known", Text),
 )
 
 # Two records that a person has told apart: a row for each of the two, which names the other one.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from keapbridge.model.kept_in_store import FORGOTTEN
+from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -67,11 +68,9 @@ class Forgetting:
             for s in Side:
                 self._delete_of(c, t.tombstones, name, s, ids[s])
                 self._delete_told_apart(c, name, s, ids[s])
-                row = {"bridge": self._core.bridge, "object": name, "side": s.value, "apart": True}
-                reason = self._core.rows.close_text(FORGOTTEN)
-                self._core.database.upsert(
-                    c, t.tombstones, [{**row, "id": i, "reason": reason} for i in sorted(ids[s])]
-                )
+                bare = [Observation(s, i, Snapshot({})) for i in sorted(ids[s])]
+                left = [self._core.rows.tombstone(name, o, FORGOTTEN, apart=True) for o in bare]
+                self._core.database.upsert(c, t.tombstones, left)
         return {s: sorted(ids[s]) for s in Side}, counts
 
     @flow

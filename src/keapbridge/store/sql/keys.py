@@ -29,7 +29,7 @@ SEALED: Mapping[Table, Sequence[str]] = {
     t.links: ("customcrm_base", "keap_base", "awaited", "decided", "aside"),
     t.observed: ("snapshot", "unreadable", "aliases", "problem"),
     t.match_keys: ("apart", "stronger"),
-    t.tombstones: ("reason",),
+    t.tombstones: ("reason", "known"),
     t.told_apart: ("decided_by",),
     t.failures: ("reason",),
     t.facts: ("value",),

@@ -311,8 +311,7 @@ class Links:
         self._core.upsert_observed(c, [rows.observed(name, left, linked=False)])
         if not reason:
             return
-        row = {"bridge": self._core.bridge, "object": name, "side": left.side.value, "id": left.id}
-        database.upsert(c, t.tombstones, [{**row, "reason": rows.close_text(reason), "apart": apart}])
+        database.upsert(c, t.tombstones, [rows.tombstone(name, left, reason, apart=apart)])
 
     def _note_moved(self, c: Connection, name: str, which: str) -> None:
         fact = moved_fact(name)

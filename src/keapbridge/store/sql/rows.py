@@ -136,6 +136,18 @@ class Rows:
             bool(row.went_back),
         )
 
+    def tombstone(self, name: str, left: Observation, reason: str, *, apart: bool) -> dict[str, Any]:
+        return {
+            "bridge": self.bridge,
+            "object": name,
+            "side": left.side.value,
+            "id": left.id,
+            "reason": self.close_text(reason),
+            "apart": apart,
+            "born": left.life.born,
+            "known": self.close(dict(sorted(left.snapshot.values.items()))),
+        }
+
     def kept_key(self, key: RecordKey) -> KeptKey:
         spelt = None if key.spelt is None else self.key_digest(key.spelt)
         return KeptKey(key.rank, key.slot, self.key_digest(key.key), spelt, key.apart, key.stronger)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import attrs
 from sqlalchemy import (
     Connection,
     Text,
@@ -20,9 +22,10 @@ from sqlalchemy import (
 )
 
 from keapbridge._flow.effects import Flow
+from keapbridge.decide.identity import Signs, Who, who_is_it
 from keapbridge.decide.restored import is_no_newer
 from keapbridge.model.kept_in_store import FORGOTTEN, Staged
-from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation
+from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.engines import LONG_LOG
@@ -35,6 +38,7 @@ from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment,
 __all__ = ["Staging", "open_in"]
 
 UNSEEN = ""  # in place of a plan: no scan has seen it since the one began that is read in parts
+NO_SIGNS: Signs = MappingProxyType({})
 LIVING = "life:"  # what a mark begins with that is not of a text
 
 
@@ -139,8 +143,13 @@ class Staging:
         return [id for id, its in known.items() if its.digest and its.mark == fingerprints[id] + its.digest]
 
     @flow
-    def stage(self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool) -> tuple[int, list[str]]:
+    def stage(
+        self, name: str, side: Side, staged: Sequence[Staged], *, complete: bool, signs: Signs = NO_SIGNS
+    ) -> tuple[int, list[str]]:
         """Keep what differs from what is linked. A `complete` scan also notes what it saw.
+
+        Args:
+            signs: what tells whether a record that comes under the id of one that lost its partner is another one.
 
         Returns:
             How many did not differ, and those that do, came anew and are no newer than they were.
@@ -148,6 +157,7 @@ class Staging:
         unchanged: list[str] = []
         learnt: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
+        unlinked: dict[str, Observation] = {}
         older: list[str] = []
         with self._core.transaction() as c:
             known = self._known(c, name, side, [s.observation.id for s in staged])
@@ -164,7 +174,9 @@ class Staging:
                 if its is not None and is_no_newer(to_moment(its.changed), life.changed):
                     older.append(id)
                 rows.append(self._core.rows.observed(name, item.observation, linked=its is not None))
-            forgotten = self._forgotten(c, name, side, [row["id"] for row in rows if not row["linked"]])
+                if its is None:
+                    unlinked[id] = item.observation
+            forgotten = self._look_at_tombstones(c, name, side, unlinked, signs)
             rows = [row for row in rows if row["id"] not in forgotten]
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
@@ -263,17 +275,41 @@ class Staging:
         values = {**self._core.values(name, side), "plan_id": plan_id}
         return list(self._core.database.execute(c, which, query, values).scalars())
 
-    def _forgotten(self, c: Connection, name: str, side: Side, ids: Sequence[str]) -> set[str]:
-        """Those of the records of which nothing is to be kept."""
-        if not ids:
+    def _look_at_tombstones(
+        self, c: Connection, name: str, side: Side, seen: Mapping[str, Observation], signs: Signs
+    ) -> set[str]:
+        """Drop those of records whose ids others have now, and learn what the rest are known by.
+
+        Returns:
+            Those of which nothing is to be kept.
+        """
+        if not seen:
             return set()
 
         def query() -> Any:
-            d = t.tombstones.c
-            return select(d.id, d.reason).where(*named(t.tombstones), self._core.database.among(d.id, "ids"))
+            return select(t.tombstones).where(*named(t.tombstones), self._core.database.among(t.tombstones.c.id, "ids"))
 
-        found = self._core.database.execute(c, "why deleted", query, self._core.values(name, side, ids))
-        return {row.id for row in found if self._core.rows.open_text(row.reason) == FORGOTTEN}
+        forgotten: set[str] = set()
+        others: list[str] = []
+        learnt: list[dict[str, Any]] = []
+        for row in self._core.database.execute(c, "tombstones", query, self._core.values(name, side, seen)):
+            reason, known, shown = self._core.rows.open_text(row.reason) or "", Life(row.born), seen[row.id]
+            base = {} if row.known is None else self._core.rows.open(row.known)
+            values = {field: shown.snapshot.values.get(field) for fields in signs.values() for field in fields}
+            life = shown.life.over(known)
+            if reason == FORGOTTEN:
+                forgotten.add(row.id)
+            elif who_is_it(signs, known, base, shown.life, values, {}) is not Who.SAME:
+                others.append(row.id)
+            elif shown.problem is None and (life.born, values) != (
+                known.born,
+                {name: base.get(name) for name in values},
+            ):
+                left = attrs.evolve(shown, snapshot=Snapshot(values), life=life)
+                learnt.append(self._core.rows.tombstone(name, left, reason, apart=row.apart))
+        self._core.delete(c, t.tombstones, name, side, others)
+        self._core.database.upsert(c, t.tombstones, learnt)
+        return forgotten
 
     def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
 

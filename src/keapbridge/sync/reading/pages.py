@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -124,17 +125,17 @@ def stage(
     complete: bool,
 ) -> Flow[tuple[int, list[str]]]:
     """Keep what was seen, as far as it differs from what is known; the same answer as of `stage_page`."""
+    keep = partial(sync.store.staging.stage, sync.name, side, complete=complete, signs=sync.mapper.signs)
 
     def some(batch: Sequence[Observation]) -> Flow[list[tuple[int, list[str]]]]:
         with uncollected():
             rows = [sync.staged(o, prints.get(o.id)) for o in batch]
-        return [(yield from sync.store.staging.stage(sync.name, side, rows, complete=complete))]
+        return [(yield from keep(rows))]
 
     def alone(seen: Observation, error: Exception) -> Flow[list[tuple[int, list[str]]]]:
         reason = sync.guard.failed(error, f"{sync.name} {side.title} {seen.id}")
         problem = Observation(side, seen.id, Snapshot({}), problem=reason, seen_in=seen.seen_in)
-        row = sync.staged(problem)
-        return [(yield from sync.store.staging.stage(sync.name, side, [row], complete=complete))]
+        return [(yield from keep([sync.staged(problem)]))]
 
     parts = yield from sync.guard.by_halves(observations, some, alone)
     return sum(same for same, _ in parts), [id for _, older in parts for id in older]

@@ -35,6 +35,7 @@ from keapbridge.store.migrations.versions import (
     v0024_sources,
     v0025_keys_of_links,
     v0026_indexes_of_actions,
+    v0027_who_is_gone,
 )
 
 __all__ = ["SCRIPTS"]
@@ -66,4 +67,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0024_sources,
     v0025_keys_of_links,
     v0026_indexes_of_actions,
+    v0027_who_is_gone,
 )

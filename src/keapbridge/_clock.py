@@ -7,19 +7,15 @@ event. Who only measures a wait of its own, as a driver's sleep and the deadline
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 __all__ = ["elapsed", "utc_now"]
 
+utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+"""What time it is, in UTC."""
 
-def utc_now() -> datetime:
-    """What time it is, in UTC."""
-    return datetime.now(UTC)
-
-
-def elapsed() -> float:
-    """Seconds since some moment, also those that the machine sleeps: of `time.monotonic` that depends on the system."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
-        if hasattr(time, name):
-            return time.clock_gettime(getattr(time, name))
-    return time.monotonic()
+_CLOCKS = [getattr(time, name) for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC") if hasattr(time, name)]
+elapsed: Callable[[], float] = partial(time.clock_gettime, _CLOCKS[0]) if _CLOCKS else time.monotonic
+"""Seconds since some moment, also those that the machine sleeps: of `time.monotonic` that depends on the system."""

@@ -27,6 +27,7 @@ from keapbridge._flow.effects import (
     Elapsed,
     Finish,
     Flow,
+    Gate,
     Gather,
     Halt,
     NewId,
@@ -58,6 +59,17 @@ def _doze(seconds: float) -> Iterator[float]:
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         yield min(left, DOZE)
+
+
+def _around(driver: object) -> Scope | None:
+    """The scope of what a driver runs at this place."""
+    scope = scopes.current.get()
+    return None if scope is None or scope.task.driver is not driver else scope
+
+
+def _inner(scope: Scope, flow: Flow[Any], gate: Gate | None = None, place: tuple[str, str] | None = None) -> Scope:
+    """That of a flow which is run within another one."""
+    return Scope(scope.task, flow, scope, scope.gates if gate is None else (*scope.gates, gate), place)
 
 
 @contextmanager
@@ -120,9 +132,9 @@ class SyncDriver:
         An exception that interrupts the calling thread (Ctrl-C, `SystemExit` of a signal handler) ends all flows that
         it has begun: each at its next call or wait. A second one does not wait for that.
         """
-        outer = scopes.of(self)
+        outer = _around(self)
         if outer is not None:
-            return self._drive(outer.inner(flow), flow)
+            return self._drive(_inner(outer, flow), flow)
         task = Task(self)
         try:
             result = self._drive(Scope(task, flow), flow)
@@ -182,7 +194,7 @@ class SyncDriver:
                 return self._alongside(effect)
 
     def _admit(self, effect: Effect) -> None:
-        scope = scopes.of(self)
+        scope = _around(self)
         if scope is not None:
             for passing in scope.admit(effect):
                 self._drive(scope, passing)
@@ -190,7 +202,7 @@ class SyncDriver:
     def _block(self, effect: Blocking) -> Any:
         if effect.outward:
             self._admit(effect)
-        scope = scopes.of(self) if effect.at_home else None
+        scope = _around(self) if effect.at_home else None
         return effect.work() if scope is None else at_home(scope.task, effect.work)
 
     def _rest(self, effect: Sleep) -> None:
@@ -205,19 +217,19 @@ class SyncDriver:
             self._admit(effect)
 
     def _within(self, effect: Within) -> Any:
-        scope = scopes.of(self)
+        scope = _around(self)
         if scope is None:
             scope = Scope(Task(self), effect.flow)
-        return self._drive(scope.inner(effect.flow, effect.gate, effect.place), effect.flow)
+        return self._drive(_inner(scope, effect.flow, effect.gate, effect.place), effect.flow)
 
     def _finish(self, effect: Finish) -> Any:
-        scope = scopes.of(self)
+        scope = _around(self)
         if scope is None or self._one_thread or threading.get_ident() != scope.task.home:
             return self.run(effect.flow)
         return Workers(scope.task, [effect.flow], self.run).one_to_its_end()
 
     def _gather(self, effect: Gather) -> list[Any]:
-        scope = scopes.of(self)
+        scope = _around(self)
         task = Task(self) if scope is None else scope.task
         return Workers(task, effect.flows, self.run).all(1 if self._one_thread else effect.limit)
 
@@ -258,9 +270,9 @@ class AsyncDriver:
 
         A task that is cancelled waits for what the store is doing, and for what must not be left half-way.
         """
-        outer = scopes.of(self)
+        outer = _around(self)
         if outer is not None:
-            return await self._drive(outer.inner(flow), flow)
+            return await self._drive(_inner(outer, flow), flow)
         task = Task(self)
         try:
             result = await self._drive(Scope(task, flow), flow)
@@ -318,7 +330,7 @@ class AsyncDriver:
                 return await self._alongside(effect)
 
     async def _admit(self, effect: Effect) -> None:
-        scope = scopes.of(self)
+        scope = _around(self)
         if scope is not None:
             for passing in scope.admit(effect):
                 await self._drive(scope, passing)
@@ -344,10 +356,10 @@ class AsyncDriver:
             await self._admit(effect)
 
     async def _within(self, effect: Within) -> Any:
-        scope = scopes.of(self)
+        scope = _around(self)
         if scope is None:
             scope = Scope(Task(self), effect.flow)
-        return await self._drive(scope.inner(effect.flow, effect.gate, effect.place), effect.flow)
+        return await self._drive(_inner(scope, effect.flow, effect.gate, effect.place), effect.flow)
 
     async def _alongside(self, effect: Alongside) -> Any:
         if self._one_thread:
@@ -364,7 +376,7 @@ class AsyncDriver:
         try:
             return await self._asyncio.shield(task)
         except self._asyncio.CancelledError as interrupt:
-            scope = scopes.of(self)
+            scope = _around(self)
             if scope is None or not scope.gates:
                 await self._asyncio.wait([task])
                 raise
@@ -376,7 +388,7 @@ class AsyncDriver:
         flows = enumerate(effect.flows)
         results: dict[int, Any] = {}
         failures: list[BaseException] = []
-        scope = scopes.of(self)
+        scope = _around(self)
         task = Task(self) if scope is None else scope.task
 
         async def worker() -> None:

@@ -15,7 +15,7 @@ import attrs
 
 from keapbridge._flow.effects import Effect, Flow, Gate, Halt
 
-__all__ = ["Errand", "Scope", "Task", "current", "of", "places", "trace"]
+__all__ = ["Errand", "Scope", "Task", "current", "places", "trace"]
 
 NOTE = "keapbridge: in "
 
@@ -80,10 +80,6 @@ class Scope:
     gates: tuple[Gate, ...] = ()
     place: tuple[str, str] | None = None
 
-    def inner(self, flow: Flow[Any], gate: Gate | None = None, place: tuple[str, str] | None = None) -> Scope:
-        """That of a flow which this one runs."""
-        return Scope(self.task, flow, self, self.gates if gate is None else (*self.gates, gate), place)
-
     def admit(self, effect: Effect) -> Iterator[Flow[None]]:
         """What is to be run before an effect may be performed.
 
@@ -105,12 +101,6 @@ class Scope:
 
 
 current: ContextVar[Scope | None] = ContextVar("keapbridge_scope", default=None)
-
-
-def of(driver: object) -> Scope | None:
-    """The scope of what a driver runs at this place."""
-    scope = current.get()
-    return None if scope is None or scope.task.driver is not driver else scope
 
 
 def places(scope: Scope | None) -> list[tuple[str, str]]:

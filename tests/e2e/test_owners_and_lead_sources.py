@@ -176,3 +176,41 @@ def test_a_lead_source_that_somebody_decides_for_is_made(world: World, value: st
     made = world.keap.state.lead_sources[world.keap.state.contacts[id]["leadsource_id"]]["name"]
     assert made == world.crm.state.contacts[ada]["LeadSource"] == (value or "Fair")
     world.assert_quiet(**options)
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("crm", variants(["emulator", "database", "declared"], quick=["emulator"]))
+@pytest.mark.parametrize("how", ["deleted", "made anew", "noticed by one look"])
+def test_a_tag_that_is_deleted_in_keap_is_taken_from_nobody_here(crm: str, how: str, *, create: bool) -> None:
+    tags = kb.tags("JobTitle", separator=",", create=create)
+    with worlds() as make:
+        world = make(crm, mappers={"contacts": MAPPERS["contacts"].without("JobTitle").with_lenses(tags)})
+        keap = world.keap.emulator
+        vip, new = (keap.state.tags.add({"name": name}) for name in ("VIP", "New"))
+        for name, its in (("Ada", "New,VIP"), ("Ben", "VIP"), ("Eve", "New")):
+            world.crm.add("contacts", {"FirstName": name, "Email": f"{name}@example.org", "JobTitle": its})
+        for _ in range(2):
+            world.run()
+            world.wait(days=2)
+        theirs = {name: world.by("contacts", "keap", FirstName=name) for name in ("Ada", "Ben", "Eve")}
+        keap.state.tags.delete(vip)
+        for id, held in keap.state.contacts.items():
+            keap.state.contacts.edit(id, tag_ids=[tag for tag in held["tag_ids"] if tag != vip])
+        if how == "made anew":
+            keap.state.tags.add({"name": "VIP"})
+        if how == "noticed by one look":
+            world.look_at("contacts", keap=(theirs["Eve"],))
+        for full in (False, True):
+            world.run(full=full)
+            assert sorted(world.column("customcrm", "JobTitle").values()) == ["New", "New,VIP", "VIP"]
+            world.wait(days=2)
+        keap.state.contacts.edit(theirs["Ada"], tag_ids=[])
+        keap.state.contacts.edit(theirs["Ben"], tag_ids=[new])
+        world.crm.edit("contacts", world.by("contacts", "customcrm", FirstName="Eve"), {"JobTitle": None})
+        for full in (False, True):
+            world.run(full=full)
+            ours = {row["FirstName"]: row.get("JobTitle") or "" for row in world.rows()["customcrm"].values()}
+            assert ours == {"Ada": "VIP", "Ben": "New, VIP", "Eve": ""}
+            held_there = {id: held["tag_ids"] for id, held in keap.state.contacts.items()}
+            assert held_there == {theirs["Ada"]: [], theirs["Ben"]: [new], theirs["Eve"]: []}
+            world.wait(days=2)

@@ -6,6 +6,7 @@ It is one call for each of the lists that the mapping refers to, for they are sh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -18,6 +19,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
+from keapbridge.store.sql.bases import Left
 
 __all__ = ["HasEntries", "KnownEntries"]
 
@@ -110,8 +112,8 @@ class KnownEntries:
     def _note(self) -> Flow[bool]:
         """Note what the ids mean; whether one means something else than was noted before.
 
-        Where a name is another entry's by now, what the fields of Keap were known to be called by it is not so any
-        more: they were emptied when the first one was deleted, and nobody has edited them.
+        What Keap has lost with an entry was taken by nobody: a tag that is deleted is no more among those that contacts
+        were known to have, and what was called by a name that is another entry's by now is not known any more.
         """
         told = yield from self.store.facts.get(self._fact)
         now: _Told = {name: entries.told for name, entries in sorted(self.lists.items())}
@@ -119,12 +121,22 @@ class KnownEntries:
         if told == text:
             return False
         before: _Told = {} if told is None else msgspec.json.decode(told, type=_Told)
-        anew = {of: names for of in now.keys() & before.keys() if (names := _made_anew(before[of], now[of]))}
-        fields = {field: anew[of] for field, of in self.mapper.listed.items() if of in anew}
-        if fields:
-            yield from self.store.bases.forget_values(self.mapper.name, Side.KEAP, fields)
+        left = dict(self._left(before, now))
+        if left:
+            yield from self.store.bases.forget_parts(self.mapper.name, Side.KEAP, left)
         yield from self.store.facts.set(self._fact, text)
         return _means_else(before, now)
+
+    def _left(self, before: _Told, now: _Told) -> Iterator[tuple[str, Left]]:
+        """The fields whose values have lost entries, with what is left of a value."""
+        for lens in self.mapper.lenses:
+            of = lens.kind.entries
+            if of is None or not (gone := _gone(before.get(of, ()), now.get(of, ()))):
+                continue
+            there = {blind(name) for _, name in now[of]}
+            names = gone if lens.kind.is_marked else {name for name in gone if blind(name) in there}
+            if names:
+                yield lens.name, partial(lens.kind.without, names=names)
 
     @property
     def _fact(self) -> str:
@@ -140,12 +152,11 @@ def _made(mapper: Mapper) -> Mapping[str, str]:
     return {name: kind.entries for name, kind in kinds.items() if kind.makes and kind.entries is not None}
 
 
-def _made_anew(before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """The names of entries that are gone, which are those of others now."""
-    ids = {id for id, _ in now}
-    kept = {blind(name) for id, name in before if id in ids}
-    there = {blind(name) for _, name in now}
-    return frozenset(name for id, name in before if id not in ids and blind(name) in there - kept)
+def _gone(before: Iterable[tuple[str, str]], now: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The names of entries that are gone, unless they are also those of others that were there."""
+    ids, told = {id for id, _ in now}, tuple(before)
+    kept = {blind(name) for id, name in told if id in ids}
+    return frozenset(name for id, name in told if id not in ids and blind(name) not in kept)
 
 
 def _means_else(before: _Told, now: _Told) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kept import CUSTOMCRM, KEAP, TOYS, link, run, seen, stage
 
 from keapbridge.model.kept_in_store import Commit
+from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Link
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
@@ -19,6 +20,13 @@ def test_fields_are_forgotten_on_their_side_only(toys: LinkStore, others: LinkSt
     run(toys.bases.forget(TOYS, {KEAP: ["colour"], CUSTOMCRM: ["name"]}))
     assert list(toys.links.all(TOYS)) == [Link("a", "A", {"colour": "red"}, {"name": "Ada"})]
     assert list(others.links.all(TOYS)) == [Link("a", "A", values, values)]
+
+
+def test_what_is_left_of_a_value_is_known_and_what_is_not_there_stays_so(toys: LinkStore) -> None:
+    run(toys.links.settle([Commit(TOYS, Link("a", "A", {"name": "Ada"}, {"name": "Ada", "colour": "red"}), {})]))
+    left = {"name": str.upper, "colour": lambda _: UNSET, "size": lambda _: "XL"}
+    run(toys.bases.forget_parts(TOYS, KEAP, left))
+    assert list(toys.links.all(TOYS)) == [Link("a", "A", {"name": "Ada"}, {"name": "ADA"})]
 
 
 def test_no_pair_is_taken_for_settled_any_more(toys: LinkStore) -> None:

@@ -267,6 +267,10 @@ class Kind(ABC):
         """The names of entries of a list of Keap that a value is made of."""
         return (str(value),) if self.entries is not None and value is not None else ()
 
+    def without(self, value: Canonical, names: Collection[str]) -> Maybe[Canonical]:
+        """What is left of a value once entries of a list of Keap are gone; `UNSET` if that is nothing."""
+        return UNSET if value in names else value
+
     def incomparable(self, a: Canonical, b: Canonical) -> str | None:
         """Why two values cannot take each other's place, so that no policy chooses between them; mostly they can."""
         return None

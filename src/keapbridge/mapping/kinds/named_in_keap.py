@@ -178,6 +178,9 @@ class Tags(Kind):
     def names_in(self, value: Canonical) -> Collection[str]:
         return _names(value)
 
+    def without(self, value: Canonical, names: Collection[str]) -> Maybe[Canonical]:
+        return _joined(name for name in _names(value) if name not in names)
+
     def sample(self, asked: Asked) -> Sample | None:
         known = asked.links.get(self.entries, ())
         if len(known) < 2:

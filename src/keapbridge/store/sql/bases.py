@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from keapbridge._flow.effects import Flow
+from keapbridge.model.maybe import UNSET, Maybe
 from keapbridge.model.records import Canonical, Link
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -15,9 +16,10 @@ from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core
 from keapbridge.store.sql.rows import CHUNK
 
-__all__ = ["Bases"]
+__all__ = ["Bases", "Left"]
 
 BASES: Mapping[str, Any] = {column: bindparam(f"its_{column}") for column in ("customcrm_base", "keap_base")}
+Left = Callable[[Canonical], Maybe[Canonical]]
 SETTLED = ("customcrm_digest", "keap_digest", "customcrm_mark", "keap_mark")
 
 
@@ -42,12 +44,14 @@ class Bases:
 
         return self._rewrite(name, forgotten)
 
-    def forget_values(self, name: str, side: Side, values: Mapping[str, Collection[Canonical]]) -> Flow[None]:
-        """Forget that a side was known to hold one of these values in a field, in all links."""
+    def forget_parts(self, name: str, side: Side, left: Mapping[str, Left]) -> Flow[None]:
+        """Let a side be known to hold what is left of it in some fields, in all links; done twice, it is done."""
 
         def forgotten(link: Link) -> Link:
             base = link.base(side)
-            return link.forgetting(side, {field for field, its in values.items() if base.get(field) in its})
+            known = {field: its(base[field]) for field, its in left.items() if field in base}
+            new = {field: value for field, value in {**base, **known}.items() if value is not UNSET}
+            return link if new == base else link.with_base(side, new)
 
         return self._rewrite(name, forgotten)
 

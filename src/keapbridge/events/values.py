@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from keapbridge._clock import utc_now
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.side import Side
 
 __all__ = [
@@ -108,7 +108,7 @@ class PhaseBegun(Event):
         doing: `reading`, `planning` or `writing`.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     doing: str
 
 
@@ -123,7 +123,7 @@ class PhaseEnded(Event):
         error: the type of the error that ended it; `None` where none did.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     doing: str
     seconds: float
     error: str | None = None
@@ -140,7 +140,7 @@ class Page(Event):
         unchanged: how many of them are known already.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     records: int
     unchanged: int
@@ -211,7 +211,7 @@ class Record(Event):
         reason: why, without what a system or a function of the host said about it: that is in the report.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     outcome: str
     side: Side | None = None
     customcrm_id: str | None = None
@@ -233,7 +233,7 @@ class Field(Event):
         reason: why.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     fields: tuple[str, ...]
     side: Side | None = None
     customcrm_id: str | None = None
@@ -253,7 +253,7 @@ class Conflict(Event):
         reason: why it is not decided.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     fields: tuple[str, ...]
     customcrm_id: str | None = None
     keap_id: str | None = None
@@ -271,7 +271,7 @@ class Progress(Event):
         total: how many there are; `None` where that is not known yet.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     doing: str
     done: int
     total: int | None

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from keapbridge.model.change import Change, FieldConflict, Held
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
@@ -56,7 +56,7 @@ class Create:
         changes: what is written to the record itself, because it is linked then: constants.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
@@ -76,7 +76,7 @@ class Update:
         raw: what is to be taken back, in the notation of its system.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     changes: tuple[Change, ...]
@@ -99,7 +99,7 @@ class Adopt:
         replaces: the Keap record that the Customcrm record was linked to before, when that was merged into this one.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     key: str
@@ -115,7 +115,7 @@ class Adopt:
 class Delete:
     """Delete the record on `side`, whose partner is proven gone; or `archive` it instead."""
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     id: str
     partner_id: str
@@ -134,7 +134,7 @@ class Unlink:
         reissued: whether the id of the one that is gone belongs to another record now.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     gone: Side
@@ -150,7 +150,7 @@ class Unlink:
 class Conflict:
     """A field that waits for a decision; the field `*` stands for the whole record (deleted here, edited there)."""
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     conflict: FieldConflict
@@ -168,7 +168,7 @@ class Skip:
         accept: the name by which a person accepts what a brake holds.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     id: str
     reason: str
@@ -189,7 +189,7 @@ class TellApart:
         back: whether that is taken back, so that they are in doubt again.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     one: tuple[Side, str]
     other: tuple[Side, str]
     back: bool = False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.raw import RawChange
 from keapbridge.model.records import Canonical, Link, Observation, Pair
 from keapbridge.model.report import Line
@@ -116,7 +116,7 @@ class Intent:
     """
 
     id: str
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     source_id: str
     values: Mapping[str, Canonical] = attrs.field(repr=False)
@@ -138,7 +138,7 @@ class JournalEntry:
         sources: the records of the other side whose values are in `before`: they had been written over this one.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     record_id: str
     kind: str
@@ -179,7 +179,7 @@ class Commit:
         overwrites: what was lost in the write.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     link: Link
     digests: Mapping[Side, str | None]
     staged: tuple[Observation, ...] = ()
@@ -205,7 +205,7 @@ class Removal:
         parted: records of the link that are both left, each to be kept apart for that reason.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     link: Link
     survivor: Observation | None = None
     reason: str = ""
@@ -240,7 +240,7 @@ class Missing:
 class Failure:
     """A record that failed: why, how often, and when it is tried again (`None`: not by itself)."""
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     id: str
     reason: str
@@ -264,7 +264,7 @@ class Forgotten:
         cleaned: whether the file holds no remains; a PostgreSQL drops them when it vacuums.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm: tuple[str, ...]
     keap: tuple[str, ...]
     erased: Mapping[str, int]

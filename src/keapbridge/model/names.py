@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, cast
 
-__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name", "Told", "as_name"]
+__all__ = ["COMPANIES", "CONTACTS", "CUSTOMCRM_OBJECTS", "CUSTOMERS", "ORDER", "PRODUCTS", "Name", "as_name"]
 
 COMPANIES: Final = "companies"
 PRODUCTS: Final = "products"
@@ -18,12 +18,10 @@ CUSTOMERS: Final = "customers"
 CUSTOMCRM_OBJECTS: Final[Mapping[str, str]] = {COMPANIES: CUSTOMERS, PRODUCTS: PRODUCTS, CONTACTS: CONTACTS}
 """Synchronization → what Customcrm calls its records. Keap calls them as the synchronization is called."""
 
-if TYPE_CHECKING:
-    Told: TypeAlias = Name
-    """The name in what a session tells: it takes that again, in `explain` and its like."""
 
-    def as_name(given: str) -> Name:
-        """What is kept as a text, as what it is for type checkers: hosts pass it on to a session."""
-        ...
-else:
-    Told = as_name = str  # what is kept may be of a synchronization of another name
+def as_name(given: str) -> Name:
+    """A name that is kept or told, as a session takes it again, in `explain` and its like.
+
+    Nothing is checked: a synchronization that is none of the three has a name of its own.
+    """
+    return cast("Name", given)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.records import Canonical
 from keapbridge.model.side import Side
 from keapbridge.model.token import token_of
@@ -27,7 +27,7 @@ class PairInDoubt:
         linked_to: the record that the other one is linked to; `None` where it is linked to nothing.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     id: str
     other_side: Side
@@ -63,7 +63,7 @@ class ToldApart:
         by: who has said it, where that is known.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     side: Side
     id: str
     other_side: Side

@@ -11,7 +11,7 @@ import attrs
 
 from keapbridge.model.elsewhere import passed_on
 from keapbridge.model.finding import Finding
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.side import Side
 from keapbridge.tables.tabular import Rows, Tabular
 from keapbridge.tables.values import Row, row_of
@@ -38,7 +38,7 @@ class Line:
         reason: why, for `conflict`, `skipped` and `failed`; what decided, where a policy did.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     outcome: str
     side: Side | None = None
     customcrm_id: str | None = None

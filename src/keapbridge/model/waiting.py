@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 
 __all__ = ["Waiting"]
 
@@ -19,7 +19,7 @@ class Waiting:
         more: which of them were not counted to their end: `"conflicts"`, `"pairs_in_doubt"`.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     conflicts: int
     pairs_in_doubt: int
     failures: int

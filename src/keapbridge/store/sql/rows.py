@@ -18,6 +18,7 @@ from keapbridge._seal import Seal
 from keapbridge.errors import LinkStoreError
 from keapbridge.model.actions import Action, Create, Delete, Skip, TellApart, kind_of
 from keapbridge.model.kept_in_store import Commit, Failure, Intent, JournalEntry, RecordKey
+from keapbridge.model.names import Name
 from keapbridge.model.raw import RawChange, from_plain, to_plain
 from keapbridge.model.records import Awaited, Canonical, Decided, Life, Link, Observation, Snapshot
 from keapbridge.model.report import Line
@@ -469,6 +470,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(RawChange, _raw_to_plain)
     converter.register_structure_hook(Canonical, lambda value, _: value)
     converter.register_unstructure_hook(Canonical, lambda value: value)
+    converter.register_structure_hook_func(lambda kind: kind == Name, lambda value, _: value)  # see `as_name`
     configure_tagged_union(Action, converter, tag_name="action", tag_generator=lambda cls: cls.__name__.lower())
     return converter
 

@@ -10,7 +10,7 @@ import attrs
 from keapbridge._flow.effects import Flow
 from keapbridge.model.change import Change, FieldConflict, Held
 from keapbridge.model.kept_in_store import Failure, JournalEntry
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.showing.html import Html, changed, display, fold, listing, note, table
@@ -36,7 +36,7 @@ class Explanation:
         history: what was written to either record, newest first.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     link: Link | None
     customcrm: Snapshot | None
     keap: Snapshot | None

@@ -13,7 +13,7 @@ from keapbridge.decide.merge import Merge
 from keapbridge.errors import StalePlanError
 from keapbridge.model.change import RECORD, FieldConflict
 from keapbridge.model.kept_in_store import Missing
-from keapbridge.model.names import Told, as_name
+from keapbridge.model.names import Name, as_name
 from keapbridge.model.records import Canonical, Pair
 from keapbridge.model.side import Side
 from keapbridge.model.token import digest_of, read_token, token_of
@@ -44,7 +44,7 @@ class OpenConflict:
         listed_at: when it was listed.
     """
 
-    object: Told = attrs.field(converter=as_name)
+    object: Name = attrs.field(converter=as_name)
     customcrm_id: str
     keap_id: str
     field: str

@@ -35,7 +35,7 @@ LOOK_UPS = 4
 
 
 @attrs.define
-class _Survivors:
+class _Successors:
     """Records that a vanished one may have become: what people merged it into in Keap, or itself under another id.
 
     Attributes:
@@ -61,10 +61,10 @@ class _Survivors:
 def plan_deletions(part: PlanPart) -> Flow[None]:
     """Plan what follows from every linked record that is missing on one side."""
     with (yield from part.sync.store.match_keys.scratch()) as scratch:
-        yield from _plan_deletions(part, _Survivors(part.plan_id, scratch))
+        yield from _plan_deletions(part, _Successors(part.plan_id, scratch))
 
 
-def _plan_deletions(part: PlanPart, survivors: _Survivors) -> Flow[None]:
+def _plan_deletions(part: PlanPart, successors: _Successors) -> Flow[None]:
     sync = part.sync
     looked_up = 0
     allowed: int | None = None
@@ -77,7 +77,7 @@ def _plan_deletions(part: PlanPart, survivors: _Survivors) -> Flow[None]:
         if allowed is None:  # it takes a look at all links, so it is asked only if anything is missing
             allowed = yield from _allowed(sync)
             cursor = yield from sync.store.cursors.get(sync.name, Side.KEAP)
-            survivors.since = cursor.since if cursor else None
+            successors.since = cursor.since if cursor else None
         open_items = [item for item in batch if not item.proven]
         within = open_items[: max(0, allowed - looked_up)]
         looked_up += len(within)
@@ -95,7 +95,7 @@ def _plan_deletions(part: PlanPart, survivors: _Survivors) -> Flow[None]:
                 handled.add(item.pair.link.customcrm_id)
                 yield from stop_point()
                 try:
-                    actions += yield from _plan_missing(sync, item, survivors)
+                    actions += yield from _plan_missing(sync, item, successors)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the other records are planned
                     actions.append(part.skip(item.side, item.id, error))
         yield from part.add(actions)
@@ -143,11 +143,11 @@ def _look_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
     return False
 
 
-def _plan_missing(sync: Synchronization, item: Missing, survivors: _Survivors) -> Flow[list[Action]]:
+def _plan_missing(sync: Synchronization, item: Missing, successors: _Successors) -> Flow[list[Action]]:
     pair, gone = item.pair, item.side
     ids = (pair.link.customcrm_id, pair.link.keap_id)
     if sync.traits.merges_in_keap and gone is Side.KEAP:
-        survivor = yield from _plan_survivor(sync, pair, survivors)
+        survivor = yield from _plan_survivor(sync, pair, successors)
         if survivor:
             return survivor
     left = gone.other
@@ -162,8 +162,8 @@ def _plan_missing(sync: Synchronization, item: Missing, survivors: _Survivors) -
         case "unlink":
             return [Unlink(sync.name, *ids, gone, f"deleted in {gone.title}")]
         case rule:
-            if successors := (yield from _successors(sync, pair, gone, survivors)):
-                reason = f"deleted in {gone.title}, perhaps {', '.join(successors)} now: nothing is deleted"
+            if others := (yield from _may_be_now(sync, pair, gone, successors)):
+                reason = f"deleted in {gone.title}, perhaps {', '.join(others)} now: nothing is deleted"
                 return [Unlink(sync.name, *ids, gone, reason)]
             if (yield from is_left_edited(sync, pair, left)):
                 reason = f"deleted in {gone.title}, edited in {left.title}"
@@ -203,26 +203,26 @@ def differs(pair: Pair, side: Side) -> bool:
     )
 
 
-def _successors(sync: Synchronization, pair: Pair, gone: Side, survivors: _Survivors) -> Flow[list[str]]:
+def _may_be_now(sync: Synchronization, pair: Pair, gone: Side, successors: _Successors) -> Flow[list[str]]:
     """The records that may be what one that is gone has become: under another id, merged, or made a second time.
 
     They have no partner, and share a match key with it.
     """
     link = pair.link
     keys = sync.keys(Snapshot(link.base(gone)))
-    found = yield from survivors.among(sync, gone, keys)
+    found = yield from successors.among(sync, gone, keys)
     partner = link.id(gone.other)
     told = yield from sync.store.told_apart.of(sync.name, [partner])
     others = told.get((gone.other, partner), frozenset())
     return sorted({id for id, linked in found if not linked and id != link.id(gone) and (gone, id) not in others})
 
 
-def _plan_survivor(sync: Synchronization, pair: Pair, survivors: _Survivors) -> Flow[list[Action]]:
+def _plan_survivor(sync: Synchronization, pair: Pair, successors: _Successors) -> Flow[list[Action]]:
     """The record that a vanished one was merged into: it shares a match key and was changed since the last run."""
     link = pair.link
     keys = sync.keys(Snapshot(link.keap_base))
-    since, claimed = survivors.since, survivors.claimed
-    found = yield from survivors.among(sync, Side.KEAP, keys)
+    since, claimed = successors.since, successors.claimed
+    found = yield from successors.among(sync, Side.KEAP, keys)
     told = (yield from sync.store.told_apart.of(sync.name, [link.customcrm_id])).get(
         (Side.CUSTOMCRM, link.customcrm_id), frozenset()
     )
@@ -234,7 +234,7 @@ def _plan_survivor(sync: Synchronization, pair: Pair, survivors: _Survivors) -> 
         claimed.add(recent[0].id)
         moved = Pair(attrs.evolve(link, keap_id=recent[0].id, keap_life=recent[0].life), pair.customcrm, recent[0])
         snapshots = [moved.current[side] for side in Side]
-        context = yield from sync.context(snapshots, plan_id=survivors.plan_id)
+        context = yield from sync.context(snapshots, plan_id=successors.plan_id)
         outcome = sync.merged(moved, sync.rules(context))
         both = (link.customcrm_id, recent[0].id)
         adopt = Adopt(sync.name, *both, "merged contact", outcome.changes, outcome.held, replaces=link.keap_id)

@@ -20,7 +20,7 @@ from wired.accidents import FIELD
 from wired.checks import EXPECTED
 from wired.hosts import STALE
 from wired.places import CRMS
-from wired.shown import hidden, look_often
+from wired.shown import cooks, hidden, look_often
 from wired.world import CONTACTS, CUSTOMCRM, HOST, KEAP, POISON, PRODUCTS
 
 
@@ -303,9 +303,7 @@ def need_something(game: Any, *, made: int, title: str | None) -> None:
 
 def leave_the_filter(game: Any) -> None:
     """Somebody is deleted in Keap whose counterpart takes no part any more, or is edited at the last moment."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 4)
-    assert pairs
+    pairs = cooks(game, 4)
     game.policy = policy_without_brakes(deletions="delete", archive={})
     game.type((CONTACTS, CUSTOMCRM, pairs[0][CUSTOMCRM]), JobTitle="Nobody")
     for pair in pairs:
@@ -396,9 +394,7 @@ def _list_in_parts(game: Any) -> None:
 
 def try_again(game: Any) -> None:
     """Calls fail for a while, and a person says which are tried again at once; who waits is told."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 2)
-    assert pairs
+    pairs = cooks(game, 2)
     for pair in pairs:
         game.type((CONTACTS, CUSTOMCRM, pair[CUSTOMCRM]), JobTitle="Nurse")
     number = game.numbers
@@ -478,9 +474,7 @@ def stamp_ahead(game: Any) -> None:
 def restore_contacts(game: Any) -> None:
     """A side goes back while contacts alone are synced, which stops; who is edited then is in doubt no more."""
     for many in (11, 2):
-        game.clock.pass_by(AFTER_THE_TERM)
-        pairs = game._pairs_with("Cook", many)
-        assert pairs
+        pairs = cooks(game, many)
         backup = game.crm.backup()
         for pair in pairs:
             game.type((CONTACTS, KEAP, pair[KEAP]), JobTitle="Nurse")
@@ -555,9 +549,7 @@ def list_no_tags(game: Any) -> None:
 
 def refuse_a_record(game: Any) -> None:
     """Keap fails whenever it is to show one contact: the others are read, and that one is not taken for gone."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 4)
-    assert pairs
+    pairs = cooks(game, 4)
     way = game.ways[KEAP]
     spoiled = pairs[1][KEAP]
 
@@ -601,9 +593,7 @@ def appear_while_it_is_uncertain(game: Any) -> None:
 
 def write_an_address_of_another(game: Any) -> None:
     """Somebody gets the address of another in Keap, of whom an address cannot be read: nobody is opted in by that."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 2)
-    assert pairs
+    pairs = cooks(game, 2)
     number = game.numbers
     address = f"zz{number}@example.org"
     other = game.add(CONTACTS, KEAP, FirstName="Kai", LastName=f"Q{number}", Email=address)

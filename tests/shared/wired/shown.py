@@ -22,15 +22,21 @@ def look_often(game: Any, often: int, *, full: bool) -> None:
         game.clock.pass_by(AFTER_THE_TERM)
 
 
+def cooks(game: Any, many: int) -> list[dict[kb.Side, str]]:
+    """So many new people, who hold the same in both systems; nobody else plays with them yet."""
+    game.clock.pass_by(AFTER_THE_TERM)
+    pairs: list[dict[kb.Side, str]] = game._pairs_with("Cook", many)
+    assert pairs
+    return pairs
+
+
 def empty_along(game: Any, how: str) -> None:
     """A CRM that takes a part of a record for all of it: what people had there stays in Keap.
 
     Args:
         how: its answers leave out what is `"empty"`, or what is not `"sent"`; or the record is `"gone"` right after.
     """
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 3)
-    assert pairs
+    pairs = cooks(game, 3)
     way = game.ways[CUSTOMCRM]
     for pair in pairs:
         game.type((CONTACTS, KEAP, pair[KEAP]), FirstName="Ola")
@@ -65,9 +71,7 @@ def _filled(answer: Any) -> Any:
 
 def leave_out_by_id(game: Any, side: kb.Side) -> None:
     """What lists show, reads by id leave out: nobody loses it, and it comes back."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 4)
-    assert pairs
+    pairs = cooks(game, 4)
 
     def answered(request: httpx.Request, answer: Any) -> Any:
         is_list = request.method == "GET" and not _by_id(request)
@@ -169,9 +173,7 @@ def _is_named(game: Any, pair: dict[kb.Side, str], letter: str) -> bool:
 
 def show_now_and_then(game: Any, side: kb.Side) -> None:
     """A list leaves out of some records what it shows of others: nobody loses it."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 4)
-    assert pairs
+    pairs = cooks(game, 4)
     some = {pair[side] for pair in pairs[:2]}
     reads = 0
 
@@ -225,9 +227,7 @@ def write_what_is_not_shown(game: Any, side: kb.Side) -> None:
 
 def drop_a_column_meanwhile(game: Any) -> None:
     """A column is dropped while a session is open, and comes back empty, to many: nobody loses what it held."""
-    game.clock.pass_by(AFTER_THE_TERM)
-    pairs = game._pairs_with("Cook", 11)
-    assert pairs
+    pairs = cooks(game, 11)
     session = game.session()
     game.watched(session.sync)
     game._blur(*game.pairs(CONTACTS))

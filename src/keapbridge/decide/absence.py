@@ -24,7 +24,8 @@ from enum import Enum
 
 import attrs
 
-from keapbridge.model.records import Observation, Values
+from keapbridge.model.records import Observation, Pair, Values
+from keapbridge.model.side import Side
 
 __all__ = [
     "ENOUGH",
@@ -33,6 +34,7 @@ __all__ = [
     "Question",
     "Verdict",
     "as_meant",
+    "beside_news",
     "evidence",
     "shows",
     "to_ask",
@@ -201,3 +203,20 @@ def as_meant(seen: Observation, base: Values, verdicts: dict[str, Verdict]) -> t
     if values == seen.snapshot.values:  # as for nearly all
         return seen, tuple(still_open)
     return attrs.evolve(seen, snapshot=attrs.evolve(seen.snapshot, values=values)), tuple(still_open)
+
+
+def beside_news(pair: Pair, side: Side) -> frozenset[str]:
+    """The fields of which a side is not known to hold anything, be it nothing, while the other one shows something new.
+
+    They have no base: their record did not show them when it was seen last, or what they held is not true any more.
+    Without a look at it, the news would pass for what both sides have come to.
+    """
+    other, known = pair.seen[side.other], pair.current[side]
+    if other is None or other.snapshot.values.keys() <= known.values.keys():  # as for nearly all
+        return frozenset()
+    base = pair.link.base(side.other)
+    return frozenset(
+        field
+        for field, value in other.snapshot.values.items()
+        if field not in known.values and field not in known.unreadable and value != base.get(field)
+    )

@@ -17,6 +17,7 @@ import msgspec
 from keapbridge._flow.effects import Flow
 from keapbridge._flow.uncollected import uncollected
 from keapbridge._io.circuit import is_outage
+from keapbridge.decide.absence import beside_news
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.decide.policy import HostRule
@@ -47,6 +48,7 @@ from keapbridge.sync.systems import Answers, System, TellsPlaces
 
 __all__ = ["AddressHolder", "Rule", "Seen", "Synchronization", "Traits", "digest"]
 
+UNKNOWN = "its record could not be read, and it is not known what it holds: what is new on the other side waits"
 KEAP_CURRENCY = "keap_currency"  # the fact that tells it
 
 
@@ -359,7 +361,9 @@ class Synchronization:
 
         if pair.orphans:
             waits = {**waits, **{field: Held(field, *its) for field, its in pair.orphans.items()}}
+        unknown = [Held(field, side, UNKNOWN) for side in Side for field in sorted(self.unknown(pair, side))]
         pair, unseen = self.absences.as_meant(pair)
+        unseen = (*unseen, *unknown)
         rules = tuple(rules)
         policy = self.settings.policy
         if rulings := self.deciding.get(pair.link.customcrm_id):
@@ -388,6 +392,15 @@ class Synchronization:
             outcome = putting_back(shown, outcome)
         guard.fields_went_well(self.name, "rules", {held.field for held in outcome.held} if outcome.held else ())
         return attrs.evolve(outcome, held=self.once(outcome.held)) if guard.held and outcome.held else outcome
+
+    def unknown(self, pair: Pair, side: Side) -> frozenset[str]:
+        """The fields of a side of which nothing is known, and to which something new of the other side would flow."""
+        fields = beside_news(pair, side)
+        if not fields:
+            return fields
+        has_vanished = self.absences.has_vanished
+        into = (lens.name for lens in self.mapper.lenses if lens.flows_to(side))
+        return fields.intersection(name for name in into if not has_vanished(side, name))
 
     def as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
         """The pair in which no text means another value only because its country has changed, or a name in Keap.

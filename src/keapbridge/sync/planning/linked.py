@@ -214,12 +214,14 @@ def settled_commit(sync: Synchronization, pair: Pair, outcome: Merge) -> Commit:
     link = pair.link
     if pair.doubt is not None and pair.doubt.winner is None:
         return Commit(sync.name, link, {})  # what is known of it is what was known of it before
+    held = {each.field for each in outcome.held}
     for side in Side:
         if (seen := pair.seen[side]) is not None:
             # An edit that still waits must stay newer than what is known: else it would pass for an old state.
             link = link.knowing(side, seen.life if outcome.is_settled else attrs.evolve(seen.life, changed=None))
         settled = {each.field: each.of(side) for each in outcome.settled}
-        link = link.based_on(side, {**_of_one_side(pair, side), **settled})
+        alone = {f: value for f, value in _of_one_side(pair, side).items() if f not in held}
+        link = link.based_on(side, {**alone, **settled})
     link, pair = sync.absences.as_known(pair, link)
     if link.awaited:
         link = attrs.evolve(link, awaited=still_awaited(pair, {s.field for s in outcome.settled}))

@@ -9,7 +9,7 @@ from keapbridge.decide.absence import ENOUGH, SAMPLE, Question, Verdict, evidenc
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.anew import set_aside
-from keapbridge.sync.reading.unlisted import completed, found_unlisted, read_alone
+from keapbridge.sync.reading.unlisted import compared, completed, found_unlisted, read_alone
 from keapbridge.sync.reading.vanished import hold_all, remember_vanished
 from keapbridge.sync.synchronization import Synchronization
 
@@ -34,6 +34,7 @@ def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
         new = [f for f in _without_place(sync, side) if not sync.absences.has_vanished(side, f)]
         if new:
             yield from hold_all(sync, side, new)
+    pairs = yield from compared(sync, pairs)
     found = sync.absences.questions(pairs)
     for side, questions in found.items():
         yield from _judge(sync, side, questions)

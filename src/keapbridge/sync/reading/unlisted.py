@@ -29,6 +29,7 @@ __all__ = [
     "PROBED",
     "brought_up",
     "catch_up",
+    "compared",
     "completed",
     "found_unlisted",
     "is_listed_again",
@@ -337,22 +338,42 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     return result
 
 
+def compared(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
+    """Linked pairs, with those records read by id of which nothing is known where the other side shows something new."""
+    result = list(pairs)
+    for side in Side:
+        if due := [n for n, pair in enumerate(result) if sync.unknown(pair, side)]:
+            found, _ = yield from sync.read(side, [result[n].link.id(side) for n in due])
+            read = yield from whole(sync, side, list(found.values()), by_ids=False)
+            _replace(result, side, due, {one.whole.id: one for one in read})
+    return result
+
+
 def _is_unsteady(pair: Pair, side: Side, fields: Collection[str]) -> bool:
     seen, base = pair.seen[side], pair.link.base(side)
     return seen is not None and any(base.get(field) is not None for field in seen.snapshot.absent.intersection(fields))
 
 
 def _unless_changed(sync: Synchronization, side: Side, seen: Seen, pair: Pair) -> Seen | None:
-    """A record with what its base says of it; `None` where its stamp does not say that this is still so."""
+    """A record with what its base says of it; `None` where its stamp does not say that this is still so.
+
+    Nor does it where the base says nothing, and the other side shows something new.
+    """
     known, now = pair.link.life(side).changed, seen.whole.life.changed
-    return None if now is None or known != now else _filled(sync, side, seen, pair.link.base(side))
+    if now is None or known != now:
+        return None
+    filled = _filled(sync, side, seen, pair.link.base(side))
+    return None if sync.unknown(pair.seeing(filled.observation), side) else filled
 
 
 def _replace(pairs: list[Pair], side: Side, which: Sequence[int], read: Mapping[str, Seen]) -> None:
     """Put what was read by id in the place of what a list has shown; the time of an edit stays what it was."""
     for n in which:
         seen, one = pairs[n].seen[side], read.get(pairs[n].link.id(side))
-        if seen is None or one is None or one.whole.problem is not None:
+        if one is None or one.whole.problem is not None:
+            continue
+        if seen is None:
+            pairs[n] = pairs[n].seeing(one.observation)
             continue
         moment = seen.updated_at if one.whole.life.changed == seen.life.changed else one.whole.updated_at
         new = attrs.evolve(one.observation, seen_in=seen.seen_in, updated_at=moment, went_back=seen.went_back)

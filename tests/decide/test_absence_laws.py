@@ -14,12 +14,13 @@ from keapbridge.decide.absence import (
     Question,
     Verdict,
     as_meant,
+    beside_news,
     evidence,
     to_ask,
     to_ask_alone,
     verdict,
 )
-from keapbridge.model.records import Observation, Snapshot
+from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 
 LAWS = examples(200)
@@ -104,3 +105,25 @@ def test_what_is_made_of_what_was_read(again: dict[str, object], alone: dict[str
     singly = {id: _seen(id, Colour=value) for id, value in alone.items()}
     assert verdict(evidence(question, read, singly)) is found
     assert all(id == "1" for id in to_ask_alone(question, read))
+
+
+@LAWS
+@given(VALUES, VALUES, VALUES, st.none() | VALUES, st.sampled_from(Side))
+def test_no_edit_is_taken_for_agreed_beside_what_is_not_known(
+    own: dict[str, str | None],
+    base: dict[str, str | None],
+    typed: dict[str, str | None],
+    shown: dict[str, str | None] | None,
+    side: Side,
+) -> None:
+    seen = {side.other: Observation(side.other, "1", Snapshot(typed))}
+    if shown is not None:
+        seen[side] = Observation(side, "1", Snapshot(shown))
+    link = Link("1", "1").with_base(side, own).with_base(side.other, base)
+    pair = Pair(link, seen.get(Side.CUSTOMCRM), seen.get(Side.KEAP))
+    known = own if shown is None else shown
+    edited = {field for field, value in typed.items() if field in base and value != base[field]}
+    assert beside_news(pair, side) >= edited - known.keys()
+    assert not beside_news(pair, side) & known.keys()
+    if shown is None:
+        assert not beside_news(pair, side.other)

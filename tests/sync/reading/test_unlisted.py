@@ -36,6 +36,10 @@ def first_contact(toys: World, number: int, ours: str | None, theirs: str | None
         toys.gadgets.put(title=f"toy {n}", colour=theirs)
 
 
+def by_name(box: Box) -> dict[str, str | None]:
+    return {getattr(record, "name", "") or record.title: record.colour for record in box.records.values()}
+
+
 def is_quiet(toys: World) -> bool:
     return not any(toys.plan(full=full).counts for full in (False, True))
 
@@ -232,3 +236,60 @@ def test_what_lists_show_again_is_taken_at_their_word(toys: World) -> None:
     assert box.reads == ["list"]
     assert colours(other) == ["blue"] * 3
     assert not toys["toys"].absences.unlisted[KEAP]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("again", [False, True])
+def test_what_is_typed_beside_a_record_of_which_nothing_is_known_arrives(
+    toys: World, side: kb.Side, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    monkeypatch.setattr(unlisted, "CATCH_UP", 0)
+    box, other = secretive(toys, side)
+    box.thrifty = True
+    made(toys, 3)
+    for n in range(3):
+        toys.toys.put(name=f"bare {n}")
+    toys.sync()
+    red, bare = ([id for id, r in other.records.items() if r.colour == colour] for colour in ("red", None))
+    for id, record in box.records.items():
+        if record.colour == "red":
+            box.put(id=id)  # it is found out by them that lists leave it out
+    toys.sync()
+    if again:
+        box.unlisted_properties = frozenset()
+        toys.sync(full=True)
+    for id, colour in zip((*bare, *red), ("blue", "green", "pink", "grey", "white", None), strict=True):
+        other.put(id=id, colour=colour)
+    assert toys.sync().ok
+    assert by_name(box) == by_name(other)
+    assert sorted(colours(other), key=str) == [None, "blue", "green", "grey", "pink", "white"]
+    assert is_quiet(toys)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_where_nothing_is_known_an_edit_waits_until_the_other_record_can_be_read(toys: World, side: kb.Side) -> None:
+    box, other = secretive(toys, side)
+    box.unlisted_properties = frozenset()
+    made(toys, 3, colour=None)
+    toys.sync()
+    toys.run(toys.engine.bridge.store.bases.forget("toys", {side: ["Colour"]}))
+    first, second, _ = other.records
+    other.put(id=first, colour="blue")
+    other.put(id=second)
+    box.unlisted = set(box.records)  # they have not changed
+
+    is_down = True
+
+    def fail(what: str, _id: str, _record: object) -> None:
+        if what == "get" and is_down:
+            raise kb.ServerError("out of order", status=503)
+
+    box.before = fail
+    for _ in range(2):
+        report = toys.sync()
+        assert [(line.fields, line.outcome) for line in report.lines] == [(("Colour",), "held")]
+    assert colours(box) == [None] * 3
+    is_down = False
+    assert toys.sync().ok
+    assert colours(box) == colours(other) == ["blue", None, None]
+    assert is_quiet(toys)

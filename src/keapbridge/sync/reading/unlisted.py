@@ -339,7 +339,7 @@ def completed(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
 
 
 def compared(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
-    """Linked pairs, with those records read by id of which nothing is known where the other side shows something new."""
+    """Linked pairs, with those records read by id of which nothing is known beside what is new on the other side."""
     result = list(pairs)
     for side in Side:
         if due := [n for n, pair in enumerate(result) if sync.unknown(pair, side)]:
